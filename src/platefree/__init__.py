@@ -1,0 +1,1 @@
+"""platefree: find the same vehicle across cameras without reading its plate."""

@@ -1,0 +1,1 @@
+"""Tables of pictures: reading, checking, splitting, sampling, loading."""

@@ -1,0 +1,66 @@
+"""Every error that platefree raises on purpose, as one tree.
+
+PlatefreeError
+├── DataError           a table or its columns
+│   └── ImageError      one picture
+├── RecipeError         a recipe file or a --set override
+├── ProtocolError       the table cannot support the protocol
+├── CheckpointError     a checkpoint is missing, damaged or foreign
+├── MismatchError       two things were made by different models
+├── TrainingError       training cannot start or go on
+│   └── NonFiniteLoss   a loss became NaN or infinite
+├── StorageError        a file cannot be written (disk full, read-only)
+├── MissingExtra        an optional dependency is not installed
+└── Interrupted         stopped on request, with a resumable state on disk
+
+A message says what was found, what was expected and what to do. The command line prints it
+as one line and exits with 1.
+"""
+
+
+class PlatefreeError(Exception):
+    """The base of all errors raised on purpose; its message is written for the user."""
+
+
+class DataError(PlatefreeError):
+    """A table is missing, malformed, or lacks what the task needs."""
+
+
+class ImageError(DataError):
+    """A picture cannot be read, or is too large to be read safely."""
+
+
+class RecipeError(PlatefreeError):
+    """A recipe, or an override of one of its values, is not valid."""
+
+
+class ProtocolError(PlatefreeError):
+    """The table does not hold what the protocol needs, so no number would mean anything."""
+
+
+class CheckpointError(PlatefreeError):
+    """A checkpoint is missing, damaged, or does not fit the model it claims to be."""
+
+
+class MismatchError(PlatefreeError):
+    """Embeddings made by different models were about to be compared."""
+
+
+class TrainingError(PlatefreeError):
+    """Training cannot start or cannot go on."""
+
+
+class NonFiniteLoss(TrainingError):
+    """A loss became NaN or infinite; the last good checkpoint is kept."""
+
+
+class StorageError(PlatefreeError):
+    """A file could not be written: the disk is full, or the folder is read-only."""
+
+
+class MissingExtra(PlatefreeError):
+    """A feature needs an optional dependency that is not installed."""
+
+
+class Interrupted(PlatefreeError):
+    """Work was stopped on request; what is on disk can be resumed."""

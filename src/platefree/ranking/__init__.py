@@ -1,0 +1,1 @@
+"""Exact distances and rankings over embeddings; no torch here."""
