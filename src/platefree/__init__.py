@@ -1,1 +1,103 @@
-"""platefree: find the same vehicle across cameras without reading its plate."""
+"""platefree: find the same vehicle across cameras without reading its plate.
+
+Names are imported when they are first used, so ``import platefree`` is instant.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from platefree.config import Recipe, load_recipe, recipe_names
+    from platefree.data.check import TableCheck, check_table
+    from platefree.data.split import split_by_vehicle
+    from platefree.data.table import read_table, write_table
+    from platefree.errors import PlatefreeError
+    from platefree.evaluate.metrics import RankMetrics, rank_metrics
+    from platefree.evaluate.report import Report
+    from platefree.evaluate.run import evaluate
+    from platefree.attention import heat_map
+    from platefree.model import Comparison, Model, compare, load_model
+    from platefree.ranking.distance import rank_exact
+    from platefree.ranking.store import load_embeddings, save_embeddings
+    from platefree.retrieval import open_gallery, search
+    from platefree.sheet import contact_sheet
+    from platefree.training import Run, train
+    from platefree.types import Embeddings, Hit, Ranking, Sightings
+
+__all__ = [
+    "Comparison",
+    "Embeddings",
+    "Hit",
+    "Model",
+    "PlatefreeError",
+    "RankMetrics",
+    "Ranking",
+    "Recipe",
+    "Report",
+    "Run",
+    "Sightings",
+    "TableCheck",
+    "check_table",
+    "compare",
+    "contact_sheet",
+    "evaluate",
+    "heat_map",
+    "load_embeddings",
+    "load_model",
+    "load_recipe",
+    "open_gallery",
+    "rank_exact",
+    "rank_metrics",
+    "read_table",
+    "recipe_names",
+    "save_embeddings",
+    "search",
+    "split_by_vehicle",
+    "train",
+    "write_table",
+]
+
+_HOME = {
+    "Comparison": "model",
+    "Embeddings": "types",
+    "Hit": "types",
+    "Model": "model",
+    "PlatefreeError": "errors",
+    "RankMetrics": "evaluate.metrics",
+    "Ranking": "types",
+    "Recipe": "config",
+    "Report": "evaluate.report",
+    "Run": "training",
+    "Sightings": "types",
+    "TableCheck": "data.check",
+    "check_table": "data.check",
+    "compare": "model",
+    "contact_sheet": "sheet",
+    "evaluate": "evaluate.run",
+    "heat_map": "attention",
+    "load_embeddings": "ranking.store",
+    "load_model": "model",
+    "load_recipe": "config",
+    "open_gallery": "retrieval",
+    "rank_exact": "ranking.distance",
+    "rank_metrics": "evaluate.metrics",
+    "read_table": "data.table",
+    "recipe_names": "config",
+    "save_embeddings": "ranking.store",
+    "search": "retrieval",
+    "split_by_vehicle": "data.split",
+    "train": "training",
+    "write_table": "data.table",
+}
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401
+    if name not in _HOME:
+        raise AttributeError(f"module 'platefree' has no attribute {name!r}")
+    value = getattr(import_module(f"platefree.{_HOME[name]}"), name)
+    globals()[name] = value  # found at once next time
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -114,6 +114,12 @@ class Sightings:
         """Where the picture of ``row`` lies."""
         return self.root / str(self.image[row])
 
+    def labels(self, row: int) -> dict[str, str]:
+        """What is known of a row, as text by column name."""
+        values = {name: str(getattr(self, name)[row]) for name in LABELS}
+        values["time"] = utc_text(self.time[row])
+        return {name: value for name, value in values.items() if value}
+
     def fingerprint(self) -> str:
         """A short hash of every column (not of the pictures), to tell two tables apart."""
         digest = hashlib.sha256()
@@ -205,3 +211,8 @@ class Hit:
     similarity: float
     image: Path
     labels: Mapping[str, str] = field(default_factory=dict)
+
+
+def utc_text(time: np.datetime64) -> str:
+    """A time as ISO 8601 text in UTC, to the second; unknown is the empty string."""
+    return "" if np.isnat(time) else f"{np.datetime_as_string(time, unit='s')}Z"

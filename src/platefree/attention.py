@@ -1,0 +1,48 @@
+"""Where in a picture its similarity to another comes from (Grad-CAM, Selvaraju et al. 2017, eq. 2).
+
+The target is the cosine similarity of the two pictures, so the map answers "what made these two
+alike", not "what looks like a vehicle".
+"""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from platefree.data.image import read_image
+from platefree.model import Model
+from platefree.types import Floats
+
+
+def heat_map(model: Model, picture: Path, other: Path) -> Floats:
+    """Where in ``picture`` its similarity to ``other`` comes from.
+
+    Args:
+        model: a model whose method has a feature map.
+        picture: path of the picture that is explained.
+        other: path of the picture that it is compared with.
+
+    Returns:
+        (h, w) float32 in [0, 1], of the transform's height and width; all zero where nothing
+        speaks for a match.
+
+    Raises:
+        DataError: the method has no feature map.
+        ImageError: a picture cannot be read.
+    """
+    pair = torch.stack([model.transform(read_image(path)) for path in (picture, other)])
+    images = model.transform.normalise(pair.to(model.device))
+    model.method.eval()
+    with torch.enable_grad():
+        maps = model.method.feature_map(images).detach().requires_grad_()
+        spaces = model.method.embed_map(maps)
+        similarity = torch.stack([rows[0] @ rows[1].detach() for rows in spaces.values()]).mean()
+        (gradient,) = torch.autograd.grad(similarity, maps)
+    with torch.inference_mode():
+        weights = gradient[:1].mean(dim=(2, 3), keepdim=True)
+        cam = functional.relu((weights * maps[:1]).sum(1, keepdim=True))
+        size = (model.transform.height, model.transform.width)
+        cam = functional.interpolate(cam, size=size, mode="bilinear", align_corners=False)[0, 0]
+        heat: Floats = (cam / cam.amax().clamp(min=1e-12)).float().cpu().numpy()
+    return heat.astype(np.float32)

@@ -1,0 +1,173 @@
+"""Checkpoints: a folder with weights as safetensors and a card that a person can read.
+
+The card (``card.json``) names its weight files with their hashes, and replacing the card is the
+one atomic commit: killed at any moment, a folder holds the old checkpoint or the new one, whole.
+
+    runs/x/best/card.json
+    runs/x/best/weights-00001200-5f3c0a1e.safetensors
+    runs/x/last/...                             with training-00001200-....safetensors beside it
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
+from torch import Tensor, nn
+
+from platefree.errors import CheckpointError
+from platefree.storage import TEMPORARY, atomic_file, make_folder, write_text
+
+FORMAT = 1
+CARD = "card.json"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A checkpoint on disk.
+
+    Attributes:
+        folder: where it lies.
+        card: everything that describes it, as plain JSON content.
+    """
+
+    folder: Path
+    card: Mapping[str, Any]
+
+    @property
+    def fingerprint(self) -> str:
+        """The model's fingerprint: a hash of weights, method and input transform."""
+        return str(self.card["fingerprint"])
+
+    def tensors(self, kind: str) -> dict[str, Tensor]:
+        """Read the ``weights`` or the ``training`` tensors, their hash checked.
+
+        Raises:
+            CheckpointError: the file is missing or damaged.
+        """
+        entry = self.card.get("files", {}).get(kind)
+        if entry is None:
+            raise CheckpointError(
+                f"checkpoint {self.folder} holds no {kind} state; resume from the run's 'last'"
+            )
+        path = self.folder / Path(str(entry["name"])).name
+        if not path.is_file():
+            raise CheckpointError(f"checkpoint {self.folder}: {path.name} is missing; copy it back")
+        if _hash(path) != entry["sha256"]:
+            raise CheckpointError(
+                f"checkpoint file {path} is damaged: its {path.stat().st_size} bytes do not match "
+                "the hash in card.json; copy the whole folder again"
+            )
+        try:
+            return load_file(path)
+        except (SafetensorError, OSError) as error:
+            raise CheckpointError(f"checkpoint file {path} cannot be read: {error}") from error
+
+    def load_into(self, module: nn.Module) -> None:
+        """Copy the weights into a module of the same shape.
+
+        Raises:
+            CheckpointError: a tensor is missing, foreign, or of another shape.
+        """
+        found, wanted = self.tensors("weights"), module.state_dict()
+        missing = sorted(set(wanted) - set(found))
+        foreign = sorted(set(found) - set(wanted))
+        shapes = sorted(k for k in set(found) & set(wanted) if found[k].shape != wanted[k].shape)
+        if missing or foreign or shapes:
+            first = (foreign or missing or shapes)[0]
+            raise CheckpointError(
+                f"checkpoint {self.folder} does not fit its own recipe: {len(missing)} tensors "
+                f"missing, {len(foreign)} foreign, {len(shapes)} of another shape (first: "
+                f"{first}); it was changed after it was written, take an unchanged copy"
+            )
+        module.load_state_dict(found)
+
+
+def save_checkpoint(
+    folder: Path,
+    card: Mapping[str, Any],
+    weights: Mapping[str, Tensor],
+    training: Mapping[str, Tensor] | None = None,
+) -> Checkpoint:
+    """Write a checkpoint over whatever checkpoint the folder holds.
+
+    Args:
+        folder: created if need be.
+        card: what describes it; must have ``step``, ``recipe`` and ``recipe.model``; the
+            files, their hashes and the fingerprint are added here.
+        weights: the model's tensors.
+        training: optimizer tensors, for resuming.
+
+    Raises:
+        StorageError: it cannot be written; the checkpoint that was there is kept.
+    """
+    make_folder(folder)
+    groups = {"weights": weights} | ({"training": training} if training is not None else {})
+    files = {
+        kind: _write_tensors(folder, kind, card["step"], group) for kind, group in groups.items()
+    }
+    identity = {key: card["recipe"][key] for key in ("model", "input")}
+    seal = files["weights"]["sha256"] + json.dumps(identity, sort_keys=True)
+    whole = {
+        "format": FORMAT,
+        "fingerprint": hashlib.sha256(seal.encode()).hexdigest()[:12],
+        **card,
+        "files": files,
+    }
+    write_text(folder / CARD, json.dumps(whole, indent=2, ensure_ascii=False) + "\n")
+    _remove_others(folder, {entry["name"] for entry in files.values()})
+    return Checkpoint(folder, whole)
+
+
+def read_checkpoint(folder: Path) -> Checkpoint:
+    """Read a checkpoint's card; tensors are read when asked for.
+
+    Raises:
+        CheckpointError: there is no checkpoint, or its card is damaged or of a newer version.
+    """
+    path = folder / CARD
+    if not path.is_file():
+        inside = [name for name in ("best", "last") if (folder / name / CARD).is_file()]
+        hint = f"; did you mean {folder / inside[0]}?" if inside else ""
+        raise CheckpointError(f"no checkpoint at {folder}: it has no {CARD}{hint}")
+    try:
+        card = json.loads(path.read_text(encoding="utf-8"))
+        missing = [key for key in ("format", "fingerprint", "recipe", "files") if key not in card]
+    except (OSError, ValueError, TypeError) as error:
+        raise CheckpointError(f"{path} is not a readable card: {error}") from error
+    if missing:
+        raise CheckpointError(f"{path} is not a checkpoint's card: it lacks {', '.join(missing)}")
+    if card["format"] != FORMAT:
+        raise CheckpointError(
+            f"{path} has format {card['format']}, this platefree reads format {FORMAT}; "
+            "use the platefree version that wrote it"
+        )
+    return Checkpoint(folder, card)
+
+
+def _write_tensors(
+    folder: Path, kind: str, step: int, tensors: Mapping[str, Tensor]
+) -> dict[str, Any]:
+    content = save({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()})
+    digest = hashlib.sha256(content).hexdigest()
+    # The hash in the name keeps a file that the present card names from being written over.
+    name = f"{kind}-{step:08d}-{digest[:8]}.safetensors"
+    with atomic_file(folder / name) as temporary:
+        temporary.write_bytes(content)
+    return {"name": name, "sha256": digest, "bytes": len(content)}
+
+
+def _remove_others(folder: Path, keep: set[str]) -> None:
+    for path in folder.iterdir():
+        ours = path.suffix == ".safetensors" and path.name.startswith(("weights-", "training-"))
+        if path.name not in keep and (ours or path.name.startswith(TEMPORARY)):
+            path.unlink(missing_ok=True)
+
+
+def _hash(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

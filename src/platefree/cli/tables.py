@@ -1,0 +1,99 @@
+"""Results as terminal tables."""
+
+from collections.abc import Iterator, Sequence
+
+from rich.markup import escape
+from rich.table import Table
+
+from platefree.data.check import TableCheck
+from platefree.demo import Demo
+from platefree.evaluate.report import Report
+from platefree.types import Hit
+
+
+def report_table(report: Report) -> Table:
+    """Figures of every trial and their mean, in per cent, with what they were measured on."""
+    settings = report.settings
+    table = Table(
+        title=f"{report.model['name']} on {report.data['path']}, protocol {report.protocol}",
+        caption=(
+            f"{report.data['pictures scored']} pictures, {report.data['vehicles']} vehicles, "
+            f"{report.data['split']}; mirror {settings['mirror']}, re-ranking "
+            f"{settings['re-ranking']}; figures in %"
+        ),
+    )
+    mean = report.figures()
+    table.add_column("trial")
+    for column in ("queries", "left out", "gallery", *mean):
+        table.add_column(column, justify="right")
+    for trial in report.trials[:20]:
+        left_out = int((~trial.metrics.valid).sum())
+        figures = trial.figures()
+        cells = [str(trial.queries), str(left_out), str(trial.gallery)]
+        table.add_row(trial.name, *cells, *(f"{100 * figures[name]:.2f}" for name in mean))
+    if len(report.trials) > 20:
+        table.add_row(f"... {len(report.trials) - 20} more trials")
+    table.add_section()
+    table.add_row("mean", "", "", "", *(f"{100 * value:.2f}" for value in mean.values()))
+    if report.paper:
+        paper = [report.paper.get(name) for name in mean]
+        table.add_row("paper", "", "", "", *("-" if p is None else f"{100 * p:.2f}" for p in paper))
+    return table
+
+
+def demo_table(demo: Demo) -> Table:
+    """The demo's figures beside the floor."""
+    table = Table(
+        title="drawn vehicles (a stand-in), held-back half, query-gallery, no re-ranking",
+        caption="in %; color_stripes compares colours alone and learns nothing",
+    )
+    table.add_column("method")
+    for name in demo.trained:
+        table.add_column(name, justify="right")
+    for method, figures in (("color_stripes", demo.floor), ("strong_baseline", demo.trained)):
+        table.add_row(method, *(f"{100 * value:.1f}" for value in figures.values()))
+    return table
+
+
+def hits_table(hits: Sequence[Hit], title: str) -> Table:
+    """Rank, similarity and what is known of each hit."""
+    known = [name for name in ("camera", "time", "vehicle") if any(name in h.labels for h in hits)]
+    table = Table(title=title)
+    table.add_column("rank", justify="right")
+    table.add_column("similarity", justify="right")
+    for name in (*known, "path"):
+        table.add_column(name, overflow="fold")
+    for hit in hits:
+        labels = (hit.labels.get(name, "unknown") for name in known)
+        table.add_row(str(hit.rank), f"{hit.similarity:.4f}", *labels, str(hit.image))
+    return table
+
+
+def check_tables(check: TableCheck, path: str) -> Iterator[Table]:
+    """Counts, which protocols the table supports, and what was found with what it means."""
+    counts = Table(title=f"{path}", show_header=False)
+    spread = check.images_per_vehicle
+    sizes = check.widths, check.heights
+    rows = {
+        "pictures": str(check.images),
+        **{f"  split {name or 'unknown'}": str(count) for name, count in check.splits.items()},
+        "vehicles": str(check.vehicles),
+        "cameras": str(check.cameras or "unknown"),
+    }
+    if spread is not None:
+        rows["pictures a vehicle"] = f"{spread.minimum} to {spread.maximum}, median {spread.median}"
+    if sizes[0] is not None and sizes[1] is not None:
+        rows["width"] = f"{sizes[0].minimum} to {sizes[0].maximum}, median {sizes[0].median}"
+        rows["height"] = f"{sizes[1].minimum} to {sizes[1].maximum}, median {sizes[1].median}"
+    for name, value in rows.items():
+        counts.add_row(name, value)
+    yield counts
+    protocols = Table("protocol", "queries with a match", "if not, why", title="protocols")
+    for protocol in check.protocols:
+        protocols.add_row(protocol.name, str(protocol.queries), escape(protocol.reason))
+    yield protocols
+    if check.findings:
+        findings = Table("", "found", "what it means", title="findings")
+        for finding in check.findings:
+            findings.add_row(finding.level, escape(finding.what), escape(finding.meaning))
+        yield findings

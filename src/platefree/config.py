@@ -1,0 +1,282 @@
+"""Recipes: one TOML file per method and data set, checked before anything starts.
+
+A recipe says everything about a training run except where the data lies. Unknown keys are
+refused with a suggestion, types are checked, and ``--set train.lr=0.01`` changes one value.
+No torch here, so recipes can be listed and checked instantly.
+"""
+
+import difflib
+import json
+import tomllib
+from collections.abc import Mapping, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from platefree.errors import RecipeError
+from platefree.methods.settings import ModelSettings
+
+Rate = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[float, Field(gt=0)]
+NotNegative = Annotated[float, Field(ge=0)]
+Count = Annotated[int, Field(ge=1)]
+Decay = Literal["cosine", "step", "constant"]
+Precision = Literal["auto", "32", "bf16", "fp16"]
+
+
+class Section(BaseModel):
+    """A part of a recipe: typed, frozen, no unknown keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+class Input(Section):
+    """How a picture becomes a tensor, in training and in use; it travels with the weights."""
+
+    height: Annotated[int, Field(ge=16, le=2048)] = 256
+    width: Annotated[int, Field(ge=16, le=2048)] = 256
+    mean: list[float] | None = Field(None, min_length=3, max_length=3)  # None: as the trunk asks
+    std: list[Positive] | None = Field(None, min_length=3, max_length=3)
+    mirror: Literal["average", "off"] = "average"  # embeddings: mean of picture and mirror image
+
+
+class Augment(Section):
+    """Random changes of training pictures."""
+
+    flip: Rate = 0.5
+    pad: Annotated[int, Field(ge=0)] = 10  # pixels added on each side, then a random crop
+    colour: Rate = 0.0  # strength of brightness, contrast and saturation jitter
+    erase: Rate = 0.5  # probability that a random rectangle is filled with the mean colour
+
+
+class Train(Section):
+    """Schedule, batches and bookkeeping of a training run."""
+
+    epochs: Count = 60
+    max_steps: Annotated[int, Field(ge=0)] = 0  # stop early after so many steps; 0: never
+    sampler: Literal["identity", "shuffle"] = "identity"
+    vehicles_per_batch: Annotated[int, Field(ge=1)] = 16
+    images_per_vehicle: Annotated[int, Field(ge=1)] = 4
+    optimizer: Literal["adamw", "adam", "sgd"] = "adamw"
+    lr: Positive = 3.5e-4
+    momentum: Rate = 0.9
+    weight_decay: NotNegative = 5e-4
+    warmup_epochs: NotNegative = 5.0
+    decay: Decay = "cosine"
+    decay_epochs: list[Positive] = []  # with decay = "step"
+    decay_factor: Rate = 0.1
+    final_lr: Rate = 0.01  # with decay = "cosine": the share of lr left at the end
+    freeze: list[str] = []  # parameter name prefixes that do not learn
+    clip_norm: NotNegative = 0.0  # 0: no clipping
+    precision: Precision = "auto"
+    seed: Annotated[int, Field(ge=0)] = 0
+    workers: Annotated[int, Field(ge=-1)] = -1  # loading processes; -1: by the machine
+    validation: Annotated[float, Field(ge=0, lt=1)] = 0.0  # share of training vehicles held back
+    validate_epochs: Count = 5
+    checkpoint_minutes: NotNegative = 5.0
+    checkpoint_steps: Annotated[int, Field(ge=0)] = 0  # additionally every so many steps
+
+    @property
+    def batch_size(self) -> int:
+        """Images in a batch over all processes."""
+        return self.vehicles_per_batch * self.images_per_vehicle
+
+
+class Stage(Section):
+    """What one stage of a staged training changes in ``[train]``; unset keys stay."""
+
+    name: str
+    epochs: Count | None = None
+    sampler: Literal["identity", "shuffle"] | None = None
+    lr: Positive | None = None
+    weight_decay: NotNegative | None = None
+    warmup_epochs: NotNegative | None = None
+    decay: Decay | None = None
+    decay_epochs: list[Positive] | None = None
+    freeze: list[str] | None = None
+
+
+class Recipe(Section):
+    """A whole recipe. See ``platefree recipes show NAME``."""
+
+    name: str
+    description: str = ""
+    model: ModelSettings = Field(discriminator="method")
+    input: Input = Input()
+    augment: Augment = Augment()
+    train: Train = Train()
+    stages: list[Stage] = []
+    paper: dict[str, float] = {}  # claimed figures by report name, for "paper | ours | gap"
+
+    @model_validator(mode="after")
+    def _identity_batches_hold_pairs(self) -> "Recipe":
+        if self.train.sampler == "identity" and self.train.images_per_vehicle < 2:
+            raise ValueError(
+                "train.images_per_vehicle is 1, but the identity sampler needs at least 2 "
+                "pictures of a vehicle in a batch"
+            )
+        return self
+
+    def staged(self) -> list[tuple[str, Train]]:
+        """The stages as (name, complete settings); a recipe without stages is one stage."""
+        if not self.stages:
+            return [("main", self.train)]
+        return [
+            (stage.name, self.train.model_copy(update=stage.model_dump(exclude_none=True)))
+            for stage in self.stages
+        ]
+
+
+def recipe_names() -> list[str]:
+    """The names of the built-in recipes, sorted."""
+    folder = resources.files("platefree.methods") / "recipes"
+    names = [
+        f"{method.name}/{file.name.removesuffix('.toml')}"
+        for method in folder.iterdir()
+        if method.is_dir()
+        for file in method.iterdir()
+        if file.name.endswith(".toml")
+    ]
+    return sorted(names)
+
+
+def load_recipe(name: str | Path, overrides: Mapping[str, Any] | None = None) -> Recipe:
+    """Read a recipe and check it.
+
+    Args:
+        name: a built-in name (``strong_baseline/small``; a bare method name means its
+            ``default`` recipe) or the path of a ``.toml`` file.
+        overrides: dotted key -> value, such as ``{"train.lr": 0.01}``.
+
+    Raises:
+        RecipeError: no such recipe, not TOML, an unknown key, or a value of the wrong type.
+    """
+    label, text = _recipe_text(str(name))
+    try:
+        content = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise RecipeError(f"recipe {label} is not valid TOML: {error}") from error
+    for key, value in (overrides or {}).items():
+        _set(content, key, value)
+    return check_recipe({"name": label} | content)
+
+
+def check_recipe(content: Mapping[str, Any]) -> Recipe:
+    """Turn plain content (parsed TOML, or a card's ``recipe``) into a checked recipe.
+
+    Raises:
+        RecipeError: an unknown key, or a value of the wrong type.
+    """
+    try:
+        return Recipe.model_validate(dict(content))
+    except ValidationError as error:
+        found = "; ".join(_explain(detail) for detail in error.errors())
+        raise RecipeError(f"recipe {content.get('name', '?')}: {found}") from error
+
+
+def parse_overrides(settings: Sequence[str]) -> dict[str, Any]:
+    """Parse ``key=value`` texts; a value is read as TOML, and as plain text where it is not.
+
+    Raises:
+        RecipeError: a text without ``=`` or with an empty key.
+    """
+    overrides: dict[str, Any] = {}
+    for setting in settings:
+        key, equals, text = setting.partition("=")
+        if not equals or not key.strip():
+            raise RecipeError(f"--set {setting!r}: expected KEY=VALUE, such as train.lr=0.01")
+        try:
+            value = tomllib.loads(f"value = {text}")["value"]
+        except tomllib.TOMLDecodeError:
+            value = text
+        overrides[key.strip()] = value
+    return overrides
+
+
+def to_toml(recipe: Recipe) -> str:
+    """A recipe whole, defaults filled in, as TOML that `load_recipe` reads back to the same."""
+    content = recipe.model_dump(exclude_none=True)
+    stages = content.pop("stages")
+    sections = {key: content.pop(key) for key in ("model", "input", "augment", "train", "paper")}
+    lines = _toml_lines(content)
+    for name, section in sections.items():
+        lines += ["", f"[{name}]", *_toml_lines(section)]
+    for stage in stages:
+        lines += ["", "[[stages]]", *_toml_lines(stage)]
+    return "\n".join(lines) + "\n"
+
+
+def _toml_lines(section: Mapping[str, Any]) -> list[str]:
+    # For plain values and lists of them, JSON is TOML; keys such as rank-1 are bare keys.
+    return [f"{key} = {json.dumps(value)}" for key, value in section.items()]
+
+
+def _recipe_text(name: str) -> tuple[str, str]:
+    if name.endswith(".toml"):
+        path = Path(name)
+        try:
+            return path.stem, path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise RecipeError(f"cannot read the recipe file {path}: {error}") from error
+    names = recipe_names()
+    full = name if "/" in name else f"{name}/default"
+    if full not in names:
+        near = difflib.get_close_matches(full, names, n=1, cutoff=0.4)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        raise RecipeError(
+            f"no recipe named {name!r}; {hint}'platefree recipes' lists all; "
+            "a file of your own must end in .toml"
+        )
+    file = resources.files("platefree.methods") / "recipes" / f"{full}.toml"
+    return full, file.read_text(encoding="utf-8")
+
+
+def _set(content: dict[str, Any], key: str, value: Any) -> None:
+    *parents, last = key.split(".")
+    section = content
+    for parent in parents:
+        section = section.setdefault(parent, {})
+        if not isinstance(section, dict):
+            raise RecipeError(f"cannot set {key!r}: {parent!r} is a value, not a section")
+    section[last] = value
+
+
+def _explain(detail: Any) -> str:
+    # A union adds the chosen method's name to the location; people do not write it.
+    place = [str(part) for part in detail["loc"]]
+    if len(place) > 1 and place[0] == "model":
+        del place[1]
+    key = ".".join(place)
+    if detail["type"] == "extra_forbidden":
+        known = _keys_beside(place, detail)
+        near = difflib.get_close_matches(place[-1], known, n=1, cutoff=0.5)
+        hint = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(known)}"
+        where = f" in [{'.'.join(place[:-1])}]" if len(place) > 1 else ""
+        return f"unknown key {place[-1]!r}{where}; {hint}"
+    if detail["type"] == "missing":
+        return f"{key} is missing"
+    if detail["type"] == "value_error":
+        return str(detail["msg"]).removeprefix("Value error, ")
+    if detail["type"].startswith("union_tag"):
+        return f"model.method: {detail['msg'].replace(chr(39), '')}"
+    found = detail["input"]
+    return f"{key} is {found!r} ({type(found).__name__}); {detail['msg']}"
+
+
+def _keys_beside(place: list[str], detail: Any) -> list[str]:
+    fields: Any = Recipe.model_fields
+    if place[0] == "model":
+        return _model_keys(str(detail["loc"][1]))
+    for part in place[:-1]:
+        if part.isdigit():
+            continue
+        fields = {"stages": Stage}.get(part, fields[part].annotation).model_fields
+    return list(fields)
+
+
+def _model_keys(method: str) -> list[str]:
+    from platefree.methods.settings import SETTINGS
+
+    return list(SETTINGS[method].model_fields)

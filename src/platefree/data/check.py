@@ -1,0 +1,394 @@
+"""What is wrong with a table of pictures, and what that means for training and scoring.
+
+Nothing is changed and nothing is printed: a `TableCheck` holds the counts, and one `Finding` for
+each thing that a user should know. By default only the headers of the pictures are read; with
+``depth="pixels"`` every picture is decoded, which also finds files that are cut short.
+"""
+
+import hashlib
+import os
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal, Self, TypeVar, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from platefree.data.image import ImageHeader, OversizedImage, read_header, read_image
+from platefree.errors import ImageError
+from platefree.types import Indices, Sightings, known_values
+
+TINY_SIDE = 32
+"""A picture with a side of fewer pixels is reported: little of a vehicle is left in it."""
+
+Level = Literal["error", "warning", "note"]
+Depth = Literal["header", "pixels"]
+Progress = Callable[[str, int, int], None]
+"""Called now and then with what is done ("reading", "comparing"), how many, and of how many."""
+
+_BATCH = 1024  # pictures between two progress calls, and at most the work left after Ctrl-C
+
+Mask = NDArray[np.bool_]
+
+_Result = TypeVar("_Result")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing to know of a table.
+
+    Attributes:
+        level: ``error`` must be repaired, ``warning`` distorts results, ``note`` is good to know.
+        what: what was found, with its count.
+        meaning: what it means for training or scoring, or what to do.
+    """
+
+    level: Level
+    what: str
+    meaning: str
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Smallest, median and largest of some counts."""
+
+    minimum: int
+    median: float
+    maximum: int
+
+    @classmethod
+    def of(cls, values: Iterable[int]) -> Self | None:
+        """The spread of these values; None where there are none."""
+        every = np.fromiter(values, dtype=np.int64)
+        if not len(every):
+            return None
+        return cls(int(every.min()), float(np.median(every)), int(every.max()))
+
+
+@dataclass(frozen=True)
+class ProtocolSupport:
+    """Whether a table can be scored by a protocol.
+
+    Attributes:
+        name: the protocol.
+        queries: rows that would be queries and have a valid match.
+        reason: why the protocol is not supported; empty where it is.
+    """
+
+    name: str
+    queries: int
+    reason: str
+
+    @property
+    def supported(self) -> bool:
+        """Whether any figure would mean something."""
+        return not self.reason
+
+
+@dataclass(frozen=True)
+class TableCheck:
+    """The outcome of `check_table`.
+
+    Attributes:
+        images: number of rows.
+        splits: split -> number of rows; ``""`` holds those without one.
+        vehicles: number of known vehicles.
+        cameras: number of known cameras.
+        images_per_vehicle: over the known vehicles.
+        widths: of the readable pictures, in pixels as displayed.
+        heights: of the readable pictures, in pixels as displayed.
+        unlabelled: number of rows without a vehicle.
+        unreadable: image -> why it cannot be read.
+        oversized: image -> why it is refused, `OversizedImage`.
+        tiny: images with a side below `TINY_SIDE`.
+        duplicates: groups of images whose files are equal byte by byte.
+        single_image: vehicles of one image.
+        single_camera: vehicles of several images, all from one camera.
+        protocols: every protocol, and whether the table supports it.
+        findings: errors first, then warnings, then notes.
+    """
+
+    images: int
+    splits: Mapping[str, int]
+    vehicles: int
+    cameras: int
+    images_per_vehicle: Spread | None
+    widths: Spread | None
+    heights: Spread | None
+    unlabelled: int
+    unreadable: Mapping[str, str]
+    oversized: Mapping[str, str]
+    tiny: tuple[str, ...]
+    duplicates: tuple[tuple[str, ...], ...]
+    single_image: tuple[str, ...]
+    single_camera: tuple[str, ...]
+    protocols: tuple[ProtocolSupport, ...]
+    findings: tuple[Finding, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether there is no finding of level ``error``."""
+        return all(finding.level != "error" for finding in self.findings)
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything, ready for ``json.dumps``; rows without a split count as ``unknown``."""
+        splits = {name or "unknown": count for name, count in self.splits.items()}
+        protocols = [{**asdict(each), "supported": each.supported} for each in self.protocols]
+        return {**asdict(self), "splits": splits, "protocols": protocols, "passed": self.passed}
+
+
+def check_table(
+    sightings: Sightings,
+    *,
+    depth: Depth = "header",
+    workers: int | None = None,
+    on_progress: Progress | None = None,
+) -> TableCheck:
+    """Look at every picture and every label of a table.
+
+    Args:
+        sightings: the table.
+        depth: ``header`` reads the size of each picture; ``pixels`` decodes each, which is slower
+            and finds the ones that are cut short.
+        workers: threads that read; by default one for each core, at most 8.
+        on_progress: called after each batch of pictures.
+    """
+    paths = [str(sightings.path(row)) for row in range(len(sightings))]
+    with ThreadPoolExecutor(workers or min(8, os.cpu_count() or 1)) as pool:
+
+        def each(stage: str, work: Callable[[str], _Result], files: list[str]) -> list[_Result]:
+            results: list[_Result] = []
+            for start in range(0, len(files), _BATCH):
+                results.extend(pool.map(work, files[start : start + _BATCH]))
+                if on_progress is not None:
+                    on_progress(stage, len(results), len(files))
+            return results
+
+        files = each("reading", lambda path: _look(path, depth), paths)
+        suspects = _rows_of_equal_size(files)
+        digests = each("comparing", _digest, [paths[row] for row in suspects])
+    return _summary(sightings, files, _equal_files(suspects, digests))
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    header: ImageHeader | None
+    size: int = 0  # bytes
+    reason: str = ""  # why there is no header
+    oversized: bool = False
+
+
+def _look(path: str, depth: Depth) -> _File:
+    try:
+        if depth == "pixels":
+            read_image(path)
+        return _File(read_header(path), size=os.path.getsize(path))
+    except (ImageError, OSError) as error:  # OSError: it went away just now
+        return _File(None, reason=str(error), oversized=isinstance(error, OversizedImage))
+
+
+def _digest(path: str) -> bytes:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").digest()
+
+
+def _rows_of_equal_size(files: list[_File]) -> list[int]:
+    """Rows of readable files that share their size with another: only they can be equal."""
+    readable = [row for row, file in enumerate(files) if file.header is not None]
+    sizes = Counter(files[row].size for row in readable)
+    return [row for row in readable if sizes[files[row].size] > 1]
+
+
+def _equal_files(rows: list[int], digests: list[bytes]) -> list[Indices]:
+    groups: dict[bytes, list[int]] = defaultdict(list)
+    for row, digest in zip(rows, digests, strict=True):
+        groups[digest].append(row)
+    return [np.array(group) for group in groups.values() if len(group) > 1]
+
+
+def valid_matches(sightings: Sightings, query: Mask, gallery: Mask) -> Indices:
+    """How many valid matches each query has.
+
+    A match is a gallery row of the same known vehicle, other than the query itself, and not
+    from the query's own known camera.
+
+    Args:
+        sightings: the table of n rows.
+        query: (n,) mask of the queries.
+        gallery: (n,) mask of the gallery.
+
+    Returns:
+        (q,) int64, for each query in the order of the table.
+    """
+    vehicle = np.unique(sightings.vehicle, return_inverse=True)[1].astype(np.int64)
+    camera = np.unique(sightings.camera, return_inverse=True)[1].astype(np.int64)
+    pair = np.unique(vehicle * (camera.max(initial=0) + 1) + camera, return_inverse=True)[1]
+    of_vehicle = np.bincount(vehicle, weights=gallery)[vehicle]
+    of_pair = np.bincount(pair, weights=gallery)[pair]
+    ignored = np.where(sightings.camera != "", of_pair, gallery)  # the row itself, at least
+    matches = np.where(sightings.vehicle != "", of_vehicle - ignored, 0)
+    return matches[query].astype(np.int64)
+
+
+def _protocols(sightings: Sightings) -> tuple[ProtocolSupport, ...]:
+    everything = np.ones(len(sightings), dtype=bool)
+    seen = sightings.camera != ""
+    query, gallery = sightings.split == "query", sightings.split == "gallery"
+    one_vehicle = "" if len(known_values(sightings.vehicle)) > 1 else "fewer than two vehicles"
+    one_camera = "" if len(known_values(sightings.camera)) > 1 else "fewer than two cameras"
+    no_split = "" if query.any() and gallery.any() else "no row of split query, or none of gallery"
+
+    def support(name: str, query: Mask, gallery: Mask, reason: str) -> ProtocolSupport:
+        valid = 0 if reason else int((valid_matches(sightings, query, gallery) > 0).sum())
+        unmatched = "" if valid else "no query has a match that is not from its own camera"
+        return ProtocolSupport(name, valid, reason or unmatched)
+
+    return (
+        support("cross-camera", seen, seen, one_vehicle or one_camera),
+        support("query-gallery", query, gallery, one_vehicle or no_split),
+        support("leave-one-out", everything, everything, one_vehicle),
+    )
+
+
+def _summary(sightings: Sightings, files: list[_File], twins: list[Indices]) -> TableCheck:
+    images = sightings.image.tolist()
+    headers = [(images[row], file.header) for row, file in enumerate(files) if file.header]
+    refused = [(images[row], file) for row, file in enumerate(files) if file.header is None]
+    per_vehicle = Counter(sightings.vehicle[sightings.vehicle != ""].tolist())
+    everything = np.ones(len(sightings), dtype=bool)
+    alone = sightings.vehicle[valid_matches(sightings, everything, everything) == 0]
+    unmatched = known_values(alone).tolist()
+    check = TableCheck(
+        images=len(sightings),
+        splits=dict(sorted(Counter(sightings.split.tolist()).items())),
+        vehicles=len(per_vehicle),
+        cameras=len(known_values(sightings.camera)),
+        images_per_vehicle=Spread.of(per_vehicle.values()),
+        widths=Spread.of(header.width for _, header in headers),
+        heights=Spread.of(header.height for _, header in headers),
+        unlabelled=int((sightings.vehicle == "").sum()),
+        unreadable={image: file.reason for image, file in refused if not file.oversized},
+        oversized={image: file.reason for image, file in refused if file.oversized},
+        tiny=tuple(image for image, seen in headers if min(seen.width, seen.height) < TINY_SIDE),
+        duplicates=tuple(tuple(images[row] for row in rows) for rows in twins),
+        single_image=tuple(name for name in unmatched if per_vehicle[name] == 1),
+        single_camera=tuple(name for name in unmatched if per_vehicle[name] > 1),
+        protocols=_protocols(sightings),
+        findings=(),
+    )
+    findings = [
+        *_file_findings(check),
+        *_duplicate_findings(sightings, twins),
+        *_vehicle_findings(check),
+        *_split_findings(sightings),
+    ]
+    severity = get_args(Level).index
+    return replace(check, findings=tuple(sorted(findings, key=lambda found: severity(found.level))))
+
+
+def _file_findings(check: TableCheck) -> Iterator[Finding]:
+    for refused, what in ((check.unreadable, "cannot be read"), (check.oversized, "too large")):
+        if refused:
+            yield Finding(
+                "error",
+                f"{_many(len(refused), 'picture')} {what}, first: {next(iter(refused.values()))}",
+                "they can be neither trained on nor searched: repair them or remove their rows",
+            )
+    if check.tiny:
+        yield Finding(
+            "warning",
+            f"{_many(len(check.tiny), 'picture')} with a side below {TINY_SIDE} pixels, "
+            f"first: {check.tiny[0]}",
+            "little of the vehicle is left in them: expect poor matches",
+        )
+
+
+def _duplicate_findings(sightings: Sightings, twins: list[Indices]) -> Iterator[Finding]:
+    every = [sightings.take(rows) for rows in twins]
+    torn = [copies for copies in every if len(known_values(copies.vehicle)) > 1]
+    leaked = [copies for copies in every if len(set(known_values(copies.split) == "train")) > 1]
+    easy = [
+        copies
+        for copies in every
+        if valid_matches(copies, copies.split == "query", copies.split == "gallery").any()
+    ]
+    kinds: tuple[tuple[Level, list[Sightings], str, str], ...] = (
+        ("error", torn, "listed under different vehicles",
+         "one of the labels is wrong: training learns from it and scores count it as a mistake"),
+        ("warning", leaked, "both in train and in query or gallery",
+         "the model has seen them: scores are too high"),
+        ("warning", easy, "in query and again in gallery, as a valid match",
+         "such a query finds itself: scores are too high"),
+        ("note", every, "stored more than once",
+         "they weigh more in training, and find themselves where the protocol allows it"),
+    )  # fmt: skip
+    for level, groups, what, meaning in kinds:
+        if groups:
+            many = _many(len(groups), "picture")
+            example = " = ".join(groups[0].image[:2].tolist())
+            yield Finding(level, f"{many} {what}, byte for byte, first: {example}", meaning)
+
+
+def _vehicle_findings(check: TableCheck) -> Iterator[Finding]:
+    if not check.vehicles:
+        yield Finding(
+            "warning",
+            "no vehicle is known",
+            "the pictures can be searched and compared, but neither trained on nor scored",
+        )
+    elif check.unlabelled:
+        yield Finding(
+            "note",
+            f"{_many(check.unlabelled, 'picture')} without a vehicle",
+            "they are not trained on; in a gallery they are distractors",
+        )
+    if check.vehicles and not check.cameras:
+        yield Finding(
+            "warning",
+            "no camera is known",
+            "near-equal pictures of one passage count as matches: scores are likely too high",
+        )
+    if check.single_camera:
+        yield Finding(
+            "note",
+            f"{_many(len(check.single_camera), 'vehicle')} seen by one camera only",
+            "as queries they have no valid match under the same-camera rule and are left out",
+        )
+    if check.single_image:
+        yield Finding(
+            "note",
+            f"{_many(len(check.single_image), 'vehicle')} of one picture only",
+            "nothing to match: no pair in training, and left out as queries",
+        )
+
+
+def _split_findings(sightings: Sightings) -> Iterator[Finding]:
+    split = sightings.split
+    trained = set(known_values(sightings.vehicle[split == "train"]).tolist())
+    scored = set(known_values(sightings.vehicle[np.isin(split, ["query", "gallery"])]).tolist())
+    if trained & scored:
+        yield Finding(
+            "warning",
+            f"{_many(len(trained & scored), 'vehicle')} both in train and in query or gallery",
+            "scores say nothing about vehicles never seen: split by vehicle, not by picture",
+        )
+    query, gallery = split == "query", split == "gallery"
+    lost = int((valid_matches(sightings, query, gallery) == 0).sum())
+    if lost and gallery.any():
+        yield Finding(
+            "note",
+            f"{lost:,} of {int(query.sum()):,} queries without a valid match",
+            "they are counted and left out of the scores",
+        )
+    if sightings.knows("split") and (split == "").any():
+        yield Finding(
+            "note",
+            f"{_many(int((split == '').sum()), 'picture')} without a split",
+            "neither training nor the query-gallery protocol uses them",
+        )
+
+
+def _many(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

@@ -1,0 +1,157 @@
+"""Pictures from disk to batches, in worker processes, each item a function of its key alone."""
+
+import os
+import signal
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from platefree.data.image import read_image
+from platefree.data.samplers import Sampler
+from platefree.data.transforms import InputTransform, TrainingTransform
+from platefree.errors import ImageError
+from platefree.types import Sightings
+
+
+class Key(NamedTuple):
+    """One training item: which row, and the seed of its random changes."""
+
+    row: int
+    seed: int
+
+
+Item = tuple[int, Tensor | str]
+"""A row and its (3, h, w) uint8 picture, or the reason why it cannot be read."""
+
+
+class PictureBatch(NamedTuple):
+    """What could be read of a batch, and why the rest could not.
+
+    Attributes:
+        rows: table rows of ``images``.
+        images: (b, 3, h, w) uint8, or None where nothing could be read.
+        unreadable: reasons.
+    """
+
+    rows: list[int]
+    images: Tensor | None
+    unreadable: list[str]
+
+
+class TrainingPictures(Dataset[Item]):
+    """Training pictures by `Key`, changed at random."""
+
+    def __init__(self, sightings: Sightings, transform: TrainingTransform) -> None:
+        self.sightings, self.transform = sightings, transform
+
+    def __getitem__(self, key: Key) -> Item:
+        size = (self.transform.fixed.width, self.transform.fixed.height)
+        try:
+            picture = read_image(self.sightings.path(key.row), at_least=size)
+        except ImageError as error:
+            return key.row, str(error)
+        return key.row, self.transform(picture, key.seed)
+
+
+class StepBatches:
+    """The keys of each step from ``start`` to ``stop``, as a batch sampler.
+
+    Args:
+        sampler: makes the rows of an epoch.
+        seed: of the run.
+        start: first step.
+        stop: step after the last.
+        share: (process, processes): which consecutive part of each batch this process takes.
+    """
+
+    def __init__(
+        self, sampler: Sampler, *, seed: int, start: int, stop: int, share: tuple[int, int] = (0, 1)
+    ) -> None:
+        self.sampler, self.seed, self.start, self.stop = sampler, seed, start, stop
+        self.share = share
+
+    def __len__(self) -> int:
+        return self.stop - self.start
+
+    def __iter__(self) -> Iterator[list[Key]]:
+        rows, current = np.empty((0, 0), dtype=np.int64), -1
+        process, processes = self.share
+        for step in range(self.start, self.stop):
+            epoch, place = divmod(step, self.sampler.batches_per_epoch)
+            if epoch != current:
+                rows, current = self.sampler.epoch(self.seed, epoch), epoch
+            seeds = np.random.SeedSequence((2, self.seed, step)).generate_state(rows.shape[1])
+            keys = [Key(int(row), int(seed)) for row, seed in zip(rows[place], seeds, strict=True)]
+            size = len(keys) // processes
+            yield keys[process * size : (process + 1) * size]
+
+
+def training_loader(
+    pictures: TrainingPictures, batches: StepBatches, *, workers: int, pin_memory: bool
+) -> DataLoader[PictureBatch]:
+    """A loader of the `PictureBatch` of each step of ``batches``."""
+    return DataLoader(
+        pictures,  # type: ignore[arg-type]
+        batch_sampler=batches,
+        num_workers=worker_count(workers, len(batches) * 32),
+        collate_fn=_collate,
+        pin_memory=pin_memory,
+        worker_init_fn=leave_ctrl_c_to_the_main_process,
+    )
+
+
+class UsePictures(Dataset[Item]):
+    """Pictures for use, by row, as the fixed transform makes them."""
+
+    def __init__(self, sightings: Sightings, transform: InputTransform) -> None:
+        self.sightings, self.transform = sightings, transform
+
+    def __len__(self) -> int:
+        return len(self.sightings)
+
+    def __getitem__(self, row: int) -> Item:
+        size = (self.transform.width, self.transform.height)
+        try:
+            return row, self.transform(read_image(self.sightings.path(row), at_least=size))
+        except ImageError as error:
+            return row, str(error)
+
+
+def use_loader(pictures: UsePictures, *, batch_size: int, workers: int) -> DataLoader[PictureBatch]:
+    """A loader of `PictureBatch` in row order."""
+    return DataLoader(
+        pictures,  # type: ignore[arg-type]
+        batch_size=batch_size,
+        num_workers=worker_count(workers, len(pictures)),
+        collate_fn=_collate,
+        worker_init_fn=leave_ctrl_c_to_the_main_process,
+    )
+
+
+def worker_count(workers: int, pictures: int) -> int:
+    """How many loading processes to start: the number asked for, or what the machine allows.
+
+    Args:
+        workers: -1 decides by the machine.
+        pictures: how many pictures will be loaded; few are loaded without processes.
+    """
+    if workers >= 0:
+        return workers
+    return 0 if pictures < 256 else min(8, len(os.sched_getaffinity(0)))
+
+
+def leave_ctrl_c_to_the_main_process(worker: int) -> None:  # noqa: ARG001
+    """Let the main process decide what Ctrl-C means, so that workers end quietly."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    torch.set_num_threads(1)
+
+
+def _collate(items: Sequence[Item]) -> PictureBatch:
+    readable = [(row, item) for row, item in items if isinstance(item, Tensor)]
+    images = torch.stack([image for _, image in readable]) if readable else None
+    reasons = [item for _, item in items if isinstance(item, str)]
+    return PictureBatch([row for row, _ in readable], images, reasons)

@@ -1,0 +1,133 @@
+"""Split a table by vehicle into train, query and gallery, so that scores are about new vehicles.
+
+The rule, in full:
+
+1. Known vehicles are sorted by name, shuffled by the seed within each body type (the most frequent
+   known ``type`` of a vehicle's pictures, ties by name; unknown is a type of its own), and the
+   first share of each type becomes *train*. Shares are rounded by largest remainder, so that
+   their sum is the rounded share of all vehicles, at least one and never all of them.
+2. Of a held-back vehicle, each known camera gives one picture, drawn by the seed, as *query*, and
+   the rest is *gallery*, except where a query would be left without a valid match, a gallery
+   picture of its vehicle that is not from its own camera:
+
+   - seen by one known camera and no unknown one: all of it is gallery;
+   - one picture in each camera: one camera, drawn by the seed, gives its picture, no other does;
+   - only one camera with more than one: one other camera, drawn by the seed, keeps its picture.
+
+   Pictures of unknown cameras stay in the gallery, where they match every query, and fill the
+   places above. A vehicle without any known camera gives one query if it has two pictures.
+3. Pictures of unknown vehicles become gallery, as distractors.
+
+The order of the rows never matters: everything is sorted before it is drawn.
+"""
+
+import logging
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from platefree.errors import DataError
+from platefree.types import Sightings
+
+_log = logging.getLogger(__name__)
+
+
+def split_by_vehicle(sightings: Sightings, train: float = 0.5, seed: int = 0) -> Sightings:
+    """Fill the column ``split``; what it held before is replaced.
+
+    Args:
+        sightings: a table that knows vehicles; cameras and types are used where known.
+        train: share of the vehicles to train on, strictly between 0 and 1.
+        seed: equal seeds give equal splits.
+
+    Returns:
+        The same rows in the same order.
+
+    Raises:
+        DataError: ``train`` or ``seed`` is out of range, or fewer than two vehicles are known.
+    """
+    if not 0 < train < 1:
+        raise DataError(f"train is {train}, expected a share between 0 and 1, for instance 0.5")
+    if seed < 0:
+        raise DataError(f"seed is {seed}, expected 0 or more")
+    rows = _rows_by_vehicle(sightings)
+    if len(rows) < 2:
+        raise DataError(
+            f"a split by vehicle needs two vehicles or more, found {len(rows)}: fill the column "
+            "'vehicle', or sort the pictures into a folder for each vehicle"
+        )
+    random = np.random.default_rng(seed)
+    trained = _draw_vehicles(sightings, rows, train, random)
+    split = np.full(len(sightings), "gallery")
+    for vehicle, own in rows.items():
+        if vehicle in trained:
+            split[own] = "train"
+        else:
+            split[_draw_queries(_by_camera(sightings, own), random)] = "query"
+    if not (split == "query").any():
+        _log.warning("no held-back vehicle was seen twice, so no query has a match")
+    return replace(sightings, split=split)
+
+
+def _rows_by_vehicle(sightings: Sightings) -> dict[str, list[int]]:
+    """Rows of each known vehicle: vehicles by name, rows by image path."""
+    rows: dict[str, list[int]] = defaultdict(list)
+    for row in np.argsort(sightings.image, kind="stable").tolist():
+        rows[str(sightings.vehicle[row])].append(row)
+    return {vehicle: rows[vehicle] for vehicle in sorted(rows) if vehicle}
+
+
+def _draw_vehicles(
+    sightings: Sightings,
+    rows: Mapping[str, Sequence[int]],
+    train: float,
+    random: np.random.Generator,
+) -> set[str]:
+    strata: dict[str, list[str]] = defaultdict(list)
+    for vehicle, own in rows.items():
+        types = Counter(sorted(sightings.type[own].tolist()))
+        del types[""]
+        strata[types.most_common(1)[0][0] if types else ""].append(vehicle)
+    kinds = sorted(strata)
+    shares = _shares([len(strata[kind]) for kind in kinds], train)
+    drawn: set[str] = set()
+    for kind, share in zip(kinds, shares, strict=True):
+        drawn.update(random.permutation(strata[kind])[:share].tolist())
+    return drawn
+
+
+def _shares(sizes: Sequence[int], train: float) -> list[int]:
+    """How many of each size to take: largest remainders, ties to the earlier."""
+    total = min(max(round(train * sum(sizes)), 1), sum(sizes) - 1)
+    exact = [total * size / sum(sizes) for size in sizes]
+    shares = [int(share) for share in exact]
+    by_remainder = sorted(range(len(sizes)), key=lambda i: shares[i] - exact[i])
+    for i in by_remainder[: total - sum(shares)]:
+        shares[i] += 1
+    return shares
+
+
+def _by_camera(sightings: Sightings, rows: Sequence[int]) -> dict[str, list[int]]:
+    cameras: dict[str, list[int]] = defaultdict(list)
+    for row in rows:
+        cameras[str(sightings.camera[row])].append(row)
+    return {camera: cameras[camera] for camera in sorted(cameras)}
+
+
+def _draw_queries(cameras: dict[str, list[int]], random: np.random.Generator) -> list[int]:
+    """Rows of one vehicle to search with: rule 2 of this module."""
+    unknown = cameras.pop("", [])
+    if not cameras:
+        return [int(random.choice(unknown))] if len(unknown) > 1 else []
+    if len(cameras) == 1 and not unknown:
+        return []
+    singles = [camera for camera, rows in cameras.items() if len(rows) == 1]
+    stocked = len(cameras) - len(singles) + bool(unknown)  # hold a gallery picture in any case
+    keepers: list[str] = []
+    if stocked == 0:
+        keepers = random.permutation(singles)[1:].tolist()
+    elif stocked == 1 and singles and not unknown:
+        keepers = [str(random.choice(singles))]
+    return [int(random.choice(rows)) for camera, rows in cameras.items() if camera not in keepers]

@@ -1,0 +1,396 @@
+"""Tables of pictures: a CSV file, a Parquet file, or a folder whose layout says it all.
+
+One column, ``image``, is required; the others are `LABELS` and ``time``, and what is absent is
+unknown. Every cell is text, so "0012" stays "0012"; white space around a cell is dropped. No
+picture is touched while a table is read: that is what `platefree.data.check` is for.
+
+Decided: CSV goes through Python's own parser, since it knows the line of every error, and
+434,440 rows take seconds all the same.
+"""
+
+import csv
+import difflib
+import logging
+import os
+import re
+from array import array
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, TextIO
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from platefree.data.image import IMAGE_SUFFIXES, find_pictures
+from platefree.errors import DataError
+from platefree.storage import atomic_file
+from platefree.types import LABELS, Sightings, Times
+
+SPLITS = ("train", "query", "gallery")
+"""The values of the column ``split``; empty is unknown."""
+
+TABLE_NAMES = ("images.csv", "images.parquet", "table.csv", "table.parquet")
+"""A folder that holds one of these is read through it."""
+
+_LONGEST_CELL = 1000  # characters; a column takes as much memory as its longest cell in each row
+_LONGEST_LINE = 1_000_000
+
+_COLUMNS = ("image", *LABELS, "time")
+_SPELLINGS = {"color": "colour"}
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\d([T ].+)?|\d{8}T.+")  # not a bare number: that may be epoch
+_NOT_TEXT = re.compile("[\0\ud800-\udfff]")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_NOT_A_TIME = np.iinfo(np.int64).min
+_LAYOUTS = (
+    "expected FOLDER/picture, FOLDER/vehicle/picture or FOLDER/{train,query,gallery}/vehicle/"
+    "picture: move the pictures, or list them in a CSV file with the columns image,vehicle"
+)
+
+_log = logging.getLogger(__name__)
+
+Place = Callable[[int], str]  # row -> where it stands, for people
+
+
+def read_table(path: str | Path) -> Sightings:
+    """Read a table of pictures.
+
+    Args:
+        path: a ``.csv`` file (UTF-8, commas, a header), a ``.parquet`` file, or a folder. A
+            folder is read through the table of `TABLE_NAMES` in it; without one it is itself
+            the table: ``vehicle/picture``, ``split/vehicle/picture``, or pictures alone, whose
+            vehicles are then unknown.
+
+    Returns:
+        The rows in the order of the file, or of the sorted paths of a folder. Relative image
+        paths start at the table's folder. Times without a zone are UTC.
+
+    Raises:
+        DataError: the table is missing or malformed, a picture is listed twice, or there is
+            none; the message names the line (CSV) or the row (Parquet, from 1).
+    """
+    path = Path(path).absolute()
+    with _reading(path):
+        if path.is_dir():
+            return _read_folder(path)
+        if not path.exists():
+            raise DataError(f"{path} does not exist, expected a table or a folder of pictures")
+        if path.suffix.lower() == ".csv":
+            return _read_csv(path)
+        if path.suffix.lower() == ".parquet":
+            return _read_parquet(path)
+    raise DataError(f"{path} is no table, expected a .csv or .parquet file, or a folder")
+
+
+def write_table(sightings: Sightings, path: str | Path) -> None:
+    """Write a table as CSV or Parquet, by the suffix of ``path``, atomically.
+
+    Columns of which nothing is known are left out. Paths are relative to the folder of ``path``
+    where the pictures lie under it, else absolute. Times are UTC.
+
+    Raises:
+        DataError: the suffix is neither ``.csv`` nor ``.parquet``, or a text is not Unicode.
+        StorageError: the file cannot be written.
+    """
+    path = Path(os.path.abspath(path))
+    writers = {".csv": _write_csv, ".parquet": _write_parquet}
+    if path.suffix.lower() not in writers:
+        raise DataError(f"{path}: a table is written as .csv or .parquet, choose one of the two")
+    columns = {"image": _images_from(sightings, path.parent)}
+    columns |= {name: getattr(sightings, name).tolist() for name in LABELS if sightings.knows(name)}
+    times = sightings.time if sightings.knows("time") else None
+    try:
+        with atomic_file(path) as temporary:
+            writers[path.suffix.lower()](temporary, columns, times)
+    except UnicodeEncodeError as error:
+        raise DataError(f"{path}: {error.object!r} is not Unicode text: rename it") from error
+
+
+def _images_from(sightings: Sightings, folder: Path) -> list[str]:
+    """(n,) image paths as seen from ``folder``: relative where they lie under it."""
+    root = os.path.abspath(sightings.root)
+    images = [os.path.join(root, image) for image in sightings.image.tolist()]
+    return [image.removeprefix(os.path.join(folder, "")) for image in images]
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        reason = " ".join(str(error.strerror or error).split())
+        raise DataError(f"{path} cannot be read ({reason})") from error
+
+
+# --- CSV --------------------------------------------------------------------------------------
+
+
+def _read_csv(path: Path) -> Sightings:
+    # What is not UTF-8 is escaped here and refused in `_lines`, which knows its line.
+    with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
+        records = _records(path, file)
+        _, header = next(records, (0, []))
+        if not header:
+            raise DataError(f"{path} is empty, expected a header with at least 'image'")
+        positions = _known_columns(path, header)
+        columns: dict[str, list[str]] = {name: [] for name in positions}
+        lines = array("q")
+        for line, cells in records:
+            if len(cells) != len(header):
+                raise DataError(
+                    f"{path}, line {line}: {len(cells)} cells, expected {len(header)} as in the "
+                    "header: a comma inside a cell needs quotes around the cell"
+                )
+            lines.append(line)
+            for name, position in positions.items():
+                columns[name].append(cells[position].strip())
+    return _sightings(path, columns, lambda row: f"line {lines[row]}")
+
+
+def _records(path: Path, file: TextIO) -> Iterator[tuple[int, list[str]]]:
+    """The records that are not blank, each with the line it starts on."""
+    reader = csv.reader(_lines(path, file), strict=True)
+    while True:
+        line = reader.line_num + 1
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            raise DataError(
+                f"{path}, line {line}: not CSV ({error}): separate cells by commas, close every "
+                "quote, and write a quote inside a cell twice"
+            ) from error
+        if cells:
+            yield line, cells
+
+
+def _lines(path: Path, file: TextIO) -> Iterator[str]:
+    number = 0
+    while line := file.readline(_LONGEST_LINE):
+        number += 1
+        if _NOT_TEXT.search(line):
+            raise DataError(f"{path}, line {number}: not UTF-8 text, save the table as UTF-8")
+        if len(line) == _LONGEST_LINE:
+            raise DataError(f"{path}, line {number}: too long a line, expected a CSV table")
+        yield line
+
+
+def _write_csv(path: Path, columns: Mapping[str, list[str]], times: Times | None) -> None:
+    columns = dict(columns)
+    if times is not None:
+        stamps = np.datetime_as_string(times, unit="ms", timezone="UTC").tolist()
+        columns["time"] = ["" if stamp == "NaT" else stamp for stamp in stamps]
+    # Python 3.11 leaves a lone carriage return unquoted, and then reads it as the end of a row.
+    returns = any("\r" in cell for column in columns.values() for cell in column)
+    quoting: Any = csv.QUOTE_ALL if returns else csv.QUOTE_MINIMAL
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n", quoting=quoting)
+        writer.writerow(columns)
+        writer.writerows(zip(*columns.values(), strict=True))
+
+
+# --- Parquet ----------------------------------------------------------------------------------
+
+
+def _read_parquet(path: Path) -> Sightings:
+    times = None
+    try:
+        with pq.ParquetFile(path) as file:
+            names = file.schema_arrow.names
+            positions = _known_columns(path, names)
+            for name, position in positions.items():
+                _check_type(path, name, file.schema_arrow.field(position).type)
+            table = file.read(columns=[names[position] for position in positions.values()])
+        columns = {name: table[names[position]] for name, position in positions.items()}
+        if "time" in columns and pa.types.is_temporal(columns["time"].type):
+            times = columns.pop("time").to_numpy().astype("datetime64[ms]")
+        texts = {name: _texts(column) for name, column in columns.items()}
+    except (pa.ArrowException, UnicodeDecodeError) as error:
+        reason = " ".join(str(error).split())
+        raise DataError(f"{path} is damaged or not Parquet ({reason}): write it again") from error
+    return _sightings(path, texts, lambda row: f"row {row + 1}", times)
+
+
+def _check_type(path: Path, name: str, kind: pa.DataType) -> None:
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    text = str(kind) in ("string", "large_string", "string_view", "null")
+    if name == "time":
+        if not (text or pa.types.is_timestamp(kind) or pa.types.is_date(kind)):
+            raise DataError(f"{path}: column 'time' holds {kind}, expected timestamps or text")
+    elif pa.types.is_floating(kind):
+        raise DataError(
+            f"{path}: column {name!r} holds {kind}, in which long ids lose digits: write it as "
+            "text (pandas: .astype('Int64').astype('string'))"
+        )
+    elif not (text or pa.types.is_integer(kind)):
+        raise DataError(f"{path}: column {name!r} holds {kind}, expected text")
+
+
+def _texts(column: "pa.ChunkedArray[Any]") -> list[str]:
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    return [(value or "").strip() for value in column.cast(pa.large_string()).to_pylist()]
+
+
+def _write_parquet(path: Path, columns: Mapping[str, list[str]], times: Times | None) -> None:
+    arrays: dict[str, pa.Array[Any]] = {
+        name: pa.array([value or None for value in column], pa.string())
+        for name, column in columns.items()
+    }
+    if times is not None:
+        arrays["time"] = pa.array(times, pa.timestamp("ms", tz="UTC"))
+    pq.write_table(pa.table(arrays), path)
+
+
+# --- folders ----------------------------------------------------------------------------------
+
+
+def _read_folder(folder: Path) -> Sightings:
+    tables = [folder / name for name in TABLE_NAMES if (folder / name).is_file()]
+    if len(tables) > 1:
+        raise DataError(f"{folder} holds {' and '.join(t.name for t in tables)}: name one of them")
+    if tables:
+        return read_table(tables[0])
+    pictures = list(find_pictures(folder, depth=3))
+    if not pictures:
+        raise DataError(
+            f"{folder} holds no pictures ({', '.join(IMAGE_SUFFIXES)}) and no {TABLE_NAMES[0]}"
+        )
+    images = ["/".join(parts) for parts in pictures]
+    columns = {"image": images, **_folder_labels(folder, pictures)}
+    return _sightings(folder, columns, lambda row: f"picture {images[row]!r}")
+
+
+def _folder_labels(folder: Path, pictures: list[tuple[str, ...]]) -> dict[str, list[str]]:
+    depths = {len(parts): "/".join(parts) for parts in pictures}
+    if len(depths) > 1:
+        examples = " and ".join(list(depths.values())[:2])
+        raise DataError(f"{folder} holds pictures at different depths ({examples}), {_LAYOUTS}")
+    depth = len(pictures[0])
+    for parts in pictures:
+        # A picture right inside "train" has no vehicle; one inside "cars/7" has no split.
+        if depth > 3 or (depth > 1 and (parts[0].lower() in (*SPLITS, "test")) != (depth == 3)):
+            raise DataError(f"{folder} holds {'/'.join(parts)}, {_LAYOUTS}")
+    columns = list(zip(*pictures, strict=True))
+    labels = {1: (), 2: ("vehicle",), 3: ("split", "vehicle")}[depth]
+    return {name: list(column) for name, column in zip(labels, columns, strict=False)}
+
+
+# --- what every source shares -----------------------------------------------------------------
+
+
+def _known_columns(path: Path, header: Sequence[str]) -> dict[str, int]:
+    """Our columns in this header and where they stand; what is not ours is ignored."""
+    names = [name.strip().lower() for name in header]
+    names = [_SPELLINGS.get(name, name) for name in names]
+    found = {name: position for position, name in enumerate(names) if name in _COLUMNS}
+    for name in found:
+        if names.count(name) > 1:
+            raise DataError(f"{path} has {names.count(name)} columns {name!r}: keep one of them")
+    others = [name for name in names if name and name not in _COLUMNS]
+    if "image" not in found:
+        raise DataError(f"{path} {_no_image(header, others)}")
+    missing = [name for name in _COLUMNS if name not in found]
+    for other in others:
+        for near in difflib.get_close_matches(other, missing, 1, 0.75):
+            raise DataError(
+                f"{path} has a column {other!r}; did you mean {near!r}? Rename it (if it is "
+                "something else, to a name less like it)"
+            )
+    if others:
+        _log.info("%s: ignored columns %s", path, ", ".join(others))
+    return found
+
+
+def _no_image(header: Sequence[str], others: Sequence[str]) -> str:
+    for delimiter, name in ((";", "semicolons"), ("\t", "tabs"), ("|", "bars")):
+        if len(header) == 1 and delimiter in header[0]:
+            return f"separates its columns by {name}, expected commas: save it with commas"
+    shown = ", ".join(repr(name[:40]) for name in header[:20])
+    near = difflib.get_close_matches("image", others, 1, 0.5)
+    hint = f"did you mean {near[0]!r}? Rename it" if near else "name the column of the paths so"
+    return f"has no column 'image', only {shown}: {hint}"
+
+
+def _sightings(
+    path: Path, columns: Mapping[str, list[str]], place: Place, times: Times | None = None
+) -> Sightings:
+    if not columns["image"]:
+        raise DataError(f"{path} lists no pictures, expected at least one row")
+    for name, values in columns.items():
+        if len(max(values, key=len)) > _LONGEST_CELL or _NOT_TEXT.search("".join(values)):
+            row = next(r for r, v in enumerate(values) if v[_LONGEST_CELL:] or _NOT_TEXT.search(v))
+            raise DataError(
+                f"{path}, {place(row)}: {name} is {values[row][:40]!r} ({len(values[row]):,} "
+                f"characters), expected UTF-8 text of at most {_LONGEST_CELL:,} characters"
+            )
+    if "" in columns["image"]:
+        row = columns["image"].index("")
+        raise DataError(f"{path}, {place(row)}: no image, expected the path of a picture")
+    _refuse_repeated(path, columns, place)
+    known: dict[str, Any] = dict(columns)
+    if "split" in columns:
+        known["split"] = _splits(path, columns["split"], place)
+    if "time" in columns:
+        known["time"] = _times(path, columns["time"], place)
+    elif times is not None:
+        known["time"] = times
+    return Sightings.from_columns(path if path.is_dir() else path.parent, known)
+
+
+def _refuse_repeated(path: Path, columns: Mapping[str, list[str]], place: Place) -> None:
+    first: dict[str, int] = {}
+    for row, image in enumerate(columns["image"]):
+        earlier = first.setdefault(image, row)
+        if earlier == row:
+            continue
+        vehicles = columns.get("vehicle", [""] * (row + 1))
+        if vehicles[earlier] != vehicles[row]:
+            raise DataError(
+                f"{path}, {place(row)}: {image!r} is vehicle {vehicles[row]!r}, but vehicle "
+                f"{vehicles[earlier]!r} in {place(earlier)}: remove the one that is wrong"
+            )
+        raise DataError(
+            f"{path}, {place(row)}: {image!r} is listed already in {place(earlier)}: "
+            f"remove {place(row)}"
+        )
+
+
+def _splits(path: Path, values: list[str], place: Place) -> list[str]:
+    strange = {value for value in values if value.lower() not in (*SPLITS, "")}
+    if strange:
+        row = next(row for row, value in enumerate(values) if value in strange)
+        raise DataError(
+            f"{path}, {place(row)}: split {values[row]!r} is unknown, expected "
+            f"{', '.join(SPLITS)} or nothing"
+        )
+    return [value.lower() for value in values]
+
+
+def _times(path: Path, values: list[str], place: Place) -> Times:
+    """(n,) times of ISO 8601 texts; empty is unknown."""
+    stamps = np.full(len(values), _NOT_A_TIME, dtype=np.int64)
+    for row, text in enumerate(values):
+        if not text:
+            continue
+        try:
+            stamps[row] = _milliseconds(text)
+        except ValueError as error:
+            raise DataError(
+                f"{path}, {place(row)}: time {text[:40]!r} is not ISO 8601, expected for "
+                "instance 2026-05-01T17:32:05Z"
+            ) from error
+    return stamps.view("datetime64[ms]")
+
+
+def _milliseconds(text: str) -> int:
+    if not _MOMENT.fullmatch(text):
+        raise ValueError(text)
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return (moment - _EPOCH) // timedelta(milliseconds=1)

@@ -1,0 +1,93 @@
+"""Which rows of a table are trained on, and their labels as class numbers."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from platefree.config import Train
+from platefree.data.samplers import IdentitySampler, Sampler, ShuffleSampler
+from platefree.errors import TrainingError
+from platefree.types import Indices, Sightings, Text, known_values
+
+CODED = ("vehicle", "camera", "model", "type", "colour", "view")
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingData:
+    """What a run learns from.
+
+    Attributes:
+        sightings: the training rows.
+        labels: label column -> (n,) int64 codes in sorted order of the names, -1 unknown.
+        vehicles: number of identities.
+        validation: rows of held-back vehicles; empty when none are held back.
+        fingerprint: of the whole table, to notice another one on resume.
+    """
+
+    sightings: Sightings
+    labels: Mapping[str, Tensor]
+    vehicles: int
+    validation: Sightings
+    fingerprint: str
+
+    def sampler(self, train: Train) -> Sampler:
+        """The sampler of a stage.
+
+        Raises:
+            TrainingError: the rows cannot fill its batches.
+        """
+        if train.sampler == "shuffle":
+            return ShuffleSampler(len(self.sightings), train.batch_size)
+        return IdentitySampler(
+            self.sightings.vehicle,
+            self.sightings.camera,
+            vehicles_per_batch=train.vehicles_per_batch,
+            images_per_vehicle=train.images_per_vehicle,
+        )
+
+
+def training_data(table: Sightings, train: Train) -> TrainingData:
+    """Take the training rows of a table: split ``train`` where splits are known, else all.
+
+    Rows without a vehicle are left out. With ``train.validation`` a seeded share of the
+    vehicles is held back.
+
+    Raises:
+        TrainingError: there is nothing to learn from; the message says why.
+    """
+    rows = table.take(table.split == "train") if table.knows("split") else table
+    if not len(rows):
+        raise TrainingError(f"{table!r} has a split column but no row with split 'train'")
+    rows = rows.take(rows.vehicle != "")
+    learnt, validation = _hold_back(rows, train)
+    names, counts = np.unique(learnt.vehicle, return_counts=True)
+    if len(names) < 2:
+        raise TrainingError(
+            f"the training rows know {len(names)} vehicle(s), expected at least 2; "
+            "give every picture of a vehicle its id in the column 'vehicle'"
+        )
+    if train.sampler == "identity" and counts.max() < 2:
+        raise TrainingError(
+            f"each of the {len(names)} training vehicles has one picture, but a pair of pictures "
+            "of one vehicle is what is learnt from; add pictures, or set train.sampler=shuffle"
+        )
+    labels = {name: torch.from_numpy(codes(getattr(learnt, name))) for name in CODED}
+    return TrainingData(learnt, labels, len(names), validation, table.fingerprint())
+
+
+def codes(column: Text) -> Indices:
+    """Number the known values of a label column in sorted order; unknown is -1."""
+    known = known_values(column)
+    numbers = np.searchsorted(known, column)
+    return np.where(column == "", -1, numbers).astype(np.int64)
+
+
+def _hold_back(rows: Sightings, train: Train) -> tuple[Sightings, Sightings]:
+    names = np.unique(rows.vehicle)
+    count = round(train.validation * len(names))
+    chosen = np.random.default_rng((4, train.seed)).permutation(names)[:count]
+    held = np.isin(rows.vehicle, chosen)
+    return rows.take(~held), rows.take(held)

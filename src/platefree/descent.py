@@ -1,0 +1,159 @@
+"""The mechanics of a step that methods need not know: rates, precision, clipping, saved state."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from lightning_fabric import Fabric
+from lightning_fabric.wrappers import _FabricModule, _FabricOptimizer
+from torch import Tensor
+
+from platefree.config import Train
+from platefree.errors import NonFiniteLoss
+from platefree.methods.base import Batch, Method
+
+
+class FabricDescent:
+    """A method's step on any device, precision and number of processes.
+
+    Args:
+        fabric: the launched Fabric.
+        method: the method as it is; it is wrapped here.
+        train: settings of the stage.
+
+    Attributes:
+        losses_now: the named losses of the step that is under way.
+    """
+
+    def __init__(self, fabric: Fabric, method: Method, train: Train) -> None:
+        made = method.optimizers(train)
+        self.fabric, self.train = fabric, train
+        self.module: _FabricModule = fabric.setup_module(method)
+        self.module.mark_forward_method("losses")
+        self.optimizers: dict[str, _FabricOptimizer] = {
+            name: fabric.setup_optimizers(optimizer) for name, optimizer in made.items()
+        }
+        self._base_rates = {
+            name: [group["lr"] for group in optimizer.param_groups]
+            for name, optimizer in made.items()
+        }
+        self.losses_now: dict[str, float] = {}
+
+    def losses(self, batch: Batch) -> dict[str, Tensor]:
+        """The method's losses, computed under the run's precision and process group."""
+        losses: dict[str, Tensor] = self.module.losses(batch)
+        values = torch.stack([loss.detach().float() for loss in losses.values()]).tolist()
+        self.losses_now = dict(zip(losses, values, strict=True))
+        return losses
+
+    def step(self, total: Tensor, optimizer: str) -> None:
+        """Clear gradients, backward, clip, step.
+
+        Raises:
+            NonFiniteLoss: the loss is NaN or infinite; nothing was changed.
+        """
+        if not math.isfinite(total.item()):
+            named = ", ".join(f"{name} {value:.4g}" for name, value in self.losses_now.items())
+            raise NonFiniteLoss(f"the loss is not finite ({named})")
+        chosen = self.optimizers[optimizer]
+        chosen.zero_grad()
+        self.fabric.backward(total)
+        if self.train.clip_norm:
+            # Under fp16 the scaler deals with infinite gradients by skipping the step.
+            self.fabric.clip_gradients(
+                self.module, chosen, max_norm=self.train.clip_norm, error_if_nonfinite=False
+            )
+        chosen.step()
+
+    def set_rates(self, factor: float) -> None:
+        """Set every learning rate to its start value times ``factor``."""
+        for name, optimizer in self.optimizers.items():
+            for group, base in zip(optimizer.param_groups, self._base_rates[name], strict=True):
+                group["lr"] = base * factor
+
+    def rate(self) -> float:
+        """The first optimizer's present learning rate."""
+        return float(next(iter(self.optimizers.values())).param_groups[0]["lr"])
+
+    def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """What resuming needs beyond the weights: tensors, and JSON content."""
+        tensors: dict[str, Tensor] = {}
+        for name, optimizer in self.optimizers.items():
+            tensors |= optimizer_tensors(name, optimizer.state_dict())
+        return tensors, {"scaler": self.fabric.strategy.precision.state_dict()}
+
+    def load_state(self, tensors: Mapping[str, Tensor], content: Mapping[str, Any]) -> None:
+        """Put back what `state` gave."""
+        for name, optimizer in self.optimizers.items():
+            restored = optimizer.state_dict()
+            restored["state"] = optimizer_state(name, tensors)
+            optimizer.load_state_dict(restored)
+        if content["scaler"]:
+            self.fabric.strategy.precision.load_state_dict(content["scaler"])
+
+
+@contextmanager
+def frozen(method: Method, prefixes: Sequence[str]) -> Iterator[None]:
+    """Keep the parameters whose names start so from learning, within the block."""
+    chosen = tuple(prefixes)
+    parameters = [p for name, p in method.named_parameters() if name.startswith(chosen)]
+    learnt = [p for p in parameters if p.requires_grad]
+    for parameter in learnt:
+        parameter.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for parameter in learnt:
+            parameter.requires_grad_(True)
+
+
+def training_mode(method: Method, prefixes: Sequence[str]) -> None:
+    """Set a method to training, and its frozen parts to use."""
+    method.train()
+    for name, module in method.named_modules():
+        if name.startswith(tuple(prefixes)):
+            module.eval()
+
+
+def rate_factor(step: int, batches_per_epoch: int, train: Train) -> float:
+    """The learning rate at a step of a stage, as a share of ``train.lr``.
+
+    Linear warm-up from a hundredth, then cosine decay to ``final_lr``, steps, or constant.
+
+    Args:
+        step: from 0, within the stage.
+        batches_per_epoch: steps of an epoch.
+        train: settings of the stage.
+    """
+    epoch = step / batches_per_epoch
+    if epoch < train.warmup_epochs:
+        return 0.01 + 0.99 * epoch / train.warmup_epochs
+    if train.decay == "step":
+        return float(train.decay_factor ** sum(epoch >= mark for mark in train.decay_epochs))
+    if train.decay == "cosine":
+        rest = max(train.epochs - train.warmup_epochs, 1e-9)
+        share = min((epoch - train.warmup_epochs) / rest, 1.0)
+        return train.final_lr + (1.0 - train.final_lr) * 0.5 * (1.0 + math.cos(math.pi * share))
+    return 1.0
+
+
+def optimizer_tensors(name: str, state_dict: Mapping[str, Any]) -> dict[str, Tensor]:
+    """An optimizer's state as a flat table of tensors: ``name/parameter/entry``."""
+    return {
+        f"{name}/{parameter}/{entry}": torch.as_tensor(value)
+        for parameter, entries in state_dict["state"].items()
+        for entry, value in entries.items()
+        if value is not None
+    }
+
+
+def optimizer_state(name: str, tensors: Mapping[str, Tensor]) -> dict[int, dict[str, Tensor]]:
+    """The ``state`` of an optimizer's state dict, back from `optimizer_tensors`."""
+    state: dict[int, dict[str, Tensor]] = {}
+    for key, tensor in tensors.items():
+        optimizer, parameter, entry = key.split("/")
+        if optimizer == name:
+            state.setdefault(int(parameter), {})[entry] = tensor
+    return state

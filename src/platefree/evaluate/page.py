@@ -1,0 +1,252 @@
+"""A report as one HTML page that needs nothing else: no network, no script, no file beside it.
+
+Every section repeats what was measured on what, so that no number can be read without it.
+"""
+
+from collections.abc import Mapping, Sequence
+from importlib.resources import files
+
+import numpy as np
+
+from platefree.evaluate.charts import NAMED_CURVES, cmc_chart, roc_chart, similarity_chart
+from platefree.evaluate.markup import clean
+from platefree.evaluate.report import Report, TrialResult
+from platefree.evaluate.strips import render_strips
+from platefree.evaluate.verification import OperatingPoint, Verification
+
+Cells = Mapping[str, str] | str
+"""The cells of a row by the names of their columns, or one text in place of all of them."""
+
+_TITLE = "Vehicle re-identification report"
+_FINE_BINS = 2000  # over [-1, 1]; the chart joins them
+# Nothing may be fetched, whatever a label or a path contains.
+_POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+_CONTEXT = ("split", "seed", "mirror", "re-ranking")  # facts that stand beside every number
+_SECTIONS = {
+    "figures": "Figures",
+    "reading": "How to read this page",
+    "curves": "Curves",
+    "thresholds": "Similarities and thresholds",
+    "examples": "Examples",
+}
+_EXAMPLES = """
+<p>Below each hit: whether it is correct, its rank, its similarity to the query, and what is known
+of it. A heat map, where there is one, brightens what in the query its similarity to the first hit
+comes from.</p>
+"""
+_NO_EXAMPLES = "<p>No examples were asked for.</p>"
+_HOW_TO_READ = """
+<div class="prose">
+<p>Each <em>query</em> picture is searched in the <em>gallery</em>, whose pictures are ranked by
+similarity. <strong>&ldquo;Correct&rdquo; means that the label of the data says same
+vehicle</strong>, and nothing more: labels can be wrong, and two vehicles can look the same.
+Pictures that the protocol ignores, such as the same vehicle before the same camera, are neither
+correct nor wrong and are left out. So are queries without a correct picture in the gallery.</p>
+<p><strong>rank-k</strong> is the share of queries with a correct picture among the first k.
+<strong>mAP</strong>, the mean average precision, is high only if all correct pictures come early.
+<strong>mINP</strong>, the mean inverse negative penalty, is low if a single correct picture comes
+late. A mean over trials weighs every trial alike.</p>
+<p>At a threshold, the <strong>false accept rate</strong> (FAR) is the share of pairs of different
+vehicles that are at least as similar, the <strong>true accept rate</strong> (TAR) that of pairs of
+one vehicle. A threshold holds for this model and for data like these; for others, measure it
+again. A similarity is not a probability.</p>
+</div>
+"""
+
+
+def render_page(report: Report) -> str:
+    """The whole report as the text of one HTML file."""
+    style = files("platefree.evaluate").joinpath("page.css").read_text(encoding="utf-8")
+    bodies = {
+        "figures": _figures(report),
+        "reading": _HOW_TO_READ,
+        "curves": _curves(report),
+        "thresholds": _thresholds(report),
+        "examples": _EXAMPLES + render_strips(report.strips) if report.strips else _NO_EXAMPLES,
+    }
+    context = _context(report)
+    sections = "".join(
+        _section(name, body, "" if name == "reading" else context) for name, body in bodies.items()
+    )
+    return (
+        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
+        f"<title>{clean(report.protocol)}: {_TITLE}</title>"
+        f"<style>{style}</style></head><body>{_header(report, context)}<main>{sections}</main>"
+        "<footer>Written by platefree. The figures are also in the JSON file of the same name."
+        "</footer></body></html>\n"
+    )
+
+
+def _header(report: Report, context: str) -> str:
+    facts = {
+        "Model": report.model,
+        "Data": report.data,
+        "Measured": {"protocol": report.protocol, **report.settings},
+    }
+    cards = "".join(
+        f"<div><h2>{title}</h2><dl>{_pairs(pairs)}</dl></div>" for title, pairs in facts.items()
+    )
+    links = "".join(f'<li><a href="#{name}">{title}</a></li>' for name, title in _SECTIONS.items())
+    return (
+        f'<header><h1>{_TITLE}</h1><p class="measured">{context}</p>'
+        f'<nav aria-label="Sections"><ul>{links}</ul></nav>'
+        f'<div class="facts">{cards}</div></header>'
+    )
+
+
+def _pairs(pairs: Mapping[str, str]) -> str:
+    return "".join(f"<dt>{clean(name)}</dt><dd>{clean(text)}</dd>" for name, text in pairs.items())
+
+
+def _context(report: Report) -> str:
+    """One line that says what was measured, to stand beside any number."""
+    facts = {**report.data, **report.settings}
+    short = {name: facts[name].partition(":")[0] for name in _CONTEXT if name in facts}
+    named = (_identity(report.model, "name"), _identity(report.data, "path"), report.protocol)
+    return " · ".join(clean(part) for part in (*named, *map(" ".join, short.items())))
+
+
+def _identity(facts: Mapping[str, str], first: str) -> str:
+    named = [facts[key] for key in (first, "fingerprint") if key in facts]
+    return " @ ".join(named or facts.values())
+
+
+def _section(name: str, body: str, context: str) -> str:
+    beside = f'<p class="context">{context}</p>' if context else ""
+    return (
+        f'<section id="{name}" aria-labelledby="{name}-heading">'
+        f'<h2 id="{name}-heading">{_SECTIONS[name]}</h2>{beside}{body}</section>'
+    )
+
+
+def _figures(report: Report) -> str:
+    """The table of figures: paper, ours and gap, then a row per trial."""
+    ours = report.figures()
+    paper = {name: claim for name, claim in report.paper.items() if name in ours}
+    several = len(report.trials) > 1
+    summary = [("ours, mean of trials" if several else "ours", _percents(ours))]
+    if paper:
+        gaps = {name: _gap(ours[name] - claim) for name, claim in paper.items()}
+        summary = [("paper", _percents(paper)), *summary, ("gap", gaps)]
+    each = [(trial.name, _percents(trial.figures()) | _counts(trial)) for trial in report.trials]
+    return _table(
+        "Figures in %, gaps in percentage points; queries without match are left out of them.",
+        ["trial", *ours, *_counts(report.trials[0])],
+        [summary, each] if paper or several else [each],
+    )
+
+
+def _counts(trial: TrialResult) -> dict[str, str]:
+    without = int((~trial.metrics.valid).sum())
+    return {
+        "queries": f"{trial.queries:,}",
+        "without match": f"{without:,}",
+        "gallery": f"{trial.gallery:,}",
+    }
+
+
+def _percents(figures: Mapping[str, float]) -> dict[str, str]:
+    return {
+        name: f"{100 * value:.2f}" if np.isfinite(value) else "undefined"
+        for name, value in figures.items()
+    }
+
+
+def _gap(difference: float) -> str:
+    if not np.isfinite(difference):
+        return "undefined"
+    return f"{100 * difference:+.2f}".replace("-", "\N{MINUS SIGN}")
+
+
+def _curves(report: Report) -> str:
+    return _side_by_side(_match_curves(report.trials), _roc(report.verification))
+
+
+def _match_curves(trials: Sequence[TrialResult]) -> str:
+    length = min(len(trial.metrics.cmc) for trial in trials)
+    curves = np.stack([trial.metrics.cmc[:length] for trial in trials])
+    if not np.isfinite(curves).all():
+        return _undefined("the match curve", "a trial has no query with a match")
+    caption = "Cumulative match curves: a line per trial, marked at rank 1, 5 and 10."
+    if len(trials) > 1:
+        caption += " The thick line is their mean."
+    if len(trials) > NAMED_CURVES:
+        caption += " Only the best and the worst trial at rank 1 are named."
+    return _chart(cmc_chart([trial.name for trial in trials], curves), caption)
+
+
+def _roc(verification: Verification) -> str:
+    if not all(verification.pairs):
+        return _undefined("the ROC curve", "there are not pairs of both kinds")
+    marks = [(point.far, point.tar) for point in verification.thresholds() if not point.reason]
+    return _chart(
+        roc_chart(*verification.roc(), marks),
+        "Same or different, for the pairs of all trials and every threshold. Marks are the "
+        f"thresholds stated below. Area under the curve: {verification.auc:.4f}.",
+    )
+
+
+def _thresholds(report: Report) -> str:
+    """The similarities of pairs, and the thresholds that tell same from different."""
+    points = report.verification.thresholds()
+    lines = {f"FAR {point.far_target:g}": point.threshold for point in points if not point.reason}
+    same, different = report.verification.pairs
+    chart = _chart(
+        similarity_chart(*report.verification.histogram(_FINE_BINS), lines),
+        f"The pairs of all trials by similarity: {same:,} of one vehicle, {different:,} of two, "
+        "each kind adding up to 100 %. Upright lines are the thresholds stated beside.",
+    )
+    rows = [(f"{point.far_target:g}", _operating_cells(point)) for point in points]
+    table = _table(
+        "Thresholds over the pairs of all trials, by the false accept rate asked for.",
+        ["FAR", "threshold", "FAR reached", "TAR in %"],
+        [rows],
+    )
+    return _side_by_side(chart, table)
+
+
+def _operating_cells(point: OperatingPoint) -> Cells:
+    if point.reason:
+        return f"cannot be stated: {point.reason}"
+    return {
+        "threshold": f"{point.threshold:.4f}",
+        "FAR reached": f"{point.far:.3g}",
+        "TAR in %": f"{100 * point.tar:.2f}",
+    }
+
+
+def _side_by_side(*parts: str) -> str:
+    return f'<div class="columns">{"".join(parts)}</div>'
+
+
+def _undefined(what: str, reason: str) -> str:
+    return f'<p class="card">Cannot state {what}: {reason}.</p>'
+
+
+def _chart(chart: str, caption: str) -> str:
+    return f'<figure class="card">{chart}<figcaption>{caption}</figcaption></figure>'
+
+
+def _table(caption: str, head: Sequence[str], groups: Sequence[Sequence[tuple[str, Cells]]]) -> str:
+    """A table in which each row is its name and some cells by the names of their columns."""
+    titles = "".join(f'<th scope="col">{clean(title)}</th>' for title in head)
+    bodies = "".join(
+        f"<tbody>{''.join(_row(name, cells, head[1:]) for name, cells in group)}</tbody>"
+        for group in groups
+    )
+    # A region that scrolls can only be scrolled by keyboard if it takes the focus.
+    return (
+        f'<figure class="card"><figcaption>{caption}</figcaption>'
+        f'<div class="scroll" role="region" tabindex="0" aria-label="{caption}">'
+        f"<table><thead><tr>{titles}</tr></thead>{bodies}</table></div></figure>"
+    )
+
+
+def _row(name: str, cells: Cells, columns: Sequence[str]) -> str:
+    if isinstance(cells, str):
+        filled = f'<td class="note" colspan="{len(columns)}">{clean(cells)}</td>'
+    else:
+        filled = "".join(f"<td>{cells.get(column, '')}</td>" for column in columns)
+    return f'<tr><th scope="row">{clean(name)}</th>{filled}</tr>'

@@ -1,0 +1,122 @@
+"""Protocols: from a table to trials. No network, no metric; each is a few lines.
+
+A trial is "search these rows in those". What is a match and what is ignored follows from the
+labels in one place (the metrics): same vehicle is a match; same vehicle and same known camera
+is ignored; a picture never finds itself.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import permutations
+
+import numpy as np
+
+from platefree.errors import ProtocolError
+from platefree.types import Indices, Sightings, known_values
+
+
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """Search some rows of a table in others.
+
+    Attributes:
+        name: for people.
+        query: (q,) rows of the table.
+        gallery: (g,) rows of the table.
+    """
+
+    name: str
+    query: Indices
+    gallery: Indices
+
+    def self_index(self) -> Indices:
+        """(q,) place of each query row in the gallery, -1 where it is not there."""
+        order = np.argsort(self.gallery, kind="stable")
+        place = np.searchsorted(self.gallery[order], self.query).clip(max=len(order) - 1)
+        found = order[place]
+        return np.where(self.gallery[found] == self.query, found, -1).astype(np.int64)
+
+
+def cross_camera(table: Sightings) -> list[Trial]:
+    """Each camera searched in each other one, both ways; the figure is the mean of all.
+
+    Raises:
+        ProtocolError: fewer than two cameras, or no vehicle was seen by two.
+    """
+    _need_vehicles(table, "cross-camera")
+    cameras = known_values(table.camera)
+    if len(cameras) < 2:
+        raise ProtocolError(
+            f"cross-camera needs two cameras or more, the column 'camera' knows {len(cameras)}; "
+            "fill it in, or use leave-one-out"
+        )
+    rows = {camera: np.flatnonzero(table.camera == camera) for camera in cameras}
+    seen = {camera: set(known_values(table.vehicle[rows[camera]])) for camera in cameras}
+    trials = [
+        Trial(f"{a} → {b}", rows[a], rows[b])
+        for a, b in permutations([str(camera) for camera in cameras], 2)
+        if seen[a] & seen[b]
+    ]
+    if not trials:
+        raise ProtocolError("cross-camera: no vehicle was seen by two cameras; nothing can match")
+    return trials
+
+
+def query_gallery(table: Sightings) -> list[Trial]:
+    """Rows with split ``query`` searched in rows with split ``gallery``.
+
+    Raises:
+        ProtocolError: there are no such rows.
+    """
+    _need_vehicles(table, "query-gallery")
+    query, gallery = (np.flatnonzero(table.split == name) for name in ("query", "gallery"))
+    if not len(query) or not len(gallery):
+        raise ProtocolError(
+            f"query-gallery needs rows with split 'query' and 'gallery', found {len(query)} and "
+            f"{len(gallery)}; 'platefree data split' makes them, or use leave-one-out"
+        )
+    return [Trial("query → gallery", query, gallery)]
+
+
+def leave_one_out(table: Sightings) -> list[Trial]:
+    """Every row searched in all the others.
+
+    Raises:
+        ProtocolError: no vehicles are known.
+    """
+    _need_vehicles(table, "leave-one-out")
+    rows = np.arange(len(table), dtype=np.int64)
+    return [Trial("each → all others", rows, rows)]
+
+
+PROTOCOLS: dict[str, Callable[[Sightings], list[Trial]]] = {
+    "cross-camera": cross_camera,
+    "query-gallery": query_gallery,
+    "leave-one-out": leave_one_out,
+}
+
+
+def default_protocol(table: Sightings) -> str:
+    """``query-gallery`` where the table has such splits, else by what it knows of cameras."""
+    if np.isin(["query", "gallery"], table.split).all():
+        return "query-gallery"
+    return "cross-camera" if len(known_values(table.camera)) == 2 else "leave-one-out"
+
+
+def make_trials(table: Sightings, protocol: str) -> list[Trial]:
+    """The trials of a protocol by its name.
+
+    Raises:
+        ProtocolError: no such protocol, or the table cannot support it.
+    """
+    if protocol not in PROTOCOLS:
+        raise ProtocolError(f"no protocol {protocol!r}; there are {', '.join(PROTOCOLS)}")
+    return PROTOCOLS[protocol](table)
+
+
+def _need_vehicles(table: Sightings, protocol: str) -> None:
+    if len(known_values(table.vehicle)) < 2:
+        raise ProtocolError(
+            f"{protocol} needs a column 'vehicle' with two vehicles or more, "
+            f"found {len(known_values(table.vehicle))}"
+        )

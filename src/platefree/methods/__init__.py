@@ -1,0 +1,1 @@
+"""The re-ID methods, one file each, and the recipes that train them."""

@@ -1,0 +1,108 @@
+"""What every method is: embedding spaces for use, named losses and a step for training."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from platefree.config import Train
+from platefree.errors import DataError
+from platefree.ranking.distance import cosine_distance
+from platefree.types import Embeddings, Floats
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A training batch.
+
+    Attributes:
+        images: (b, 3, h, w) float32, normalised.
+        labels: label column -> (b,) int64 codes, -1 unknown; ``vehicle`` is the class to learn.
+    """
+
+    images: Tensor
+    labels: Mapping[str, Tensor]
+
+
+class Descent(Protocol):
+    """What the training loop gives a method for its step: devices, precision and clipping."""
+
+    def losses(self, batch: Batch) -> dict[str, Tensor]:
+        """Call the method's `Method.losses` under the run's precision and process group."""
+
+    def step(self, total: Tensor, optimizer: str) -> None:
+        """Clear gradients, backward, clip, and step the named optimizer."""
+
+
+class Method(nn.Module):
+    """The base of all methods. Override what differs; see ``strong_baseline`` for an example.
+
+    Attributes:
+        gather: joins the vectors (or labels) of all training processes along the first
+            dimension, with gradients; the training loop replaces it when there are several,
+            so that pairs are mined over the whole batch.
+    """
+
+    gather: Callable[[Tensor], Tensor]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gather = _alone
+
+    def embed(self, images: Tensor) -> dict[str, Tensor]:
+        """Map (b, 3, h, w) normalised pictures to named spaces of unit rows, (b, d) each."""
+        raise NotImplementedError  # pragma: no cover
+
+    def distances(self, query: Embeddings, gallery: Embeddings) -> Floats:
+        """How the spaces combine to one (q, g) distance; here the cosine distance in ``main``."""
+        return cosine_distance(query.spaces["main"], gallery.spaces["main"])
+
+    def feature_map(self, images: Tensor) -> Tensor:
+        """The last feature map, (b, c, h, w), for heat maps.
+
+        Raises:
+            DataError: the method has none.
+        """
+        raise DataError(f"{type(self).__name__} has no feature map, so no heat map can be drawn")
+
+    def embed_map(self, maps: Tensor) -> dict[str, Tensor]:
+        """What `embed` makes of a `feature_map`."""
+        raise DataError(f"{type(self).__name__} has no feature map, so no heat map can be drawn")
+
+    def losses(self, batch: Batch) -> dict[str, Tensor]:
+        """Named scalar losses of a batch; `step` sums them."""
+        raise NotImplementedError  # pragma: no cover
+
+    def optimizers(self, train: Train) -> dict[str, Optimizer]:
+        """The optimizers of a stage by name, over the parameters that learn."""
+        return {"main": make_optimizer(self, train)}
+
+    def step(self, batch: Batch, descent: Descent) -> dict[str, Tensor]:
+        """One optimisation step; returns the losses by name."""
+        losses = descent.losses(batch)
+        descent.step(torch.stack(list(losses.values())).sum(), "main")
+        return losses
+
+
+def make_optimizer(module: nn.Module, train: Train) -> Optimizer:
+    """The optimizer of ``train`` over a module's learning parameters.
+
+    Biases, norms and other vectors are not decayed.
+    """
+    learning = [p for p in module.parameters() if p.requires_grad]
+    groups = [
+        {"params": [p for p in learning if p.ndim > 1], "weight_decay": train.weight_decay},
+        {"params": [p for p in learning if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+    if train.optimizer == "sgd":
+        return torch.optim.SGD(groups, lr=train.lr, momentum=train.momentum)
+    if train.optimizer == "adam":
+        return torch.optim.Adam(groups, lr=train.lr)
+    return torch.optim.AdamW(groups, lr=train.lr)
+
+
+def _alone(rows: Tensor) -> Tensor:
+    return rows

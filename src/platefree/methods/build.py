@@ -1,0 +1,68 @@
+"""From a recipe to a method: the one place where a recipe's [model] becomes plain arguments."""
+
+from platefree.config import Recipe
+from platefree.methods.base import Method
+from platefree.methods.color_stripes import ColorStripes
+from platefree.methods.settings import ColorStripesSettings, StrongBaselineSettings
+from platefree.methods.strong_baseline import StrongBaseline
+from platefree.nets.trunks import Trunk, trunk_statistics
+
+
+def build_method(recipe: Recipe, vehicles: int, *, weights: str | None = None) -> Method:
+    """Build the method of a recipe with fresh weights.
+
+    Args:
+        recipe: a checked recipe.
+        vehicles: number of training identities.
+        weights: instead of the recipe's start weights; ``none`` when a checkpoint follows.
+
+    Raises:
+        RecipeError: the trunk does not exist or cannot be built so.
+        TrainingError: the start weights cannot be had or do not fit.
+    """
+    match recipe.model:
+        case ColorStripesSettings() as settings:
+            return ColorStripes(**settings.model_dump(exclude={"method"}))
+        case StrongBaselineSettings() as settings:
+            return _strong_baseline(settings, recipe, vehicles, weights or settings.weights)
+
+
+def resolve(recipe: Recipe) -> Recipe:
+    """Fill what a recipe leaves to the trunk (the channel statistics), so that it stands alone.
+
+    Raises:
+        RecipeError: the trunk does not exist.
+    """
+    mean, std = [0.0] * 3, [1.0] * 3
+    if isinstance(recipe.model, StrongBaselineSettings):
+        mean, std = trunk_statistics(recipe.model.trunk)
+    unset = {"mean": recipe.input.mean or mean, "std": recipe.input.std or std}
+    return recipe.model_copy(update={"input": recipe.input.model_copy(update=unset)})
+
+
+def needs_training(recipe: Recipe) -> bool:
+    """Whether the method of a recipe has anything to learn."""
+    return not isinstance(recipe.model, ColorStripesSettings)
+
+
+def _strong_baseline(
+    settings: StrongBaselineSettings, recipe: Recipe, vehicles: int, weights: str
+) -> StrongBaseline:
+    trunk = Trunk(
+        settings.trunk,
+        height=recipe.input.height,
+        width=recipe.input.width,
+        last_stride=settings.last_stride,
+        drop_path=settings.drop_path,
+        weights=weights,
+    )
+    return StrongBaseline(
+        trunk,
+        vehicles=vehicles,
+        pooling=settings.pooling,
+        embedding_size=settings.embedding_size,
+        label_smoothing=settings.label_smoothing,
+        margin=settings.margin if settings.triplet == "margin" else None,
+        identity_weight=settings.identity_weight,
+        triplet_weight=settings.triplet_weight,
+    )

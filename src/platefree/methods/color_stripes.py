@@ -1,0 +1,73 @@
+"""Colour histograms of horizontal stripes: no training, the floor for every trained model.
+
+Stripes keep what is above and what is below; Hellinger's kernel (the square root of the
+histogram) makes the dot product of two embeddings the mean Bhattacharyya coefficient.
+"""
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from platefree.errors import TrainingError
+from platefree.methods.base import Batch, Method
+
+
+class ColorStripes(Method):
+    """One space, ``main``: a joint hue-saturation-value histogram of each stripe.
+
+    Args:
+        stripes: horizontal stripes of equal height.
+        hue_bins: bins of hue, round the colour circle.
+        saturation_bins: bins of saturation.
+        value_bins: bins of value.
+    """
+
+    def __init__(
+        self, *, stripes: int, hue_bins: int, saturation_bins: int, value_bins: int
+    ) -> None:
+        super().__init__()
+        self.stripes = stripes
+        self.bins = (hue_bins, saturation_bins, value_bins)
+
+    def embed(self, images: Tensor) -> dict[str, Tensor]:
+        """Histograms of (b, 3, h, w) pictures in [0, 1], as unit rows (b, stripes * bins)."""
+        hsv = rgb_to_hsv(images.clamp(0.0, 1.0))
+        code = torch.zeros_like(hsv[:, 0], dtype=torch.int64)  # (b, h, w)
+        for channel, bins in enumerate(self.bins):
+            code = code * bins + (hsv[:, channel] * bins).long().clamp(max=bins - 1)
+        bins = self.bins[0] * self.bins[1] * self.bins[2]
+        height = images.shape[2]
+        stripe = torch.arange(height, device=images.device) * self.stripes // height
+        code = (code + (stripe * bins)[None, :, None]).flatten(1)  # (b, h * w)
+        counts = torch.zeros(len(images), self.stripes * bins, device=images.device)
+        counts.scatter_add_(1, code, torch.ones_like(code, dtype=counts.dtype))
+        return {"main": functional.normalize(counts.sqrt())}
+
+    def losses(self, batch: Batch) -> dict[str, Tensor]:
+        """Nothing to learn.
+
+        Raises:
+            TrainingError: always.
+        """
+        raise TrainingError("color_stripes learns nothing; use it by its name, without training")
+
+
+def rgb_to_hsv(images: Tensor) -> Tensor:
+    """Hue, saturation and value of RGB pictures, each in [0, 1].
+
+    Args:
+        images: (b, 3, h, w) in [0, 1].
+
+    Returns:
+        (b, 3, h, w); hue is 0 for greys.
+    """
+    value, strongest = images.max(dim=1)
+    chroma = value - images.amin(dim=1)
+    red, green, blue = images.unbind(dim=1)
+    safe = chroma.clamp(min=1e-8)
+    sector = torch.stack(
+        [(green - blue) / safe, (blue - red) / safe + 2.0, (red - green) / safe + 4.0], dim=1
+    )
+    hue = sector.gather(1, strongest[:, None])[:, 0] / 6.0 % 1.0
+    saturation = chroma / value.clamp(min=1e-8)
+    return torch.stack([torch.where(chroma > 0, hue, torch.zeros_like(hue)), saturation, value], 1)

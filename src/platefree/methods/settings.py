@@ -1,0 +1,46 @@
+"""The ``[model]`` section of a recipe, one class per method; no torch here."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class MethodSettings(BaseModel):
+    """Typed, frozen, no unknown keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+class ColorStripesSettings(MethodSettings):
+    """Colour histograms of horizontal stripes; nothing is learned."""
+
+    method: Literal["color_stripes"]
+    stripes: Annotated[int, Field(ge=1, le=64)] = 8
+    hue_bins: Annotated[int, Field(ge=2, le=64)] = 12
+    saturation_bins: Annotated[int, Field(ge=1, le=16)] = 3
+    value_bins: Annotated[int, Field(ge=1, le=16)] = 4
+
+
+class StrongBaselineSettings(MethodSettings):
+    """Trunk, pooling, BNNeck, smoothed cross-entropy and batch-hard triplet."""
+
+    method: Literal["strong_baseline"]
+    trunk: str = "resnet50"  # any timm name, or resnet18/34/50/101_ibn_a
+    weights: str = "none"  # none, timm (its published weights), or a local file
+    last_stride: Literal[1, 2] = 2  # ResNets: 1 keeps a larger last feature map
+    pooling: Literal["gem", "average"] = "gem"
+    embedding_size: Annotated[int, Field(ge=0)] = 0  # 0: as wide as the trunk
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    triplet: Literal["soft", "margin"] = "soft"
+    margin: Annotated[float, Field(gt=0)] = 0.3  # with triplet = "margin"
+    identity_weight: Annotated[float, Field(ge=0)] = 1.0
+    triplet_weight: Annotated[float, Field(ge=0)] = 1.0
+    drop_path: Annotated[float, Field(ge=0, lt=1)] = 0.0
+
+
+ModelSettings = ColorStripesSettings | StrongBaselineSettings
+
+SETTINGS: dict[str, type[MethodSettings]] = {
+    "color_stripes": ColorStripesSettings,
+    "strong_baseline": StrongBaselineSettings,
+}

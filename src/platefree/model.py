@@ -1,0 +1,212 @@
+"""A trained model in use: pictures in, embeddings out; the transform travels with the weights."""
+
+import hashlib
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from platefree.checkpoint import CARD, Checkpoint, read_checkpoint
+from platefree.config import Recipe, check_recipe, load_recipe
+from platefree.data.loader import UsePictures, use_loader
+from platefree.data.transforms import InputTransform
+from platefree.errors import CheckpointError, ImageError, RecipeError, TrainingError
+from platefree.methods.base import Method
+from platefree.methods.build import build_method, needs_training, resolve
+from platefree.types import Embeddings, Sightings
+
+Device = Literal["auto", "cpu", "cuda"]
+Unreadable = Literal["refuse", "skip"]
+
+
+class Model:
+    """A method with its weights and its input transform, ready to embed pictures.
+
+    Args:
+        method: the network, with its weights.
+        recipe: the resolved recipe that it was made from.
+        name: for people.
+        fingerprint: hash that tells models apart.
+        device: where it runs.
+        card: what is known of it.
+    """
+
+    def __init__(
+        self,
+        method: Method,
+        recipe: Recipe,
+        *,
+        name: str,
+        fingerprint: str,
+        device: torch.device,
+        card: dict[str, Any] | None = None,
+    ) -> None:
+        self.method = method.to(device)
+        self.recipe = recipe
+        self.name = name
+        self.fingerprint = fingerprint
+        self.device = device
+        self.card = card or {}
+        self.transform = InputTransform(recipe.input)
+
+    def __repr__(self) -> str:
+        return f"<Model {self.name}: {self.recipe.model.method}@{self.fingerprint[:4]}>"
+
+    def embed(
+        self,
+        sightings: Sightings,
+        *,
+        unreadable: Unreadable = "refuse",
+        batch_size: int = 64,
+        workers: int = -1,
+        on_batch: Callable[[int], None] | None = None,
+    ) -> tuple[Embeddings, list[str]]:
+        """Embed every picture of a table.
+
+        Args:
+            sightings: the n pictures.
+            unreadable: ``refuse`` stops at the first picture that cannot be read; ``skip``
+                leaves it out of the result.
+            batch_size: pictures at a time.
+            workers: loading processes; -1 decides by the machine.
+            on_batch: called with the number of pictures done, for progress bars.
+
+        Returns:
+            The embeddings of the readable pictures in table order, and why the others were skipped.
+
+        Raises:
+            ImageError: a picture cannot be read (``refuse``), or none can.
+        """
+        parts: list[dict[str, NDArray[np.float32]]] = []
+        rows: list[int] = []
+        skipped: list[str] = []
+        pictures = UsePictures(sightings, self.transform)
+        self.method.eval()
+        for batch in use_loader(pictures, batch_size=batch_size, workers=workers):
+            for reason in batch.unreadable:
+                if unreadable == "refuse":
+                    raise ImageError(reason)
+                skipped.append(reason)
+            if batch.images is not None:
+                parts.append(self.embed_images(batch.images))
+                rows += batch.rows
+            if on_batch is not None:
+                on_batch(len(batch.rows) + len(batch.unreadable))
+        if not parts:
+            raise ImageError(f"none of {len(sightings)} pictures can be read; first: {skipped[0]}")
+        spaces = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        kept = sightings if not skipped else sightings.take(np.array(rows))
+        return Embeddings(spaces, kept, self.fingerprint), skipped
+
+    def embed_images(self, images: Tensor) -> dict[str, NDArray[np.float32]]:
+        """Embed (b, 3, h, w) uint8 pictures of the transform's size: unit rows by space.
+
+        With ``input.mirror = "average"`` a row is the unit mean of the picture's and its
+        mirror image's (VehicleNet, section IV-B).
+        """
+        with torch.inference_mode():
+            normalised = self.transform.normalise(images.to(self.device))
+            spaces = self.method.embed(normalised)
+            if self.recipe.input.mirror == "average":
+                mirrored = self.method.embed(normalised.flip(3))
+                spaces = {k: functional.normalize(v + mirrored[k]) for k, v in spaces.items()}
+        return {name: rows.float().cpu().numpy() for name, rows in spaces.items()}
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """How alike two pictures are.
+
+    Attributes:
+        similarity: cosine similarity in [-1, 1]; higher is closer.
+        model: fingerprint of the model that compared them.
+    """
+
+    similarity: float
+    model: str
+
+
+def load_model(path: str | Path, *, device: Device = "auto") -> Model:
+    """Load a checkpoint folder (``runs/x/best``), or a method that needs no training by its name.
+
+    Raises:
+        CheckpointError: there is no checkpoint, or it is damaged, or does not fit its recipe.
+    """
+    folder = Path(path)
+    if not (folder / CARD).exists() and not folder.exists() and os.sep not in str(path):
+        return _untrained(str(path), device)
+    checkpoint = read_checkpoint(folder)
+    try:
+        recipe = check_recipe(checkpoint.card["recipe"])
+        method = build_method(recipe, int(checkpoint.card["vehicles"]), weights="none")
+    except (RecipeError, TrainingError, KeyError, ValueError) as error:
+        raise CheckpointError(f"checkpoint {folder} cannot be rebuilt: {error}") from error
+    checkpoint.load_into(method)
+    return _model(method, recipe, checkpoint, device)
+
+
+def compare(model: Model, a: str | Path, b: str | Path) -> Comparison:
+    """Compare two pictures of vehicles.
+
+    Args:
+        model: from `load_model`.
+        a: path of a picture.
+        b: path of another.
+
+    Raises:
+        ImageError: a picture cannot be read.
+    """
+    pair = Sightings.from_columns(Path(), {"image": [str(a), str(b)]})
+    embeddings, _ = model.embed(pair)
+    first, second = embeddings.take(np.array([0])), embeddings.take(np.array([1]))
+    distance = model.method.distances(first, second)[0, 0]
+    return Comparison(float(1.0 - distance), model.fingerprint)
+
+
+def choose_device(device: Device) -> torch.device:
+    """The device asked for, or the best there is.
+
+    Raises:
+        TrainingError: CUDA was asked for and is not there.
+    """
+    if device == "cuda" and not torch.cuda.is_available():
+        raise TrainingError("no CUDA device was found; use --device cpu, or see platefree doctor")
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return torch.device(device)
+
+
+def _untrained(name: str, device: Device) -> Model:
+    try:
+        recipe = resolve(load_recipe(name))
+    except RecipeError as error:
+        raise CheckpointError(
+            f"no checkpoint folder at {name}, and no method of that name works without training; "
+            "give a folder such as runs/x/best, or color_stripes"
+        ) from error
+    if needs_training(recipe):
+        raise CheckpointError(
+            f"{name} is a recipe that needs training; run 'platefree train {name} --data TABLE' "
+            "and give its best folder"
+        )
+    method = build_method(recipe, 0)
+    fingerprint = hashlib.sha256(recipe.model_dump_json().encode()).hexdigest()[:12]
+    return Model(method, recipe, name=name, fingerprint=fingerprint, device=choose_device(device))
+
+
+def _model(method: Method, recipe: Recipe, checkpoint: Checkpoint, device: Device) -> Model:
+    return Model(
+        method,
+        recipe,
+        name=str(checkpoint.folder),
+        fingerprint=checkpoint.fingerprint,
+        device=choose_device(device),
+        card=dict(checkpoint.card),
+    )

@@ -1,0 +1,57 @@
+"""From a feature map to an embedding: pooling and the batch-norm neck."""
+
+import torch
+from torch import Tensor, nn
+
+
+class GeneralisedMean(nn.Module):
+    """Generalised-mean pooling (Radenovic et al., PAMI 2018, eq. 3) with a learnt exponent.
+
+    Args:
+        exponent: start value; 1 is the mean, infinity the maximum.
+        floor: smallest value that enters the power.
+    """
+
+    def __init__(self, *, exponent: float = 3.0, floor: float = 1e-6) -> None:
+        super().__init__()
+        self.exponent = nn.Parameter(torch.tensor(exponent))
+        self.floor = floor
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """Pool (b, c, h, w) to (b, c)."""
+        # Powers of small numbers do not survive 16 bits.
+        with torch.autocast(maps.device.type, enabled=False):
+            raised = maps.float().clamp(min=self.floor).pow(self.exponent)
+            return raised.mean(dim=(2, 3)).pow(1.0 / self.exponent)
+
+
+class Average(nn.Module):
+    """Plain average pooling."""
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """Pool (b, c, h, w) to (b, c)."""
+        return maps.mean(dim=(2, 3))
+
+
+class BNNeck(nn.Module):
+    """Batch norm between the metric loss and the classifier (Luo et al., CVPRW 2019, fig. 5).
+
+    The metric loss sees the vector before it, the classifier and the search the vector after it.
+    The shift is not learnt and the classifier has no bias, so classes are told apart by direction.
+
+    Args:
+        channels: size of the vector.
+        vehicles: number of training identities.
+    """
+
+    def __init__(self, channels: int, vehicles: int) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm1d(channels)
+        self.norm.bias.requires_grad_(False)
+        self.classifier = nn.Linear(channels, vehicles, bias=False)
+        nn.init.normal_(self.classifier.weight, std=0.001)
+
+    def forward(self, pooled: Tensor) -> Tensor:
+        """Normalise (b, channels); same shape out."""
+        normalised: Tensor = self.norm(pooled)
+        return normalised

@@ -1,0 +1,37 @@
+"""IBN-a layers for ResNets, which timm lacks (Pan et al., ECCV 2018, "Two at Once").
+
+In layers 1 to 3 the first normalisation of every residual block becomes half instance
+normalisation, half batch normalisation: the first takes away a camera's colour and contrast,
+the second keeps what tells vehicles apart. Layer 4 stays as it is. The parts are named IN and
+BN, so weights published by the paper's authors load.
+"""
+
+import torch
+from torch import Tensor, nn
+
+
+class IBN(nn.Module):
+    """Instance normalisation of the first half of the channels, batch normalisation of the rest.
+
+    Args:
+        channels: channels of the map that is normalised.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.half = channels // 2
+        self.IN = nn.InstanceNorm2d(self.half, affine=True)
+        self.BN = nn.BatchNorm2d(channels - self.half)
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """Normalise (b, c, h, w) maps; same shape out."""
+        instance, batch = maps[:, : self.half], maps[:, self.half :]
+        return torch.cat([self.IN(instance.contiguous()), self.BN(batch.contiguous())], dim=1)
+
+
+def add_ibn_a(resnet: nn.Module) -> nn.Module:
+    """Replace ``bn1`` of every block in layers 1 to 3 of a timm ResNet; returns the same module."""
+    for layer in (resnet.layer1, resnet.layer2, resnet.layer3):
+        for block in layer:  # type: ignore[union-attr, operator]
+            block.bn1 = IBN(block.bn1.num_features)
+    return resnet

@@ -1,0 +1,194 @@
+"""Trunks: any timm model as a function from pictures to a feature map (b, c, h, w).
+
+Added to timm: ResNets with IBN-a layers (``resnet50_ibn_a``) and a last stride of 1, as re-ID
+networks use it. Transformers give their patch tokens as a map; prefix tokens are dropped.
+"""
+
+import difflib
+from collections.abc import Mapping
+from pathlib import Path
+
+import timm
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from platefree.errors import RecipeError, TrainingError
+from platefree.nets.ibn import add_ibn_a
+
+IBN_SUFFIX = "_ibn_a"
+IBN_TRUNKS = tuple(f"resnet{depth}{IBN_SUFFIX}" for depth in (18, 34, 50, 101, 152))
+_HEADS = ("fc.", "head.", "classifier.", "last_linear.", "head_dist.")
+_WRAPPERS = ("module.", "backbone.", "model.", "base.", "trunk.network.", "network.")
+
+
+class Trunk(nn.Module):
+    """A timm network without its head.
+
+    Args:
+        name: a timm name, optionally with a weight tag (``resnet50.a1_in1k``), or one of
+            `IBN_TRUNKS`.
+        height: picture height in pixels; transformers are built for it.
+        width: picture width in pixels.
+        last_stride: 1 keeps a ResNet's last feature map at a sixteenth of the picture.
+        drop_path: stochastic depth rate.
+        weights: ``none``, ``timm`` (published weights, fetched or cached by timm), or a file.
+
+    Attributes:
+        channels: c of the feature map.
+
+    Raises:
+        RecipeError: no such trunk, or an option that it does not have.
+        TrainingError: the weights cannot be had or do not fit.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        height: int,
+        width: int,
+        last_stride: int = 2,
+        drop_path: float = 0.0,
+        weights: str = "none",
+    ) -> None:
+        super().__init__()
+        self.network = _create(name, (height, width), drop_path, published=weights == "timm")
+        self.channels: int = self.network.num_features  # type: ignore[assignment]
+        if last_stride == 1:
+            _keep_last_map_large(self.network, name)
+        if weights not in ("none", "timm"):
+            load_trunk_weights(self.network, Path(weights))
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Map (b, 3, h, w) float pictures to (b, channels, h', w') features."""
+        features: Tensor = self.network.forward_features(images)  # type: ignore[operator]
+        if features.ndim == 3:
+            return self._tokens_to_map(features, images)
+        if features.shape[1] != self.channels and features.shape[-1] == self.channels:
+            return features.permute(0, 3, 1, 2).contiguous()
+        return features
+
+    def _tokens_to_map(self, tokens: Tensor, images: Tensor) -> Tensor:
+        patches = tokens[:, getattr(self.network, "num_prefix_tokens", 0) :]  # (b, n, c)
+        aspect = images.shape[2] / images.shape[3]
+        rows = round((patches.shape[1] * aspect) ** 0.5)
+        return patches.transpose(1, 2).unflatten(2, (rows, -1))
+
+
+def trunk_statistics(name: str) -> tuple[list[float], list[float]]:
+    """The channel mean and standard deviation (of 0..1 pictures) that a trunk was trained with.
+
+    Raises:
+        RecipeError: no such trunk.
+    """
+    published = timm.get_pretrained_cfg(_timm_name(name))
+    if published is None:
+        return [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
+    return list(published.mean), list(published.std)
+
+
+def load_trunk_weights(network: nn.Module, path: Path) -> None:
+    """Load ImageNet-type weights from a local file; a classifier in the file is ignored.
+
+    Args:
+        network: a timm network without head.
+        path: safetensors, or a torch file that holds only tensors.
+
+    Raises:
+        TrainingError: the file cannot be read, or does not fit the network.
+    """
+    found = _without_wrappers(_read_tensors(path))
+    wanted = network.state_dict()
+    missing = [key for key in wanted if key not in found and not key.endswith("batches_tracked")]
+    foreign = [key for key in found if key not in wanted and not key.startswith(_HEADS)]
+    shapes = [key for key in wanted if key in found and found[key].shape != wanted[key].shape]
+    if missing or foreign or shapes:
+        example = (missing or foreign or shapes)[0]
+        raise TrainingError(
+            f"weights {path} do not fit the trunk: {len(missing)} of {len(wanted)} tensors are "
+            f"missing, {len(foreign)} are foreign, {len(shapes)} have another shape "
+            f"(first: {example}); use weights of the same trunk"
+        )
+    network.load_state_dict({key: found[key] for key in wanted if key in found}, strict=False)
+
+
+def _create(name: str, size: tuple[int, int], drop_path: float, *, published: bool) -> nn.Module:
+    timm_name = _timm_name(name)
+    if published and name in IBN_TRUNKS:
+        raise RecipeError(
+            f"timm publishes no weights for {name}; download the authors' file and "
+            "set model.weights=FILE"
+        )
+    details = timm.get_pretrained_cfg(timm_name)
+    options: dict[str, object] = {"num_classes": 0, "global_pool": ""}
+    if details is not None and details.fixed_input_size:
+        options["img_size"] = size
+    if drop_path:
+        options["drop_path_rate"] = drop_path
+    try:
+        network: nn.Module = timm.create_model(timm_name, pretrained=published, **options)
+    except (OSError, RuntimeError) as error:
+        raise TrainingError(
+            f"cannot get timm's weights of {name} ({_first_line(error)}); without internet, "
+            "download the file elsewhere and set model.weights=FILE"
+        ) from error
+    except (TypeError, ValueError, AssertionError) as error:
+        raise RecipeError(
+            f"trunk {name} cannot be built at {size[0]} x {size[1]} pixels: {_first_line(error)}"
+        ) from error
+    return add_ibn_a(network) if name in IBN_TRUNKS else network
+
+
+def _timm_name(name: str) -> str:
+    bare = name.removesuffix(IBN_SUFFIX) if name in IBN_TRUNKS else name
+    if not timm.is_model(bare.partition(".")[0]):
+        near = difflib.get_close_matches(name, [*timm.list_models(), *IBN_TRUNKS], n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise RecipeError(f"model.trunk {name!r} is not a timm model{hint}")
+    return bare
+
+
+def _keep_last_map_large(network: nn.Module, name: str) -> None:
+    if not isinstance(network, timm.models.ResNet):
+        raise RecipeError(f"model.last_stride = 1 needs a ResNet, not {name}; set it to 2")
+    for module in network.layer4[0].modules():
+        if isinstance(module, nn.Conv2d | nn.AvgPool2d) and module.stride in (2, (2, 2)):
+            module.stride = (1, 1)
+            if isinstance(module, nn.AvgPool2d):  # average-then-convolve shortcuts
+                module.kernel_size = 1
+
+
+def _read_tensors(path: Path) -> Mapping[str, Tensor]:
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError as error:
+        raise TrainingError(
+            f"model.weights {path}: no such file; give none, timm or a file"
+        ) from error
+    except (OSError, SafetensorError, RuntimeError, ValueError, EOFError) as error:
+        raise TrainingError(f"weights {path} cannot be read: {_first_line(error)}") from error
+    except Exception as error:  # torch reports a refused pickle with an error of its own
+        raise TrainingError(
+            f"weights {path} are not a file of plain tensors ({_first_line(error)}); "
+            "convert them to safetensors"
+        ) from error
+    content = content.get("state_dict", content) if isinstance(content, dict) else content
+    if not isinstance(content, dict) or not all(isinstance(v, Tensor) for v in content.values()):
+        raise TrainingError(f"weights {path} hold no plain table of tensors; convert them")
+    return content
+
+
+def _without_wrappers(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    plain = dict(tensors)
+    for prefix in _WRAPPERS:
+        if plain and all(key.startswith((prefix, *_HEADS)) for key in plain):
+            plain = {key.removeprefix(prefix): value for key, value in plain.items()}
+    return plain
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

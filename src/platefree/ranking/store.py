@@ -1,0 +1,235 @@
+"""Embeddings on disk: a folder that can be read without a copy and without trust.
+
+    <space>.npy         (n, d) float32, one file per space, memory-mapped when loaded
+    sightings.parquet   the n rows that they describe: image, labels, time
+    embeddings.json     the card: model, spaces, number of rows, root and hash of the table
+
+Nothing is pickled. The folder is written whole or not at all.
+"""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    NonNegativeInt,
+    PositiveInt,
+    StringConstraints,
+    ValidationError,
+)
+
+from platefree.errors import DataError, StorageError
+from platefree.storage import atomic_folder, storage_errors
+from platefree.types import LABELS, Embeddings, Floats, Sightings
+
+CARD = "embeddings.json"
+TABLE = "sightings.parquet"
+FORMAT: Final = "platefree-embeddings"
+VERSION: Final = 1
+
+_AGAIN = "run 'platefree embed' again"
+
+SpaceName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+
+
+class _Card(BaseModel):
+    """What stands in ``embeddings.json``."""
+
+    model_config = ConfigDict(strict=True, frozen=True)
+
+    format: Literal["platefree-embeddings"] = FORMAT
+    version: Literal[1] = VERSION
+    model: str
+    model_path: str | None
+    spaces: Annotated[dict[SpaceName, PositiveInt], Field(min_length=1)]
+    rows: NonNegativeInt
+    root: str
+    table: str
+
+
+def save_embeddings(
+    embeddings: Embeddings, folder: str | Path, *, model_path: str | None = None
+) -> Path:
+    """Write embeddings to a folder, which replaces an embeddings folder of that name.
+
+    Args:
+        embeddings: what to write.
+        folder: where to; missing, empty, or an embeddings folder.
+        model_path: where the model was loaded from, for those who search the folder later.
+
+    Returns:
+        The folder.
+
+    Raises:
+        StorageError: the folder holds anything else, or cannot be written.
+        DataError: the name of a space cannot be the name of a file.
+    """
+    folder = Path(folder)
+    _check_replaceable(folder)
+    card = _make_card(embeddings, model_path)
+    with atomic_folder(folder) as temporary:
+        for name, rows in embeddings.spaces.items():
+            np.save(temporary / f"{name}.npy", np.ascontiguousarray(rows), allow_pickle=False)
+        pq.write_table(_make_table(embeddings.sightings), temporary / TABLE)
+        (temporary / CARD).write_text(card.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    return folder
+
+
+def load_embeddings(folder: str | Path) -> Embeddings:
+    """Read what `save_embeddings` wrote; the spaces are memory-mapped and read-only.
+
+    Raises:
+        DataError: the folder is missing, foreign, damaged, or of a newer version.
+    """
+    folder = Path(folder)
+    card = _read_card(folder)
+    return Embeddings(
+        spaces={
+            name: _read_space(folder / f"{name}.npy", card.rows, dimensions)
+            for name, dimensions in card.spaces.items()
+        },
+        sightings=_read_sightings(folder / TABLE, card),
+        model=card.model,
+    )
+
+
+def is_embeddings_folder(folder: str | Path) -> bool:
+    """Whether this is a folder of embeddings, damaged or not."""
+    return (Path(folder) / CARD).is_file()
+
+
+def stored_model_path(folder: str | Path) -> str | None:
+    """Where the model of an embeddings folder was loaded from; None if unknown or no such folder.
+
+    Raises:
+        DataError: it is an embeddings folder, but a damaged one.
+    """
+    return _read_card(Path(folder)).model_path if is_embeddings_folder(folder) else None
+
+
+def _make_card(embeddings: Embeddings, model_path: str | None) -> _Card:
+    try:
+        return _Card(
+            model=embeddings.model,
+            model_path=model_path,
+            spaces={name: rows.shape[1] for name, rows in embeddings.spaces.items()},
+            rows=len(embeddings),
+            root=str(embeddings.sightings.root.absolute()),
+            table=embeddings.sightings.fingerprint(),
+        )
+    except ValidationError as error:
+        raise DataError(f"these embeddings cannot be stored: {_first_problem(error)}") from error
+
+
+def _schema() -> pa.Schema:
+    text: dict[str, pa.DataType] = dict.fromkeys(("image", *LABELS), pa.string())
+    return pa.schema(text | {"time": pa.timestamp("ms")})
+
+
+def _make_table(sightings: Sightings) -> pa.Table:
+    schema = _schema()
+    columns = [pa.array(getattr(sightings, field.name), field.type) for field in schema]
+    return pa.Table.from_arrays(columns, schema=schema)
+
+
+def _check_replaceable(folder: Path) -> None:
+    """Refuse to replace what `save_embeddings` did not write."""
+    if not folder.exists():
+        return
+    if not folder.is_dir():
+        raise StorageError(f"{folder} is a file; choose another folder for the embeddings")
+    with storage_errors(folder):
+        foreign = sorted({entry.name for entry in folder.iterdir()} - _own_files(folder))
+    if foreign:
+        raise StorageError(
+            f"{folder} holds files that are not embeddings ({foreign[0]}) and would be lost; "
+            "choose another folder, or remove it first"
+        )
+
+
+def _own_files(folder: Path) -> set[str]:
+    """The files that an embeddings folder consists of; none if its card is not ours."""
+    try:
+        card = json.loads((folder / CARD).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return set()
+    if not isinstance(card, dict) or card.get("format") != FORMAT:
+        return set()
+    spaces = card.get("spaces")
+    return {CARD, TABLE, *(f"{name}.npy" for name in (spaces if isinstance(spaces, dict) else ()))}
+
+
+def _read_card(folder: Path) -> _Card:
+    path = folder / CARD
+    try:
+        card = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise DataError(
+            f"{folder} is no embeddings folder: {CARD} cannot be read ({error.strerror}); "
+            "'platefree embed' makes one"
+        ) from error
+    except ValueError as error:
+        raise DataError(f"{path} is damaged: not JSON; remove the folder and {_AGAIN}") from error
+    if not isinstance(card, dict) or card.get("format") != FORMAT:
+        raise DataError(
+            f"{path} is not the card of an embeddings folder; 'platefree embed' makes one"
+        )
+    version = card.get("version")
+    if isinstance(version, int) and version > VERSION:
+        raise DataError(
+            f"{path} has version {version}, this platefree reads up to {VERSION}: "
+            f"upgrade platefree, or {_AGAIN}"
+        )
+    try:
+        return _Card.model_validate(card)
+    except ValidationError as error:
+        raise DataError(f"{path} is damaged: {_first_problem(error)}; {_AGAIN}") from error
+
+
+def _read_space(path: Path, rows: int, dimensions: int) -> Floats:
+    try:
+        space: Floats = np.lib.format.open_memmap(path, mode="r")
+    except OSError as error:
+        raise DataError(f"{path} cannot be read ({error.strerror}); {_AGAIN}") from error
+    except ValueError as error:
+        reason = str(error).splitlines()[0]
+        raise DataError(f"{path} is damaged or cut short ({reason}); {_AGAIN}") from error
+    if space.shape != (rows, dimensions) or space.dtype != np.float32:
+        raise DataError(
+            f"{path} is {space.dtype} {space.shape}, its card says float32 {(rows, dimensions)}; "
+            f"{_AGAIN}"
+        )
+    return space
+
+
+def _read_sightings(path: Path, card: _Card) -> Sightings:
+    try:
+        with pq.ParquetFile(path) as file:
+            table = file.read()
+    except (OSError, pa.ArrowException) as error:
+        reason = str(error).splitlines()[0]
+        raise DataError(f"{path} cannot be read ({reason}); {_AGAIN}") from error
+    if not table.schema.equals(_schema()) or table.num_rows != card.rows:
+        raise DataError(
+            f"{path} has {table.num_rows} rows of {table.column_names}, expected {card.rows} of "
+            f"{_schema().names}, text and a time in milliseconds; {_AGAIN}"
+        )
+    columns: dict[str, Any] = {name: table.column(name).to_numpy() for name in table.column_names}
+    sightings = Sightings.from_columns(Path(card.root), columns)
+    if sightings.fingerprint() != card.table:
+        raise DataError(
+            f"{path} is table {sightings.fingerprint()}, its card says {card.table}; {_AGAIN}"
+        )
+    return sightings
+
+
+def _first_problem(error: ValidationError) -> str:
+    problem = error.errors()[0]
+    place = ".".join(str(part) for part in problem["loc"])
+    return f"{place}: {problem['msg']}"

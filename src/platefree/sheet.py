@@ -1,0 +1,136 @@
+"""A contact sheet: the answer to one search as one picture, to print or to send."""
+
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+
+from PIL import Image, ImageDraw, ImageFont
+
+from platefree.data.thumbnail import thumbnail
+from platefree.errors import DataError
+from platefree.storage import atomic_file
+from platefree.types import Hit
+
+FORMATS = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG"}
+"""The file formats of a sheet by suffix."""
+
+_PICTURE = (192, 144)
+_GAP, _LINE, _FRAME = 20, 19, 4
+_LINES = 4  # of text below a picture
+_CELL = (_PICTURE[0] + _GAP, _PICTURE[1] + _LINES * _LINE + 14 + _GAP)
+_LARGEST_SIDE = 65_000  # JPEG ends at 65,535 pixels
+# Pillow's own font knows ASCII only, so it comes last.
+_FONTS = ("DejaVuSans.ttf", "NotoSans-Regular.ttf", "LiberationSans-Regular.ttf", "Arial.ttf")
+_INK, _MUTED, _PAPER, _EMPTY = "#1c2127", "#5a6370", "#ffffff", "#eceef0"
+
+_Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
+
+
+def contact_sheet(query: Path, hits: Sequence[Hit], path: Path, columns: int = 5) -> Path:
+    """Draw the query and its hits, nearest first, and save them as one picture.
+
+    Below each hit stand its rank, similarity, camera, time and file name. A picture that cannot
+    be read leaves an empty frame that says so.
+
+    Args:
+        query: the picture that was searched.
+        hits: what was found, in the order to draw; may be empty.
+        path: the file to write; its suffix, .jpg or .png, decides the format.
+        columns: pictures in a row, the query being the first of the first row.
+
+    Returns:
+        ``path``.
+
+    Raises:
+        DataError: the suffix is another one, ``columns`` is below 1, or there are too many hits
+            for one picture.
+        StorageError: the file cannot be written.
+    """
+    format_name = FORMATS.get(path.suffix.lower())
+    if format_name is None:
+        raise DataError(
+            f"{path}: a contact sheet is written as {', '.join(FORMATS)}, choose one of these"
+        )
+    sheet = _blank(1 + len(hits), columns)
+    pen = ImageDraw.Draw(sheet)
+    captions = [("query", "", "", query.name), *(_caption(hit) for hit in hits)]
+    for index, picture in enumerate((query, *(hit.image for hit in hits))):
+        row, column = divmod(index, columns)
+        left, top = _GAP + column * _CELL[0], _GAP + row * _CELL[1]
+        _draw_picture(sheet, pen, picture, left, top)
+        _draw_caption(pen, captions[index], left, top + _PICTURE[1] + 10)
+    _frame_query(pen)
+    with atomic_file(path) as temporary:
+        sheet.save(temporary, format_name, quality=90)
+    return path
+
+
+def _blank(pictures: int, columns: int) -> Image.Image:
+    if columns < 1:
+        raise DataError(f"a contact sheet of {columns} columns, expected 1 or more")
+    columns_used = min(columns, pictures)
+    width = _GAP + columns_used * _CELL[0]
+    height = _GAP + -(-pictures // columns) * _CELL[1]
+    if max(width, height) > _LARGEST_SIDE:
+        raise DataError(
+            f"a contact sheet of {pictures - 1:,} hits in {columns:,} columns would have "
+            f"{width:,} x {height:,} pixels, expected at most {_LARGEST_SIDE:,} a side; "
+            "ask for fewer hits"
+        )
+    return Image.new("RGB", (width, height), _PAPER)
+
+
+def _caption(hit: Hit) -> tuple[str, ...]:
+    first = f"{hit.rank}: similarity {hit.similarity:.3f}"
+    time = hit.labels.get("time", "").replace("T", " ")
+    return first, hit.labels.get("camera", ""), time, hit.image.name
+
+
+def _draw_picture(
+    sheet: Image.Image, pen: ImageDraw.ImageDraw, path: Path, left: int, top: int
+) -> None:
+    small = thumbnail(path, *_PICTURE)
+    if small is not None:
+        # At the foot of its box, so that every caption stands right below its picture.
+        corner = left + (_PICTURE[0] - small.width) // 2, top + _PICTURE[1] - small.height
+        sheet.paste(small, corner)
+        return
+    right, bottom = left + _PICTURE[0] - 1, top + _PICTURE[1] - 1
+    pen.rectangle((left, top, right, bottom), fill=_EMPTY, outline=_MUTED)
+    pen.line((left, top, right, bottom), fill="#d5d9dd")
+    pen.line((left, bottom, right, top), fill="#d5d9dd")
+    middle = (left + right) / 2, (top + bottom) / 2
+    pen.text(middle, "cannot be read", fill=_INK, font=_font(14), anchor="mm")
+
+
+def _draw_caption(pen: ImageDraw.ImageDraw, lines: Sequence[str], left: int, top: int) -> None:
+    for number, text in enumerate(line for line in lines if line):
+        font = _font(15 if number == 0 else 13)
+        shown = _shortened(text, font, _PICTURE[0])
+        pen.text((left, top + number * _LINE), shown, fill=_MUTED if number else _INK, font=font)
+
+
+def _frame_query(pen: ImageDraw.ImageDraw) -> None:
+    margin = _GAP // 2
+    right, bottom = _GAP + _PICTURE[0] + margin - 1, _GAP + _CELL[1] - margin - 1
+    pen.rectangle((margin, margin, right, bottom), outline=_INK, width=_FRAME)
+
+
+@cache
+def _font(size: int) -> _Font:
+    for name in _FONTS:
+        try:
+            return ImageFont.truetype(name, size)
+        except OSError:
+            continue
+    return ImageFont.load_default(size)
+
+
+def _shortened(text: str, font: _Font, width: int) -> str:
+    """The text on one line, its middle left out where it is too long: names differ at the ends."""
+    line = " ".join(text.encode("utf-8", "replace").decode("utf-8").split())
+    shown, kept = line, len(line)
+    while kept > 2 and font.getlength(shown) > width:
+        kept -= 1
+        shown = f"{line[: kept - kept // 2]}…{line[-(kept // 2) :]}"
+    return shown

@@ -1,0 +1,407 @@
+"""The one training loop, for every method: stages, checkpoints, exact resume, log.
+
+Randomness is a function of (seed, step): batches, augmentation and dropout are drawn from it
+anew at every step, so no generator state is saved and a resumed run repeats the uninterrupted
+one, bit for bit on a CPU. To follow a step: `Trainer._take_step`, the method's ``losses``, and
+`FabricDescent.step`.
+"""
+
+import logging
+import os
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor
+from torch.distributed.nn.functional import all_gather
+
+from platefree.checkpoint import CARD, read_checkpoint, save_checkpoint
+from platefree.config import Recipe, Train
+from platefree.data.loader import PictureBatch, StepBatches, TrainingPictures, training_loader
+from platefree.data.samplers import Sampler
+from platefree.data.table import read_table
+from platefree.data.training import TrainingData, training_data
+from platefree.data.transforms import InputTransform, TrainingTransform
+from platefree.descent import FabricDescent, frozen, rate_factor, training_mode
+from platefree.errors import (
+    CheckpointError,
+    ImageError,
+    Interrupted,
+    NonFiniteLoss,
+    TrainingError,
+)
+from platefree.evaluate.score import mean_average_precision
+from platefree.methods.base import Batch, Method
+from platefree.methods.build import build_method, needs_training, resolve
+from platefree.model import Device, Model, choose_device
+from platefree.run_folder import StopRequest, TrainingLog, describe, graceful_stop, same_run
+from platefree.types import Sightings
+
+log = logging.getLogger(__name__)
+
+LOG_EVERY = 10  # steps
+
+
+@dataclass(frozen=True)
+class StepReport:
+    """What a progress display may show after a step.
+
+    Attributes:
+        step: steps done, of the whole run.
+        total: steps of the whole run.
+        epoch: from 1, within the stage.
+        epochs: of the stage.
+        stage: its name.
+        rate: learning rate.
+        losses: by name.
+        images_per_second: over all processes, smoothed.
+    """
+
+    step: int
+    total: int
+    epoch: int
+    epochs: int
+    stage: str
+    rate: float
+    losses: dict[str, float]
+    images_per_second: float
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished (or stopped by ``max_steps``) training run.
+
+    Attributes:
+        folder: of the run.
+        step: steps done.
+        total: steps of the whole schedule.
+        validation_map: best mAP on held-back vehicles, where some were held back.
+    """
+
+    folder: Path
+    step: int
+    total: int
+    validation_map: float | None = None
+
+    @property
+    def best(self) -> Path:
+        """The checkpoint to use: the best on held-back vehicles, else the last."""
+        return self.folder / "best"
+
+    @property
+    def last(self) -> Path:
+        """The checkpoint to resume from."""
+        return self.folder / "last"
+
+
+def train(
+    recipe: Recipe,
+    data: str | Path | Sightings,
+    out: str | Path,
+    *,
+    resume: bool = False,
+    device: Device = "auto",
+    on_step: Callable[[StepReport], None] | None = None,
+) -> Run:
+    """Train a recipe on a table of pictures.
+
+    Args:
+        recipe: from `platefree.load_recipe`.
+        data: a table, or the path of one.
+        out: folder of the run; gets ``best``, ``last`` and ``log.jsonl``.
+        resume: go on from ``last`` where there is one.
+        device: where to train; with several processes start this under torchrun.
+        on_step: called after every step on the first process.
+
+    Raises:
+        TrainingError: the table cannot fill the batches, or the folder holds another run.
+        NonFiniteLoss: a loss became NaN or infinite; the last good checkpoint is kept.
+        Interrupted: Ctrl-C or SIGTERM; a checkpoint was written, resume goes on from it.
+        StorageError: the disk is full or read-only; the last good checkpoint is kept.
+    """
+    if not needs_training(recipe):
+        raise TrainingError(
+            f"{recipe.model.method} learns nothing; use it by its name, as in "
+            f"'platefree eval {recipe.model.method} --data TABLE'"
+        )
+    table = data if isinstance(data, Sightings) else read_table(data)
+    label = table.root if isinstance(data, Sightings) else Path(data)
+    with graceful_stop() as stop:
+        trainer = Trainer(resolve(recipe), table, str(label), Path(out), device, stop, on_step)
+        trainer.restore(resume=resume)
+        return trainer.run()
+
+
+@dataclass(frozen=True)
+class StagePlan:
+    """A stage and where it lies among the steps of the run."""
+
+    name: str
+    train: Train
+    sampler: Sampler
+    start: int
+    stop: int
+
+
+class Trainer:
+    """One run: its data, its method and how far it is."""
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        table: Sightings,
+        data_label: str,
+        folder: Path,
+        device: Device,
+        stop: StopRequest,
+        on_step: Callable[[StepReport], None] | None,
+    ) -> None:
+        self.recipe, self.folder, self.stop, self.on_step = recipe, folder, stop, on_step
+        self.data_label = data_label
+        self.data: TrainingData = training_data(table, recipe.train)
+        self.plan = plan_stages(recipe, self.data)
+        self.total = self.plan[-1].stop
+        self.fabric = launch(recipe.train, device)
+        torch.manual_seed(recipe.train.seed)
+        self.method: Method = build_method(recipe, self.data.vehicles)
+        if self.fabric.world_size > 1:
+            self.method.gather = _gather
+        self.transform = InputTransform(recipe.input)
+        self.log = TrainingLog(folder / "log.jsonl", writes=self.fabric.is_global_zero)
+        self.step = 0
+        self.best_map: float | None = None
+        self._resumed_state: tuple[str, dict[str, Tensor], dict[str, Any]] | None = None
+        self._saved_at = self._stepped_at = time.monotonic()
+        self._speed = 0.0
+
+    def restore(self, *, resume: bool) -> None:
+        """Take up the folder's ``last`` checkpoint, or refuse to write over a run."""
+        last = self.folder / "last"
+        if not (last / CARD).exists():
+            return
+        checkpoint = read_checkpoint(last)
+        if not resume:
+            raise TrainingError(
+                f"{self.folder} already holds a run at step {checkpoint.card['step']}; "
+                "add --resume to go on with it, or choose another --out"
+            )
+        same_run(checkpoint, self.recipe, self.data.fingerprint)
+        checkpoint.load_into(self.method)
+        try:
+            self.step = int(checkpoint.card["step"])
+            self.best_map = checkpoint.card["best_map"]
+            content = checkpoint.card["training"]
+            self._resumed_state = (content["stage"], checkpoint.tensors("training"), content)
+        except KeyError as error:
+            raise CheckpointError(
+                f"{last} cannot be resumed from: its card lacks {error}"
+            ) from None
+        self.log.cut(self.step)
+
+    def run(self) -> Run:
+        """Train to the end, or to ``max_steps``."""
+        limit = self.recipe.train.max_steps or self.total
+        for stage in self.plan:
+            if self.step < min(stage.stop, limit):
+                with frozen(self.method, stage.train.freeze):
+                    self._run_stage(stage, min(stage.stop, limit))
+        return Run(self.folder, self.step, self.total, self.best_map)
+
+    def _run_stage(self, stage: StagePlan, stop: int) -> None:
+        descent = FabricDescent(self.fabric, self.method, stage.train)
+        self._restore_stage(stage, descent)
+        batches = StepBatches(
+            stage.sampler,
+            seed=self.recipe.train.seed,
+            start=self.step - stage.start,
+            stop=stop - stage.start,
+            share=(self.fabric.global_rank, self.fabric.world_size),
+        )
+        pictures = TrainingPictures(
+            self.data.sightings, TrainingTransform(self.recipe.input, self.recipe.augment)
+        )
+        loader = training_loader(
+            pictures,
+            batches,
+            workers=stage.train.workers,
+            pin_memory=self.fabric.device.type == "cuda",
+        )
+        training_mode(self.method, stage.train.freeze)
+        self._stepped_at = time.monotonic()
+        try:
+            for batch in loader:
+                self._take_step(stage, descent, batch)
+                self._after_step(stage, descent, is_end=self.step == stop)
+        finally:
+            self.log.flush()
+
+    def _restore_stage(self, stage: StagePlan, descent: FabricDescent) -> None:
+        if self._resumed_state is not None and self._resumed_state[0] == stage.name:
+            _, tensors, content = self._resumed_state
+            descent.load_state(tensors, content)
+        self._resumed_state = None
+
+    def _take_step(self, stage: StagePlan, descent: FabricDescent, pictures: PictureBatch) -> None:
+        if pictures.unreadable or pictures.images is None:
+            raise ImageError(pictures.unreadable[0])
+        _seed_step(self.recipe.train.seed, self.step, self.fabric.global_rank)
+        place = self.step - stage.start
+        descent.set_rates(rate_factor(place, stage.sampler.batches_per_epoch, stage.train))
+        images = pictures.images.to(self.fabric.device, non_blocking=True)
+        rows = torch.tensor(pictures.rows)
+        labels = {k: v[rows].to(self.fabric.device) for k, v in self.data.labels.items()}
+        try:
+            self.method.step(Batch(self.transform.normalise(images), labels), descent)
+        except NonFiniteLoss as error:
+            raise self._not_finite(str(error)) from None
+        self.step += 1
+
+    def _after_step(self, stage: StagePlan, descent: FabricDescent, *, is_end: bool) -> None:
+        self._report(stage, descent)
+        per_epoch = stage.sampler.batches_per_epoch
+        epoch, place = divmod(self.step - stage.start, per_epoch)
+        is_last = self.step == stage.stop
+        validates = (is_last or place == 0) and len(self.data.validation) > 0
+        if validates and (is_last or epoch % stage.train.validate_epochs == 0):
+            self._validate(stage, descent)
+        stopped = self.stop.agreed(self.fabric, self.step)
+        if is_end or stopped or self._checkpoint_is_due(stage.train):
+            self._save("last", stage, descent)
+        if is_end and (not len(self.data.validation) or self.best_map is None):
+            self._save("best", stage, descent)
+        if stopped and not is_end:
+            raise Interrupted(
+                f"stopped at step {self.step} of {self.total}; the state is in "
+                f"{self.folder / 'last'}: run the same command with --resume to go on"
+            )
+
+    def _checkpoint_is_due(self, train: Train) -> bool:
+        minutes = (time.monotonic() - self._saved_at) / 60
+        by_time = train.checkpoint_minutes > 0 and minutes >= train.checkpoint_minutes
+        by_step = train.checkpoint_steps > 0 and self.step % train.checkpoint_steps == 0
+        return by_time or by_step
+
+    def _validate(self, stage: StagePlan, descent: FabricDescent) -> None:
+        # Every process scores, so that none waits; only the first writes.
+        model = Model(self.method, self.recipe, name="", fingerprint="", device=self.fabric.device)
+        embeddings, _ = model.embed(self.data.validation, workers=stage.train.workers)
+        score = mean_average_precision(embeddings, self.method.distances)
+        training_mode(self.method, stage.train.freeze)
+        self.log.write({"step": self.step, "validation_map": score})
+        log.info("step %d: validation mAP %.4f", self.step, score)
+        if self.best_map is None or score > self.best_map:
+            self.best_map = score
+            self._save("best", stage, descent)
+
+    def _save(self, kind: str, stage: StagePlan, descent: FabricDescent) -> None:
+        self._saved_at = time.monotonic()
+        if not self.fabric.is_global_zero:
+            return
+        weights = self.method.state_dict()
+        broken = [name for name, tensor in weights.items() if not tensor.isfinite().all()]
+        if broken:
+            raise self._not_finite(f"{len(broken)} weights are not finite (first: {broken[0]})")
+        tensors, content = descent.state()
+        epoch = (self.step - stage.start) / stage.sampler.batches_per_epoch
+        card = {
+            **describe(self.recipe, self.data, self.data_label),
+            "step": self.step,
+            "total_steps": self.total,
+            "epoch": round(epoch, 3),
+            "best_map": self.best_map,
+            "training": {"stage": stage.name, **content},
+        }
+        training = tensors if kind == "last" else None
+        save_checkpoint(self.folder / kind, card, weights, training)
+        self.log.flush()
+
+    def _report(self, stage: StagePlan, descent: FabricDescent) -> None:
+        now = time.monotonic()
+        images = self.recipe.train.batch_size
+        speed = images / max(now - self._stepped_at, 1e-9)
+        self._stepped_at = now
+        self._speed = speed if not self._speed else 0.9 * self._speed + 0.1 * speed
+        report = StepReport(
+            step=self.step,
+            total=self.total,
+            epoch=(self.step - 1 - stage.start) // stage.sampler.batches_per_epoch + 1,
+            epochs=stage.train.epochs,
+            stage=stage.name,
+            rate=descent.rate(),
+            losses=dict(descent.losses_now),
+            images_per_second=self._speed,
+        )
+        if self.step % LOG_EVERY == 0 or self.step == stage.stop:
+            self.log.write(asdict(report))
+        if self.on_step is not None and self.fabric.is_global_zero:
+            self.on_step(report)
+
+    def _not_finite(self, what: str) -> NonFiniteLoss:
+        last = self.folder / "last"
+        kept = f"the last good checkpoint is {last}" if (last / CARD).exists() else "none was saved"
+        return NonFiniteLoss(
+            f"training stopped at step {self.step + 1}: {what}; {kept}; lower train.lr or set "
+            "train.clip_norm=1.0 and start again"
+        )
+
+
+def plan_stages(recipe: Recipe, data: TrainingData) -> tuple[StagePlan, ...]:
+    """The stages of a recipe as consecutive ranges of steps.
+
+    Raises:
+        TrainingError: the rows cannot fill a stage's batches.
+    """
+    plan: list[StagePlan] = []
+    for name, settings in recipe.staged():
+        sampler = data.sampler(settings)
+        start = plan[-1].stop if plan else 0
+        stop = start + settings.epochs * sampler.batches_per_epoch
+        plan.append(StagePlan(name, settings, sampler, start, stop))
+    return tuple(plan)
+
+
+def launch(train: Train, device: Device) -> Fabric:
+    """Join the process group that torchrun made, or be alone.
+
+    Raises:
+        TrainingError: the device or the precision cannot be had, or the batch cannot be shared.
+    """
+    chosen = choose_device(device).type
+    processes = int(os.environ.get("WORLD_SIZE", "1"))
+    if train.vehicles_per_batch % processes:
+        raise TrainingError(
+            f"train.vehicles_per_batch {train.vehicles_per_batch} cannot be shared by "
+            f"{processes} processes; make it a multiple"
+        )
+    fabric = Fabric(
+        accelerator=chosen,
+        devices=int(os.environ.get("LOCAL_WORLD_SIZE", "1")),
+        num_nodes=int(os.environ.get("GROUP_WORLD_SIZE", "1")),
+        strategy="ddp" if processes > 1 else "auto",
+        precision=_precision(train.precision, chosen),
+    )
+    fabric.launch()
+    return fabric
+
+
+def _precision(asked: str, device: str) -> Literal["32-true", "bf16-mixed", "16-mixed"]:
+    if asked == "auto" and device == "cuda":
+        return "bf16-mixed" if torch.cuda.is_bf16_supported() else "16-mixed"
+    if asked == "fp16" and device == "cpu":
+        raise TrainingError("train.precision fp16 needs a GPU; use 32, bf16 or auto")
+    return {"bf16": "bf16-mixed", "fp16": "16-mixed"}.get(asked, "32-true")  # type: ignore[return-value]
+
+
+def _seed_step(seed: int, step: int, process: int) -> None:
+    state = np.random.SeedSequence((3, seed, step, process)).generate_state(1, np.uint64)
+    torch.manual_seed(int(state[0] >> 1))
+
+
+def _gather(rows: Tensor) -> Tensor:
+    # Every process scores the whole batch; the mean of their gradients is that of the whole batch.
+    return torch.cat(list(all_gather(rows)))

@@ -1,0 +1,94 @@
+import math
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from platefree.losses import batch_hard_triplet, pairwise_distances, smoothed_cross_entropy
+
+batches = st.tuples(st.integers(2, 12), st.integers(1, 4), st.integers(0, 10_000))
+
+
+def batch(size: int, vehicles: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    rows = torch.randn(size, 5, generator=generator, dtype=torch.float64)
+    return rows.float(), torch.randint(vehicles, (size,), generator=generator)
+
+
+def triplet_by_loops(rows: torch.Tensor, vehicles: torch.Tensor, margin: float | None) -> float:
+    terms = []
+    for a in range(len(rows)):
+        distance = [math.dist(rows[a].tolist(), other.tolist()) for other in rows]
+        same = [d for i, d in enumerate(distance) if i != a and vehicles[i] == vehicles[a]]
+        other = [d for i, d in enumerate(distance) if vehicles[i] != vehicles[a]]
+        if same and other:
+            gap = max(same) - min(other)
+            terms.append(math.log1p(math.exp(gap)) if margin is None else max(0.0, gap + margin))
+    return sum(terms) / len(terms) if terms else 0.0
+
+
+@given(batches, st.sampled_from([None, 0.3, 5.0]))
+@settings(deadline=None)
+def test_triplet_is_what_two_loops_compute(
+    drawn: tuple[int, int, int], margin: float | None
+) -> None:
+    rows, vehicles = batch(*drawn)
+    expected = triplet_by_loops(rows, vehicles, margin)
+    assert batch_hard_triplet(rows, vehicles, margin).item() == pytest.approx(expected, abs=1e-4)
+
+
+@given(batches)
+@settings(deadline=None)
+def test_triplet_does_not_depend_on_the_order_of_the_batch(drawn: tuple[int, int, int]) -> None:
+    rows, vehicles = batch(*drawn)
+    order = torch.randperm(len(rows), generator=torch.Generator().manual_seed(drawn[2]))
+    before = batch_hard_triplet(rows, vehicles)
+    after = batch_hard_triplet(rows[order], vehicles[order])
+    torch.testing.assert_close(before, after, atol=1e-5, rtol=1e-5)
+
+
+def test_triplet_gradient_is_finite_where_pictures_coincide_and_zero_without_pairs() -> None:
+    rows = torch.zeros(4, 3, requires_grad=True)
+    batch_hard_triplet(rows, torch.tensor([0, 0, 1, 1])).backward()  # type: ignore[no-untyped-call]
+    assert rows.grad is not None
+    assert rows.grad.isfinite().all()
+    alone = torch.randn(3, 3, requires_grad=True)
+    loss = batch_hard_triplet(alone, torch.tensor([0, 1, 2]))
+    loss.backward()  # type: ignore[no-untyped-call]
+    assert loss.item() == 0.0
+    assert alone.grad is not None
+    assert (alone.grad == 0).all()
+
+
+def test_triplet_gradient_agrees_with_finite_differences() -> None:
+    rows, vehicles = batch(6, 2, 3)
+    rows = rows.double().requires_grad_()
+
+    def loss(x: torch.Tensor) -> torch.Tensor:
+        distances = pairwise_distances(x, x)
+        same = vehicles[:, None] == vehicles[None]
+        positive = distances.masked_fill(~same | torch.eye(6, dtype=torch.bool), 0.0).amax(1)
+        negative = distances.masked_fill(same, torch.inf).amin(1)
+        return torch.nn.functional.softplus(positive - negative).mean()
+
+    assert torch.autograd.gradcheck(loss, (rows,))
+    (expected,) = torch.autograd.grad(loss(rows), rows)
+    (found,) = torch.autograd.grad(batch_hard_triplet(rows, vehicles), rows)
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-4)
+
+
+@given(st.integers(0, 1000), st.floats(0.0, 0.9))
+@settings(deadline=None)
+def test_smoothing_is_the_cross_entropy_against_mixed_targets(seed: int, smoothing: float) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    logits = torch.randn(5, 7, generator=generator)
+    vehicles = torch.randint(7, (5,), generator=generator)
+    total = 0.0
+    for row, vehicle in zip(logits.tolist(), vehicles.tolist(), strict=True):
+        normaliser = math.log(sum(math.exp(value) for value in row))
+        for place, value in enumerate(row):
+            target = smoothing / 7 + (1 - smoothing) * (place == vehicle)
+            total -= target * (value - normaliser)
+    found = smoothed_cross_entropy(logits, vehicles, smoothing).item()
+    assert found == pytest.approx(total / 5, abs=1e-4)

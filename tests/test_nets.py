@@ -1,0 +1,160 @@
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from platefree.errors import RecipeError, TrainingError
+from platefree.nets.heads import BNNeck, GeneralisedMean
+from platefree.nets.ibn import IBN
+from platefree.nets.trunks import Trunk, trunk_statistics
+
+SMALL = {"height": 64, "width": 96}
+
+
+@pytest.mark.parametrize(
+    ("name", "stride"),
+    [
+        ("test_resnet", 32),
+        ("test_convnext", 32),
+        ("test_vit", 16),
+        ("test_byobnet", 32),
+        ("resnet18", 32),
+        ("resnet18_ibn_a", 32),
+        ("swin_tiny_patch4_window7_224", 32),
+    ],
+)
+def test_trunks_give_maps_of_the_pictures_shape(name: str, stride: int) -> None:
+    trunk = Trunk(name, height=64, width=128).eval()
+    with torch.inference_mode():
+        maps = trunk(torch.randn(2, 3, 64, 128))
+    assert maps.shape == (2, trunk.channels, 64 // stride, 128 // stride)
+
+
+def test_patch_tokens_keep_their_place() -> None:
+    trunk = Trunk("test_vit", height=64, width=128)
+    grid = torch.arange(4 * 8, dtype=torch.float32).reshape(4, 8)
+    prefix = torch.full((1, trunk.network.num_prefix_tokens, 1), -1.0)
+    tokens = torch.cat([prefix, grid.reshape(1, -1, 1)], dim=1)
+    maps = trunk._tokens_to_map(tokens, torch.zeros(1, 3, 64, 128))
+    assert torch.equal(maps[0, 0], grid)
+
+
+@pytest.mark.parametrize("name", ["resnet18", "resnet50", "resnet50_ibn_a", "resnet18d"])
+def test_last_stride_1_doubles_the_last_map_and_adds_no_parameter(name: str) -> None:
+    plain = Trunk(name, height=64, width=64).eval()
+    larger = Trunk(name, height=64, width=64, last_stride=1).eval()
+    with torch.inference_mode():
+        assert larger(torch.zeros(1, 3, 64, 64)).shape[2:] == (4, 4)
+    assert {k: v.shape for k, v in plain.state_dict().items()} == {
+        k: v.shape for k, v in larger.state_dict().items()
+    }
+
+
+def test_ibn_a_sits_first_in_the_blocks_of_layers_1_to_3_only() -> None:
+    network = Trunk("resnet50_ibn_a", **SMALL).network
+    places = {name for name, module in network.named_modules() if isinstance(module, IBN)}
+    blocks = {1: 3, 2: 4, 3: 6}
+    assert places == {f"layer{n}.{b}.bn1" for n, count in blocks.items() for b in range(count)}
+
+
+def test_ibn_normalises_half_by_picture_and_half_by_batch() -> None:
+    maps = torch.randn(4, 6, 5, 5) * 3 + 1
+    out = IBN(6).train()(maps)
+    for picture in range(4):
+        for channel in range(3):
+            one = maps[picture, channel]
+            expected = (one - one.mean()) / (one.var(unbiased=False) + 1e-5).sqrt()
+            torch.testing.assert_close(out[picture, channel], expected, atol=1e-4, rtol=1e-4)
+    for channel in range(3, 6):
+        one = maps[:, channel]
+        expected = (one - one.mean()) / (one.var(unbiased=False) + 1e-5).sqrt()
+        torch.testing.assert_close(out[:, channel], expected, atol=1e-4, rtol=1e-4)
+
+
+def test_generalised_mean_is_its_formula_and_between_mean_and_maximum() -> None:
+    maps = torch.rand(2, 3, 4, 5) + 0.1
+    pooled = GeneralisedMean(exponent=3.0)(maps)
+    for b in range(2):
+        for c in range(3):
+            values = maps[b, c].flatten().tolist()
+            expected = (sum(v**3 for v in values) / len(values)) ** (1 / 3)
+            assert pooled[b, c].item() == pytest.approx(expected, rel=1e-4)
+    torch.testing.assert_close(GeneralisedMean(exponent=1.0)(maps), maps.mean((2, 3)))
+    assert (pooled >= maps.mean((2, 3))).all()
+    assert (pooled <= maps.amax((2, 3))).all()
+
+
+def test_the_neck_has_no_learnt_shift_and_a_classifier_without_bias() -> None:
+    neck = BNNeck(8, vehicles=5)
+    assert not neck.norm.bias.requires_grad
+    assert neck.classifier.bias is None
+    assert neck.classifier(neck(torch.randn(4, 8))).shape == (4, 5)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("resnet5O", {}, "did you mean 'resnet50'"),
+        ("resnet50_ibn_b", {}, "did you mean 'resnet50_ibn_a'"),
+        ("test_vit", {"last_stride": 1}, "needs a ResNet"),
+        ("resnet50_ibn_a", {"weights": "timm"}, "publishes no weights"),
+    ],
+)
+def test_impossible_trunks_are_refused(name: str, options: dict[str, str], message: str) -> None:
+    with pytest.raises(RecipeError, match=message):
+        Trunk(name, **SMALL, **options)
+
+
+@pytest.mark.parametrize("suffix", [".safetensors", ".pth"])
+@pytest.mark.parametrize("prefix", ["", "module.", "backbone."])
+def test_local_weights_load_whatever_wraps_them(tmp_path: Path, suffix: str, prefix: str) -> None:
+    source = Trunk("resnet18_ibn_a", **SMALL)
+    tensors = {prefix + key: value for key, value in source.network.state_dict().items()}
+    tensors |= {"fc.weight": torch.zeros(10, 512), "fc.bias": torch.zeros(10)}
+    file = tmp_path / f"weights{suffix}"
+    if suffix == ".pth":
+        torch.save({"state_dict": tensors}, file)
+    else:
+        save_file(tensors, file)
+    loaded = Trunk("resnet18_ibn_a", **SMALL, weights=str(file))
+    for key, value in source.state_dict().items():
+        assert torch.equal(loaded.state_dict()[key], value), key
+
+
+def test_weights_that_do_not_fit_are_refused(tmp_path: Path) -> None:
+    file = tmp_path / "other.safetensors"
+    save_file(Trunk("resnet18", **SMALL).network.state_dict(), file)
+    with pytest.raises(TrainingError, match=r"\d+ of \d+ tensors are missing"):
+        Trunk("resnet18_ibn_a", **SMALL, weights=str(file))
+    file.write_bytes(b"not a file of tensors")
+    with pytest.raises(TrainingError, match="cannot be read"):
+        Trunk("resnet18", **SMALL, weights=str(file))
+    with pytest.raises(TrainingError, match="no such file"):
+        Trunk("resnet18", **SMALL, weights=str(tmp_path / "absent.safetensors"))
+
+
+def test_a_pickle_with_code_is_refused(tmp_path: Path) -> None:
+    class Evil:
+        def __reduce__(self) -> tuple[object, tuple[str]]:
+            return (Path.touch, (str(tmp_path / "owned"),))
+
+    file = tmp_path / "evil.pth"
+    torch.save({"a": Evil()}, file)
+    with pytest.raises(TrainingError, match="not a file of plain tensors"):
+        Trunk("resnet18", **SMALL, weights=str(file))
+    assert not (tmp_path / "owned").exists()
+
+
+def test_without_a_hub_published_weights_say_what_to_do(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    with pytest.raises(TrainingError, match=r"set model\.weights=FILE"):
+        Trunk("test_resnet", **SMALL, weights="timm")
+
+
+def test_channel_statistics_are_those_of_the_trunk() -> None:
+    assert trunk_statistics("vit_base_patch16_224")[0] == [0.5, 0.5, 0.5]
+    assert trunk_statistics("resnet50_ibn_a")[0] == pytest.approx([0.485, 0.456, 0.406])

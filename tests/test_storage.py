@@ -1,0 +1,71 @@
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from platefree.errors import StorageError
+from platefree.storage import atomic_file, atomic_folder, make_folder, write_text
+
+
+def test_a_failure_keeps_the_old_file_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    target = tmp_path / "a.txt"
+    write_text(target, "old")
+    with pytest.raises(ValueError, match="half way"), atomic_file(target) as temporary:
+        temporary.write_text("half")
+        raise ValueError("half way")
+    assert target.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_folder_replaces_a_folder_whole(tmp_path: Path) -> None:
+    target = tmp_path / "f"
+    for content in ("one", "two"):
+        with atomic_folder(target) as temporary:
+            (temporary / content).write_text(content)
+    assert [path.name for path in target.iterdir()] == ["two"]
+    with pytest.raises(ValueError, match="half way"), atomic_folder(target) as temporary:
+        (temporary / "three").write_text("half")
+        raise ValueError("half way")
+    assert [path.name for path in target.iterdir()] == ["two"]
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_file_in_the_way_of_a_folder_is_an_error_that_says_so(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(StorageError, match="cannot write"):
+        make_folder(tmp_path / "file" / "inside")
+    with pytest.raises(StorageError, match="is in the way"):
+        write_text(tmp_path / "file" / "inside.txt", "x")
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mounted = shutil.which("mount") and not subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(folder)],
+        capture_output=True,
+        check=False,
+    ).returncode
+    if not mounted:
+        pytest.skip("mounting a small tmpfs needs root")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_a_full_disk_keeps_the_old_file(small_disk: Path) -> None:
+    target = small_disk / "a.bin"
+    write_text(target, "old")
+    with pytest.raises(StorageError, match="the disk is full"), atomic_file(target) as temporary:
+        temporary.write_bytes(os.urandom(1 << 20))
+    assert target.read_text() == "old"
+    assert list(small_disk.iterdir()) == [target]
+
+
+def test_a_read_only_file_system_says_so(small_disk: Path) -> None:
+    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+    with pytest.raises(StorageError, match="read-only"):
+        write_text(small_disk / "a.txt", "x")
