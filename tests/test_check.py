@@ -14,7 +14,7 @@ from PIL import Image
 from platefree.data.check import Finding, Spread, TableCheck, check_table, valid_matches
 from platefree.data.split import split_by_vehicle
 from platefree.data.table import read_table
-from platefree.evaluate.protocols import PROTOCOLS, make_trials
+from platefree.evaluation.protocols import PROTOCOLS, make_trials
 from platefree.types import Sightings
 
 REAL = Path(__file__).parents[2] / "shared" / "data" / "two-cameras"

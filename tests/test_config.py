@@ -66,7 +66,9 @@ def test_settings_change_exactly_one_value() -> None:
     assert changed.model_copy(update={"train": plain.train}) == plain
 
 
-@given(st.floats(1e-6, 1e3), st.integers(1, 1000), st.text(st.characters(codec="ascii"), max_size=9))
+@given(
+    st.floats(1e-6, 1e3), st.integers(1, 1000), st.text(st.characters(codec="ascii"), max_size=9)
+)
 def test_overrides_are_read_as_toml_and_else_as_text(rate: float, count: int, text: str) -> None:
     parsed = parse_overrides([f"a={rate!r}", f"b.c={count}", f"d={text}"])
     assert parsed["a"] == rate

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from platefree.errors import DataError
-from platefree.evaluate import metrics
-from platefree.evaluate.labels import PairLabels, split_mates
-from platefree.evaluate.metrics import (
+from platefree.evaluation import metrics
+from platefree.evaluation.labels import PairLabels, split_mates
+from platefree.evaluation.metrics import (
     RankMetrics,
     merge_rank_metrics,
     rank_metrics,
@@ -273,6 +273,12 @@ def test_large_ids_are_never_rounded(query: object, gallery: object) -> None:
     found = rank_metrics(distance, query, gallery)
     equal = [int(value) == int(query[0]) for value in gallery]  # type: ignore[index, union-attr]
     assert found.first_match[0] == (equal.index(True) + 1 if any(equal) else 0)
+
+
+def test_nested_lists() -> None:
+    case = small_case()
+    listed = case | {"distance": case["distance"].astype(float).tolist()}
+    assert_equal(rank_metrics(**listed), rank_metrics(**case))
 
 
 def test_one_by_one() -> None:

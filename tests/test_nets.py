@@ -147,10 +147,9 @@ def test_a_pickle_with_code_is_refused(tmp_path: Path) -> None:
 
 
 def test_without_a_hub_published_weights_say_what_to_do(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises(TrainingError, match=r"set model\.weights=FILE"):
         Trunk("test_resnet", **SMALL, weights="timm")
 

@@ -11,13 +11,13 @@ import pytest
 from PIL import Image
 
 from platefree.drawn import draw_vehicles
-from platefree.evaluate.charts import NAMED_CURVES, cmc_chart, roc_chart, similarity_chart
-from platefree.evaluate.metrics import RankMetrics
-from platefree.evaluate.overlay import heat_colours, overlay
-from platefree.evaluate.page import render_page
-from platefree.evaluate.report import Picture, Report, Strip, TrialResult
-from platefree.evaluate.strips import PICTURE_HEIGHT, PICTURE_WIDTH, mark
-from platefree.evaluate.verification import BINS, Verification
+from platefree.evaluation.charts import NAMED_CURVES, cmc_chart, roc_chart, similarity_chart
+from platefree.evaluation.metrics import RankMetrics
+from platefree.evaluation.overlay import heat_colours, overlay
+from platefree.evaluation.page import render_page
+from platefree.evaluation.report import Picture, Report, Strip, TrialResult
+from platefree.evaluation.strips import PICTURE_HEIGHT, PICTURE_WIDTH, mark
+from platefree.evaluation.verification import BINS, Verification
 
 VOID = {"meta", "img", "br", "hr", "input", "link", "wbr"}
 HOSTILE = """<script>alert("1")</script> & 'é東京' <img src=x onerror=y>"""

@@ -52,13 +52,13 @@ def assert_equal(found: Ranking, expected: Ranking) -> None:
     assert (found.indices.dtype, found.distances.dtype) == (np.int64, np.float32)
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=100)
 @given(
     st.data(),
     st.integers(0, 5),
-    st.integers(0, 300),
+    st.integers(0, 200),
     st.integers(1, 40),
-    st.sampled_from([1, 7, 64, 1000]),
+    st.sampled_from([7, 64, 1000]),
 )
 def test_equals_a_stable_sort_for_every_block_size(
     data: st.DataObject, q: int, g: int, top: int, block: int

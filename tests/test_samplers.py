@@ -104,5 +104,6 @@ def test_processes_share_a_batch_by_whole_vehicles() -> None:
 
 def test_every_picture_of_a_run_gets_a_seed_of_its_own() -> None:
     rows = [(vehicle, camera) for vehicle in range(7) for camera in (1, 2, 3)]
-    keys: list[Key] = sum(StepBatches(make(rows), seed=4, start=0, stop=20), [])
+    batches = StepBatches(make(rows), seed=4, start=0, stop=20)
+    keys: list[Key] = [key for batch in batches for key in batch]
     assert len({key.seed for key in keys}) == len(keys)

@@ -10,12 +10,16 @@ from platefree.errors import StorageError
 from platefree.storage import atomic_file, atomic_folder, make_folder, write_text
 
 
+def fail_half_way(path: Path) -> None:
+    path.write_text("half")
+    raise ValueError("half way")
+
+
 def test_a_failure_keeps_the_old_file_and_leaves_nothing_behind(tmp_path: Path) -> None:
     target = tmp_path / "a.txt"
     write_text(target, "old")
     with pytest.raises(ValueError, match="half way"), atomic_file(target) as temporary:
-        temporary.write_text("half")
-        raise ValueError("half way")
+        fail_half_way(temporary)
     assert target.read_text() == "old"
     assert list(tmp_path.iterdir()) == [target]
 
@@ -27,8 +31,7 @@ def test_a_folder_replaces_a_folder_whole(tmp_path: Path) -> None:
             (temporary / content).write_text(content)
     assert [path.name for path in target.iterdir()] == ["two"]
     with pytest.raises(ValueError, match="half way"), atomic_folder(target) as temporary:
-        (temporary / "three").write_text("half")
-        raise ValueError("half way")
+        fail_half_way(temporary / "three")
     assert [path.name for path in target.iterdir()] == ["two"]
     assert list(tmp_path.iterdir()) == [target]
 
@@ -45,11 +48,14 @@ def test_a_file_in_the_way_of_a_folder_is_an_error_that_says_so(tmp_path: Path) 
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     folder = tmp_path / "disk"
     folder.mkdir()
-    mounted = shutil.which("mount") and not subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(folder)],
-        capture_output=True,
-        check=False,
-    ).returncode
+    mounted = (
+        shutil.which("mount")
+        and not subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(folder)],
+            capture_output=True,
+            check=False,
+        ).returncode
+    )
     if not mounted:
         pytest.skip("mounting a small tmpfs needs root")
     yield folder

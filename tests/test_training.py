@@ -5,14 +5,15 @@ import signal
 import subprocess
 import sys
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from conftest import TINY
 from safetensors.torch import load_file
 
-from conftest import TINY
 from platefree.checkpoint import read_checkpoint
 from platefree.config import Recipe, load_recipe
 from platefree.descent import rate_factor
@@ -105,7 +106,9 @@ def test_killed_at_random_moments_and_resumed_gives_the_same_bits(
     drawn_folder: Path, tmp_path: Path
 ) -> None:
     settings: dict[str, object] = {"train.epochs": 4, "train.checkpoint_steps": 3}
-    whole = train(load_recipe("strong_baseline/demo", {**TINY, **settings}), drawn_folder, tmp_path / "whole")
+    whole = train(
+        load_recipe("strong_baseline/demo", {**TINY, **settings}), drawn_folder, tmp_path / "whole"
+    )
     out = tmp_path / "killed"
     for kill in range(3):
         child = start_child(settings, drawn_folder, out)
@@ -117,11 +120,14 @@ def test_killed_at_random_moments_and_resumed_gives_the_same_bits(
         child.kill()
         child.wait()
         child.stdout.close()
-    run = train(load_recipe("strong_baseline/demo", {**TINY, **settings}), drawn_folder, out, resume=True)
+    run = train(
+        load_recipe("strong_baseline/demo", {**TINY, **settings}), drawn_folder, out, resume=True
+    )
     assert run.step == whole.step
     assert_same_bits(weights(run.last), weights(whole.last))
     assert_same_bits(
-        read_checkpoint(run.last).tensors("training"), read_checkpoint(whole.last).tensors("training")
+        read_checkpoint(run.last).tensors("training"),
+        read_checkpoint(whole.last).tensors("training"),
     )
 
 
@@ -180,7 +186,12 @@ def test_stages_resume_exactly_too_and_frozen_parts_stay(
     assert all((weights(first.last)[name] == 0).all() for name in means)
     assert not torch.equal(weights(whole.last)[convolution], weights(first.last)[convolution])
     for steps in (3, 4, 7, 0):
-        run = train(changed(stages=stages, train__max_steps=steps), drawn_table, tmp_path / "cut", resume=True)
+        run = train(
+            changed(stages=stages, train__max_steps=steps),
+            drawn_table,
+            tmp_path / "cut",
+            resume=True,
+        )
     assert_same_bits(weights(run.best), weights(whole.best))
 
 
@@ -234,7 +245,9 @@ def test_a_non_finite_loss_stops_and_keeps_the_last_good_checkpoint(
 def test_weights_that_are_not_finite_are_never_saved(
     drawn_table: Sightings, tmp_path: Path
 ) -> None:
-    recipe = changed(train__lr=1e30, train__optimizer="sgd", train__warmup_epochs=0.0, train__clip_norm=0.0)
+    recipe = changed(
+        train__lr=1e30, train__optimizer="sgd", train__warmup_epochs=0.0, train__clip_norm=0.0
+    )
     with pytest.raises(NonFiniteLoss, match=r"train\.lr"):
         train(recipe, drawn_table, tmp_path)
     assert not (tmp_path / "best").exists()
@@ -253,9 +266,7 @@ def test_a_run_is_not_overwritten_nor_resumed_as_another(
         train(changed(), other, tmp_path, resume=True)
 
 
-def test_a_picture_that_cannot_be_read_names_itself(
-    drawn_table: Sightings, tmp_path: Path
-) -> None:
+def test_a_picture_that_cannot_be_read_names_itself(drawn_table: Sightings, tmp_path: Path) -> None:
     image = drawn_table.image.copy()
     image[int((drawn_table.split == "train").argmax())] = "absent.jpg"
     columns = {name: getattr(drawn_table, name) for name in ("vehicle", "split")}
@@ -298,21 +309,26 @@ def test_the_schedule_warms_up_then_decays() -> None:
     assert factors[10] == pytest.approx(1.0)
     assert factors[30] == pytest.approx(0.55)
     assert factors[50] == pytest.approx(0.1)
-    assert all(a < b for a, b in zip(factors[:10], factors[1:11], strict=True))
-    assert all(a > b for a, b in zip(factors[10:50], factors[11:], strict=True))
+    assert all(a < b for a, b in pairwise(factors[:11]))
+    assert all(a > b for a, b in pairwise(factors[10:]))
     steps = settings.model_copy(
         update={"decay": "step", "decay_epochs": [4.0, 8.0], "decay_factor": 0.1}
     )
-    assert [round(rate_factor(5 * epoch, 5, steps), 6) for epoch in (3, 4, 7, 8)] == [1, 0.1, 0.1, 0.01]
+    assert [round(rate_factor(5 * epoch, 5, steps), 6) for epoch in (3, 4, 7, 8)] == [
+        1,
+        0.1,
+        0.1,
+        0.01,
+    ]
 
 
 def test_two_processes_train_one_model(drawn_folder: Path, tmp_path: Path) -> None:
     script = tmp_path / "run.py"
     script.write_text(CHILD)
     arguments = json.dumps([TINY, str(drawn_folder), str(tmp_path / "two"), 0])
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
     subprocess.run(
-        [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-        + [str(script), arguments],
+        [*torchrun, "--nproc-per-node", "2", str(script), arguments],
         check=True,
         capture_output=True,
         timeout=240,

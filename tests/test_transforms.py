@@ -48,4 +48,6 @@ def test_drawing_a_picture_does_not_disturb_the_generator() -> None:
 
 def test_nothing_is_changed_when_every_change_is_off() -> None:
     off = Augment(flip=0.0, pad=0, colour=0.0, erase=0.0)
-    assert torch.equal(TrainingTransform(SETTINGS, off)(picture(), 1), InputTransform(SETTINGS)(picture()))
+    assert torch.equal(
+        TrainingTransform(SETTINGS, off)(picture(), 1), InputTransform(SETTINGS)(picture())
+    )

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from platefree.errors import DataError
-from platefree.evaluate.labels import PairLabels
-from platefree.evaluate.verification import BINS, SimilarityCounts, Verification
+from platefree.evaluation.labels import PairLabels
+from platefree.evaluation.verification import BINS, SimilarityCounts, Verification
 
 
 def slow_pairs(similarity: np.ndarray, ids: dict) -> tuple[list[float], list[float]]:

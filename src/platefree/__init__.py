@@ -7,15 +7,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from platefree.attention import heat_map
     from platefree.config import Recipe, load_recipe, recipe_names
     from platefree.data.check import TableCheck, check_table
     from platefree.data.split import split_by_vehicle
     from platefree.data.table import read_table, write_table
     from platefree.errors import PlatefreeError
-    from platefree.evaluate.metrics import RankMetrics, rank_metrics
-    from platefree.evaluate.report import Report
-    from platefree.evaluate.run import evaluate
-    from platefree.attention import heat_map
+    from platefree.evaluation.metrics import RankMetrics, rank_metrics
+    from platefree.evaluation.report import Report
+    from platefree.evaluation.run import evaluate
     from platefree.model import Comparison, Model, compare, load_model
     from platefree.ranking.distance import rank_exact
     from platefree.ranking.store import load_embeddings, save_embeddings
@@ -63,24 +63,24 @@ _HOME = {
     "Hit": "types",
     "Model": "model",
     "PlatefreeError": "errors",
-    "RankMetrics": "evaluate.metrics",
+    "RankMetrics": "evaluation.metrics",
     "Ranking": "types",
     "Recipe": "config",
-    "Report": "evaluate.report",
+    "Report": "evaluation.report",
     "Run": "training",
     "Sightings": "types",
     "TableCheck": "data.check",
     "check_table": "data.check",
     "compare": "model",
     "contact_sheet": "sheet",
-    "evaluate": "evaluate.run",
+    "evaluate": "evaluation.run",
     "heat_map": "attention",
     "load_embeddings": "ranking.store",
     "load_model": "model",
     "load_recipe": "config",
     "open_gallery": "retrieval",
     "rank_exact": "ranking.distance",
-    "rank_metrics": "evaluate.metrics",
+    "rank_metrics": "evaluation.metrics",
     "read_table": "data.table",
     "recipe_names": "config",
     "save_embeddings": "ranking.store",

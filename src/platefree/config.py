@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 
 from platefree.errors import RecipeError
 from platefree.methods.settings import ModelSettings
@@ -37,8 +38,8 @@ class Input(Section):
 
     height: Annotated[int, Field(ge=16, le=2048)] = 256
     width: Annotated[int, Field(ge=16, le=2048)] = 256
-    mean: list[float] | None = Field(None, min_length=3, max_length=3)  # None: as the trunk asks
-    std: list[Positive] | None = Field(None, min_length=3, max_length=3)
+    mean: Annotated[list[float], Field(min_length=3, max_length=3)] | None = None  # as the trunk
+    std: Annotated[list[Positive], Field(min_length=3, max_length=3)] | None = None
     mirror: Literal["average", "off"] = "average"  # embeddings: mean of picture and mirror image
 
 
@@ -233,7 +234,7 @@ def _recipe_text(name: str) -> tuple[str, str]:
     return full, file.read_text(encoding="utf-8")
 
 
-def _set(content: dict[str, Any], key: str, value: Any) -> None:
+def _set(content: dict[str, Any], key: str, value: object) -> None:
     *parents, last = key.split(".")
     section = content
     for parent in parents:
@@ -243,7 +244,7 @@ def _set(content: dict[str, Any], key: str, value: Any) -> None:
     section[last] = value
 
 
-def _explain(detail: Any) -> str:
+def _explain(detail: ErrorDetails) -> str:
     # A union adds the chosen method's name to the location; people do not write it.
     place = [str(part) for part in detail["loc"]]
     if len(place) > 1 and place[0] == "model":
@@ -265,7 +266,7 @@ def _explain(detail: Any) -> str:
     return f"{key} is {found!r} ({type(found).__name__}); {detail['msg']}"
 
 
-def _keys_beside(place: list[str], detail: Any) -> list[str]:
+def _keys_beside(place: list[str], detail: ErrorDetails) -> list[str]:
     fields: Any = Recipe.model_fields
     if place[0] == "model":
         return _model_keys(str(detail["loc"][1]))

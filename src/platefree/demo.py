@@ -14,7 +14,7 @@ from typing import Any
 from platefree.config import load_recipe
 from platefree.data.table import read_table
 from platefree.drawn import draw_vehicles
-from platefree.evaluate.run import evaluate
+from platefree.evaluation.run import evaluate
 from platefree.storage import make_folder
 from platefree.training import StepReport, train
 

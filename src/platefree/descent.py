@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 import torch
 from lightning_fabric import Fabric
@@ -33,7 +33,8 @@ class FabricDescent:
         self.module: _FabricModule = fabric.setup_module(method)
         self.module.mark_forward_method("losses")
         self.optimizers: dict[str, _FabricOptimizer] = {
-            name: fabric.setup_optimizers(optimizer) for name, optimizer in made.items()
+            name: cast(_FabricOptimizer, fabric.setup_optimizers(optimizer))
+            for name, optimizer in made.items()
         }
         self._base_rates = {
             name: [group["lr"] for group in optimizer.param_groups]
@@ -87,7 +88,7 @@ class FabricDescent:
     def load_state(self, tensors: Mapping[str, Tensor], content: Mapping[str, Any]) -> None:
         """Put back what `state` gave."""
         for name, optimizer in self.optimizers.items():
-            restored = optimizer.state_dict()
+            restored: dict[str, Any] = dict(optimizer.state_dict())
             restored["state"] = optimizer_state(name, tensors)
             optimizer.load_state_dict(restored)
         if content["scaler"]:

@@ -3,6 +3,7 @@
 PlatefreeError
 ├── DataError           a table or its columns
 │   └── ImageError      one picture
+│       └── OversizedImage  too large to be read safely
 ├── RecipeError         a recipe file or a --set override
 ├── ProtocolError       the table cannot support the protocol
 ├── CheckpointError     a checkpoint is missing, damaged or foreign
@@ -28,6 +29,10 @@ class DataError(PlatefreeError):
 
 class ImageError(DataError):
     """A picture cannot be read, or is too large to be read safely."""
+
+
+class OversizedImage(ImageError):
+    """A picture has more pixels than can be read safely; it was not decoded."""
 
 
 class RecipeError(PlatefreeError):

@@ -6,6 +6,9 @@ A gallery engine with an index takes this place for millions of pictures; answer
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from platefree.data.table import read_table
 from platefree.errors import MismatchError
 from platefree.model import Model
@@ -50,6 +53,8 @@ def open_gallery(
 def search(model: Model, query: str | Path, gallery: Embeddings, *, top: int = 20) -> list[Hit]:
     """The gallery pictures most like a query picture, exactly, nearest first.
 
+    The query's own file is left out: "where else".
+
     Args:
         model: from `load_model`, the one that made the gallery.
         query: path of a picture of one vehicle.
@@ -62,7 +67,13 @@ def search(model: Model, query: str | Path, gallery: Embeddings, *, top: int = 2
     """
     picture = Sightings.from_columns(Path(), {"image": [str(query)]})
     embedded, _ = model.embed(picture)
-    ranking = rank_exact(embedded, gallery, top, distances=model.method.distances)
+    ranking = rank_exact(
+        embedded,
+        gallery,
+        top,
+        distances=model.method.distances,
+        allowed=~_is_file(gallery.sightings, Path(query)),
+    )
     found = [
         (int(row), float(distance))
         for row, distance in zip(ranking.indices[0], ranking.distances[0], strict=True)
@@ -72,3 +83,11 @@ def search(model: Model, query: str | Path, gallery: Embeddings, *, top: int = 2
         Hit(rank, 1.0 - distance, gallery.sightings.path(row), gallery.sightings.labels(row))
         for rank, (row, distance) in enumerate(found, start=1)
     ]
+
+
+def _is_file(sightings: Sightings, file: Path) -> NDArray[np.bool_]:
+    """(n,) which rows are this very file; only rows of the same file name are looked up."""
+    suspects = np.flatnonzero(np.char.endswith(sightings.image, file.name))
+    same = np.zeros(len(sightings), dtype=np.bool_)
+    same[[row for row in suspects if sightings.path(int(row)).resolve() == file.resolve()]] = True
+    return same

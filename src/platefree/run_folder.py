@@ -1,4 +1,4 @@
-"""What surrounds a training run: its log, its card, the wish to stop, and whether it is the same."""
+"""What surrounds a training run: its log, its card, the wish to stop, and which run it is."""
 
 import json
 import platform
@@ -37,27 +37,19 @@ class TrainingLog:
 
     def __init__(self, path: Path, *, writes: bool) -> None:
         self.path, self.writes = path, writes
-        self._lines: list[str] = []
 
     def write(self, entry: Mapping[str, Any]) -> None:
-        """Add a line; written out by `flush`, at the latest after a hundred lines."""
-        now = datetime.now(UTC).isoformat(timespec="seconds")
-        self._lines.append(json.dumps({"time": now, **entry}))
-        if len(self._lines) >= 100:
-            self.flush()
-
-    def flush(self) -> None:
-        """Write what was added.
+        """Add a line.
 
         Raises:
             StorageError: the disk is full or read-only.
         """
-        lines, self._lines = self._lines, []
-        if not lines or not self.writes:
+        if not self.writes:
             return
         make_folder(self.path.parent)
+        now = datetime.now(UTC).isoformat(timespec="seconds")
         with storage_errors(self.path), self.path.open("a", encoding="utf-8") as file:
-            file.write("\n".join(lines) + "\n")
+            file.write(json.dumps({"time": now, **entry}) + "\n")
 
     def cut(self, step: int) -> None:
         """Drop the lines of steps after ``step``, which will be run again."""
@@ -91,7 +83,7 @@ def graceful_stop() -> Iterator[StopRequest]:
         yield request
         return
 
-    def ask(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
+    def ask(number: int, frame: FrameType | None) -> None:
         request.asked = True
         for known, handler in before.items():
             signal.signal(known, handler)

@@ -34,7 +34,9 @@ def storage_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        reason = _REASONS.get(error.errno or 0, error.strerror or str(error))
+        # numpy reports a write cut short without a number: "110592 requested and 12256 written"
+        number = errno.ENOSPC if "requested and" in str(error) else error.errno
+        reason = _REASONS.get(number or 0, error.strerror or str(error))
         raise StorageError(f"cannot write {path}: {reason}") from error
 
 

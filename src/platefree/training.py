@@ -7,23 +7,19 @@ one, bit for bit on a CPU. To follow a step: `Trainer._take_step`, the method's 
 """
 
 import logging
-import os
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor
-from torch.distributed.nn.functional import all_gather
 
 from platefree.checkpoint import CARD, read_checkpoint, save_checkpoint
 from platefree.config import Recipe, Train
 from platefree.data.loader import PictureBatch, StepBatches, TrainingPictures, training_loader
-from platefree.data.samplers import Sampler
 from platefree.data.table import read_table
 from platefree.data.training import TrainingData, training_data
 from platefree.data.transforms import InputTransform, TrainingTransform
@@ -35,11 +31,13 @@ from platefree.errors import (
     NonFiniteLoss,
     TrainingError,
 )
-from platefree.evaluate.score import mean_average_precision
+from platefree.evaluation.score import mean_average_precision
 from platefree.methods.base import Batch, Method
 from platefree.methods.build import build_method, needs_training, resolve
-from platefree.model import Device, Model, choose_device
+from platefree.model import Device, Model
+from platefree.processes import gather_with_gradient, launch
 from platefree.run_folder import StopRequest, TrainingLog, describe, graceful_stop, same_run
+from platefree.stages import StagePlan, plan_stages
 from platefree.types import Sightings
 
 log = logging.getLogger(__name__)
@@ -137,17 +135,6 @@ def train(
         return trainer.run()
 
 
-@dataclass(frozen=True)
-class StagePlan:
-    """A stage and where it lies among the steps of the run."""
-
-    name: str
-    train: Train
-    sampler: Sampler
-    start: int
-    stop: int
-
-
 class Trainer:
     """One run: its data, its method and how far it is."""
 
@@ -169,8 +156,9 @@ class Trainer:
         self.fabric = launch(recipe.train, device)
         torch.manual_seed(recipe.train.seed)
         self.method: Method = build_method(recipe, self.data.vehicles)
+        self.method.to(memory_format=torch.channels_last)  # the faster layout for convolutions
         if self.fabric.world_size > 1:
-            self.method.gather = _gather
+            self.method.gather = gather_with_gradient
         self.transform = InputTransform(recipe.input)
         self.log = TrainingLog(folder / "log.jsonl", writes=self.fabric.is_global_zero)
         self.step = 0
@@ -233,12 +221,9 @@ class Trainer:
         )
         training_mode(self.method, stage.train.freeze)
         self._stepped_at = time.monotonic()
-        try:
-            for batch in loader:
-                self._take_step(stage, descent, batch)
-                self._after_step(stage, descent, is_end=self.step == stop)
-        finally:
-            self.log.flush()
+        for batch in loader:
+            self._take_step(stage, descent, batch)
+            self._after_step(stage, descent, is_end=self.step == stop)
 
     def _restore_stage(self, stage: StagePlan, descent: FabricDescent) -> None:
         if self._resumed_state is not None and self._resumed_state[0] == stage.name:
@@ -252,7 +237,9 @@ class Trainer:
         _seed_step(self.recipe.train.seed, self.step, self.fabric.global_rank)
         place = self.step - stage.start
         descent.set_rates(rate_factor(place, stage.sampler.batches_per_epoch, stage.train))
-        images = pictures.images.to(self.fabric.device, non_blocking=True)
+        images = pictures.images.to(
+            self.fabric.device, non_blocking=True, memory_format=torch.channels_last
+        )
         rows = torch.tensor(pictures.rows)
         labels = {k: v[rows].to(self.fabric.device) for k, v in self.data.labels.items()}
         try:
@@ -318,7 +305,6 @@ class Trainer:
         }
         training = tensors if kind == "last" else None
         save_checkpoint(self.folder / kind, card, weights, training)
-        self.log.flush()
 
     def _report(self, stage: StagePlan, descent: FabricDescent) -> None:
         now = time.monotonic()
@@ -350,58 +336,6 @@ class Trainer:
         )
 
 
-def plan_stages(recipe: Recipe, data: TrainingData) -> tuple[StagePlan, ...]:
-    """The stages of a recipe as consecutive ranges of steps.
-
-    Raises:
-        TrainingError: the rows cannot fill a stage's batches.
-    """
-    plan: list[StagePlan] = []
-    for name, settings in recipe.staged():
-        sampler = data.sampler(settings)
-        start = plan[-1].stop if plan else 0
-        stop = start + settings.epochs * sampler.batches_per_epoch
-        plan.append(StagePlan(name, settings, sampler, start, stop))
-    return tuple(plan)
-
-
-def launch(train: Train, device: Device) -> Fabric:
-    """Join the process group that torchrun made, or be alone.
-
-    Raises:
-        TrainingError: the device or the precision cannot be had, or the batch cannot be shared.
-    """
-    chosen = choose_device(device).type
-    processes = int(os.environ.get("WORLD_SIZE", "1"))
-    if train.vehicles_per_batch % processes:
-        raise TrainingError(
-            f"train.vehicles_per_batch {train.vehicles_per_batch} cannot be shared by "
-            f"{processes} processes; make it a multiple"
-        )
-    fabric = Fabric(
-        accelerator=chosen,
-        devices=int(os.environ.get("LOCAL_WORLD_SIZE", "1")),
-        num_nodes=int(os.environ.get("GROUP_WORLD_SIZE", "1")),
-        strategy="ddp" if processes > 1 else "auto",
-        precision=_precision(train.precision, chosen),
-    )
-    fabric.launch()
-    return fabric
-
-
-def _precision(asked: str, device: str) -> Literal["32-true", "bf16-mixed", "16-mixed"]:
-    if asked == "auto" and device == "cuda":
-        return "bf16-mixed" if torch.cuda.is_bf16_supported() else "16-mixed"
-    if asked == "fp16" and device == "cpu":
-        raise TrainingError("train.precision fp16 needs a GPU; use 32, bf16 or auto")
-    return {"bf16": "bf16-mixed", "fp16": "16-mixed"}.get(asked, "32-true")  # type: ignore[return-value]
-
-
 def _seed_step(seed: int, step: int, process: int) -> None:
     state = np.random.SeedSequence((3, seed, step, process)).generate_state(1, np.uint64)
     torch.manual_seed(int(state[0] >> 1))
-
-
-def _gather(rows: Tensor) -> Tensor:
-    # Every process scores the whole batch; the mean of their gradients is that of the whole batch.
-    return torch.cat(list(all_gather(rows)))

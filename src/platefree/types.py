@@ -136,8 +136,9 @@ def unknown_text(n: int) -> Text:
 
 def known_values(column: Text) -> Text:
     """The distinct known values of a label column, sorted."""
-    values = np.unique(column)
-    return values[values != ""]
+    values: Text = np.unique(column)
+    known: Text = values[values != ""]
+    return known
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,17 +5,29 @@ one line, 2 wrong usage. Heavy imports happen inside the verbs, so ``--help`` is
 """
 
 import logging
-import os
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
-import click
 import typer
+from typer.core import TyperGroup
 
 from platefree.cli import data, demo, evaluation, info, searching, training
-from platefree.errors import PlatefreeError
+from platefree.errors import Interrupted, PlatefreeError
+
+
+class Verbs(TyperGroup):
+    """The verbs, with a word about Ctrl-C where the verb itself has none."""
+
+    def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - typer's own class of contexts moved
+        """Run the verb that was asked for."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise Interrupted("interrupted; nothing was left half-written") from None
+
 
 app = typer.Typer(
+    cls=Verbs,
     name="platefree",
     help="Find the same vehicle across cameras without reading its plate.",
     no_args_is_help=True,
@@ -57,27 +69,9 @@ def options(
 def main() -> None:
     """The ``platefree`` command."""
     try:
-        result = app(standalone_mode=False)
-        code = result if isinstance(result, int) else 0
+        app()
     except PlatefreeError as error:
         if "--debug" in sys.argv:
             raise
-        code = _refuse(str(error))
-    except click.exceptions.NoArgsIsHelpError as error:
-        error.show()
-        code = 2
-    except click.ClickException as error:
-        error.show()
-        code = 2
-    except (click.Abort, KeyboardInterrupt):
-        code = _refuse("interrupted; nothing was left half-written")
-    except BrokenPipeError:  # the reader of a pipe, such as head, has gone
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 0
-    sys.exit(code)
-
-
-def _refuse(reason: str) -> int:
-    line = " ".join(reason.split())
-    sys.stderr.write(f"platefree: {line}\n")
-    return 1
+        sys.stderr.write(f"platefree: {' '.join(str(error).split())}\n")
+        sys.exit(1)

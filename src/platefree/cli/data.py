@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from platefree.cli.console import Json, done, out, stage_progress, print_json
+from platefree.cli.console import Json, done, out, print_json, stage_progress
 
 app = typer.Typer(help="Check and split tables of pictures.", no_args_is_help=True)
 

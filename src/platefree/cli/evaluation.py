@@ -42,7 +42,7 @@ def evaluate(
 ) -> None:
     """Score a model: CMC, mAP, mINP, ROC; rows with split 'train' are never scored."""
     from platefree.data.table import read_table
-    from platefree.evaluate.run import evaluate as run_evaluation
+    from platefree.evaluation.run import evaluate as run_evaluation
 
     if report is not None and report.suffix.lower() not in (".html", ".htm"):
         raise typer.BadParameter(f"{report} should end in .html", param_hint="--report")

@@ -12,7 +12,7 @@ from platefree.cli.console import Json, out, print_json
 recipes_app = typer.Typer(help="List the built-in recipes, or show one.", no_args_is_help=False)
 
 
-def print_version(value: bool) -> None:  # noqa: FBT001 - the signature is typer's
+def print_version(value: bool) -> None:
     """Print the version and leave."""
     if value:
         from importlib.metadata import version

@@ -1,6 +1,6 @@
 """The progress display of training; imported only when training starts."""
 
-import os
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -9,10 +9,12 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from platefree.cli.console import notes
 from platefree.training import StepReport
 
+_SECONDS_BETWEEN_LINES = 30.0
+
 
 @contextmanager
 def training_progress() -> Iterator[Callable[[StepReport], None]]:
-    """A bar with ETA, images/s, rate and losses by name; only on the first process."""
+    """A bar with ETA, images/s and losses by name; where there is no terminal, a line a minute."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(bar_width=24),
@@ -22,18 +24,45 @@ def training_progress() -> Iterator[Callable[[StepReport], None]]:
         TimeRemainingColumn(),
         TextColumn("{task.fields[state]}"),
     )
-    quiet = os.environ.get("RANK", "0") != "0"
-    with Progress(*columns, console=notes, disable=quiet) as progress:
+    if not notes.is_terminal:
+        yield _lines()
+        return
+    with Progress(*columns, console=notes) as progress:
         task = progress.add_task("starting", total=None, state="")
 
         def show(report: StepReport) -> None:
-            losses = " ".join(f"{name} {value:.3f}" for name, value in report.losses.items())
             progress.update(
                 task,
                 total=report.total,
                 completed=report.step,
                 description=f"{report.stage} epoch {report.epoch}/{report.epochs}",
-                state=f"{report.images_per_second:.0f} images/s  {losses}",
+                state=_state(report),
             )
 
         yield show
+
+
+def _lines() -> Callable[[StepReport], None]:
+    started = said = time.monotonic()
+    first_step: int | None = None
+
+    def show(report: StepReport) -> None:
+        nonlocal said, first_step
+        first_step = report.step - 1 if first_step is None else first_step
+        now = time.monotonic()
+        if now - said < _SECONDS_BETWEEN_LINES and report.step < report.total:
+            return
+        said = now
+        seconds = (now - started) / (report.step - first_step) * (report.total - report.step)
+        notes.print(
+            f"step {report.step}/{report.total}  {report.stage} epoch {report.epoch}/"
+            f"{report.epochs}  ETA {seconds / 60:.1f} min  {_state(report)}",
+            soft_wrap=True,
+        )
+
+    return show
+
+
+def _state(report: StepReport) -> str:
+    losses = "  ".join(f"{name} {value:.3f}" for name, value in report.losses.items())
+    return f"{report.images_per_second:.0f} images/s  {losses}"

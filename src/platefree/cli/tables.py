@@ -2,42 +2,47 @@
 
 from collections.abc import Iterator, Sequence
 
+from rich import box
 from rich.markup import escape
 from rich.table import Table
 
 from platefree.data.check import TableCheck
 from platefree.demo import Demo
-from platefree.evaluate.report import Report
+from platefree.evaluation.report import Report
 from platefree.types import Hit
+
+_SHOWN_TRIALS = 20
 
 
 def report_table(report: Report) -> Table:
     """Figures of every trial and their mean, in per cent, with what they were measured on."""
     settings = report.settings
+    left_out = sum(trial.without_match for trial in report.trials)
     table = Table(
+        box=box.SIMPLE_HEAD,
         title=f"{report.model['name']} on {report.data['path']}, protocol {report.protocol}",
         caption=(
             f"{report.data['pictures scored']} pictures, {report.data['vehicles']} vehicles, "
             f"{report.data['split']}; mirror {settings['mirror']}, re-ranking "
-            f"{settings['re-ranking']}; figures in %"
+            f"{settings['re-ranking']}; {left_out} queries without a match left out; "
+            "figures in %"
         ),
     )
     mean = report.figures()
     table.add_column("trial")
-    for column in ("queries", "left out", "gallery", *mean):
-        table.add_column(column, justify="right")
-    for trial in report.trials[:20]:
-        left_out = int((~trial.metrics.valid).sum())
+    for column in ("searched", *mean):
+        table.add_column(column, justify="right", no_wrap=True)
+    for trial in report.trials[:_SHOWN_TRIALS]:
         figures = trial.figures()
-        cells = [str(trial.queries), str(left_out), str(trial.gallery)]
-        table.add_row(trial.name, *cells, *(f"{100 * figures[name]:.2f}" for name in mean))
-    if len(report.trials) > 20:
-        table.add_row(f"... {len(report.trials) - 20} more trials")
+        searched = f"{trial.queries - trial.without_match} in {trial.gallery}"
+        table.add_row(trial.name, searched, *(f"{100 * figures[name]:.2f}" for name in mean))
+    if len(report.trials) > _SHOWN_TRIALS:
+        table.add_row(f"... {len(report.trials) - _SHOWN_TRIALS} more")
     table.add_section()
-    table.add_row("mean", "", "", "", *(f"{100 * value:.2f}" for value in mean.values()))
+    table.add_row("mean", "", *(f"{100 * value:.2f}" for value in mean.values()))
     if report.paper:
-        paper = [report.paper.get(name) for name in mean]
-        table.add_row("paper", "", "", "", *("-" if p is None else f"{100 * p:.2f}" for p in paper))
+        claims = [report.paper.get(name) for name in mean]
+        table.add_row("paper", "", *("-" if c is None else f"{100 * c:.2f}" for c in claims))
     return table
 
 

@@ -16,8 +16,8 @@ from typing import Any, Literal, Self, TypeVar, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from platefree.data.image import ImageHeader, OversizedImage, read_header, read_image
-from platefree.errors import ImageError
+from platefree.data.image import ImageHeader, read_header, read_image
+from platefree.errors import ImageError, OversizedImage
 from platefree.types import Indices, Sightings, known_values
 
 TINY_SIDE = 32

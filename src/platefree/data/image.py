@@ -19,7 +19,7 @@ from typing import BinaryIO
 import numpy as np
 from PIL import ExifTags, Image, ImageFile
 
-from platefree.errors import ImageError
+from platefree.errors import ImageError, OversizedImage
 
 MAX_PIXELS = 100_000_000
 """A picture that claims more pixels is refused before any of them is decoded."""
@@ -60,10 +60,6 @@ class ImageHeader:
     height: int
     format: str
     mode: str
-
-
-class OversizedImage(ImageError):
-    """A picture claims more than `MAX_PIXELS` pixels."""
 
 
 def read_header(path: str | Path) -> ImageHeader:

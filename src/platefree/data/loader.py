@@ -144,7 +144,7 @@ def worker_count(workers: int, pictures: int) -> int:
     return 0 if pictures < 256 else min(8, len(os.sched_getaffinity(0)))
 
 
-def leave_ctrl_c_to_the_main_process(worker: int) -> None:  # noqa: ARG001
+def leave_ctrl_c_to_the_main_process(worker: int) -> None:
     """Let the main process decide what Ctrl-C means, so that workers end quietly."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(1)

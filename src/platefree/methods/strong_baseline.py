@@ -1,6 +1,6 @@
 """The strong baseline of the field (Luo et al., CVPRW 2019; fast-reid's SBS settings).
 
-trunk -> pooling (GeM) -> [linear] -> vector for the triplet loss -> BNNeck -> embedding, classifier.
+trunk -> pooling (GeM) -> [linear] -> vector (triplet loss) -> BNNeck -> embedding -> classifier.
 """
 
 from torch import Tensor, nn

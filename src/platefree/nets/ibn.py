@@ -19,19 +19,20 @@ class IBN(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.half = channels // 2
-        self.IN = nn.InstanceNorm2d(self.half, affine=True)
-        self.BN = nn.BatchNorm2d(channels - self.half)
+        self.instance_channels = channels // 2
+        self.IN = nn.InstanceNorm2d(self.instance_channels, affine=True)
+        self.BN = nn.BatchNorm2d(channels - self.instance_channels)
 
     def forward(self, maps: Tensor) -> Tensor:
         """Normalise (b, c, h, w) maps; same shape out."""
-        instance, batch = maps[:, : self.half], maps[:, self.half :]
+        sizes = [self.instance_channels, self.BN.num_features]
+        instance, batch = torch.split(maps, sizes, dim=1)
         return torch.cat([self.IN(instance.contiguous()), self.BN(batch.contiguous())], dim=1)
 
 
 def add_ibn_a(resnet: nn.Module) -> nn.Module:
     """Replace ``bn1`` of every block in layers 1 to 3 of a timm ResNet; returns the same module."""
     for layer in (resnet.layer1, resnet.layer2, resnet.layer3):
-        for block in layer:  # type: ignore[union-attr, operator]
+        for block in layer:  # type: ignore[union-attr]
             block.bn1 = IBN(block.bn1.num_features)
     return resnet

@@ -7,6 +7,7 @@ networks use it. Transformers give their patch tokens as a map; prefix tokens ar
 import difflib
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import timm
 import torch
@@ -74,7 +75,8 @@ class Trunk(nn.Module):
         patches = tokens[:, getattr(self.network, "num_prefix_tokens", 0) :]  # (b, n, c)
         aspect = images.shape[2] / images.shape[3]
         rows = round((patches.shape[1] * aspect) ** 0.5)
-        return patches.transpose(1, 2).unflatten(2, (rows, -1))
+        batch, count, channels = patches.shape
+        return patches.transpose(1, 2).reshape(batch, channels, rows, count // rows)
 
 
 def trunk_statistics(name: str) -> tuple[list[float], list[float]]:
@@ -122,7 +124,7 @@ def _create(name: str, size: tuple[int, int], drop_path: float, *, published: bo
             "set model.weights=FILE"
         )
     details = timm.get_pretrained_cfg(timm_name)
-    options: dict[str, object] = {"num_classes": 0, "global_pool": ""}
+    options: dict[str, Any] = {"num_classes": 0, "global_pool": ""}
     if details is not None and details.fixed_input_size:
         options["img_size"] = size
     if drop_path:
@@ -153,7 +155,7 @@ def _timm_name(name: str) -> str:
 def _keep_last_map_large(network: nn.Module, name: str) -> None:
     if not isinstance(network, timm.models.ResNet):
         raise RecipeError(f"model.last_stride = 1 needs a ResNet, not {name}; set it to 2")
-    for module in network.layer4[0].modules():
+    for module in network.get_submodule("layer4.0").modules():
         if isinstance(module, nn.Conv2d | nn.AvgPool2d) and module.stride in (2, (2, 2)):
             module.stride = (1, 1)
             if isinstance(module, nn.AvgPool2d):  # average-then-convolve shortcuts

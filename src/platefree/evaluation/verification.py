@@ -14,7 +14,14 @@ from numba import get_num_threads, njit, prange
 from numpy.typing import NDArray
 
 from platefree.errors import DataError
-from platefree.evaluate.labels import ALL, UNKNOWN, PairLabels, check_block, mates_of
+from platefree.evaluation.labels import (
+    ALL,
+    UNKNOWN,
+    PairLabels,
+    check_block,
+    mates_of,
+    read_only,
+)
 
 BINS = 65_536
 """Number of bins over [-1, 1]; their edges are exact in float32."""
@@ -212,13 +219,12 @@ class SimilarityCounts:
             DataError: a similarity is not in [-1, 1], or the block does not fit the labels.
                 Nothing of the block is counted then.
         """
+        similarity = np.asarray(similarity)
         first, block_labels = check_block("similarity", similarity, labels, rows)
         same = np.zeros((get_num_threads(), BINS), np.int64)
         different = np.zeros_like(same)
         stray_at = np.full(len(similarity), -1)
-        readable = np.ascontiguousarray(similarity).view(np.ndarray)
-        readable.flags.writeable = False  # one compiled version serves all
-        _count_pairs(readable, block_labels, same, different, stray_at)
+        _count_pairs(read_only(similarity), block_labels, same, different, stray_at)
         for query in np.flatnonzero(stray_at >= 0)[:1]:
             raise DataError(
                 f"similarity of query {first + query} and gallery row {stray_at[query]} is "

@@ -19,12 +19,13 @@ from numba import njit, prange
 from numpy.typing import NDArray
 
 from platefree.errors import DataError
-from platefree.evaluate.labels import (
+from platefree.evaluation.labels import (
     ALL,
     Ids,
     PairLabels,
     check_block,
     mates_of,
+    read_only,
 )
 
 _COUNT_BLOCK = 2048  # gallery rows: short enough to be left early, long enough for wide loops
@@ -135,6 +136,7 @@ def score_block(
     """
     if max_rank < 1:
         raise DataError(f"max_rank is {max_rank}, expected 1 or more")
+    distance = np.asarray(distance)
     first, block_labels = check_block("distance", distance, labels, rows)
     q, g = distance.shape
     precision, penalty = np.full(q, np.nan), np.full(q, np.nan)
@@ -142,10 +144,9 @@ def score_block(
     step = q if distance.flags.c_contiguous else _COPY_BYTES // (distance.itemsize * g) + 1
     for start in range(0, q, step or 1):
         part = slice(start, start + step)
-        part_labels = block_labels.queries(part)
         _score_queries(
-            _readable(distance[part]),
-            part_labels,
+            read_only(distance[part]),
+            block_labels.queries(part),
             precision[part],
             penalty[part],
             first_match[part],
@@ -170,13 +171,6 @@ def merge_rank_metrics(parts: Sequence[RankMetrics]) -> RankMetrics:
         np.concatenate([part.first_match for part in parts]),
         max_ranks[0],
     )
-
-
-def _readable(distance: NDArray[Any]) -> NDArray[Any]:
-    """A read-only C-contiguous view (a copy if strided), so that one compiled version serves."""
-    rows = np.ascontiguousarray(distance).view(np.ndarray)
-    rows.flags.writeable = False
-    return rows
 
 
 def _refuse_nan(nan_at: NDArray[np.int64], first_query: int) -> None:

@@ -5,6 +5,7 @@ settings beside every figure, and the paper's figure where there is one.
 """
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from platefree.evaluate.metrics import RankMetrics
-from platefree.evaluate.verification import Verification
+from platefree.evaluation.metrics import RankMetrics
+from platefree.evaluation.verification import Verification
 from platefree.storage import write_text
 
 SHOWN_RANKS = (1, 5, 10)
@@ -35,6 +36,11 @@ class TrialResult:
     queries: int
     gallery: int
     metrics: RankMetrics
+
+    @property
+    def without_match(self) -> int:
+        """Queries that nothing in the gallery matches; they are left out of the scores."""
+        return int((~self.metrics.valid).sum())
 
     def figures(self) -> dict[str, float]:
         """mAP, mINP and CMC at `SHOWN_RANKS`, as fractions."""
@@ -113,7 +119,7 @@ class Report:
 
     def to_json(self) -> dict[str, Any]:
         """Everything but the pictures, ready for ``json.dumps``."""
-        return {
+        content = {
             "model": dict(self.model),
             "data": dict(self.data),
             "protocol": self.protocol,
@@ -123,6 +129,8 @@ class Report:
             "trials": [_trial_json(trial) for trial in self.trials],
             "verification": self.verification.to_json(),
         }
+        cleaned: dict[str, Any] = _without_nan(content)
+        return cleaned
 
     def save(self, path: str | Path) -> Path:
         """Write one self-contained HTML page, and the same figures as JSON beside it.
@@ -136,7 +144,7 @@ class Report:
         Raises:
             StorageError: a file cannot be written.
         """
-        from platefree.evaluate.page import render_page
+        from platefree.evaluation.page import render_page
 
         page = Path(path)
         write_text(page.with_suffix(".json"), json.dumps(self.to_json(), indent=2) + "\n")
@@ -148,8 +156,17 @@ def _trial_json(trial: TrialResult) -> dict[str, Any]:
     return {
         "name": trial.name,
         "queries": trial.queries,
-        "queries_without_match": int((~trial.metrics.valid).sum()),
+        "queries_without_match": trial.without_match,
         "gallery": trial.gallery,
         "figures": trial.figures(),
         "cmc": [float(value) for value in trial.metrics.cmc],
     }
+
+
+def _without_nan(content: Any) -> Any:  # noqa: ANN401
+    # A figure without any valid query is NaN, which JSON does not know.
+    if isinstance(content, dict):
+        return {key: _without_nan(value) for key, value in content.items()}
+    if isinstance(content, list):
+        return [_without_nan(value) for value in content]
+    return None if isinstance(content, float) and math.isnan(content) else content

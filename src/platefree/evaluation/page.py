@@ -8,11 +8,11 @@ from importlib.resources import files
 
 import numpy as np
 
-from platefree.evaluate.charts import NAMED_CURVES, cmc_chart, roc_chart, similarity_chart
-from platefree.evaluate.markup import clean
-from platefree.evaluate.report import Report, TrialResult
-from platefree.evaluate.strips import render_strips
-from platefree.evaluate.verification import OperatingPoint, Verification
+from platefree.evaluation.charts import NAMED_CURVES, cmc_chart, roc_chart, similarity_chart
+from platefree.evaluation.markup import clean
+from platefree.evaluation.report import Report, TrialResult
+from platefree.evaluation.strips import render_strips
+from platefree.evaluation.verification import OperatingPoint, Verification
 
 Cells = Mapping[str, str] | str
 """The cells of a row by the names of their columns, or one text in place of all of them."""
@@ -56,7 +56,7 @@ again. A similarity is not a probability.</p>
 
 def render_page(report: Report) -> str:
     """The whole report as the text of one HTML file."""
-    style = files("platefree.evaluate").joinpath("page.css").read_text(encoding="utf-8")
+    style = files("platefree.evaluation").joinpath("page.css").read_text(encoding="utf-8")
     bodies = {
         "figures": _figures(report),
         "reading": _HOW_TO_READ,

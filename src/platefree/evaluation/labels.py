@@ -72,17 +72,7 @@ class PairLabels(NamedTuple):
         """
         vehicles = _encode("vehicles", query_vehicles, gallery_vehicles)
         q, g = len(vehicles[0]), len(vehicles[1])
-        if (query_cameras is None) != (gallery_cameras is None):
-            known, missing = ("gallery", "query") if query_cameras is None else ("query", "gallery")
-            raise DataError(f"{known} cameras without {missing} cameras: give both, or neither")
-        if query_cameras is None or gallery_cameras is None:
-            cameras = np.full(q, UNKNOWN), np.full(g, UNKNOWN)
-        else:
-            cameras = _encode("cameras", query_cameras, gallery_cameras)
-        for side, length, codes in (("query", q, cameras[0]), ("gallery", g, cameras[1])):
-            if len(codes) != length:
-                raise DataError(f"{len(codes)} {side} cameras for {length} {side} vehicles")
-
+        cameras = _encode_cameras(query_cameras, gallery_cameras, q, g)
         by_vehicle = np.argsort(vehicles[1], kind="stable")
         count = max(int(codes.max(initial=UNKNOWN)) for codes in vehicles) + 1
         starts = np.searchsorted(vehicles[1][by_vehicle], np.arange(count + 1))
@@ -102,6 +92,8 @@ class PairLabels(NamedTuple):
         )
 
 
+# numba's cache of the modules that call this does not see this file: after a change here, delete
+# the *.nbi files of their __pycache__.
 @njit(cache=True)
 def mates_of(labels: PairLabels, query: int) -> tuple[Codes, NDArray[np.bool_]]:
     """The gallery rows that are not simply another vehicle than the query.
@@ -162,6 +154,13 @@ def check_block(
     return first, labels.queries(rows)
 
 
+def read_only(block: NDArray[Any]) -> NDArray[Any]:
+    """A read-only C-contiguous view (a copy if strided), so that one compiled version serves."""
+    view = np.ascontiguousarray(block).view()
+    view.flags.writeable = False
+    return view
+
+
 def _encode(noun: str, query: Ids, gallery: Ids) -> tuple[Codes, Codes]:
     """Dense codes that are equal where the ids are; the empty text becomes `UNKNOWN`."""
     sides = [_exact(f"query {noun}", query), _exact(f"gallery {noun}", gallery)]
@@ -179,6 +178,19 @@ def _encode(noun: str, query: Ids, gallery: Ids) -> tuple[Codes, Codes]:
         codes = codes - 1  # the empty text sorts first
     query_codes, gallery_codes = np.split(codes.astype(np.int64), [len(sides[0])])
     return query_codes, gallery_codes
+
+
+def _encode_cameras(query: Ids | None, gallery: Ids | None, q: int, g: int) -> tuple[Codes, Codes]:
+    if query is None and gallery is None:
+        return np.full(q, UNKNOWN), np.full(g, UNKNOWN)
+    if query is None or gallery is None:
+        known, missing = ("gallery", "query") if query is None else ("query", "gallery")
+        raise DataError(f"{known} cameras without {missing} cameras: give both, or neither")
+    codes = _encode("cameras", query, gallery)
+    for side, found, expected in (("query", codes[0], q), ("gallery", codes[1], g)):
+        if len(found) != expected:
+            raise DataError(f"{len(found)} {side} cameras for {expected} {side} vehicles")
+    return codes
 
 
 def _join(sides: list[NDArray[Any]]) -> NDArray[Any]:

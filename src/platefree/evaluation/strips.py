@@ -12,9 +12,9 @@ from itertools import groupby
 from PIL import Image
 
 from platefree.data.thumbnail import thumbnail
-from platefree.evaluate.markup import clean
-from platefree.evaluate.overlay import overlay
-from platefree.evaluate.report import Picture, Strip
+from platefree.evaluation.markup import clean
+from platefree.evaluation.overlay import overlay
+from platefree.evaluation.report import Picture, Strip
 
 PICTURE_WIDTH, PICTURE_HEIGHT = 168, 96
 """The box, in pixels, that every picture of a page is scaled to fit."""

@@ -7,12 +7,12 @@ from pathlib import Path
 
 from platefree.data.table import read_table
 from platefree.errors import ProtocolError
-from platefree.evaluate.examples import pick_strips
-from platefree.evaluate.labels import PairLabels
-from platefree.evaluate.protocols import Trial, default_protocol, make_trials
-from platefree.evaluate.report import Report, TrialResult
-from platefree.evaluate.score import OnBlock, score_trial
-from platefree.evaluate.verification import SimilarityCounts
+from platefree.evaluation.examples import pick_strips
+from platefree.evaluation.labels import PairLabels
+from platefree.evaluation.protocols import Trial, default_protocol, make_trials
+from platefree.evaluation.report import Report, TrialResult
+from platefree.evaluation.score import OnBlock, score_trial
+from platefree.evaluation.verification import SimilarityCounts
 from platefree.model import Device, Model, load_model
 from platefree.types import Embeddings, Floats, Sightings, known_values
 

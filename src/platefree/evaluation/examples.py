@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from platefree.evaluate.labels import split_mates
-from platefree.evaluate.protocols import Trial
-from platefree.evaluate.report import Picture, Strip, TrialResult
-from platefree.evaluate.score import trial_labels
 from platefree.attention import heat_map
+from platefree.evaluation.labels import split_mates
+from platefree.evaluation.protocols import Trial
+from platefree.evaluation.report import Picture, Strip, TrialResult
+from platefree.evaluation.score import trial_labels
 from platefree.model import Model
 from platefree.types import Embeddings, Floats, Indices, Sightings, utc_text
 

@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from platefree.evaluate.labels import PairLabels
-from platefree.evaluate.metrics import RankMetrics, merge_rank_metrics, score_block
-from platefree.evaluate.protocols import Trial, leave_one_out
+from platefree.evaluation.labels import PairLabels
+from platefree.evaluation.metrics import RankMetrics, merge_rank_metrics, score_block
+from platefree.evaluation.protocols import Trial, leave_one_out
 from platefree.types import Embeddings, Floats
 
 Distances = Callable[[Embeddings, Embeddings], Floats]

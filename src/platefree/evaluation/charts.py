@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from platefree.evaluate.markup import clean
+from platefree.evaluation.markup import clean
 
 Series = NDArray[np.float64]
 

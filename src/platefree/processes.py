@@ -1,0 +1,54 @@
+"""Devices, precision and processes: alone, or together as torchrun started them."""
+
+import os
+from typing import Literal
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor
+from torch.distributed.nn.functional import all_gather
+
+from platefree.config import Train
+from platefree.errors import TrainingError
+from platefree.model import Device, choose_device
+
+
+def launch(train: Train, device: Device) -> Fabric:
+    """Join the process group that torchrun made, or be alone.
+
+    Raises:
+        TrainingError: the device or the precision cannot be had, or the batch cannot be shared.
+    """
+    chosen = choose_device(device).type
+    processes = int(os.environ.get("WORLD_SIZE", "1"))
+    if train.vehicles_per_batch % processes:
+        raise TrainingError(
+            f"train.vehicles_per_batch {train.vehicles_per_batch} cannot be shared by "
+            f"{processes} processes; make it a multiple"
+        )
+    fabric = Fabric(
+        accelerator=chosen,
+        devices=int(os.environ.get("LOCAL_WORLD_SIZE", "1")),
+        num_nodes=int(os.environ.get("GROUP_WORLD_SIZE", "1")),
+        strategy="ddp" if processes > 1 else "auto",
+        precision=_precision(train.precision, chosen),
+    )
+    fabric.launch()
+    return fabric
+
+
+def _precision(asked: str, device: str) -> Literal["32-true", "bf16-mixed", "16-mixed"]:
+    if asked == "auto" and device == "cuda":
+        return "bf16-mixed" if torch.cuda.is_bf16_supported() else "16-mixed"
+    if asked == "fp16" and device == "cpu":
+        raise TrainingError("train.precision fp16 needs a GPU; use 32, bf16 or auto")
+    return {"bf16": "bf16-mixed", "fp16": "16-mixed"}.get(asked, "32-true")  # type: ignore[return-value]
+
+
+def gather_with_gradient(rows: Tensor) -> Tensor:
+    """Join the (b, ...) rows of all processes to (processes * b, ...).
+
+    Every process then scores the whole batch. A row's gradient is summed over the processes and
+    the parameters' is averaged, which together is the gradient of the whole batch.
+    """
+    return torch.cat(list(all_gather(rows)))  # type: ignore[no-untyped-call]

@@ -1,0 +1,223 @@
+"""What the package promises at its border: names, imports, documents."""
+
+import ast
+import importlib
+import inspect
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import REPOSITORY
+
+import platefree as pf
+
+SOURCE = REPOSITORY / "src" / "platefree"
+TORCH_FREE = ("ranking", "types", "errors", "storage", "config", "cli")
+
+
+def test_all_names_are_there_and_no_others() -> None:
+    assert pf.__all__ == sorted(pf.__all__)
+    assert set(pf._HOME) == set(pf.__all__)
+    assert dir(pf) == sorted(pf.__all__)
+    for name in pf.__all__:
+        value = getattr(pf, name)
+        assert value.__name__ == name
+        assert inspect.getdoc(value)
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        pf.nothing  # noqa: B018
+
+
+def test_no_module_hides_a_public_function() -> None:
+    modules = {path.stem for path in SOURCE.iterdir() if not path.name.startswith("_")}
+    assert not modules & set(pf.__all__)
+
+
+def test_the_type_checker_sees_the_same_names() -> None:
+    tree = ast.parse((SOURCE / "__init__.py").read_text("utf-8"))
+    block = next(node for node in tree.body if isinstance(node, ast.If))
+    seen = {
+        alias.name: node.module
+        for node in block.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    assert seen == {name: f"platefree.{home}" for name, home in pf._HOME.items()}
+
+
+def imported_at_top(path: Path) -> set[str]:
+    names: set[str] = set()
+    for node in ast.parse(path.read_text("utf-8")).body:
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names.add(node.module or "")
+    return names
+
+
+def modules_reached(start: Path, seen: set[str]) -> set[str]:
+    """All modules that importing ``start`` imports, through our own modules."""
+    for name in imported_at_top(start):
+        if name in seen:
+            continue
+        seen.add(name)
+        if name.startswith("platefree"):
+            place = SOURCE.joinpath(*name.split(".")[1:])
+            file = place / "__init__.py" if place.is_dir() else place.with_suffix(".py")
+            modules_reached(file, seen)
+    return seen
+
+
+def torch_free_files() -> list[Path]:
+    files = []
+    for name in TORCH_FREE:
+        place = SOURCE / name
+        found = sorted(place.glob("*.py")) if place.is_dir() else [place.with_suffix(".py")]
+        # These two files of the command line are imported by verbs that need torch anyway.
+        files += [file for file in found if file.name not in ("tables.py", "progress.py")]
+    return files
+
+
+@pytest.mark.parametrize(
+    "file", torch_free_files(), ids=lambda file: f"{file.parent.name}/{file.stem}"
+)
+def test_these_modules_import_no_torch(file: Path) -> None:
+    heavy = {name.split(".")[0] for name in modules_reached(file, set())}
+    assert not heavy & {"torch", "torchvision", "timm", "lightning_fabric"}
+
+
+def test_importing_the_package_and_the_command_line_is_light() -> None:
+    code = (
+        "import sys, platefree, platefree.cli;"
+        "heavy = {'torch', 'numpy', 'pydantic', 'pyarrow', 'numba', 'PIL'} & set(sys.modules);"
+        "assert not heavy, heavy"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_modules_are_short() -> None:
+    lengths = {
+        path.name: len(path.read_text("utf-8").splitlines()) for path in SOURCE.rglob("*.py")
+    }
+    assert {name: length for name, length in lengths.items() if length > 400} == {}
+
+
+def test_every_public_thing_is_documented() -> None:
+    missing = []
+    for path in SOURCE.rglob("*.py"):
+        tree = ast.parse(path.read_text("utf-8"))
+        for node in [tree, *ast.walk(tree)]:
+            kinds = (ast.Module, ast.ClassDef, ast.FunctionDef)
+            if isinstance(node, kinds) and not ast.get_docstring(node):
+                name = getattr(node, "name", path.name)
+                if not name.startswith("_") and not nested(tree, node):
+                    missing.append(f"{path.name}: {name}")
+    assert missing == []
+
+
+def nested(tree: ast.Module, node: ast.AST) -> bool:
+    functions = [each for each in ast.walk(tree) if isinstance(each, ast.FunctionDef)]
+    private = [
+        each
+        for each in ast.walk(tree)
+        if isinstance(each, ast.ClassDef) and each.name.startswith("_")
+    ]
+    return any(
+        node is inner
+        for each in functions + private
+        for inner in ast.walk(each)
+        if inner is not each
+    )
+
+
+def code_blocks(language: str) -> list[tuple[str, str]]:
+    pages = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
+    pattern = re.compile(rf"```{language}\n(.*?)```", re.DOTALL)
+    return [
+        (f"{page.name}-{number}", block)
+        for page in pages
+        for number, block in enumerate(pattern.findall(page.read_text("utf-8")))
+    ]
+
+
+@pytest.fixture
+def own_pictures(drawn_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder such as the documents speak of: photos.csv, suspect.jpg and other.jpg."""
+    import shutil
+
+    table = pf.read_table(drawn_folder)
+    pf.write_table(table, tmp_path / "photos.csv")
+    for row, name in ((0, "suspect.jpg"), (1, "other.jpg")):
+        shutil.copy(table.path(row), tmp_path / name)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+# Documents train for real users; here the same code trains a small network for a moment.
+QUICK = {
+    "model.trunk": "test_resnet",
+    "model.last_stride": 2,
+    "input.height": 32,
+    "input.width": 32,
+    "train.vehicles_per_batch": 4,
+    "train.workers": 0,
+    "train.max_steps": 2,
+}
+
+
+@pytest.mark.parametrize(("name", "code"), code_blocks("python"), ids=lambda value: value[:20])
+@pytest.mark.usefixtures("own_pictures")
+def test_python_in_the_documents_runs(
+    name: str, code: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = importlib.import_module("platefree.config")
+    load = config.load_recipe
+
+    def load_quick(recipe: str, overrides: dict[str, object] | None = None) -> pf.Recipe:
+        return load(recipe, {**(overrides or {}), **QUICK})
+
+    monkeypatch.setattr(pf, "load_recipe", load_quick, raising=False)
+    exec(compile(code, name, "exec"), {})  # noqa: S102
+
+
+def shell_commands() -> list[tuple[str, str]]:
+    return [
+        (name, line.split("#")[0].strip())
+        for name, block in code_blocks("sh")
+        for line in block.splitlines()
+        if line.startswith("platefree ")
+    ]
+
+
+def test_shell_commands_in_the_documents_run(
+    own_pictures: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import shlex
+
+    from platefree import cli
+    from platefree.config import load_recipe, to_toml
+
+    (own_pictures / "mine.toml").write_text(to_toml(load_recipe("strong_baseline/small")))
+    quick = [part for key, value in QUICK.items() for part in ("--set", f"{key}={value}")]
+    commands = shell_commands()
+    assert len(commands) >= 8
+    for name, command in commands:
+        words = shlex.split(command)
+        if words[1] == "train":
+            words += [*quick, "--set", "train.max_steps=4"] if "--resume" in words else quick
+        monkeypatch.setattr(sys, "argv", words)
+        with pytest.raises(SystemExit) as stopped:
+            cli.main()
+        assert stopped.value.code == 0, f"{name}: {command}\n{capsys.readouterr().err}"
+    assert (own_pictures / "runs" / "first" / "report.html").exists()
+    assert (own_pictures / "answer.jpg").exists()
+
+
+def test_the_readme_has_exactly_two_commands_for_a_fresh_machine() -> None:
+    fresh = [block for _, block in code_blocks("sh") if ".venv" in block]
+    assert len(fresh) == 2
+    assert all(len(block.strip().splitlines()) == 1 for block in fresh)
+    ci = (REPOSITORY / ".ci" / "run").read_text()
+    assert "README.md" in ci
+    assert fresh[1].strip().endswith("pytest")
