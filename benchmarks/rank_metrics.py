@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from platefree import rank_metrics
 
 DIMENSIONS = 64
-NOISE = {"random": None, "trained": 1.2}
+NOISE = {"random": None, "trained": 1.0}
 MEGA = 1e6
 
 

@@ -1,5 +1,7 @@
-"""Where in a picture its similarity to another comes from (Grad-CAM, Selvaraju et al. 2017, eq. 2).
+"""Where in a picture its similarity to another comes from (HiResCAM, Draelos and Carin 2020).
 
+Gradient times activation, place by place: averaging the gradient over places first, as Grad-CAM
+does, would spread what generalised-mean pooling took from a few places over all of them.
 The target is the cosine similarity of the two pictures, so the map answers "what made these two
 alike", not "what looks like a vehicle".
 """
@@ -40,8 +42,7 @@ def heat_map(model: Model, picture: Path, other: Path) -> Floats:
         similarity = torch.stack([rows[0] @ rows[1].detach() for rows in spaces.values()]).mean()
         (gradient,) = torch.autograd.grad(similarity, maps)
     with torch.inference_mode():
-        weights = gradient[:1].mean(dim=(2, 3), keepdim=True)
-        cam = functional.relu((weights * maps[:1]).sum(1, keepdim=True))
+        cam = functional.relu((gradient[:1] * maps[:1]).sum(1, keepdim=True))
         size = (model.transform.height, model.transform.width)
         cam = functional.interpolate(cam, size=size, mode="bilinear", align_corners=False)[0, 0]
         heat: Floats = (cam / cam.amax().clamp(min=1e-12)).float().cpu().numpy()

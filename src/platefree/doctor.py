@@ -53,7 +53,7 @@ class Diagnosis:
 def diagnose(folder: Path = Path()) -> Diagnosis:
     """Look at Python, packages, devices, picture codecs and the disk under ``folder``."""
     return Diagnosis(
-        (*_system(), *_packages(), *_devices(), *_codecs(), _disk(folder)),
+        (*_system(), *_packages(), *_devices(), *_codecs(), _compiled(), _disk(folder)),
     )
 
 
@@ -115,6 +115,15 @@ def _codecs() -> Iterable[Finding]:
             state: State = "missing" if codec in ("jpg", "zlib") else "note"
             remedy = "pip install --upgrade --force-reinstall pillow"
             yield Finding(f"{name} pictures", state, "cannot be read", remedy)
+
+
+def _compiled() -> Finding:
+    try:
+        import platefree.evaluation.metrics  # noqa: F401
+    except (ImportError, RuntimeError) as error:  # numba finds no place for compiled code
+        remedy = "set NUMBA_CACHE_DIR to a folder that can be written"
+        return Finding("compiled metrics", "missing", str(error), remedy)
+    return Finding("compiled metrics", "ok", "kept between runs")
 
 
 def _disk(folder: Path) -> Finding:

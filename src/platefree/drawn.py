@@ -175,10 +175,10 @@ def _photograph(layer: Image.Image, seed: int, vehicle: int, camera: int, shot: 
     """One picture of a painted vehicle."""
     site, moment = _generator(seed, 3, camera), _generator(seed, 4, vehicle, camera, shot)
     side = layer.width
-    wall = site.integers(90, 190) + site.integers(-12, 12, 3)
+    wall = site.integers(110, 170) + site.integers(-6, 7, 3)
     canvas = Image.new("RGB", layer.size, tuple(wall.tolist()))
     pen = ImageDraw.Draw(canvas)
-    road = (int(site.integers(60, 110)),) * 3
+    road = (int(site.integers(65, 95)),) * 3
     pen.rectangle((0, moment.uniform(0.50, 0.56) * side, side, side), fill=road)
     pen.line((0, 0.93 * side, side, 0.93 * side), fill="#d8d8d0", width=side // 60)
     zoom = int(side * moment.uniform(0.82, 0.98))
@@ -190,8 +190,8 @@ def _photograph(layer: Image.Image, seed: int, vehicle: int, camera: int, shot: 
     picture = canvas.reduce(_OVERSAMPLING)
     blur = site.uniform(0.2, 0.9) * picture.width / 128
     pixels = np.asarray(picture.filter(ImageFilter.GaussianBlur(blur)), dtype=np.float64)
-    warmth = site.uniform(-0.08, 0.08)
-    tint = np.array([1 + warmth, 1.0, 1 - warmth]) * site.uniform(0.75, 1.1)
+    warmth = site.uniform(-0.03, 0.03)
+    tint = np.array([1 + warmth, 1.0, 1 - warmth]) * site.uniform(0.88, 1.08)
     noise = moment.normal(0.0, site.uniform(2.0, 7.0), pixels.shape)
     pixels = pixels * tint * moment.uniform(0.93, 1.07) + noise
     return Image.fromarray(np.clip(np.rint(pixels), 0, 255).astype(np.uint8))

@@ -5,8 +5,8 @@ from typing import Literal
 
 import torch
 from lightning_fabric import Fabric
-from torch import Tensor
-from torch.distributed.nn.functional import all_gather
+from torch import Tensor, distributed
+from torch.autograd.function import FunctionCtx
 
 from platefree.config import Train
 from platefree.errors import TrainingError
@@ -51,4 +51,21 @@ def gather_with_gradient(rows: Tensor) -> Tensor:
     Every process then scores the whole batch. A row's gradient is summed over the processes and
     the parameters' is averaged, which together is the gradient of the whole batch.
     """
-    return torch.cat(list(all_gather(rows)))  # type: ignore[no-untyped-call]
+    joined: Tensor = _Gather.apply(rows)
+    return joined
+
+
+class _Gather(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: FunctionCtx, rows: Tensor) -> Tensor:
+        del ctx
+        parts = [torch.empty_like(rows) for _ in range(distributed.get_world_size())]
+        distributed.all_gather(parts, rows.contiguous())
+        return torch.cat(parts)
+
+    @staticmethod
+    def backward(ctx: FunctionCtx, gradient: Tensor) -> Tensor:
+        del ctx
+        total = gradient.clone(memory_format=torch.contiguous_format)
+        distributed.all_reduce(total)
+        return total.chunk(distributed.get_world_size())[distributed.get_rank()]

@@ -1,5 +1,6 @@
 """The verb ``train``."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -41,6 +42,8 @@ def train(
         run = run_training(
             chosen, data, folder, resume=resume, device=device.value, on_step=on_step
         )
+    if os.environ.get("RANK", "0") != "0":
+        return  # the first process speaks for all
     if as_json:
         print_json(
             {
