@@ -1,1 +1,1 @@
-"""The synthetic city: vehicle models and identities, cameras, traffic, weather, pictures, labels."""
+"""The synthetic city: vehicle models, identities, cameras, traffic, weather, pictures, labels."""
