@@ -52,7 +52,7 @@ def refused(outcome: Outcome, message: str) -> None:
 @pytest.mark.parametrize(
     "verb",
     [
-        *("", "demo", "doctor", "data", "data check", "data split", "recipes", "recipes show"),
+        *("", "city", "demo", "doctor", "data", "data check", "data split", "recipes", "recipes show"),
         *("train", "eval", "compare", "embed", "search"),
     ],
 )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from platefree.attention import heat_map
+    from platefree.city.generate import generate_city
     from platefree.config import Recipe, load_recipe, recipe_names
     from platefree.data.check import TableCheck, check_table
     from platefree.data.split import split_by_vehicle
@@ -41,6 +42,7 @@ __all__ = [
     "compare",
     "contact_sheet",
     "evaluate",
+    "generate_city",
     "heat_map",
     "load_embeddings",
     "load_model",
@@ -74,6 +76,7 @@ _HOME = {
     "compare": "model",
     "contact_sheet": "sheet",
     "evaluate": "evaluation.run",
+    "generate_city": "city.generate",
     "heat_map": "attention",
     "load_embeddings": "ranking.store",
     "load_model": "model",

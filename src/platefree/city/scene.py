@@ -168,6 +168,7 @@ class CameraModel:
         blur: lens blur, pixels at full-frame resolution.
         jpeg: quality of its compression, 40 to 90.
         seed: of its background (road, markings, kerb, buildings, trees, poles).
+        lanes: of its street in each direction; it runs along world x, centred on y = 0.
     """
 
     name: str
@@ -182,6 +183,7 @@ class CameraModel:
     blur: float = 0.6
     jpeg: int = 75
     seed: int = 0
+    lanes: int = 1
 
 
 @dataclass(frozen=True)

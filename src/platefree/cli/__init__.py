@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from platefree.cli import data, demo, evaluation, info, searching, training
+from platefree.cli import city, data, demo, evaluation, info, searching, training
 from platefree.errors import Interrupted, PlatefreeError
 
 
@@ -37,6 +37,7 @@ app = typer.Typer(
 )
 app.add_typer(data.app, name="data")
 app.add_typer(info.recipes_app, name="recipes")
+app.command("city")(city.city)
 app.command("demo")(demo.demo)
 app.command("doctor")(info.doctor)
 app.command("train")(training.train)

@@ -1,0 +1,44 @@
+"""The city's own studio: its vehicle models, its renderer, and its JPEG encoder."""
+
+from dataclasses import dataclass
+
+from platefree.city.identity import Identity, draw_identity, draw_near_duplicate
+from platefree.city.models import MODELS
+from platefree.city.render import render
+from platefree.city.scene import Bytes, CameraModel, Crop, Picture, Scene, VehicleAsset
+from platefree.city.sensor import encode_jpeg
+from platefree.city.studio import ModelName, Order
+from platefree.city.vehicle import build_vehicle
+
+_TYPES = {"box_truck": "truck"}
+
+
+@dataclass(frozen=True)
+class Atelier:
+    """Draws the vehicles of `platefree.city.models` with `platefree.city.render`."""
+
+    def models(self) -> tuple[ModelName, ...]:
+        """The vehicle models there are."""
+        return tuple(ModelName(model.name, _TYPES.get(model.kind, model.kind)) for model in MODELS)
+
+    def colour(self, order: Order) -> str:
+        """The name of a vehicle's paint."""
+        seed = order.seed if order.twin_of is None else order.twin_of
+        return draw_identity(MODELS[order.model], seed).paint.name
+
+    def build(self, order: Order) -> VehicleAsset:
+        """Everything that draws a vehicle."""
+        return build_vehicle(MODELS[order.model], self._identity(order))
+
+    def render(self, scene: Scene, crop: Crop) -> Picture:
+        """Take a picture."""
+        return render(scene, crop)
+
+    def encode(self, pixels: Bytes, camera: CameraModel) -> bytes:
+        """A picture as the JPEG file that the camera would send."""
+        return encode_jpeg(pixels, camera.jpeg)
+
+    def _identity(self, order: Order) -> Identity:
+        if order.twin_of is None:
+            return draw_identity(MODELS[order.model], order.seed)
+        return draw_near_duplicate(draw_identity(MODELS[order.model], order.twin_of), order.seed)

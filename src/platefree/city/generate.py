@@ -1,0 +1,194 @@
+"""Make a city: plan it, render its shards in parallel, and describe the result.
+
+    OUT/plan.json       the settings; a folder is only ever continued with the same ones
+    OUT/images/NNNNN/   the shards, each whole or absent
+    OUT/images.csv      the table that `platefree.data.table.read_table` reads, with splits
+    OUT/labels.parquet  every label of every picture, in the same order
+    OUT/cameras.json    where the cameras stand and how they see
+    OUT/card.json       what the city is; written last
+
+The same settings give the same bytes, whatever the number of processes and however often the
+work was interrupted.
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from platefree.city.card import CARD, CityCard, finish_city
+from platefree.city.plan import PRESETS, CityPlan, CitySettings, plan_city
+from platefree.city.pool import Progress, render_shards
+from platefree.city.shards import PICTURES, Shard, Surroundings
+from platefree.city.studio import Studio
+from platefree.errors import DataError, Interrupted, StorageError
+from platefree.storage import TEMPORARY, make_folder, storage_errors, write_text
+
+_PLAN = "plan.json"
+_BYTES = (4096, 0.12)  # of a picture: a block of the disk, and by the square of its longest side
+_SPARE = 64 * 2**20  # bytes of the disk that are left alone
+
+
+def generate_city(
+    out: str | Path,
+    *,
+    vehicles: int | None = None,
+    cameras: int | None = None,
+    images: int | None = None,
+    seed: int = 0,
+    workers: int | None = None,
+    preset: str = "tiny",
+    near_duplicates: float | None = None,
+    size: int | None = None,
+    days: int | None = None,
+    studio: Studio | None = None,
+    on_progress: Progress | None = None,
+) -> CityCard:
+    """Render a city's pictures and labels into a folder, or go on where a run was stopped.
+
+    Args:
+        out: the folder; new, empty, or an unfinished city of the same settings.
+        vehicles: how many; by default as in the preset, like every number here.
+        cameras: how many.
+        images: how many in all.
+        seed: the same seed gives the same city.
+        workers: processes; by default one for each core.
+        preset: tiny, small, veri or wild: see `PRESETS`.
+        near_duplicates: share of the vehicles that share model and colour with another one.
+        size: longest side of a picture in pixels; vehicles that are smaller in the camera's
+            frame give smaller pictures.
+        days: that are filmed.
+        studio: who draws; by default the city's own renderer.
+        on_progress: told how many pictures are done, of how many.
+
+    Returns:
+        What the city holds, as in its ``card.json``.
+
+    Raises:
+        DataError: a number is out of range, or the folder holds something else.
+        StorageError: the disk cannot hold it, or a file cannot be written.
+        Interrupted: stopped by Ctrl-C; finished shards are kept.
+    """
+    asked: dict[str, float | None] = {"vehicles": vehicles, "cameras": cameras, "images": images}
+    asked |= {"days": days, "size": size, "near_duplicates": near_duplicates}
+    settings = _settings(preset, {k: v for k, v in asked.items() if v is not None}, seed)
+    folder = Path(out)
+    _claim(folder, settings)
+    if (folder / CARD).is_file():
+        return CityCard.read(folder / CARD)
+    studio = studio or _own_studio()
+    plan = plan_city(settings, studio)
+    try:
+        _render(folder, plan, studio, workers or os.cpu_count() or 1, on_progress)
+    except KeyboardInterrupt:
+        done = len(plan.shards) - len(_missing(folder, plan))
+        raise Interrupted(
+            f"stopped with {done} of {len(plan.shards)} shards done: run the same command again "
+            "to go on"
+        ) from None
+    return finish_city(folder, plan)
+
+
+def estimated_bytes(images: int, size: int) -> int:
+    """About how much disk the pictures of a city take.
+
+    Args:
+        images: how many.
+        size: longest side in pixels.
+    """
+    fixed, by_pixel = _BYTES
+    return round(images * (fixed + by_pixel * size * size))
+
+
+def require_space(folder: Path, needed: int, free: Callable[[Path], int] | None = None) -> None:
+    """Refuse to start what the disk cannot hold.
+
+    Args:
+        folder: where it goes.
+        needed: bytes.
+        free: tells the free bytes of a folder's disk; by default asks the system.
+
+    Raises:
+        StorageError: there is too little space.
+    """
+    there = (free or _free_bytes)(folder)
+    if there < needed + _SPARE:
+        raise StorageError(
+            f"{folder} needs about {_gigabytes(needed)} and its disk has {_gigabytes(there)} "
+            "free: choose another folder, fewer --images or a smaller --size"
+        )
+
+
+def _settings(preset: str, changes: dict[str, float], seed: int) -> CitySettings:
+    if preset not in PRESETS:
+        raise DataError(f"preset {preset!r} is unknown, expected {', '.join(PRESETS)}")
+    return replace(PRESETS[preset], seed=seed, **changes)  # type: ignore[arg-type]
+
+
+def _own_studio() -> Studio:
+    from platefree.city.atelier import Atelier  # compiles and loads the renderer
+
+    return Atelier()
+
+
+def _claim(folder: Path, settings: CitySettings) -> None:
+    """Make the folder this city's, or find that it is already."""
+    make_folder(folder)
+    own = json.dumps(settings.to_json(), indent=2) + "\n"
+    path = folder / _PLAN
+    if path.is_file():
+        if path.read_text("utf-8") != own:
+            raise DataError(
+                f"{folder} holds a city of other settings (see {_PLAN}): choose another folder, "
+                "or remove it"
+            )
+    elif any(not entry.name.startswith(TEMPORARY) for entry in folder.iterdir()):
+        raise DataError(f"{folder} is not empty and no city: choose another folder")
+    else:
+        write_text(path, own)
+
+
+def _missing(folder: Path, plan: CityPlan) -> list[Shard]:
+    shards = (
+        Shard(index, tuple(plan.journeys[row] for row in rows))
+        for index, rows in enumerate(plan.shards)
+    )
+    return [shard for shard in shards if not (folder / PICTURES / shard.name).is_dir()]
+
+
+def _render(
+    folder: Path, plan: CityPlan, studio: Studio, workers: int, on_progress: Progress | None
+) -> None:
+    make_folder(folder / PICTURES)
+    _clean(folder / PICTURES)
+    missing = _missing(folder, plan)
+    left = sum(shard.pictures for shard in missing)
+    total = plan.settings.images
+    require_space(folder, estimated_bytes(left, plan.settings.size))
+    surroundings = Surroundings(
+        folder, studio, plan.cameras, plan.climate, plan.bystanders, plan.settings.size
+    )
+    done = total - left
+    if on_progress is not None:
+        on_progress(done, total)
+    for count in render_shards(surroundings, missing, workers):
+        done += count
+        if on_progress is not None:
+            on_progress(done, total)
+
+
+def _clean(folder: Path) -> None:
+    """Remove what a killed run left half-made."""
+    for entry in folder.glob(f"{TEMPORARY}*"):
+        with storage_errors(entry):
+            shutil.rmtree(entry)
+
+
+def _free_bytes(folder: Path) -> int:
+    return shutil.disk_usage(folder).free
+
+
+def _gigabytes(size: int) -> str:
+    return f"{size / 1e9:.1f} GB"

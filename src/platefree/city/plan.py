@@ -1,0 +1,172 @@
+"""What a city will hold, decided before the first picture: vehicles, cameras, passes, shards.
+
+The plan follows from the settings alone. It is cut into shards of whole vehicles, those of one
+model together, so that each vehicle is built once and each model by few processes; the size of
+shards depends on the plan, never on the number of processes.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from platefree.city.demand import draw_demand
+from platefree.city.fleet import Vehicle, draw_fleet, model_shares
+from platefree.city.network import RoadNetwork, draw_network
+from platefree.city.sites import PlacedCamera, place_cameras
+from platefree.city.streams import Purpose, draw_seed, stream
+from platefree.city.studio import Order, Studio
+from platefree.city.traffic import Pass, Traffic
+from platefree.city.weather import Climate, draw_climate
+from platefree.errors import DataError
+
+CITY_VERSION = 1
+"""Raised whenever the same settings give other bytes."""
+
+START = 1_777_852_800_000
+"""The first midnight of every city: Monday, 2026-05-04, in UTC milliseconds."""
+
+_SHARD_PICTURES = (16, 256)
+_SHARDS = 24  # a small city is cut into about so many, so that several processes share it
+_BYSTANDERS = (4, 24)
+_LARGEST = 100_000  # cameras and, times ten, vehicles
+
+
+@dataclass(frozen=True)
+class CitySettings:
+    """Everything that decides a city; equal settings give equal bytes.
+
+    Attributes:
+        vehicles: how many, at least 4.
+        cameras: how many, at least 2.
+        images: how many, at least two for each vehicle.
+        seed: at least 0.
+        days: that are filmed, at least 1.
+        size: longest side of a picture in pixels, 32 to 1024.
+        near_duplicates: share of the vehicles that share model and colour with another, 0 to 1.
+        preset: the name they started from.
+    """
+
+    vehicles: int = 20
+    cameras: int = 4
+    images: int = 200
+    seed: int = 0
+    days: int = 2
+    size: int = 128
+    near_duplicates: float = 0.5
+    preset: str = "tiny"
+
+    def __post_init__(self) -> None:
+        limits = {
+            "vehicles": (4, 10 * _LARGEST),
+            "cameras": (2, _LARGEST),
+            "images": (2 * self.vehicles, 10**9),
+            "seed": (0, 2**31 - 1),
+            "days": (1, 366),
+            "size": (32, 1024),
+            "near_duplicates": (0, 1),
+        }
+        for name, (low, high) in limits.items():
+            value = getattr(self, name)
+            if not low <= value <= high:
+                raise DataError(f"{name} is {value:,}, expected {low:,} to {high:,}")
+
+    def to_json(self) -> dict[str, Any]:
+        """Ready for ``json.dumps``, with the version of the city."""
+        return {"city_version": CITY_VERSION, **asdict(self)}
+
+
+PRESETS = {
+    "tiny": CitySettings(),
+    "small": CitySettings(500, 20, 10_000, days=3, size=128, preset="small"),
+    "veri": CitySettings(776, 20, 49_357, days=7, size=256, preset="veri"),
+    "wild": CitySettings(40_671, 174, 416_314, days=30, size=256, preset="wild"),
+}
+"""``veri`` and ``wild`` have the numbers of VeRi-776 and VERI-Wild."""
+
+
+@dataclass(frozen=True)
+class Journey:
+    """One vehicle and all its passes, earliest first."""
+
+    vehicle: Vehicle
+    passes: tuple[Pass, ...]
+
+    @property
+    def pictures(self) -> int:
+        """How many pictures are taken of it."""
+        return sum(each.pictures for each in self.passes)
+
+
+@dataclass(frozen=True, eq=False)
+class CityPlan:
+    """A city before its pictures.
+
+    Attributes:
+        settings: what it follows from.
+        network: streets.
+        cameras: on them.
+        climate: light and weather.
+        journeys: of every vehicle.
+        shards: indices of the journeys in each shard.
+        bystanders: the vehicles that stand near others and are never labelled.
+    """
+
+    settings: CitySettings
+    network: RoadNetwork
+    cameras: tuple[PlacedCamera, ...]
+    climate: Climate
+    journeys: tuple[Journey, ...]
+    shards: tuple[tuple[int, ...], ...]
+    bystanders: tuple[Order, ...]
+
+
+def plan_city(settings: CitySettings, studio: Studio) -> CityPlan:
+    """Decide everything but the pixels.
+
+    Args:
+        settings: of the city.
+        studio: who will draw it.
+    """
+    network = draw_network(settings.seed, settings.cameras)
+    cameras = place_cameras(network, settings.cameras, settings.seed)
+    demands = draw_demand(settings.vehicles, settings.cameras, settings.images, settings.seed)
+    fleet = draw_fleet(studio, settings.vehicles, settings.near_duplicates, settings.seed)
+    traffic = Traffic(network, cameras, start=START, days=settings.days, seed=settings.seed)
+    journeys = tuple(
+        Journey(vehicle, traffic.passes(index, demand, slim=vehicle.type == "motorcycle"))
+        for index, (vehicle, demand) in enumerate(zip(fleet, demands, strict=True))
+    )
+    return CityPlan(
+        settings=settings,
+        network=network,
+        cameras=cameras,
+        climate=draw_climate(settings.seed, START, settings.days),
+        journeys=journeys,
+        shards=tuple(_shards(journeys, settings.images)),
+        bystanders=_bystanders(settings, studio),
+    )
+
+
+def _shards(journeys: Sequence[Journey], images: int) -> Iterator[tuple[int, ...]]:
+    low, high = _SHARD_PICTURES
+    wanted = min(max(images // _SHARDS, low), high)
+    shard: list[int] = []
+    pictures = 0
+    for index in sorted(range(len(journeys)), key=lambda i: journeys[i].vehicle.order.model):
+        shard.append(index)
+        pictures += journeys[index].pictures
+        if pictures >= wanted:
+            yield tuple(shard)
+            shard, pictures = [], 0
+    if shard:
+        yield tuple(shard)
+
+
+def _bystanders(settings: CitySettings, studio: Studio) -> tuple[Order, ...]:
+    low, high = _BYSTANDERS
+    count = min(max(settings.vehicles // 20, low), high)
+    random = stream(Purpose.BYSTANDER, settings.seed)
+    shares = model_shares(studio.models())
+    return tuple(
+        Order(int(random.choice(len(shares), p=shares)), draw_seed(random)) for _ in range(count)
+    )

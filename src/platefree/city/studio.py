@@ -1,0 +1,62 @@
+"""Who draws vehicles and takes pictures: the seam between the plan of a city and its renderer.
+
+The plan knows a vehicle only as an `Order`; a `Studio` turns orders into labels and assets, and
+scenes into pictures. The tests plan whole cities with a studio that draws rectangles.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from platefree.city.scene import Bytes, CameraModel, Crop, Picture, Scene, VehicleAsset
+
+
+@dataclass(frozen=True)
+class Order:
+    """A vehicle to be drawn; equal orders are the same vehicle.
+
+    Attributes:
+        model: index into the studio's models.
+        seed: of its identity.
+        twin_of: seed of the identity that it is a near-duplicate of; None if of no other.
+    """
+
+    model: int
+    seed: int
+    twin_of: int | None = None
+
+
+@dataclass(frozen=True)
+class ModelName:
+    """What a vehicle model is called.
+
+    Attributes:
+        model: make and model.
+        type: body type.
+    """
+
+    model: str
+    type: str
+
+
+class Studio(Protocol):
+    """Draws vehicles and takes pictures; equal arguments give equal results, in any process."""
+
+    def models(self) -> tuple[ModelName, ...]:
+        """The vehicle models there are."""
+        ...
+
+    def colour(self, order: Order) -> str:
+        """The name of a vehicle's paint; a near-duplicate has that of its original."""
+        ...
+
+    def build(self, order: Order) -> VehicleAsset:
+        """Everything that draws a vehicle."""
+        ...
+
+    def render(self, scene: Scene, crop: Crop) -> Picture:
+        """Take a picture."""
+        ...
+
+    def encode(self, pixels: Bytes, camera: CameraModel) -> bytes:
+        """A (h, w, 3) picture as the JPEG file that the camera would send."""
+        ...

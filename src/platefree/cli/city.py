@@ -1,0 +1,99 @@
+"""The verb ``city``: render a synthetic city with every label."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from platefree.cli.console import Json, done, notes, out, print_json, stage_progress
+
+
+class PresetName(StrEnum):
+    """Sets of numbers to start from."""
+
+    tiny = "tiny"
+    small = "small"
+    veri = "veri"
+    wild = "wild"
+
+
+class LayoutName(StrEnum):
+    """Public data sets whose folder layout a city can take."""
+
+    vehicleid = "vehicleid"
+    veri_776 = "veri-776"
+    veri_wild = "veri-wild"
+    cityflow = "cityflow"
+    compcars = "compcars"
+
+
+def city(
+    folder: Annotated[
+        Path, typer.Argument(metavar="OUT", help="Folder of the city; continued if unfinished.")
+    ],
+    preset: Annotated[PresetName, typer.Option(help="Numbers to start from.")] = PresetName.tiny,
+    vehicles: Annotated[int | None, typer.Option(help="How many vehicles.")] = None,
+    cameras: Annotated[int | None, typer.Option(help="How many cameras.")] = None,
+    images: Annotated[int | None, typer.Option(help="How many pictures in all.")] = None,
+    days: Annotated[int | None, typer.Option(help="How many days are filmed.")] = None,
+    size: Annotated[int | None, typer.Option(help="Longest side of a picture, pixels.")] = None,
+    near_duplicates: Annotated[
+        float | None, typer.Option(help="Share of vehicles with a twin in model and colour.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Same seed, same bytes.")] = 0,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes; by default one for each core.")
+    ] = None,
+    layout: Annotated[
+        list[LayoutName] | None,
+        typer.Option(help="Also write it as this data set would be, in OUT-LAYOUT; repeatable."),
+    ] = None,
+    *,
+    as_json: Json = False,
+) -> None:
+    """Render a synthetic city: vehicles, cameras, traffic, weather, and every label.
+
+    Presets, as vehicles / cameras / images: tiny 20 / 4 / 200, small 500 / 20 / 10,000,
+    veri 776 / 20 / 49,357, wild 40,671 / 174 / 416,314. Stop with Ctrl-C; the same command
+    goes on.
+    """
+    from platefree.city.generate import generate_city
+
+    with stage_progress() as report:
+        card = generate_city(
+            folder,
+            vehicles=vehicles,
+            cameras=cameras,
+            images=images,
+            days=days,
+            size=size,
+            near_duplicates=near_duplicates,
+            seed=seed,
+            workers=workers,
+            preset=preset.value,
+            on_progress=lambda count, total: report("rendering", count, total),
+        )
+    written = _layouts(folder, layout or [])
+    if as_json:
+        print_json({"city": str(folder), **card.to_json(), "layouts": [str(p) for p in written]})
+    else:
+        out.print(
+            f"{card.images:,} pictures of {card.vehicles:,} vehicles by {card.cameras:,} cameras "
+            f"on {card.tracks:,} tracks; {card.near_duplicate_rate:.0%} of the vehicles share "
+            "model and colour with another"
+        )
+    for path in written:
+        notes.print(f"layout: [bold]{path}[/bold]", soft_wrap=True)
+    done(folder, "city")
+
+
+def _layouts(folder: Path, names: list[LayoutName]) -> list[Path]:
+    if not names:
+        return []
+    from platefree.city.layouts import write_layout
+
+    return [
+        write_layout(folder, folder.with_name(f"{folder.name}-{name.value}"), name.value)
+        for name in names
+    ]
