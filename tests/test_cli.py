@@ -140,6 +140,10 @@ def test_check_split_train_eval_embed_search(run: Run, drawn_folder: Path, tmp_p
     assert "similarity" in out
     with Image.open(sheet) as drawn:
         assert drawn.size[0] > 100
+    shutil.move(best, tmp_path / "moved")
+    refused(run("search", query, "--gallery", stored), "say where it is with --model")
+    best = str(tmp_path / "moved")
+    assert run("search", query, "--gallery", stored, "--model", best)[0] == 0
     code, out, _ = run("compare", query, query, "--model", best, "--json")
     assert json.loads(out)["similarity"] == pytest.approx(1.0, abs=1e-4)
 

@@ -50,6 +50,7 @@ def test_a_bare_method_name_means_its_default_recipe() -> None:
         ("train.images_per_vehicle=1", "at least 2 pictures"),
         ("input.mean=[1.0]", "at least 3 items"),
         ("train.lr", "expected KEY=VALUE"),
+        ("stages=[{name='a'}, {name='a'}]", "tells them by distinct names"),
     ],
 )
 def test_a_wrong_setting_is_refused_with_what_to_do(setting: str, message: str) -> None:

@@ -120,6 +120,15 @@ class Recipe(Section):
             )
         return self
 
+    @model_validator(mode="after")
+    def _stages_have_names_of_their_own(self) -> "Recipe":
+        names = [stage.name for stage in self.stages]
+        if len(set(names)) < len(names):
+            raise ValueError(
+                f"stages are named {names}; a resumed run tells them by distinct names"
+            )
+        return self
+
     def staged(self) -> list[tuple[str, Train]]:
         """The stages as (name, complete settings); a recipe without stages is one stage."""
         if not self.stages:

@@ -11,7 +11,6 @@ PlatefreeError
 ├── TrainingError       training cannot start or go on
 │   └── NonFiniteLoss   a loss became NaN or infinite
 ├── StorageError        a file cannot be written (disk full, read-only)
-├── MissingExtra        an optional dependency is not installed
 └── Interrupted         stopped on request, with a resumable state on disk
 
 A message says what was found, what was expected and what to do. The command line prints it
@@ -61,10 +60,6 @@ class NonFiniteLoss(TrainingError):
 
 class StorageError(PlatefreeError):
     """A file could not be written: the disk is full, or the folder is read-only."""
-
-
-class MissingExtra(PlatefreeError):
-    """A feature needs an optional dependency that is not installed."""
 
 
 class Interrupted(PlatefreeError):

@@ -19,7 +19,13 @@ from torch import Tensor
 
 from platefree.checkpoint import CARD, read_checkpoint, save_checkpoint
 from platefree.config import Recipe, Train
-from platefree.data.loader import PictureBatch, StepBatches, TrainingPictures, training_loader
+from platefree.data.loader import (
+    PictureBatch,
+    StepBatches,
+    TrainingPictures,
+    training_loader,
+    worker_count,
+)
 from platefree.data.table import read_table
 from platefree.data.training import TrainingData, training_data
 from platefree.data.transforms import InputTransform, TrainingTransform
@@ -216,7 +222,7 @@ class Trainer:
         loader = training_loader(
             pictures,
             batches,
-            workers=stage.train.workers,
+            workers=worker_count(stage.train.workers, len(batches) * stage.train.batch_size),
             pin_memory=self.fabric.device.type == "cuda",
         )
         training_mode(self.method, stage.train.freeze)
@@ -245,7 +251,7 @@ class Trainer:
         try:
             self.method.step(Batch(self.transform.normalise(images), labels), descent)
         except NonFiniteLoss as error:
-            raise self._not_finite(str(error)) from None
+            raise self._not_finite(self.step + 1, str(error)) from None
         self.step += 1
 
     def _after_step(self, stage: StagePlan, descent: FabricDescent, *, is_end: bool) -> None:
@@ -292,7 +298,8 @@ class Trainer:
         weights = self.method.state_dict()
         broken = [name for name, tensor in weights.items() if not tensor.isfinite().all()]
         if broken:
-            raise self._not_finite(f"{len(broken)} weights are not finite (first: {broken[0]})")
+            what = f"{len(broken)} weights are not finite (first: {broken[0]})"
+            raise self._not_finite(self.step, what)
         tensors, content = descent.state()
         epoch = (self.step - stage.start) / stage.sampler.batches_per_epoch
         card = {
@@ -327,11 +334,11 @@ class Trainer:
         if self.on_step is not None and self.fabric.is_global_zero:
             self.on_step(report)
 
-    def _not_finite(self, what: str) -> NonFiniteLoss:
+    def _not_finite(self, step: int, what: str) -> NonFiniteLoss:
         last = self.folder / "last"
         kept = f"the last good checkpoint is {last}" if (last / CARD).exists() else "none was saved"
         return NonFiniteLoss(
-            f"training stopped at step {self.step + 1}: {what}; {kept}; lower train.lr or set "
+            f"training stopped at step {step}: {what}; {kept}; lower train.lr or set "
             "train.clip_norm=1.0 and start again"
         )
 

@@ -17,8 +17,10 @@ from platefree.cli.console import (
     picture_progress,
     print_json,
 )
+from platefree.errors import CheckpointError
 
 FLOOR = "color_stripes"
+"""Needs no training, so a search works before any model exists."""
 
 
 def search(
@@ -121,7 +123,8 @@ def embed(
             table, unreadable="skip", workers=workers, on_batch=advance
         )
     _tell_skipped(skipped)
-    save_embeddings(embeddings, out_folder, model_path=loaded.name)
+    remembered = Path(loaded.name).resolve() if Path(loaded.name).exists() else loaded.name
+    save_embeddings(embeddings, out_folder, model_path=str(remembered))
     if as_json:
         spaces = {name: rows.shape[1] for name, rows in embeddings.spaces.items()}
         print_json({"pictures": len(embeddings), "spaces": spaces, "skipped": skipped})
@@ -136,6 +139,11 @@ def _chosen(model: str | None, gallery: Path | None) -> str:
         from platefree.ranking.store import stored_model_path
 
         stored = stored_model_path(gallery)
+        if stored is not None and stored != FLOOR and not Path(stored).exists():
+            raise CheckpointError(
+                f"{gallery} was made with the model at {stored}, which is not there now; "
+                "say where it is with --model"
+            )
         if stored is not None:
             return stored
     notes.print(f"no --model given: comparing colours alone ({FLOOR})")

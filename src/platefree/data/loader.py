@@ -93,11 +93,11 @@ class StepBatches:
 def training_loader(
     pictures: TrainingPictures, batches: StepBatches, *, workers: int, pin_memory: bool
 ) -> DataLoader[PictureBatch]:
-    """A loader of the `PictureBatch` of each step of ``batches``."""
+    """A loader of the `PictureBatch` of each step of ``batches``, by so many processes."""
     return DataLoader(
         pictures,  # type: ignore[arg-type]
         batch_sampler=batches,
-        num_workers=worker_count(workers, len(batches) * 32),
+        num_workers=workers,
         collate_fn=_collate,
         pin_memory=pin_memory,
         worker_init_fn=leave_ctrl_c_to_the_main_process,
