@@ -26,6 +26,7 @@ TYPES = ("sedan", "suv", "van", "motorcycle", "bus", "hatchback")
 SIZES = {"motorcycle": (2.0, 0.8, 1.6), "bus": (11.0, 2.5, 3.0), "van": (5.2, 2.0, 2.3)}
 COLOURS = ("white", "black", "grey", "silver", "red")
 
+
 def block_asset(size: tuple[float, float, float], colour: str = "white") -> VehicleAsset:
     """A block of this length, width and height."""
     x, y, z = np.array(size) / 2

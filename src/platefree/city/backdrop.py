@@ -14,7 +14,7 @@ from platefree.city.shading import blend, weights_in
 from platefree.city.shadows import Shadow, shaded
 from platefree.city.sky import Light, look_up
 from platefree.city.staging import Layer
-from platefree.city.textures import sample, smooth
+from platefree.city.textures import fade, sample, smooth
 
 
 class Props(NamedTuple):
@@ -101,7 +101,7 @@ def _shade_props(samples, props, light, shadow, lamps, noise, view, factor, laye
                 if square < 1600.0:
                     cosine = (ax * nx + ay * ny + az * nz) / np.sqrt(square)
                     lit += max(cosine, 0.1) / square
-            clear = np.exp(-light.density * distance)
+            clear = fade(light.density * distance)
             room = np.floor(x / 2.8) * 7.31 + np.floor(z / 3.0) * 3.77 + np.floor(y / 2.8) * 5.13
             glowing = 1.0 if room - np.floor(room) > 0.7 else 0.0
             if glass > 0.0:

@@ -14,7 +14,7 @@ from platefree.city.road import Road
 from platefree.city.scene import Floats
 from platefree.city.shadows import Shadow, shaded
 from platefree.city.sky import Light, look_up, surroundings
-from platefree.city.textures import sample, smooth
+from platefree.city.textures import fade, sample, smooth
 
 _FAR = 400.0  # metres; the ground further away is haze
 
@@ -170,8 +170,9 @@ def _asphalt_tone(road, x, y, wide):  # type: ignore[no-untyped-def] # noqa: ANN
     if abs(y) < road.half:
         lane = abs(y) / 3.4
         offset = abs(lane - np.floor(lane) - 0.5) * 3.4  # from the middle of the lane
-        tone += road.tracks * np.exp(-(((offset - 0.8) / 0.35) ** 2))
-        tone -= 0.05 * np.exp(-((offset / 0.4) ** 2))  # oil
+        track = (offset - 0.8) / 0.45
+        tone += road.tracks / ((1.0 + track * track) * (1.0 + track * track))
+        tone -= 0.05 / (1.0 + 12.0 * offset * offset)  # oil
     if road.grain[3] > 0.0:
         tone -= road.grain[3] * smooth(0.25, 0.03, wide) * sample(road.cracks, 16 * u, 16 * v)
     for n in range(len(road.patches)):
@@ -261,7 +262,7 @@ def _shade_ground(view, road, light, around, scenery, lamps, wet_layer, covered,
                 red, green, blue = surroundings(
                     light.sky, dx / length, dy / length, max(dz / length, 0.001), 0.05
                 )
-                clear = np.exp(-light.density * 260.0)
+                clear = fade(light.density * 260.0)
                 colour[row, column, 0] = red * clear + light.fog[0] * (1 - clear)
                 colour[row, column, 1] = green * clear + light.fog[1] * (1 - clear)
                 colour[row, column, 2] = blue * clear + light.fog[2] * (1 - clear)
@@ -278,7 +279,7 @@ def _shade_ground(view, road, light, around, scenery, lamps, wet_layer, covered,
             sun = light.sun[2] * around.open_sun[row, column] * (1.0 - shaded(scenery, x, y, 0.0))
             lamp = _lamp_light(lamps, light, x, y) if night else 0.0
             lamp *= 0.3 * around.open_sky[row, column] + 0.7 * around.open_sun[row, column]
-            clear = np.exp(-light.density * distance)
+            clear = fade(light.density * distance)
             sky = around.open_sky[row, column]
             mirror = 0.0
             if light.wet > 0.0:

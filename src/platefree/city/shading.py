@@ -15,7 +15,7 @@ from platefree.city.scene import Bytes, Floats
 from platefree.city.shadows import Shadow, shaded
 from platefree.city.sky import Light, look_up
 from platefree.city.staging import Finish, Layer, Place, Shell
-from platefree.city.textures import sample, smooth
+from platefree.city.textures import fade, sample, smooth
 
 _BRIGHTEST = 6.0  # over the exposure: brighter samples would only make jagged glints
 
@@ -244,7 +244,7 @@ def _shade(
         body = body * (1 - fresnel) + fresnel * reach * (sharp[n] + 0.3 * place.fill[n])
         found[9 + n] = body + coat_sun * place.key_colour[n]
     _glow(finish, place, light, number, found)
-    clear = np.exp(-light.density * distance)
+    clear = fade(light.density * distance)
     for n in range(3):
         bounded = min(found[9 + n], _BRIGHTEST / light.exposure)
         found[9 + n] = bounded * clear + light.fog[n] * (1 - clear)

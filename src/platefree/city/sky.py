@@ -97,7 +97,6 @@ def _light(conditions: Conditions) -> Light:
     elevation = math.degrees(conditions.sun_elevation)
     day, sunlit = _ease(-7.0, 9.0, elevation), _ease(-1.5, 14.0, elevation)
     weather = conditions.weather
-    clear = weather == "clear"
     # At night the key light is a faint moon-like glow from above, so that shadows stay defined.
     rise = max(conditions.sun_elevation, math.radians(9.0))
     sun = _direction(conditions.sun_azimuth, rise if sunlit > 0 else math.radians(70))

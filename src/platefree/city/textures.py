@@ -66,6 +66,12 @@ def sample(tile, u, v):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201
 
 
 @inlined
+def fade(depth):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201
+    """exp(-depth) for depth >= 0, to 2 % up to depth 1; several times quicker."""
+    return 1.0 / (1.0 + depth * (1.0 + depth * (0.5 + depth * (1.0 / 6.0))))
+
+
+@inlined
 def smooth(low, high, value):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201
     """0 below ``low``, 1 over ``high``, smooth between."""
     t = min(max((value - low) / (high - low), 0.0), 1.0)
