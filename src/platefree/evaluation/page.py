@@ -139,10 +139,9 @@ def _figures(report: Report) -> str:
 
 
 def _counts(trial: TrialResult) -> dict[str, str]:
-    without = int((~trial.metrics.valid).sum())
     return {
         "queries": f"{trial.queries:,}",
-        "without match": f"{without:,}",
+        "without match": f"{trial.without_match:,}",
         "gallery": f"{trial.gallery:,}",
     }
 
