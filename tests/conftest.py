@@ -22,6 +22,7 @@ TINY = {
     "train.images_per_vehicle": 2,
     "train.workers": 0,
     "train.warmup_epochs": 0.5,
+    "train.precision": "32",
 }
 """Changes that make `strong_baseline/demo` train in a second."""
 

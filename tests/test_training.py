@@ -322,10 +322,34 @@ def test_the_schedule_warms_up_then_decays() -> None:
     ]
 
 
-def test_two_processes_train_one_model(drawn_folder: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("asked", "expected"), [("32", torch.float32), ("bf16", torch.bfloat16)])
+def test_the_network_runs_in_the_precision_that_was_asked_for(
+    drawn_table: Sightings,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    asked: str,
+    expected: torch.dtype,
+) -> None:
+    pictures, maps = [], []
+
+    def spy(self: StrongBaseline, images: torch.Tensor) -> torch.Tensor:
+        pictures.append(images.dtype)
+        maps.append(self.trunk(images))
+        return maps[-1]
+
+    monkeypatch.setattr(StrongBaseline, "feature_map", spy)
+    run = train(changed(train__precision=asked, train__max_steps=2), drawn_table, tmp_path)
+    assert {each.dtype for each in maps} == {expected}
+    assert set(pictures) == {torch.float32}  # 8 bits of a picture do not fit bfloat16's fraction
+    assert all(tensor.dtype != torch.bfloat16 for tensor in weights(run.best).values())
+
+
+@pytest.mark.parametrize("precision", ["32", "bf16"])
+def test_two_processes_train_one_model(drawn_folder: Path, tmp_path: Path, precision: str) -> None:
     script = tmp_path / "run.py"
     script.write_text(CHILD)
-    arguments = json.dumps([TINY, str(drawn_folder), str(tmp_path / "two"), 0])
+    settings = {**TINY, "train.precision": precision}
+    arguments = json.dumps([settings, str(drawn_folder), str(tmp_path / "two"), 0])
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
     subprocess.run(
         [*torchrun, "--nproc-per-node", "2", str(script), arguments],

@@ -3,7 +3,12 @@ import torch
 from PIL import Image
 
 from platefree.config import Augment, Input
-from platefree.data.transforms import InputTransform, TrainingTransform
+from platefree.data.transforms import (
+    InputTransform,
+    RandomBalance,
+    RandomResolution,
+    TrainingTransform,
+)
 
 SETTINGS = Input(height=24, width=40, mean=[0.5, 0.25, 0.0], std=[0.5, 1.0, 2.0])
 
@@ -51,3 +56,35 @@ def test_nothing_is_changed_when_every_change_is_off() -> None:
     assert torch.equal(
         TrainingTransform(SETTINGS, off)(picture(), 1), InputTransform(SETTINGS)(picture())
     )
+
+
+def test_each_change_is_a_function_of_the_seed_and_keeps_the_shape() -> None:
+    for change in ("warp", "colour", "balance", "grey", "degrade", "erase"):
+        settings = Augment(**{"flip": 0.0, "pad": 0, "erase": 0.0, change: 1.0})
+        transform = TrainingTransform(SETTINGS, settings)
+        first = transform(picture(), 7)
+        assert torch.equal(transform(picture(), 7), first), change
+        assert not torch.equal(transform(picture(), 8), first) or change == "grey"
+        assert not torch.equal(first, InputTransform(SETTINGS)(picture())), change
+        assert (first.shape, first.dtype) == ((3, 24, 40), torch.uint8)
+
+
+def test_balance_is_one_gain_for_each_channel() -> None:
+    torch.manual_seed(0)
+    before = torch.full((3, 5, 6), 100, dtype=torch.uint8)
+    after = RandomBalance(0.2)(before).double()
+    gains = after / 100
+    assert (gains.std(dim=(1, 2)) == 0).all()
+    assert ((gains >= np.exp(-0.2) - 0.01) & (gains <= np.exp(0.2) + 0.01)).all()
+    assert len(gains[:, 0, 0].unique()) == 3
+
+
+def test_a_lower_resolution_loses_what_is_fine_and_keeps_what_is_coarse() -> None:
+    torch.manual_seed(0)
+    fine = torch.zeros(3, 64, 64, dtype=torch.uint8)
+    fine[:, ::2] = 200
+    coarse = torch.zeros(3, 64, 64, dtype=torch.uint8)
+    coarse[:, :32] = 200
+    lowered = RandomResolution(0.25)
+    assert min(lowered(fine).float().std() for _ in range(8)) < 0.3 * fine.float().std()
+    assert min(lowered(coarse).float().std() for _ in range(8)) > 0.9 * coarse.float().std()

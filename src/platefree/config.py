@@ -48,7 +48,11 @@ class Augment(Section):
 
     flip: Rate = 0.5
     pad: Annotated[int, Field(ge=0)] = 10  # pixels added on each side, then a random crop
+    warp: Rate = 0.0  # strength of random scale, aspect, rotation and perspective
     colour: Rate = 0.0  # strength of brightness, contrast and saturation jitter
+    balance: Rate = 0.0  # strength of a random gain of each colour channel
+    grey: Rate = 0.0  # probability that a picture loses its colours
+    degrade: Rate = 0.0  # probability of each: lower resolution, blur or sharpening, JPEG
     erase: Rate = 0.5  # probability that a random rectangle is filled with the mean colour
 
 

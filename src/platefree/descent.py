@@ -44,7 +44,9 @@ class FabricDescent:
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """The method's losses, computed under the run's precision and process group."""
-        losses: dict[str, Tensor] = self.module.losses(batch)
+        # A marked method of an unwrapped module (one process) would run without its precision.
+        with self.fabric.autocast():
+            losses: dict[str, Tensor] = self.module.losses(batch)
         values = torch.stack([loss.detach().float() for loss in losses.values()]).tolist()
         self.losses_now = dict(zip(losses, values, strict=True))
         return losses

@@ -1,16 +1,19 @@
 """Devices, precision and processes: alone, or together as torchrun started them."""
 
 import os
-from typing import Literal
+from typing import Literal, TypeVar
 
 import torch
 from lightning_fabric import Fabric
+from lightning_fabric.plugins.precision import MixedPrecision
 from torch import Tensor, distributed
 from torch.autograd.function import FunctionCtx
 
 from platefree.config import Train
 from platefree.errors import TrainingError
 from platefree.model import Device, choose_device
+
+T = TypeVar("T")
 
 
 def launch(train: Train, device: Device) -> Fabric:
@@ -26,23 +29,39 @@ def launch(train: Train, device: Device) -> Fabric:
             f"train.vehicles_per_batch {train.vehicles_per_batch} cannot be shared by "
             f"{processes} processes; make it a multiple"
         )
+    precision = _precision(train.precision, chosen)
     fabric = Fabric(
         accelerator=chosen,
         devices=int(os.environ.get("LOCAL_WORLD_SIZE", "1")),
         num_nodes=int(os.environ.get("GROUP_WORLD_SIZE", "1")),
         strategy="ddp" if processes > 1 else "auto",
-        precision=_precision(train.precision, chosen),
+        plugins=[] if precision == "32" else [_Mixed(precision, chosen)],
     )
     fabric.launch()
     return fabric
 
 
-def _precision(asked: str, device: str) -> Literal["32-true", "bf16-mixed", "16-mixed"]:
+class _Mixed(MixedPrecision):
+    """Mixed precision that leaves the pictures as they are: autocast decides by operation."""
+
+    def convert_input(self, data: T) -> T:
+        return data
+
+
+def _precision(asked: str, device: str) -> Literal["32", "bf16-mixed", "16-mixed"]:
     if asked == "auto" and device == "cuda":
         return "bf16-mixed" if torch.cuda.is_bf16_supported() else "16-mixed"
+    if asked == "auto" and device == "cpu":
+        return "bf16-mixed" if _multiplies_bf16() else "32"
     if asked == "fp16" and device == "cpu":
         raise TrainingError("train.precision fp16 needs a GPU; use 32, bf16 or auto")
-    return {"bf16": "bf16-mixed", "fp16": "16-mixed"}.get(asked, "32-true")  # type: ignore[return-value]
+    return {"bf16": "bf16-mixed", "fp16": "16-mixed"}.get(asked, "32")  # type: ignore[return-value]
+
+
+def _multiplies_bf16() -> bool:
+    """Whether the processor has matrix units (AMX); without them bf16 is slower than float32."""
+    supported = getattr(torch.cpu, "_is_amx_tile_supported", None)
+    return bool(supported and supported())
 
 
 def gather_with_gradient(rows: Tensor) -> Tensor:

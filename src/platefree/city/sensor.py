@@ -43,12 +43,14 @@ def curve_of(camera: CameraModel) -> Curve:
     filmic = light * (1 + light / 2.6**2) / (1 + light)
     filmic = np.clip(filmic, 0, 1) ** random.uniform(0.92, 1.12)
     srgb = np.where(filmic < 0.0031308, 12.92 * filmic, 1.055 * filmic ** (1 / 2.4) - 0.055)
-    lift = random.uniform(0.0, 0.05)
-    table = 255 * (lift + (1 - lift) * srgb)
+    # Surveillance cameras stretch contrast, most of them well beyond a photograph's.
+    crisp = srgb + random.uniform(0.1, 0.7) * (srgb * srgb * (3 - 2 * srgb) - srgb)
+    lift = random.uniform(0.0, 0.03)
+    table = 255 * (lift + (1 - lift) * crisp)
     return Curve(
         table.astype(np.float32),
         float(random.uniform(0.75, 1.12)),
-        float(random.choice([0.0, 0.35, 0.8])),
+        float(random.choice([0.0, 0.5, 1.0, 1.8])),
     )
 
 

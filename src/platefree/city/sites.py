@@ -88,7 +88,7 @@ def _camera(name: str, mounting: str, lanes: int, random: np.random.Generator) -
         height=height_pixels,
         gain=(float(gain[0]), float(gain[1]), float(gain[2])),
         noise=float(random.uniform(1.0, 6.0)),
-        blur=float(random.uniform(0.35, 1.1) * width / 1280),
+        blur=float(random.uniform(0.25, 0.9) * width / 1280),
         jpeg=int(random.integers(45, 90)),
         seed=draw_seed(random),
         lanes=lanes,

@@ -115,7 +115,7 @@ def _light(conditions: Conditions) -> Light:
         sharp=sharp,
         glossy=glossy,
         diffuse=diffuse,
-        exposure={"clear": 0.62, "rain": 0.64}.get(weather, 0.76)
+        exposure={"clear": 0.8, "rain": 0.8}.get(weather, 0.95)
         * (1 - 0.3 * night)
         * 2.6
         / (level + 0.05),
