@@ -23,7 +23,7 @@ Times = NDArray[np.datetime64]
 Floats = NDArray[np.float32]
 Indices = NDArray[np.int64]
 
-LABELS = ("vehicle", "camera", "track", "model", "type", "colour", "view", "split")
+LABELS = ("vehicle", "camera", "track", "model", "type", "colour", "view", "split", "source")
 """The label columns of a table, all text, all optional."""
 
 
@@ -42,6 +42,7 @@ class Sightings:
         colour: (n,) text, paint colour.
         view: (n,) text, side of the vehicle that is seen (front, rear, side).
         split: (n,) text, train, query or gallery.
+        source: (n,) text, the data set that a picture comes from.
         time: (n,) datetime64[ms], UTC; NaT is unknown.
     """
 
@@ -55,6 +56,7 @@ class Sightings:
     colour: Text
     view: Text
     split: Text
+    source: Text
     time: Times
 
     def __post_init__(self) -> None:

@@ -1,0 +1,61 @@
+"""A data set as its authors publish it: one table, and the lists that its protocols are made of."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from platefree.errors import DataError
+from platefree.types import Indices, Sightings
+
+
+@dataclass(frozen=True, eq=False)
+class PairList:
+    """A published list of pairs to be told apart.
+
+    Attributes:
+        first: (p,) rows of the table.
+        second: (p,) rows of the table.
+        same: (p,) whether the two show the same (vehicle or vehicle model, as the list means it).
+    """
+
+    first: Indices
+    second: Indices
+    same: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class DataSet:
+    """What a reader makes of the folder of a public data set.
+
+    Attributes:
+        name: as in the documentation: vehicleid, veri-776, veri-wild, veri-wild-2, cityflow,
+            compcars, compcars-surveillance, vric, vehiclex.
+        table: every picture once. ``split`` is train, query or gallery where the set has one
+            test; where it has several (lists below), test pictures have no split.
+        lists: published lists by name, as rows of the table in the order of the file, such as
+            ``test_800`` or ``query_3000`` and ``gallery_3000``.
+        pairs: published lists of pairs by name, such as ``easy``.
+        ignored: name of a list -> one array of rows for each of its queries that are never
+            counted for that query (VeRi's junk); empty where the set ships none.
+        remarks: what was odd and harmless, for people: skipped boxes, missing optional files.
+    """
+
+    name: str
+    table: Sightings
+    lists: Mapping[str, Indices] = field(default_factory=dict)
+    pairs: Mapping[str, PairList] = field(default_factory=dict)
+    ignored: Mapping[str, tuple[Indices, ...]] = field(default_factory=dict)
+    remarks: tuple[str, ...] = ()
+
+    def rows(self, name: str) -> Indices:
+        """The rows of a list.
+
+        Raises:
+            DataError: the set has no such list.
+        """
+        if name not in self.lists:
+            known = ", ".join(self.lists) or "none"
+            raise DataError(f"{self.name} has no list {name!r}; it has: {known}")
+        return self.lists[name]
