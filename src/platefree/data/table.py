@@ -9,14 +9,10 @@ Decided: CSV goes through Python's own parser, since it knows the line of every 
 """
 
 import csv
-import difflib
 import logging
 import os
-import re
 from array import array
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -24,26 +20,18 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from platefree.data.columns import NOT_TEXT, SPLITS, known_columns, sightings_of
 from platefree.data.image import IMAGE_SUFFIXES, find_pictures
+from platefree.data.readers.detect import find_dataset
+from platefree.data.text import reading
 from platefree.errors import DataError
 from platefree.storage import atomic_file
 from platefree.types import LABELS, Sightings, Times
 
-SPLITS = ("train", "query", "gallery")
-"""The values of the column ``split``; empty is unknown."""
-
 TABLE_NAMES = ("images.csv", "images.parquet", "table.csv", "table.parquet")
 """A folder that holds one of these is read through it."""
 
-_LONGEST_CELL = 1000  # characters; a column takes as much memory as its longest cell in each row
 _LONGEST_LINE = 1_000_000
-
-_COLUMNS = ("image", *LABELS, "time")
-_SPELLINGS = {"color": "colour"}
-_MOMENT = re.compile(r"\d{4}-\d\d-\d\d([T ].+)?|\d{8}T.+")  # not a bare number: that may be epoch
-_NOT_TEXT = re.compile("[\0\ud800-\udfff]")
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_NOT_A_TIME = np.iinfo(np.int64).min
 _LAYOUTS = (
     "expected FOLDER/picture, FOLDER/vehicle/picture or FOLDER/{train,query,gallery}/vehicle/"
     "picture: move the pictures, or list them in a CSV file with the columns image,vehicle"
@@ -51,28 +39,28 @@ _LAYOUTS = (
 
 _log = logging.getLogger(__name__)
 
-Place = Callable[[int], str]  # row -> where it stands, for people
-
 
 def read_table(path: str | Path) -> Sightings:
     """Read a table of pictures.
 
     Args:
         path: a ``.csv`` file (UTF-8, commas, a header), a ``.parquet`` file, or a folder. A
-            folder is read through the table of `TABLE_NAMES` in it; without one it is itself
+            folder is read through the table of `TABLE_NAMES` in it, or as the public data set
+            that it is, see `platefree.data.readers.detect.read_dataset`. Otherwise it is itself
             the table: ``vehicle/picture``, ``split/vehicle/picture``, or pictures alone, whose
             vehicles are then unknown.
 
     Returns:
-        The rows in the order of the file, or of the sorted paths of a folder. Relative image
-        paths start at the table's folder. Times without a zone are UTC.
+        The rows in the order of the file, of the lists of a data set, or of the sorted paths of
+        a folder. Relative image paths start at the table's folder, or at the root of the data
+        set. Times without a zone are UTC.
 
     Raises:
         DataError: the table is missing or malformed, a picture is listed twice, or there is
             none; the message names the line (CSV) or the row (Parquet, from 1).
     """
     path = Path(path).absolute()
-    with _reading(path):
+    with reading(path):
         if path.is_dir():
             return _read_folder(path)
         if not path.exists():
@@ -115,15 +103,6 @@ def _images_from(sightings: Sightings, folder: Path) -> list[str]:
     return [image.removeprefix(os.path.join(folder, "")) for image in images]
 
 
-@contextmanager
-def _reading(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        reason = " ".join(str(error.strerror or error).split())
-        raise DataError(f"{path} cannot be read ({reason})") from error
-
-
 # --- CSV --------------------------------------------------------------------------------------
 
 
@@ -134,7 +113,7 @@ def _read_csv(path: Path) -> Sightings:
         _, header = next(records, (0, []))
         if not header:
             raise DataError(f"{path} is empty, expected a header with at least 'image'")
-        positions = _known_columns(path, header)
+        positions = known_columns(path, header)
         columns: dict[str, list[str]] = {name: [] for name in positions}
         lines = array("q")
         for line, cells in records:
@@ -146,7 +125,7 @@ def _read_csv(path: Path) -> Sightings:
             lines.append(line)
             for name, position in positions.items():
                 columns[name].append(cells[position].strip())
-    return _sightings(path, columns, lambda row: f"line {lines[row]}")
+    return sightings_of(path, columns, lambda row: f"line {lines[row]}")
 
 
 def _records(path: Path, file: TextIO) -> Iterator[tuple[int, list[str]]]:
@@ -171,7 +150,7 @@ def _lines(path: Path, file: TextIO) -> Iterator[str]:
     number = 0
     while line := file.readline(_LONGEST_LINE):
         number += 1
-        if _NOT_TEXT.search(line):
+        if NOT_TEXT.search(line):
             raise DataError(f"{path}, line {number}: not UTF-8 text, save the table as UTF-8")
         if len(line) == _LONGEST_LINE:
             raise DataError(f"{path}, line {number}: too long a line, expected a CSV table")
@@ -200,7 +179,7 @@ def _read_parquet(path: Path) -> Sightings:
     try:
         with pq.ParquetFile(path) as file:
             names = file.schema_arrow.names
-            positions = _known_columns(path, names)
+            positions = known_columns(path, names)
             for name, position in positions.items():
                 _check_type(path, name, file.schema_arrow.field(position).type)
             table = file.read(columns=[names[position] for position in positions.values()])
@@ -211,7 +190,7 @@ def _read_parquet(path: Path) -> Sightings:
     except (pa.ArrowException, UnicodeDecodeError) as error:
         reason = " ".join(str(error).split())
         raise DataError(f"{path} is damaged or not Parquet ({reason}): write it again") from error
-    return _sightings(path, texts, lambda row: f"row {row + 1}", times)
+    return sightings_of(path, texts, lambda row: f"row {row + 1}", times)
 
 
 def _check_type(path: Path, name: str, kind: pa.DataType) -> None:
@@ -255,6 +234,9 @@ def _read_folder(folder: Path) -> Sightings:
         raise DataError(f"{folder} holds {' and '.join(t.name for t in tables)}: name one of them")
     if tables:
         return read_table(tables[0])
+    dataset = find_dataset(folder)
+    if dataset is not None:
+        return dataset.table
     pictures = list(find_pictures(folder, depth=3))
     if not pictures:
         raise DataError(
@@ -262,7 +244,7 @@ def _read_folder(folder: Path) -> Sightings:
         )
     images = ["/".join(parts) for parts in pictures]
     columns = {"image": images, **_folder_labels(folder, pictures)}
-    return _sightings(folder, columns, lambda row: f"picture {images[row]!r}")
+    return sightings_of(folder, columns, lambda row: f"picture {images[row]!r}")
 
 
 def _folder_labels(folder: Path, pictures: list[tuple[str, ...]]) -> dict[str, list[str]]:
@@ -278,119 +260,3 @@ def _folder_labels(folder: Path, pictures: list[tuple[str, ...]]) -> dict[str, l
     columns = list(zip(*pictures, strict=True))
     labels = {1: (), 2: ("vehicle",), 3: ("split", "vehicle")}[depth]
     return {name: list(column) for name, column in zip(labels, columns, strict=False)}
-
-
-# --- what every source shares -----------------------------------------------------------------
-
-
-def _known_columns(path: Path, header: Sequence[str]) -> dict[str, int]:
-    """Our columns in this header and where they stand; what is not ours is ignored."""
-    names = [name.strip().lower() for name in header]
-    names = [_SPELLINGS.get(name, name) for name in names]
-    found = {name: position for position, name in enumerate(names) if name in _COLUMNS}
-    for name in found:
-        if names.count(name) > 1:
-            raise DataError(f"{path} has {names.count(name)} columns {name!r}: keep one of them")
-    others = [name for name in names if name and name not in _COLUMNS]
-    if "image" not in found:
-        raise DataError(f"{path} {_no_image(header, others)}")
-    missing = [name for name in _COLUMNS if name not in found]
-    for other in others:
-        for near in difflib.get_close_matches(other, missing, 1, 0.75):
-            raise DataError(
-                f"{path} has a column {other!r}; did you mean {near!r}? Rename it (if it is "
-                "something else, to a name less like it)"
-            )
-    if others:
-        _log.info("%s: ignored columns %s", path, ", ".join(others))
-    return found
-
-
-def _no_image(header: Sequence[str], others: Sequence[str]) -> str:
-    for delimiter, name in ((";", "semicolons"), ("\t", "tabs"), ("|", "bars")):
-        if len(header) == 1 and delimiter in header[0]:
-            return f"separates its columns by {name}, expected commas: save it with commas"
-    shown = ", ".join(repr(name[:40]) for name in header[:20])
-    near = difflib.get_close_matches("image", others, 1, 0.5)
-    hint = f"did you mean {near[0]!r}? Rename it" if near else "name the column of the paths so"
-    return f"has no column 'image', only {shown}: {hint}"
-
-
-def _sightings(
-    path: Path, columns: Mapping[str, list[str]], place: Place, times: Times | None = None
-) -> Sightings:
-    if not columns["image"]:
-        raise DataError(f"{path} lists no pictures, expected at least one row")
-    for name, values in columns.items():
-        if len(max(values, key=len)) > _LONGEST_CELL or _NOT_TEXT.search("".join(values)):
-            row = next(r for r, v in enumerate(values) if v[_LONGEST_CELL:] or _NOT_TEXT.search(v))
-            raise DataError(
-                f"{path}, {place(row)}: {name} is {values[row][:40]!r} ({len(values[row]):,} "
-                f"characters), expected UTF-8 text of at most {_LONGEST_CELL:,} characters"
-            )
-    if "" in columns["image"]:
-        row = columns["image"].index("")
-        raise DataError(f"{path}, {place(row)}: no image, expected the path of a picture")
-    _refuse_repeated(path, columns, place)
-    known: dict[str, Any] = dict(columns)
-    if "split" in columns:
-        known["split"] = _splits(path, columns["split"], place)
-    if "time" in columns:
-        known["time"] = _times(path, columns["time"], place)
-    elif times is not None:
-        known["time"] = times
-    return Sightings.from_columns(path if path.is_dir() else path.parent, known)
-
-
-def _refuse_repeated(path: Path, columns: Mapping[str, list[str]], place: Place) -> None:
-    first: dict[str, int] = {}
-    for row, image in enumerate(columns["image"]):
-        earlier = first.setdefault(image, row)
-        if earlier == row:
-            continue
-        vehicles = columns.get("vehicle", [""] * (row + 1))
-        if vehicles[earlier] != vehicles[row]:
-            raise DataError(
-                f"{path}, {place(row)}: {image!r} is vehicle {vehicles[row]!r}, but vehicle "
-                f"{vehicles[earlier]!r} in {place(earlier)}: remove the one that is wrong"
-            )
-        raise DataError(
-            f"{path}, {place(row)}: {image!r} is listed already in {place(earlier)}: "
-            f"remove {place(row)}"
-        )
-
-
-def _splits(path: Path, values: list[str], place: Place) -> list[str]:
-    strange = {value for value in values if value.lower() not in (*SPLITS, "")}
-    if strange:
-        row = next(row for row, value in enumerate(values) if value in strange)
-        raise DataError(
-            f"{path}, {place(row)}: split {values[row]!r} is unknown, expected "
-            f"{', '.join(SPLITS)} or nothing"
-        )
-    return [value.lower() for value in values]
-
-
-def _times(path: Path, values: list[str], place: Place) -> Times:
-    """(n,) times of ISO 8601 texts; empty is unknown."""
-    stamps = np.full(len(values), _NOT_A_TIME, dtype=np.int64)
-    for row, text in enumerate(values):
-        if not text:
-            continue
-        try:
-            stamps[row] = _milliseconds(text)
-        except ValueError as error:
-            raise DataError(
-                f"{path}, {place(row)}: time {text[:40]!r} is not ISO 8601, expected for "
-                "instance 2026-05-01T17:32:05Z"
-            ) from error
-    return stamps.view("datetime64[ms]")
-
-
-def _milliseconds(text: str) -> int:
-    if not _MOMENT.fullmatch(text):
-        raise ValueError(text)
-    moment = datetime.fromisoformat(text)
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return (moment - _EPOCH) // timedelta(milliseconds=1)

@@ -1,0 +1,162 @@
+"""Columns of text become a table: which are ours, and what is refused, whatever the file format."""
+
+import difflib
+import logging
+import re
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from platefree.errors import DataError
+from platefree.types import LABELS, Sightings, Times
+
+SPLITS = ("train", "query", "gallery")
+"""The values of the column ``split``; empty is unknown."""
+
+NOT_TEXT = re.compile("[\0\ud800-\udfff]")
+"""What no text of a table may hold."""
+
+_LONGEST_CELL = 1000  # characters; a column takes as much memory as its longest cell in each row
+
+_COLUMNS = ("image", *LABELS, "time")
+_SPELLINGS = {"color": "colour"}
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\d([T ].+)?|\d{8}T.+")  # not a bare number: that may be epoch
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_NOT_A_TIME = np.iinfo(np.int64).min
+
+_log = logging.getLogger(__name__)
+
+Place = Callable[[int], str]
+"""Row -> where it stands, for people."""
+
+
+def known_columns(path: Path, header: Sequence[str]) -> dict[str, int]:
+    """Our columns in this header and where they stand; what is not ours is ignored.
+
+    Raises:
+        DataError: there is no ``image``, a column twice, or one that looks like a slip.
+    """
+    names = [name.strip().lower() for name in header]
+    names = [_SPELLINGS.get(name, name) for name in names]
+    found = {name: position for position, name in enumerate(names) if name in _COLUMNS}
+    for name in found:
+        if names.count(name) > 1:
+            raise DataError(f"{path} has {names.count(name)} columns {name!r}: keep one of them")
+    others = [name for name in names if name and name not in _COLUMNS]
+    if "image" not in found:
+        raise DataError(f"{path} {_no_image(header, others)}")
+    missing = [name for name in _COLUMNS if name not in found]
+    for other in others:
+        for near in difflib.get_close_matches(other, missing, 1, 0.75):
+            raise DataError(
+                f"{path} has a column {other!r}; did you mean {near!r}? Rename it (if it is "
+                "something else, to a name less like it)"
+            )
+    if others:
+        _log.info("%s: ignored columns %s", path, ", ".join(others))
+    return found
+
+
+def _no_image(header: Sequence[str], others: Sequence[str]) -> str:
+    for delimiter, name in ((";", "semicolons"), ("\t", "tabs"), ("|", "bars")):
+        if len(header) == 1 and delimiter in header[0]:
+            return f"separates its columns by {name}, expected commas: save it with commas"
+    shown = ", ".join(repr(name[:40]) for name in header[:20])
+    near = difflib.get_close_matches("image", others, 1, 0.5)
+    hint = f"did you mean {near[0]!r}? Rename it" if near else "name the column of the paths so"
+    return f"has no column 'image', only {shown}: {hint}"
+
+
+def sightings_of(
+    path: Path, columns: Mapping[str, list[str]], place: Place, times: Times | None = None
+) -> Sightings:
+    """The table of these cells, which all come from ``path``.
+
+    Args:
+        path: the file or folder; relative image paths start at its folder.
+        columns: ``image`` and any of ours, (n,) texts each.
+        place: says where a row stands.
+        times: (n,) times, where the file holds them as such.
+
+    Raises:
+        DataError: a cell is no text of a sensible length, a picture is listed twice, or a split
+            or a time cannot be read; the message names the place.
+    """
+    if not columns["image"]:
+        raise DataError(f"{path} lists no pictures, expected at least one row")
+    for name, values in columns.items():
+        if len(max(values, key=len)) > _LONGEST_CELL or NOT_TEXT.search("".join(values)):
+            row = next(r for r, v in enumerate(values) if v[_LONGEST_CELL:] or NOT_TEXT.search(v))
+            raise DataError(
+                f"{path}, {place(row)}: {name} is {values[row][:40]!r} ({len(values[row]):,} "
+                f"characters), expected UTF-8 text of at most {_LONGEST_CELL:,} characters"
+            )
+    if "" in columns["image"]:
+        row = columns["image"].index("")
+        raise DataError(f"{path}, {place(row)}: no image, expected the path of a picture")
+    _refuse_repeated(path, columns, place)
+    known: dict[str, Any] = dict(columns)
+    if "split" in columns:
+        known["split"] = _splits(path, columns["split"], place)
+    if "time" in columns:
+        known["time"] = _times(path, columns["time"], place)
+    elif times is not None:
+        known["time"] = times
+    return Sightings.from_columns(path if path.is_dir() else path.parent, known)
+
+
+def _refuse_repeated(path: Path, columns: Mapping[str, list[str]], place: Place) -> None:
+    first: dict[str, int] = {}
+    for row, image in enumerate(columns["image"]):
+        earlier = first.setdefault(image, row)
+        if earlier == row:
+            continue
+        vehicles = columns.get("vehicle", [""] * (row + 1))
+        if vehicles[earlier] != vehicles[row]:
+            raise DataError(
+                f"{path}, {place(row)}: {image!r} is vehicle {vehicles[row]!r}, but vehicle "
+                f"{vehicles[earlier]!r} in {place(earlier)}: remove the one that is wrong"
+            )
+        raise DataError(
+            f"{path}, {place(row)}: {image!r} is listed already in {place(earlier)}: "
+            f"remove {place(row)}"
+        )
+
+
+def _splits(path: Path, values: list[str], place: Place) -> list[str]:
+    strange = {value for value in values if value.lower() not in (*SPLITS, "")}
+    if strange:
+        row = next(row for row, value in enumerate(values) if value in strange)
+        raise DataError(
+            f"{path}, {place(row)}: split {values[row]!r} is unknown, expected "
+            f"{', '.join(SPLITS)} or nothing"
+        )
+    return [value.lower() for value in values]
+
+
+def _times(path: Path, values: list[str], place: Place) -> Times:
+    """(n,) times of ISO 8601 texts; empty is unknown."""
+    stamps = np.full(len(values), _NOT_A_TIME, dtype=np.int64)
+    for row, text in enumerate(values):
+        if not text:
+            continue
+        try:
+            stamps[row] = _milliseconds(text)
+        except ValueError as error:
+            raise DataError(
+                f"{path}, {place(row)}: time {text[:40]!r} is not ISO 8601, expected for "
+                "instance 2026-05-01T17:32:05Z"
+            ) from error
+    return stamps.view("datetime64[ms]")
+
+
+def _milliseconds(text: str) -> int:
+    if not _MOMENT.fullmatch(text):
+        raise ValueError(text)
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return (moment - _EPOCH) // timedelta(milliseconds=1)

@@ -1,0 +1,117 @@
+"""CityFlow, track 2 of the AI City challenges of 2019 to 2022 (Tang et al., CVPR 2019).
+
+The ids of the test vehicles are kept by the challenge: query and gallery are searched, written
+down by `platefree.data.submission`, and scored by its server. What is scored here are vehicles
+held back from training, `hold_back_vehicles`. Cameras are in the label files; of 2019 and 2020
+those of the test pictures are not.
+"""
+
+import re
+from collections.abc import Mapping
+
+from platefree.data.dataset import DataSet
+from platefree.data.readers.labels_xml import Item
+from platefree.data.readers.pictures import PictureFolder, Pictures, indices
+from platefree.data.readers.veri_layout import first_name, labels_of, listed, tracks_of
+from platefree.data.split import split_by_vehicle
+from platefree.data.text import Folder, Lines
+from platefree.errors import DataError
+from platefree.types import Indices, Sightings, known_values
+
+NAME = "cityflow"
+LOOKS_FOR = "train_label.xml or name_test.txt with pictures named 000001.jpg"
+
+_PICTURE = re.compile(r"\d+(\.\w+)?")
+_SPLITS = {"train": "train", "query": "query", "gallery": "test"}
+_DIGITS = 6
+
+
+def fits(folder: Folder) -> bool:
+    """Whether a folder is the root of this data set."""
+    return _PICTURE.fullmatch(first_name(folder)) is not None
+
+
+def read_cityflow(folder: Folder) -> DataSet:
+    """Read CityFlow.
+
+    Returns:
+        Lists ``train``, ``query``, ``gallery``; vehicles of the last two are unknown.
+
+    Raises:
+        DataError: a list is malformed.
+    """
+    pictures, remarks, lists = Pictures(), list[str](), dict[str, Indices]()
+    tracks: list[str] = []
+    for name, split in _SPLITS.items():
+        found = listed(folder, split, [f"image_{split}"])
+        if found is None:
+            remarks.append(f"no {split}_label.xml and no image_{split}: {name} is empty")
+            continue
+        first = found.names[0] if found.names else ""
+        place, odd = PictureFolder.of(folder, (f"image_{split}",), first)
+        labels = labels_of(folder, split)
+        lists[name] = indices(
+            pictures.add(place.image(image), *_known(labels.get(image))) for image in found.names
+        )
+        remarks += odd + _unlabelled(split, found.names, labels)
+        tracks += _tracks(folder, split, found.names, remarks)
+    table = pictures.table(folder.path, NAME, lists, track=tracks)
+    return DataSet(NAME, table, lists=lists, remarks=tuple(remarks))
+
+
+def hold_back_vehicles(table: Sightings, vehicles: int = 78, seed: int = 0) -> Sightings:
+    """Hold vehicles of the training set back, to have something to score without the server.
+
+    The VehicleNet paper (Zheng et al., TMM 2020) trains on 255 of 333 vehicles and validates on
+    78, which it does not name: they are drawn here.
+
+    Args:
+        table: of a data set with hidden test vehicles, as `read_cityflow` gives it.
+        vehicles: how many to hold back.
+        seed: equal seeds hold the same vehicles back.
+
+    Returns:
+        The training pictures of known vehicles, split anew by
+        `platefree.data.split.split_by_vehicle`; no vehicle is on both sides.
+
+    Raises:
+        DataError: the training set has no more vehicles than that.
+    """
+    train = table.take((table.split == "train") & (table.vehicle != ""))
+    known = len(known_values(train.vehicle))
+    if not 0 < vehicles < known:
+        raise DataError(
+            f"{vehicles} vehicles to hold back of {known} that the training set knows, "
+            "expected fewer, and at least one"
+        )
+    return split_by_vehicle(train, train=(known - vehicles) / known, seed=seed)
+
+
+def _known(item: Item | None) -> tuple[str, str]:
+    return ("", "") if item is None else (item.known("vehicleID"), item.known("cameraID"))
+
+
+def _unlabelled(split: str, names: list[str], labels: Mapping[str, Item]) -> list[str]:
+    missing = len(set(names) - set(labels))
+    if split != "train" or not missing:
+        return []
+    return [f"{missing} training pictures are not in train_label.xml: their vehicle is unknown"]
+
+
+def _tracks(folder: Folder, split: str, names: list[str], remarks: list[str]) -> list[str]:
+    """Track of each picture, by ``SPLIT_track.txt``, or the numbers of ``SPLIT_track_id.txt``."""
+    path = folder.find(f"{split}_track.txt", f"{split}_track_id.txt")
+    if path is None:
+        if split != "query":
+            remarks.append(f"no {split}_track.txt: tracks are unknown")
+        return [""] * len(names)
+    by_number = {int(name.split(".")[0]): name for name in names if _PICTURE.fullmatch(name)}
+
+    def name_of(word: str) -> str:
+        return by_number.get(int(word.split(".")[0]), "") if _PICTURE.fullmatch(word) else ""
+
+    tracks = tracks_of(Lines.read(path), f"{split}-", name_of)
+    lost = len(names) - len(tracks)
+    if lost:
+        remarks.append(f"{lost} pictures of image_{split} are in no track of {path.name}")
+    return [tracks.get(name, "") for name in names]

@@ -1,0 +1,203 @@
+"""CompCars, web part (Yang, Luo, Loy and Tang, CVPR 2015): 1,716 models, whole photographs.
+
+No vehicle is known twice, so vehicles stay unknown; ``model`` is model and year, the class of the
+VehicleNet paper. The cars fill a part of the pictures: `platefree.data.crops.crop_compcars` cuts
+them out once, and what it writes is read here again, with the viewpoints, which only the 136,726
+label files hold. No list names all pictures: each of the folders of models is listed once.
+"""
+
+import logging
+from collections import Counter
+from collections.abc import Mapping
+
+import numpy as np
+
+from platefree.data.dataset import DataSet, PairList
+from platefree.data.image import find_pictures
+from platefree.data.readers.matlab import read_cells
+from platefree.data.readers.pictures import Pictures, indices, split_ending
+from platefree.data.text import Folder, Lines, reading
+from platefree.types import Indices
+
+NAME = "compcars"
+LOOKS_FOR = "train_test_split/classification/train.txt beside image/MAKE/MODEL/YEAR/"
+
+CROPPED = "pictures.txt"
+"""In a folder of crops: a line for each, its path below ``image`` and its viewpoint or ``-``."""
+
+SKIPPED = "skipped.txt"
+"""In a folder of crops: pictures that have none, and why."""
+
+LISTS = {
+    "classification_train": "train_test_split/classification/train.txt",
+    "classification_test": "train_test_split/classification/test.txt",
+    "verification_train": "train_test_split/verification/verification_train.txt",
+}
+PAIRS = {
+    kind: f"train_test_split/verification/verification_pairs_{kind}.txt"
+    for kind in ("easy", "medium", "hard")
+}
+
+_IMAGES = "image"
+_PARTS = 4  # make, model, year, picture
+_EXPECTED = "a picture like 78/1/2014/3ac218c0c6c378.jpg"
+
+_log = logging.getLogger(__name__)
+
+
+def fits(folder: Folder) -> bool:
+    """Whether a folder is the root of this data set, called ``data`` as it is unpacked."""
+    return folder.find(*LISTS.values(), *PAIRS.values()) is not None
+
+
+def read_compcars(folder: Folder) -> DataSet:
+    """Read the web part of CompCars, or its crops.
+
+    Returns:
+        Lists ``classification_train``, ``classification_test``, ``verification_train``; pairs
+        ``easy``, ``medium``, ``hard``, which are the same where their models are. Split is train
+        where no test and no pair has the picture.
+
+    Raises:
+        DataError: a list is malformed.
+    """
+    remarks: list[str] = []
+    rows = _Rows()
+    views = _add_crops(folder, rows, remarks) or _add_photographs(folder, rows, remarks)
+    lists, pairs = dict[str, Indices](), dict[str, PairList]()
+    for name, file in LISTS.items():
+        path = folder.find(file)
+        if path is None:
+            remarks.append(f"no {file}")
+            continue
+        lines = Lines.read(path)
+        lists[name] = indices(
+            rows.of(words[0], lines, place) for place, words in lines.fields((1,), _EXPECTED)
+        )
+    for name, file in PAIRS.items():
+        path = folder.find(file)
+        if path is None:
+            remarks.append(f"no {file}")
+            continue
+        pairs[name] = _pairs(Lines.read(path), rows)
+    models, types = _models(folder, remarks), _types(folder, remarks)
+    parts = [image.split("/")[-_PARTS:] for image in rows.pictures.images]
+    table = rows.pictures.table(
+        folder.path,
+        NAME,
+        {"train": _untested(len(parts), lists, pairs)},
+        model=[f"{models.get(model, model)} {year}" for _, model, year, _ in parts],
+        type=[types.get(model, "") for _, model, _, _ in parts],
+        view=[*views, *[""] * (len(parts) - len(views))],
+    )
+    return DataSet(NAME, table, lists=lists, pairs=pairs, remarks=tuple(remarks))
+
+
+class _Rows:
+    """Rows by the path below ``image``, whatever the ending."""
+
+    def __init__(self) -> None:
+        self.pictures = Pictures()
+        self._rows: dict[str, int] = {}
+
+    def add(self, path: str) -> int:
+        stem = split_ending(path)[0]
+        return self._rows.setdefault(stem, self.pictures.add(f"{_IMAGES}/{path}"))
+
+    def of(self, path: str, lines: Lines, place: int) -> int:
+        """The row of the picture that a line names."""
+        row = self._rows.get(split_ending(path)[0])
+        if row is not None:
+            return row
+        if path.count("/") != _PARTS - 1:
+            raise lines.fault(place, _EXPECTED)
+        return self.add(path)
+
+
+def _add_crops(folder: Folder, rows: _Rows, remarks: list[str]) -> list[str]:
+    """Add the pictures of a folder of crops; return their views, none if it is no such folder."""
+    path, skipped = folder.find(CROPPED), folder.find(SKIPPED)
+    if path is None:
+        return []
+    lines = Lines.read(path)
+    views = []
+    for place, (picture, view) in lines.fields((2,), f"{_EXPECTED} and its viewpoint"):
+        rows.of(picture, lines, place)
+        views.append("" if view == "-" else view)
+    if skipped is not None:
+        texts = Lines.read(skipped).texts
+        remarks.append(f"{len(texts)} pictures have no crop, the first: {texts[0]}")
+    return views
+
+
+def _add_photographs(folder: Folder, rows: _Rows, remarks: list[str]) -> list[str]:
+    """Add whole photographs, whose views are unknown; return none."""
+    _log.warning("%s: whole photographs, crop them first: 'platefree data crop'", folder.path)
+    remarks.append("whole photographs, not cropped to the cars: views are unknown")
+    images = folder.find(_IMAGES)
+    if images is None:
+        remarks.append(f"no folder {_IMAGES}")
+        return []
+    with reading(images):
+        for parts in find_pictures(images, depth=_PARTS - 1):
+            if len(parts) == _PARTS:
+                rows.add("/".join(parts))
+    return []
+
+
+def _pairs(lines: Lines, rows: _Rows) -> PairList:
+    expected = "two pictures and 1 for the same model, 0 for two models"
+    found = []
+    for place, (first, second, same) in lines.fields((3,), expected):
+        if same not in ("0", "1"):
+            raise lines.fault(place, expected)
+        found.append((rows.of(first, lines, place), rows.of(second, lines, place), same == "1"))
+    first_rows, second_rows, equal = zip(*found, strict=True) if found else ((), (), ())
+    return PairList(indices(first_rows), indices(second_rows), np.array(equal, np.bool_))
+
+
+def _untested(count: int, lists: Mapping[str, Indices], pairs: Mapping[str, PairList]) -> Indices:
+    """Rows that no test has."""
+    free = np.ones(count, np.bool_)
+    free[lists.get("classification_test", [])] = False
+    for each in pairs.values():
+        free[each.first] = free[each.second] = False
+    return np.flatnonzero(free)
+
+
+# --- names ------------------------------------------------------------------------------------
+
+
+def _models(folder: Folder, remarks: list[str]) -> dict[str, str]:
+    """Number of a model -> its name, with the number behind it where two have one name."""
+    path = folder.find("misc/make_model_name.mat")
+    if path is None:
+        remarks.append("no misc/make_model_name.mat: numbers stand for the models")
+        return {}
+    names = [row[0] for row in read_cells(path, "model_names")]
+    return distinct_names({str(n): name for n, name in enumerate(names, 1) if name})
+
+
+def distinct_names(names: Mapping[str, str]) -> dict[str, str]:
+    """Number -> name, with the number behind it where another has the same."""
+    counts = Counter(names.values())
+    return {
+        number: f"{name} ({number})" if counts[name] > 1 else name for number, name in names.items()
+    }
+
+
+def _types(folder: Folder, remarks: list[str]) -> dict[str, str]:
+    """Number of a model -> its body type."""
+    path = folder.find("misc/attributes.txt")
+    if path is None:
+        remarks.append("no misc/attributes.txt: types are unknown")
+        return {}
+    names = folder.find("misc/car_type.mat")
+    types = [name for row in read_cells(names, "types") for name in row] if names else []
+    named = {str(n): name for n, name in enumerate(types, 1)}
+    lines = Lines.read(path)
+    known = {}
+    for place, words in lines.fields((6,), "a model, four attributes and its type"):
+        if place or words[0].isdecimal():  # the first line is a header
+            known[words[0]] = "" if words[5] == "0" else named.get(words[5], words[5])
+    return known

@@ -1,0 +1,143 @@
+"""Which public data set a folder is, by the files it has, and reading it.
+
+The set may lie one or two folders deeper, as archives leave it (``VeRi/VeRi/``).
+"""
+
+import logging
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from platefree.data.dataset import DataSet
+from platefree.data.readers import (
+    cityflow,
+    compcars,
+    compcars_surveillance,
+    vehicleid,
+    vehiclex,
+    veri,
+    veri_wild,
+    vric,
+)
+from platefree.data.text import Folder, reading
+from platefree.errors import DataError
+
+_DEEPER = 2  # folders below the one that is given
+_MANY = 64  # a folder with more folders in it is not looked into: its folders are vehicles
+_SHOWN = 8  # names of what was found, in an error
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Format:
+    """A public data set.
+
+    Attributes:
+        name: as in the documentation.
+        looks_for: the files by which it is known, for people.
+        fits: whether a folder is its root.
+        read: reads it from its root.
+    """
+
+    name: str
+    looks_for: str
+    fits: Callable[[Folder], bool]
+    read: Callable[[Folder], DataSet]
+
+
+FORMATS = (
+    Format(vehicleid.NAME, vehicleid.LOOKS_FOR, vehicleid.fits, vehicleid.read_vehicleid),
+    Format(veri.NAME, veri.LOOKS_FOR, veri.fits, veri.read_veri),
+    Format(veri_wild.NAME, veri_wild.LOOKS_FOR, veri_wild.fits, veri_wild.read_veri_wild),
+    Format(veri_wild.NAME_2, veri_wild.LOOKS_FOR_2, veri_wild.fits_2, veri_wild.read_veri_wild),
+    Format(cityflow.NAME, cityflow.LOOKS_FOR, cityflow.fits, cityflow.read_cityflow),
+    Format(compcars.NAME, compcars.LOOKS_FOR, compcars.fits, compcars.read_compcars),
+    Format(
+        compcars_surveillance.NAME,
+        compcars_surveillance.LOOKS_FOR,
+        compcars_surveillance.fits,
+        compcars_surveillance.read_surveillance,
+    ),
+    Format(vric.NAME, vric.LOOKS_FOR, vric.fits, vric.read_vric),
+    Format(vehiclex.NAME, vehiclex.LOOKS_FOR, vehiclex.fits, vehiclex.read_vehiclex),
+)
+"""Every data set that is known."""
+
+
+def read_dataset(path: str | Path, name: str | None = None) -> DataSet:
+    """Read the folder of a public data set.
+
+    Args:
+        path: its root, or a folder up to two above it.
+        name: of the data set, one of `FORMATS`; by default what the files say.
+
+    Returns:
+        Its table, lists and pairs; a value that the set does not give is unknown.
+
+    Raises:
+        DataError: no data set, or several, are there, or a list is malformed; the message
+            names the file and the line.
+    """
+    known = [each.name for each in FORMATS]
+    if name is not None and name not in known:
+        raise DataError(f"data set {name!r} is unknown, expected one of {', '.join(known)}")
+    path = Path(path).absolute()
+    if not path.is_dir():
+        raise DataError(f"{path} is no folder, expected that of a public data set")
+    dataset = find_dataset(path, name)
+    if dataset is None:
+        wanted = [each for each in FORMATS if name in (None, each.name)]
+        looked = "; ".join(f"{each.looks_for} ({each.name})" for each in wanted)
+        raise DataError(
+            f"{path} is no {name or 'public data set that is known'}: looked for {looked}; "
+            f"found {_contents(path)}"
+        )
+    return dataset
+
+
+def find_dataset(path: Path, name: str | None = None) -> DataSet | None:
+    """The public data set in a folder, None if there is none.
+
+    Raises:
+        DataError: several are there, or a list is malformed.
+    """
+    folders = [Folder(path)]
+    for _ in range(_DEEPER + 1):
+        found = [
+            (each, folder)
+            for folder in folders
+            for each in FORMATS
+            if name in (None, each.name) and each.fits(folder)
+        ]
+        if len(found) > 1:
+            places = " and ".join(f"{each.name} in {folder.path}" for each, folder in found)
+            raise DataError(f"{path} holds {places}: name the folder of one of them")
+        if found:
+            return _read(*found[0])
+        folders = [Folder(below) for folder in folders for below in _folders(folder.path)]
+    return None
+
+
+def _read(found: Format, folder: Folder) -> DataSet:
+    with reading(folder.path):
+        dataset = found.read(folder)
+    if not len(dataset.table):
+        raise DataError(f"{folder.path}: the lists of {found.name} name no picture: unpack it anew")
+    for remark in dataset.remarks:
+        _log.info("%s: %s", folder.path, remark)
+    return dataset
+
+
+def _folders(path: Path) -> list[Path]:
+    """The folders in a folder, sorted; none if they are many."""
+    with reading(path), os.scandir(path) as entries:
+        names = [entry.name for entry in entries if entry.is_dir() and entry.name[0] != "."]
+    return [path / name for name in sorted(names)] if len(names) <= _MANY else []
+
+
+def _contents(path: Path) -> str:
+    names = Folder(path).names()
+    shown = ", ".join(names[:_SHOWN]) or "nothing"
+    return f"{shown} and {len(names) - _SHOWN} more" if len(names) > _SHOWN else shown

@@ -1,0 +1,173 @@
+"""The rows of a data set while its lists are read."""
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+
+from platefree.data.image import IMAGE_SUFFIXES
+from platefree.data.text import Folder, Lines
+from platefree.types import Indices, Sightings, Times
+
+_ENDINGS = (".jpg", ".JPG", ".jpeg", ".JPEG", ".png", ".PNG", ".bmp", ".webp")
+
+
+class Pictures:
+    """Collects pictures: each once, however many lists it is in, in the order they are met.
+
+    Attributes:
+        images: path of each row, relative to the root of the data set.
+        vehicles: vehicle of each row.
+        cameras: camera of each row.
+    """
+
+    def __init__(self) -> None:
+        self.images: list[str] = []
+        self.vehicles: list[str] = []
+        self.cameras: list[str] = []
+        self._rows: dict[str, int] = {}
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def add(self, image: str, vehicle: str = "", camera: str = "") -> int:
+        """The row of a picture, which is new if no list had it yet."""
+        row = self._rows.setdefault(image, len(self.images))
+        if row == len(self.images):
+            self.images.append(image)
+            self.vehicles.append(vehicle)
+            self.cameras.append(camera)
+        return row
+
+    def add_labelled(
+        self, image: str, vehicle: str, camera: str, lines: Lines, place: int, seen: set[int]
+    ) -> int:
+        """The row of the picture that a line of a list names; ``seen`` are the list's rows.
+
+        Raises:
+            DataError: the list has it already, or another list gives it another vehicle.
+        """
+        row = self.add(image, vehicle, camera)
+        if row in seen:
+            raise lines.fault(place, "each picture once: remove the line that is wrong")
+        if self.vehicles[row] != vehicle:
+            raise lines.fault(place, f"vehicle {self.vehicles[row]!r}, as another list says")
+        seen.add(row)
+        return row
+
+    def row(self, image: str) -> int | None:
+        """The row of a picture, None if no list has it."""
+        return self._rows.get(image)
+
+    def table(
+        self,
+        root: Path,
+        source: str,
+        splits: Mapping[str, Indices],
+        **labels: Sequence[str] | Times,
+    ) -> Sightings:
+        """The table of all rows.
+
+        Args:
+            root: of the data set.
+            source: its name.
+            splits: split -> rows; others have none.
+            labels: further columns, (n,) each.
+        """
+        split = np.zeros(len(self), "<U7")
+        for name, rows in splits.items():
+            split[rows] = name
+        columns = {
+            "image": self.images,
+            "vehicle": self.vehicles,
+            "camera": self.cameras,
+            "split": split,
+            "source": np.full(len(self), source),
+            **labels,
+        }
+        return Sightings.from_columns(root, columns)
+
+
+@dataclass(frozen=True)
+class PictureFolder:
+    """A folder of listed pictures.
+
+    Attributes:
+        prefix: its path from the root of the data set, with a slash unless it is the root.
+        ending: how its files end on disk, where the lists say it otherwise or not at all.
+    """
+
+    prefix: str
+    ending: str = ""
+
+    @classmethod
+    def of(cls, folder: Folder, names: tuple[str, ...], first: str) -> tuple[Self, list[str]]:
+        """Find the folder of some pictures by one of them.
+
+        Args:
+            folder: the root of the data set.
+            names: what the folder may be called, the likeliest first; ``""`` is the root itself.
+            first: a listed picture.
+
+        Returns:
+            The folder, and remarks about what is missing. Nothing is refused: whoever reads the
+            pictures says which are not there.
+        """
+        places = [folder.path if name == "" else folder.find(name) for name in names]
+        found = [place for place in places if place is not None]
+        for place in found:
+            ending = ending_on_disk(place, first)
+            if ending is not None:
+                return cls(prefix_of(folder, place), ending), []
+        prefix = prefix_of(folder, found[0]) if found else f"{names[0]}/"
+        remark = f"{prefix}{first}, the first picture that is listed, is not there"
+        return cls(prefix, default_ending(first)), [remark]
+
+    def image(self, name: str) -> str:
+        """The path of a listed picture from the root of the data set."""
+        return f"{self.prefix}{with_ending(name, self.ending)}"
+
+
+def ending_on_disk(folder: Path, name: str) -> str | None:
+    """How a listed picture ends on disk, ``""`` if as it is listed, None if it is not there."""
+    stem, listed = split_ending(name)
+    for ending in (listed, *_ENDINGS):
+        if ending and (folder / f"{stem}{ending}").is_file():
+            return "" if ending == listed else ending
+    return None
+
+
+def default_ending(name: str) -> str:
+    """How pictures are taken to end where none is there to look at."""
+    return "" if split_ending(name)[1] else ".jpg"
+
+
+def with_ending(name: str, ending: str) -> str:
+    """A listed name with another ending, or as it is where that is empty."""
+    return f"{split_ending(name)[0]}{ending}" if ending else name
+
+
+def prefix_of(folder: Folder, place: Path) -> str:
+    """The path of a folder from the root of the data set, with a slash unless it is the root."""
+    return "" if place == folder.path else f"{place.relative_to(folder.path).as_posix()}/"
+
+
+def indices(rows: Iterable[int]) -> Indices:
+    """Rows as an array."""
+    return np.fromiter(rows, np.int64)
+
+
+def listed_pictures(folder: Path) -> list[str]:
+    """The names of the pictures right in a folder, sorted; the folder is listed once."""
+    with os.scandir(folder) as entries:
+        names = [entry.name for entry in entries if not entry.name.startswith(".")]
+    return sorted(name for name in names if name.lower().endswith(IMAGE_SUFFIXES))
+
+
+def split_ending(name: str) -> tuple[str, str]:
+    """A name without its ending, and that ending, if it is one of a picture."""
+    stem, ending = os.path.splitext(name)
+    return (stem, ending) if ending.lower() in IMAGE_SUFFIXES else (name, "")

@@ -1,0 +1,80 @@
+"""VehicleID (Liu, Tian, Wang, Pang and Huang, CVPR 2016): 26,328 vehicles, front or rear.
+
+No cameras are given. Gallery and query of a test are drawn by its protocol, not by lists.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from platefree.data.dataset import DataSet
+from platefree.data.readers.pictures import PictureFolder, Pictures, indices
+from platefree.data.readers.veri_layout import name_for, read_names
+from platefree.data.text import Folder, Lines
+from platefree.types import Indices
+
+NAME = "vehicleid"
+LOOKS_FOR = "train_test_split/test_list_800.txt"
+
+TESTS = (800, 1600, 2400, 3200, 6000, 13164)
+"""Vehicles in each test, which name the lists."""
+
+_LISTS = {"train": "train_list.txt", **{f"test_{n}": f"test_list_{n}.txt" for n in TESTS}}
+
+
+def fits(folder: Folder) -> bool:
+    """Whether a folder is the root of this data set."""
+    return any(_list(folder, name) is not None for name in _LISTS if name != "train")
+
+
+def read_vehicleid(folder: Folder) -> DataSet:
+    """Read VehicleID: lists ``train`` and ``test_800`` to ``test_13164``.
+
+    Raises:
+        DataError: a list is malformed, or two of them give a picture different vehicles.
+    """
+    pictures, remarks, lists = Pictures(), list[str](), dict[str, Indices]()
+    place: PictureFolder | None = None
+    for name, file in _LISTS.items():
+        path = _list(folder, name)
+        if path is None:
+            remarks.append(f"no {file}: the list {name} is missing")
+            continue
+        lines = Lines.read(path)
+        rows = list(lines.fields((2,), "a picture and its vehicle"))
+        if place is None and rows:
+            place, odd = PictureFolder.of(folder, ("image", "images"), rows[0][1][0])
+            remarks += odd
+        seen: set[int] = set()
+        lists[name] = indices(
+            pictures.add_labelled(place.image(image), vehicle, "", lines, number, seen)
+            for number, (image, vehicle) in rows
+            if place is not None
+        )
+    splits = {"train": lists["train"]} if "train" in lists else {}
+    table = pictures.table(
+        folder.path,
+        NAME,
+        splits,
+        model=_attribute(folder, "model", pictures, remarks),
+        colour=_attribute(folder, "color", pictures, remarks),
+    )
+    return DataSet(NAME, table, lists=lists, remarks=tuple(remarks))
+
+
+def _list(folder: Folder, name: str) -> Path | None:
+    return folder.find(f"train_test_split/{_LISTS[name]}", _LISTS[name])
+
+
+def _attribute(folder: Folder, kind: str, pictures: Pictures, remarks: list[str]) -> list[str]:
+    """The model or the colour of each row, by its vehicle."""
+    path = folder.find(f"attribute/{kind}_attr.txt", f"{kind}_attr.txt")
+    if path is None:
+        remarks.append(f"no attribute/{kind}_attr.txt: each {kind} is unknown")
+        return [""] * len(pictures)
+    names = read_names(folder.find(f"attribute/{kind}_names.txt", f"{kind}_names.txt"))
+    if names is None:
+        remarks.append(f"no attribute/{kind}_names.txt: numbers stand for the names")
+    lines = Lines.read(path)
+    fields = lines.fields((2,), f"a vehicle and the number of its {kind}")
+    known: Mapping[str, str] = {vehicle: name_for(number, names) for _, (vehicle, number) in fields}
+    return [known.get(vehicle, "") for vehicle in pictures.vehicles]

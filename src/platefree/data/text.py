@@ -1,0 +1,139 @@
+"""Text files and folders as people and archives leave them: any encoding, line end and case.
+
+Chinese data sets come in gb2312 as often as in UTF-8; files that went through an editor gain a
+byte order mark, carriage returns and blanks at the ends of lines; folders change their case.
+"""
+
+import codecs
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from platefree.errors import DataError
+
+_MARKS = {
+    codecs.BOM_UTF8: "utf-8-sig",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+_SHOWN = 80  # characters of a wrong line in an error
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Turn an ``OSError`` met while reading ``path`` into a `DataError`."""
+    try:
+        yield
+    except OSError as error:
+        reason = " ".join(str(error.strerror or error).split())
+        raise DataError(f"{path} cannot be read ({reason})") from error
+
+
+def read_text(path: Path) -> str:
+    """The text of a file: as its byte order mark says, else UTF-8, else gb18030.
+
+    gb18030 holds all of gb2312 and gbk. An encoding that the text names itself is not asked.
+
+    Raises:
+        DataError: it is no text, or cannot be read.
+    """
+    with reading(path):
+        data = path.read_bytes()
+    marked = next((name for mark, name in _MARKS.items() if data.startswith(mark)), "utf-8")
+    for encoding in (marked, "gb18030"):
+        try:
+            text = data.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        if "\0" not in text:
+            return text
+    raise DataError(f"{path} is no text, expected UTF-8 or gb2312: unpack or copy it again")
+
+
+@dataclass(frozen=True)
+class Lines:
+    """The lines of a text file, without the white space around them.
+
+    Attributes:
+        path: the file.
+        texts: line by line, blank ones too, so that the place of a line is its number less one.
+    """
+
+    path: Path
+    texts: list[str]
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read a file.
+
+        Raises:
+            DataError: it is no text, or cannot be read.
+        """
+        text = read_text(path).replace("\r\n", "\n").replace("\r", "\n").removesuffix("\n")
+        return cls(path, [line.strip() for line in text.split("\n")] if text else [])
+
+    def fields(self, counts: tuple[int, ...], expected: str) -> Iterator[tuple[int, list[str]]]:
+        """The words of each line that is not blank, with the place of the line.
+
+        Raises:
+            DataError: a line has another number of words than any of ``counts``.
+        """
+        for place, text in enumerate(self.texts):
+            words = text.split()
+            if words and len(words) not in counts:
+                raise self.fault(place, expected)
+            if words:
+                yield place, words
+
+    def fault(self, place: int, expected: str) -> DataError:
+        """The error for a wrong line."""
+        found = self.texts[place]
+        shown = found if len(found) <= _SHOWN else f"{found[:_SHOWN]}..."
+        return DataError(f"{self.path}, line {place + 1}: {shown!r}, expected {expected}")
+
+
+class Folder:
+    """A folder in which names are looked up whatever their case; only what is asked is listed.
+
+    Attributes:
+        path: where it is.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._listings: dict[Path, dict[str, str]] = {}
+
+    def find(self, *names: str) -> Path | None:
+        """Where the first of these relative names lies that is there; None if none is.
+
+        Raises:
+            DataError: a folder on the way cannot be listed.
+        """
+        for name in names:
+            path: Path | None = self.path
+            for part in name.split("/"):
+                path = self._below(path, part) if path is not None else None
+            if path is not None:
+                return path
+        return None
+
+    def names(self) -> list[str]:
+        """The names in the folder itself, sorted."""
+        return sorted(set(self._listing(self.path).values()))
+
+    def _below(self, path: Path, name: str) -> Path | None:
+        listing = self._listing(path)
+        found = listing.get(name) or listing.get(name.lower())
+        return None if found is None else path / found
+
+    def _listing(self, path: Path) -> dict[str, str]:
+        """Name, and name in lower case -> name."""
+        if path not in self._listings:
+            with reading(path):
+                names = os.listdir(path) if path.is_dir() else []
+            lower = {name.lower(): name for name in names}
+            self._listings[path] = lower | {name: name for name in names}
+        return self._listings[path]
