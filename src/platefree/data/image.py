@@ -95,17 +95,32 @@ def read_image(path: str | Path, *, at_least: tuple[int, int] | None = None) -> 
     with _regular_file(path) as file, _PILLOW_MUTED:
         image = _open(file, path)
         orientation = _orientation(image)
-        try:
-            if at_least is not None:
-                image.draft(None, at_least[::-1] if orientation in _SIDEWAYS else at_least)
-            image.load()
-            picture = _rgb(image, path)
-        except ImageError:
-            raise
-        except Exception as error:  # decoders fed hostile bytes raise nearly anything
-            raise _damaged(path, error) from error
-    picture.info.clear()  # else a second reader would find the EXIF and turn it again
-    return picture.transpose(_TURNS[orientation]) if orientation in _TURNS else picture
+        size = at_least[::-1] if at_least and orientation in _SIDEWAYS else at_least
+        return _upright(_decoded(image, path, size), orientation)
+
+
+def read_part(path: str | Path, box: tuple[int, int, int, int]) -> Image.Image:
+    """Decode a part of a picture: upright, mode RGB, detached from its file.
+
+    Args:
+        path: as of `read_image`.
+        box: left, top, right and bottom of the part in pixels as they are stored, which is
+            before EXIF rotation; right and bottom are beyond it.
+
+    Raises:
+        ImageError: as of `read_image`, or the box is empty or not within the picture.
+        OversizedImage: the picture claims more than `MAX_PIXELS` pixels.
+    """
+    with _regular_file(path) as file, _PILLOW_MUTED:
+        image = _open(file, path)
+        orientation = _orientation(image)
+        left, top, right, bottom = box
+        if not (0 <= left < right <= image.width and 0 <= top < bottom <= image.height):
+            raise ImageError(
+                f"{path} is {image.width} x {image.height} pixels, expected a box within it, "
+                f"found {left}, {top} to {right}, {bottom}"
+            )
+        return _upright(_decoded(image, path).crop(box), orientation)
 
 
 def find_pictures(folder: str | Path, *, depth: int) -> Iterator[tuple[str, ...]]:
@@ -186,6 +201,26 @@ def _orientation(image: ImageFile.ImageFile) -> int:
         return orientation if orientation in _TURNS else 1
     except Exception:
         return 1
+
+
+def _decoded(
+    image: ImageFile.ImageFile, path: str | Path, at_least: tuple[int, int] | None = None
+) -> Image.Image:
+    """Its pixels as RGB; ``at_least`` is the size wanted, as stored."""
+    try:
+        if at_least is not None:
+            image.draft(None, at_least)
+        image.load()
+        return _rgb(image, path)
+    except ImageError:
+        raise
+    except Exception as error:  # decoders fed hostile bytes raise nearly anything
+        raise _damaged(path, error) from error
+
+
+def _upright(picture: Image.Image, orientation: int) -> Image.Image:
+    picture.info.clear()  # else a second reader would find the EXIF and turn it again
+    return picture.transpose(_TURNS[orientation]) if orientation in _TURNS else picture
 
 
 def _rgb(image: ImageFile.ImageFile, path: str | Path) -> Image.Image:

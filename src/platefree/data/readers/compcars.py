@@ -26,7 +26,9 @@ CROPPED = "pictures.txt"
 """In a folder of crops: a line for each, its path below ``image`` and its viewpoint or ``-``."""
 
 SKIPPED = "skipped.txt"
-"""In a folder of crops: pictures that have none, and why."""
+"""In a folder of crops: pictures that have none, and why; empty if all have one."""
+
+IMAGES = "image"
 
 LISTS = {
     "classification_train": "train_test_split/classification/train.txt",
@@ -38,7 +40,9 @@ PAIRS = {
     for kind in ("easy", "medium", "hard")
 }
 
-_IMAGES = "image"
+NAMES = ("misc/make_model_name.mat", "misc/car_type.mat", "misc/attributes.txt")
+"""Files that say what numbers stand for."""
+
 _PARTS = 4  # make, model, year, picture
 _EXPECTED = "a picture like 78/1/2014/3ac218c0c6c378.jpg"
 
@@ -102,7 +106,7 @@ class _Rows:
 
     def add(self, path: str) -> int:
         stem = split_ending(path)[0]
-        return self._rows.setdefault(stem, self.pictures.add(f"{_IMAGES}/{path}"))
+        return self._rows.setdefault(stem, self.pictures.add(f"{IMAGES}/{path}"))
 
     def of(self, path: str, lines: Lines, place: int) -> int:
         """The row of the picture that a line names."""
@@ -124,8 +128,8 @@ def _add_crops(folder: Folder, rows: _Rows, remarks: list[str]) -> list[str]:
     for place, (picture, view) in lines.fields((2,), f"{_EXPECTED} and its viewpoint"):
         rows.of(picture, lines, place)
         views.append("" if view == "-" else view)
-    if skipped is not None:
-        texts = Lines.read(skipped).texts
+    texts = [] if skipped is None else Lines.read(skipped).texts
+    if texts:
         remarks.append(f"{len(texts)} pictures have no crop, the first: {texts[0]}")
     return views
 
@@ -134,9 +138,9 @@ def _add_photographs(folder: Folder, rows: _Rows, remarks: list[str]) -> list[st
     """Add whole photographs, whose views are unknown; return none."""
     _log.warning("%s: whole photographs, crop them first: 'platefree data crop'", folder.path)
     remarks.append("whole photographs, not cropped to the cars: views are unknown")
-    images = folder.find(_IMAGES)
+    images = folder.find(IMAGES)
     if images is None:
-        remarks.append(f"no folder {_IMAGES}")
+        remarks.append(f"no folder {IMAGES}")
         return []
     with reading(images):
         for parts in find_pictures(images, depth=_PARTS - 1):
