@@ -21,6 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from platefree.data.columns import NOT_TEXT, SPLITS, known_columns, sightings_of
+from platefree.data.dataset import DataSet
 from platefree.data.image import IMAGE_SUFFIXES, find_pictures
 from platefree.data.readers.detect import find_dataset
 from platefree.data.text import reading
@@ -228,14 +229,30 @@ def _write_parquet(path: Path, columns: Mapping[str, list[str]], times: Times | 
 # --- folders ----------------------------------------------------------------------------------
 
 
+def dataset_at(path: str | Path) -> DataSet | None:
+    """The public data set that `read_table` reads at a path.
+
+    Returns:
+        None where it reads a table or a folder of pictures, or nothing is there.
+
+    Raises:
+        DataError: several data sets are there, or a list is malformed.
+    """
+    path = Path(path).absolute()
+    with reading(path):
+        return find_dataset(path) if path.is_dir() and not _tables_in(path) else None
+
+
 def _read_folder(folder: Path) -> Sightings:
-    tables = [folder / name for name in TABLE_NAMES if (folder / name).is_file()]
+    tables = _tables_in(folder)
     if len(tables) > 1:
         raise DataError(f"{folder} holds {' and '.join(t.name for t in tables)}: name one of them")
     if tables:
         return read_table(tables[0])
     dataset = find_dataset(folder)
     if dataset is not None:
+        for remark in dataset.remarks:
+            _log.warning("%s: %s", folder, remark)
         return dataset.table
     pictures = list(find_pictures(folder, depth=3))
     if not pictures:
@@ -245,6 +262,10 @@ def _read_folder(folder: Path) -> Sightings:
     images = ["/".join(parts) for parts in pictures]
     columns = {"image": images, **_folder_labels(folder, pictures)}
     return sightings_of(folder, columns, lambda row: f"picture {images[row]!r}")
+
+
+def _tables_in(folder: Path) -> list[Path]:
+    return [folder / name for name in TABLE_NAMES if (folder / name).is_file()]
 
 
 def _folder_labels(folder: Path, pictures: list[tuple[str, ...]]) -> dict[str, list[str]]:

@@ -6,8 +6,6 @@ them out once, and what it writes is read here again, with the viewpoints, which
 label files hold. No list names all pictures: each of the folders of models is listed once.
 """
 
-import logging
-from collections import Counter
 from collections.abc import Mapping
 
 import numpy as np
@@ -15,6 +13,7 @@ import numpy as np
 from platefree.data.dataset import DataSet, PairList
 from platefree.data.image import find_pictures
 from platefree.data.readers.matlab import read_cells
+from platefree.data.readers.names import distinct_names
 from platefree.data.readers.pictures import Pictures, indices, split_ending
 from platefree.data.text import Folder, Lines, reading
 from platefree.types import Indices
@@ -45,8 +44,6 @@ NAMES = ("misc/make_model_name.mat", "misc/car_type.mat", "misc/attributes.txt")
 
 _PARTS = 4  # make, model, year, picture
 _EXPECTED = "a picture like 78/1/2014/3ac218c0c6c378.jpg"
-
-_log = logging.getLogger(__name__)
 
 
 def fits(folder: Folder) -> bool:
@@ -136,8 +133,7 @@ def _add_crops(folder: Folder, rows: _Rows, remarks: list[str]) -> list[str]:
 
 def _add_photographs(folder: Folder, rows: _Rows, remarks: list[str]) -> list[str]:
     """Add whole photographs, whose views are unknown; return none."""
-    _log.warning("%s: whole photographs, crop them first: 'platefree data crop'", folder.path)
-    remarks.append("whole photographs, not cropped to the cars: views are unknown")
+    remarks.append("whole photographs, not cropped to the cars: run 'platefree data crop' first")
     images = folder.find(IMAGES)
     if images is None:
         remarks.append(f"no folder {IMAGES}")
@@ -180,14 +176,6 @@ def _models(folder: Folder, remarks: list[str]) -> dict[str, str]:
         return {}
     names = [row[0] for row in read_cells(path, "model_names")]
     return distinct_names({str(n): name for n, name in enumerate(names, 1) if name})
-
-
-def distinct_names(names: Mapping[str, str]) -> dict[str, str]:
-    """Number -> name, with the number behind it where another has the same."""
-    counts = Counter(names.values())
-    return {
-        number: f"{name} ({number})" if counts[name] > 1 else name for number, name in names.items()
-    }
 
 
 def _types(folder: Folder, remarks: list[str]) -> dict[str, str]:

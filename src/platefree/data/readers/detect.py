@@ -3,7 +3,6 @@
 The set may lie one or two folders deeper, as archives leave it (``VeRi/VeRi/``).
 """
 
-import logging
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -26,8 +25,6 @@ from platefree.errors import DataError
 _DEEPER = 2  # folders below the one that is given
 _MANY = 64  # a folder with more folders in it is not looked into: its folders are vehicles
 _SHOWN = 8  # names of what was found, in an error
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -125,8 +122,6 @@ def _read(found: Format, folder: Folder) -> DataSet:
         dataset = found.read(folder)
     if not len(dataset.table):
         raise DataError(f"{folder.path}: the lists of {found.name} name no picture: unpack it anew")
-    for remark in dataset.remarks:
-        _log.info("%s: %s", folder.path, remark)
     return dataset
 
 

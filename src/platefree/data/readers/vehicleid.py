@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from platefree.data.dataset import DataSet
+from platefree.data.readers.names import distinct_names, name_for, read_names
 from platefree.data.readers.pictures import PictureFolder, Pictures, indices
-from platefree.data.readers.veri_layout import name_for, read_names
 from platefree.data.text import Folder, Lines
 from platefree.types import Indices
 
@@ -74,6 +74,8 @@ def _attribute(folder: Folder, kind: str, pictures: Pictures, remarks: list[str]
     names = read_names(folder.find(f"attribute/{kind}_names.txt", f"{kind}_names.txt"))
     if names is None:
         remarks.append(f"no attribute/{kind}_names.txt: numbers stand for the names")
+    else:
+        names = distinct_names(names)
     lines = Lines.read(path)
     fields = lines.fields((2,), f"a vehicle and the number of its {kind}")
     known: Mapping[str, str] = {vehicle: name_for(number, names) for _, (vehicle, number) in fields}

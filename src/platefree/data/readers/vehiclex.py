@@ -10,14 +10,13 @@ from collections.abc import Mapping
 
 from platefree.data.dataset import DataSet
 from platefree.data.readers.labels_xml import Item
+from platefree.data.readers.names import name_for, read_names
 from platefree.data.readers.pictures import PictureFolder, Pictures, indices
 from platefree.data.readers.veri_layout import (
     Listed,
     first_name,
     labels_of,
     listed,
-    name_for,
-    read_names,
 )
 from platefree.data.text import Folder
 from platefree.errors import DataError

@@ -13,14 +13,13 @@ import numpy as np
 
 from platefree.data.dataset import DataSet
 from platefree.data.readers.labels_xml import Item
+from platefree.data.readers.names import name_for, read_names
 from platefree.data.readers.pictures import PictureFolder, Pictures, indices
 from platefree.data.readers.veri_layout import (
     Listed,
     first_name,
     labels_of,
     listed,
-    name_for,
-    read_names,
     tracks_of,
 )
 from platefree.data.text import Folder, Lines

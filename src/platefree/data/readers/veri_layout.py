@@ -1,9 +1,8 @@
-"""What VeRi-776, CityFlow and VehicleX share: name lists, label files, tracks, lists of names."""
+"""What VeRi-776, CityFlow and VehicleX share: lists of pictures, label files and tracks."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from platefree.data.readers.labels_xml import Item, read_items
 from platefree.data.readers.pictures import listed_pictures
@@ -120,41 +119,3 @@ def tracks_of(lines: Lines, prefix: str, name_of: Callable[[str], str]) -> dict[
         for name in names:
             tracks.setdefault(name, f"{prefix}{place + 1:04d}")
     return tracks
-
-
-def read_names(path: Path | None) -> Mapping[str, str] | None:
-    """Number -> name, of lines like ``1 yellow`` or ``black 0``, or names alone, from 0.
-
-    None stands for no file.
-
-    Raises:
-        DataError: a number has two names.
-    """
-    if path is None:
-        return None
-    lines = Lines.read(path)
-    pairs = _numbered(lines)
-    names: dict[str, str] = {}
-    for place, number, name in pairs:
-        if names.setdefault(number, name) != name:
-            raise lines.fault(place, f"one name for {number}, which is {names[number]!r} already")
-    return names
-
-
-def _numbered(lines: Lines) -> list[tuple[int, str, str]]:
-    """Place, number and name of each line."""
-    rows = [(place, text.split()) for place, text in enumerate(lines.texts) if text]
-    if all(words[0].isdecimal() and len(words) > 1 for _, words in rows):
-        return [(place, _plain(words[0]), " ".join(words[1:])) for place, words in rows]
-    if all(words[-1].isdecimal() and len(words) > 1 for _, words in rows):
-        return [(place, _plain(words[-1]), " ".join(words[:-1])) for place, words in rows]
-    return [(place, str(n), " ".join(words)) for n, (place, words) in enumerate(rows)]
-
-
-def name_for(number: str, names: Mapping[str, str] | None) -> str:
-    """The name of a number; the number itself where there are no names at all."""
-    return number if names is None else names.get(_plain(number), "")
-
-
-def _plain(number: str) -> str:
-    return str(int(number)) if number.isdecimal() else number

@@ -1,0 +1,35 @@
+"""Public data sets as terminal tables."""
+
+from collections.abc import Sequence
+
+from rich.markup import escape
+from rich.table import Table
+
+from platefree.data.documented import Count
+from platefree.data.readers.detect import Format
+
+
+def counts_table(counts: Sequence[Count], name: str) -> Table:
+    """Documented numbers beside those that were found."""
+    table = Table(
+        title=f"{name}, documented and found", caption="* differs from what is documented"
+    )
+    table.add_column("what")
+    table.add_column("documented")
+    table.add_column("found", justify="right", no_wrap=True)
+    for count in counts:
+        claims = ", or ".join(f"{number:,} ({where})" for where, number in count.documented.items())
+        table.add_row(count.what, claims, f"{'' if count.agrees else '* '}{count.found:,}")
+    return table
+
+
+def formats_table(formats: Sequence[Format]) -> Table:
+    """The data sets that are known, and by what."""
+    table = Table(
+        title="public data sets", caption="how to get each, and its lists: docs/data-sets.md"
+    )
+    table.add_column("name", no_wrap=True)
+    table.add_column("known by")
+    for each in formats:
+        table.add_row(each.name, escape(each.looks_for))
+    return table

@@ -1,0 +1,150 @@
+"""What the papers and the read-me files say of each public data set, beside what was read."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from platefree.data.dataset import DataSet
+from platefree.types import Sightings, known_values
+
+Claims = Mapping[str, int]
+"""Where a number is documented -> the number."""
+
+
+@dataclass(frozen=True)
+class Count:
+    """A number that is documented, and what was found.
+
+    Attributes:
+        what: a list, or ``all`` pictures, and what is counted there: ``train: vehicles``.
+        documented: where -> the number; a set that grew has several.
+        found: in the folder that was read.
+    """
+
+    what: str
+    documented: Claims
+    found: int
+
+    @property
+    def agrees(self) -> bool:
+        """Whether what was found is documented anywhere."""
+        return self.found in self.documented.values()
+
+
+def compare_counts(dataset: DataSet) -> tuple[Count, ...]:
+    """Every documented number of a data set beside what was read; none if none is documented."""
+    claims = DOCUMENTED.get(dataset.name, {})
+    return tuple(Count(what, claim, _found(dataset, what)) for what, claim in claims.items())
+
+
+def _found(dataset: DataSet, what: str) -> int:
+    name, noun = what.split(": ")
+    if noun == "pairs":
+        return len(dataset.pairs[name].same) if name in dataset.pairs else 0
+    rows = np.arange(len(dataset.table)) if name == "all" else dataset.lists.get(name, _NO_ROWS)
+    return _COUNTERS[noun](dataset.table.take(rows))
+
+
+_NO_ROWS = np.zeros(0, np.int64)
+
+_COUNTERS: Mapping[str, Callable[[Sightings], int]] = {
+    "pictures": len,
+    "vehicles": lambda table: len(known_values(table.vehicle)),
+    "vehicles with a model": lambda table: len(known_values(table.vehicle[table.model != ""])),
+    "cameras": lambda table: len(known_values(table.camera)),
+    "models": lambda table: len(known_values(table.model)),
+}
+
+
+def _veri_wild_test(vehicles: int, gallery: int) -> dict[str, Claims]:
+    return {
+        f"query_{vehicles}: pictures": {"paper": vehicles},
+        f"query_{vehicles}: vehicles": {"paper": vehicles},
+        f"gallery_{vehicles}: pictures": {"paper": gallery},
+    }
+
+
+_VEHICLEID_TESTS = (800, 1600, 2400, 3200, 6000, 13164)
+
+VEHICLEID: Mapping[str, Claims] = {
+    "train: pictures": {"paper": 110_178, "released list": 113_346},
+    "train: vehicles": {"paper": 13_134, "released list": 13_164},
+    **{f"test_{size}: vehicles": {"lists": size} for size in _VEHICLEID_TESTS},
+    "all: models": {"paper": 250},
+    "all: vehicles with a model": {"paper": 10_319},
+}
+"""Liu et al., CVPR 2016; the list was cleaned after the paper."""
+
+VERI_776: Mapping[str, Claims] = {
+    "train: pictures": {"paper": 37_778},
+    "train: vehicles": {"paper": 576},
+    "query: pictures": {"paper": 1_678},
+    "gallery: pictures": {"paper": 11_579},
+    "gallery: vehicles": {"paper": 200},
+    "all: cameras": {"paper": 20},
+}
+"""Liu, Liu, Ma and Fu, ICME 2016."""
+
+VERI_WILD: Mapping[str, Claims] = {
+    "train: pictures": {"paper": 277_797},
+    "train: vehicles": {"paper": 30_671},
+    **_veri_wild_test(3_000, 38_861),
+    **_veri_wild_test(5_000, 64_389),
+    **_veri_wild_test(10_000, 128_517),
+    "all: cameras": {"paper": 174},
+}
+"""Lou et al., CVPR 2019."""
+
+VERI_WILD_2: Mapping[str, Claims] = {
+    "train: pictures": {"paper": 277_797},
+    "train: vehicles": {"paper": 30_671},
+}
+"""It trains on VERI-Wild; we know no documented numbers of its tests."""
+
+CITYFLOW: Mapping[str, Claims] = {
+    "train: pictures": {"2019": 36_935, "2021": 52_717},
+    "train: vehicles": {"2019": 333, "2021": 440},
+    "query: pictures": {"2019": 1_052, "2021": 1_103},
+    "gallery: pictures": {"2019": 18_290, "2021": 31_238},
+}
+"""Tang et al., CVPR 2019, and the challenge of 2021."""
+
+COMPCARS: Mapping[str, Claims] = {
+    "all: pictures": {"paper": 136_726, "with a valid box": 136_713},
+    "all: models": {"VehicleNet paper, model and year": 4_701},
+    **{f"{kind}: pairs": {"paper": 20_000} for kind in ("easy", "medium", "hard")},
+}
+"""Yang et al., CVPR 2015."""
+
+COMPCARS_SURVEILLANCE: Mapping[str, Claims] = {
+    "all: pictures": {"paper": 50_000, "released lists": 44_481},
+}
+"""Yang et al., CVPR 2015."""
+
+VRIC: Mapping[str, Claims] = {
+    "train: pictures": {"paper": 54_808},
+    "train: vehicles": {"paper": 2_811},
+    "query: pictures": {"paper": 2_811},
+    "gallery: pictures": {"paper": 2_811},
+}
+"""Kanaci, Zhu and Gong, GCPR 2018."""
+
+VEHICLEX: Mapping[str, Claims] = {
+    "all: pictures": {"largest release": 192_150},
+    "all: vehicles": {"largest release": 1_362},
+}
+"""Yao et al., ECCV 2020."""
+
+DOCUMENTED: Mapping[str, Mapping[str, Claims]] = {
+    "vehicleid": VEHICLEID,
+    "veri-776": VERI_776,
+    "veri-wild": VERI_WILD,
+    "veri-wild-2": VERI_WILD_2,
+    "cityflow": CITYFLOW,
+    "compcars": COMPCARS,
+    "compcars-surveillance": COMPCARS_SURVEILLANCE,
+    "vric": VRIC,
+    "vehiclex": VEHICLEX,
+}
+"""Data set -> what is counted -> what is documented."""

@@ -1,0 +1,53 @@
+"""Numbers that stand for models, colours and types, and the lists of their names."""
+
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+
+from platefree.data.text import Lines
+
+
+def read_names(path: Path | None) -> Mapping[str, str] | None:
+    """Number -> name, of lines like ``1 yellow`` or ``black 0``, or names alone, from 0.
+
+    None stands for no file.
+
+    Raises:
+        DataError: a number has two names.
+    """
+    if path is None:
+        return None
+    lines = Lines.read(path)
+    pairs = _numbered(lines)
+    names: dict[str, str] = {}
+    for place, number, name in pairs:
+        if names.setdefault(number, name) != name:
+            raise lines.fault(place, f"one name for {number}, which is {names[number]!r} already")
+    return names
+
+
+def _numbered(lines: Lines) -> list[tuple[int, str, str]]:
+    """Place, number and name of each line."""
+    rows = [(place, text.split()) for place, text in enumerate(lines.texts) if text]
+    if all(words[0].isdecimal() and len(words) > 1 for _, words in rows):
+        return [(place, _plain(words[0]), " ".join(words[1:])) for place, words in rows]
+    if all(words[-1].isdecimal() and len(words) > 1 for _, words in rows):
+        return [(place, _plain(words[-1]), " ".join(words[:-1])) for place, words in rows]
+    return [(place, str(n), " ".join(words)) for n, (place, words) in enumerate(rows)]
+
+
+def name_for(number: str, names: Mapping[str, str] | None) -> str:
+    """The name of a number; the number itself where there are no names at all."""
+    return number if names is None else names.get(_plain(number), "")
+
+
+def distinct_names(names: Mapping[str, str]) -> dict[str, str]:
+    """Number -> name, with the number behind it where another number has the same name."""
+    counts = Counter(names.values())
+    return {
+        number: f"{name} ({number})" if counts[name] > 1 else name for number, name in names.items()
+    }
+
+
+def _plain(number: str) -> str:
+    return str(int(number)) if number.isdecimal() else number
