@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from platefree.data.image import ImageHeader, read_header, read_image
+from platefree.data.text import many
 from platefree.errors import ImageError, OversizedImage
 from platefree.types import Indices, Sightings, known_values
 
@@ -293,13 +294,13 @@ def _file_findings(check: TableCheck) -> Iterator[Finding]:
         if refused:
             yield Finding(
                 "error",
-                f"{_many(len(refused), 'picture')} {what}, first: {next(iter(refused.values()))}",
+                f"{many(len(refused), 'picture')} {what}, first: {next(iter(refused.values()))}",
                 "they can be neither trained on nor searched: repair them or remove their rows",
             )
     if check.tiny:
         yield Finding(
             "warning",
-            f"{_many(len(check.tiny), 'picture')} with a side below {TINY_SIDE} pixels, "
+            f"{many(len(check.tiny), 'picture')} with a side below {TINY_SIDE} pixels, "
             f"first: {check.tiny[0]}",
             "little of the vehicle is left in them: expect poor matches",
         )
@@ -326,9 +327,9 @@ def _duplicate_findings(sightings: Sightings, twins: list[Indices]) -> Iterator[
     )  # fmt: skip
     for level, groups, what, meaning in kinds:
         if groups:
-            many = _many(len(groups), "picture")
+            count = many(len(groups), "picture")
             example = " = ".join(groups[0].image[:2].tolist())
-            yield Finding(level, f"{many} {what}, byte for byte, first: {example}", meaning)
+            yield Finding(level, f"{count} {what}, byte for byte, first: {example}", meaning)
 
 
 def _vehicle_findings(check: TableCheck) -> Iterator[Finding]:
@@ -341,7 +342,7 @@ def _vehicle_findings(check: TableCheck) -> Iterator[Finding]:
     elif check.unlabelled:
         yield Finding(
             "note",
-            f"{_many(check.unlabelled, 'picture')} without a vehicle",
+            f"{many(check.unlabelled, 'picture')} without a vehicle",
             "they are not trained on; in a gallery they are distractors",
         )
     if check.vehicles and not check.cameras:
@@ -353,13 +354,13 @@ def _vehicle_findings(check: TableCheck) -> Iterator[Finding]:
     if check.single_camera:
         yield Finding(
             "note",
-            f"{_many(len(check.single_camera), 'vehicle')} seen by one camera only",
+            f"{many(len(check.single_camera), 'vehicle')} seen by one camera only",
             "as queries they have no valid match under the same-camera rule and are left out",
         )
     if check.single_image:
         yield Finding(
             "note",
-            f"{_many(len(check.single_image), 'vehicle')} of one picture only",
+            f"{many(len(check.single_image), 'vehicle')} of one picture only",
             "nothing to match: no pair in training, and left out as queries",
         )
 
@@ -371,7 +372,7 @@ def _split_findings(sightings: Sightings) -> Iterator[Finding]:
     if trained & scored:
         yield Finding(
             "warning",
-            f"{_many(len(trained & scored), 'vehicle')} both in train and in query or gallery",
+            f"{many(len(trained & scored), 'vehicle')} both in train and in query or gallery",
             "scores say nothing about vehicles never seen: split by vehicle, not by picture",
         )
     query, gallery = split == "query", split == "gallery"
@@ -385,10 +386,6 @@ def _split_findings(sightings: Sightings) -> Iterator[Finding]:
     if sightings.knows("split") and (split == "").any():
         yield Finding(
             "note",
-            f"{_many(int((split == '').sum()), 'picture')} without a split",
+            f"{many(int((split == '').sum()), 'picture')} without a split",
             "neither training nor the query-gallery protocol uses them",
         )
-
-
-def _many(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"

@@ -22,6 +22,11 @@ _MARKS = {
 _SHOWN = 80  # characters of a wrong line in an error
 
 
+def many(count: int, noun: str) -> str:
+    """A count with its noun, as it is written: ``1 picture``, ``2,000 pictures``."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 @contextmanager
 def reading(path: Path) -> Iterator[None]:
     """Turn an ``OSError`` met while reading ``path`` into a `DataError`."""

@@ -14,7 +14,7 @@ from platefree.data.readers.labels_xml import Item
 from platefree.data.readers.pictures import PictureFolder, Pictures, indices
 from platefree.data.readers.veri_layout import first_name, labels_of, listed, tracks_of
 from platefree.data.split import split_by_vehicle
-from platefree.data.text import Folder, Lines
+from platefree.data.text import Folder, Lines, many
 from platefree.errors import DataError
 from platefree.types import Indices, Sightings, known_values
 
@@ -23,7 +23,6 @@ LOOKS_FOR = "train_label.xml or name_test.txt with pictures named 000001.jpg"
 
 _PICTURE = re.compile(r"\d+(\.\w+)?")
 _SPLITS = {"train": "train", "query": "query", "gallery": "test"}
-_DIGITS = 6
 
 
 def fits(folder: Folder) -> bool:
@@ -95,7 +94,7 @@ def _unlabelled(split: str, names: list[str], labels: Mapping[str, Item]) -> lis
     missing = len(set(names) - set(labels))
     if split != "train" or not missing:
         return []
-    return [f"{missing} training pictures are not in train_label.xml: their vehicle is unknown"]
+    return [f"{many(missing, 'picture')} of train not in train_label.xml: vehicle unknown"]
 
 
 def _tracks(folder: Folder, split: str, names: list[str], remarks: list[str]) -> list[str]:
@@ -107,11 +106,11 @@ def _tracks(folder: Folder, split: str, names: list[str], remarks: list[str]) ->
         return [""] * len(names)
     by_number = {int(name.split(".")[0]): name for name in names if _PICTURE.fullmatch(name)}
 
-    def name_of(word: str) -> str:
-        return by_number.get(int(word.split(".")[0]), "") if _PICTURE.fullmatch(word) else ""
+    def name_of(word: str) -> str | None:
+        return by_number.get(int(word.split(".")[0]), word) if _PICTURE.fullmatch(word) else None
 
     tracks = tracks_of(Lines.read(path), f"{split}-", name_of)
-    lost = len(names) - len(tracks)
+    lost = len(names) - len(tracks.keys() & set(names))
     if lost:
-        remarks.append(f"{lost} pictures of image_{split} are in no track of {path.name}")
+        remarks.append(f"{many(lost, 'picture')} of image_{split} in no track of {path.name}")
     return [tracks.get(name, "") for name in names]

@@ -15,7 +15,7 @@ from platefree.data.image import find_pictures
 from platefree.data.readers.matlab import read_cells
 from platefree.data.readers.names import distinct_names
 from platefree.data.readers.pictures import Pictures, indices, split_ending
-from platefree.data.text import Folder, Lines, reading
+from platefree.data.text import Folder, Lines, many, reading
 from platefree.types import Indices
 
 NAME = "compcars"
@@ -127,7 +127,7 @@ def _add_crops(folder: Folder, rows: _Rows, remarks: list[str]) -> list[str]:
         views.append("" if view == "-" else view)
     texts = [] if skipped is None else Lines.read(skipped).texts
     if texts:
-        remarks.append(f"{len(texts)} pictures have no crop, the first: {texts[0]}")
+        remarks.append(f"{many(len(texts), 'picture')} without a crop, the first: {texts[0]}")
     return views
 
 

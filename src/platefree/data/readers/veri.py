@@ -22,7 +22,7 @@ from platefree.data.readers.veri_layout import (
     listed,
     tracks_of,
 )
-from platefree.data.text import Folder, Lines
+from platefree.data.text import Folder, Lines, many
 from platefree.errors import DataError
 from platefree.types import Indices
 
@@ -104,9 +104,9 @@ def _odd_labels(items: Sequence[Item | None], pictures: Pictures) -> list[str]:
     if missing == len(items):
         remarks.append("no label files: colours and types are unknown")
     elif missing:
-        remarks.append(f"{missing} pictures are not in the label files: their kinds are unknown")
+        remarks.append(f"{many(missing, 'picture')} not in the label files: no colour, no type")
     if other:
-        remarks.append(f"{other} pictures have another vehicle or camera in the label files")
+        remarks.append(f"{many(other, 'picture')} of another vehicle or camera in the label files")
     return remarks
 
 
@@ -131,14 +131,15 @@ def _tracks(
     if path is None:
         remarks.append("no test_track.txt: tracks are unknown")
         return [""] * len(every)
-    tested = set(names.get("gallery", ()))
-    stems = {name.rsplit(".", 1)[0]: name for name in tested}
-    tracks = tracks_of(
-        Lines.read(path), "", lambda word: word if word in tested else stems.get(word, "")
-    )
-    lost = len(tested) - len(tracks)
+    stems = {name.rsplit(".", 1)[0]: name for name in names.get("gallery", ())}
+
+    def name_of(word: str) -> str | None:
+        return stems.get(word.rsplit(".", 1)[0], word) if _PICTURE.fullmatch(word) else None
+
+    tracks = tracks_of(Lines.read(path), "", name_of)
+    lost = len(stems) - len(stems.values() & tracks.keys())
     if lost:
-        remarks.append(f"{lost} pictures of the gallery are in no track of {path.name}")
+        remarks.append(f"{many(lost, 'picture')} of the gallery in no track of {path.name}")
     return [tracks.get(name, "") for name in every]
 
 

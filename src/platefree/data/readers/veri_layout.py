@@ -97,23 +97,24 @@ def first_name(folder: Folder) -> str:
     return ""
 
 
-def tracks_of(lines: Lines, prefix: str, name_of: Callable[[str], str]) -> dict[str, str]:
+def tracks_of(lines: Lines, prefix: str, name_of: Callable[[str], str | None]) -> dict[str, str]:
     """Picture -> track, of a file with the pictures of one track in each line.
 
     A first word that is no picture, the name that VeRi-776 gives its tracks, is passed over; a
-    track is called by its line, since those names need not differ.
+    track is called by its line, since those names need not differ. A picture in two tracks is in
+    the first.
 
     Args:
         lines: the file.
         prefix: of the names of tracks.
-        name_of: word -> name of a picture, ``""`` if it is none.
+        name_of: word -> name of a picture, None if it is none.
 
     Raises:
         DataError: a line holds no picture.
     """
     tracks: dict[str, str] = {}
     for place, text in enumerate(lines.texts):
-        names = [name for name in map(name_of, text.split()) if name]
+        names = [name for name in map(name_of, text.split()) if name is not None]
         if text and not names:
             raise lines.fault(place, "the names of the pictures of a track")
         for name in names:

@@ -26,7 +26,7 @@ from platefree.data.readers.pictures import (
     split_ending,
     with_ending,
 )
-from platefree.data.text import Folder, Lines, reading
+from platefree.data.text import Folder, Lines, many, reading
 from platefree.types import Indices, Times
 
 NAME = "veri-wild"
@@ -286,7 +286,7 @@ class _Information:
         if wrong:
             place = next(n for n in self.places.values() if self._fields(n)[2].strip() in wrong)
             remarks.append(
-                f"{len(wrong)} times cannot be read, the first in {self.lines.path}, line "
+                f"{many(len(wrong), 'time')} not understood, the first in {self.lines.path}, line "
                 f"{place + 1}: expected one like 2018-03-01 07:12:03"
             )
         return np.array(times, "datetime64[ms]")

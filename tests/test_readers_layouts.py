@@ -1,0 +1,198 @@
+"""A city laid out as each public data set reads back as the city it was."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from fake_studio import BlockStudio
+
+from platefree.city.generate import generate_city
+from platefree.city.layouts import NAMES, write_layout
+from platefree.data.crops import crop_compcars
+from platefree.data.dataset import DataSet
+from platefree.data.image import read_image
+from platefree.data.readers.detect import read_dataset
+from platefree.data.table import read_table
+from platefree.types import Sightings
+
+NUMBERS = {"vehicles": 16, "cameras": 4, "images": 130, "seed": 5, "size": 64}
+
+
+@pytest.fixture(scope="module")
+def city(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("city") / "one"
+    generate_city(folder, **NUMBERS, studio=BlockStudio(), workers=1)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def table(city: Path) -> Sightings:
+    return read_table(city)
+
+
+@pytest.fixture(scope="module")
+def sets(city: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, DataSet]:
+    root = tmp_path_factory.mktemp("layouts")
+    return {name: read_dataset(write_layout(city, root / name, name)) for name in NAMES}
+
+
+def city_rows(dataset: DataSet, table: Sightings) -> list[int]:
+    """The row of the city's table that each picture of a data set was."""
+    by_bytes = {table.path(row).read_bytes(): row for row in range(len(table))}
+    assert len(by_bytes) == len(table)
+    rows = [by_bytes[dataset.table.path(row).read_bytes()] for row in range(len(dataset.table))]
+    assert set(rows) == set(range(len(table)))
+    return rows
+
+
+def assert_same_groups(ours: Iterable[str], theirs: Iterable[str]) -> None:
+    """Values differ in spelling only: each of ours is one of theirs, and the other way round."""
+    pairs = set(zip(ours, theirs, strict=True))
+    assert len(pairs) == len({one for one, _ in pairs}) == len({other for _, other in pairs})
+
+
+def american(values: Iterable[str]) -> list[str]:
+    return [value.replace("grey", "gray") for value in values]
+
+
+def images(dataset: DataSet, name: str, rows: list[int]) -> set[int]:
+    """The city's rows that a list holds, each once."""
+    found = [rows[row] for row in dataset.rows(name)]
+    assert len(set(found)) == len(found)
+    return set(found)
+
+
+def split_rows(table: Sightings, *splits: str) -> set[int]:
+    return set(np.flatnonzero(np.isin(table.split, splits)).tolist())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_layout_is_recognised(name: str, sets: dict[str, DataSet], table: Sightings) -> None:
+    dataset = sets[name]
+    assert dataset.name == name
+    assert set(dataset.table.source.tolist()) == {name}
+    assert len(set(dataset.table.image.tolist())) == len(dataset.table)
+    with_lists = read_table(dataset.table.root)
+    assert with_lists.fingerprint() == dataset.table.fingerprint()
+    city_rows(dataset, table)
+
+
+def test_vehicleid(sets: dict[str, DataSet], table: Sightings) -> None:
+    dataset = sets["vehicleid"]
+    rows, ours = city_rows(dataset, table), dataset.table
+    assert_same_groups(ours.vehicle, table.vehicle[rows])
+    assert ours.model.tolist() == table.model[rows].tolist()
+    assert ours.colour.tolist() == american(table.colour[rows])
+    assert not any(map(ours.knows, ("camera", "track", "time", "view", "type")))
+    assert images(dataset, "train", rows) == split_rows(table, "train")
+    assert {str(ours.split[row]) for row in dataset.rows("train")} == {"train"}
+    for size in (800, 1600, 2400, 3200, 6000, 13164):
+        assert images(dataset, f"test_{size}", rows) == split_rows(table, "query", "gallery")
+    assert set(ours.split.tolist()) == {"train", ""}
+
+
+def test_veri_776(sets: dict[str, DataSet], table: Sightings) -> None:
+    dataset = sets["veri-776"]
+    rows, ours = city_rows(dataset, table), dataset.table
+    assert_same_groups(ours.vehicle, table.vehicle[rows])
+    assert ours.camera.tolist() == table.camera[rows].tolist()
+    assert ours.type.tolist() == [kind.lower() for kind in table.type[rows]]
+    assert ours.colour.tolist() == american(table.colour[rows])
+    assert not ours.knows("time")
+    for name in ("train", "query"):
+        assert images(dataset, name, rows) == split_rows(table, name)
+        assert set(np.flatnonzero(ours.split == name)) == set(dataset.rows(name))
+    gallery = dataset.rows("gallery")
+    assert images(dataset, "gallery", rows) == split_rows(table, "query", "gallery")
+    assert set(np.flatnonzero(ours.split == "gallery")) == set(gallery)
+    assert_same_groups(ours.track[gallery], table.track[[rows[row] for row in gallery]])
+    for query, junk in zip(dataset.rows("query"), dataset.ignored["query"], strict=True):
+        same = [
+            row
+            for row in gallery
+            if ours.vehicle[row] == ours.vehicle[query] and ours.camera[row] == ours.camera[query]
+        ]
+        assert junk.tolist() == same
+        assert rows[query] in {rows[row] for row in junk}  # its copy in the gallery
+
+
+def test_veri_wild(sets: dict[str, DataSet], table: Sightings) -> None:
+    dataset = sets["veri-wild"]
+    rows, ours = city_rows(dataset, table), dataset.table
+    assert_same_groups(ours.vehicle, table.vehicle[rows])
+    assert_same_groups(ours.camera, table.camera[rows])
+    assert ours.model.tolist() == table.model[rows].tolist()
+    assert ours.type.tolist() == table.type[rows].tolist()
+    assert ours.colour.tolist() == american(table.colour[rows])
+    seconds = table.time[rows].astype("datetime64[s]")
+    np.testing.assert_array_equal(ours.time, seconds.astype("datetime64[ms]"))
+    assert images(dataset, "train", rows) == split_rows(table, "train")
+    for size in (3000, 5000, 10000):
+        query, gallery = (images(dataset, f"{kind}_{size}", rows) for kind in ("query", "gallery"))
+        assert query <= split_rows(table, "query")
+        assert not query & gallery
+        assert query | gallery == split_rows(table, "query", "gallery")
+    assert set(ours.split.tolist()) == {"train", ""}
+
+
+def test_cityflow(sets: dict[str, DataSet], table: Sightings) -> None:
+    dataset = sets["cityflow"]
+    rows, ours = city_rows(dataset, table), dataset.table
+    for name in ("train", "query", "gallery"):
+        assert images(dataset, name, rows) == split_rows(table, name)
+        assert set(np.flatnonzero(ours.split == name)) == set(dataset.rows(name))
+    train, gallery = dataset.rows("train"), dataset.rows("gallery")
+    seen = np.concatenate([train, dataset.rows("query")])
+    assert_same_groups(ours.vehicle[train], table.vehicle[[rows[row] for row in train]])
+    assert set(ours.vehicle[ours.split != "train"].tolist()) == {""}
+    assert ours.camera[seen].tolist() == table.camera[[rows[row] for row in seen]].tolist()
+    assert set(ours.camera[gallery].tolist()) == {""}
+    tracked = np.concatenate([train, gallery])
+    assert_same_groups(ours.track[tracked], table.track[[rows[row] for row in tracked]])
+
+
+def test_compcars(sets: dict[str, DataSet], table: Sightings) -> None:
+    dataset = sets["compcars"]
+    rows, ours = city_rows(dataset, table), dataset.table
+    assert_same_groups(ours.model, table.model[rows])
+    assert not any(map(ours.knows, ("vehicle", "camera", "view")))
+    assert images(dataset, "classification_train", rows) == split_rows(table, "train")
+    assert images(dataset, "verification_train", rows) == split_rows(table, "train")
+    test = images(dataset, "classification_test", rows)
+    assert test == split_rows(table, "query", "gallery")
+    assert {rows[row] for row in np.flatnonzero(ours.split == "train")} == split_rows(
+        table, "train"
+    )
+    for kind, pairs in dataset.pairs.items():
+        assert len(pairs.same) > 20
+        for first, second, same in zip(pairs.first, pairs.second, pairs.same, strict=True):
+            assert rows[first] in test
+            assert rows[second] in test
+            assert (ours.model[first] == ours.model[second]) == same
+            folder = [image.split("/")[1] for image in ours.image[[first, second]]]
+            assert kind != "hard" or folder[0] == folder[1]
+
+
+def test_crops_of_compcars(
+    sets: dict[str, DataSet], city: Path, table: Sightings, tmp_path: Path
+) -> None:
+    whole = sets["compcars"]
+    rows = city_rows(whole, table)
+    labels = pq.read_table(city / "labels.parquet").to_pydict()
+    progress: list[tuple[int, int]] = []
+    crops = crop_compcars(
+        whole.table.root.parent, tmp_path, on_progress=lambda *done: progress.append(done)
+    )
+    assert progress[-1] == (len(table), len(table))
+    assert crops.table.image.tolist() == whole.table.image.tolist()
+    assert {name: each.tolist() for name, each in crops.lists.items()} == {
+        name: each.tolist() for name, each in whole.lists.items()
+    }
+    assert not any("cropped" in remark for remark in crops.remarks)
+    for row in range(len(table)):
+        left, top, right, bottom = labels["vehicle_box"][rows[row]]
+        assert read_image(crops.table.path(row)).size == (right - left, bottom - top)
+        sides = labels["view8"][rows[row]].replace("left", "side").replace("right", "side")
+        assert crops.table.view[row] == sides
