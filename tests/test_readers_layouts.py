@@ -13,7 +13,7 @@ from platefree.city.layouts import NAMES, write_layout
 from platefree.data.crops import crop_compcars
 from platefree.data.dataset import DataSet
 from platefree.data.image import read_image
-from platefree.data.readers.detect import read_dataset
+from platefree.data.readers.detect import find_dataset, read_dataset
 from platefree.data.table import read_table
 from platefree.types import Sightings
 
@@ -35,16 +35,19 @@ def table(city: Path) -> Sightings:
 @pytest.fixture(scope="module")
 def sets(city: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, DataSet]:
     root = tmp_path_factory.mktemp("layouts")
-    return {name: read_dataset(write_layout(city, root / name, name)) for name in NAMES}
+    return {name: read_dataset(write_layout(city, root / name, name), name) for name in NAMES}
 
 
 def city_rows(dataset: DataSet, table: Sightings) -> list[int]:
     """The row of the city's table that each picture of a data set was."""
     by_bytes = {table.path(row).read_bytes(): row for row in range(len(table))}
     assert len(by_bytes) == len(table)
-    rows = [by_bytes[dataset.table.path(row).read_bytes()] for row in range(len(dataset.table))]
-    assert set(rows) == set(range(len(table)))
-    return rows
+    return [by_bytes[dataset.table.path(row).read_bytes()] for row in range(len(dataset.table))]
+
+
+def second_part(dataset: DataSet, name: str) -> DataSet | None:
+    """Another data set that lies beside one, if the layout has it."""
+    return find_dataset(dataset.table.root.parent, name)
 
 
 def assert_same_groups(ours: Iterable[str], theirs: Iterable[str]) -> None:
@@ -74,9 +77,9 @@ def test_every_layout_is_recognised(name: str, sets: dict[str, DataSet], table: 
     assert dataset.name == name
     assert set(dataset.table.source.tolist()) == {name}
     assert len(set(dataset.table.image.tolist())) == len(dataset.table)
-    with_lists = read_table(dataset.table.root)
-    assert with_lists.fingerprint() == dataset.table.fingerprint()
-    city_rows(dataset, table)
+    assert read_table(dataset.table.root).fingerprint() == dataset.table.fingerprint()
+    if name != "cityflow":  # a part of whose vehicles may be simulated ones
+        assert set(city_rows(dataset, table)) == set(range(len(table)))
 
 
 def test_vehicleid(sets: dict[str, DataSet], table: Sightings) -> None:
@@ -140,17 +143,28 @@ def test_veri_wild(sets: dict[str, DataSet], table: Sightings) -> None:
 def test_cityflow(sets: dict[str, DataSet], table: Sightings) -> None:
     dataset = sets["cityflow"]
     rows, ours = city_rows(dataset, table), dataset.table
-    for name in ("train", "query", "gallery"):
+    simulated = second_part(dataset, "vehiclex")
+    other = set() if simulated is None else set(city_rows(simulated, table))
+    assert images(dataset, "train", rows) == split_rows(table, "train") - other
+    assert other < split_rows(table, "train")
+    for name in ("query", "gallery"):
         assert images(dataset, name, rows) == split_rows(table, name)
+    for name in ("train", "query", "gallery"):
         assert set(np.flatnonzero(ours.split == name)) == set(dataset.rows(name))
     train, gallery = dataset.rows("train"), dataset.rows("gallery")
-    seen = np.concatenate([train, dataset.rows("query")])
     assert_same_groups(ours.vehicle[train], table.vehicle[[rows[row] for row in train]])
     assert set(ours.vehicle[ours.split != "train"].tolist()) == {""}
-    assert ours.camera[seen].tolist() == table.camera[[rows[row] for row in seen]].tolist()
-    assert set(ours.camera[gallery].tolist()) == {""}
+    known = np.flatnonzero(ours.camera != "")
+    assert set(known.tolist()) >= {*train.tolist(), *dataset.rows("query").tolist()}
+    assert ours.camera[known].tolist() == table.camera[[rows[row] for row in known]].tolist()
     tracked = np.concatenate([train, gallery])
     assert_same_groups(ours.track[tracked], table.track[[rows[row] for row in tracked]])
+    if simulated is not None:
+        theirs = city_rows(simulated, table)
+        assert_same_groups(simulated.table.vehicle, table.vehicle[theirs])
+        assert simulated.table.camera.tolist() == table.camera[theirs].tolist()
+        assert simulated.table.type.tolist() == table.type[theirs].tolist()
+        assert simulated.table.colour.tolist() == table.colour[theirs].tolist()
 
 
 def test_compcars(sets: dict[str, DataSet], table: Sightings) -> None:
@@ -175,6 +189,16 @@ def test_compcars(sets: dict[str, DataSet], table: Sightings) -> None:
             assert kind != "hard" or folder[0] == folder[1]
 
 
+def test_surveillance_part_of_compcars(sets: dict[str, DataSet], table: Sightings) -> None:
+    dataset = second_part(sets["compcars"], "compcars-surveillance")
+    if dataset is None:
+        pytest.skip("the layout has no surveillance part")
+    rows = city_rows(dataset, table)
+    assert_same_groups(dataset.table.model, table.model[rows])
+    assert images(dataset, "classification_train", rows) <= split_rows(table, "train")
+    assert images(dataset, "classification_test", rows) <= split_rows(table, "query", "gallery")
+
+
 def test_crops_of_compcars(
     sets: dict[str, DataSet], city: Path, table: Sightings, tmp_path: Path
 ) -> None:
@@ -183,7 +207,7 @@ def test_crops_of_compcars(
     labels = pq.read_table(city / "labels.parquet").to_pydict()
     progress: list[tuple[int, int]] = []
     crops = crop_compcars(
-        whole.table.root.parent, tmp_path, on_progress=lambda *done: progress.append(done)
+        whole.table.root, tmp_path, on_progress=lambda *done: progress.append(done)
     )
     assert progress[-1] == (len(table), len(table))
     assert crops.table.image.tolist() == whole.table.image.tolist()

@@ -37,6 +37,7 @@ PAIRS = f"{SPLIT}/verification/verification_pairs_easy.txt"
         (VEHICLEID, f"{SPLIT}/test_list_800.txt", "0000001 9\n", 1, "vehicle '7', as another"),
         (VEHICLEID, "attribute/model_attr.txt", "7 0\n8\n", 2, "'8', expected a vehicle"),
         (VEHICLEID, "attribute/color_names.txt", "black 0\nred 0\n", 2, "one name for 0"),
+        (VEHICLEID, "attribute/color_names.txt", "black\nred 1\n", 2, "a number and a name"),
         (VERI, "name_train.txt", "0001_c001_00016450_0.jpg\nab.jpg\n", 2, "'ab.jpg', expected"),
         (VERI, "name_train.txt", "0001_c001_00016450_0.jpg\n" * 2, 2, "is listed already in"),
         (VERI, "jk_index.txt", "1 4\n", 1, "'1 4', expected positions from 1 to 3"),

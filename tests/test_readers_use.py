@@ -109,6 +109,25 @@ def test_crops_that_are_there_are_kept(tmp_path: Path) -> None:
     assert (tmp_path / "crops/image/1/11/2012/bb.jpg").is_file()
 
 
+def test_crops_of_files_in_large_letters(tmp_path: Path) -> None:
+    """Skipped pictures leave the lists, however their files end."""
+    files = {name.replace("image/", "Image/"): text for name, text in COMPCARS.items()}
+    write_files(tmp_path / "data", {n: t for n, t in files.items() if "/cc.jpg" not in n})
+    for name in ("1/11/2011/aa", "1/11/2012/bb", "2/13/2011/dd"):
+        photograph(tmp_path / "data/Image" / f"{name}.jpg")
+        write_files(tmp_path / "data", {f"label/{name}.txt": LABELS[name]})
+    photograph(tmp_path / "data/Image/2/12/2011/cc.JPG")
+    dataset = crop_compcars(tmp_path / "data", tmp_path / "crops")
+    assert dataset.table.image.tolist() == ["image/1/11/2011/aa.jpg", "image/1/11/2012/bb.jpg"]
+    assert len(dataset.pairs["easy"].same) == 1
+
+
+def test_compcars_is_not_cropped_onto_itself(tmp_path: Path) -> None:
+    photographs(tmp_path)
+    with pytest.raises(DataError, match="is CompCars itself"):
+        crop_compcars(tmp_path, tmp_path)
+
+
 def test_nothing_to_crop_is_refused(tmp_path: Path) -> None:
     write_files(tmp_path / "vric", VRIC)
     with pytest.raises(DataError, match="is no compcars"):

@@ -8,7 +8,7 @@ finished one, and the next run goes on where it stopped.
 
 import os
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,26 +25,30 @@ from platefree.data.readers.compcars import (
     SKIPPED,
 )
 from platefree.data.readers.detect import read_dataset
+from platefree.data.readers.pictures import split_ending
 from platefree.data.text import Folder, Lines
 from platefree.errors import DataError
 from platefree.storage import atomic_file, make_folder, write_text
 
 _VIEWS = {"1": "front", "2": "rear", "3": "side", "4": "front-side", "5": "rear-side", "-1": "-"}
 _QUALITY = 95
+_PARTS = 4  # make, model, year, picture
 _BATCH = 256  # pictures between two progress calls, and at most the work left after Ctrl-C
 
 
 @dataclass(frozen=True)
-class _Label:
-    """What a label file says.
+class _Crop:
+    """What became of a picture.
 
     Attributes:
+        path: below ``image``.
         view: of `_VIEWS`.
-        box: as `platefree.data.image.read_part` wants it.
+        fault: why there is no crop; empty if there is.
     """
 
+    path: str
     view: str
-    box: tuple[int, int, int, int]
+    fault: str = ""
 
 
 def crop_compcars(
@@ -76,36 +80,40 @@ def crop_compcars(
     root, target = Folder(dataset.table.root), make_folder(Path(out).absolute())
     if root.find(CROPPED) is not None:
         raise DataError(f"{root.path} is cropped already, expected CompCars as it is unpacked")
+    if target.samefile(root.path):
+        raise DataError(f"{target} is CompCars itself, expected another folder for the crops")
     labels = root.find("label")
     if labels is None:
         raise DataError(f"{root.path} has no folder 'label', in which the boxes are: unpack it")
-    paths = [image.removeprefix(f"{IMAGES}/") for image in dataset.table.image.tolist()]
-    done: list[str] = []
+    images = dataset.table.image.tolist()
+    done: list[_Crop] = []
     with ThreadPoolExecutor(workers or min(8, os.cpu_count() or 1)) as pool:
-        for start in range(0, len(paths), _BATCH):
-            batch = paths[start : start + _BATCH]
-            done += pool.map(lambda path: _crop(root.path, labels, target, path), batch)
+        for start in range(0, len(images), _BATCH):
+            batch = images[start : start + _BATCH]
+            done += pool.map(lambda image: _crop(root.path / image, labels, target), batch)
             if on_progress is not None:
-                on_progress(len(done), len(paths))
-    _describe(root, target, dict(zip(paths, done, strict=True)))
+                on_progress(len(done), len(images))
+    _describe(root, target, done)
     return read_dataset(target, NAME)
 
 
-def _crop(root: Path, labels: Path, target: Path, path: str) -> str:
-    """Cut one car out; its view, or why it was skipped, with a colon before."""
+def _crop(photograph: Path, labels: Path, target: Path) -> _Crop:
+    """Cut one car out, unless it is there."""
+    path = "/".join(photograph.parts[-_PARTS:])
     try:
-        label = _label(labels / f"{os.path.splitext(path)[0]}.txt")
+        view, box = _label(labels / f"{split_ending(path)[0]}.txt")
         crop = target / IMAGES / path
         if not crop.is_file():
-            part = read_part(root / IMAGES / path, label.box)
+            part = read_part(photograph, box)
             with atomic_file(crop) as temporary:
                 part.save(temporary, "JPEG", quality=_QUALITY)
     except DataError as error:
-        return f":{error}"
-    return label.view
+        return _Crop(path, "", str(error))
+    return _Crop(path, view)
 
 
-def _label(path: Path) -> _Label:
+def _label(path: Path) -> tuple[str, tuple[int, int, int, int]]:
+    """Viewpoint and box, as `platefree.data.image.read_part` wants it."""
     lines = Lines.read(path)
     words = [text.split() for text in lines.texts if text]
     numbers = [word for line in words for word in line]
@@ -116,27 +124,30 @@ def _label(path: Path) -> _Label:
     left, top, right, bottom = (int(number) for number in numbers[2:])
     if not (1 <= left < right and 1 <= top < bottom):
         raise lines.fault(2, "a box with 1 <= x1 < x2 and 1 <= y1 < y2")
-    return _Label(_VIEWS[numbers[0]], (left - 1, top - 1, right, bottom))
+    return _VIEWS[numbers[0]], (left - 1, top - 1, right, bottom)
 
 
-def _describe(root: Folder, target: Path, done: dict[str, str]) -> None:
+def _describe(root: Folder, target: Path, done: list[_Crop]) -> None:
     """Write the lists of what was cropped, and copy the names."""
-    views = {path: view for path, view in done.items() if not view.startswith(":")}
-    skipped = {path: why[1:] for path, why in done.items() if why.startswith(":")}
     for name in NAMES:
         source = root.find(name)
         if source is not None:
             with atomic_file(target / name) as temporary:
                 shutil.copyfile(source, temporary)
+    lost = {split_ending(crop.path)[0] for crop in done if crop.fault}
     for name in (*LISTS.values(), *PAIRS.values()):
         source = root.find(name)
         if source is not None:
-            lines = (words for _, words in Lines.read(source).fields((1, 3), "a list of pictures"))
-            kept = (words for words in lines if not skipped.keys() & set(words))
-            _write(target / name, (" ".join(words) for words in kept))
-    _write(target / SKIPPED, (f"{path}: {why}" for path, why in skipped.items()))
-    _write(target / CROPPED, (f"{path} {view}" for path, view in views.items()))
+            lines = Lines.read(source).texts
+            kept = [
+                line
+                for line in lines
+                if not any(split_ending(word)[0] in lost for word in line.split())
+            ]
+            _write(target / name, kept)
+    _write(target / SKIPPED, [f"{crop.path}: {crop.fault}" for crop in done if crop.fault])
+    _write(target / CROPPED, [f"{crop.path} {crop.view}" for crop in done if not crop.fault])
 
 
-def _write(path: Path, lines: Iterable[str]) -> None:
+def _write(path: Path, lines: list[str]) -> None:
     write_text(path, "".join(f"{line}\n" for line in lines))

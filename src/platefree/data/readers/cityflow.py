@@ -42,13 +42,13 @@ def read_cityflow(folder: Folder) -> DataSet:
     pictures, remarks, lists = Pictures(), list[str](), dict[str, Indices]()
     tracks: list[str] = []
     for name, split in _SPLITS.items():
-        found = listed(folder, split, [f"image_{split}"])
+        labels = labels_of(folder, split)
+        found = listed(folder, split, [f"image_{split}"], labels)
         if found is None:
             remarks.append(f"no {split}_label.xml and no image_{split}: {name} is empty")
             continue
         first = found.names[0] if found.names else ""
         place, odd = PictureFolder.of(folder, (f"image_{split}",), first)
-        labels = labels_of(folder, split)
         lists[name] = indices(
             pictures.add(place.image(image), *_known(labels.get(image))) for image in found.names
         )

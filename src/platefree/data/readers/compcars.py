@@ -7,6 +7,7 @@ label files hold. No list names all pictures: each of the folders of models is l
 """
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from platefree.data.dataset import DataSet, PairList
 from platefree.data.image import find_pictures
 from platefree.data.readers.matlab import read_cells
 from platefree.data.readers.names import distinct_names
-from platefree.data.readers.pictures import Pictures, indices, split_ending
+from platefree.data.readers.pictures import Pictures, indices, prefix_of, split_ending
 from platefree.data.text import Folder, Lines, many, reading
 from platefree.types import Indices
 
@@ -63,8 +64,11 @@ def read_compcars(folder: Folder) -> DataSet:
         DataError: a list is malformed.
     """
     remarks: list[str] = []
-    rows = _Rows()
-    views = _add_crops(folder, rows, remarks) or _add_photographs(folder, rows, remarks)
+    images = folder.find(IMAGES)
+    rows = _Rows(f"{IMAGES}/" if images is None else prefix_of(folder, images))
+    views = _add_crops(folder, rows, remarks)
+    if views is None:
+        views = _add_photographs(images, rows, remarks)
     lists, pairs = dict[str, Indices](), dict[str, PairList]()
     for name, file in LISTS.items():
         path = folder.find(file)
@@ -97,13 +101,14 @@ def read_compcars(folder: Folder) -> DataSet:
 class _Rows:
     """Rows by the path below ``image``, whatever the ending."""
 
-    def __init__(self) -> None:
+    def __init__(self, prefix: str) -> None:
         self.pictures = Pictures()
+        self._prefix = prefix
         self._rows: dict[str, int] = {}
 
     def add(self, path: str) -> int:
         stem = split_ending(path)[0]
-        return self._rows.setdefault(stem, self.pictures.add(f"{IMAGES}/{path}"))
+        return self._rows.setdefault(stem, self.pictures.add(f"{self._prefix}{path}"))
 
     def of(self, path: str, lines: Lines, place: int) -> int:
         """The row of the picture that a line names."""
@@ -115,11 +120,11 @@ class _Rows:
         return self.add(path)
 
 
-def _add_crops(folder: Folder, rows: _Rows, remarks: list[str]) -> list[str]:
-    """Add the pictures of a folder of crops; return their views, none if it is no such folder."""
+def _add_crops(folder: Folder, rows: _Rows, remarks: list[str]) -> list[str] | None:
+    """Add the pictures of a folder of crops; return their views, None if it is no such folder."""
     path, skipped = folder.find(CROPPED), folder.find(SKIPPED)
     if path is None:
-        return []
+        return None
     lines = Lines.read(path)
     views = []
     for place, (picture, view) in lines.fields((2,), f"{_EXPECTED} and its viewpoint"):
@@ -131,10 +136,9 @@ def _add_crops(folder: Folder, rows: _Rows, remarks: list[str]) -> list[str]:
     return views
 
 
-def _add_photographs(folder: Folder, rows: _Rows, remarks: list[str]) -> list[str]:
-    """Add whole photographs, whose views are unknown; return none."""
+def _add_photographs(images: Path | None, rows: _Rows, remarks: list[str]) -> list[str]:
+    """Add whole photographs, whose views are unknown; return no views."""
     remarks.append("whole photographs, not cropped to the cars: run 'platefree data crop' first")
-    images = folder.find(IMAGES)
     if images is None:
         remarks.append(f"no folder {IMAGES}")
         return []

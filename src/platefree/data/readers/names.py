@@ -13,7 +13,7 @@ def read_names(path: Path | None) -> Mapping[str, str] | None:
     None stands for no file.
 
     Raises:
-        DataError: a number has two names.
+        DataError: a number has two names, or some lines have a number and others have none.
     """
     if path is None:
         return None
@@ -29,10 +29,12 @@ def read_names(path: Path | None) -> Mapping[str, str] | None:
 def _numbered(lines: Lines) -> list[tuple[int, str, str]]:
     """Place, number and name of each line."""
     rows = [(place, text.split()) for place, text in enumerate(lines.texts) if text]
-    if all(words[0].isdecimal() and len(words) > 1 for _, words in rows):
-        return [(place, _plain(words[0]), " ".join(words[1:])) for place, words in rows]
-    if all(words[-1].isdecimal() and len(words) > 1 for _, words in rows):
-        return [(place, _plain(words[-1]), " ".join(words[:-1])) for place, words in rows]
+    for end, name in ((0, slice(1, None)), (-1, slice(None, -1))):
+        if all(words[end].isdecimal() and words[name] for _, words in rows):
+            return [(place, _plain(words[end]), " ".join(words[name])) for place, words in rows]
+    for place, words in rows:
+        if words[0].isdecimal() or words[-1].isdecimal():
+            raise lines.fault(place, "in each line a number and a name, or a name alone in all")
     return [(place, str(n), " ".join(words)) for n, (place, words) in enumerate(rows)]
 
 

@@ -123,6 +123,8 @@ class PictureFolder:
             if ending is not None:
                 return cls(prefix_of(folder, place), ending), []
         prefix = prefix_of(folder, found[0]) if found else f"{names[0]}/"
+        if not first:
+            return cls(prefix), []
         remark = f"{prefix}{first}, the first picture that is listed, is not there"
         return cls(prefix, default_ending(first)), [remark]
 
@@ -169,5 +171,5 @@ def listed_pictures(folder: Path) -> list[str]:
 
 def split_ending(name: str) -> tuple[str, str]:
     """A name without its ending, and that ending, if it is one of a picture."""
-    stem, ending = os.path.splitext(name)
-    return (stem, ending) if ending.lower() in IMAGE_SUFFIXES else (name, "")
+    stem, dot, ending = name.rpartition(".")
+    return (stem, f".{ending}") if dot and f".{ending.lower()}" in IMAGE_SUFFIXES else (name, "")

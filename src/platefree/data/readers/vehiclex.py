@@ -42,9 +42,9 @@ def read_vehiclex(folder: Folder) -> DataSet:
     Raises:
         DataError: a list is malformed.
     """
-    found = listed(folder, "train", _IMAGES[:-1]) or Listed([], str)
-    place, odd = PictureFolder.of(folder, _IMAGES, found.names[0] if found.names else "")
     labels = labels_of(folder, "train")
+    found = listed(folder, "train", _IMAGES[:-1], labels) or Listed([], str)
+    place, odd = PictureFolder.of(folder, _IMAGES, found.names[0] if found.names else "")
     remarks = [*odd, *([] if labels else ["no train_label.xml: colours and types are unknown"])]
     pictures = Pictures()
     rows = indices(

@@ -49,14 +49,16 @@ def read_veri(folder: Folder) -> DataSet:
     """
     pictures, remarks, lists = Pictures(), list[str](), dict[str, Indices]()
     names: dict[str, list[str]] = {}
+    labels: dict[str, Item] = {}
     for name, split in _SPLITS.items():
-        found = listed(folder, split, [f"image_{split}"])
+        own = labels_of(folder, split)
+        labels |= own
+        found = listed(folder, split, [f"image_{split}"], own)
         if found is None:
             remarks.append(f"no name_{split}.txt: {name} is empty")
             continue
         names[name] = found.names
         lists[name] = _add(folder, split, found, pictures, remarks)
-    labels = {**labels_of(folder, "test"), **labels_of(folder, "train")}
     every = [name for split in names.values() for name in split]
     items = [labels.get(name) for name in every]
     remarks += _odd_labels(items, pictures)

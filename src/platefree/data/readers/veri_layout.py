@@ -1,7 +1,7 @@
 """What VeRi-776, CityFlow and VehicleX share: lists of pictures, label files and tracks."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from platefree.data.readers.labels_xml import Item, read_items
@@ -25,13 +25,28 @@ class Listed:
     where: Callable[[int], str]
 
 
-def listed(folder: Folder, split: str, images: Sequence[str]) -> Listed | None:
+def labels_of(folder: Folder, split: str) -> dict[str, Item]:
+    """Picture -> its labels, of ``SPLIT_label.xml``; empty if there is no such file.
+
+    Raises:
+        DataError: a picture has two items, or the file is malformed.
+    """
+    path = folder.find(f"{split}_label.xml")
+    items = [] if path is None else read_items(path)
+    _refuse_repeated([item.image for item in items], lambda n: f"{path}, line {items[n].line}")
+    return {item.image: item for item in items}
+
+
+def listed(
+    folder: Folder, split: str, images: Sequence[str], labels: Mapping[str, Item]
+) -> Listed | None:
     """The pictures of a split: by ``name_SPLIT.txt``, else by the labels, else by the folder.
 
     Args:
         folder: the root of the data set.
         split: train, query or test.
         images: what the folder of the pictures may be called.
+        labels: of the split.
 
     Returns:
         None if none of the three is there.
@@ -39,44 +54,32 @@ def listed(folder: Folder, split: str, images: Sequence[str]) -> Listed | None:
     Raises:
         DataError: a picture is listed twice, or a file is malformed.
     """
-    names, labels, pictures = (
-        folder.find(f"name_{split}.txt"),
-        folder.find(f"{split}_label.xml"),
-        folder.find(*images),
-    )
-    if names is not None:
-        lines = Lines.read(names)
-        rows = list(lines.fields((1,), "the name of one picture"))
-        places = [place for place, _ in rows]
-        found = Listed([words[0] for _, words in rows], lambda n: f"{names}, line {places[n] + 1}")
-    elif labels is not None:
-        items = read_items(labels)
-        found = Listed([item.image for item in items], lambda n: f"{labels}, line {items[n].line}")
-    elif pictures is not None:
+    path, pictures = folder.find(f"name_{split}.txt"), folder.find(*images)
+    if path is not None:
+        rows = list(Lines.read(path).fields((1,), "the name of one picture"))
+        names = [words[0] for _, words in rows]
+        found = Listed(names, lambda n: f"{path}, line {rows[n][0] + 1}")
+        _refuse_repeated(names, found.where)
+        return found
+    if labels:
+        file, items = folder.find(f"{split}_label.xml"), list(labels.values())
+        return Listed(list(labels), lambda n: f"{file}, line {items[n].line}")
+    if pictures is not None:
         with reading(pictures):
-            found = Listed(listed_pictures(pictures), lambda _: str(pictures))
-    else:
-        return None
-    _refuse_repeated(found)
-    return found
+            return Listed(listed_pictures(pictures), lambda _: str(pictures))
+    return None
 
 
-def _refuse_repeated(found: Listed) -> None:
-    if len(set(found.names)) == len(found.names):
+def _refuse_repeated(names: Sequence[str], where: Callable[[int], str]) -> None:
+    if len(set(names)) == len(names):
         return
     first: dict[str, int] = {}
-    for place, name in enumerate(found.names):
+    for place, name in enumerate(names):
         if first.setdefault(name, place) != place:
             raise DataError(
-                f"{found.where(place)}: {name!r} is listed already in "
-                f"{found.where(first[name])}, expected each picture once: remove one of the two"
+                f"{where(place)}: {name!r} is listed already in {where(first[name])}, "
+                "expected each picture once: remove one of the two"
             )
-
-
-def labels_of(folder: Folder, split: str) -> dict[str, Item]:
-    """Picture -> its labels, of ``SPLIT_label.xml``; empty if there is no such file."""
-    path = folder.find(f"{split}_label.xml")
-    return {} if path is None else {item.image: item for item in read_items(path)}
 
 
 def first_name(folder: Folder) -> str:
