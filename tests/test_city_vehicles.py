@@ -2,6 +2,7 @@ from dataclasses import fields, replace
 
 import numpy as np
 import pytest
+from city_stage import build, first_of
 
 from platefree.city.body import build_body, distance_to
 from platefree.city.curves import DistanceGrid, chaikin, distance_grid, outline, sample
@@ -20,15 +21,6 @@ from platefree.city.vehicle import build_vehicle
 from platefree.city.wheels import RIMS, wheel
 
 CLOSED = tuple(kind for kind in KINDS if kind != "motorcycle")
-
-
-def first_of(kind: str) -> VehicleModel:
-    return next(model for model in MODELS if model.kind == kind)
-
-
-def build(kind: str, seed: int = 5) -> VehicleAsset:
-    model = first_of(kind)
-    return build_vehicle(model, draw_identity(model, seed))
 
 
 def digest(asset: VehicleAsset) -> tuple[bytes, ...]:
