@@ -134,6 +134,10 @@ def test_as_many_near_duplicates_as_asked(wanted: float) -> None:
         if vehicle.order.twin_of is not None:
             original = by_seed[vehicle.order.twin_of]
             assert (vehicle.model, vehicle.colour) == (original.model, original.colour)
+            group = [each.order for each in fleet if each.order.twin_of == vehicle.order.twin_of]
+            group.sort(key=lambda order: len(order.after))
+            place = group.index(vehicle.order)
+            assert vehicle.order.after == tuple(order.seed for order in group[:place])
 
 
 class Town:

@@ -6,12 +6,7 @@ from city_stage import build, first_of
 
 from platefree.city.body import build_body, distance_to
 from platefree.city.curves import DistanceGrid, chaikin, distance_grid, outline, sample
-from platefree.city.identity import (
-    Identity,
-    draw_identity,
-    draw_near_duplicate,
-    visible_details,
-)
+from platefree.city.identity import Identity, draw_identity
 from platefree.city.meshing import surface_nets
 from platefree.city.models import CYCLE_PAINTS, KINDS, MODELS, PAINTS, VehicleModel
 from platefree.city.scene import SIDES, Mesh, Part, VehicleAsset
@@ -147,18 +142,6 @@ def test_equal_identities_give_equal_bytes(kind: str) -> None:
     first = build_vehicle(model, draw_identity(model, 11))
     assert draw_identity(model, 11) == draw_identity(model, 11)
     assert digest(first) == digest(build_vehicle(model, draw_identity(model, 11)))
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_near_duplicates_share_paint_and_differ_visibly(kind: str) -> None:
-    model = first_of(kind)
-    for seed in range(6):
-        original = draw_identity(model, seed)
-        other = draw_near_duplicate(original, 1000 + seed)
-        assert other.paint == original.paint
-        assert visible_details(other) != visible_details(original)
-        assert draw_near_duplicate(original, 1000 + seed) == other
-    assert digest(build_vehicle(model, original)) != digest(build_vehicle(model, other))
 
 
 def _changed(identity: Identity, model: VehicleModel, **change: object) -> bool:

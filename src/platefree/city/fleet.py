@@ -74,8 +74,11 @@ def draw_fleet(
         size = _group_size(round(near_duplicates * count) - len(orders), random)
         first, is_new = _new_order(studio, shares, taken, tries, random)
         tries = tries if is_new else max(tries - 1, 1)  # a full street: stop looking
-        twins = (Order(first.model, draw_seed(random), first.seed) for _ in range(size - 1))
-        orders += [first, *twins]
+        seeds = tuple(draw_seed(random) for _ in range(size - 1))
+        orders.append(first)
+        orders += [
+            Order(first.model, seed, first.seed, seeds[:place]) for place, seed in enumerate(seeds)
+        ]
     digits = max(5, len(str(count)))
     return tuple(
         _named(f"v{index + 1:0{digits}d}", orders[place], models, studio)
