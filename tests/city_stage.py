@@ -1,6 +1,7 @@
 """A vehicle before a camera of our choice, and pinhole maths of the tests' own."""
 
 import math
+from dataclasses import fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +28,14 @@ def first_of(kind: str) -> VehicleModel:
 def build(kind: str, seed: int = 5) -> VehicleAsset:
     model = first_of(kind)
     return build_vehicle(model, draw_identity(model, seed))
+
+
+def digest(asset: VehicleAsset) -> tuple[bytes, ...]:
+    """All bytes that draw a vehicle."""
+    arrays = [getattr(asset.surface, field.name) for field in fields(asset.surface)]
+    for mesh in (asset.exterior, asset.interior):
+        arrays += [getattr(mesh, field.name) for field in fields(mesh)]
+    return (*(array.tobytes() for array in arrays), repr(asset.materials).encode())
 
 
 def scene_from(

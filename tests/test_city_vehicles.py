@@ -1,28 +1,21 @@
-from dataclasses import fields, replace
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from city_stage import build, first_of
+from city_stage import build, digest, first_of
 
 from platefree.city.body import build_body, distance_to
 from platefree.city.curves import DistanceGrid, chaikin, distance_grid, outline, sample
 from platefree.city.identity import Identity, draw_identity
 from platefree.city.meshing import surface_nets
 from platefree.city.models import CYCLE_PAINTS, KINDS, MODELS, PAINTS, VehicleModel
-from platefree.city.scene import SIDES, Mesh, Part, VehicleAsset
+from platefree.city.scene import SIDES, Mesh, Part
 from platefree.city.shapes import BodyShape
 from platefree.city.solids import ball, soft_mesh
 from platefree.city.vehicle import build_vehicle
 from platefree.city.wheels import RIMS, wheel
 
 CLOSED = tuple(kind for kind in KINDS if kind != "motorcycle")
-
-
-def digest(asset: VehicleAsset) -> tuple[bytes, ...]:
-    arrays = [getattr(asset.surface, field.name) for field in fields(asset.surface)]
-    for mesh in (asset.exterior, asset.interior):
-        arrays += [getattr(mesh, field.name) for field in fields(mesh)]
-    return (*(array.tobytes() for array in arrays), repr(asset.materials).encode())
 
 
 def test_distance_to_a_polygon_agrees_with_brute_force() -> None:
