@@ -1,3 +1,4 @@
+import errno
 import os
 import shutil
 import subprocess
@@ -33,6 +34,32 @@ def test_a_folder_replaces_a_folder_whole(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="half way"), atomic_folder(target) as temporary:
         fail_half_way(temporary / "three")
     assert [path.name for path in target.iterdir()] == ["two"]
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_every_file_is_on_disk_before_its_folder_appears(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target, before, after = tmp_path / "f", set(), set()
+
+    def record(descriptor: int) -> None:
+        (after if target.exists() else before).add(os.fstat(descriptor).st_ino)
+
+    monkeypatch.setattr(os, "fsync", record)
+    with atomic_folder(target) as temporary:
+        (temporary / "inside").mkdir()
+        for index in range(30):
+            (temporary / "inside" / str(index)).write_text("x")
+    assert before == {path.stat().st_ino for path in (target, *target.rglob("*"))}
+    assert after == {tmp_path.stat().st_ino}
+
+    def fail(descriptor: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(StorageError, match="Input/output"), atomic_folder(target) as temporary:
+        (temporary / "new").write_text("x")
+    assert [path.name for path in target.iterdir()] == ["inside"]
     assert list(tmp_path.iterdir()) == [target]
 
 

@@ -8,12 +8,14 @@ import os
 import shutil
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
 from platefree.errors import StorageError
 
 TEMPORARY = ".partial-"  # the mark of a neighbour, so that leftovers can be recognised
+_SYNCS = 8  # files that are synced at the same time
 
 _REASONS = {
     errno.ENOSPC: "the disk is full; free some space and run the command again",
@@ -86,8 +88,9 @@ def atomic_folder(path: Path) -> Iterator[Path]:
         temporary.mkdir(parents=True)
         try:
             yield temporary
-            for file in temporary.rglob("*"):
-                _sync(file)
+            # The disk takes many small files at once far quicker than one after the other.
+            with ThreadPoolExecutor(_SYNCS) as pool:
+                list(pool.map(_sync, temporary.rglob("*")))
             _sync(temporary)
             _replace_folder(temporary, path)
             _sync(path.parent)
