@@ -34,6 +34,7 @@ from platefree.city.scene import (
 )
 from platefree.city.sensor import encode_jpeg
 from platefree.city.shadows import no_shadow, shadow_of
+from platefree.city.shots import FOG_REACH
 from platefree.city.sky import light_of
 
 CAMERA = CameraModel("c", (0.0, -4.0, 6.0), 0.3, 0.35, 900.0, 640, 360, noise=0.0, seed=3)
@@ -272,6 +273,22 @@ def test_light_and_weather_go_the_right_way() -> None:
     assert rain.std() < day.std()
     lit = render(scene_with(at(heading=3.3, lamps=1.0), sun_elevation=-0.4), crop).pixels
     assert lit.max() > 230
+
+
+@pytest.mark.parametrize("sun_elevation", [0.2, 0.9])
+def test_fog_leaves_dark_and_light_vehicles_apart(sun_elevation: float) -> None:
+    camera = dataclasses.replace(CAMERA, yaw=0.03, pitch=0.1, seed=1)
+
+    def difference(weather: str) -> float:
+        levels = []
+        for grey in (0.03, 0.75):
+            vehicle = PlacedVehicle(box_car((grey, grey, grey)), (FOG_REACH, -1.7), 0.0)
+            scene = scene_with(vehicle, camera=camera, sun_elevation=sun_elevation, weather=weather)
+            picture = render(scene, crop_round(vehicle, 24, camera))
+            levels.append(picture.pixels[picture.part == Part.BODY].mean())
+        return float(levels[1] - levels[0])
+
+    assert difference("fog") > 0.4 * difference("clear")
 
 
 @pytest.mark.parametrize("weather", ["clear", "overcast", "rain", "fog"])
