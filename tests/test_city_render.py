@@ -7,6 +7,7 @@ import pytest
 from box_car import box_car
 from numpy.typing import NDArray
 
+from platefree.city.network import draw_network
 from platefree.city.optics import (
     View,
     azimuth_elevation,
@@ -21,7 +22,7 @@ from platefree.city.optics import (
 )
 from platefree.city.raster import draw, empty_samples
 from platefree.city.render import render
-from platefree.city.roadside import scenery_of
+from platefree.city.roadside import Kind, scenery_of
 from platefree.city.scene import (
     Bytes,
     CameraModel,
@@ -35,6 +36,7 @@ from platefree.city.scene import (
 from platefree.city.sensor import encode_jpeg
 from platefree.city.shadows import no_shadow, shadow_of
 from platefree.city.shots import FOG_REACH
+from platefree.city.sites import place_cameras
 from platefree.city.sky import light_of
 
 CAMERA = CameraModel("c", (0.0, -4.0, 6.0), 0.3, 0.35, 900.0, 640, 360, noise=0.0, seed=3)
@@ -357,6 +359,22 @@ def test_cameras_have_streets_of_their_own() -> None:
         for other in frames[i + 1 :]:
             assert np.abs(one.astype(int) - other.astype(int)).mean() > 8
     assert len(scenery_of(CAMERA).triangles) > 50
+
+
+def test_no_tree_stands_in_the_way_of_a_camera() -> None:
+    sites = place_cameras(draw_network(11, 400), 400, 11)
+    cameras = [site.camera for site in sites if site.mounting == "across"]  # nearest to the trees
+    for camera in cameras:
+        scenery, view = (
+            scenery_of(camera),
+            view_of(camera, Crop(0, 0, camera.width, camera.height, 64, 36)),
+        )
+        samples = empty_samples(36, 64)
+        draw(samples, view, to_camera(view, scenery.vertices), scenery.triangles)
+        leaves = np.append(scenery.kind == Kind.LEAVES, [False])[samples.triangle]
+        aimed_at = camera.position[2] / math.sin(camera.pitch)
+        assert (leaves & (samples.nearness > 1 / aimed_at)).mean() < 0.1
+    assert len(cameras) > 40
 
 
 def test_to_camera_is_right_down_forward() -> None:
