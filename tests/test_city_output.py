@@ -100,6 +100,8 @@ def test_kill_9_loses_only_the_shards_in_hand(city: Path, tmp_path: Path, worker
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY / "src")}
     process = subprocess.Popen([sys.executable, script], env=environment)
     wait_for(lambda: len(finished(out)) >= 3)
+    with pytest.raises(StorageError, match="being written by another run"):
+        generate_city(out, **NUMBERS, studio=BlockStudio(), workers=1)
     process.send_signal(signal.SIGKILL)
     process.wait()
     kept = {path: path.stat().st_mtime_ns for path in finished(out)}

@@ -2,13 +2,15 @@ import errno
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from conftest import REPOSITORY
 
 from platefree.errors import StorageError
-from platefree.storage import atomic_file, atomic_folder, make_folder, write_text
+from platefree.storage import atomic_file, atomic_folder, make_folder, only_writer, write_text
 
 
 def fail_half_way(path: Path) -> None:
@@ -69,6 +71,32 @@ def test_a_file_in_the_way_of_a_folder_is_an_error_that_says_so(tmp_path: Path) 
         make_folder(tmp_path / "file" / "inside")
     with pytest.raises(StorageError, match="is in the way"):
         write_text(tmp_path / "file" / "inside.txt", "x")
+
+
+def test_a_folder_has_one_writer_at_a_time(tmp_path: Path) -> None:
+    with only_writer(tmp_path):
+        with pytest.raises(StorageError, match="another run"), only_writer(tmp_path):
+            pytest.fail("two writers")
+        (tmp_path / "a").write_text("x")
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+    with pytest.raises(ValueError, match="half way"), only_writer(tmp_path):
+        raise ValueError("half way")
+    with only_writer(tmp_path):
+        pass
+
+
+def test_a_killed_writer_leaves_no_lock(tmp_path: Path) -> None:
+    script = (
+        "import os, sys; from pathlib import Path; from platefree.storage import only_writer\n"
+        "with only_writer(Path(sys.argv[1])): os.kill(os.getpid(), 9)"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY / "src")}
+    command = [sys.executable, "-c", script, tmp_path]
+    assert subprocess.run(command, env=environment, check=False).returncode == -9
+    assert len(list(tmp_path.iterdir())) == 1
+    with only_writer(tmp_path):
+        pass
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.fixture
