@@ -129,6 +129,7 @@ def test_as_many_near_duplicates_as_asked(wanted: float) -> None:
     assert near_duplicate_rate(fleet) == pytest.approx(wanted, abs=0.2)
     assert len({vehicle.name for vehicle in fleet}) == 40
     assert len({vehicle.order for vehicle in fleet}) == 40
+    assert all(vehicle.colour == BlockStudio().colour(vehicle.order) for vehicle in fleet)
     by_seed = {vehicle.order.seed: vehicle for vehicle in fleet}
     for vehicle in fleet:
         if vehicle.order.twin_of is not None:

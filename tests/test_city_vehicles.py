@@ -6,7 +6,7 @@ from city_stage import build, digest, first_of
 
 from platefree.city.body import build_body, distance_to
 from platefree.city.curves import DistanceGrid, chaikin, distance_grid, outline, sample
-from platefree.city.identity import Identity, draw_identity
+from platefree.city.identity import Identity, draw_identity, paint_of
 from platefree.city.meshing import surface_nets
 from platefree.city.models import CYCLE_PAINTS, KINDS, MODELS, PAINTS, VehicleModel
 from platefree.city.scene import SIDES, Mesh, Part
@@ -172,6 +172,20 @@ def test_there_are_many_models_with_names_and_shapes_of_their_own() -> None:
     assert len(PAINTS) >= 12
     assert all(len({paint.name for paint, _ in paints}) == len(paints)
                for paints in (PAINTS, CYCLE_PAINTS))  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["sedan", "van", "motorcycle"])
+def test_paints_come_as_often_as_their_shares_say(kind: str) -> None:
+    model = first_of(kind)
+    drawn = [paint_of(model, seed) for seed in range(3000)]
+    assert drawn[:40] == [draw_identity(model, seed).paint for seed in range(40)]
+    paints = CYCLE_PAINTS if kind == "motorcycle" else PAINTS
+    white = 0.8 if kind == "van" else 0.0
+    total = sum(share for _, share in paints) + white
+    for paint, share in paints:
+        expected = (share + white * (paint.name == "white")) / total
+        spread = (expected * (1 - expected) / len(drawn)) ** 0.5
+        assert drawn.count(paint) / len(drawn) == pytest.approx(expected, abs=4.5 * spread)
 
 
 def test_neutral_paints_dominate_the_street() -> None:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from platefree.city.identity import Identity, draw_identity
+from platefree.city.identity import Identity, draw_identity, paint_of
 from platefree.city.models import MODELS
 from platefree.city.near_duplicates import draw_near_duplicate
 from platefree.city.render import render
@@ -25,7 +25,7 @@ class Atelier:
     def colour(self, order: Order) -> str:
         """The name of a vehicle's paint."""
         seed = order.seed if order.twin_of is None else order.twin_of
-        return draw_identity(MODELS[order.model], seed).paint.name
+        return paint_of(MODELS[order.model], seed).name
 
     def build(self, order: Order) -> VehicleAsset:
         """Everything that draws a vehicle."""

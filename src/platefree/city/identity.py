@@ -5,8 +5,10 @@ one another.
 """
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
+from numpy.typing import NDArray
 
 from platefree.city.colours import (
     BOXES,
@@ -187,12 +189,20 @@ def _worn(rng: np.random.Generator, choices: tuple[Srgb, ...]) -> Srgb:
     return choices[int(len(choices) * float(rng.random()) ** 1.7)]
 
 
-def _draw_paint(rng: np.random.Generator, kind: str) -> Paint:
+@cache
+def _paints(kind: str) -> tuple[tuple[Paint, ...], NDArray[np.float64]]:
+    """The paints of a body type, and the share of the street that has one or any before it."""
     paints = CYCLE_PAINTS if kind == "motorcycle" else PAINTS
     shares = np.array([share for _, share in paints])
     if kind in ("van", "box_truck", "bus"):  # commercial vehicles are mostly white
         shares = shares + np.array([0.8 * (paint.name == "white") for paint, _ in paints])
-    return paints[int(rng.choice(len(paints), p=shares / shares.sum()))][0]
+    return tuple(paint for paint, _ in paints), np.cumsum(shares / shares.sum())
+
+
+def _draw_paint(rng: np.random.Generator, kind: str) -> Paint:
+    paints, edges = _paints(kind)
+    place = int(np.searchsorted(edges, rng.random(), side="right"))
+    return paints[min(place, len(paints) - 1)]
 
 
 def _draw_windscreen(rng: np.random.Generator, scale: float) -> tuple[Sticker, ...]:
@@ -267,9 +277,19 @@ def draw_identity(model: VehicleModel, seed: int) -> Identity:
     return draw_of_kind(model.kind, seed)
 
 
+def paint_of(model: VehicleModel, seed: int) -> Paint:
+    """The paint that `draw_identity` draws, without the rest."""
+    return _draw_paint(_stream(seed), model.kind)
+
+
+def _stream(seed: int) -> np.random.Generator:
+    return np.random.default_rng([seed, 11])
+
+
 def draw_of_kind(kind: str, seed: int) -> Identity:
     """Draw a vehicle of a body type: all that its identity needs to know of its model."""
-    rng = np.random.default_rng([seed, 11])
+    rng = _stream(seed)
+    paint = _draw_paint(rng, kind)  # before all else, for `paint_of`
     commercial = kind in ("van", "box_truck", "bus")
     family = kind in ("estate", "suv", "mpv", "hatchback")
     roof = 0
@@ -280,7 +300,7 @@ def draw_of_kind(kind: str, seed: int) -> Identity:
     tints = np.array([0.12, 0.3, 0.5, 0.75, 0.92])
     return Identity(
         kind=kind,
-        paint=_draw_paint(rng, kind),
+        paint=paint,
         tint=float(rng.choice(tints, p=[0.2, 0.32, 0.26, 0.15, 0.07])),
         stickers=_draw_windscreen(rng, 1.8 if kind in ("box_truck", "bus") else 1.0),
         rear_stickers=_draw_stickers(rng, 0.40, 0.14),
