@@ -10,9 +10,10 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from platefree.city.atelier import Atelier
-from platefree.city.identity import draw_identity, draw_near_duplicate
+from platefree.city.identity import draw_identity
 from platefree.city.labels import label_shot
 from platefree.city.models import MODELS
+from platefree.city.near_duplicates import draw_near_duplicate
 from platefree.city.optics import full_frame
 from platefree.city.plan import CitySettings, plan_city
 from platefree.city.render import render
