@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import pytest
+from drawn import draw_vehicles
 
 from platefree.config import Recipe, load_recipe
 from platefree.data.table import read_table
-from platefree.drawn import draw_vehicles
 from platefree.types import Sightings
 
 REPOSITORY = Path(__file__).parents[1]

@@ -100,6 +100,8 @@ def test_kill_9_loses_only_the_shards_in_hand(city: Path, tmp_path: Path, worker
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY / "src")}
     process = subprocess.Popen([sys.executable, script], env=environment)
     wait_for(lambda: len(finished(out)) >= 3)
+    with pytest.raises(StorageError, match="being written by another run"):
+        generate_city(out, **NUMBERS, studio=BlockStudio(), workers=1)
     process.send_signal(signal.SIGKILL)
     process.wait()
     kept = {path: path.stat().st_mtime_ns for path in finished(out)}
@@ -379,23 +381,57 @@ def test_veri_wild(layouts: Path, table: Sightings) -> None:
 def test_cityflow(layouts: Path, table: Sightings) -> None:
     root = layouts / "cityflow" / "AIC21_Track2_ReID"
     splits = {"train": "train", "query": "query", "test": "gallery"}
+    counts = {}
     for split, own in splits.items():
         items = parse_veri(root, split)
         pictures = sorted(path.name for path in (root / f"image_{split}").iterdir())
         assert pictures == sorted(items) == [f"{n:06d}.jpg" for n in range(1, len(items) + 1)]
-        assert len(items) == (table.split == own).sum()
+        counts[split] = len(items)
         for name, item in items.items():
             row = same_picture(root / f"image_{split}" / name, table)
             assert table.split[row] == own
             assert ("vehicleID" in item) == (split == "train")
-            if split != "test":
-                assert item["cameraID"] == table.camera[row]
+            assert item["cameraID"] == table.camera[row]
+    assert counts["query"] == (table.split == "query").sum()
+    assert counts["test"] == (table.split == "gallery").sum()
     for split in ("train", "test"):
         tracks = lines(root / f"{split}_track.txt")
         for track in tracks:
             rows = [same_picture(root / f"image_{split}" / name, table) for name in track]
             assert len(set(table.track[rows].tolist())) == 1
-        assert sum(map(len, tracks)) == (table.split == splits[split]).sum()
+        assert sum(map(len, tracks)) == counts[split]
+
+
+def test_the_simulated_part_of_cityflow(
+    city: Path, layouts: Path, table: Sightings, labels: dict[str, list]
+) -> None:
+    root = layouts / "cityflow" / "AIC21_Track2_ReID_Simulation"
+    items = parse_veri(root, "train")
+    assert sorted(items) == sorted(path.name for path in (root / "sys_image_train").iterdir())
+    cameras = {each["name"]: each for each in json.loads((city / "cameras.json").read_text())}
+    colours, types = (dict(lines(root / f"list_{kind}.txt")) for kind in ("color", "type"))
+    vehicles: dict[str, str] = {}
+    for name, item in items.items():
+        row = same_picture(root / "sys_image_train" / name, table)
+        vehicle, camera, _ = name.split("_")
+        assert len(vehicle) == 5
+        assert int(vehicle) == int(item["vehicleID"])
+        assert vehicles.setdefault(vehicle, table.vehicle[row]) == table.vehicle[row]
+        assert camera == item["cameraID"] == table.camera[row]
+        assert colours[item["colorID"]] == table.colour[row]
+        assert types[item["typeID"]] == table.type[row]
+        assert float(item["orientation"]) == pytest.approx(labels["azimuth"][row], abs=0.06)
+        assert float(item["lightDir"]) == pytest.approx(labels["sun_elevation"][row], abs=0.06)
+        assert 0 <= float(item["lightInt"]) <= 1
+        assert (float(item["lightInt"]) > 0.01) == (labels["sun_elevation"][row] > 0.6)
+        height = cameras[str(table.camera[row])]["position"][2]
+        assert float(item["camHei"]) == pytest.approx(height, abs=0.06)
+    # A third of the training vehicles, all of their pictures, and none of them in the real part.
+    assert len(vehicles) == len(set(table.vehicle[table.split == "train"])) // 3
+    real = layouts / "cityflow" / "AIC21_Track2_ReID" / "image_train"
+    rows = [same_picture(path, table) for path in real.iterdir()]
+    assert not set(table.vehicle[rows]) & set(vehicles.values())
+    assert len(rows) + len(items) == (table.split == "train").sum()
 
 
 def test_compcars(layouts: Path, table: Sightings, labels: dict[str, list]) -> None:
@@ -426,6 +462,23 @@ def test_compcars(layouts: Path, table: Sightings, labels: dict[str, list]) -> N
             truth[label] += 1
         assert len({(one, other) for one, other, _ in pairs}) == len(pairs) > 20
         assert abs(truth["0"] - truth["1"]) <= 1
+
+
+def test_the_surveillance_part_of_compcars(
+    layouts: Path, table: Sightings, labels: dict[str, list]
+) -> None:
+    root = layouts / "compcars"
+    web = {path.name: path for path in (root / "data" / "image").rglob("*.jpg")}
+    seen = 0
+    for split in ("train", "test"):
+        for (name,) in lines(root / "sv_data" / f"{split}_surveillance.txt"):
+            row = same_picture(root / "sv_data" / "image" / name, table)
+            assert (table.split[row] == "train") == (split == "train")
+            assert abs((labels["azimuth"][row] + 180) % 360 - 180) <= 22.5
+            model, picture = name.split("/")
+            assert web[picture].parts[-3] == model
+            seen += 1
+    assert seen == len(list((root / "sv_data" / "image").rglob("*.jpg"))) > 20
 
 
 def test_an_unknown_layout_or_no_city_is_refused(city: Path, tmp_path: Path) -> None:

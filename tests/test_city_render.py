@@ -7,6 +7,7 @@ import pytest
 from box_car import box_car
 from numpy.typing import NDArray
 
+from platefree.city.network import draw_network
 from platefree.city.optics import (
     View,
     azimuth_elevation,
@@ -21,7 +22,7 @@ from platefree.city.optics import (
 )
 from platefree.city.raster import draw, empty_samples
 from platefree.city.render import render
-from platefree.city.roadside import scenery_of
+from platefree.city.roadside import Kind, scenery_of
 from platefree.city.scene import (
     Bytes,
     CameraModel,
@@ -34,6 +35,8 @@ from platefree.city.scene import (
 )
 from platefree.city.sensor import encode_jpeg
 from platefree.city.shadows import no_shadow, shadow_of
+from platefree.city.shots import FOG_REACH
+from platefree.city.sites import place_cameras
 from platefree.city.sky import light_of
 
 CAMERA = CameraModel("c", (0.0, -4.0, 6.0), 0.3, 0.35, 900.0, 640, 360, noise=0.0, seed=3)
@@ -274,6 +277,22 @@ def test_light_and_weather_go_the_right_way() -> None:
     assert lit.max() > 230
 
 
+@pytest.mark.parametrize("sun_elevation", [0.2, 0.9])
+def test_fog_leaves_dark_and_light_vehicles_apart(sun_elevation: float) -> None:
+    camera = dataclasses.replace(CAMERA, yaw=0.03, pitch=0.1, seed=1)
+
+    def difference(weather: str) -> float:
+        levels = []
+        for grey in (0.03, 0.75):
+            vehicle = PlacedVehicle(box_car((grey, grey, grey)), (FOG_REACH, -1.7), 0.0)
+            scene = scene_with(vehicle, camera=camera, sun_elevation=sun_elevation, weather=weather)
+            picture = render(scene, crop_round(vehicle, 24, camera))
+            levels.append(picture.pixels[picture.part == Part.BODY].mean())
+        return float(levels[1] - levels[0])
+
+    assert difference("fog") > 0.4 * difference("clear")
+
+
 @pytest.mark.parametrize("weather", ["clear", "overcast", "rain", "fog"])
 def test_light_is_finite_and_pictures_are_whole(weather: str) -> None:
     for elevation in (1.2, 0.05, -0.5):
@@ -340,6 +359,22 @@ def test_cameras_have_streets_of_their_own() -> None:
         for other in frames[i + 1 :]:
             assert np.abs(one.astype(int) - other.astype(int)).mean() > 8
     assert len(scenery_of(CAMERA).triangles) > 50
+
+
+def test_no_tree_stands_in_the_way_of_a_camera() -> None:
+    sites = place_cameras(draw_network(11, 400), 400, 11)
+    cameras = [site.camera for site in sites if site.mounting == "across"]  # nearest to the trees
+    for camera in cameras:
+        scenery, view = (
+            scenery_of(camera),
+            view_of(camera, Crop(0, 0, camera.width, camera.height, 64, 36)),
+        )
+        samples = empty_samples(36, 64)
+        draw(samples, view, to_camera(view, scenery.vertices), scenery.triangles)
+        leaves = np.append(scenery.kind == Kind.LEAVES, [False])[samples.triangle]
+        aimed_at = camera.position[2] / math.sin(camera.pitch)
+        assert (leaves & (samples.nearness > 1 / aimed_at)).mean() < 0.1
+    assert len(cameras) > 40
 
 
 def test_to_camera_is_right_down_forward() -> None:

@@ -22,10 +22,10 @@ from platefree.city.network import LANE_WIDTH, RoadNetwork, draw_network
 from platefree.city.optics import project
 from platefree.city.plan import START, CitySettings, plan_city
 from platefree.city.scene import Part, Picture
-from platefree.city.shots import Shot, shots_of, vehicle_box
+from platefree.city.shots import FOG_REACH, Shot, shots_of, vehicle_box
 from platefree.city.sites import PlacedCamera, place_cameras
 from platefree.city.traffic import DAY, Pass, Traffic
-from platefree.city.weather import WEATHERS, draw_climate, sun_position
+from platefree.city.weather import WEATHERS, Climate, draw_climate, sun_position
 from platefree.errors import DataError
 
 
@@ -129,11 +129,16 @@ def test_as_many_near_duplicates_as_asked(wanted: float) -> None:
     assert near_duplicate_rate(fleet) == pytest.approx(wanted, abs=0.2)
     assert len({vehicle.name for vehicle in fleet}) == 40
     assert len({vehicle.order for vehicle in fleet}) == 40
+    assert all(vehicle.colour == BlockStudio().colour(vehicle.order) for vehicle in fleet)
     by_seed = {vehicle.order.seed: vehicle for vehicle in fleet}
     for vehicle in fleet:
         if vehicle.order.twin_of is not None:
             original = by_seed[vehicle.order.twin_of]
             assert (vehicle.model, vehicle.colour) == (original.model, original.colour)
+            group = [each.order for each in fleet if each.order.twin_of == vehicle.order.twin_of]
+            group.sort(key=lambda order: len(order.after))
+            place = group.index(vehicle.order)
+            assert vehicle.order.after == tuple(order.seed for order in group[:place])
 
 
 class Town:
@@ -240,6 +245,20 @@ def test_shots_lie_in_the_frame_in_order_and_touch_nobody(town: Town) -> None:
                 assert apart[0] > 4.4 or apart[1] > 1.8
     again = shots(site, passed)
     assert [each.scene.seed for each in again] == [each.scene.seed for each in taken]
+
+
+def test_in_fog_vehicles_are_pictured_near_the_camera(town: Town) -> None:
+    asset, away = block_asset((4.4, 1.8, 1.5)), {}
+    for weather in ("fog", "overcast"):
+        climate = Climate(START, (weather,) * 24, 0)
+        away[weather] = [
+            math.dist(shot.scene.vehicles[0].position, site.camera.position[:2])
+            for passed in list(itertools.chain(*town.passes))[:80]
+            for site in (town.cameras[passed.camera],)
+            for shot in shots_of(passed, site, climate, asset, lambda _: asset, pool=0, size=128)
+        ]
+    assert len(away["fog"]) == len(away["overcast"]) > 200
+    assert max(away["fog"]) < FOG_REACH + 0.5 < max(away["overcast"])
 
 
 def test_vehicle_boxes_hold_every_projected_vertex(town: Town) -> None:

@@ -1,41 +1,21 @@
-from dataclasses import fields, replace
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from city_stage import build, digest, first_of
 
 from platefree.city.body import build_body, distance_to
 from platefree.city.curves import DistanceGrid, chaikin, distance_grid, outline, sample
-from platefree.city.identity import (
-    Identity,
-    draw_identity,
-    draw_near_duplicate,
-    visible_details,
-)
+from platefree.city.identity import Identity, draw_identity, paint_of
 from platefree.city.meshing import surface_nets
 from platefree.city.models import CYCLE_PAINTS, KINDS, MODELS, PAINTS, VehicleModel
-from platefree.city.scene import SIDES, Mesh, Part, VehicleAsset
+from platefree.city.scene import SIDES, Mesh, Part
 from platefree.city.shapes import BodyShape
 from platefree.city.solids import ball, soft_mesh
 from platefree.city.vehicle import build_vehicle
 from platefree.city.wheels import RIMS, wheel
 
 CLOSED = tuple(kind for kind in KINDS if kind != "motorcycle")
-
-
-def first_of(kind: str) -> VehicleModel:
-    return next(model for model in MODELS if model.kind == kind)
-
-
-def build(kind: str, seed: int = 5) -> VehicleAsset:
-    model = first_of(kind)
-    return build_vehicle(model, draw_identity(model, seed))
-
-
-def digest(asset: VehicleAsset) -> tuple[bytes, ...]:
-    arrays = [getattr(asset.surface, field.name) for field in fields(asset.surface)]
-    for mesh in (asset.exterior, asset.interior):
-        arrays += [getattr(mesh, field.name) for field in fields(mesh)]
-    return (*(array.tobytes() for array in arrays), repr(asset.materials).encode())
 
 
 def test_distance_to_a_polygon_agrees_with_brute_force() -> None:
@@ -157,18 +137,6 @@ def test_equal_identities_give_equal_bytes(kind: str) -> None:
     assert digest(first) == digest(build_vehicle(model, draw_identity(model, 11)))
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_near_duplicates_share_paint_and_differ_visibly(kind: str) -> None:
-    model = first_of(kind)
-    for seed in range(6):
-        original = draw_identity(model, seed)
-        other = draw_near_duplicate(original, 1000 + seed)
-        assert other.paint == original.paint
-        assert visible_details(other) != visible_details(original)
-        assert draw_near_duplicate(original, 1000 + seed) == other
-    assert digest(build_vehicle(model, original)) != digest(build_vehicle(model, other))
-
-
 def _changed(identity: Identity, model: VehicleModel, **change: object) -> bool:
     asset = build_vehicle(model, identity)
     other = build_vehicle(model, replace(identity, **change))  # type: ignore[arg-type]
@@ -204,6 +172,20 @@ def test_there_are_many_models_with_names_and_shapes_of_their_own() -> None:
     assert len(PAINTS) >= 12
     assert all(len({paint.name for paint, _ in paints}) == len(paints)
                for paints in (PAINTS, CYCLE_PAINTS))  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["sedan", "van", "motorcycle"])
+def test_paints_come_as_often_as_their_shares_say(kind: str) -> None:
+    model = first_of(kind)
+    drawn = [paint_of(model, seed) for seed in range(3000)]
+    assert drawn[:40] == [draw_identity(model, seed).paint for seed in range(40)]
+    paints = CYCLE_PAINTS if kind == "motorcycle" else PAINTS
+    white = 0.8 if kind == "van" else 0.0
+    total = sum(share for _, share in paints) + white
+    for paint, share in paints:
+        expected = (share + white * (paint.name == "white")) / total
+        spread = (expected * (1 - expected) / len(drawn)) ** 0.5
+        assert drawn.count(paint) / len(drawn) == pytest.approx(expected, abs=4.5 * spread)
 
 
 def test_neutral_paints_dominate_the_street() -> None:

@@ -285,6 +285,7 @@ def test_the_demo_runs_and_is_resumed(
 
     load = demo.load_recipe
     monkeypatch.setattr(demo, "load_recipe", lambda name, changes: load(name, {**changes, **TINY}))
+    monkeypatch.setattr(demo, "CITY", {"vehicles": 12, "cameras": 2, "images": 72, "size": 48})
     code, out, err = run("demo", "--out", tmp_path / "demo", "--json")
     assert code == 0, err
     answer = json.loads(out)

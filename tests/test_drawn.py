@@ -3,11 +3,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from drawn import LOOKALIKES, PAINTS, SHAPES, draw_vehicles
 from numpy.typing import NDArray
 from PIL import Image
 
 from platefree.data.table import read_table
-from platefree.drawn import LOOKALIKES, PAINTS, SHAPES, draw_vehicles
 from platefree.errors import DataError
 from platefree.types import Sightings, known_values
 

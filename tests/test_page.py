@@ -8,9 +8,9 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from drawn import draw_vehicles
 from PIL import Image
 
-from platefree.drawn import draw_vehicles
 from platefree.evaluation.charts import NAMED_CURVES, cmc_chart, roc_chart, similarity_chart
 from platefree.evaluation.metrics import RankMetrics
 from platefree.evaluation.overlay import heat_colours, overlay

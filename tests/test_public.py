@@ -214,6 +214,18 @@ def test_shell_commands_in_the_documents_run(
     assert (own_pictures / "answer.jpg").exists()
 
 
+def test_links_between_the_documents_lead_somewhere() -> None:
+    pages = [*REPOSITORY.glob("*.md"), *(REPOSITORY / "docs").glob("*.md")]
+    links = [
+        (page, link)
+        for page in pages
+        for link in re.findall(r"\]\(([^)#]+)", page.read_text("utf-8"))
+        if "://" not in link
+    ]
+    assert len(links) > 5
+    assert [str(link) for link in links if not (link[0].parent / link[1]).exists()] == []
+
+
 def test_the_readme_has_exactly_two_commands_for_a_fresh_machine() -> None:
     fresh = [block for _, block in code_blocks("sh") if ".venv" in block]
     assert len(fresh) == 2

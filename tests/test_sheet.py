@@ -2,9 +2,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from drawn import draw_vehicles
 from PIL import Image
 
-from platefree.drawn import draw_vehicles
 from platefree.errors import DataError, StorageError
 from platefree.sheet import contact_sheet
 from platefree.types import Hit

@@ -176,9 +176,15 @@ def test_an_old_split_is_replaced_and_the_input_untouched() -> None:
     assert sightings.split.tolist() == ["train"] * 4
 
 
-@pytest.mark.parametrize("train", [0.0, 1.0, -0.5, 2.0, float("nan")])
+def test_all_vehicles_can_be_trained_on(caplog: pytest.LogCaptureFixture) -> None:
+    sightings = table(("a", "1", "car"), ("a", "2", "car"), ("b", "1", "bus"), ("", "1", "car"))
+    assert split_by_vehicle(sightings, 1.0).split.tolist() == ["train"] * 3 + ["gallery"]
+    assert not caplog.records
+
+
+@pytest.mark.parametrize("train", [0.0, -0.5, 1.01, 2.0, float("nan")])
 def test_a_share_outside_zero_and_one_is_refused(train: float) -> None:
-    with pytest.raises(DataError, match=r"^train is .*, expected a share between 0 and 1"):
+    with pytest.raises(DataError, match=r"^train is .*, expected a share of more than 0"):
         split_by_vehicle(table(("a", "1"), ("b", "1")), train)
 
 

@@ -1,13 +1,16 @@
+import errno
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from conftest import REPOSITORY
 
 from platefree.errors import StorageError
-from platefree.storage import atomic_file, atomic_folder, make_folder, write_text
+from platefree.storage import atomic_file, atomic_folder, make_folder, only_writer, write_text
 
 
 def fail_half_way(path: Path) -> None:
@@ -36,12 +39,64 @@ def test_a_folder_replaces_a_folder_whole(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [target]
 
 
+def test_every_file_is_on_disk_before_its_folder_appears(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target, before, after = tmp_path / "f", set(), set()
+
+    def record(descriptor: int) -> None:
+        (after if target.exists() else before).add(os.fstat(descriptor).st_ino)
+
+    monkeypatch.setattr(os, "fsync", record)
+    with atomic_folder(target) as temporary:
+        (temporary / "inside").mkdir()
+        for index in range(30):
+            (temporary / "inside" / str(index)).write_text("x")
+    assert before == {path.stat().st_ino for path in (target, *target.rglob("*"))}
+    assert after == {tmp_path.stat().st_ino}
+
+    def fail(descriptor: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(StorageError, match="Input/output"), atomic_folder(target) as temporary:
+        (temporary / "new").write_text("x")
+    assert [path.name for path in target.iterdir()] == ["inside"]
+    assert list(tmp_path.iterdir()) == [target]
+
+
 def test_a_file_in_the_way_of_a_folder_is_an_error_that_says_so(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     with pytest.raises(StorageError, match="cannot write"):
         make_folder(tmp_path / "file" / "inside")
     with pytest.raises(StorageError, match="is in the way"):
         write_text(tmp_path / "file" / "inside.txt", "x")
+
+
+def test_a_folder_has_one_writer_at_a_time(tmp_path: Path) -> None:
+    with only_writer(tmp_path):
+        with pytest.raises(StorageError, match="another run"), only_writer(tmp_path):
+            pytest.fail("two writers")
+        (tmp_path / "a").write_text("x")
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+    with pytest.raises(ValueError, match="half way"), only_writer(tmp_path):
+        raise ValueError("half way")
+    with only_writer(tmp_path):
+        pass
+
+
+def test_a_killed_writer_leaves_no_lock(tmp_path: Path) -> None:
+    script = (
+        "import os, sys; from pathlib import Path; from platefree.storage import only_writer\n"
+        "with only_writer(Path(sys.argv[1])): os.kill(os.getpid(), 9)"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY / "src")}
+    command = [sys.executable, "-c", script, tmp_path]
+    assert subprocess.run(command, env=environment, check=False).returncode == -9
+    assert len(list(tmp_path.iterdir())) == 1
+    with only_writer(tmp_path):
+        pass
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.fixture

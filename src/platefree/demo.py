@@ -1,22 +1,27 @@
-"""The demo: draw vehicles, train about a minute, score beside the floor, write a report.
+"""The demo: render a small city, train about a minute, score beside the floor, write a report.
 
-The drawn shapes are a stand-in until the synthetic city exists; the figures say nothing about
-real vehicles.
+A minute of training on fifty rendered vehicles: its figures say nothing about real ones.
 """
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from platefree.city.generate import generate_city
 from platefree.config import load_recipe
 from platefree.data.table import read_table
-from platefree.drawn import draw_vehicles
 from platefree.evaluation.run import evaluate
 from platefree.storage import make_folder
-from platefree.training import StepReport, train
+from platefree.training import train
+
+CITY: Mapping[str, Any] = {"vehicles": 100, "cameras": 5, "images": 1200, "near_duplicates": 0.3}
+"""The city that is rendered; half of its vehicles are trained on."""
+
+Watch = Callable[[], AbstractContextManager[Callable[..., None]]]
+"""Opens a display that is told of progress."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +31,7 @@ class Demo:
     Attributes:
         report: the HTML report of the trained model.
         model: the checkpoint.
-        pictures: folder of the drawn pictures and their table.
+        pictures: folder of the city.
         query: a picture to search with.
         floor: figures of ``color_stripes`` on the held-back vehicles.
         trained: figures of the trained model on the same.
@@ -63,40 +68,50 @@ def run_demo(
     seed: int = 0,
     overrides: Mapping[str, Any] | None = None,
     say: Callable[[str], None] | None = None,
-    on_step: Callable[[StepReport], None] | None = None,
+    watch_rendering: Watch | None = None,
+    watch_training: Watch | None = None,
 ) -> Demo:
-    """Run the demo in a folder; an unfinished training is taken up where it stopped.
+    """Run the demo in a folder; what was interrupted is taken up where it stopped.
 
     Args:
-        folder: gets ``pictures``, ``run`` and ``report.html``.
-        seed: of the drawing and the training.
+        folder: gets ``city``, ``run`` and ``report.html``.
+        seed: of the city and the training.
         overrides: changes of the recipe ``strong_baseline/demo``.
         say: told what happens next.
-        on_step: called after every training step.
+        watch_rendering: its display is told (stage, pictures done, pictures in all).
+        watch_training: its display is told a `StepReport` after every step.
 
     Raises:
+        DataError: the folder holds a demo with another seed.
         StorageError: the folder cannot be written.
-        TrainingError: the folder holds a demo with another seed.
+        Interrupted: Ctrl-C; the same call goes on.
     """
     target, say = Path(folder), say or _quiet
+    pictures = target / "city"
     seconds: dict[str, float] = {}
     make_folder(target)
-    say("1/3 drawing 120 vehicles before 3 cameras (a stand-in for real pictures)")
-    with _timed(seconds, "drawing"):
-        table = read_table(draw_vehicles(target / "pictures", vehicles=120, seed=seed))
+    say("1/3 rendering a city of {vehicles} vehicles before {cameras} cameras".format(**CITY))
+    with _timed(seconds, "rendering"), (watch_rendering or _unwatched)() as on_picture:
+        generate_city(
+            pictures,
+            seed=seed,
+            on_progress=lambda count, total: on_picture("rendering", count, total),
+            **CITY,
+        )
+    table = read_table(pictures)
     say("2/3 training strong_baseline/demo on half of them, about a minute on two cores")
     recipe = load_recipe("strong_baseline/demo", {"train.seed": seed, **(overrides or {})})
-    with _timed(seconds, "training"):
+    with _timed(seconds, "training"), (watch_training or _unwatched)() as on_step:
         run = train(recipe, table, target / "run", resume=True, on_step=on_step)
     say("3/3 scoring both on the other half")
     with _timed(seconds, "scoring"):
-        label = str(target / "pictures")
+        label = str(pictures)
         floor = evaluate("color_stripes", table, data_label=label)
         trained = evaluate(run.best, table, data_label=label, heat_maps=True)
     return Demo(
         report=trained.save(target / "report.html"),
         model=run.best,
-        pictures=target / "pictures",
+        pictures=pictures,
         query=table.path(int((table.split == "query").argmax())),
         floor=floor.figures(),
         trained=trained.figures(),
@@ -109,6 +124,10 @@ def _timed(seconds: dict[str, float], name: str) -> Iterator[None]:
     started = time.monotonic()
     yield
     seconds[name] = round(time.monotonic() - started, 1)
+
+
+def _unwatched() -> AbstractContextManager[Callable[..., None]]:
+    return nullcontext(lambda *progress: None)
 
 
 def _quiet(message: str) -> None:

@@ -4,16 +4,19 @@ Write to a neighbour, fsync, rename: the rename is the commit. A failure removes
 """
 
 import errno
+import fcntl
 import os
 import shutil
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
 from platefree.errors import StorageError
 
 TEMPORARY = ".partial-"  # the mark of a neighbour, so that leftovers can be recognised
+_SYNCS = 8  # files that are synced at the same time
 
 _REASONS = {
     errno.ENOSPC: "the disk is full; free some space and run the command again",
@@ -86,13 +89,50 @@ def atomic_folder(path: Path) -> Iterator[Path]:
         temporary.mkdir(parents=True)
         try:
             yield temporary
-            for file in temporary.rglob("*"):
-                _sync(file)
+            # The disk takes many small files at once far quicker than one after the other.
+            with ThreadPoolExecutor(_SYNCS) as pool:
+                list(pool.map(_sync, temporary.rglob("*")))
             _sync(temporary)
             _replace_folder(temporary, path)
             _sync(path.parent)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextmanager
+def only_writer(folder: Path) -> Iterator[None]:
+    """Keep other processes that ask likewise out of a folder that exists.
+
+    The lock goes with the process, however it ends: a killed one leaves a file but no lock.
+
+    Raises:
+        StorageError: another process has the folder, or the lock file cannot be written.
+    """
+    path = folder / f"{TEMPORARY}lock"
+    with storage_errors(path):
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        if not _locked(descriptor, path):
+            raise StorageError(
+                f"{folder} is being written by another run: wait until it has ended, or choose "
+                "another folder"
+            )
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)
+    finally:
+        os.close(descriptor)
+
+
+def _locked(descriptor: int, path: Path) -> bool:
+    """Lock an open file if nobody has, and if it has not been removed since it was opened."""
+    with storage_errors(path):
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return os.path.samestat(os.fstat(descriptor), path.stat())
+        except (BlockingIOError, FileNotFoundError):
+            return False
 
 
 def write_text(path: Path, text: str) -> None:

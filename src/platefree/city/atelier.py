@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
-from platefree.city.identity import Identity, draw_identity, draw_near_duplicate
+from platefree.city.identity import Identity, draw_identity, paint_of
 from platefree.city.models import MODELS
+from platefree.city.near_duplicates import draw_near_duplicate
 from platefree.city.render import render
 from platefree.city.scene import Bytes, CameraModel, Crop, Picture, Scene, VehicleAsset
 from platefree.city.sensor import encode_jpeg
@@ -24,7 +25,7 @@ class Atelier:
     def colour(self, order: Order) -> str:
         """The name of a vehicle's paint."""
         seed = order.seed if order.twin_of is None else order.twin_of
-        return draw_identity(MODELS[order.model], seed).paint.name
+        return paint_of(MODELS[order.model], seed).name
 
     def build(self, order: Order) -> VehicleAsset:
         """Everything that draws a vehicle."""
@@ -41,4 +42,7 @@ class Atelier:
     def _identity(self, order: Order) -> Identity:
         if order.twin_of is None:
             return draw_identity(MODELS[order.model], order.seed)
-        return draw_near_duplicate(draw_identity(MODELS[order.model], order.twin_of), order.seed)
+        group = [draw_identity(MODELS[order.model], order.twin_of)]
+        for seed in (*order.after, order.seed):
+            group.append(draw_near_duplicate(group[0], seed, *group[1:]))
+        return group[-1]

@@ -94,6 +94,13 @@ def rear_face(shape: BodyShape, style: Style) -> Face:
     return Face(wide - 0.36, wide + 0.055, middle, 0.10 if boot or upright else 0.12)
 
 
+def rear_plate_z(shape: BodyShape, style: Style) -> float:
+    """Height of the middle of the rear plate."""
+    if style.plate_low:
+        return shape.sill + 0.21
+    return rear_face(shape, style).lamp_z - (0.16 if style.tail == 3 else 0.11)
+
+
 def _both(points: Points) -> tuple[Points, Points]:
     return points, [(-y, z) for y, z in points]
 
@@ -352,9 +359,7 @@ def paint_rear(canvas: Canvas, body: Body, style: Style) -> None:
     if style.split_rear:
         canvas.line("rear", [(0, bumper_z), (0, shape.height)], 0.014, GAP)
     _tail_lamps(canvas, shape, style)
-    plate_z = shape.sill + 0.21 if style.plate_low else face.lamp_z - 0.11
-    if style.tail == 3 and not style.plate_low:
-        plate_z -= 0.05
+    plate_z = rear_plate_z(shape, style)
     brand_z = min(face.lamp_z + 0.05, low - 0.10) if style.plate_low else plate_z + 0.125
     paint_plate(canvas, "rear", (0.0, plate_z))
     if style.chrome:

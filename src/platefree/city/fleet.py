@@ -69,16 +69,21 @@ def draw_fleet(
     shares = model_shares(models)
     taken: set[tuple[int, str]] = set()
     orders: list[Order] = []
+    colours: list[str] = []
     tries = _TRIES
     while len(orders) < count:
         size = _group_size(round(near_duplicates * count) - len(orders), random)
-        first, is_new = _new_order(studio, shares, taken, tries, random)
+        first, colour, is_new = _new_order(studio, shares, taken, tries, random)
         tries = tries if is_new else max(tries - 1, 1)  # a full street: stop looking
-        twins = (Order(first.model, draw_seed(random), first.seed) for _ in range(size - 1))
-        orders += [first, *twins]
+        colours += [colour] * size
+        seeds = tuple(draw_seed(random) for _ in range(size - 1))
+        orders.append(first)
+        orders += [
+            Order(first.model, seed, first.seed, seeds[:place]) for place, seed in enumerate(seeds)
+        ]
     digits = max(5, len(str(count)))
     return tuple(
-        _named(f"v{index + 1:0{digits}d}", orders[place], models, studio)
+        _named(f"v{index + 1:0{digits}d}", orders[place], models, colours[place])
         for index, place in enumerate(random.permutation(count).tolist())
     )
 
@@ -111,8 +116,8 @@ def _new_order(
     taken: set[tuple[int, str]],
     tries: int,
     random: np.random.Generator,
-) -> tuple[Order, bool]:
-    """A vehicle of a new model and colour, or the last that was tried, and whether it is new."""
+) -> tuple[Order, str, bool]:
+    """A vehicle of a new model and colour, or the last that was tried; its colour; if it is new."""
     for _ in range(tries):
         order = Order(int(random.choice(len(shares), p=shares)), draw_seed(random))
         kind = (order.model, studio.colour(order))
@@ -120,9 +125,9 @@ def _new_order(
             break
     is_new = kind not in taken
     taken.add(kind)
-    return order, is_new
+    return order, kind[1], is_new
 
 
-def _named(name: str, order: Order, models: Sequence[ModelName], studio: Studio) -> Vehicle:
+def _named(name: str, order: Order, models: Sequence[ModelName], colour: str) -> Vehicle:
     model = models[order.model]
-    return Vehicle(name, order, model.model, model.type, studio.colour(order))
+    return Vehicle(name, order, model.model, model.type, colour)

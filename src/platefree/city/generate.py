@@ -24,7 +24,7 @@ from platefree.city.pool import Progress, render_shards
 from platefree.city.shards import PICTURES, Shard, Surroundings
 from platefree.city.studio import Studio
 from platefree.errors import DataError, Interrupted, StorageError
-from platefree.storage import TEMPORARY, make_folder, storage_errors, write_text
+from platefree.storage import TEMPORARY, make_folder, only_writer, storage_errors, write_text
 
 _PLAN = "plan.json"
 _BYTES = (4096, 0.12)  # of a picture: a block of the disk, and by the square of its longest side
@@ -68,27 +68,16 @@ def generate_city(
 
     Raises:
         DataError: a number is out of range, or the folder holds something else.
-        StorageError: the disk cannot hold it, or a file cannot be written.
+        StorageError: another run has the folder, the disk cannot hold it, or a file cannot be
+            written.
         Interrupted: stopped by Ctrl-C; finished shards are kept.
     """
     asked: dict[str, float | None] = {"vehicles": vehicles, "cameras": cameras, "images": images}
     asked |= {"days": days, "size": size, "near_duplicates": near_duplicates}
     settings = _settings(preset, {k: v for k, v in asked.items() if v is not None}, seed)
-    folder = Path(out)
-    _claim(folder, settings)
-    if (folder / CARD).is_file():
-        return CityCard.read(folder / CARD)
-    studio = studio or _own_studio()
-    plan = plan_city(settings, studio)
-    try:
-        _render(folder, plan, studio, workers or os.cpu_count() or 1, on_progress)
-    except KeyboardInterrupt:
-        done = len(plan.shards) - len(_missing(folder, plan))
-        raise Interrupted(
-            f"stopped with {done} of {len(plan.shards)} shards done: run the same command again "
-            "to go on"
-        ) from None
-    return finish_city(folder, plan)
+    folder = make_folder(Path(out))
+    with only_writer(folder):
+        return _generate(folder, settings, studio, workers or os.cpu_count() or 1, on_progress)
 
 
 def estimated_bytes(images: int, size: int) -> int:
@@ -133,9 +122,31 @@ def _own_studio() -> Studio:
     return Atelier()
 
 
+def _generate(
+    folder: Path,
+    settings: CitySettings,
+    studio: Studio | None,
+    workers: int,
+    on_progress: Progress | None,
+) -> CityCard:
+    _claim(folder, settings)
+    if (folder / CARD).is_file():
+        return CityCard.read(folder / CARD)
+    studio = studio or _own_studio()
+    plan = plan_city(settings, studio)
+    try:
+        _render(folder, plan, studio, workers, on_progress)
+    except KeyboardInterrupt:
+        done = len(plan.shards) - len(_missing(folder, plan))
+        raise Interrupted(
+            f"stopped with {done} of {len(plan.shards)} shards done: run the same command again "
+            "to go on"
+        ) from None
+    return finish_city(folder, plan)
+
+
 def _claim(folder: Path, settings: CitySettings) -> None:
     """Make the folder this city's, or find that it is already."""
-    make_folder(folder)
     own = json.dumps(settings.to_json(), indent=2) + "\n"
     path = folder / _PLAN
     if path.is_file():

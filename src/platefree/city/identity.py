@@ -1,13 +1,14 @@
 """What makes one vehicle different from another of its model.
 
 An identity is drawn from its own random stream, so pictures, models and identities never disturb
-one another. A near-duplicate shares model and paint and is certain to differ in something that
-can be seen.
+one another.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
+from numpy.typing import NDArray
 
 from platefree.city.colours import (
     BOXES,
@@ -188,22 +189,30 @@ def _worn(rng: np.random.Generator, choices: tuple[Srgb, ...]) -> Srgb:
     return choices[int(len(choices) * float(rng.random()) ** 1.7)]
 
 
-def _draw_paint(rng: np.random.Generator, kind: str) -> Paint:
+@cache
+def _paints(kind: str) -> tuple[tuple[Paint, ...], NDArray[np.float64]]:
+    """The paints of a body type, and the share of the street that has one or any before it."""
     paints = CYCLE_PAINTS if kind == "motorcycle" else PAINTS
     shares = np.array([share for _, share in paints])
     if kind in ("van", "box_truck", "bus"):  # commercial vehicles are mostly white
         shares = shares + np.array([0.8 * (paint.name == "white") for paint, _ in paints])
-    return paints[int(rng.choice(len(paints), p=shares / shares.sum()))][0]
+    return tuple(paint for paint, _ in paints), np.cumsum(shares / shares.sum())
 
 
-def _draw_windscreen(rng: np.random.Generator) -> tuple[Sticker, ...]:
+def _draw_paint(rng: np.random.Generator, kind: str) -> Paint:
+    paints, edges = _paints(kind)
+    place = int(np.searchsorted(edges, rng.random(), side="right"))
+    return paints[min(place, len(paints) - 1)]
+
+
+def _draw_windscreen(rng: np.random.Generator, scale: float) -> tuple[Sticker, ...]:
     corners = ((0.08, 0.88), (0.92, 0.88), (0.08, 0.14), (0.92, 0.14), (0.5, 0.93))
     count = int(rng.choice(5, p=[0.12, 0.28, 0.30, 0.20, 0.10]))
     stickers: list[Sticker] = []
     for _ in range(count):
         u, v = corners[int(rng.choice(5, p=[0.34, 0.30, 0.12, 0.12, 0.12]))]
         place = (u + float(rng.uniform(-0.05, 0.10)) * (1 if u < 0.5 else -1), v)
-        size = (float(rng.uniform(0.03, 0.06)), float(rng.uniform(0.028, 0.055)))
+        size = (scale * float(rng.uniform(0.03, 0.06)), scale * float(rng.uniform(0.028, 0.055)))
         shape = int(rng.random() < 0.25)
         stickers.append(Sticker(place, size, _one_of(rng, STICKERS), shape))
     return tuple(stickers)
@@ -265,11 +274,22 @@ def draw_identity(model: VehicleModel, seed: int) -> Identity:
         model: of which model.
         seed: of the vehicle.
     """
-    return _draw(model.kind, seed)
+    return draw_of_kind(model.kind, seed)
 
 
-def _draw(kind: str, seed: int) -> Identity:
-    rng = np.random.default_rng([seed, 11])
+def paint_of(model: VehicleModel, seed: int) -> Paint:
+    """The paint that `draw_identity` draws, without the rest."""
+    return _draw_paint(_stream(seed), model.kind)
+
+
+def _stream(seed: int) -> np.random.Generator:
+    return np.random.default_rng([seed, 11])
+
+
+def draw_of_kind(kind: str, seed: int) -> Identity:
+    """Draw a vehicle of a body type: all that its identity needs to know of its model."""
+    rng = _stream(seed)
+    paint = _draw_paint(rng, kind)  # before all else, for `paint_of`
     commercial = kind in ("van", "box_truck", "bus")
     family = kind in ("estate", "suv", "mpv", "hatchback")
     roof = 0
@@ -280,9 +300,9 @@ def _draw(kind: str, seed: int) -> Identity:
     tints = np.array([0.12, 0.3, 0.5, 0.75, 0.92])
     return Identity(
         kind=kind,
-        paint=_draw_paint(rng, kind),
+        paint=paint,
         tint=float(rng.choice(tints, p=[0.2, 0.32, 0.26, 0.15, 0.07])),
-        stickers=_draw_windscreen(rng),
+        stickers=_draw_windscreen(rng, 1.8 if kind in ("box_truck", "bus") else 1.0),
         rear_stickers=_draw_stickers(rng, 0.40, 0.14),
         decals=_draw_stickers(rng, 0.30 if commercial else 0.09, 0.5 if commercial else 0.3),
         items=tuple(float(value) for value in rng.uniform(0.1, 0.9, int(rng.integers(0, 3)))),
@@ -307,31 +327,3 @@ def _draw(kind: str, seed: int) -> Identity:
         dirt_amount=float(rng.beta(1.3, 4.0)),
         rider=_draw_rider(rng),
     )
-
-
-def visible_details(identity: Identity) -> tuple[object, ...]:
-    """The details that a good picture from some side certainly shows."""
-    if identity.kind == "motorcycle":
-        rider = identity.rider
-        return (rider.top, rider.legs, rider.helmet, rider.pack_kind, rider.case_kind)
-    shared = (identity.decals, identity.damage, identity.livery)
-    if identity.kind == "pickup":
-        return (*shared, identity.stickers, identity.load)
-    return (*shared, identity.stickers, identity.roof)
-
-
-def draw_near_duplicate(identity: Identity, seed: int) -> Identity:
-    """Draw another vehicle of the same model and paint.
-
-    Args:
-        identity: the vehicle it resembles.
-        seed: of the new vehicle.
-
-    Returns:
-        An identity that differs in at least one visible detail.
-    """
-    for attempt in range(1000):
-        other = replace(_draw(identity.kind, seed + attempt * 1_000_003), paint=identity.paint)
-        if visible_details(other) != visible_details(identity):
-            return other
-    raise AssertionError("a thousand draws gave the same details")

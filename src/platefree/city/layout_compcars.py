@@ -1,8 +1,14 @@
-"""The layout of CompCars, web-nature part: model and year are the class, vehicles are not known.
+"""The layout of CompCars: models are the classes, vehicles are not known.
 
-``data/image/MAKE/MODEL/YEAR/name.jpg`` with ids for make and model; a label file of three lines
-(viewpoint, number of boxes, box from 1); lists for classification and verification. The year of
-a model is made up from its id: a city has one generation of each.
+Web-nature part, of all pictures: ``data/image/MAKE/MODEL/YEAR/name.jpg`` with ids for make and
+model; a label file of three lines (viewpoint, number of boxes, box from 1); lists for
+classification and verification. The year of a model is made up from its id: a city has one
+generation of each.
+
+Surveillance-nature part, of the pictures from straight ahead: ``sv_data/image/MODEL/name.jpg``
+and the lists ``train_surveillance.txt`` and ``test_surveillance.txt``. The models have the ids of
+the web-nature part, so that ``sv_make_model_name.mat``, which translates them, is not needed;
+``color_list.mat`` is not written either: colours are in the city's own table.
 """
 
 from collections import defaultdict
@@ -30,7 +36,7 @@ _KINDS = ("easy", "medium", "hard")
 
 
 def write_compcars(source: Source) -> None:
-    """CompCars: pairs are of one viewpoint (easy), of any (medium), or of one make (hard)."""
+    """Both parts; pairs are of one viewpoint (easy), of any (medium), or of one make (hard)."""
     paths = _paths(source)
     boxes, views = source.labels["vehicle_box"], source.labels["view8"]
     for row, path in enumerate(paths):
@@ -43,6 +49,7 @@ def write_compcars(source: Source) -> None:
     source.write(f"{split}/classification/train.txt", (paths[row] for row in train))
     source.write(f"{split}/classification/test.txt", (paths[row] for row in test))
     source.write(f"{split}/verification/verification_train.txt", (paths[row] for row in train))
+    _write_surveillance(source, paths)
     for number, kind in enumerate(_KINDS):
         random = stream(Purpose.LAYOUT, 10 + number)
         source.write(
@@ -52,6 +59,18 @@ def write_compcars(source: Source) -> None:
                 for one, other, label in _pairs(kind, test, paths, views, random)
             ),
         )
+
+
+def _write_surveillance(source: Source, paths: list[str]) -> None:
+    views = source.labels["view8"]
+    for name, splits in (("train", ("train",)), ("test", ("query", "gallery"))):
+        lines = []
+        for row in source.rows(*splits):
+            if views[row] == "front":
+                _, model, _, picture = paths[row].split("/")
+                lines.append(f"{model}/{picture}")
+                source.link(row, f"sv_data/image/{lines[-1]}")
+        source.write(f"sv_data/{name}_surveillance.txt", lines)
 
 
 def _paths(source: Source) -> list[str]:

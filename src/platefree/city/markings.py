@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 
 from platefree.city.body import Body
-from platefree.city.faces import cabin_half_width, rear_face
+from platefree.city.faces import cabin_half_width, rear_face, rear_plate_z
 from platefree.city.glazing import PAINT, doors_of
 from platefree.city.identity import Identity, Sticker
 from platefree.city.maps import Canvas, Ink, Points, Side
@@ -12,7 +12,8 @@ from platefree.city.scene import SIDES, Floats, Mesh
 from platefree.city.shapes import Style
 
 
-def _sticker(canvas: Canvas, side: Side, place: tuple[float, float], sticker: Sticker) -> None:
+def paint_sticker(canvas: Canvas, side: Side, place: tuple[float, float], sticker: Sticker) -> None:
+    """Paint a sticker round a place of one map, in place."""
     u, v = place
     a, b = sticker.size
     ink = Ink(sticker.colour, roughness=0.5)
@@ -46,17 +47,20 @@ def _on_screens(canvas: Canvas, body: Body, style: Style, identity: Identity) ->
     for sticker in identity.stickers:
         z = low + sticker.place[1] * (high - low)
         reach = cabin_half_width(body, z) - 0.15
-        _sticker(canvas, "front", ((2 * sticker.place[0] - 1) * reach, z), sticker)
-    if body.shape.rear_x > -0.5:
+        paint_sticker(canvas, "front", ((2 * sticker.place[0] - 1) * reach, z), sticker)
+    if body.shape.rear_x > -0.5:  # a cab: those are on the box behind it
         return
-    boot = rear_face(shape, style).lamp_z
+    plate = rear_plate_z(shape, style)
+    below = plate - 0.08 if not style.plate_low else rear_face(shape, style).lamp_z - 0.06
+    # A load or the doors' panels may hide what is on glass.
+    on_glass = not style.panel_side and shape.bed == 0
     for number, sticker in enumerate(identity.rear_stickers):
-        if number % 2 == 0 and not style.panel_side:
+        if number % 2 == 0 and on_glass:
             z = shape.tail_z + 0.10 + 0.5 * sticker.place[1] * (shape.height - shape.tail_z - 0.25)
         else:
-            z = boot - 0.16 + 0.08 * sticker.place[1]
+            z = below - sticker.size[1] - 0.02 * sticker.place[1]
         y = (2 * sticker.place[0] - 1) * (shape.half_width - 0.38)
-        _sticker(canvas, "rear", (y, z), sticker)
+        paint_sticker(canvas, "rear", (y, z), sticker)
 
 
 def _on_sides(canvas: Canvas, body: Body, style: Style, identity: Identity) -> None:
@@ -71,9 +75,9 @@ def _on_sides(canvas: Canvas, body: Body, style: Style, identity: Identity) -> N
         x = rear + sticker.place[0] * (front - rear)
         z = low + sticker.place[1] * (high - low)
         for side in ("left", "right"):
-            _sticker(canvas, side, (x, z), sticker)
+            paint_sticker(canvas, side, (x, z), sticker)
         if style.panel_side or identity.kind == "bus":
-            _sticker(canvas, "rear", (0.25, shape.belt - 0.12), sticker)
+            paint_sticker(canvas, "rear", (0.25, shape.belt - 0.12), sticker)
 
 
 def _livery(canvas: Canvas, body: Body, style: Style, identity: Identity) -> None:

@@ -40,7 +40,9 @@ def _vote(triangle, parts, ends, factor, vehicle, part):  # type: ignore[no-unty
                 same = 0
                 for m in range(count):
                     same += owners[m] == owners[n]
-                if same > votes:
+                # As in `covered`, half is enough, or whatever is seen whole would seem hidden.
+                sooner = best < 0 or 0 <= owners[n] < best
+                if same > votes or (same == votes and sooner):
                     best, votes = owners[n], same
             vehicle[y, x], part[y, x] = best, 0
             votes = 0
@@ -56,7 +58,10 @@ def _vote(triangle, parts, ends, factor, vehicle, part):  # type: ignore[no-unty
 def vote(
     triangle: NDArray[np.int32], parts: Bytes, ends: NDArray[np.int64], factor: int
 ) -> tuple[NDArray[np.int16], Bytes]:
-    """Labels of pixels by the majority of their samples; the first sample wins a draw.
+    """Labels of pixels by the majority of their samples.
+
+    In a draw the first vehicle wins, and any vehicle wins over the background; of its parts that
+    of the first sample.
 
     Args:
         triangle: (h, w) triangle numbers of the samples.

@@ -19,7 +19,7 @@ from platefree.city.traffic import Pass, Traffic
 from platefree.city.weather import Climate, draw_climate
 from platefree.errors import DataError
 
-CITY_VERSION = 1
+CITY_VERSION = 2
 """Raised whenever the same settings give other bytes."""
 
 START = 1_777_852_800_000

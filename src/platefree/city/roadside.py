@@ -202,14 +202,25 @@ def _stations(random: np.random.Generator, spacing: float) -> NDArray[np.float64
     return places + random.normal(0, 0.06 * spacing, len(places))
 
 
-def _in_the_way(camera: CameraModel, x: float, y: float, z: float, share: float) -> bool:
-    """Whether a thing stands at the camera or between it and the middle of its picture."""
-    if math.hypot(x - camera.position[0], y - camera.position[1]) < 3.0:
+def _in_the_way(camera: CameraModel, place: Triple, share: float, radius: float = 0.0) -> bool:
+    """Whether a thing stands at the camera or between it and the middle of its picture.
+
+    Args:
+        camera: who looks.
+        place: middle of the thing.
+        share: of the picture's width round its middle that the thing's middle must keep out of.
+        radius: of the thing; its edge keeps out of the middle nine tenths of the picture.
+    """
+    away = math.hypot(place[0] - camera.position[0], place[1] - camera.position[1])
+    if away < 3.0 + radius:
         return True
-    across, _, depth = project(camera, np.array([[x, y, z]], np.float32))[0]
+    across, _, depth = project(camera, np.array([place], np.float32))[0]
     aim = camera.position[2] / math.tan(max(camera.pitch, 0.08))
+    if not 0 < depth < 1.1 * aim + radius:
+        return False
     off = abs(across / camera.width - 0.5)
-    return bool(0 < depth < 1.1 * aim and off < share)
+    edge = off - radius * camera.focal / (camera.width * depth)
+    return bool(off < share or (radius > 0 and edge < 0.45))
 
 
 def _lamps(
@@ -220,7 +231,7 @@ def _lamps(
     colour = (tone, tone, tone)
     for x in _stations(random, spacing).tolist():
         builder.lamps.append((x, side * (away - reach), height))
-        if _in_the_way(camera, x, side * away, 1.0, 0.14):
+        if _in_the_way(camera, (x, side * away, 1.0), 0.14):
             continue
         builder.pole((x, side * away, 0.0), height, 0.085, colour)
         low, high = sorted((side * away, side * (away - reach)))
@@ -242,12 +253,14 @@ def _trees(
         green = np.array([0.055, 0.095, 0.028]) * tone * random.uniform(0.8, 1.2, 3)
         lumps = random.normal(0, 1, (6, 3))
         y, top = side * away, tall * size
-        if _in_the_way(camera, x, y, 0.7 * top, 0.8) or _in_the_way(camera, x, y, 1.0, 0.3):
+        radius = wide * size * 0.62
+        reach = radius + 0.45 * wide * float(np.abs(lumps[:, :2]).max())
+        crown, trunk = (x, y, 0.7 * top), (x, y, 1.0)
+        if _in_the_way(camera, crown, 0.8, reach) or _in_the_way(camera, trunk, 0.3):
             continue
         builder.pole((x, y, 0.0), 0.7 * top, 0.10 + 0.06 * size, (0.10, 0.075, 0.055))
         for lump in lumps:
             middle = np.array([x, y, 0.72 * top]) + lump * [0.45 * wide, 0.35 * wide, 0.11 * top]
-            radius = wide * size * 0.62
             builder.crown(tuple(middle), (radius, radius, 0.8 * radius), tuple(green), random)
 
 
@@ -290,7 +303,7 @@ def _signs(
         x, style = random.uniform(-40, 40), random.random()
         colour = _SIGNS[int(random.integers(len(_SIGNS)))]
         y = side * away
-        if _in_the_way(camera, x, y, 1.0, 0.1):
+        if _in_the_way(camera, (x, y, 1.0), 0.1):
             continue
         if style < 0.55:
             builder.pole((x, y, 0.0), 2.9, 0.035, _STEEL)

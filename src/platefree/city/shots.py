@@ -30,6 +30,9 @@ from platefree.city.weather import LAMPS_BELOW, Climate
 SMALLEST = 44.0
 """Pixels of the frame: the longer side of a vehicle that is still pictured."""
 
+FOG_REACH = 40.0
+"""Metres from the camera at which vehicles are still pictured in fog; beyond, they fade into it."""
+
 INSIDE = 0.8
 """Share of a vehicle's box that is inside the frame in an ordinary picture."""
 
@@ -86,7 +89,8 @@ def shots_of(
     random = stream(Purpose.PASS, passed.seed)
     path = _Path(passed, random)
     moments = stream(Purpose.PASS, passed.seed, 2, attempt)
-    places = _moments(path, site.camera, asset.size, passed.pictures, moments)
+    reach = FOG_REACH if climate.weather(passed.time) == "fog" else math.inf
+    places = _moments(path, site.camera, asset.size, passed.pictures, reach, moments)
     company = draw_company(site, forward=passed.forward, pool=pool, random=random)
     dirt = float(random.beta(1.3, 4.0))
     shots = []
@@ -152,10 +156,14 @@ def _moments(
     camera: CameraModel,
     size: tuple[float, float, float],
     count: int,
+    reach: float,
     random: np.random.Generator,
 ) -> list[float]:
     """World x of the vehicle at each picture, in the order it is driven."""
     boxes, inside = _block_boxes(path, camera, size)
+    near = _away(path, camera) <= reach
+    if inside[near].any():
+        inside[~near] = 0.0
     longer = np.maximum(boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1])
     fits = (longer >= SMALLEST) & (longer <= 1.3 * camera.height)
     whole, cut = fits & (inside >= INSIDE), fits & (inside >= 0.45) & (inside < INSIDE)
@@ -170,6 +178,12 @@ def _moments(
     share = (stops - edges[rows]) / np.maximum(weights[rows], 1e-12)
     places = np.sort(_REACH[rows] + 0.5 * (share - 0.5))
     return [float(x) for x in (places if path.sign > 0 else places[::-1])]
+
+
+def _away(path: _Path, camera: CameraModel) -> NDArray[np.float64]:
+    """(n,) metres from the camera along `_REACH`."""
+    x, y, _ = camera.position
+    return np.hypot(_REACH - x, np.array([path.y(place) for place in _REACH]) - y)
 
 
 def _even_in_size(longer: NDArray[np.float64], mask: NDArray[np.bool_]) -> NDArray[np.float64]:

@@ -18,6 +18,7 @@ from platefree.city.textures import noise_tile, sample, smooth
 
 _SHARP, _GLOSSY, _DIFFUSE = 96, 16, 8  # cells a side
 _STEP = math.radians(2.0)  # light is worked out for sun positions this far apart
+_DENSITY = {"clear": 0.0007, "overcast": 0.0012, "rain": 0.0018, "fog": 0.0075}  # per metre
 
 
 class Sky(NamedTuple):
@@ -115,12 +116,12 @@ def _light(conditions: Conditions) -> Light:
         sharp=sharp,
         glossy=glossy,
         diffuse=diffuse,
-        exposure={"clear": 0.8, "rain": 0.8}.get(weather, 0.95)
+        exposure={"clear": 0.8, "rain": 0.8, "fog": 0.7}.get(weather, 0.95)
         * (1 - 0.3 * night)
         * 2.6
         / (level + 0.05),
-        fog=_fog_colour(sky, night),
-        density={"clear": 0.0007, "overcast": 0.0012, "rain": 0.0018, "fog": 0.0115}[weather],
+        fog=_fog_colour(sky, night) * np.float32(0.8 if weather == "fog" else 1.0),
+        density=_DENSITY[weather],
         lamp=lamp,
         beam=min(0.02 + 1.3 * night, 1.3),
         wet=1.0 if weather == "rain" else 0.0,

@@ -18,11 +18,13 @@ class Order:
         model: index into the studio's models.
         seed: of its identity.
         twin_of: seed of the identity that it is a near-duplicate of; None if of no other.
+        after: seeds of the near-duplicates of the same identity that were drawn before it.
     """
 
     model: int
     seed: int
     twin_of: int | None = None
+    after: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import numpy as np
 
 from platefree.city.identity import Identity
 from platefree.city.maps import Canvas, Ink
+from platefree.city.markings import paint_sticker
 from platefree.city.meshes import PAINTED, box, join, sheet
 from platefree.city.palette import Stuff
 from platefree.city.scene import Mesh, Part
@@ -164,6 +165,10 @@ def paint_box(canvas: Canvas, place: LoadBox, identity: Identity) -> None:
     if identity.livery in (2, 3):
         canvas.ellipse("rear", (-0.45, 0.6 * high + 0.4 * low), (0.28, 0.2), livery)
         canvas.ellipse("rear", (0.45, 0.6 * high + 0.4 * low), (0.28, 0.2), livery)
+    for sticker in identity.rear_stickers:
+        u, v = sticker.place
+        where = ((2 * u - 1) * (place.half - 0.3), low + 0.2 + 0.4 * v * (high - low))
+        paint_sticker(canvas, "rear", where, sticker)
     canvas.polygon(
         "front", [(-half, 2.0), (half, 2.0), (half, high), (-half, high)], wall, _above(place)
     )

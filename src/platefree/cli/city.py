@@ -58,8 +58,12 @@ def city(
     veri 776 / 20 / 49,357, wild 40,671 / 174 / 416,314. Stop with Ctrl-C; the same command
     goes on.
     """
-    from platefree.city.generate import generate_city
+    from platefree.city.generate import estimated_bytes, generate_city
+    from platefree.city.plan import PRESETS
 
+    start = PRESETS[preset.value]
+    needed = estimated_bytes(images or start.images, size or start.size)
+    notes.print(f"about {needed / 1e6:,.0f} MB of disk")
     with stage_progress() as report:
         card = generate_city(
             folder,

@@ -1,11 +1,11 @@
-"""The verb ``demo``: draw, train, score and report, from nothing but the package."""
+"""The verb ``demo``: render, train, score and report, from nothing but the package."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from platefree.cli.console import Json, done, notes, out, print_json
+from platefree.cli.console import Json, done, notes, out, print_json, stage_progress
 
 
 def demo(
@@ -16,12 +16,17 @@ def demo(
     *,
     as_json: Json = False,
 ) -> None:
-    """Draw stand-in vehicles, train about a minute, score, and write a report. Offline, no GPU."""
+    """Render a small city, train about a minute, score, and write a report. Offline, no GPU."""
     from platefree.cli.progress import training_progress
     from platefree.demo import run_demo
 
-    with training_progress() as on_step:
-        result = run_demo(folder, seed=seed, say=notes.print, on_step=on_step)
+    result = run_demo(
+        folder,
+        seed=seed,
+        say=notes.print,
+        watch_rendering=stage_progress,
+        watch_training=training_progress,
+    )
     if as_json:
         print_json(result.to_json())
     else:

@@ -49,7 +49,7 @@ def report_table(report: Report) -> Table:
 def demo_table(demo: Demo) -> Table:
     """The demo's figures beside the floor."""
     table = Table(
-        title="drawn vehicles (a stand-in), held-back half, query-gallery, no re-ranking",
+        title="rendered city, held-back half, query-gallery, no re-ranking",
         caption="in %; color_stripes compares colours alone and learns nothing",
     )
     table.add_column("method")

@@ -39,7 +39,7 @@ def split_by_vehicle(sightings: Sightings, train: float = 0.5, seed: int = 0) ->
 
     Args:
         sightings: a table that knows vehicles; cameras and types are used where known.
-        train: share of the vehicles to train on, strictly between 0 and 1.
+        train: share of the vehicles to train on, over 0; 1 holds none back.
         seed: equal seeds give equal splits.
 
     Returns:
@@ -48,8 +48,8 @@ def split_by_vehicle(sightings: Sightings, train: float = 0.5, seed: int = 0) ->
     Raises:
         DataError: ``train`` or ``seed`` is out of range, or fewer than two vehicles are known.
     """
-    if not 0 < train < 1:
-        raise DataError(f"train is {train}, expected a share between 0 and 1, for instance 0.5")
+    if not 0 < train <= 1:
+        raise DataError(f"train is {train}, expected a share of more than 0, such as 0.5, up to 1")
     if seed < 0:
         raise DataError(f"seed is {seed}, expected 0 or more")
     rows = _rows_by_vehicle(sightings)
@@ -66,7 +66,7 @@ def split_by_vehicle(sightings: Sightings, train: float = 0.5, seed: int = 0) ->
             split[own] = "train"
         else:
             split[_draw_queries(_by_camera(sightings, own), random)] = "query"
-    if not (split == "query").any():
+    if train < 1 and not (split == "query").any():
         _log.warning("no held-back vehicle was seen twice, so no query has a match")
     return replace(sightings, split=split)
 
@@ -100,6 +100,8 @@ def _draw_vehicles(
 
 def _shares(sizes: Sequence[int], train: float) -> list[int]:
     """How many of each size to take: largest remainders, ties to the earlier."""
+    if train == 1:
+        return list(sizes)
     total = min(max(round(train * sum(sizes)), 1), sum(sizes) - 1)
     exact = [total * size / sum(sizes) for size in sizes]
     shares = [int(share) for share in exact]

@@ -1,6 +1,6 @@
-"""Vehicles drawn with a few polygons: a stand-in for the synthetic city.
+"""Vehicles drawn with a few polygons: what most tests look at instead of a rendered city.
 
-Enough for `platefree demo` and the tests to run end to end without a data set. Vehicles come in
+Enough for the tests to run end to end in no time. Vehicles come in
 groups of one type and colour, so a search has to look at decals, stripes and roof racks; cameras
 differ in background, light, blur, noise and the side they see. The same seed gives the same bytes.
 """
