@@ -97,6 +97,14 @@ def test_training_pairs_are_drawn_where_the_set_has_none() -> None:
     assert set(drawn.second[drawn.same]) == set(drawn.second[~drawn.same]) == set(usable)
 
 
+def test_training_pairs_are_drawn_from_the_list_that_is_for_them() -> None:
+    data = comp_cars()
+    listed = np.flatnonzero(np.isin(data.table.model, ["make/model3", "make/model5"]))
+    data = DataSet(data.name, data.table, {"verification_train": listed})
+    drawn = draw_pairs(data, 0, count=500)
+    assert set(drawn.first) == set(drawn.second) == set(listed)
+
+
 def test_no_order_of_rows_decides_a_drawn_pair() -> None:
     data = comp_cars()
     order = np.random.default_rng(1).permutation(len(data.table))
@@ -113,5 +121,5 @@ def test_sets_without_pairs_or_models_are_refused() -> None:
         make_plan(comp_cars())
     table = Sightings.from_columns(Path(), {"image": ["a", "b"], "split": ["train"] * 2})
     pairs = PairList(np.array([0]), np.array([1]), np.array([True]))
-    with pytest.raises(ProtocolError, match="has 0 known models in 0 pictures of split 'train'"):
+    with pytest.raises(ProtocolError, match="has 0 known models in 0 training pictures"):
         make_plan(DataSet("compcars", table, pairs={"easy": pairs}))

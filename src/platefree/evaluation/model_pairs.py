@@ -3,7 +3,8 @@
 A pair is accepted if its similarity is at least a threshold; the figure is the share of pairs that
 are told right. The threshold is the one that tells most training pairs right, and it never sees a
 test pair. Decided: where a set has no training pairs, as many of the same as of different models
-are drawn from its training pictures (the published lists are balanced too); of equally good
+are drawn (the published lists are balanced too), from the list ``verification_train`` if there is
+one (of CompCars, models that are not tested), else from the training pictures; of equally good
 thresholds the lowest is taken, half way between two similarities.
 """
 
@@ -22,6 +23,7 @@ TRAINING_PAIRS = 10_000
 """Drawn of each kind where the set ships none."""
 
 _TRAINING = "train"  # the name of published training pairs
+_TRAINING_PICTURES = "verification_train"
 _PAIRS_AT_ONCE = 256  # whose whole matrix of distances is computed
 
 
@@ -92,7 +94,7 @@ def model_verification(data: DataSet, seed: int) -> list[PairTrial]:
 
 
 def draw_pairs(data: DataSet, seed: int, count: int = TRAINING_PAIRS) -> PairList:
-    """``count`` pairs of one model and as many of two, from the training pictures.
+    """``count`` pairs of one model and as many of two, from pictures that are not tested.
 
     The first picture of a pair is drawn from all (of models with two pictures or more), the second
     from those of its model, or of the other models. The order of the rows has no say in it.
@@ -101,7 +103,9 @@ def draw_pairs(data: DataSet, seed: int, count: int = TRAINING_PAIRS) -> PairLis
         ProtocolError: fewer than two models are known, or none has two pictures.
     """
     table = data.table
-    rows = np.flatnonzero((table.split == "train") & (table.model != ""))
+    listed = data.lists.get(_TRAINING_PICTURES)
+    rows = np.flatnonzero(table.split == "train") if listed is None else listed
+    rows = rows[table.model[rows] != ""]
     rows = rows[np.lexsort((table.image[rows], table.model[rows]))]
     _, starts, codes, counts = np.unique(
         table.model[rows], return_index=True, return_inverse=True, return_counts=True
@@ -109,8 +113,8 @@ def draw_pairs(data: DataSet, seed: int, count: int = TRAINING_PAIRS) -> PairLis
     if len(counts) < 2 or counts.max() < 2:
         raise ProtocolError(
             f"the threshold is fitted on training pairs, and {data.name} has {len(counts)} known "
-            f"models in {len(rows)} pictures of split 'train'; expected two models or more, one "
-            "of them with two pictures or more"
+            f"models in {len(rows)} training pictures; expected two models or more, one of them "
+            "with two pictures or more"
         )
     random = np.random.default_rng(seed)
     first = random.choice(np.flatnonzero(counts[codes] > 1), count)

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from platefree.data.dataset import DataSet
-from platefree.data.table import read_table
+from platefree.data.table import TABLE_NAMES, read_table
 from platefree.evaluation.examples import pick_strips
 from platefree.evaluation.labels import PairLabels
 from platefree.evaluation.metrics import RankMetrics, merge_rank_metrics
@@ -23,7 +23,7 @@ from platefree.evaluation.verification import SimilarityCounts
 from platefree.model import Device, Model, load_model
 from platefree.types import Embeddings, Floats, Sightings, known_values
 
-_READERS = "platefree.data.readers"
+_READERS = "platefree.data.readers.detect"
 
 
 def evaluate(
@@ -88,14 +88,21 @@ def open_data(data: str | Path | Sightings | DataSet) -> DataSet:
         return data
     if isinstance(data, Sightings):
         return DataSet("table", data)
+    return _find_dataset(Path(data)) or DataSet("table", read_table(data))
+
+
+def _find_dataset(path: Path) -> DataSet | None:
+    """The public data set in a folder; a table in the folder goes before it."""
+    if not path.is_dir() or any((path / name).is_file() for name in TABLE_NAMES):
+        return None
     try:
         readers = import_module(_READERS)
     except ModuleNotFoundError as error:
-        if error.name != _READERS:
+        if error.name is None or not _READERS.startswith(error.name):
             raise
-        return DataSet("table", read_table(data))
-    opened: DataSet = readers.read_dataset(data)
-    return opened
+        return None
+    found: DataSet | None = readers.find_dataset(path.absolute())
+    return found
 
 
 def score_plan(
@@ -181,8 +188,8 @@ def _claims(paper: Mapping[str, float], data: str, test: str) -> dict[str, float
 
     A claim holds for one data set only, so it never stands beside figures of another.
     """
-    start = f"{data} {test} "
-    return {key.removeprefix(start): claim for key, claim in paper.items() if key.startswith(start)}
+    parts = [(*key.rpartition(" "), claim) for key, claim in paper.items()]
+    return {figure: claim for of, _, figure, claim in parts if of == f"{data} {test}"}
 
 
 def _describe_model(model: Model) -> dict[str, str]:
