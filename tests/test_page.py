@@ -15,7 +15,7 @@ from platefree.evaluation.charts import NAMED_CURVES, cmc_chart, roc_chart, simi
 from platefree.evaluation.metrics import RankMetrics
 from platefree.evaluation.overlay import heat_colours, overlay
 from platefree.evaluation.page import render_page
-from platefree.evaluation.report import Picture, Report, Strip, TrialResult
+from platefree.evaluation.report import Outcome, Picture, Report, Strip, TrialResult
 from platefree.evaluation.strips import PICTURE_HEIGHT, PICTURE_WIDTH, mark
 from platefree.evaluation.verification import BINS, Verification
 
@@ -97,15 +97,23 @@ def trial(name: str, first_match: list[int], max_rank: int = 50) -> TrialResult:
     return TrialResult(name, len(first), 1234, metrics)
 
 
-def report(**changes: object) -> Report:
+def outcome(**changes: object) -> Outcome:
+    plain = Outcome(
+        name="cross-camera",
+        trials=(trial("a → b", [1, 1, 2, 0, 7]), trial("b → a", [1, 3, 12])),
+        verification=verification(),
+        paper={"rank-1": 0.9, "mAP": 0.512, "rank-99": 0.99},
+    )
+    return replace(plain, **changes)  # type: ignore[arg-type]
+
+
+def report(*tests: Outcome, **changes: object) -> Report:
     plain = Report(
         model={"name": "drdl", "fingerprint": "3f2a"},
         data={"path": "/data/lot", "fingerprint": "ab12", "split": "all rows"},
         protocol="cross-camera",
         settings={"seed": "none: nothing is drawn", "mirror": "no", "scored": "today"},
-        trials=(trial("a → b", [1, 1, 2, 0, 7]), trial("b → a", [1, 3, 12])),
-        verification=verification(),
-        paper={"rank-1": 0.9, "mAP": 0.512, "rank-99": 0.99},
+        tests=tests or (outcome(),),
     )
     return replace(plain, **changes)  # type: ignore[arg-type]
 
@@ -165,8 +173,10 @@ def test_every_figure_is_the_report_s(whole: Page) -> None:
     ours = measured.figures()
     assert list(ours) == ["rank-1", "rank-5", "rank-10", "mAP", "mINP"]
     for name, value in ours.items():
-        assert cells("ours, mean of trials")[name] == f"{100 * value:.2f}"
-        claim = measured.paper.get(name)
+        each = [100 * one.figures()[name] for one in measured.trials]
+        spread = abs(each[0] - each[1]) / 2**0.5  # of two, with n - 1
+        assert cells("ours, mean of trials")[name] == f"{100 * value:.2f} ± {spread:.2f}"
+        claim = measured.tests[0].paper.get(name)
         assert cells("paper")[name] == ("" if claim is None else f"{100 * claim:.2f}")
         gap = cells("gap")[name].replace("\N{MINUS SIGN}", "-")
         assert gap == ("" if claim is None else f"{100 * (value - claim):+.2f}")
@@ -181,12 +191,12 @@ def test_every_figure_is_the_report_s(whole: Page) -> None:
 
 
 def test_single_trial_without_paper_stands_alone() -> None:
-    page = Page(render_page(report(trials=(trial("all", [1, 2]),), paper={})))
+    page = Page(render_page(report(outcome(trials=(trial("all", [1, 2]),), paper={}))))
     assert [row[0] for row in page.tables[0]] == ["trial", "all"]
 
 
 def test_figures_of_no_query_are_undefined() -> None:
-    page = Page(render_page(report(trials=(trial("all", [0, 0]),))))
+    page = Page(render_page(report(outcome(trials=(trial("all", [0, 0]),)))))
     assert page.tables[0][-1] == ["all", *["undefined"] * 5, "2", "2", "1,234"]
     assert page.tables[0][3] == ["gap", "undefined", "", "", "undefined", "", "", "", ""]
     assert "a trial has no query with a match" in page.in_section["curves"]
@@ -202,7 +212,9 @@ def test_numbers_stand_beside_what_was_measured(whole: Page) -> None:
 def test_thresholds_are_stated(whole: Page) -> None:
     table = {row[0]: row[1:] for row in whole.tables[1][1:]}
     points = verification().thresholds()
-    assert len(table) == len(points) == 3
+    assert len(table) == len(points) == 4
+    points = [point for point in points if not point.reason]
+    assert len(points) == 3
     for point in points:
         threshold, far, tar = table[f"{point.far_target:g}"]
         assert threshold == f"{point.threshold:.4f}"
@@ -211,7 +223,7 @@ def test_thresholds_are_stated(whole: Page) -> None:
 
 
 def test_thresholds_that_cannot_be_stated_say_why() -> None:
-    page = Page(render_page(report(verification=verification(different=50))))
+    page = Page(render_page(report(outcome(verification=verification(different=50)))))
     assert page.tables[1][2][1] == (
         "cannot be stated: 50 pairs of different vehicles, 100 are needed"
     )
@@ -220,7 +232,7 @@ def test_thresholds_that_cannot_be_stated_say_why() -> None:
 
 @pytest.mark.parametrize(("same", "different"), [(0, 0), (10, 0), (0, 10)])
 def test_pairs_of_one_kind_or_none(same: int, different: int) -> None:
-    page = Page(render_page(report(verification=verification(same, different))))
+    page = Page(render_page(report(outcome(verification=verification(same, different)))))
     assert "Cannot state the ROC curve" in page.in_section["curves"]
     assert all("cannot be stated" in row[1] for row in page.tables[1][1:])
 
@@ -278,11 +290,11 @@ def test_hostile_text_stays_text(pictures: list[Path]) -> None:
     hostile = Strip(HOSTILE, HOSTILE, 0.25, 4, Picture(pictures[0]), (picture,))
     text = render_page(
         report(
+            outcome(trials=(trial(HOSTILE, [1]),)),
             model={"name": HOSTILE, HOSTILE: HOSTILE},
             data={"path": HOSTILE},
             protocol=HOSTILE,
             settings={"split": HOSTILE, HOSTILE: HOSTILE},
-            trials=(trial(HOSTILE, [1]),),
             strips=(hostile,),
         )
     )
@@ -300,7 +312,7 @@ def test_hostile_text_stays_text(pictures: list[Path]) -> None:
 
 def test_names_that_are_not_text_are_written(tmp_path: Path) -> None:
     shown = strip(tmp_path / "q\udcff.jpg", [], [])
-    measured = report(strips=(shown,), trials=(trial("t\udcff", [1]),))
+    measured = report(outcome(trials=(trial("t\udcff", [1]),)), strips=(shown,))
     page = measured.save(tmp_path / "report.html").read_text(encoding="utf-8")
     assert "q?.jpg" in page
     assert (tmp_path / "report.json").exists()
@@ -314,7 +326,7 @@ def test_thirty_strips_stay_small(pictures: list[Path]) -> None:
 
 def test_many_trials_are_told_apart_by_name_only_at_the_ends() -> None:
     trials = tuple(trial(f"t{number}", [1] * number + [2] * 20) for number in range(20))
-    page = Page(render_page(report(trials=trials)))
+    page = Page(render_page(report(outcome(trials=trials))))
     chart = [text for text in page.texts if re.fullmatch(r"t\d+|mean of 20", text)]
     assert chart.count("t0") == chart.count("t19") == 2  # in the table and in the chart
     assert chart.count("t7") == 1

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from platefree.errors import DataError
-from platefree.evaluation.labels import PairLabels
+from platefree.evaluation.labels import IgnoredPairs, PairLabels
 from platefree.evaluation.verification import BINS, SimilarityCounts, Verification
 
 
@@ -20,6 +20,8 @@ def slow_pairs(similarity: np.ndarray, ids: dict) -> tuple[list[float], list[flo
         for index, value in enumerate(row):
             vehicles = ids["query_vehicles"][query], ids["gallery_vehicles"][index]
             if "" in vehicles or ids["self_index"][query] == index:
+                continue
+            if (query, index) in set(zip(*ids["ignored"], strict=True)):
                 continue
             cameras = ids["query_cameras"][query], ids["gallery_cameras"][index]
             if vehicles[0] != vehicles[1]:
@@ -56,6 +58,7 @@ def random_ids(q: int, g: int, seed: int = 0) -> dict:
         "query_cameras": random.choice(["", "x", "y"], q),
         "gallery_cameras": random.choice(["", "x", "y"], g),
         "self_index": random.integers(-1, g, q),
+        "ignored": IgnoredPairs(*np.argwhere(random.random((q, g)) < 0.2)[::-1].T),
     }
 
 
@@ -104,6 +107,7 @@ def test_an_own_picture_without_vehicle_is_counted_out_once() -> None:
         "query_vehicles": ["a"],
         "gallery_vehicles": ["", "b", "a"],
         "self_index": np.array([0]),
+        "ignored": IgnoredPairs.of([np.array([0])]),
     }
     found = counted(np.zeros((1, 3), np.float32), ids | {"gallery_cameras": ["", "", ""]})
     assert found.pairs == (1, 1)
@@ -118,6 +122,21 @@ def test_what_is_no_similarity_is_refused_and_not_counted(wrong: float) -> None:
     with pytest.raises(DataError, match=r"query 1 and gallery row 3210 is .*expected -1 to 1"):
         counts.add(similarity, PairLabels.encode(["a", "a"], ["a"] * 4000))
     assert counts.verification().pairs == (0, 0)
+
+
+def test_a_list_of_pairs_is_counted_like_a_matrix_of_one_column() -> None:
+    random = np.random.default_rng(0)
+    similarity = np.append(random.uniform(-1, 1, 300), EDGES)
+    same = random.random(len(similarity)) < 0.4
+    counts = SimilarityCounts()
+    counts.add_pairs(similarity, same)
+    found = counts.verification()
+    np.testing.assert_array_equal(found.same_counts, slow_histogram(similarity[same].tolist()))
+    np.testing.assert_array_equal(
+        found.different_counts, slow_histogram(similarity[~same].tolist())
+    )
+    with pytest.raises(DataError, match=r"similarity of pair 1 is nan, expected -1 to 1"):
+        counts.add_pairs(np.array([0.0, nan]), np.array([True, True]))
 
 
 def test_thresholds_are_exact_and_smallest() -> None:
@@ -135,7 +154,7 @@ def test_thresholds_are_exact_and_smallest() -> None:
 
 def test_a_rate_needs_enough_pairs_to_be_stated() -> None:
     points = made_of([0.9], [0.0] * 999).thresholds()
-    assert [np.isfinite(point.threshold) for point in points] == [True, True, False]
+    assert [np.isfinite(point.threshold) for point in points] == [True, True, False, False]
     assert points[2].reason == "999 pairs of different vehicles, 1,000 are needed"
     assert np.isnan([points[2].far, points[2].tar]).all()
     assert np.isfinite(made_of([0.9], [0.0] * 1000).thresholds()[2].threshold)
@@ -208,5 +227,10 @@ def test_json_holds_the_figures() -> None:
     told = json.loads(json.dumps(found.to_json(), allow_nan=False))
     assert told["pairs"] == {"same": 10, "different": 100}
     assert told["auc"] == 1.0
-    assert [point["threshold"] is None for point in told["thresholds"]] == [False, False, True]
+    assert [point["threshold"] is None for point in told["thresholds"]] == [
+        False,
+        False,
+        True,
+        True,
+    ]
     assert sum(told["histogram"]["different"]) == 100

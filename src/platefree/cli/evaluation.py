@@ -19,18 +19,23 @@ from platefree.cli.console import (
 
 def evaluate(
     model: Annotated[str, typer.Argument(help="A checkpoint folder, or color_stripes.")],
-    data: Annotated[Path, typer.Option("--data", "-d", help="Table or folder of pictures.")],
+    data: Annotated[
+        Path, typer.Option("--data", "-d", help="Table, folder of pictures, or public data set.")
+    ],
     protocol: Annotated[
         str | None,
-        typer.Option(
-            "--protocol",
-            "-p",
-            help="cross-camera, query-gallery or leave-one-out; by default what the table is for.",
-        ),
+        typer.Option("--protocol", "-p", help="See docs/scoring.md; by default that of the data."),
     ] = None,
+    tests: Annotated[
+        list[str] | None,
+        typer.Option("--test", "-t", help="Only this test, such as 800; give it again for more."),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of the protocols that draw.")] = 0,
     report: Annotated[
         Path | None,
-        typer.Option("--report", "-r", help="Write the HTML report here, JSON beside it."),
+        typer.Option(
+            "--report", "-r", help="Write the HTML report here, JSON and Markdown beside it."
+        ),
     ] = None,
     *,
     heat_maps: Annotated[
@@ -41,19 +46,19 @@ def evaluate(
     as_json: Json = False,
 ) -> None:
     """Score a model: CMC, mAP, mINP, ROC; rows with split 'train' are never scored."""
-    from platefree.data.table import read_table
-    from platefree.evaluation.run import evaluate as run_evaluation
+    from platefree.evaluation.run import open_data, score_plan
+    from platefree.evaluation.set_protocols import make_plan
+    from platefree.model import load_model
 
     if report is not None and report.suffix.lower() not in (".html", ".htm"):
         raise typer.BadParameter(f"{report} should end in .html", param_hint="--report")
-    table = read_table(data)
-    with picture_progress("embedding", int((table.split != "train").sum())) as advance:
-        result = run_evaluation(
-            model,
-            table,
-            protocol,
+    plan = make_plan(open_data(data), protocol, tests or (), seed)
+    loaded = load_model(model, device=device.value)
+    with picture_progress("embedding", len(plan.rows)) as advance:
+        result = score_plan(
+            loaded,
+            plan,
             data_label=str(data),
-            device=device.value,
             heat_maps=heat_maps,
             workers=workers,
             on_batch=advance,

@@ -8,6 +8,7 @@ from rich.table import Table
 
 from platefree.data.check import TableCheck
 from platefree.demo import Demo
+from platefree.evaluation.figures import figure_table
 from platefree.evaluation.report import Report
 from platefree.types import Hit
 
@@ -15,34 +16,28 @@ _SHOWN_TRIALS = 20
 
 
 def report_table(report: Report) -> Table:
-    """Figures of every trial and their mean, in per cent, with what they were measured on."""
+    """Paper, ours and gap of every test, in per cent, with what they were measured on."""
     settings = report.settings
-    left_out = sum(trial.without_match for trial in report.trials)
     table = Table(
         box=box.SIMPLE_HEAD,
         title=f"{report.model['name']} on {report.data['path']}, protocol {report.protocol}",
         caption=(
             f"{report.data['pictures scored']} pictures, {report.data['vehicles']} vehicles, "
             f"{report.data['split']}; mirror {settings['mirror']}, re-ranking "
-            f"{settings['re-ranking']}; {left_out} queries without a match left out; "
-            "figures in %"
+            f"{settings['re-ranking']}, seed {settings['seed'].partition(':')[0]}; queries "
+            "without a match left out; figures in %, ± standard deviation over the trials"
         ),
     )
-    mean = report.figures()
-    table.add_column("trial")
-    for column in ("searched", *mean):
+    figures = figure_table(report)
+    table.add_column(figures.head[0])
+    for column in figures.head[1:]:
         table.add_column(column, justify="right", no_wrap=True)
-    for trial in report.trials[:_SHOWN_TRIALS]:
-        figures = trial.figures()
-        searched = f"{trial.queries - trial.without_match} in {trial.gallery}"
-        table.add_row(trial.name, searched, *(f"{100 * figures[name]:.2f}" for name in mean))
-    if len(report.trials) > _SHOWN_TRIALS:
-        table.add_row(f"... {len(report.trials) - _SHOWN_TRIALS} more")
-    table.add_section()
-    table.add_row("mean", "", *(f"{100 * value:.2f}" for value in mean.values()))
-    if report.paper:
-        claims = [report.paper.get(name) for name in mean]
-        table.add_row("paper", "", *("-" if c is None else f"{100 * c:.2f}" for c in claims))
+    for rows in figures.groups:
+        table.add_section()
+        for name, cells in rows[:_SHOWN_TRIALS]:
+            table.add_row(escape(name), *(cells.get(column, "") for column in figures.head[1:]))
+        if len(rows) > _SHOWN_TRIALS:
+            table.add_row(f"... {len(rows) - _SHOWN_TRIALS} more")
     return table
 
 

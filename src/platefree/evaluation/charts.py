@@ -19,6 +19,13 @@ NAMED_CURVES = 6
 """With more curves than this, only the best and the worst at rank 1 are named; there are as many
 dashes, markers and colours."""
 
+HATCH = (
+    '<svg class="definitions" width="0" height="0" aria-hidden="true"><defs><pattern id="hatch" '
+    'width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">'
+    '<path class="hatch" d="M0 0V6"/></pattern></defs></svg>'
+)
+"""What the similarity charts are hatched with; a page needs it once."""
+
 _WIDTH, _HEIGHT = 460, 320
 _MOST_BINS = 50
 _MARKED_RANKS = (1, 5, 10)
@@ -96,12 +103,13 @@ class _Plot:
         )
 
 
-def cmc_chart(names: Sequence[str], curves: Series) -> str:
-    """Cumulative match curves: one thin line a trial, and their mean as a thick one.
+def cmc_chart(names: Sequence[str], curves: Series, mean: Series | None = None) -> str:
+    """Cumulative match curves: thin lines, and their mean as a thick one where it is given.
 
     Args:
-        names: of the trials.
-        curves: (trials, max_rank) fractions, at least one, all finite.
+        names: of the curves.
+        curves: (n, max_rank) fractions, at least one, all finite.
+        mean: (max_rank,) fractions.
     """
     ranks = np.arange(1.0, curves.shape[1] + 1)
     y_ticks = _fraction_ticks(float(curves.min()))
@@ -119,13 +127,13 @@ def cmc_chart(names: Sequence[str], curves: Series) -> str:
             named.append(_Curve(names[number], len(named), values))
         else:
             parts.append(f'<path class="series rest" d="{plot.line(ranks, values)}"/>')
-    if len(curves) > 1:
-        named.append(_Curve(f"mean of {len(curves)}", None, curves.mean(axis=0)))
+    if mean is not None:
+        named.append(_Curve(f"mean of {len(curves)}", None, mean))
     parts.extend(_curve(plot, ranks, curve) for curve in named)
     parts.append(_end_labels(plot, named))
     lowest, highest = 100 * curves[:, 0].min(), 100 * curves[:, 0].max()
     told = f"At rank 1, between {lowest:.2f} % and {highest:.2f} % of the queries are matched."
-    return _svg("cmc", "Cumulative match curves", told, parts)
+    return _svg("Cumulative match curves", told, parts)
 
 
 def similarity_chart(
@@ -143,10 +151,10 @@ def similarity_chart(
     edges, same, different = _joined(edges, same, different)
     shares = [counts / max(1.0, float(counts.sum())) for counts in (different, same)]
     highest = max(float(part.max()) for part in shares) or 1.0
-    plot = _Plot(x=(float(edges[0]), float(edges[-1])), y=(0.0, highest * 1.03), top=100)
+    plot = _Plot(
+        x=(float(edges[0]), float(edges[-1])), y=(0.0, highest * 1.03), top=115
+    )  # below a row for each threshold
     parts = [
-        '<defs><pattern id="hatch" width="6" height="6" patternUnits="userSpaceOnUse" '
-        'patternTransform="rotate(45)"><path class="hatch" d="M0 0V6"/></pattern></defs>',
         plot.axes(
             {value: f"{value:.3g}" for value in _round_values(*plot.x)},
             {value: _percent(value) for value in _round_values(0.0, highest)},
@@ -162,7 +170,7 @@ def similarity_chart(
         parts.append(_label(x + 29, 37, label, kind="name"))
     parts.append(_threshold_lines(plot, thresholds))
     told = "; ".join(f"{label} at {value:.3f}" for label, value in thresholds.items())
-    return _svg("similarity", "Similarity of same and of different vehicles", told, parts)
+    return _svg("Similarity of same and of different vehicles", told, parts)
 
 
 def roc_chart(far: Series, tar: Series, marked: Sequence[tuple[float, float]]) -> str:
@@ -194,14 +202,14 @@ def roc_chart(far: Series, tar: Series, marked: Sequence[tuple[float, float]]) -
         parts.append(_label(across + 7, down + 18, f"{100 * y:.2f} %", kind="halo"))
     parts.append(_label(plot.across(0.4), plot.down(0.5), "chance", anchor="end"))
     told = "; ".join(f"{100 * y:.2f} % at a false accept rate of {x:g}" for x, y in marked)
-    return _svg("roc", "Receiver operating characteristic", told, parts)
+    return _svg("Receiver operating characteristic", told, parts)
 
 
-def _svg(name: str, title: str, description: str, parts: Sequence[str]) -> str:
+def _svg(title: str, description: str, parts: Sequence[str]) -> str:
     return (
         f'<svg class="chart" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" '
-        f'aria-labelledby="{name}-title {name}-text"><title id="{name}-title">{clean(title)}'
-        f'</title><desc id="{name}-text">{clean(description)}</desc>{"".join(parts)}</svg>'
+        f'aria-label="{clean(title)}: {clean(description)}"><title>{clean(title)}</title>'
+        f"{''.join(parts)}</svg>"
     )
 
 

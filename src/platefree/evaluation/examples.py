@@ -7,9 +7,10 @@ import numpy as np
 
 from platefree.attention import heat_map
 from platefree.evaluation.labels import split_mates
+from platefree.evaluation.metrics import RankMetrics
 from platefree.evaluation.protocols import Trial
-from platefree.evaluation.report import Picture, Strip, TrialResult
-from platefree.evaluation.score import trial_labels
+from platefree.evaluation.report import Picture, Strip
+from platefree.evaluation.score import distance_blocks, trial_labels
 from platefree.model import Model
 from platefree.types import Embeddings, Floats, Indices, Sightings, utc_text
 
@@ -18,8 +19,7 @@ SHOWN_HITS = 10
 
 def pick_strips(
     embeddings: Embeddings,
-    trials: Sequence[Trial],
-    results: Sequence[TrialResult],
+    scored: Sequence[tuple[Trial, RankMetrics]],
     model: Model,
     *,
     each: int,
@@ -30,15 +30,17 @@ def pick_strips(
     Raises:
         DataError: heat maps are asked for and the method has no feature map.
     """
-    precision = np.concatenate([result.metrics.average_precision for result in results])
-    of_trial = np.repeat(np.arange(len(results)), [result.queries for result in results])
-    first_rows = np.cumsum([0, *(result.queries for result in results)])
+    if not scored:
+        return ()
+    precision = np.concatenate([metrics.average_precision for _, metrics in scored])
+    ends = np.cumsum([len(trial.query) for trial, _ in scored])
     strips = []
     for kind, chosen in _choose(precision, each).items():
         for place in chosen:
-            number = of_trial[place]
-            query = int(place - first_rows[number])
-            strip = _strip(kind, embeddings, trials[number], results[number], query, model)
+            number = int(np.searchsorted(ends, place, side="right"))
+            trial, metrics = scored[number]
+            query = int(place - ends[number] + len(trial.query))
+            strip = _strip(kind, embeddings, trial, metrics, query, model)
             strips.append(_with_heat(strip, model) if heat_maps else strip)
     return tuple(strips)
 
@@ -59,31 +61,32 @@ def _strip(
     kind: str,
     embeddings: Embeddings,
     trial: Trial,
-    result: TrialResult,
+    metrics: RankMetrics,
     query: int,
     model: Model,
 ) -> Strip:
     table = embeddings.sightings
-    row = trial.query[query : query + 1]
-    distances = model.method.distances(embeddings.take(row), embeddings.take(trial.gallery))[0]
-    matches, ignored = split_mates(trial_labels(embeddings, trial), query)
-    order = np.argsort(distances, kind="stable")
+    alone = trial.part(np.arange(len(trial.query)) == query)
+    ((_, distances),) = distance_blocks(embeddings, alone, model.method.distances)
+    matches, ignored = split_mates(trial_labels(table, alone), 0)
+    order = np.argsort(distances[0], kind="stable")
     shown = order[~np.isin(order, ignored)][:SHOWN_HITS]
+    known = getattr(table, trial.target)[trial.gallery] != ""
     hits = tuple(
         _picture(
             table,
             int(trial.gallery[place]),
-            1.0 - float(distances[place]),
-            bool(place in matches) if table.vehicle[trial.gallery[place]] != "" else None,
+            1.0 - float(distances[0, place]),
+            bool(place in matches) if known[place] else None,
         )
         for place in shown
     )
     return Strip(
         kind=kind,
-        trial=result.name,
-        average_precision=float(result.metrics.average_precision[query]),
-        first_match=int(result.metrics.first_match[query]),
-        query=_picture(table, int(row[0])),
+        trial=f"{trial.test} {trial.name}".strip(),
+        average_precision=float(metrics.average_precision[query]),
+        first_match=int(metrics.first_match[query]),
+        query=_picture(table, int(alone.query[0])),
         hits=hits,
     )
 

@@ -21,11 +21,36 @@ UNKNOWN = -1
 ALL = slice(None)
 
 
+class IgnoredPairs(NamedTuple):
+    """Pairs of a query and a row that are never counted, such as the junk lists of VeRi-776.
+
+    Attributes:
+        query: (n,) int64, number of the query, from 0.
+        row: (n,) int64.
+    """
+
+    query: Codes
+    row: Codes
+
+    @classmethod
+    def of(cls, rows: Sequence[NDArray[np.integer[Any]]]) -> Self:
+        """From the rows of each query."""
+        lengths = [len(each) for each in rows]
+        joined = np.concatenate([np.empty(0, np.int64), *rows]).astype(np.int64)
+        return cls(np.repeat(np.arange(len(rows)), lengths), joined)
+
+    def take(self, mask: NDArray[np.bool_]) -> Self:
+        """The pairs of the queries where this (q,) mask is true, numbered anew."""
+        kept = mask[self.query]
+        return type(self)((np.cumsum(mask) - 1)[self.query[kept]], self.row[kept])
+
+
 class PairLabels(NamedTuple):
     """What is known of every pair of a query and a gallery row, in O(q + g) memory.
 
-    A pair is *ignored* if it shows the same vehicle before the same known camera, or if it is
-    the query itself. It *matches* if it is not ignored and shows the same known vehicle.
+    A pair is *ignored* if it shows the same vehicle before the same known camera, if it is the
+    query itself, or if it is listed as ignored. It *matches* if it is not ignored and shows the
+    same known vehicle.
 
     A named tuple, because that is what compiled code can take.
 
@@ -37,6 +62,9 @@ class PairLabels(NamedTuple):
         self_index: (q,) int64, gallery row of the query's own picture; -1 is none.
         by_vehicle: (g,) int64, gallery rows sorted by vehicle, then by row; unknown ones first.
         starts: (vehicles + 1,) int64, where each vehicle begins in ``by_vehicle``.
+        listed: (n,) int64, gallery rows listed as ignored, query by query.
+        listed_from: (q,) int64, where those of each query begin in ``listed``.
+        listed_to: (q,) int64, where they end.
     """
 
     query_vehicles: Codes
@@ -46,6 +74,9 @@ class PairLabels(NamedTuple):
     self_index: Codes
     by_vehicle: Codes
     starts: Codes
+    listed: Codes
+    listed_from: Codes
+    listed_to: Codes
 
     @classmethod
     def encode(
@@ -56,6 +87,7 @@ class PairLabels(NamedTuple):
         gallery_cameras: Ids | None = None,
         *,
         self_index: NDArray[np.integer[Any]] | None = None,
+        ignored: IgnoredPairs | None = None,
     ) -> Self:
         """Prepare the labels once, for any number of blocks.
 
@@ -65,6 +97,7 @@ class PairLabels(NamedTuple):
             query_cameras: (q,) integers or text; None means that no camera is known.
             gallery_cameras: (g,) ids of the same kind.
             self_index: (q,) integers, gallery row of the query's own picture; -1 is none.
+            ignored: further pairs of a query and a gallery row that are not counted.
 
         Raises:
             DataError: ids are neither integers nor text, query and gallery differ in kind, the
@@ -76,7 +109,8 @@ class PairLabels(NamedTuple):
         by_vehicle = np.argsort(vehicles[1], kind="stable")
         count = max(int(codes.max(initial=UNKNOWN)) for codes in vehicles) + 1
         starts = np.searchsorted(vehicles[1][by_vehicle], np.arange(count + 1))
-        return cls(*vehicles, *cameras, _self_rows(self_index, q, g), by_vehicle, starts)
+        own = _self_rows(self_index, q, g)
+        return cls(*vehicles, *cameras, own, by_vehicle, starts, *_listed(ignored, q, g))
 
     @property
     def size(self) -> tuple[int, int]:
@@ -89,6 +123,8 @@ class PairLabels(NamedTuple):
             query_vehicles=self.query_vehicles[rows],
             query_cameras=self.query_cameras[rows],
             self_index=self.self_index[rows],
+            listed_from=self.listed_from[rows],
+            listed_to=self.listed_to[rows],
         )
 
 
@@ -99,8 +135,8 @@ def mates_of(labels: PairLabels, query: int) -> tuple[Codes, NDArray[np.bool_]]:
     """The gallery rows that are not simply another vehicle than the query.
 
     Returns:
-        Rows of the query's vehicle and the query's own picture, ascending, and for each whether
-        it matches (otherwise it is ignored).
+        Rows of the query's vehicle, the query's own picture and rows listed as ignored, ascending,
+        and for each whether it matches (otherwise it is ignored).
     """
     # read each column once: every access counts a reference, which threads contend for
     vehicle, camera = labels.query_vehicles[query], labels.query_cameras[query]
@@ -113,10 +149,15 @@ def mates_of(labels: PairLabels, query: int) -> tuple[Codes, NDArray[np.bool_]]:
         place = np.searchsorted(same_vehicle, own)
         if place == len(same_vehicle) or same_vehicle[place] != own:
             mates = np.concatenate((same_vehicle[:place], np.array([own]), same_vehicle[place:]))
+    listed = labels.listed[labels.listed_from[query] : labels.listed_to[query]]
+    if len(listed):
+        mates = np.unique(np.concatenate((mates, listed)))
     matches = np.empty(len(mates), np.bool_)
     for index in range(len(mates)):
         same_camera = camera != UNKNOWN and camera == gallery_cameras[mates[index]]
         matches[index] = not same_camera and mates[index] != own
+    for row in listed:
+        matches[np.searchsorted(mates, row)] = False
     return mates, matches
 
 
@@ -233,3 +274,17 @@ def _self_rows(self_index: NDArray[np.integer[Any]] | None, q: int, g: int) -> C
             f"self_index runs from {rows.min()} to {rows.max()}, expected -1 to {g - 1}"
         )
     return rows.astype(np.int64)
+
+
+def _listed(ignored: IgnoredPairs | None, q: int, g: int) -> tuple[Codes, Codes, Codes]:
+    if ignored is None:
+        ignored = IgnoredPairs.of(())
+    for name, values, size in (("query", ignored.query, q), ("row", ignored.row, g)):
+        if len(values) and not 0 <= int(values.min()) <= int(values.max()) < size:
+            raise DataError(
+                f"ignored pairs: {name} runs from {values.min()} to {values.max()}, "
+                f"expected 0 to {size - 1}"
+            )
+    order = np.argsort(ignored.query, kind="stable")
+    ends = np.searchsorted(ignored.query[order], np.arange(q + 1))
+    return ignored.row[order], ends[:-1], ends[1:]

@@ -8,11 +8,12 @@ from importlib.resources import files
 
 import numpy as np
 
-from platefree.evaluation.charts import NAMED_CURVES, cmc_chart, roc_chart, similarity_chart
+from platefree.evaluation.charts import HATCH, NAMED_CURVES, cmc_chart, roc_chart, similarity_chart
+from platefree.evaluation.figures import CAPTION, figure_table
 from platefree.evaluation.markup import clean
-from platefree.evaluation.report import Report, TrialResult
+from platefree.evaluation.report import Outcome, PairResult, Report, TrialResult
 from platefree.evaluation.strips import render_strips
-from platefree.evaluation.verification import OperatingPoint, Verification
+from platefree.evaluation.verification import OperatingPoint
 
 Cells = Mapping[str, str] | str
 """The cells of a row by the names of their columns, or one text in place of all of them."""
@@ -45,7 +46,9 @@ correct nor wrong and are left out. So are queries without a correct picture in 
 <p><strong>rank-k</strong> is the share of queries with a correct picture among the first k.
 <strong>mAP</strong>, the mean average precision, is high only if all correct pictures come early.
 <strong>mINP</strong>, the mean inverse negative penalty, is low if a single correct picture comes
-late. A mean over trials weighs every trial alike.</p>
+late. HIT@k is rank-k where tracks are searched instead of pictures, and accuracy is the share of
+pairs told right by a threshold fitted on other pairs. A mean over trials weighs every trial
+alike.</p>
 <p>At a threshold, the <strong>false accept rate</strong> (FAR) is the share of pairs of different
 vehicles that are at least as similar, the <strong>true accept rate</strong> (TAR) that of pairs of
 one vehicle. A threshold holds for this model and for data like these; for others, measure it
@@ -73,9 +76,9 @@ def render_page(report: Report) -> str:
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
         f"<title>{clean(report.protocol)}: {_TITLE}</title>"
-        f"<style>{style}</style></head><body>{_header(report, context)}<main>{sections}</main>"
-        "<footer>Written by platefree. The figures are also in the JSON file of the same name."
-        "</footer></body></html>\n"
+        f"<style>{style}</style></head><body>{HATCH}{_header(report, context)}"
+        f"<main>{sections}</main><footer>Written by platefree. The figures are also in the JSON "
+        "and Markdown files of the same name.</footer></body></html>\n"
     )
 
 
@@ -122,84 +125,85 @@ def _section(name: str, body: str, context: str) -> str:
 
 
 def _figures(report: Report) -> str:
-    """The table of figures: paper, ours and gap, then a row per trial."""
-    ours = report.figures()
-    paper = {name: claim for name, claim in report.paper.items() if name in ours}
-    several = len(report.trials) > 1
-    summary = [("ours, mean of trials" if several else "ours", _percents(ours))]
-    if paper:
-        gaps = {name: _gap(ours[name] - claim) for name, claim in paper.items()}
-        summary = [("paper", _percents(paper)), *summary, ("gap", gaps)]
-    each = [(trial.name, _percents(trial.figures()) | _counts(trial)) for trial in report.trials]
-    return _table(
-        "Figures in %, gaps in percentage points; queries without match are left out of them.",
-        ["trial", *ours, *_counts(report.trials[0])],
-        [summary, each] if paper or several else [each],
-    )
-
-
-def _counts(trial: TrialResult) -> dict[str, str]:
-    return {
-        "queries": f"{trial.queries:,}",
-        "without match": f"{trial.without_match:,}",
-        "gallery": f"{trial.gallery:,}",
-    }
-
-
-def _percents(figures: Mapping[str, float]) -> dict[str, str]:
-    return {
-        name: f"{100 * value:.2f}" if np.isfinite(value) else "undefined"
-        for name, value in figures.items()
-    }
-
-
-def _gap(difference: float) -> str:
-    if not np.isfinite(difference):
-        return "undefined"
-    return f"{100 * difference:+.2f}".replace("-", "\N{MINUS SIGN}")
+    """The table of figures: paper, ours and gap, then a row per trial, or several tests."""
+    table = figure_table(report)
+    return _table(CAPTION, table.head, table.groups)
 
 
 def _curves(report: Report) -> str:
-    return _side_by_side(_match_curves(report.trials), _roc(report.verification))
+    """The match curves of all tests, and the ROC of each."""
+    roc = [_roc(test, _of(report, test)) for test in report.tests]
+    return _side_by_side(*_match_curves(report), *roc)
 
 
-def _match_curves(trials: Sequence[TrialResult]) -> str:
-    length = min(len(trial.metrics.cmc) for trial in trials)
-    curves = np.stack([trial.metrics.cmc[:length] for trial in trials])
+def _of(report: Report, test: Outcome) -> str:
+    """What is added to a caption where there are several tests."""
+    return f" Test {clean(test.name)}." if len(report.tests) > 1 else ""
+
+
+def _match_curves(report: Report) -> list[str]:
+    """A line per trial of the only test and their mean, or the mean of each test."""
+    several = len(report.tests) > 1
+    noun = "test, the mean of its trials" if several else "trial"
+    if several:
+        lines = [(test.name, _ranked(test.trials)) for test in report.tests]
+    else:
+        lines = [(trial.name, _ranked([trial])) for trial in report.trials]
+    lines = [(name, trials) for name, trials in lines if trials]
+    if not lines:
+        return []  # pairs have no ranks
+    length = min(len(trial.metrics.cmc) for _, trials in lines for trial in trials)
+    curves = np.stack(
+        [np.mean([trial.metrics.cmc[:length] for trial in trials], axis=0) for _, trials in lines]
+    )
     if not np.isfinite(curves).all():
-        return _undefined("the match curve", "a trial has no query with a match")
-    caption = "Cumulative match curves: a line per trial, marked at rank 1, 5 and 10."
-    if len(trials) > 1:
+        return [_undefined("the match curve", "a trial has no query with a match")]
+    caption = f"Cumulative match curves: a line per {noun}, marked at rank 1, 5 and 10."
+    mean = None
+    if len(lines) > 1 and not several:
+        mean = curves.mean(axis=0)
         caption += " The thick line is their mean."
-    if len(trials) > NAMED_CURVES:
-        caption += " Only the best and the worst trial at rank 1 are named."
-    return _chart(cmc_chart([trial.name for trial in trials], curves), caption)
+    if len(lines) > NAMED_CURVES:
+        caption += f" Only the best and the worst {noun.partition(',')[0]} at rank 1 are named."
+    return [_chart(cmc_chart([name for name, _ in lines], curves, mean), caption)]
 
 
-def _roc(verification: Verification) -> str:
+def _ranked(trials: Sequence[TrialResult | PairResult]) -> list[TrialResult]:
+    return [trial for trial in trials if isinstance(trial, TrialResult)]
+
+
+def _roc(test: Outcome, addition: str) -> str:
+    verification = test.verification
     if not all(verification.pairs):
-        return _undefined("the ROC curve", "there are not pairs of both kinds")
+        return _undefined(
+            f"the ROC curve{addition.rstrip('.')}", "there are not pairs of both kinds"
+        )
     marks = [(point.far, point.tar) for point in verification.thresholds() if not point.reason]
     return _chart(
         roc_chart(*verification.roc(), marks),
         "Same or different, for the pairs of all trials and every threshold. Marks are the "
-        f"thresholds stated below. Area under the curve: {verification.auc:.4f}.",
+        f"thresholds stated below. Area under the curve: {verification.auc:.4f}.{addition}",
     )
 
 
 def _thresholds(report: Report) -> str:
-    """The similarities of pairs, and the thresholds that tell same from different."""
-    points = report.verification.thresholds()
+    """The similarities of pairs, and the thresholds that tell same from different, by test."""
+    return "".join(_threshold_parts(test, _of(report, test)) for test in report.tests)
+
+
+def _threshold_parts(test: Outcome, addition: str) -> str:
+    points = test.verification.thresholds()
     lines = {f"FAR {point.far_target:g}": point.threshold for point in points if not point.reason}
-    same, different = report.verification.pairs
+    same, different = test.verification.pairs
     chart = _chart(
-        similarity_chart(*report.verification.histogram(_FINE_BINS), lines),
+        similarity_chart(*test.verification.histogram(_FINE_BINS), lines),
         f"The pairs of all trials by similarity: {same:,} of one vehicle, {different:,} of two, "
-        "each kind adding up to 100 %. Upright lines are the thresholds stated beside.",
+        "each kind adding up to 100 %. Upright lines are the thresholds stated beside."
+        f"{addition}",
     )
     rows = [(f"{point.far_target:g}", _operating_cells(point)) for point in points]
     table = _table(
-        "Thresholds over the pairs of all trials, by the false accept rate asked for.",
+        f"Thresholds over the pairs of all trials, by the false accept rate asked for.{addition}",
         ["FAR", "threshold", "FAR reached", "TAR in %"],
         [rows],
     )

@@ -3,15 +3,20 @@
 A trial is "search these rows in those". What is a match and what is ignored follows from the
 labels in one place (the metrics): same vehicle is a match; same vehicle and same known camera
 is ignored; a picture never finds itself.
+
+The protocols here need a table only; those of public data sets are in `set_protocols`.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import permutations
+from typing import Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from platefree.errors import ProtocolError
+from platefree.evaluation.labels import IgnoredPairs
 from platefree.types import Indices, Sightings, known_values
 
 
@@ -20,21 +25,72 @@ class Trial:
     """Search some rows of a table in others.
 
     Attributes:
-        name: for people.
+        name: for people. Trials of one test that share a name are one: their queries are pooled.
         query: (q,) rows of the table.
-        gallery: (g,) rows of the table.
+        gallery: (g,) rows of the table, none of them twice.
+        test: the test that this is a part of, such as one of several published lists; the figures
+            of a test are the means over its trials. Empty where the protocol is one test.
+        ignored: further pairs of a query (its number) and a row of the table that are not counted.
+        tracks: (t,) where in ``gallery`` each track begins, from 0, if tracks are searched instead
+            of pictures; the vehicle and camera of a track are those of its first row.
+        target: the label column that is to be found, ``vehicle`` or ``model``.
+        seed: what the trial was drawn with; None where nothing was drawn.
     """
 
     name: str
     query: Indices
     gallery: Indices
+    test: str = ""
+    ignored: IgnoredPairs | None = None
+    tracks: Indices | None = None
+    target: str = "vehicle"
+    seed: int | None = None
+
+    @property
+    def rows(self) -> Indices:
+        """Every row of the table that takes part."""
+        return np.union1d(self.query, self.gallery)
+
+    @property
+    def searched(self) -> Indices:
+        """(g,) the rows that are found: the gallery, or the first row of each track."""
+        return self.gallery if self.tracks is None else self.gallery[self.tracks]
 
     def self_index(self) -> Indices:
-        """(q,) place of each query row in the gallery, -1 where it is not there."""
+        """(q,) place of each query row in the gallery (its track's place), -1 where it is none."""
+        place = self._places(self.query)
+        if self.tracks is None:
+            return place
+        track = np.searchsorted(self.tracks, place, side="right") - 1
+        return np.where(place < 0, -1, track).astype(np.int64)
+
+    def ignored_index(self) -> IgnoredPairs | None:
+        """The ignored pairs by the place of the row in the gallery; not of tracks."""
+        if self.ignored is None or self.tracks is not None:
+            return None
+        place = self._places(self.ignored.row)
+        return IgnoredPairs(self.ignored.query[place >= 0], place[place >= 0])
+
+    def part(self, mask: NDArray[np.bool_]) -> Self:
+        """The same search for the queries where this (q,) mask is true."""
+        ignored = self.ignored.take(mask) if self.ignored else None
+        return replace(self, query=self.query[mask], ignored=ignored)
+
+    def moved(self, place: Indices) -> Self:
+        """The same trial of another table; (n,) ``place`` is where a row is there, or -1."""
+        ignored = self.ignored
+        if ignored is not None:
+            ignored = IgnoredPairs(ignored.query, place[ignored.row])
+        return replace(self, query=place[self.query], gallery=place[self.gallery], ignored=ignored)
+
+    def _places(self, rows: Indices) -> Indices:
+        """Where in the gallery these rows are, -1 where they are not."""
+        if not len(self.gallery):
+            return np.full(len(rows), -1)
         order = np.argsort(self.gallery, kind="stable")
-        place = np.searchsorted(self.gallery[order], self.query).clip(max=len(order) - 1)
+        place = np.searchsorted(self.gallery[order], rows).clip(max=len(order) - 1)
         found = order[place]
-        return np.where(self.gallery[found] == self.query, found, -1).astype(np.int64)
+        return np.where(self.gallery[found] == rows, found, -1).astype(np.int64)
 
 
 def cross_camera(table: Sightings) -> list[Trial]:
@@ -66,7 +122,7 @@ def query_gallery(table: Sightings) -> list[Trial]:
     """Rows with split ``query`` searched in rows with split ``gallery``.
 
     Raises:
-        ProtocolError: there are no such rows.
+        ProtocolError: there are no such rows, or no vehicle of a query is known.
     """
     _need_vehicles(table, "query-gallery")
     query, gallery = (np.flatnonzero(table.split == name) for name in ("query", "gallery"))
@@ -75,6 +131,7 @@ def query_gallery(table: Sightings) -> list[Trial]:
             f"query-gallery needs rows with split 'query' and 'gallery', found {len(query)} and "
             f"{len(gallery)}; 'platefree data split' makes them, or use leave-one-out"
         )
+    need_query_vehicles(table, query)
     return [Trial("query → gallery", query, gallery)]
 
 
@@ -112,6 +169,20 @@ def make_trials(table: Sightings, protocol: str) -> list[Trial]:
     if protocol not in PROTOCOLS:
         raise ProtocolError(f"no protocol {protocol!r}; there are {', '.join(PROTOCOLS)}")
     return PROTOCOLS[protocol](table)
+
+
+def need_query_vehicles(table: Sightings, query: Indices, target: str = "vehicle") -> None:
+    """Refuse queries of which nothing is known, as in a challenge that hides its answers.
+
+    Raises:
+        ProtocolError: no query has a known ``target``.
+    """
+    if not (getattr(table, target)[query] != "").any():
+        raise ProtocolError(
+            f"the column {target!r} is unknown for all {len(query)} queries (does a challenge "
+            "hide it?), so nothing can be scored; hold labelled rows back with 'platefree data "
+            "split'"
+        )
 
 
 def _need_vehicles(table: Sightings, protocol: str) -> None:

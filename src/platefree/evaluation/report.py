@@ -28,14 +28,16 @@ class TrialResult:
     Attributes:
         name: what was searched in what, for people ("cam1 -> cam2").
         queries: number of query pictures.
-        gallery: number of gallery pictures.
+        gallery: number of gallery pictures, or tracks.
         metrics: the scores; queries without a valid match are counted there and left out.
+        rank_name: what a rank is called, ``rank-`` or for tracks ``HIT@``.
     """
 
     name: str
     queries: int
     gallery: int
     metrics: RankMetrics
+    rank_name: str = "rank-"
 
     @property
     def without_match(self) -> int:
@@ -45,11 +47,111 @@ class TrialResult:
     def figures(self) -> dict[str, float]:
         """mAP, mINP and CMC at `SHOWN_RANKS`, as fractions."""
         cmc = {
-            f"rank-{rank}": float(self.metrics.cmc[rank - 1])
+            f"{self.rank_name}{rank}": float(self.metrics.cmc[rank - 1])
             for rank in SHOWN_RANKS
             if rank <= len(self.metrics.cmc)
         }
         return {**cmc, "mAP": self.metrics.mAP, "mINP": self.metrics.mINP}
+
+    def counts(self) -> dict[str, int | float]:
+        """What the figures were measured on, for people."""
+        return {
+            "queries": self.queries,
+            "without match": self.without_match,
+            "gallery": self.gallery,
+        }
+
+    def to_json(self) -> dict[str, Any]:
+        """The figures, the counts and the whole match curve."""
+        return {
+            "name": self.name,
+            "queries": self.queries,
+            "queries_without_match": self.without_match,
+            "gallery": self.gallery,
+            "figures": self.figures(),
+            "cmc": [float(value) for value in self.metrics.cmc],
+        }
+
+
+@dataclass(frozen=True)
+class PairResult:
+    """A list of pairs told apart by a threshold.
+
+    Attributes:
+        name: for people.
+        pairs: number of pairs.
+        threshold: fitted on training pairs; pairs that are at least as similar are accepted.
+        accuracy: share of the pairs that are told right.
+    """
+
+    name: str
+    pairs: int
+    threshold: float
+    accuracy: float
+
+    def figures(self) -> dict[str, float]:
+        """The accuracy, as a fraction."""
+        return {"accuracy": self.accuracy}
+
+    def counts(self) -> dict[str, int | float]:
+        """What the figure was measured on and with, for people."""
+        return {"pairs": self.pairs, "threshold": self.threshold}
+
+    def to_json(self) -> dict[str, Any]:
+        """The figure and the counts."""
+        return {"name": self.name, **self.counts(), "figures": self.figures()}
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """One test of a protocol, such as one of several published lists.
+
+    Attributes:
+        name: of the test; of the protocol where that is one test.
+        trials: with their scores; the figures of the test are the means over them.
+        verification: similarity histograms, ROC and thresholds over the pairs of all its trials.
+        paper: the claimed figures for this test, by the names that `figures` uses.
+    """
+
+    name: str
+    trials: tuple[TrialResult | PairResult, ...]
+    verification: Verification
+    paper: Mapping[str, float] = field(default_factory=dict)
+
+    def figures(self) -> dict[str, float]:
+        """The mean over the trials of each figure, as fractions."""
+        return {name: float(np.mean(values)) for name, values in self._by_figure().items()}
+
+    def deviations(self) -> dict[str, float]:
+        """The standard deviation of each figure over the trials, of a sample (n - 1).
+
+        Empty where there is one trial.
+        """
+        if len(self.trials) < 2:
+            return {}
+        return {name: float(np.std(values, ddof=1)) for name, values in self._by_figure().items()}
+
+    def gaps(self) -> dict[str, float]:
+        """Ours minus the paper's, where there is a claim."""
+        ours = self.figures()
+        return {name: ours[name] - claim for name, claim in self.paper.items() if name in ours}
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything, ready for ``json.dumps`` but for NaN."""
+        return {
+            "name": self.name,
+            "figures": self.figures(),
+            "deviations": self.deviations(),
+            "paper": dict(self.paper),
+            "gaps": self.gaps(),
+            "trials": [trial.to_json() for trial in self.trials],
+            "verification": self.verification.to_json(),
+        }
+
+    def _by_figure(self) -> dict[str, list[float]]:
+        each = [trial.figures() for trial in self.trials]
+        shared = [name for name in each[0] if all(name in figures for figures in each)]
+        return {name: [figures[name] for figures in each] for name in shared}
 
 
 @dataclass(frozen=True)
@@ -96,26 +198,31 @@ class Report:
         data: path, fingerprint and counts of what it was scored on.
         protocol: name of the protocol.
         settings: split, seed, mirror, re-ranking and the like, as text.
-        trials: every trial with its scores.
-        verification: similarity histograms, ROC and thresholds over all trials.
+        tests: every test of the protocol with its scores.
         strips: best, median and worst queries.
-        paper: the claimed figures of the recipe, by the names that `figures` uses.
     """
 
     model: Mapping[str, str]
     data: Mapping[str, str]
     protocol: str
     settings: Mapping[str, str]
-    trials: tuple[TrialResult, ...]
-    verification: Verification
+    tests: tuple[Outcome, ...]
     strips: tuple[Strip, ...] = ()
-    paper: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def trials(self) -> tuple[TrialResult | PairResult, ...]:
+        """The trials of all tests."""
+        return tuple(trial for test in self.tests for trial in test.trials)
 
     def figures(self) -> dict[str, float]:
-        """The mean over the trials of each figure, as fractions."""
-        each = [trial.figures() for trial in self.trials]
-        shared = [name for name in each[0] if all(name in figures for figures in each)]
-        return {name: float(np.mean([figures[name] for figures in each])) for name in shared}
+        """The figures, as fractions; of several tests by ``TEST FIGURE``, such as ``800 mAP``."""
+        if len(self.tests) == 1:
+            return self.tests[0].figures()
+        return {
+            f"{test.name} {name}": value
+            for test in self.tests
+            for name, value in test.figures().items()
+        }
 
     def to_json(self) -> dict[str, Any]:
         """Everything but the pictures, ready for ``json.dumps``."""
@@ -125,18 +232,22 @@ class Report:
             "protocol": self.protocol,
             "settings": dict(self.settings),
             "figures": self.figures(),
-            "paper": dict(self.paper),
-            "trials": [_trial_json(trial) for trial in self.trials],
-            "verification": self.verification.to_json(),
+            "tests": [test.to_json() for test in self.tests],
         }
         cleaned: dict[str, Any] = _without_nan(content)
         return cleaned
 
+    def to_markdown(self) -> str:
+        """What was measured on what, and the table of figures."""
+        from platefree.evaluation.figures import render_markdown
+
+        return render_markdown(self)
+
     def save(self, path: str | Path) -> Path:
-        """Write one self-contained HTML page, and the same figures as JSON beside it.
+        """Write one self-contained HTML page, and the same figures as JSON and Markdown beside it.
 
         Args:
-            path: the HTML file, ``report.html``; the JSON becomes ``report.json``.
+            path: the HTML file, ``report.html``; beside it ``report.json`` and ``report.md``.
 
         Returns:
             The path of the HTML file.
@@ -148,19 +259,9 @@ class Report:
 
         page = Path(path)
         write_text(page.with_suffix(".json"), json.dumps(self.to_json(), indent=2) + "\n")
+        write_text(page.with_suffix(".md"), self.to_markdown())
         write_text(page, render_page(self))
         return page
-
-
-def _trial_json(trial: TrialResult) -> dict[str, Any]:
-    return {
-        "name": trial.name,
-        "queries": trial.queries,
-        "queries_without_match": trial.without_match,
-        "gallery": trial.gallery,
-        "figures": trial.figures(),
-        "cmc": [float(value) for value in trial.metrics.cmc],
-    }
 
 
 def _without_nan(content: Any) -> Any:  # noqa: ANN401

@@ -1,27 +1,38 @@
-"""Evaluate a model on a table: embed once, make the trials, score them, pick examples, report."""
+"""Evaluate a model on a data set: make the trials, embed what they need, score, report."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from importlib import import_module
 from importlib.metadata import version
+from itertools import groupby
 from pathlib import Path
 
-from platefree.data.table import read_table
-from platefree.errors import ProtocolError
+import numpy as np
+
+from platefree.data.dataset import DataSet
+from platefree.data.table import TABLE_NAMES, read_table
 from platefree.evaluation.examples import pick_strips
 from platefree.evaluation.labels import PairLabels
-from platefree.evaluation.protocols import Trial, default_protocol, make_trials
-from platefree.evaluation.report import Report, TrialResult
-from platefree.evaluation.score import OnBlock, score_trial
+from platefree.evaluation.metrics import RankMetrics, merge_rank_metrics
+from platefree.evaluation.model_pairs import PairTrial, score_pairs
+from platefree.evaluation.protocols import Trial
+from platefree.evaluation.report import Outcome, PairResult, Report, TrialResult
+from platefree.evaluation.score import score_trial
+from platefree.evaluation.set_protocols import AnyTrial, Plan, make_plan
 from platefree.evaluation.verification import SimilarityCounts
 from platefree.model import Device, Model, load_model
 from platefree.types import Embeddings, Floats, Sightings, known_values
 
+_READERS = "platefree.data.readers.detect"
+
 
 def evaluate(
     model: Model | str | Path,
-    data: str | Path | Sightings,
+    data: str | Path | Sightings | DataSet,
     protocol: str | None = None,
     *,
+    tests: Sequence[str] = (),
+    seed: int = 0,
     data_label: str | None = None,
     device: Device = "auto",
     heat_maps: bool = False,
@@ -29,13 +40,15 @@ def evaluate(
     workers: int = -1,
     on_batch: Callable[[int], None] | None = None,
 ) -> Report:
-    """Score a model on a table.
+    """Score a model on a data set.
 
     Args:
         model: a loaded model, a checkpoint folder, or ``color_stripes``.
-        data: a table, or the path of one.
-        protocol: ``cross-camera``, ``query-gallery`` or ``leave-one-out``; by default the one
-            that the table's columns are made for. Rows with split ``train`` are never scored.
+        data: a public data set or a table, or the path of one.
+        protocol: by default the one that a public data set is scored by, or that the columns of a
+            table are made for. Rows with split ``train`` are never scored.
+        tests: which tests of the protocol, such as ``800`` of VehicleID; by default all.
+        seed: of the protocols that draw.
         data_label: what the report calls the data; by default its path.
         device: where to run.
         heat_maps: draw on each example query where its similarity to the first hit comes from.
@@ -44,45 +57,139 @@ def evaluate(
         on_batch: called with the number of pictures done, for progress bars.
 
     Raises:
-        ProtocolError: the table cannot support the protocol.
+        DataError: the data cannot be read.
+        ProtocolError: the data cannot support the protocol.
         CheckpointError: the model cannot be loaded.
         ImageError: a picture cannot be read.
     """
     if not isinstance(model, Model):
         model = load_model(model, device=device)
-    table = data if isinstance(data, Sightings) else read_table(data)
-    label = data_label or str(table.root if isinstance(data, Sightings) else data)
-    scored = table.take(table.split != "train")
-    if not len(scored):
-        raise ProtocolError(
-            f"every row of {label} has split 'train', and rows that were trained on are not "
-            "scored; 'platefree data split' holds vehicles back"
-        )
-    chosen = protocol or default_protocol(scored)
-    trials = make_trials(scored, chosen)
-    embeddings, _ = model.embed(scored, workers=workers, on_batch=on_batch)
+    opened = open_data(data)
+    label = data_label or str(data if isinstance(data, str | Path) else opened.table.root)
+    plan = make_plan(opened, protocol, tests, seed)
+    return score_plan(
+        model,
+        plan,
+        data_label=label,
+        heat_maps=heat_maps,
+        examples=examples,
+        workers=workers,
+        on_batch=on_batch,
+    )
 
+
+def open_data(data: str | Path | Sightings | DataSet) -> DataSet:
+    """A data set from whatever `evaluate` takes; a table is a data set without lists.
+
+    Raises:
+        DataError: it cannot be read.
+    """
+    if isinstance(data, DataSet):
+        return data
+    if isinstance(data, Sightings):
+        return DataSet("table", data)
+    return _find_dataset(Path(data)) or DataSet("table", read_table(data))
+
+
+def _find_dataset(path: Path) -> DataSet | None:
+    """The public data set in a folder; a table in the folder goes before it."""
+    if not path.is_dir() or any((path / name).is_file() for name in TABLE_NAMES):
+        return None
+    try:
+        readers = import_module(_READERS)
+    except ModuleNotFoundError as error:
+        if error.name is None or not _READERS.startswith(error.name):
+            raise
+        return None
+    found: DataSet | None = readers.find_dataset(path.absolute())
+    return found
+
+
+def score_plan(
+    model: Model,
+    plan: Plan,
+    *,
+    data_label: str,
+    heat_maps: bool = False,
+    examples: int = 4,
+    workers: int = -1,
+    on_batch: Callable[[int], None] | None = None,
+) -> Report:
+    """Embed the pictures of a plan once, and score its trials; see `evaluate`.
+
+    Raises:
+        ImageError: a picture cannot be read.
+        DataError: heat maps are asked for and the method has none.
+    """
+    table = plan.data.table.take(plan.rows)
+    embeddings, _ = model.embed(table, workers=workers, on_batch=on_batch)
+    place = np.full(len(plan.data.table), -1)
+    place[plan.rows] = np.arange(len(plan.rows))
+    outcomes, scored = [], []
+    for name, trials in groupby(plan.trials, key=lambda trial: trial.test or plan.protocol):
+        claims = _claims(model.recipe.paper, plan.data.name, name)
+        moved = [trial.moved(place) for trial in trials]
+        outcome, searches = _score_test(name, moved, embeddings, model, claims)
+        outcomes.append(outcome)
+        scored += searches
+    return Report(
+        model=_describe_model(model),
+        data=_describe_data(data_label, plan, table),
+        protocol=plan.protocol,
+        settings=_settings(model, plan, table),
+        tests=tuple(outcomes),
+        strips=pick_strips(embeddings, scored, model, each=examples, heat_maps=heat_maps),
+    )
+
+
+def _score_test(
+    name: str,
+    trials: Sequence[AnyTrial],
+    embeddings: Embeddings,
+    model: Model,
+    claims: Mapping[str, float],
+) -> tuple[Outcome, list[tuple[Trial, RankMetrics]]]:
+    """The outcome of a test, and its searches for pictures, from which examples are picked."""
     counts = SimilarityCounts()
 
     def count(block: Floats, labels: PairLabels, rows: slice) -> None:
         counts.add(1.0 - block, labels, rows)
 
-    results = [_result(trial, embeddings, model, count) for trial in trials]
-    return Report(
-        model=_describe_model(model),
-        data=_describe_data(label, table, scored),
-        protocol=chosen,
-        settings=_settings(model, scored),
-        trials=tuple(results),
-        verification=counts.verification(),
-        strips=pick_strips(embeddings, trials, results, model, each=examples, heat_maps=heat_maps),
-        paper=model.recipe.paper,
+    results: list[TrialResult | PairResult] = []
+    scored: list[tuple[Trial, RankMetrics]] = []
+    for trial in trials:
+        if isinstance(trial, PairTrial):
+            pairs = score_pairs(embeddings, trial, model.method.distances)
+            counts.add_pairs(pairs.similarity, pairs.same)
+            results.append(PairResult(trial.test, len(pairs.same), pairs.threshold, pairs.accuracy))
+        else:
+            metrics = score_trial(embeddings, trial, model.method.distances, count)
+            scored.append((trial, metrics))
+    for _, pooled in groupby(scored, key=lambda each: each[0].name):
+        results.append(_pool(list(pooled)))
+    outcome = Outcome(name, tuple(results), counts.verification(), claims)
+    return outcome, [each for each in scored if each[0].tracks is None]
+
+
+def _pool(scored: Sequence[tuple[Trial, RankMetrics]]) -> TrialResult:
+    """Searches of one name as one trial; of galleries that differ, the largest is told."""
+    first = scored[0][0]
+    return TrialResult(
+        first.name,
+        sum(len(trial.query) for trial, _ in scored),
+        max(len(trial.searched) for trial, _ in scored),
+        merge_rank_metrics([metrics for _, metrics in scored]),
+        "rank-" if first.tracks is None else "HIT@",
     )
 
 
-def _result(trial: Trial, embeddings: Embeddings, model: Model, on_block: OnBlock) -> TrialResult:
-    metrics = score_trial(embeddings, trial, model.method.distances, on_block)
-    return TrialResult(trial.name, len(trial.query), len(trial.gallery), metrics)
+def _claims(paper: Mapping[str, float], data: str, test: str) -> dict[str, float]:
+    """What a recipe claims for a test: the keys are "DATA_SET TEST FIGURE".
+
+    A claim holds for one data set only, so it never stands beside figures of another.
+    """
+    parts = [(*key.rpartition(" "), claim) for key, claim in paper.items()]
+    return {figure: claim for of, _, figure, claim in parts if of == f"{data} {test}"}
 
 
 def _describe_model(model: Model) -> dict[str, str]:
@@ -103,28 +210,33 @@ def _describe_model(model: Model) -> dict[str, str]:
     return described
 
 
-def _describe_data(label: str, table: Sightings, scored: Sightings) -> dict[str, str]:
+def _describe_data(label: str, plan: Plan, scored: Sightings) -> dict[str, str]:
+    table = plan.data.table
     left_out = len(table) - len(scored)
-    return {
+    training = int((table.split == "train").sum())
+    kind = f"{left_out} training rows" if left_out == training else f"{left_out} rows"
+    described = {
         "path": label,
         "fingerprint": table.fingerprint(),
         "pictures scored": str(len(scored)),
-        "vehicles": str(len(known_values(scored.vehicle))),
+        "vehicles": str(len(known_values(scored.vehicle)) or "unknown"),
         "cameras": str(len(known_values(scored.camera)) or "unknown"),
-        "split": f"all but {left_out} training rows" if left_out else "all rows",
+        "split": f"all but {kind}" if left_out else "all rows",
     }
+    return {"data set": plan.data.name, **described} if plan.data.lists else described
 
 
-def _settings(model: Model, scored: Sightings) -> dict[str, str]:
+def _settings(model: Model, plan: Plan, scored: Sightings) -> dict[str, str]:
     size = model.recipe.input
     cameras = "ignored" if scored.knows("camera") else "cameras unknown, nothing ignored"
+    seeds = sorted({trial.seed for trial in plan.trials if trial.seed is not None})
     return {
         "input": f"{size.height} x {size.width} pixels",
         "mirror": size.mirror,
         "distance": "cosine",
         "re-ranking": "none",
         "same vehicle and camera": cameras,
-        "seed": "none: nothing in this protocol is drawn at random",
+        "seed": ", ".join(map(str, seeds)) or "none: nothing in this protocol is drawn at random",
         "scored": datetime.now(UTC).isoformat(timespec="seconds"),
         "platefree": version("platefree"),
     }

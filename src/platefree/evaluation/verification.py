@@ -26,7 +26,7 @@ from platefree.evaluation.labels import (
 BINS = 65_536
 """Number of bins over [-1, 1]; their edges are exact in float32."""
 
-FALSE_ACCEPT_RATES = (1e-1, 1e-2, 1e-3)
+FALSE_ACCEPT_RATES = (1e-1, 1e-2, 1e-3, 1e-4)
 
 _SCALE = np.float32(BINS // 2)  # bins per unit of similarity
 _SLACK = np.float32(1e-3)  # rounding beyond [-1, 1] that is put into the outer bins
@@ -232,6 +232,26 @@ class SimilarityCounts:
             )
         self._same += same.sum(axis=0)
         self._different += different.sum(axis=0)
+
+    def add_pairs(self, similarity: NDArray[np.floating[Any]], same: NDArray[np.bool_]) -> None:
+        """Count a list of pairs.
+
+        Args:
+            similarity: (p,) floats in [-1, 1].
+            same: (p,) whether the pair is one vehicle (or whatever is to be verified).
+
+        Raises:
+            DataError: a similarity is not in [-1, 1].
+        """
+        for pair in np.flatnonzero(~(np.abs(similarity) <= 1 + _SLACK))[:1]:
+            raise DataError(
+                f"similarity of pair {pair} is {similarity[pair]}, expected -1 to 1 (cosine "
+                "similarity)"
+            )
+        places = np.floor(similarity * float(_SCALE)).astype(np.int64) + BINS // 2
+        places = places.clip(0, BINS - 1)
+        self._same += np.bincount(places[same], minlength=BINS)
+        self._different += np.bincount(places[~same], minlength=BINS)
 
     def verification(self) -> Verification:
         """What was counted so far."""

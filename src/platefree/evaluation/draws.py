@@ -1,0 +1,137 @@
+"""Protocols that draw: which picture of a class is searched, and which is searched for.
+
+VehicleID (DRDL, section 5.3; `drdl` below): one picture of each vehicle is the gallery, all others
+are queries. Retrieval (DRDL, section 5.2): of the n pictures of a class, max(6, n - 1) are gallery
+and the rest are queries. Decided: at most all n, so that a class of six pictures or fewer has no
+query and only distracts; a class is a vehicle, or on request a vehicle model, since the paper says
+"vehicle model i"; and it is drawn as often as the other, where the paper does not say.
+
+A draw is a function of (seed, list, number of the draw, class, names of the pictures) alone: no
+order of files, rows or classes, and no random generator that may change, has a say in it.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from platefree.data.dataset import DataSet
+from platefree.errors import ProtocolError
+from platefree.evaluation.protocols import Trial
+from platefree.types import Indices, Sightings, Text
+
+DRAWS = 10
+
+_SMALLEST_GALLERY = 6  # pictures of a class, in retrieval
+
+
+def one_picture_gallery(data: DataSet, seed: int) -> list[Trial]:
+    """Ten draws of each list of VehicleID: a random picture of every vehicle is the gallery.
+
+    Raises:
+        ProtocolError: there is no such list, or none of its vehicles has two pictures.
+    """
+    return [
+        Trial(name, classes.rows[~drawn], classes.rows[drawn], test, seed=seed)
+        for test, name, classes, drawn in _draws(data, seed, "vehicle", fewest=1)
+    ]
+
+
+def vehicle_retrieval(data: DataSet, seed: int) -> list[Trial]:
+    """Ten draws of each list: one picture of a vehicle searched in all others.
+
+    Raises:
+        ProtocolError: there is no such list, or no vehicle has more than six pictures.
+    """
+    return _retrieval(data, seed, "vehicle", "retrieval")
+
+
+def model_retrieval(data: DataSet, seed: int) -> list[Trial]:
+    """The same for vehicle models; pictures of unknown model are left out.
+
+    Raises:
+        ProtocolError: there is no such list, or no model has more than six pictures.
+    """
+    return _retrieval(data, seed, "model", "model retrieval")
+
+
+def _retrieval(data: DataSet, seed: int, target: str, noun: str) -> list[Trial]:
+    return [
+        Trial(
+            name, classes.rows[drawn], classes.rows[~drawn], f"{test} {noun}", None, None, target,
+            seed,
+        )
+        for test, name, classes, drawn in _draws(data, seed, target, _SMALLEST_GALLERY + 1)
+    ]  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class _Classes:
+    """The rows of a list, class by class, the pictures of a class by name.
+
+    Attributes:
+        names: (c,) the classes, sorted.
+        starts: (c,) where each begins in ``rows``.
+        counts: (c,) how many rows it has.
+        rows: (n,) rows of the table.
+    """
+
+    names: Text
+    starts: Indices
+    counts: Indices
+    rows: Indices
+
+    @classmethod
+    def of(cls, table: Sightings, rows: Indices, target: str) -> "_Classes":
+        labels = getattr(table, target)[rows]
+        rows, labels = rows[labels != ""], labels[labels != ""]
+        order = np.lexsort((table.image[rows], labels))
+        names, starts, counts = np.unique(labels[order], return_index=True, return_counts=True)
+        return cls(names, starts, counts, rows[order])
+
+
+def _draws(
+    data: DataSet, seed: int, target: str, fewest: int
+) -> Iterator[tuple[str, str, _Classes, NDArray[np.bool_]]]:
+    """One picture of each class of ``fewest`` or more: (test, draw, classes, (n,) mask)."""
+    for name in _test_lists(data):
+        classes = _Classes.of(data.table, data.rows(name), target)
+        large = classes.counts >= fewest
+        if not (classes.counts >= max(fewest, 2)).any():
+            raise ProtocolError(
+                f"list {name} of {data.name}: no {target} has {max(fewest, 2)} pictures or more "
+                f"(of {len(classes.names)} known ones), so nothing can be searched for"
+            )
+        for draw in range(1, DRAWS + 1):
+            places = [
+                start + _pick(count, seed, name, draw, each)
+                for each, start, count in zip(
+                    classes.names[large].tolist(),
+                    classes.starts[large].tolist(),
+                    classes.counts[large].tolist(),
+                    strict=True,
+                )
+            ]
+            drawn = np.zeros(len(classes.rows), np.bool_)
+            drawn[places] = True
+            yield name.removeprefix("test_"), f"draw {draw}", classes, drawn
+
+
+def _test_lists(data: DataSet) -> list[str]:
+    """The names of the lists, the smallest first."""
+    names = [name for name in data.lists if re.fullmatch(r"test_\d+", name)]
+    if not names:
+        raise ProtocolError(
+            f"this protocol draws from the lists test_800, test_1600 ... of VehicleID, and "
+            f"{data.name} has none; use leave-one-out, or query-gallery"
+        )
+    return sorted(names, key=lambda name: int(name.removeprefix("test_")))
+
+
+def _pick(count: int, *key: object) -> int:
+    """A number below ``count`` that depends on the key alone."""
+    digest = hashlib.sha256("/".join(map(str, key)).encode()).digest()
+    return int.from_bytes(digest[:8], "big") % count

@@ -1,0 +1,173 @@
+"""Same vehicle model or not: published lists of pairs, as CompCars has them (DRDL, section 5.1).
+
+A pair is accepted if its similarity is at least a threshold; the figure is the share of pairs that
+are told right. The threshold is the one that tells most training pairs right, and it never sees a
+test pair. Decided: where a set has no training pairs, as many of the same as of different models
+are drawn (the published lists are balanced too), from the list ``verification_train`` if there is
+one (of CompCars, models that are not tested), else from the training pictures; of equally good
+thresholds the lowest is taken, half way between two similarities.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from platefree.data.dataset import DataSet, PairList
+from platefree.errors import ProtocolError
+from platefree.evaluation.score import Distances
+from platefree.types import Embeddings, Indices
+
+TRAINING_PAIRS = 10_000
+"""Drawn of each kind where the set ships none."""
+
+_TRAINING = "train"  # the name of published training pairs
+_TRAINING_PICTURES = "verification_train"
+_PAIRS_AT_ONCE = 256  # whose whole matrix of distances is computed
+
+
+@dataclass(frozen=True, eq=False)
+class PairTrial:
+    """Tell pairs apart by a threshold.
+
+    Attributes:
+        test: name of the list.
+        pairs: what is scored.
+        training: what the threshold is fitted on.
+        seed: what the training pairs were drawn with; None where they are published.
+    """
+
+    test: str
+    pairs: PairList
+    training: PairList
+    seed: int | None = None
+
+    @property
+    def rows(self) -> Indices:
+        """Every row of the table that takes part."""
+        lists = self.pairs, self.training
+        return np.unique(np.concatenate([(each.first, each.second) for each in lists], axis=1))
+
+    def moved(self, place: Indices) -> Self:
+        """The same trial of another table; (n,) ``place`` is where a row is there."""
+        pairs, training = (
+            PairList(place[each.first], place[each.second], each.same)
+            for each in (self.pairs, self.training)
+        )
+        return replace(self, pairs=pairs, training=training)
+
+
+@dataclass(frozen=True, eq=False)
+class PairScores:
+    """What a threshold made of the pairs of a list.
+
+    Attributes:
+        similarity: (p,) 1 - distance.
+        same: (p,) what the list says.
+        threshold: pairs that are at least as similar are accepted.
+        accuracy: share of the pairs that are told right.
+    """
+
+    similarity: NDArray[np.float64]
+    same: NDArray[np.bool_]
+    threshold: float
+    accuracy: float
+
+
+def model_verification(data: DataSet, seed: int) -> list[PairTrial]:
+    """Every published list of pairs.
+
+    Raises:
+        ProtocolError: there is none, or no training pairs can be had.
+    """
+    names = [name for name in data.pairs if name != _TRAINING]
+    if not names:
+        raise ProtocolError(
+            f"model-verification needs published lists of pairs, such as those of CompCars, and "
+            f"{data.name} has none; use leave-one-out or query-gallery"
+        )
+    if _TRAINING in data.pairs:
+        return [PairTrial(name, data.pairs[name], data.pairs[_TRAINING]) for name in names]
+    training = draw_pairs(data, seed)
+    return [PairTrial(name, data.pairs[name], training, seed) for name in names]
+
+
+def draw_pairs(data: DataSet, seed: int, count: int = TRAINING_PAIRS) -> PairList:
+    """``count`` pairs of one model and as many of two, from pictures that are not tested.
+
+    The first picture of a pair is drawn from all (of models with two pictures or more), the second
+    from those of its model, or of the other models. The order of the rows has no say in it.
+
+    Raises:
+        ProtocolError: fewer than two models are known, or none has two pictures.
+    """
+    table = data.table
+    listed = data.lists.get(_TRAINING_PICTURES)
+    rows = np.flatnonzero(table.split == "train") if listed is None else listed
+    rows = rows[table.model[rows] != ""]
+    rows = rows[np.lexsort((table.image[rows], table.model[rows]))]
+    _, starts, codes, counts = np.unique(
+        table.model[rows], return_index=True, return_inverse=True, return_counts=True
+    )
+    if len(counts) < 2 or counts.max() < 2:
+        raise ProtocolError(
+            f"the threshold is fitted on training pairs, and {data.name} has {len(counts)} known "
+            f"models in {len(rows)} training pictures; expected two models or more, one of them "
+            "with two pictures or more"
+        )
+    random = np.random.default_rng(seed)
+    first = random.choice(np.flatnonzero(counts[codes] > 1), count)
+    start, size = starts[codes[first]], counts[codes[first]]
+    step = 1 + random.integers(0, size - 1)  # from a picture to another of its model
+    mate = start + (first - start + step) % size
+    anchor = random.integers(0, len(rows), count)
+    start, size = starts[codes[anchor]], counts[codes[anchor]]
+    stranger = (start + size + random.integers(0, len(rows) - size)) % len(rows)
+    return PairList(
+        rows[np.concatenate((first, anchor))],
+        rows[np.concatenate((mate, stranger))],
+        np.arange(2 * count) < count,
+    )
+
+
+def score_pairs(embeddings: Embeddings, trial: PairTrial, distances: Distances) -> PairScores:
+    """Fit the threshold on the training pairs, and apply it to the pairs of the test."""
+    fitted = fit_threshold(
+        pair_similarity(embeddings, trial.training, distances), trial.training.same
+    )
+    similarity = pair_similarity(embeddings, trial.pairs, distances)
+    right = (similarity >= fitted) == trial.pairs.same
+    return PairScores(similarity, trial.pairs.same, fitted, float(right.mean()))
+
+
+def pair_similarity(
+    embeddings: Embeddings, pairs: PairList, distances: Distances
+) -> NDArray[np.float64]:
+    """(p,) similarity of each pair; float64, so that a threshold between two of them is exact."""
+    similarity = np.empty(len(pairs.first))
+    for start in range(0, len(similarity), _PAIRS_AT_ONCE):
+        part = slice(start, start + _PAIRS_AT_ONCE)
+        sides = (embeddings.take(side[part]) for side in (pairs.first, pairs.second))
+        similarity[part] = 1 - np.diagonal(distances(*sides))
+    return similarity
+
+
+def fit_threshold(similarity: NDArray[np.float64], same: NDArray[np.bool_]) -> float:
+    """The threshold that tells most pairs right.
+
+    Args:
+        similarity: (p,) float64.
+        same: (p,) bool.
+    """
+    values, codes = np.unique(similarity, return_inverse=True)
+    accepted = np.bincount(codes[same], minlength=len(values))
+    wrong = np.bincount(codes[~same], minlength=len(values))
+    # right[i]: accepting from values[i] up; the last accepts nothing
+    right = np.append(np.cumsum(accepted[::-1])[::-1], 0) + np.append(0, np.cumsum(wrong))
+    best = int(np.argmax(right))
+    if best == 0:
+        return float(values[0])
+    if best == len(values):
+        return float(np.nextafter(values[-1], np.inf))
+    return float((values[best - 1] + values[best]) / 2)

@@ -1,0 +1,204 @@
+"""Which protocol scores which data set: published lists, tracks and pairs become trials.
+
+A plain table is a data set without lists, so every protocol is asked for by its name in one place.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from platefree.data.dataset import DataSet
+from platefree.errors import ProtocolError
+from platefree.evaluation import protocols
+from platefree.evaluation.draws import model_retrieval, one_picture_gallery, vehicle_retrieval
+from platefree.evaluation.labels import IgnoredPairs
+from platefree.evaluation.model_pairs import PairTrial, model_verification
+from platefree.evaluation.protocols import Trial, need_query_vehicles
+from platefree.evaluation.tracks import image_to_track
+from platefree.evaluation.views import view_trials
+from platefree.types import Indices
+
+AnyTrial = Trial | PairTrial
+
+SetProtocol = Callable[[DataSet, int], Sequence[AnyTrial]]
+"""(data set, seed) -> trials."""
+
+
+def query_gallery(data: DataSet, seed: int) -> list[Trial]:
+    """Each pair of lists ``query_X`` and ``gallery_X`` (VERI-Wild), else the only test of a set.
+
+    The lists ``query`` and ``gallery`` go before the column ``split``, since a picture may be in
+    both (VeRi-776). What the set lists as junk for a query is ignored beside the camera rule.
+
+    Raises:
+        ProtocolError: there are neither such lists nor such splits.
+    """
+    del seed
+    names = [name for name in data.lists if name == "query" or name.startswith("query_")]
+    names = [name for name in names if _gallery_of(name) in data.lists]
+    if not names:
+        return [_with_junk(data, "query", each) for each in _over_table(data, "query-gallery")]
+    found = []
+    for name in names:
+        query = data.rows(name)
+        need_query_vehicles(data.table, query)
+        test = name.removeprefix("query").removeprefix("_")
+        trial = Trial("query → gallery", query, data.rows(_gallery_of(name)), test)
+        found.append(_with_junk(data, name, trial))
+    return found
+
+
+def tracks(data: DataSet, seed: int) -> list[Trial]:
+    """Image to track, with the queries and galleries of `query_gallery`.
+
+    Raises:
+        ProtocolError: there are none, or no track of a gallery is known.
+    """
+    return [
+        image_to_track(data.table, each.query, each.gallery, f"{each.test} tracks".strip())
+        for each in query_gallery(data, seed)
+    ]
+
+
+def veri_776(data: DataSet, seed: int) -> list[Trial]:
+    """Image to image, and image to track where the tracks are known.
+
+    Raises:
+        ProtocolError: there is no query or no gallery.
+    """
+    images = [replace(each, test=each.test or "images") for each in query_gallery(data, seed)]
+    return images + (tracks(data, seed) if data.table.knows("track") else [])
+
+
+def views(data: DataSet, seed: int) -> list[Trial]:
+    """VANet's viewpoint protocol over the trials that the set is usually scored by.
+
+    Raises:
+        ProtocolError: the set has no such trials, or its views are unknown.
+    """
+    usual = SET_PROTOCOLS[default_protocol(data)](data, seed)
+    searches = [each for each in usual if isinstance(each, Trial) and each.tracks is None]
+    if not searches:
+        raise ProtocolError(
+            f"{data.name} is scored by pairs, which the viewpoint protocol cannot split; it needs "
+            "queries and a gallery"
+        )
+    return [one for each in searches for one in view_trials(data.table, each)]
+
+
+def _of_table(name: str) -> SetProtocol:
+    return lambda data, seed: _over_table(data, name)  # nothing is drawn, so no seed is needed
+
+
+def _over_table(data: DataSet, name: str) -> list[Trial]:
+    """A protocol of tables, over the rows that are not for training."""
+    rows = _scored(data)
+    return [trial.moved(rows) for trial in protocols.make_trials(data.table.take(rows), name)]
+
+
+SET_PROTOCOLS: dict[str, SetProtocol] = {
+    "cross-camera": _of_table("cross-camera"),
+    "query-gallery": query_gallery,
+    "leave-one-out": _of_table("leave-one-out"),
+    "vehicleid": one_picture_gallery,
+    "veri-776": veri_776,
+    "image-to-track": tracks,
+    "views": views,
+    "vehicle-retrieval": vehicle_retrieval,
+    "model-retrieval": model_retrieval,
+    "model-verification": model_verification,
+}
+
+_USUAL = {
+    "vehicleid": "vehicleid",
+    "veri-776": "veri-776",
+    "veri-wild": "query-gallery",
+    "veri-wild-2": "query-gallery",
+    "vric": "query-gallery",
+    "cityflow": "query-gallery",
+    "compcars": "model-verification",
+}
+
+
+def default_protocol(data: DataSet) -> str:
+    """What a public set is scored by, else what the columns of the table are made for."""
+    usual = _USUAL.get(data.name)
+    return usual or protocols.default_protocol(data.table.take(_scored(data)))
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """What is going to be searched in what.
+
+    Attributes:
+        data: the data set.
+        protocol: name of the protocol.
+        trials: in the order of the tests.
+        rows: (n,) rows of the table that are needed, ascending; only these are embedded.
+    """
+
+    data: DataSet
+    protocol: str
+    trials: tuple[AnyTrial, ...]
+    rows: Indices
+
+
+def make_plan(
+    data: DataSet, protocol: str | None = None, tests: Sequence[str] = (), seed: int = 0
+) -> Plan:
+    """The trials of a protocol over a data set.
+
+    Args:
+        data: from a reader, or a table alone.
+        protocol: one of `SET_PROTOCOLS`; by default `default_protocol`.
+        tests: which tests of the protocol, such as ``800``; by default all of them.
+        seed: of the protocols that draw.
+
+    Raises:
+        ProtocolError: no such protocol or test, or the data set cannot support it.
+    """
+    chosen = protocol or default_protocol(data)
+    if chosen not in SET_PROTOCOLS:
+        raise ProtocolError(f"no protocol {chosen!r}; there are {', '.join(SET_PROTOCOLS)}")
+    trials = SET_PROTOCOLS[chosen](data, seed)
+    names = dict.fromkeys(each.test or chosen for each in trials)
+    for missing in [name for name in tests if name not in names][:1]:
+        raise ProtocolError(
+            f"{chosen} on {data.name} has no test {missing!r}; it has: {', '.join(names)}"
+        )
+    kept = [
+        each
+        for name in names
+        for each in trials
+        if (each.test or chosen) == name and (not tests or name in tests)
+    ]
+    rows = np.unique(np.concatenate([each.rows for each in kept]))
+    return Plan(data, chosen, tuple(kept), rows)
+
+
+def _scored(data: DataSet) -> Indices:
+    rows = np.flatnonzero(data.table.split != "train")
+    if not len(rows):
+        raise ProtocolError(
+            f"every row of {data.name} has split 'train', and rows that were trained on are not "
+            "scored; 'platefree data split' holds vehicles back"
+        )
+    return rows
+
+
+def _gallery_of(query: str) -> str:
+    return query.replace("query", "gallery", 1)
+
+
+def _with_junk(data: DataSet, name: str, trial: Trial) -> Trial:
+    """The trial with the rows that the set ignores for each query of a list."""
+    junk = data.ignored.get(name)
+    if junk is None:
+        return trial
+    if len(junk) != len(trial.query):
+        raise ProtocolError(
+            f"{data.name} lists ignored pictures for {len(junk)} queries of {name!r}, which has "
+            f"{len(trial.query)}; its files are not of one version"
+        )
+    return replace(trial, ignored=IgnoredPairs.of(junk))
