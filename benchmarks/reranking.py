@@ -77,8 +77,7 @@ def usual(problem: Problem) -> NDArray[Any]:
 
     def mutual(point: int, k: int) -> NDArray[np.int64]:
         forward: NDArray[np.int64] = order[point, : k + 1]
-        has_point = (order[forward, : k + 1] == point).any(axis=1)
-        return forward[has_point]
+        return np.compress((order[forward, : k + 1] == point).any(axis=1), forward)
 
     for point in range(len(rows)):
         own = mutual(point, K1)

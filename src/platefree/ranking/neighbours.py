@@ -79,11 +79,10 @@ class RowSet:
         return len(self.rows)
 
     def distances_between(self, rows: slice, columns: slice) -> Floats:
-        """Half the squared distances of some rows to others, by one product; never negative."""
+        """Half the squared distances of some rows to others, by one product."""
         found: Floats = self.centred[rows] @ self.centred[columns].T
-        np.subtract(self.centred_half[columns], found, out=found)
-        found += self.centred_half[rows, None]
-        return np.maximum(found, 0, out=found)
+        _subtract_products(self.centred_half[rows], self.centred_half[columns], found)
+        return found
 
     def distances_of_pairs(self, starts: Places, others: Places) -> Doubles:
         """Half the squared distances of row i to ``others[starts[i]:starts[i + 1]]``, exactly."""
@@ -174,6 +173,15 @@ def _dot(one: NDArray[Any], other: NDArray[Any]) -> float:
     for index in range(one.size):
         total += np.float64(one[index]) * np.float64(other[index])
     return total
+
+
+@njit(parallel=True, cache=True)
+def _subtract_products(row_half: Floats, column_half: Floats, products: Floats) -> None:
+    """Turn products into half squared distances in one pass: they may be larger than a cache."""
+    for row in prange(len(products)):
+        values, half = products[row], row_half[row]
+        for column in range(values.size):
+            values[column] = half + column_half[column] - values[column]
 
 
 @njit(parallel=True, cache=True)

@@ -67,7 +67,7 @@ def k_reciprocal(
             negative, and are computed twice.
 
     Returns:
-        (q, g) float32 in [0, 1], lower is closer.
+        (q, g) float32 in [0, 1] but for rounding, lower is closer.
 
     Raises:
         DataError: an argument is out of range, a row is not finite, or shapes do not fit.
@@ -184,8 +184,7 @@ def _blocks(
     for start in range(0, points.queries, step):
         rows = slice(start, min(start + step, points.queries))
         block = points.query_rows(rows)
-        block *= scale[rows, None]
-        _mix(block, _arrays(query_weights[rows]), _arrays(gallery_weights), lambda_)
+        _mix(block, scale[rows], _arrays(query_weights[rows]), _arrays(gallery_weights), lambda_)
         yield rows, block
 
 
@@ -196,14 +195,16 @@ def _arrays(matrix: csr_array | csc_array) -> _Sparse:
 @njit(parallel=True, cache=True)
 def _mix(
     block: Floats,
+    scale: Floats,
     query_weights: _Sparse,
     gallery_weights: _Sparse,
     lambda_: np.float32,
 ) -> None:
-    """Turn normalised distances into final ones.
+    """Turn distances into final ones.
 
     Args:
         block: (queries, g) float32, changed.
+        scale: (queries,) float32, what normalises the distances.
         query_weights: of these queries, sparse by query.
         gallery_weights: (g, n), sparse by point.
         lambda_: share of the original distance.
@@ -216,7 +217,8 @@ def _mix(
             point, weight = points[place], weights[place]
             for entry in range(gallery_starts[point], gallery_starts[point + 1]):
                 shared[gallery_rows[entry]] += min(weight, smaller[entry])
-        row, one = block[query], np.float32(1)  # a plain 1 would make all of it float64
+        one = np.float32(1)  # a plain 1 would make all of it float64
+        row, weight_of_distance = block[query], lambda_ * scale[query]
         for index in range(row.size):
             jaccard = one - shared[index] / (one + one - shared[index])
-            row[index] = (one - lambda_) * jaccard + lambda_ * row[index]
+            row[index] = (one - lambda_) * jaccard + weight_of_distance * row[index]
