@@ -122,7 +122,7 @@ def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     shrink_blocks(monkeypatch)
 
 
-@settings(deadline=None, max_examples=80)
+@settings(deadline=None, max_examples=60)
 @given(
     st.sampled_from(KINDS),
     st.integers(1, 12),

@@ -8,6 +8,7 @@ import numpy as np
 
 from platefree.errors import DataError
 from platefree.ranking.distance import Distances
+from platefree.ranking.order import in_order
 from platefree.ranking.reciprocal import Rows, k_reciprocal
 from platefree.types import Embeddings, Indices, Ranking
 
@@ -47,17 +48,16 @@ def rerank_candidates(
             "a query, of this gallery"
         )
     indices = np.full(ranking.indices.shape, -1)
-    nearest = np.full(ranking.indices.shape, np.inf, np.float32)
+    distance = np.full(ranking.indices.shape, np.inf, np.float32)
     for number, row in enumerate(ranking.indices):
         candidates = np.sort(row[row >= 0])
         one = np.array([number])
         found = k_reciprocal(
             _take(query, one), _take(gallery, candidates), k1, k2, lambda_, distances=distances
         )
-        order = np.argsort(found[0], kind="stable")
-        indices[number, : len(order)] = candidates[order]
-        nearest[number, : len(order)] = found[0, order]
-    return Ranking(indices, nearest)
+        indices[number, : len(candidates)] = candidates
+        distance[number, : len(candidates)] = found[0]
+    return in_order(indices, distance)
 
 
 def _take(rows: Rows, chosen: Indices) -> Rows:

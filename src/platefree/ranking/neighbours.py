@@ -70,10 +70,8 @@ class RowSet:
             centred[part] = offset
             centred_half[part] = half[part] - mean @ mean / 2 - offset @ mean
             length[part] = np.linalg.norm(offset, axis=1)
-        unit_roundoff, terms = 2.0**-24, rows.shape[1] + 8
-        farthest = length.max(initial=0), abs(centred_half).max(initial=0)
-        rounding = length * farthest[0] * terms + 4 * (abs(centred_half) + farthest[1])
-        return cls(rows, half, centred, centred_half.astype(np.float32), rounding * unit_roundoff)
+        rounding = _rounding(rows.shape[1], length, centred_half, half)
+        return cls(rows, half, centred, centred_half.astype(np.float32), rounding)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -113,6 +111,20 @@ def nearest_rows(rows: RowSet, count: int) -> tuple[Indices, Floats]:
     if size < n and unproven.any():
         _search_again(rows, np.flatnonzero(unproven), limits, nearest)
     return nearest, farthest
+
+
+def _rounding(d: int, length: Doubles, centred_half: Doubles, half: Doubles) -> Doubles:
+    """Bound, for each row, on what float32 and float64 may make of a distance from it.
+
+    A sum of d products of two rows is off by at most d roundings of the product of their lengths,
+    in any order of summation; the rows themselves and the three terms of a distance are rounded
+    as well.
+    """
+    products = (d + 8) * length * length.max(initial=0)
+    terms = 4 * (abs(centred_half) + abs(centred_half).max(initial=0))
+    exact = (d + 8) * 2 * (half + half.max(initial=0))
+    bound: Doubles = 2.0**-24 * (products + terms) + 2.0**-53 * exact
+    return bound
 
 
 def _propose(rows: RowSet, nearest: Floats, indices: Indices, farthest: Floats) -> None:
