@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from platefree.city.generate import generate_city
     from platefree.config import Recipe, load_recipe, recipe_names
     from platefree.data.check import TableCheck, check_table
+    from platefree.data.dataset import DataSet
+    from platefree.data.merge import merge_tables
+    from platefree.data.readers.detect import read_dataset
     from platefree.data.split import split_by_vehicle
     from platefree.data.table import read_table, write_table
     from platefree.errors import PlatefreeError
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
     from platefree.evaluation.run import evaluate
     from platefree.model import Comparison, Model, compare, load_model
     from platefree.ranking.distance import rank_exact
+    from platefree.ranking.reciprocal import k_reciprocal, k_reciprocal_blocks, rerank_top
     from platefree.ranking.store import load_embeddings, save_embeddings
     from platefree.retrieval import open_gallery, search
     from platefree.sheet import contact_sheet
@@ -27,6 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Comparison",
+    "DataSet",
     "Embeddings",
     "Hit",
     "Model",
@@ -44,14 +49,19 @@ __all__ = [
     "evaluate",
     "generate_city",
     "heat_map",
+    "k_reciprocal",
+    "k_reciprocal_blocks",
     "load_embeddings",
     "load_model",
     "load_recipe",
+    "merge_tables",
     "open_gallery",
     "rank_exact",
     "rank_metrics",
+    "read_dataset",
     "read_table",
     "recipe_names",
+    "rerank_top",
     "save_embeddings",
     "search",
     "split_by_vehicle",
@@ -61,6 +71,7 @@ __all__ = [
 
 _HOME = {
     "Comparison": "model",
+    "DataSet": "data.dataset",
     "Embeddings": "types",
     "Hit": "types",
     "Model": "model",
@@ -78,14 +89,19 @@ _HOME = {
     "evaluate": "evaluation.run",
     "generate_city": "city.generate",
     "heat_map": "attention",
+    "k_reciprocal": "ranking.reciprocal",
+    "k_reciprocal_blocks": "ranking.reciprocal",
     "load_embeddings": "ranking.store",
     "load_model": "model",
     "load_recipe": "config",
+    "merge_tables": "data.merge",
     "open_gallery": "retrieval",
     "rank_exact": "ranking.distance",
     "rank_metrics": "evaluation.metrics",
+    "read_dataset": "data.readers.detect",
     "read_table": "data.table",
     "recipe_names": "config",
+    "rerank_top": "ranking.reciprocal",
     "save_embeddings": "ranking.store",
     "search": "retrieval",
     "split_by_vehicle": "data.split",

@@ -6,13 +6,12 @@ always give the same ranking, and rows that are equal to the last bit rank by ga
 """
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import numpy as np
-from numba import njit, prange
 from numpy.typing import NDArray
 
 from platefree.errors import DataError, MismatchError
+from platefree.ranking.heaps import NOBODY, keep_nearest, sort_heaps
 from platefree.types import LABELS, Embeddings, Floats, Indices, Ranking, Sightings
 
 Distances = Callable[[Embeddings, Embeddings], Floats]
@@ -20,8 +19,6 @@ Distances = Callable[[Embeddings, Embeddings], Floats]
 
 _QUERY_BLOCK = 256
 _GALLERY_BLOCK = 16_384  # 16 MB of float32 distances with the block of queries
-_SKIP_BLOCK = 64  # distances that are passed over together if all are too far
-_NOBODY = np.iinfo(np.int64).max  # ranks behind every gallery row, even one at infinity
 
 
 def cosine_distance(query_rows: Floats, gallery_rows: Floats) -> Floats:
@@ -70,39 +67,45 @@ def rank_exact(
         MismatchError: query and gallery come from different models or have different spaces.
         DataError: an argument does not fit the gallery, or a distance is NaN.
     """
-    _check_comparable(query, gallery)
+    check_comparable(query, gallery)
     allowed = _check_allowed(allowed, len(gallery))
     if top < 1:
         raise DataError(f"top is {top}, expected 1 or more")
     compare = distances or _only_space_distance
     nearest = np.full((len(query), top), np.inf, np.float32)
-    indices = np.full((len(query), top), _NOBODY)
-    for columns, gallery_block in _blocks(gallery, _GALLERY_BLOCK):
+    indices = np.full((len(query), top), NOBODY)
+    for columns, gallery_block in embedding_blocks(gallery, _GALLERY_BLOCK):
         if not allowed[columns].any():
             continue
-        for rows, query_block in _blocks(query, _QUERY_BLOCK):
-            block = _check_block(compare(query_block, gallery_block), query_block, gallery_block)
+        for rows, query_block in embedding_blocks(query, _QUERY_BLOCK):
+            block = check_block(compare(query_block, gallery_block), query_block, gallery_block)
             nan_at = np.full(len(block), -1)
-            _keep_nearest(
+            keep_nearest(
                 block, allowed[columns], columns.start, nearest[rows], indices[rows], nan_at
             )
             _refuse_nan(nan_at, rows.start)
-    _sort_heaps(nearest, indices)
-    indices[indices == _NOBODY] = -1
+    sort_heaps(nearest, indices)
+    indices[indices == NOBODY] = -1
     return Ranking(indices, nearest)
 
 
-def _only_space_distance(query: Embeddings, gallery: Embeddings) -> Floats:
-    if len(query.spaces) != 1:
+def only_space(embeddings: Embeddings) -> Floats:
+    """The (n, d) rows of embeddings that have one space; others are refused with a `DataError`."""
+    if len(embeddings.spaces) != 1:
         raise DataError(
-            f"embeddings have the spaces {sorted(query.spaces)}; with more than one, `distances` "
-            "must say how they combine (the method's own `distances` does)"
+            f"embeddings have the spaces {sorted(embeddings.spaces)}; with more than one, "
+            "`distances` must say how they combine (the method's own `distances` does)"
         )
-    (name,) = query.spaces
-    return cosine_distance(query.spaces[name], gallery.spaces[name])
+    (rows,) = embeddings.spaces.values()
+    return rows
 
 
-def _check_comparable(query: Embeddings, gallery: Embeddings) -> None:
+def _only_space_distance(query: Embeddings, gallery: Embeddings) -> Floats:
+    return cosine_distance(only_space(query), only_space(gallery))
+
+
+def check_comparable(query: Embeddings, gallery: Embeddings) -> None:
+    """Refuse embeddings of different models or spaces with a `MismatchError`."""
     if query.model != gallery.model:
         raise MismatchError(
             f"the gallery was embedded by model {gallery.model}, the query by {query.model}: "
@@ -127,7 +130,7 @@ def _check_allowed(allowed: NDArray[np.bool_] | None, g: int) -> NDArray[np.bool
     return np.ascontiguousarray(allowed)
 
 
-def _blocks(embeddings: Embeddings, size: int) -> Iterator[tuple[slice, Embeddings]]:
+def embedding_blocks(embeddings: Embeddings, size: int) -> Iterator[tuple[slice, Embeddings]]:
     """Neighbouring rows as views: nothing is copied, so a memory-mapped space stays on disk."""
     table = embeddings.sightings
     for start in range(0, len(embeddings), size):
@@ -137,7 +140,8 @@ def _blocks(embeddings: Embeddings, size: int) -> Iterator[tuple[slice, Embeddin
         yield rows, Embeddings(spaces, Sightings(root=table.root, **columns), embeddings.model)
 
 
-def _check_block(block: Floats, query: Embeddings, gallery: Embeddings) -> Floats:
+def check_block(block: Floats, query: Embeddings, gallery: Embeddings) -> Floats:
+    """What a `Distances` returned, as contiguous float32; another shape is a `DataError`."""
     expected = (len(query), len(gallery))
     if block.shape != expected:
         raise DataError(f"`distances` returned shape {block.shape}, expected {expected}")
@@ -150,88 +154,3 @@ def _refuse_nan(nan_at: Indices, first_query: int) -> None:
             f"distance of query {first_query + query} to gallery row {nan_at[query]} is NaN; "
             "expected numbers (are the embeddings finite?)"
         )
-
-
-# Each query keeps its nearest rows as a heap with the farthest of them first, so that one
-# comparison turns away almost every candidate.
-
-
-@njit(parallel=True, cache=True)
-def _keep_nearest(
-    distance: Floats,
-    allowed: NDArray[np.bool_],
-    first_index: int,
-    nearest: Floats,
-    indices: Indices,
-    nan_at: Indices,
-) -> None:
-    """Offer a block of gallery rows; ``nan_at`` is a row whose distance is NaN, or -1."""
-    for query in prange(len(distance)):
-        nan_at[query] = _offer(
-            distance[query], allowed, first_index, nearest[query], indices[query]
-        )
-
-
-@njit(cache=True)
-def _offer(
-    row: Floats,
-    allowed: NDArray[np.bool_],
-    first_index: int,
-    nearest: Floats,
-    indices: Indices,
-) -> int:
-    for start in range(0, len(row), _SKIP_BLOCK):
-        stop = min(start + _SKIP_BLOCK, len(row))
-        if not _count_not_beyond(row[start:stop], nearest[0]):
-            continue
-        for candidate in range(start, stop):
-            distance, index = row[candidate], first_index + candidate
-            if np.isnan(distance):
-                return index
-            if allowed[candidate] and _is_nearer(distance, index, nearest[0], indices[0]):
-                nearest[0], indices[0] = distance, index
-                _sift_down(nearest, indices, len(nearest))
-    return -1
-
-
-@njit(cache=True)
-def _count_not_beyond(values: Floats, limit: float) -> int:
-    count = np.uint32(0)
-    for index in range(values.size):  # an index and 32 bits: the form that becomes wide vectors
-        count = np.uint32(count + np.uint32(not values[index] > limit))  # counts NaN as well
-    return int(count)
-
-
-@njit(cache=True)
-def _is_nearer(distance: Any, index: int, other_distance: Any, other_index: int) -> bool:  # noqa: ANN401
-    return distance < other_distance or (distance == other_distance and index < other_index)
-
-
-@njit(cache=True)
-def _sift_down(distances: Floats, indices: Indices, size: int) -> None:
-    """Let the first entry of a heap of ``size`` entries sink to its place."""
-    parent = 0
-    distance, index = distances[0], indices[0]
-    while 2 * parent + 1 < size:
-        child = 2 * parent + 1
-        other = child + 1
-        if other < size and _is_nearer(
-            distances[child], indices[child], distances[other], indices[other]
-        ):
-            child = other
-        if not _is_nearer(distance, index, distances[child], indices[child]):
-            break
-        distances[parent], indices[parent] = distances[child], indices[child]
-        parent = child
-    distances[parent], indices[parent] = distance, index
-
-
-@njit(parallel=True, cache=True)
-def _sort_heaps(nearest: Floats, indices: Indices) -> None:
-    """Turn every heap into a list, nearest first."""
-    for query in prange(len(nearest)):
-        distances, rows = nearest[query], indices[query]
-        for last in range(len(distances) - 1, 0, -1):
-            distances[0], distances[last] = distances[last], distances[0]
-            rows[0], rows[last] = rows[last], rows[0]
-            _sift_down(distances, rows, last)

@@ -1,0 +1,77 @@
+"""Query expansion: search again with the mean of a query and what it found.
+
+The average of Chum et al., Total Recall, ICCV 2007, and the weighted average of Radenovic et al.,
+Fine-tuning CNN Image Retrieval with No Human Annotation, TPAMI 2019, section 4.2.
+"""
+
+import numpy as np
+
+from platefree.errors import DataError
+from platefree.ranking.distance import check_comparable
+from platefree.ranking.unit import unit_rows
+from platefree.types import Embeddings, Floats, Indices, Ranking
+
+_BLOCK = 512  # queries at a time
+
+
+def expand_queries(
+    query: Embeddings,
+    gallery: Embeddings,
+    ranking: Ranking,
+    neighbours: int = 10,
+    alpha: float = 3.0,
+) -> Embeddings:
+    """Each query plus its nearest gallery rows, weighted by similarity ** alpha, of length 1.
+
+    The query itself has weight 1. Each space is expanded on its own. Every query is expanded with
+    gallery rows only, so no query's answer depends on another query. A gallery is expanded in the
+    same way by a ranking of the gallery in itself.
+
+    Args:
+        query: unit rows.
+        gallery: unit rows.
+        ranking: the gallery rows of each query, nearest first.
+        neighbours: how many of them to add; fewer where the ranking holds fewer.
+        alpha: 0 gives every neighbour weight 1. A similarity below 0 counts as 0.
+
+    Returns:
+        Embeddings of the queries' sightings.
+
+    Raises:
+        DataError: an argument is out of range, or the ranking does not fit.
+        MismatchError: query and gallery come from different models or have different spaces.
+    """
+    check_comparable(query, gallery)
+    if neighbours < 1 or not 0 <= alpha < np.inf:
+        raise DataError(
+            f"neighbours is {neighbours} and alpha {alpha}, expected 1 or more and 0 or more"
+        )
+    if len(ranking) != len(query) or ranking.indices.max(initial=-1) >= len(gallery):
+        raise DataError(
+            f"{len(ranking)} rankings, {len(query)} queries, and gallery rows up to "
+            f"{ranking.indices.max(initial=-1)} of {len(gallery)}: expected a ranking a query, "
+            "of this gallery"
+        )
+    nearest = ranking.indices[:, :neighbours]
+    spaces = {
+        name: np.concatenate(
+            [
+                _expand(rows[part], gallery.spaces[name], nearest[part], alpha)
+                for part in _parts(len(query))
+            ]
+        )
+        for name, rows in query.spaces.items()
+    }
+    return Embeddings(spaces, query.sightings, query.model)
+
+
+def _parts(n: int) -> list[slice]:
+    return [slice(start, start + _BLOCK) for start in range(0, max(n, 1), _BLOCK)]
+
+
+def _expand(query: Floats, gallery: Floats, nearest: Indices, alpha: float) -> Floats:
+    found = gallery[np.maximum(nearest, 0)]  # (queries, neighbours, dimensions)
+    similarity = np.einsum("qd,qkd->qk", query, found, dtype=np.float64)
+    weights = np.where(nearest >= 0, np.maximum(similarity, 0) ** alpha, 0)
+    total = query + np.einsum("qk,qkd->qd", weights, found)
+    return unit_rows(total, otherwise=query)

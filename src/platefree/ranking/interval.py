@@ -1,0 +1,40 @@
+"""Temporal window: a vehicle that comes back after long is taken for another.
+
+Zheng et al., VehicleNet, TMM 2020, section V: only gallery rows within [t - tau, t + tau] of the
+query's time t are kept.
+"""
+
+from datetime import timedelta
+
+import numpy as np
+
+from platefree.errors import DataError
+from platefree.ranking.penalty import check_labels, penalise
+from platefree.types import Ranking, Times
+
+
+def verify_times(
+    ranking: Ranking,
+    query_times: Times,
+    gallery_times: Times,
+    window: timedelta | np.timedelta64,
+    penalty: float = np.inf,
+) -> Ranking:
+    """The ranking without the entries taken longer than a window before or after the query.
+
+    Args:
+        ranking: what to change.
+        query_times: (q,) datetime64; NaT is unknown and removes nothing.
+        gallery_times: (g,) datetime64; NaT is unknown and stays.
+        window: the longest interval to keep, 0 or more.
+        penalty: what to add to the distances of the others instead; inf removes them.
+
+    Raises:
+        DataError: the times do not fit the ranking, or the window or the penalty is negative.
+    """
+    check_labels(ranking, query_times, gallery_times)
+    longest = np.timedelta64(window)
+    if not longest >= np.timedelta64(0):
+        raise DataError(f"window is {window}, expected 0 or more")
+    times = np.append(gallery_times, np.datetime64("NaT"))[ranking.indices]
+    return penalise(ranking, abs(times - query_times[:, None]) > longest, penalty)

@@ -1,0 +1,224 @@
+"""k-reciprocal re-ranking, exactly, in memory that grows with the points and not their square.
+
+Zhong et al., Re-ranking Person Re-identification with k-reciprocal Encoding, CVPR 2017, as its
+published code computes it. Over queries and gallery joined into one set: squared distances are
+divided by the largest of each row; the expanded k-reciprocal set of each point
+(`platefree.ranking.reciprocal_sets`) is weighted by exp(-distance); the weights are averaged over
+the nearest ``k2`` points; with m the sum of the smaller weights of two points, their Jaccard
+distance is 1 - m / (2 - m); the final distance is (1 - lambda) Jaccard + lambda distance.
+
+A point with fewer others than ``k1`` or ``k2`` asks for uses them all. Where all points are equal,
+the normalised distance is 0.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numba import njit, prange
+from numpy.typing import NDArray
+from scipy.sparse import csc_array, csr_array
+
+from platefree.errors import DataError
+from platefree.ranking.distance import Distances, check_comparable, only_space
+from platefree.ranking.heaps import NOBODY, keep_nearest, sort_heaps
+from platefree.ranking.points import ComparedPoints, Points, RowPoints
+from platefree.ranking.reciprocal_sets import (
+    average_over_neighbours,
+    reciprocal_sets,
+    set_weights,
+)
+from platefree.types import Embeddings, Floats, Ranking
+
+_BLOCK_BYTES = 128 << 20  # of distances at a time
+_BLOCK_ROWS = 1024  # queries at a time, at most
+
+_Places = NDArray[np.signedinteger[Any]]
+_Sparse = tuple[_Places, _Places, NDArray[Any]]
+
+Rows = Embeddings | NDArray[Any]
+"""Embeddings, or their (n, d) rows as a float32 or float64 array."""
+
+
+def k_reciprocal(
+    query: Rows,
+    gallery: Rows,
+    k1: int = 20,
+    k2: int = 6,
+    lambda_: float = 0.3,
+    *,
+    distances: Distances | None = None,
+) -> Floats:
+    """Re-ranked distances of every query to every gallery row, as one matrix.
+
+    Where that does not fit, `k_reciprocal_blocks` gives it some queries at a time, and
+    `rerank_top` the head of each ranking. A query that also stands in the gallery counts as two
+    points; leave it out of the gallery to have it count once.
+
+    Args:
+        query: embeddings, or (q, d) rows. Unit rows are compared by 2 - 2 cosine similarity, and
+            others by their squared Euclidean distance; they may be memory-mapped.
+        gallery: the same for the gallery.
+        k1: size of the neighbourhood, 1 or more.
+        k2: points to average the weights over, 1 or more; 1 is no averaging.
+        lambda_: share of the original distance in the final one, in [0, 1].
+        distances: how the spaces of embeddings combine, by default the only space as above. They
+            take the place of the squared distance as they come, should be symmetric and not
+            negative, and are computed twice.
+
+    Returns:
+        (q, g) float32 in [0, 1] but for rounding, lower is closer.
+
+    Raises:
+        DataError: an argument is out of range, a row is not finite, or shapes do not fit.
+        MismatchError: query and gallery come from different models or have different spaces.
+    """
+    blocks = k_reciprocal_blocks(query, gallery, k1, k2, lambda_, distances=distances)
+    result = np.empty((len(query), len(gallery)), np.float32)
+    for rows, block in blocks:
+        result[rows] = block
+    return result
+
+
+def k_reciprocal_blocks(
+    query: Rows,
+    gallery: Rows,
+    k1: int = 20,
+    k2: int = 6,
+    lambda_: float = 0.3,
+    *,
+    distances: Distances | None = None,
+) -> Iterator[tuple[slice, Floats]]:
+    """The rows of `k_reciprocal`, some queries at a time, as `score_block` takes them.
+
+    Returns:
+        An iterator of which queries a block holds, and their (len(rows), g) float32 distances.
+
+    Raises:
+        DataError: see `k_reciprocal`; at once, before the first block.
+        MismatchError: see `k_reciprocal`.
+    """
+    _check_parameters(k1, k2, lambda_)
+    points = _join(query, gallery, distances)
+    return _blocks(points, k1, k2, np.float32(lambda_))
+
+
+def rerank_top(
+    query: Rows,
+    gallery: Rows,
+    top: int = 100,
+    k1: int = 20,
+    k2: int = 6,
+    lambda_: float = 0.3,
+    *,
+    distances: Distances | None = None,
+) -> Ranking:
+    """The head of the re-ranked gallery of each query: `k_reciprocal`, sorted, without its matrix.
+
+    Args:
+        query: see `k_reciprocal`, as are all others but ``top``.
+        gallery: what to rank.
+        top: how many rows to rank; in a smaller gallery, the rest is index -1 at distance inf.
+        k1: size of the neighbourhood.
+        k2: points to average the weights over.
+        lambda_: share of the original distance.
+        distances: how the spaces of embeddings combine.
+
+    Raises:
+        DataError: see `k_reciprocal`, or ``top`` is less than 1.
+        MismatchError: see `k_reciprocal`.
+    """
+    if top < 1:
+        raise DataError(f"top is {top}, expected 1 or more")
+    nearest = np.full((len(query), top), np.inf, np.float32)
+    indices = np.full((len(query), top), NOBODY)
+    allowed = np.ones(len(gallery), np.bool_)
+    for rows, block in k_reciprocal_blocks(query, gallery, k1, k2, lambda_, distances=distances):
+        keep_nearest(
+            block, allowed, 0, nearest[rows], indices[rows], np.empty(len(block), np.int64)
+        )
+    sort_heaps(nearest, indices)
+    indices[indices == NOBODY] = -1
+    return Ranking(indices, nearest)
+
+
+def _check_parameters(k1: int, k2: int, lambda_: float) -> None:
+    for name, value in (("k1", k1), ("k2", k2)):
+        if not isinstance(value, int | np.integer) or value < 1:
+            raise DataError(f"{name} is {value}, expected a whole number, 1 or more")
+    if not 0 <= lambda_ <= 1:
+        raise DataError(f"lambda_ is {lambda_}, expected 0 to 1")
+
+
+def _join(query: Rows, gallery: Rows, distances: Distances | None) -> Points:
+    if isinstance(query, Embeddings) and isinstance(gallery, Embeddings):
+        if distances is not None:
+            return ComparedPoints(query, gallery, distances)
+        check_comparable(query, gallery)
+        return RowPoints(only_space(query), only_space(gallery))
+    if isinstance(query, Embeddings) or isinstance(gallery, Embeddings) or distances is not None:
+        raise DataError(
+            "expected query and gallery to be both embeddings or both arrays of rows, "
+            "and embeddings where `distances` is given"
+        )
+    return RowPoints(query, gallery)
+
+
+def _blocks(
+    points: Points, k1: int, k2: int, lambda_: np.float32
+) -> Iterator[tuple[slice, Floats]]:
+    gallery = len(points) - points.queries
+    if not points.queries or not gallery:
+        return
+    nearest, farthest = points.nearest(min(max(k1 + 1, k2), len(points)))
+    scale = np.divide(1, farthest, out=np.zeros_like(farthest), where=farthest > 0)
+    sets = reciprocal_sets(nearest, k1)
+    distances = points.distances_to(sets) * np.repeat(scale, np.diff(sets.indptr))
+    weights = set_weights(sets, distances)
+    if k2 > 1:  # 1 is each point alone, even where an equal point stands before it
+        weights = average_over_neighbours(weights, nearest, k2)
+    del sets, distances
+    query_weights, gallery_weights = weights[: points.queries], weights[points.queries :].tocsc()
+    del weights
+    step = min(max(1, _BLOCK_BYTES // (4 * gallery)), _BLOCK_ROWS)
+    for start in range(0, points.queries, step):
+        rows = slice(start, min(start + step, points.queries))
+        block = points.query_rows(rows)
+        _mix(block, scale[rows], _arrays(query_weights[rows]), _arrays(gallery_weights), lambda_)
+        yield rows, block
+
+
+def _arrays(matrix: csr_array | csc_array) -> _Sparse:
+    return matrix.indptr, matrix.indices, matrix.data
+
+
+@njit(parallel=True, cache=True)
+def _mix(
+    block: Floats,
+    scale: Floats,
+    query_weights: _Sparse,
+    gallery_weights: _Sparse,
+    lambda_: np.float32,
+) -> None:
+    """Turn distances into final ones.
+
+    Args:
+        block: (queries, g) float32, changed.
+        scale: (queries,) float32, what normalises the distances.
+        query_weights: of these queries, sparse by query.
+        gallery_weights: (g, n), sparse by point.
+        lambda_: share of the original distance.
+    """
+    starts, points, weights = query_weights
+    gallery_starts, gallery_rows, smaller = gallery_weights
+    for query in prange(len(block)):
+        shared = np.zeros(block.shape[1], np.float32)
+        for place in range(starts[query], starts[query + 1]):
+            point, weight = points[place], weights[place]
+            for entry in range(gallery_starts[point], gallery_starts[point + 1]):
+                shared[gallery_rows[entry]] += min(weight, smaller[entry])
+        one = np.float32(1)  # a plain 1 would make all of it float64
+        row, weight_of_distance = block[query], lambda_ * scale[query]
+        for index in range(row.size):
+            jaccard = one - shared[index] / (one + one - shared[index])
+            row[index] = (one - lambda_) * jaccard + weight_of_distance * row[index]
