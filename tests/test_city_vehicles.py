@@ -9,6 +9,7 @@ from platefree.city.curves import DistanceGrid, chaikin, distance_grid, outline,
 from platefree.city.identity import Identity, draw_identity, paint_of
 from platefree.city.meshing import surface_nets
 from platefree.city.models import CYCLE_PAINTS, KINDS, MODELS, PAINTS, VehicleModel
+from platefree.city.palette import Stuff
 from platefree.city.scene import SIDES, Mesh, Part
 from platefree.city.shapes import BodyShape
 from platefree.city.solids import ball, soft_mesh
@@ -101,6 +102,7 @@ def test_every_type_is_sound_and_stands_on_the_ground(kind: str) -> None:
     assert_sound(asset.exterior)
     if len(asset.interior.triangles):
         assert_sound(asset.interior)
+        assert len(asset.interior.triangles) < 30_000  # drawn in every picture, seen in few
     low, high = asset.exterior.vertices.min(axis=0), asset.exterior.vertices.max(axis=0)
     assert abs(low[2]) < 0.01
     np.testing.assert_allclose(high - low, asset.size, atol=1e-3)
@@ -127,6 +129,16 @@ def test_closed_bodies_show_every_part(kind: str) -> None:
         assert (part[SIDES.index(side)] == Part.LIGHT).any()  # lamps wrap round the corner
     plate = asset.surface.albedo[front][part[front] == Part.PLATE].astype(float)
     assert np.ptp(np.percentile(plate, (10, 90))) < 14  # nothing is written on it
+
+
+@pytest.mark.parametrize("kind", CLOSED)
+def test_the_driver_is_seen_through_the_windscreen(kind: str) -> None:
+    asset, shape = build(kind), first_of(kind).shape
+    head = asset.interior.vertices[asset.interior.triangles[asset.interior.material == Stuff.HAIR]]
+    middle = head.reshape(-1, 3).mean(axis=0)
+    assert shape.belt + 0.1 < middle[2] < shape.height - 0.28
+    assert shape.roof_x < middle[0] < shape.cowl_x
+    assert 0 < middle[1] < shape.half_width
 
 
 @pytest.mark.parametrize("kind", ["sedan", "van", "motorcycle"])

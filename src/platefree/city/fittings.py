@@ -10,6 +10,7 @@ from platefree.city.palette import Stuff
 from platefree.city.scene import Mesh
 from platefree.city.shapes import BodyShape, Style
 from platefree.city.solids import ball, block, limb, soft_mesh
+from platefree.city.surface import BUS_HALF_WIDTH
 from platefree.city.wells import top_at
 
 
@@ -87,7 +88,8 @@ def _rows(body: Body, style: Style) -> list[float]:
 
 
 def _seat_height(shape: BodyShape) -> float:
-    return shape.height - 1.12
+    # In a bus there is room to stand: its seats are where its windows begin.
+    return shape.belt - 0.15 if shape.half_width > BUS_HALF_WIDTH else shape.height - 1.12
 
 
 def cabin(body: Body, style: Style) -> Mesh:
@@ -108,10 +110,12 @@ def cabin(body: Body, style: Style) -> Mesh:
     if shape.roof_x - shape.tail_x > 0.5 and shape.bed == 0:
         shelf = rows[-1] - 0.35
         parts.append(box((rear, -half, belt - 0.06), (shelf, half, belt - 0.03), Stuff.CABIN, 0.8))
-    bucket = _bench() if shape.half_width > 1.1 else _seat(0.0, 0.0, 0.0)
+    bucket = _bench() if shape.half_width > BUS_HALF_WIDTH else _seat(0.0, 0.0, 0.0)
     for number, x in enumerate(rows):
         for y in (
-            (0.37, -0.37) if shape.half_width < 1.1 or number == 0 else (0.8, 0.36, -0.36, -0.8)
+            (0.37, -0.37)
+            if shape.half_width < BUS_HALF_WIDTH or number == 0
+            else (0.8, 0.36, -0.36, -0.8)
         ):
             parts.append(moved(bucket, x, y, seat))
     wheel = soft_mesh(
