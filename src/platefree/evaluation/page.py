@@ -127,7 +127,7 @@ def _section(name: str, body: str, context: str) -> str:
 def _figures(report: Report) -> str:
     """The table of figures: paper, ours and gap, then a row per trial, or several tests."""
     table = figure_table(report)
-    return _table(CAPTION, table.head, table.groups)
+    return _table(CAPTION, table.head, table.groups, kind=f"{table.first}s")
 
 
 def _curves(report: Report) -> str:
@@ -229,7 +229,13 @@ def _chart(chart: str, caption: str) -> str:
     return f'<figure class="card">{chart}<figcaption>{caption}</figcaption></figure>'
 
 
-def _table(caption: str, head: Sequence[str], groups: Sequence[Sequence[tuple[str, Cells]]]) -> str:
+def _table(
+    caption: str,
+    head: Sequence[str],
+    groups: Sequence[Sequence[tuple[str, Cells]]],
+    *,
+    kind: str = "plain",
+) -> str:
     """A table in which each row is its name and some cells by the names of their columns."""
     titles = "".join(f'<th scope="col">{clean(title)}</th>' for title in head)
     bodies = "".join(
@@ -240,7 +246,7 @@ def _table(caption: str, head: Sequence[str], groups: Sequence[Sequence[tuple[st
     return (
         f'<figure class="card"><figcaption>{caption}</figcaption>'
         f'<div class="scroll" role="region" tabindex="0" aria-label="{caption}">'
-        f"<table><thead><tr>{titles}</tr></thead>{bodies}</table></div></figure>"
+        f'<table class="{kind}"><thead><tr>{titles}</tr></thead>{bodies}</table></div></figure>'
     )
 
 
