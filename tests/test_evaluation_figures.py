@@ -18,11 +18,13 @@ from platefree.evaluation.report import Outcome, PairResult, Report, TrialResult
 from platefree.evaluation.verification import BINS, Verification
 
 
-def trial(name: str, first_match: list[int], gallery: int = 800, **changes: str) -> TrialResult:
+def trial(
+    name: str, first_match: list[int], gallery: int = 800, *, of_tracks: bool = False
+) -> TrialResult:
     first = np.array(first_match)
     score = np.where(first > 0, 1 / np.maximum(first, 1), np.nan)
     metrics = RankMetrics.from_queries(score, score, first, 50)
-    return TrialResult(name, len(first), gallery, metrics, **changes)
+    return TrialResult(name, len(first), gallery, metrics, of_tracks)
 
 
 def verification(seed: int) -> Verification:
@@ -40,7 +42,7 @@ SMALL = Outcome(
     verification(0),
     {"rank-1": 0.9, "rank-99": 0.99},
 )
-TRACKS = Outcome("tracks|<b>", (trial("t", [1, 3], rank_name="HIT@"),), verification(1))
+TRACKS = Outcome("tracks|<b>", (trial("t", [1, 3], of_tracks=True),), verification(1))
 PAIRS = Outcome("easy", (PairResult("easy", 20_000, 0.6125, 0.833),), verification(2))
 REPORT = Report(
     model={"name": "m"},
@@ -58,13 +60,17 @@ def cells(report: Report) -> dict[str, dict[str, str]]:
 def test_several_tests_stand_in_one_table() -> None:
     table = figure_table(REPORT)
     assert table.head == (
-        *("test", "rank-1", "rank-5", "rank-10", "mAP", "mINP", "HIT@1", "HIT@5", "HIT@10"),
+        *("test", "rank-1", "rank-5", "rank-10", "mAP", "mINP", "HIT@1", "HIT@5"),
         *("accuracy", "queries", "without match", "gallery", "pairs", "threshold"),
     )
     rows = cells(REPORT)
-    assert list(rows) == ["800: paper", "800: ours", "800: gap", "tracks|<b>", "easy"]
+    assert list(rows) == [
+        *("800: paper", "800: ours", "800: deviation of 2", "800: gap"),
+        *("tracks|<b>", "easy"),
+    ]
     mean, spread = (0.5 + 0.75) / 2, (0.75 - 0.5) / 2**0.5
-    assert rows["800: ours"]["rank-1"] == f"{100 * mean:.2f} ± {100 * spread:.2f}"
+    assert rows["800: ours"]["rank-1"] == f"{100 * mean:.2f}"
+    assert rows["800: deviation of 2"]["rank-1"] == f"{100 * spread:.2f}"
     assert rows["800: paper"] == {"rank-1": "90.00"}
     assert rows["800: gap"] == {"rank-1": "\N{MINUS SIGN}27.50"}
     assert rows["800: ours"]["gallery"] == "800 to 801"
@@ -75,7 +81,9 @@ def test_several_tests_stand_in_one_table() -> None:
 
 def test_one_test_shows_its_trials() -> None:
     rows = cells(replace(REPORT, tests=(SMALL,)))
-    assert list(rows) == ["paper", "ours, mean of trials", "gap", "draw 1", "draw 2"]
+    assert list(rows) == [
+        *("paper", "ours, mean of trials", "deviation of 2", "gap", "draw 1", "draw 2")
+    ]
     assert rows["draw 1"]["rank-1"] == "50.00"
     assert list(cells(replace(REPORT, tests=(PAIRS,)))) == ["easy"]
 
@@ -87,7 +95,7 @@ def test_markdown_is_the_same_table_and_text_stays_text() -> None:
     assert lines[0] == f"| {' | '.join(table.head)} |"
     assert {line.replace("\\|", "").count("|") for line in lines} == {len(table.head) + 1}
     assert lines[2].startswith("| 800: paper | 90.00 |")
-    assert lines[5].startswith("| tracks\\|&lt;b&gt; |")
+    assert lines[6].startswith("| tracks\\|&lt;b&gt; |")
     assert "path /data\\|x" in text
     assert "seed 0" in text
 
@@ -98,12 +106,15 @@ def test_page_and_terminal_show_every_cell(tmp_path: Path) -> None:
     parser.feed(page)
     assert page.count('id="hatch"') == 1
     assert page.count("Thresholds over the pairs of all trials") == 2 * 3  # caption and label
-    assert "Test tracks|&lt;b&gt;." in page
+    assert "the pairs of all trials of test tracks|&lt;b&gt;" in page
     file = io.StringIO()
-    Console(file=file, width=400).print(report_table(REPORT))
-    for shown in (page, file.getvalue()):
-        for row in cells(REPORT).values():
-            assert all(text in shown for text in row.values())
+    Console(file=file, width=60).print(report_table(REPORT), soft_wrap=True)
+    figures = {"rank-1", "rank-5", "rank-10", "mAP", "mINP", "HIT@1", "HIT@5", "accuracy"}
+    for row in cells(REPORT).values():
+        assert all(text in page for text in row.values())
+        assert all(text in file.getvalue() for name, text in row.items() if name in figures)
+    assert "4 to 5 in 800 to 801" in file.getvalue()
+    assert "20,000 pairs" in file.getvalue()
     REPORT.save(tmp_path / "report.html")
     assert (tmp_path / "report.md").read_text("utf-8") == REPORT.to_markdown()
 

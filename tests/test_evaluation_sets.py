@@ -111,7 +111,7 @@ def test_tracks_pictures_and_views_of_one_set(drawn_table: pf.Sightings) -> None
     data = DataSet("veri-776", table, {"query": query, "gallery": gallery}, {}, {"query": junk})
     images, tracks = pf.evaluate("color_stripes", data).tests
     assert list(images.figures()) == ["rank-1", "rank-5", "rank-10", "mAP", "mINP"]
-    assert list(tracks.figures()) == ["HIT@1", "HIT@5", "HIT@10", "mAP", "mINP"]
+    assert list(tracks.figures()) == ["HIT@1", "HIT@5", "mAP"]
     assert tracks.trials[0].gallery == 48  # 16 vehicles before 3 cameras
     views = pf.evaluate("color_stripes", data, "views").tests
     assert [test.name.split()[1] for test in views] == ["top1_s", "top1_d", "top1_s*", "top1_d*"]
@@ -170,3 +170,41 @@ def test_a_path_is_opened_by_the_readers_and_a_table_is_a_set_without_lists(
     assert open_data(vehicle_id) is vehicle_id
     assert open_data(vehicle_id.table).table is vehicle_id.table
     assert not open_data(vehicle_id.table).lists
+
+
+def test_the_command_line_takes_protocol_tests_and_seed(
+    drawn_folder: Path,
+    vehicle_id: DataSet,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    from platefree import cli
+    from platefree.evaluation import run
+
+    def call(*arguments: object) -> tuple[object, str, str]:
+        words = ["platefree", "eval", "color_stripes", "--data", drawn_folder, *arguments]
+        monkeypatch.setattr(sys, "argv", list(map(str, words)))
+        with pytest.raises(SystemExit) as stopped:
+            cli.main()
+        captured = capsys.readouterr()
+        return stopped.value.code, captured.out, captured.err
+
+    code, out, _ = call("--protocol", "leave-one-out", "--json")
+    assert (code, json.loads(out)["protocol"]) == (0, "leave-one-out")
+    code, _, err = call("--protocol", "vehicleid")
+    assert code == 1
+    assert "draws from the lists test_800" in err
+    monkeypatch.setattr(run, "open_data", lambda path: vehicle_id)
+    code, out, err = call("--test", 3, "--test", 6, "--seed", 4, "--json")
+    assert code == 0, err
+    assert json.loads(out)["settings"]["seed"] == "4"
+    expected = pf.evaluate("color_stripes", vehicle_id, seed=4)
+    assert json.loads(out)["figures"] == pytest.approx(expected.figures())
+    code, out, _ = call("--test", 3, "--report", tmp_path / "report.html")
+    assert code == 0
+    assert "mean of trials" in out
+    assert (tmp_path / "report.md").exists()
+    code, _, err = call("--test", 800)
+    assert code == 1
+    assert "has no test '800'; it has: 3, 6" in err

@@ -165,7 +165,9 @@ def test_every_figure_is_the_report_s(whole: Page) -> None:
     measured = report()
     table = whole.tables[0]
     head, rows = table[0], {row[0]: row for row in table[1:]}
-    assert list(rows) == ["paper", "ours, mean of trials", "gap", "a → b", "b → a"]
+    assert list(rows) == [
+        *("paper", "ours, mean of trials", "deviation of 2", "gap", "a → b", "b → a")
+    ]
 
     def cells(name: str) -> dict[str, str]:
         return dict(zip(head, rows[name], strict=True))
@@ -175,7 +177,8 @@ def test_every_figure_is_the_report_s(whole: Page) -> None:
     for name, value in ours.items():
         each = [100 * one.figures()[name] for one in measured.trials]
         spread = abs(each[0] - each[1]) / 2**0.5  # of two, with n - 1
-        assert cells("ours, mean of trials")[name] == f"{100 * value:.2f} ± {spread:.2f}"
+        assert cells("ours, mean of trials")[name] == f"{100 * value:.2f}"
+        assert cells("deviation of 2")[name] == f"{spread:.2f}"
         claim = measured.tests[0].paper.get(name)
         assert cells("paper")[name] == ("" if claim is None else f"{100 * claim:.2f}")
         gap = cells("gap")[name].replace("\N{MINUS SIGN}", "-")

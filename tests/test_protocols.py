@@ -3,7 +3,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from platefree.errors import ProtocolError
+from platefree.errors import DataError, ProtocolError
+from platefree.evaluation.labels import IgnoredPairs, PairLabels
 from platefree.evaluation.protocols import Trial, default_protocol, make_trials
 from platefree.types import Sightings
 
@@ -70,3 +71,28 @@ def test_the_default_is_what_the_table_is_made_for() -> None:
     assert default_protocol(table("aabb", "1212", "qgqg")) == "query-gallery"
     assert default_protocol(table("aabb", "1212")) == "cross-camera"
     assert default_protocol(table("aabb")) == "leave-one-out"
+
+
+def test_a_trial_moves_to_the_rows_that_are_left_of_a_table() -> None:
+    ignored = IgnoredPairs.of([np.array([3, 7]), np.array([], np.int64), np.array([9])])
+    trial = Trial("", np.array([2, 3, 4]), np.array([9, 5, 3]), ignored=ignored)
+    place = np.full(10, -1)
+    place[[2, 3, 4, 5, 9]] = range(5)  # rows 0, 1, 6, 7, 8 are gone
+    moved = trial.moved(place)
+    assert (moved.query.tolist(), moved.gallery.tolist()) == ([0, 1, 2], [4, 3, 1])
+    assert moved.ignored is not None
+    assert [tuple(map(int, pair)) for pair in zip(*moved.ignored, strict=True)] == [(0, 1), (2, 4)]
+    places = moved.ignored_index()
+    assert places is not None
+    assert [tuple(map(int, pair)) for pair in zip(*places, strict=True)] == [(0, 2), (2, 0)]
+    last = moved.part(np.array([False, True, True]))
+    assert last.ignored is not None
+    assert last.query.tolist() == [1, 2]
+    assert [tuple(map(int, pair)) for pair in zip(*last.ignored, strict=True)] == [(1, 4)]
+
+
+def test_ignored_pairs_that_are_not_there_are_refused() -> None:
+    for query, row, message in ((2, 0, "query runs from 2 to 2"), (0, -1, "row runs from -1")):
+        ignored = IgnoredPairs(np.array([query]), np.array([row]))
+        with pytest.raises(DataError, match=message):
+            PairLabels.encode(["a", "b"], ["a"], ignored=ignored)

@@ -1,6 +1,6 @@
 """Results as terminal tables."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from rich import box
 from rich.markup import escape
@@ -9,7 +9,7 @@ from rich.table import Table
 from platefree.data.check import TableCheck
 from platefree.demo import Demo
 from platefree.evaluation.figures import figure_table
-from platefree.evaluation.report import Report
+from platefree.evaluation.report import Report, TrialResult
 from platefree.types import Hit
 
 _SHOWN_TRIALS = 20
@@ -18,27 +18,43 @@ _SHOWN_TRIALS = 20
 def report_table(report: Report) -> Table:
     """Paper, ours and gap of every test, in per cent, with what they were measured on."""
     settings = report.settings
+    lost = sum(trial.without_match for trial in report.trials if isinstance(trial, TrialResult))
     table = Table(
         box=box.SIMPLE_HEAD,
         title=f"{report.model['name']} on {report.data['path']}, protocol {report.protocol}",
         caption=(
             f"{report.data['pictures scored']} pictures, {report.data['vehicles']} vehicles, "
             f"{report.data['split']}; mirror {settings['mirror']}, re-ranking "
-            f"{settings['re-ranking']}, seed {settings['seed'].partition(':')[0]}; queries "
-            "without a match left out; figures in %, ± standard deviation over the trials"
+            f"{settings['re-ranking']}, seed {settings['seed'].partition(':')[0]}; {lost} queries "
+            "without a match left out; figures in %"
         ),
     )
     figures = figure_table(report)
-    table.add_column(figures.head[0])
-    for column in figures.head[1:]:
-        table.add_column(column, justify="right", no_wrap=True)
-    for rows in figures.groups:
+    rows = [
+        [escape(name), _searched(cells), *(cells.get(column, "") for column in figures.figures)]
+        for group in figures.groups
+        for name, cells in group[:_SHOWN_TRIALS]
+    ]
+    for number, column in enumerate((figures.first, "searched", *figures.figures)):
+        # a wide table runs over the edge of a narrow terminal, where no figure may be cut off
+        width = max(len(cell) for cell in (column, *(row[number] for row in rows)))
+        table.add_column(
+            column, justify="right" if number else "left", no_wrap=True, min_width=width
+        )
+    for group in figures.groups:
+        shown, rows = rows[: len(group[:_SHOWN_TRIALS])], rows[len(group[:_SHOWN_TRIALS]) :]
+        for row in shown:
+            table.add_row(*row)
+        if len(group) > _SHOWN_TRIALS:
+            table.add_row(f"... {len(group) - _SHOWN_TRIALS} more")
         table.add_section()
-        for name, cells in rows[:_SHOWN_TRIALS]:
-            table.add_row(escape(name), *(cells.get(column, "") for column in figures.head[1:]))
-        if len(rows) > _SHOWN_TRIALS:
-            table.add_row(f"... {len(rows) - _SHOWN_TRIALS} more")
     return table
+
+
+def _searched(cells: Mapping[str, str]) -> str:
+    if "queries" in cells:
+        return f"{cells['queries']} in {cells['gallery']}"
+    return f"{cells['pairs']} pairs" if "pairs" in cells else ""
 
 
 def demo_table(demo: Demo) -> Table:

@@ -9,8 +9,8 @@ from platefree.evaluation.markup import clean
 from platefree.evaluation.report import Outcome, PairResult, Report, TrialResult
 
 CAPTION = (
-    "Figures in %, gaps in percentage points; queries without match are left out of them. "
-    "\N{PLUS-MINUS SIGN} is the standard deviation over the trials (n - 1)."
+    "Figures in %, gaps in percentage points; queries without match are left out of them. A "
+    "deviation is the standard deviation over so many trials (n - 1)."
 )
 
 Row = tuple[str, Mapping[str, str]]
@@ -24,42 +24,36 @@ class FigureTable:
     """A table of figures.
 
     Attributes:
-        head: the names of the columns; the first is that of the names of the rows.
+        first: what the rows are, ``trial`` or ``test``.
+        figures: the names of the columns of figures.
+        counts: the names of the columns that say what the figures were measured on.
         groups: rows that belong together, such as paper, ours and gap of a test.
     """
 
-    head: tuple[str, ...]
+    first: str
+    figures: tuple[str, ...]
+    counts: tuple[str, ...]
     groups: tuple[tuple[Row, ...], ...]
+
+    @property
+    def head(self) -> tuple[str, ...]:
+        """The names of all columns."""
+        return (self.first, *self.figures, *self.counts)
 
 
 def figure_table(report: Report) -> FigureTable:
     """One test with a row for each trial, or several tests side by side with their means."""
-    columns = _columns(report.tests)
+    figures = tuple(dict.fromkeys(name for test in report.tests for name in test.figures()))
+    counts = tuple(dict.fromkeys(name for trial in report.trials for name in trial.counts()))
     if len(report.tests) > 1:
         groups = tuple(tuple(_compared(test.name, test)) for test in report.tests)
-        return FigureTable(("test", *columns), groups)
+        return FigureTable("test", figures, counts, groups)
     (test,) = report.tests
     each: tuple[Row, ...] = tuple(
-        (trial.name, percents(trial.figures()) | _counts([trial])) for trial in test.trials
+        (trial.name, _percents(trial.figures()) | _counts([trial])) for trial in test.trials
     )
-    if not test.paper and len(test.trials) == 1:
-        return FigureTable(("trial", *columns), (each,))
-    return FigureTable(("trial", *columns), (tuple(_compared("", test)), each))
-
-
-def percents(
-    figures: Mapping[str, float], deviations: Mapping[str, float] | None = None
-) -> dict[str, str]:
-    """Fractions as text in per cent, with their deviations where there are any."""
-    beside = {
-        name: f" \N{PLUS-MINUS SIGN} {100 * value:.2f}"
-        for name, value in (deviations or {}).items()
-        if np.isfinite(value)
-    }
-    return {
-        name: f"{100 * value:.2f}{beside.get(name, '')}" if np.isfinite(value) else "undefined"
-        for name, value in figures.items()
-    }
+    summary = tuple(_compared("", test)) if test.paper or len(test.trials) > 1 else ()
+    return FigureTable("trial", figures, counts, (summary, each) if summary else (each,))
 
 
 def render_markdown(report: Report) -> str:
@@ -81,26 +75,28 @@ def render_markdown(report: Report) -> str:
 
 
 def _compared(name: str, test: Outcome) -> Iterator[Row]:
-    """Paper, ours and gap; ours alone where nothing is claimed."""
+    """Paper, ours, its deviation and the gap, as far as there are such."""
     paper = {figure: claim for figure, claim in test.paper.items() if figure in test.figures()}
     prefix = f"{name}: " if name else ""
-    ours = percents(test.figures(), test.deviations())
     if paper:
-        yield f"{prefix}paper", percents(paper)
-    if not name:
-        label = "ours, mean of trials" if len(test.trials) > 1 else "ours"
-        yield label, ours
+        yield f"{prefix}paper", _percents(paper)
+    if name:
+        label = f"{prefix}ours" if paper else name
+        yield label, _percents(test.figures()) | _counts(test.trials)
     else:
-        yield (f"{prefix}ours" if paper else name), ours | _counts(test.trials)
+        label = "ours, mean of trials" if len(test.trials) > 1 else "ours"
+        yield label, _percents(test.figures())
+    if test.deviations():
+        yield f"{prefix}deviation of {len(test.trials)}", _percents(test.deviations())
     if paper:
         yield f"{prefix}gap", {figure: _gap(gap) for figure, gap in test.gaps().items()}
 
 
-def _columns(tests: Sequence[Outcome]) -> list[str]:
-    """Figures first, then counts, each in the order of the tests."""
-    figures = [name for test in tests for name in test.figures()]
-    counts = [name for test in tests for name in test.trials[0].counts()]
-    return list(dict.fromkeys(figures + counts))
+def _percents(figures: Mapping[str, float]) -> dict[str, str]:
+    return {
+        name: f"{100 * value:.2f}" if np.isfinite(value) else "undefined"
+        for name, value in figures.items()
+    }
 
 
 def _counts(trials: Sequence[TrialResult | PairResult]) -> dict[str, str]:

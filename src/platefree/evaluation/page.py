@@ -127,7 +127,7 @@ def _section(name: str, body: str, context: str) -> str:
 def _figures(report: Report) -> str:
     """The table of figures: paper, ours and gap, then a row per trial, or several tests."""
     table = figure_table(report)
-    return _table(CAPTION, table.head, table.groups)
+    return _table(CAPTION, table.head, table.groups, kind=f"{table.first}s")
 
 
 def _curves(report: Report) -> str:
@@ -137,8 +137,8 @@ def _curves(report: Report) -> str:
 
 
 def _of(report: Report, test: Outcome) -> str:
-    """What is added to a caption where there are several tests."""
-    return f" Test {clean(test.name)}." if len(report.tests) > 1 else ""
+    """Of which test, where there are several."""
+    return f" of test {clean(test.name)}" if len(report.tests) > 1 else ""
 
 
 def _match_curves(report: Report) -> list[str]:
@@ -172,17 +172,15 @@ def _ranked(trials: Sequence[TrialResult | PairResult]) -> list[TrialResult]:
     return [trial for trial in trials if isinstance(trial, TrialResult)]
 
 
-def _roc(test: Outcome, addition: str) -> str:
+def _roc(test: Outcome, of: str) -> str:
     verification = test.verification
     if not all(verification.pairs):
-        return _undefined(
-            f"the ROC curve{addition.rstrip('.')}", "there are not pairs of both kinds"
-        )
+        return _undefined(f"the ROC curve{of}", "there are not pairs of both kinds")
     marks = [(point.far, point.tar) for point in verification.thresholds() if not point.reason]
     return _chart(
         roc_chart(*verification.roc(), marks),
-        "Same or different, for the pairs of all trials and every threshold. Marks are the "
-        f"thresholds stated below. Area under the curve: {verification.auc:.4f}.{addition}",
+        f"Same or different, for the pairs of all trials{of} and every threshold. Marks are the "
+        f"thresholds stated below. Area under the curve: {verification.auc:.4f}.",
     )
 
 
@@ -191,19 +189,18 @@ def _thresholds(report: Report) -> str:
     return "".join(_threshold_parts(test, _of(report, test)) for test in report.tests)
 
 
-def _threshold_parts(test: Outcome, addition: str) -> str:
+def _threshold_parts(test: Outcome, of: str) -> str:
     points = test.verification.thresholds()
     lines = {f"FAR {point.far_target:g}": point.threshold for point in points if not point.reason}
     same, different = test.verification.pairs
     chart = _chart(
         similarity_chart(*test.verification.histogram(_FINE_BINS), lines),
-        f"The pairs of all trials by similarity: {same:,} of one vehicle, {different:,} of two, "
-        "each kind adding up to 100 %. Upright lines are the thresholds stated beside."
-        f"{addition}",
+        f"The pairs of all trials{of} by similarity: {same:,} of one vehicle, {different:,} of "
+        "two, each kind adding up to 100 %. Upright lines are the thresholds stated beside.",
     )
     rows = [(f"{point.far_target:g}", _operating_cells(point)) for point in points]
     table = _table(
-        f"Thresholds over the pairs of all trials, by the false accept rate asked for.{addition}",
+        f"Thresholds over the pairs of all trials{of}, by the false accept rate asked for.",
         ["FAR", "threshold", "FAR reached", "TAR in %"],
         [rows],
     )
@@ -232,7 +229,13 @@ def _chart(chart: str, caption: str) -> str:
     return f'<figure class="card">{chart}<figcaption>{caption}</figcaption></figure>'
 
 
-def _table(caption: str, head: Sequence[str], groups: Sequence[Sequence[tuple[str, Cells]]]) -> str:
+def _table(
+    caption: str,
+    head: Sequence[str],
+    groups: Sequence[Sequence[tuple[str, Cells]]],
+    *,
+    kind: str = "plain",
+) -> str:
     """A table in which each row is its name and some cells by the names of their columns."""
     titles = "".join(f'<th scope="col">{clean(title)}</th>' for title in head)
     bodies = "".join(
@@ -243,7 +246,7 @@ def _table(caption: str, head: Sequence[str], groups: Sequence[Sequence[tuple[st
     return (
         f'<figure class="card"><figcaption>{caption}</figcaption>'
         f'<div class="scroll" role="region" tabindex="0" aria-label="{caption}">'
-        f"<table><thead><tr>{titles}</tr></thead>{bodies}</table></div></figure>"
+        f'<table class="{kind}"><thead><tr>{titles}</tr></thead>{bodies}</table></div></figure>'
     )
 
 

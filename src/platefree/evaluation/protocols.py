@@ -73,14 +73,15 @@ class Trial:
 
     def part(self, mask: NDArray[np.bool_]) -> Self:
         """The same search for the queries where this (q,) mask is true."""
-        ignored = self.ignored.take(mask) if self.ignored else None
+        ignored = None if self.ignored is None else self.ignored.take(mask)
         return replace(self, query=self.query[mask], ignored=ignored)
 
     def moved(self, place: Indices) -> Self:
         """The same trial of another table; (n,) ``place`` is where a row is there, or -1."""
         ignored = self.ignored
         if ignored is not None:
-            ignored = IgnoredPairs(ignored.query, place[ignored.row])
+            there = place[ignored.row] >= 0
+            ignored = IgnoredPairs(ignored.query[there], place[ignored.row[there]])
         return replace(self, query=place[self.query], gallery=place[self.gallery], ignored=ignored)
 
     def _places(self, rows: Indices) -> Indices:
@@ -171,17 +172,16 @@ def make_trials(table: Sightings, protocol: str) -> list[Trial]:
     return PROTOCOLS[protocol](table)
 
 
-def need_query_vehicles(table: Sightings, query: Indices, target: str = "vehicle") -> None:
+def need_query_vehicles(table: Sightings, query: Indices) -> None:
     """Refuse queries of which nothing is known, as in a challenge that hides its answers.
 
     Raises:
-        ProtocolError: no query has a known ``target``.
+        ProtocolError: no query has a known vehicle.
     """
-    if not (getattr(table, target)[query] != "").any():
+    if not (table.vehicle[query] != "").any():
         raise ProtocolError(
-            f"the column {target!r} is unknown for all {len(query)} queries (does a challenge "
-            "hide it?), so nothing can be scored; hold labelled rows back with 'platefree data "
-            "split'"
+            f"the column 'vehicle' is unknown for all {len(query)} queries (does a challenge hide "
+            "it?), so nothing can be scored; hold labelled rows back with 'platefree data split'"
         )
 
 

@@ -19,6 +19,7 @@ from platefree.evaluation.verification import Verification
 from platefree.storage import write_text
 
 SHOWN_RANKS = (1, 5, 10)
+TRACK_RANKS = (1, 5)
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,14 +31,14 @@ class TrialResult:
         queries: number of query pictures.
         gallery: number of gallery pictures, or tracks.
         metrics: the scores; queries without a valid match are counted there and left out.
-        rank_name: what a rank is called, ``rank-`` or for tracks ``HIT@``.
+        of_tracks: whether tracks were searched, whose ranks are called HIT@1 and HIT@5.
     """
 
     name: str
     queries: int
     gallery: int
     metrics: RankMetrics
-    rank_name: str = "rank-"
+    of_tracks: bool = False
 
     @property
     def without_match(self) -> int:
@@ -45,13 +46,12 @@ class TrialResult:
         return int((~self.metrics.valid).sum())
 
     def figures(self) -> dict[str, float]:
-        """mAP, mINP and CMC at `SHOWN_RANKS`, as fractions."""
-        cmc = {
-            f"{self.rank_name}{rank}": float(self.metrics.cmc[rank - 1])
-            for rank in SHOWN_RANKS
-            if rank <= len(self.metrics.cmc)
-        }
-        return {**cmc, "mAP": self.metrics.mAP, "mINP": self.metrics.mINP}
+        """mAP, mINP and CMC at `SHOWN_RANKS` (of tracks mAP and HIT@k), as fractions."""
+        name, ranks = ("HIT@", TRACK_RANKS) if self.of_tracks else ("rank-", SHOWN_RANKS)
+        cmc = self.metrics.cmc
+        figures = {f"{name}{rank}": float(cmc[rank - 1]) for rank in ranks if rank <= len(cmc)}
+        figures["mAP"] = self.metrics.mAP
+        return figures if self.of_tracks else {**figures, "mINP": self.metrics.mINP}
 
     def counts(self) -> dict[str, int | float]:
         """What the figures were measured on, for people."""

@@ -179,7 +179,7 @@ def _pool(scored: Sequence[tuple[Trial, RankMetrics]]) -> TrialResult:
         sum(len(trial.query) for trial, _ in scored),
         max(len(trial.searched) for trial, _ in scored),
         merge_rank_metrics([metrics for _, metrics in scored]),
-        "rank-" if first.tracks is None else "HIT@",
+        of_tracks=first.tracks is not None,
     )
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from platefree.evaluation.labels import PairLabels
 from platefree.evaluation.metrics import RankMetrics, merge_rank_metrics, score_block
 from platefree.evaluation.protocols import Trial, leave_one_out
-from platefree.types import Embeddings, Floats, Sightings
+from platefree.types import Embeddings, Floats, Indices, Sightings
 
 Distances = Callable[[Embeddings, Embeddings], Floats]
 """(query, gallery) -> (q, g) float32 distances: how a method compares."""
@@ -15,8 +15,8 @@ Distances = Callable[[Embeddings, Embeddings], Floats]
 OnBlock = Callable[[Floats, PairLabels, slice], None]
 """Gets a block of distances, the labels of the trial, and which queries the block holds."""
 
-_BLOCK_BYTES = 128 << 20  # of distances at a time
-_GALLERY_BYTES = 128 << 20  # of gallery rows that are copied at a time
+_BLOCK_BYTES = 128 << 20  # of distances at a time; a copy of a block lives beside it
+_GALLERY_BYTES = 64 << 20  # of gallery rows that are copied at a time
 
 
 def score_trial(
@@ -59,34 +59,36 @@ def distance_blocks(
     embeddings: Embeddings, trial: Trial, distances: Distances
 ) -> Iterator[tuple[slice, Floats]]:
     """The distances of a trial, some queries at a time; to tracks, if those are searched."""
-    gallery = _GalleryParts(embeddings, trial)
+    gallery = _GalleryParts(embeddings, trial.gallery)
     step = max(1, _BLOCK_BYTES // (4 * max(1, len(trial.gallery))))
     for start in range(0, len(trial.query), step):
         rows = slice(start, min(start + step, len(trial.query)))
         query = embeddings.take(trial.query[rows])
-        parts = [distances(query, part) for part in gallery]
-        block = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
+        block = gallery.distances(query, distances)
         if trial.tracks is not None:
             block = np.minimum.reduceat(block, trial.tracks, axis=1)
         yield rows, block
 
 
 class _GalleryParts:
-    """The gallery in parts of bounded size, which are copied anew each time if several."""
+    """The gallery, in parts of bounded size that are copied anew for each block if several."""
 
-    def __init__(self, embeddings: Embeddings, trial: Trial) -> None:
+    def __init__(self, embeddings: Embeddings, rows: Indices) -> None:
         row_bytes = sum(4 * space.shape[1] for space in embeddings.spaces.values())
-        self._rows = trial.gallery
         self._embeddings = embeddings
+        self._rows = rows
         self._step = max(1, _GALLERY_BYTES // max(1, row_bytes))
-        self._whole = embeddings.take(self._rows) if len(self._rows) <= self._step else None
+        self._whole = embeddings.take(rows) if len(rows) <= self._step else None
 
-    def __iter__(self) -> Iterator[Embeddings]:
+    def distances(self, query: Embeddings, distances: Distances) -> Floats:
+        """(len(query), g) distances to the whole gallery."""
         if self._whole is not None:
-            yield self._whole
-            return
+            return distances(query, self._whole)
+        block = np.empty((len(query), len(self._rows)), np.float32)
         for start in range(0, len(self._rows), self._step):
-            yield self._embeddings.take(self._rows[start : start + self._step])
+            part = slice(start, start + self._step)
+            block[:, part] = distances(query, self._embeddings.take(self._rows[part]))
+        return block
 
 
 def mean_average_precision(embeddings: Embeddings, distances: Distances) -> float:

@@ -197,8 +197,7 @@ class Verification:
 class SimilarityCounts:
     """Counts the similarities of pairs, block by block, over one or more trials.
 
-    Pairs of the same vehicle before the same camera, of a picture with itself, and pairs with an
-    unknown vehicle are left out.
+    Pairs that are ignored (`PairLabels`) and pairs with an unknown vehicle are left out.
     """
 
     def __init__(self) -> None:
