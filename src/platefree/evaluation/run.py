@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from importlib import import_module
 from importlib.metadata import version
 from itertools import groupby
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from platefree.data.dataset import DataSet
-from platefree.data.table import TABLE_NAMES, read_table
+from platefree.data.table import dataset_at, read_table
 from platefree.evaluation.examples import pick_strips
 from platefree.evaluation.labels import PairLabels
 from platefree.evaluation.metrics import RankMetrics, merge_rank_metrics
@@ -22,8 +21,6 @@ from platefree.evaluation.set_protocols import AnyTrial, Plan, make_plan
 from platefree.evaluation.verification import SimilarityCounts
 from platefree.model import Device, Model, load_model
 from platefree.types import Embeddings, Floats, Sightings, known_values
-
-_READERS = "platefree.data.readers.detect"
 
 
 def evaluate(
@@ -88,21 +85,7 @@ def open_data(data: str | Path | Sightings | DataSet) -> DataSet:
         return data
     if isinstance(data, Sightings):
         return DataSet("table", data)
-    return _find_dataset(Path(data)) or DataSet("table", read_table(data))
-
-
-def _find_dataset(path: Path) -> DataSet | None:
-    """The public data set in a folder; a table in the folder goes before it."""
-    if not path.is_dir() or any((path / name).is_file() for name in TABLE_NAMES):
-        return None
-    try:
-        readers = import_module(_READERS)
-    except ModuleNotFoundError as error:
-        if error.name is None or not _READERS.startswith(error.name):
-            raise
-        return None
-    found: DataSet | None = readers.find_dataset(path.absolute())
-    return found
+    return dataset_at(data) or DataSet("table", read_table(data))
 
 
 def score_plan(
