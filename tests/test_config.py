@@ -124,3 +124,8 @@ def test_recipes_are_frozen() -> None:
     recipe: Recipe = load_recipe("color_stripes")
     with pytest.raises(ValueError, match="frozen"):
         recipe.name = "other"
+
+
+@pytest.mark.parametrize("text", ["train.precision=32", 'train.precision="32"'])
+def test_a_precision_may_be_written_as_a_number(text: str) -> None:
+    assert load_recipe("strong_baseline", parse_overrides([text])).train.precision == "32"

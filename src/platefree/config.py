@@ -14,7 +14,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
 from platefree.errors import RecipeError
@@ -25,7 +25,11 @@ Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
 Count = Annotated[int, Field(ge=1)]
 Decay = Literal["cosine", "step", "constant"]
-Precision = Literal["auto", "32", "bf16", "fp16"]
+# On a command line 32 is a number.
+Precision = Annotated[
+    Literal["auto", "32", "bf16", "fp16"],
+    BeforeValidator(lambda value: "32" if value == 32 else value),
+]
 
 
 class Section(BaseModel):
