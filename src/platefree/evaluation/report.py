@@ -258,9 +258,9 @@ class Report:
         from platefree.evaluation.page import render_page
 
         page = Path(path)
+        write_text(page, render_page(self))  # the largest first: a full disk then has no remains
         write_text(page.with_suffix(".json"), json.dumps(self.to_json(), indent=2) + "\n")
         write_text(page.with_suffix(".md"), self.to_markdown())
-        write_text(page, render_page(self))
         return page
 
 
