@@ -258,7 +258,8 @@ class Report:
         from platefree.evaluation.page import render_page
 
         page = Path(path)
-        write_text(page, render_page(self))  # the largest first: a full disk then has no remains
+        # the largest first, so that a full disk leaves no others beside a page that is not there
+        write_text(page, render_page(self))
         write_text(page.with_suffix(".json"), json.dumps(self.to_json(), indent=2) + "\n")
         write_text(page.with_suffix(".md"), self.to_markdown())
         return page
