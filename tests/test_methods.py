@@ -47,7 +47,7 @@ def test_color_stripes_has_no_heat_map_and_needs_no_training() -> None:
     recipe = resolve(load_recipe("color_stripes"))
     assert not needs_training(recipe)
     with pytest.raises(DataError, match="no feature map"):
-        build_method(recipe, 0).feature_map(torch.zeros(1, 3, 8, 8))
+        build_method(recipe, {}).feature_map(torch.zeros(1, 3, 8, 8))
 
 
 def baseline(**options: object) -> StrongBaseline:

@@ -83,7 +83,8 @@ def test_training_writes_a_checkpoint_that_describes_itself(
     assert run.step == run.total == len(seen) == seen[-1].step
     card = json.loads((run.best / "card.json").read_text())
     assert card["method"] == "strong_baseline"
-    assert card["vehicles"] == 8
+    assert card["classes"]["vehicle"] == 8
+    assert card["names"]["view"] == sorted(set(drawn_table.view.tolist()) - {""})
     assert card["seed"] == 0
     assert card["recipe"]["input"]["mean"] == pytest.approx([0.485, 0.456, 0.406], abs=0.1)
     assert card["data"]["fingerprint"] == drawn_table.fingerprint()

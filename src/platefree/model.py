@@ -145,7 +145,7 @@ def load_model(path: str | Path, *, device: Device = "auto") -> Model:
     checkpoint = read_checkpoint(folder)
     try:
         recipe = check_recipe(checkpoint.card["recipe"])
-        method = build_method(recipe, int(checkpoint.card["vehicles"]), weights="none")
+        method = build_method(recipe, checkpoint.card["classes"], weights="none")
     except (RecipeError, TrainingError, KeyError, ValueError) as error:
         raise CheckpointError(f"checkpoint {folder} cannot be rebuilt: {error}") from error
     checkpoint.load_into(method)
@@ -196,7 +196,7 @@ def _untrained(name: str, device: Device) -> Model:
             f"{name} is a recipe that needs training; run 'platefree train {name} --data TABLE' "
             "and give its best folder"
         )
-    method = build_method(recipe, 0)
+    method = build_method(recipe, {})
     fingerprint = hashlib.sha256(recipe.model_dump_json().encode()).hexdigest()[:12]
     return Model(method, recipe, name=name, fingerprint=fingerprint, device=choose_device(device))
 

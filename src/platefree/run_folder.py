@@ -24,6 +24,7 @@ from platefree.storage import make_folder, storage_errors, write_text
 # These may differ when a run is resumed: they say how long and with what, not what is learnt.
 FREE_TO_CHANGE = ("max_steps", "workers", "checkpoint_minutes", "checkpoint_steps")
 
+DESCRIPTIVE = ("model", "type", "colour", "view")  # labels whose names a card lists
 _AGREE_EVERY = 10  # steps between asking the other processes whether to stop
 
 
@@ -101,7 +102,8 @@ def describe(recipe: Recipe, data: TrainingData, data_label: str) -> dict[str, A
     return {
         "method": recipe.model.method,
         "recipe": recipe.model_dump(),
-        "vehicles": data.vehicles,
+        "classes": data.classes,
+        "names": {column: data.names[column].tolist() for column in DESCRIPTIVE},
         "data": {
             "path": data_label,
             "fingerprint": data.fingerprint,

@@ -161,7 +161,7 @@ class Trainer:
         self.total = self.plan[-1].stop
         self.fabric = launch(recipe.train, device)
         torch.manual_seed(recipe.train.seed)
-        self.method: Method = build_method(recipe, self.data.vehicles)
+        self.method: Method = build_method(recipe, self.data.classes)
         self.method.to(memory_format=torch.channels_last)  # the faster layout for convolutions
         if self.fabric.world_size > 1:
             self.method.gather = gather_with_gradient

@@ -22,16 +22,21 @@ class TrainingData:
     Attributes:
         sightings: the training rows.
         labels: label column -> (n,) int64 codes in sorted order of the names, -1 unknown.
-        vehicles: number of identities.
+        names: label column -> its known values, sorted; a code is a place in them.
         validation: rows of held-back vehicles; empty when none are held back.
         fingerprint: of the whole table, to notice another one on resume.
     """
 
     sightings: Sightings
     labels: Mapping[str, Tensor]
-    vehicles: int
+    names: Mapping[str, Text]
     validation: Sightings
     fingerprint: str
+
+    @property
+    def classes(self) -> dict[str, int]:
+        """Label column -> number of known values."""
+        return {column: len(names) for column, names in self.names.items()}
 
     def sampler(self, train: Train) -> Sampler:
         """The sampler of a stage.
@@ -75,7 +80,8 @@ def training_data(table: Sightings, train: Train) -> TrainingData:
             "of one vehicle is what is learnt from; add pictures, or set train.sampler=shuffle"
         )
     labels = {name: torch.from_numpy(codes(getattr(learnt, name))) for name in CODED}
-    return TrainingData(learnt, labels, len(names), validation, table.fingerprint())
+    known = {name: known_values(getattr(learnt, name)) for name in CODED}
+    return TrainingData(learnt, labels, known, validation, table.fingerprint())
 
 
 def codes(column: Text) -> Indices:

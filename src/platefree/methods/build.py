@@ -1,19 +1,28 @@
 """From a recipe to a method: the one place where a recipe's [model] becomes plain arguments."""
 
+from collections.abc import Mapping
+
 from platefree.config import Recipe
 from platefree.methods.base import Method
 from platefree.methods.color_stripes import ColorStripes
-from platefree.methods.settings import ColorStripesSettings, StrongBaselineSettings
+from platefree.methods.settings import (
+    ColorStripesSettings,
+    StrongBaselineSettings,
+    TrunkSettings,
+)
 from platefree.methods.strong_baseline import StrongBaseline
 from platefree.nets.trunks import Trunk, trunk_statistics
 
 
-def build_method(recipe: Recipe, vehicles: int, *, weights: str | None = None) -> Method:
+def build_method(
+    recipe: Recipe, classes: Mapping[str, int], *, weights: str | None = None
+) -> Method:
     """Build the method of a recipe with fresh weights.
 
     Args:
         recipe: a checked recipe.
-        vehicles: number of training identities.
+        classes: label column -> number of classes among the training rows, as in
+            `platefree.data.training.TrainingData.classes`.
         weights: instead of the recipe's start weights; ``none`` when a checkpoint follows.
 
     Raises:
@@ -24,7 +33,7 @@ def build_method(recipe: Recipe, vehicles: int, *, weights: str | None = None) -
         case ColorStripesSettings() as settings:
             return ColorStripes(**settings.model_dump(exclude={"method"}))
         case StrongBaselineSettings() as settings:
-            return _strong_baseline(settings, recipe, vehicles, weights or settings.weights)
+            return _strong_baseline(settings, recipe, classes, weights or settings.weights)
 
 
 def resolve(recipe: Recipe) -> Recipe:
@@ -34,7 +43,7 @@ def resolve(recipe: Recipe) -> Recipe:
         RecipeError: the trunk does not exist.
     """
     mean, std = [0.0] * 3, [1.0] * 3
-    if isinstance(recipe.model, StrongBaselineSettings):
+    if isinstance(recipe.model, TrunkSettings):
         mean, std = trunk_statistics(recipe.model.trunk)
     unset = {"mean": recipe.input.mean or mean, "std": recipe.input.std or std}
     return recipe.model_copy(update={"input": recipe.input.model_copy(update=unset)})
@@ -46,7 +55,7 @@ def needs_training(recipe: Recipe) -> bool:
 
 
 def _strong_baseline(
-    settings: StrongBaselineSettings, recipe: Recipe, vehicles: int, weights: str
+    settings: StrongBaselineSettings, recipe: Recipe, classes: Mapping[str, int], weights: str
 ) -> StrongBaseline:
     trunk = Trunk(
         settings.trunk,
@@ -58,7 +67,7 @@ def _strong_baseline(
     )
     return StrongBaseline(
         trunk,
-        vehicles=vehicles,
+        vehicles=classes["vehicle"],
         pooling=settings.pooling,
         embedding_size=settings.embedding_size,
         label_smoothing=settings.label_smoothing,

@@ -9,6 +9,7 @@ class MethodSettings(BaseModel):
     """Typed, frozen, no unknown keys."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+    method: str
 
 
 class ColorStripesSettings(MethodSettings):
@@ -21,12 +22,17 @@ class ColorStripesSettings(MethodSettings):
     value_bins: Annotated[int, Field(ge=1, le=16)] = 4
 
 
-class StrongBaselineSettings(MethodSettings):
+class TrunkSettings(MethodSettings):
+    """What every method with a trunk has."""
+
+    trunk: str = "resnet50"  # any timm name, or resnet18/34/50/101_ibn_a
+    weights: str = "none"  # none, timm (its published weights), or a local file
+
+
+class StrongBaselineSettings(TrunkSettings):
     """Trunk, pooling, BNNeck, smoothed cross-entropy and batch-hard triplet."""
 
     method: Literal["strong_baseline"]
-    trunk: str = "resnet50"  # any timm name, or resnet18/34/50/101_ibn_a
-    weights: str = "none"  # none, timm (its published weights), or a local file
     last_stride: Literal[1, 2] = 2  # ResNets: 1 keeps a larger last feature map
     pooling: Literal["gem", "average"] = "gem"
     embedding_size: Annotated[int, Field(ge=0)] = 0  # 0: as wide as the trunk
