@@ -12,7 +12,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
@@ -191,7 +191,7 @@ def check_recipe(content: Mapping[str, Any]) -> Recipe:
     try:
         return Recipe.model_validate(dict(content))
     except ValidationError as error:
-        found = "; ".join(_explain(detail) for detail in error.errors())
+        found = "; ".join(explain(detail, Recipe) for detail in error.errors())
         raise RecipeError(f"recipe {content.get('name', '?')}: {found}") from error
 
 
@@ -265,14 +265,20 @@ def _set(content: dict[str, Any], key: str, value: object) -> None:
     section[last] = value
 
 
-def _explain(detail: ErrorDetails) -> str:
+def explain(detail: ErrorDetails, whole: type[Section]) -> str:
+    """One of pydantic's complaints about a file, in the words of the people who wrote it.
+
+    Args:
+        detail: the complaint.
+        whole: what the file should be.
+    """
     # A union adds the chosen method's name to the location; people do not write it.
     place = [str(part) for part in detail["loc"]]
     if len(place) > 1 and place[0] == "model":
         del place[1]
     key = ".".join(place)
     if detail["type"] == "extra_forbidden":
-        known = _keys_beside(place, detail)
+        known = _keys_beside(place, detail, whole)
         near = difflib.get_close_matches(place[-1], known, n=1, cutoff=0.5)
         hint = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(known)}"
         where = f" in [{'.'.join(place[:-1])}]" if len(place) > 1 else ""
@@ -287,15 +293,15 @@ def _explain(detail: ErrorDetails) -> str:
     return f"{key} is {found!r} ({type(found).__name__}); {detail['msg']}"
 
 
-def _keys_beside(place: list[str], detail: ErrorDetails) -> list[str]:
-    fields: Any = Recipe.model_fields
+def _keys_beside(place: list[str], detail: ErrorDetails, whole: type[Section]) -> list[str]:
     if place[0] == "model":
         return _model_keys(str(detail["loc"][1]))
+    section: Any = whole
     for part in place[:-1]:
-        if part.isdigit():
-            continue
-        fields = {"stages": Stage}.get(part, fields[part].annotation).model_fields
-    return list(fields)
+        if not part.isdigit():
+            annotation = section.model_fields[part].annotation
+            section = (*get_args(annotation), annotation)[0]  # list[Stage] holds Stage
+    return list(section.model_fields)
 
 
 def _model_keys(method: str) -> list[str]:

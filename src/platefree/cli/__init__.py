@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from platefree.cli import city, data, demo, evaluation, info, searching, training
+from platefree.cli import ablation, city, data, demo, evaluation, info, searching, training
 from platefree.errors import Interrupted, PlatefreeError
 
 
@@ -42,6 +42,7 @@ app.command("demo")(demo.demo)
 app.command("doctor")(info.doctor)
 app.command("train")(training.train)
 app.command("eval")(evaluation.evaluate)
+app.command("ablate")(ablation.ablate)
 app.command("compare")(searching.compare)
 app.command("embed")(searching.embed)
 app.command("search")(searching.search)

@@ -57,6 +57,16 @@ def _searched(cells: Mapping[str, str]) -> str:
     return f"{cells['pairs']} pairs" if "pairs" in cells else ""
 
 
+def plain_table(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+    """Text cells as they are: names on the left, figures on the right."""
+    table = Table(box=box.SIMPLE_HEAD, title=escape(title))
+    for number, column in enumerate(head):
+        table.add_column(escape(column), justify="right" if number else "left")
+    for row in rows:
+        table.add_row(*(escape(cell) for cell in row))
+    return table
+
+
 def demo_table(demo: Demo) -> Table:
     """The demo's figures beside the floor."""
     table = Table(
