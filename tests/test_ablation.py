@@ -73,6 +73,13 @@ def test_a_table_is_what_training_and_scoring_by_hand_give(
     assert str(drawn_folder) in markdown
 
 
+def test_keys_may_be_dotted_or_tables(rows: Ablation) -> None:
+    nested = rows.model_copy(update={"set": {"train": {"lr": 0.5}, "input.height": 40}})
+    recipe = row_recipe(nested, rows.rows[0], seed=7)
+    assert (recipe.train.lr, recipe.train.seed, recipe.input.height) == (0.5, 7, 40)
+    assert recipe.train.warmup_epochs != TINY["train.warmup_epochs"]
+
+
 def test_what_is_done_is_not_done_again(rows: Ablation, drawn_folder: Path, tmp_path: Path) -> None:
     steps: list[StepReport] = []
     runs: list[tuple[str, int]] = []

@@ -3,6 +3,7 @@
 import ast
 import importlib
 import inspect
+import json
 import re
 import subprocess
 import sys
@@ -190,6 +191,13 @@ def shell_commands() -> list[tuple[str, str]]:
     ]
 
 
+def quick_rows() -> str:
+    """The rows of an ablation that the documents show, quick as the rest."""
+    ((_, rows),) = [block for block in code_blocks("toml") if "[[rows]]" in block[1]]
+    settings = "\n".join(f'"{key}" = {json.dumps(value)}' for key, value in QUICK.items())
+    return rows.replace("[set] # for every row\n", f"[set]\n{settings}\n")
+
+
 def test_shell_commands_in_the_documents_run(
     own_pictures: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -199,6 +207,7 @@ def test_shell_commands_in_the_documents_run(
     from platefree.config import load_recipe, to_toml
 
     (own_pictures / "mine.toml").write_text(to_toml(load_recipe("strong_baseline/small")))
+    (own_pictures / "losses.toml").write_text(quick_rows())
     quick = [part for key, value in QUICK.items() for part in ("--set", f"{key}={value}")]
     commands = shell_commands()
     assert len(commands) >= 8

@@ -22,6 +22,7 @@ from platefree.data.dataset import DataSet
 from platefree.errors import RecipeError
 from platefree.evaluation.run import evaluate, open_data
 from platefree.model import Device
+from platefree.run_folder import flat
 from platefree.storage import make_folder, write_text
 from platefree.training import StepReport, train
 
@@ -34,7 +35,7 @@ class Row(Section):
     Attributes:
         name: for people, unlike all others.
         recipe: a built-in name or a file.
-        set: dotted key -> value, after those that all rows share.
+        set: key -> value (``"train.lr" = 0.01``, or a table ``train``), after the shared ones.
         paper: the published figures of this row by name, as fractions.
     """
 
@@ -51,7 +52,7 @@ class Ablation(Section):
         title: of the table.
         figures: the columns, by the names that a report uses (``rank-1``, ``mAP``).
         protocol: see `platefree.evaluate`; by default that of the data.
-        set: dotted key -> value, for all rows.
+        set: key -> value, for all rows.
         rows: at least one.
     """
 
@@ -170,7 +171,7 @@ def row_recipe(ablation: Ablation, row: Row, *, seed: int) -> Recipe:
     Raises:
         RecipeError: it cannot be.
     """
-    return load_recipe(row.recipe, {**ablation.set, **row.set, "train.seed": seed})
+    return load_recipe(row.recipe, {**flat(ablation.set), **flat(row.set), "train.seed": seed})
 
 
 def run_ablation(

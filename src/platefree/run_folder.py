@@ -127,7 +127,7 @@ def same_run(checkpoint: Checkpoint, recipe: Recipe, data_fingerprint: str) -> N
     Raises:
         CheckpointError: something that decides the weights differs; the message names it.
     """
-    before, now = _flat(checkpoint.card["recipe"]), _flat(recipe.model_dump())
+    before, now = flat(checkpoint.card["recipe"]), flat(recipe.model_dump())
     free = {f"train.{name}" for name in FREE_TO_CHANGE}
     changed = sorted(k for k in before.keys() | now.keys() if before.get(k) != now.get(k))
     changed = [key for key in changed if key not in free]
@@ -145,12 +145,13 @@ def same_run(checkpoint: Checkpoint, recipe: Recipe, data_fingerprint: str) -> N
         )
 
 
-def _flat(content: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
+def flat(content: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested sections as one table with dotted keys."""
+    entries: dict[str, Any] = {}
     for key, value in content.items():
         inner = isinstance(value, Mapping)
-        flat |= _flat(value, f"{prefix}{key}.") if inner else {f"{prefix}{key}": value}
-    return flat
+        entries |= flat(value, f"{prefix}{key}.") if inner else {f"{prefix}{key}": value}
+    return entries
 
 
 def _step(line: str) -> int:
