@@ -6,6 +6,7 @@ import pytest
 from drawn import draw_vehicles
 
 from platefree.config import Recipe, load_recipe
+from platefree.data.dataset import DataSet
 from platefree.data.table import read_table
 from platefree.types import Sightings
 
@@ -38,6 +39,27 @@ def drawn_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def drawn_table(drawn_folder: Path) -> Sightings:
     return read_table(drawn_folder)
+
+
+@pytest.fixture(scope="session")
+def block_city(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """130 pictures of grey blocks: 16 vehicles before 4 cameras."""
+    from block_city import build_city  # which loads the renderer's parts
+
+    return build_city(tmp_path_factory.mktemp("city") / "one")
+
+
+@pytest.fixture(scope="session")
+def block_table(block_city: Path) -> Sightings:
+    return read_table(block_city)
+
+
+@pytest.fixture(scope="session")
+def layouts(block_city: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, DataSet]:
+    """The city of `block_city` through the reader of each data set that it can be laid out as."""
+    from block_city import read_layouts
+
+    return read_layouts(block_city, tmp_path_factory.mktemp("layouts"))
 
 
 @pytest.fixture

@@ -6,43 +6,15 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from fake_studio import BlockStudio
+from block_city import city_rows
 
-from platefree.city.generate import generate_city
-from platefree.city.layouts import NAMES, write_layout
+from platefree.city.layouts import NAMES
 from platefree.data.crops import crop_compcars
 from platefree.data.dataset import DataSet
 from platefree.data.image import read_image
-from platefree.data.readers.detect import find_dataset, read_dataset
+from platefree.data.readers.detect import find_dataset
 from platefree.data.table import read_table
 from platefree.types import Sightings
-
-NUMBERS = {"vehicles": 16, "cameras": 4, "images": 130, "seed": 5, "size": 64}
-
-
-@pytest.fixture(scope="module")
-def city(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("city") / "one"
-    generate_city(folder, **NUMBERS, studio=BlockStudio(), workers=1)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def table(city: Path) -> Sightings:
-    return read_table(city)
-
-
-@pytest.fixture(scope="module")
-def sets(city: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, DataSet]:
-    root = tmp_path_factory.mktemp("layouts")
-    return {name: read_dataset(write_layout(city, root / name, name), name) for name in NAMES}
-
-
-def city_rows(dataset: DataSet, table: Sightings) -> list[int]:
-    """The row of the city's table that each picture of a data set was."""
-    by_bytes = {table.path(row).read_bytes(): row for row in range(len(table))}
-    assert len(by_bytes) == len(table)
-    return [by_bytes[dataset.table.path(row).read_bytes()] for row in range(len(dataset.table))]
 
 
 def second_part(dataset: DataSet, name: str) -> DataSet | None:
@@ -67,50 +39,52 @@ def images(dataset: DataSet, name: str, rows: list[int]) -> set[int]:
     return set(found)
 
 
-def split_rows(table: Sightings, *splits: str) -> set[int]:
-    return set(np.flatnonzero(np.isin(table.split, splits)).tolist())
+def split_rows(block_table: Sightings, *splits: str) -> set[int]:
+    return set(np.flatnonzero(np.isin(block_table.split, splits)).tolist())
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_layout_is_recognised(name: str, sets: dict[str, DataSet], table: Sightings) -> None:
-    dataset = sets[name]
+def test_every_layout_is_recognised(
+    name: str, layouts: dict[str, DataSet], block_table: Sightings
+) -> None:
+    dataset = layouts[name]
     assert dataset.name == name
     assert set(dataset.table.source.tolist()) == {name}
     assert len(set(dataset.table.image.tolist())) == len(dataset.table)
     assert read_table(dataset.table.root).fingerprint() == dataset.table.fingerprint()
     if name != "cityflow":  # a part of whose vehicles may be simulated ones
-        assert set(city_rows(dataset, table)) == set(range(len(table)))
+        assert set(city_rows(dataset, block_table)) == set(range(len(block_table)))
 
 
-def test_vehicleid(sets: dict[str, DataSet], table: Sightings) -> None:
-    dataset = sets["vehicleid"]
-    rows, ours = city_rows(dataset, table), dataset.table
-    assert_same_groups(ours.vehicle, table.vehicle[rows])
-    assert ours.model.tolist() == table.model[rows].tolist()
-    assert ours.colour.tolist() == american(table.colour[rows])
+def test_vehicleid(layouts: dict[str, DataSet], block_table: Sightings) -> None:
+    dataset = layouts["vehicleid"]
+    rows, ours = city_rows(dataset, block_table), dataset.table
+    assert_same_groups(ours.vehicle, block_table.vehicle[rows])
+    assert ours.model.tolist() == block_table.model[rows].tolist()
+    assert ours.colour.tolist() == american(block_table.colour[rows])
     assert not any(map(ours.knows, ("camera", "track", "time", "view", "type")))
-    assert images(dataset, "train", rows) == split_rows(table, "train")
+    assert images(dataset, "train", rows) == split_rows(block_table, "train")
     assert {str(ours.split[row]) for row in dataset.rows("train")} == {"train"}
     for size in (800, 1600, 2400, 3200, 6000, 13164):
-        assert images(dataset, f"test_{size}", rows) == split_rows(table, "query", "gallery")
+        assert images(dataset, f"test_{size}", rows) == split_rows(block_table, "query", "gallery")
     assert set(ours.split.tolist()) == {"train", ""}
 
 
-def test_veri_776(sets: dict[str, DataSet], table: Sightings) -> None:
-    dataset = sets["veri-776"]
-    rows, ours = city_rows(dataset, table), dataset.table
-    assert_same_groups(ours.vehicle, table.vehicle[rows])
-    assert ours.camera.tolist() == table.camera[rows].tolist()
-    assert ours.type.tolist() == [kind.lower() for kind in table.type[rows]]
-    assert ours.colour.tolist() == american(table.colour[rows])
+def test_veri_776(layouts: dict[str, DataSet], block_table: Sightings) -> None:
+    dataset = layouts["veri-776"]
+    rows, ours = city_rows(dataset, block_table), dataset.table
+    assert_same_groups(ours.vehicle, block_table.vehicle[rows])
+    assert ours.camera.tolist() == block_table.camera[rows].tolist()
+    assert ours.type.tolist() == [kind.lower() for kind in block_table.type[rows]]
+    assert ours.colour.tolist() == american(block_table.colour[rows])
     assert not ours.knows("time")
     for name in ("train", "query"):
-        assert images(dataset, name, rows) == split_rows(table, name)
+        assert images(dataset, name, rows) == split_rows(block_table, name)
         assert set(np.flatnonzero(ours.split == name)) == set(dataset.rows(name))
     gallery = dataset.rows("gallery")
-    assert images(dataset, "gallery", rows) == split_rows(table, "query", "gallery")
+    assert images(dataset, "gallery", rows) == split_rows(block_table, "query", "gallery")
     assert set(np.flatnonzero(ours.split == "gallery")) == set(gallery)
-    assert_same_groups(ours.track[gallery], table.track[[rows[row] for row in gallery]])
+    assert_same_groups(ours.track[gallery], block_table.track[[rows[row] for row in gallery]])
     for query, junk in zip(dataset.rows("query"), dataset.ignored["query"], strict=True):
         same = [
             row
@@ -121,63 +95,63 @@ def test_veri_776(sets: dict[str, DataSet], table: Sightings) -> None:
         assert rows[query] in {rows[row] for row in junk}  # its copy in the gallery
 
 
-def test_veri_wild(sets: dict[str, DataSet], table: Sightings) -> None:
-    dataset = sets["veri-wild"]
-    rows, ours = city_rows(dataset, table), dataset.table
-    assert_same_groups(ours.vehicle, table.vehicle[rows])
-    assert_same_groups(ours.camera, table.camera[rows])
-    assert ours.model.tolist() == table.model[rows].tolist()
-    assert ours.type.tolist() == table.type[rows].tolist()
-    assert ours.colour.tolist() == american(table.colour[rows])
-    seconds = table.time[rows].astype("datetime64[s]")
+def test_veri_wild(layouts: dict[str, DataSet], block_table: Sightings) -> None:
+    dataset = layouts["veri-wild"]
+    rows, ours = city_rows(dataset, block_table), dataset.table
+    assert_same_groups(ours.vehicle, block_table.vehicle[rows])
+    assert_same_groups(ours.camera, block_table.camera[rows])
+    assert ours.model.tolist() == block_table.model[rows].tolist()
+    assert ours.type.tolist() == block_table.type[rows].tolist()
+    assert ours.colour.tolist() == american(block_table.colour[rows])
+    seconds = block_table.time[rows].astype("datetime64[s]")
     np.testing.assert_array_equal(ours.time, seconds.astype("datetime64[ms]"))
-    assert images(dataset, "train", rows) == split_rows(table, "train")
+    assert images(dataset, "train", rows) == split_rows(block_table, "train")
     for size in (3000, 5000, 10000):
         query, gallery = (images(dataset, f"{kind}_{size}", rows) for kind in ("query", "gallery"))
-        assert query <= split_rows(table, "query")
+        assert query <= split_rows(block_table, "query")
         assert not query & gallery
-        assert query | gallery == split_rows(table, "query", "gallery")
+        assert query | gallery == split_rows(block_table, "query", "gallery")
     assert set(ours.split.tolist()) == {"train", ""}
 
 
-def test_cityflow(sets: dict[str, DataSet], table: Sightings) -> None:
-    dataset = sets["cityflow"]
-    rows, ours = city_rows(dataset, table), dataset.table
+def test_cityflow(layouts: dict[str, DataSet], block_table: Sightings) -> None:
+    dataset = layouts["cityflow"]
+    rows, ours = city_rows(dataset, block_table), dataset.table
     simulated = second_part(dataset, "vehiclex")
-    other = set() if simulated is None else set(city_rows(simulated, table))
-    assert images(dataset, "train", rows) == split_rows(table, "train") - other
-    assert other < split_rows(table, "train")
+    other = set() if simulated is None else set(city_rows(simulated, block_table))
+    assert images(dataset, "train", rows) == split_rows(block_table, "train") - other
+    assert other < split_rows(block_table, "train")
     for name in ("query", "gallery"):
-        assert images(dataset, name, rows) == split_rows(table, name)
+        assert images(dataset, name, rows) == split_rows(block_table, name)
     for name in ("train", "query", "gallery"):
         assert set(np.flatnonzero(ours.split == name)) == set(dataset.rows(name))
     train, gallery = dataset.rows("train"), dataset.rows("gallery")
-    assert_same_groups(ours.vehicle[train], table.vehicle[[rows[row] for row in train]])
+    assert_same_groups(ours.vehicle[train], block_table.vehicle[[rows[row] for row in train]])
     assert set(ours.vehicle[ours.split != "train"].tolist()) == {""}
     known = np.flatnonzero(ours.camera != "")
     assert set(known.tolist()) >= {*train.tolist(), *dataset.rows("query").tolist()}
-    assert ours.camera[known].tolist() == table.camera[[rows[row] for row in known]].tolist()
+    assert ours.camera[known].tolist() == block_table.camera[[rows[row] for row in known]].tolist()
     tracked = np.concatenate([train, gallery])
-    assert_same_groups(ours.track[tracked], table.track[[rows[row] for row in tracked]])
+    assert_same_groups(ours.track[tracked], block_table.track[[rows[row] for row in tracked]])
     if simulated is not None:
-        theirs = city_rows(simulated, table)
-        assert_same_groups(simulated.table.vehicle, table.vehicle[theirs])
-        assert simulated.table.camera.tolist() == table.camera[theirs].tolist()
-        assert simulated.table.type.tolist() == table.type[theirs].tolist()
-        assert simulated.table.colour.tolist() == table.colour[theirs].tolist()
+        theirs = city_rows(simulated, block_table)
+        assert_same_groups(simulated.table.vehicle, block_table.vehicle[theirs])
+        assert simulated.table.camera.tolist() == block_table.camera[theirs].tolist()
+        assert simulated.table.type.tolist() == block_table.type[theirs].tolist()
+        assert simulated.table.colour.tolist() == block_table.colour[theirs].tolist()
 
 
-def test_compcars(sets: dict[str, DataSet], table: Sightings) -> None:
-    dataset = sets["compcars"]
-    rows, ours = city_rows(dataset, table), dataset.table
-    assert_same_groups(ours.model, table.model[rows])
+def test_compcars(layouts: dict[str, DataSet], block_table: Sightings) -> None:
+    dataset = layouts["compcars"]
+    rows, ours = city_rows(dataset, block_table), dataset.table
+    assert_same_groups(ours.model, block_table.model[rows])
     assert not any(map(ours.knows, ("vehicle", "camera", "view")))
-    assert images(dataset, "classification_train", rows) == split_rows(table, "train")
-    assert images(dataset, "verification_train", rows) == split_rows(table, "train")
+    assert images(dataset, "classification_train", rows) == split_rows(block_table, "train")
+    assert images(dataset, "verification_train", rows) == split_rows(block_table, "train")
     test = images(dataset, "classification_test", rows)
-    assert test == split_rows(table, "query", "gallery")
+    assert test == split_rows(block_table, "query", "gallery")
     assert {rows[row] for row in np.flatnonzero(ours.split == "train")} == split_rows(
-        table, "train"
+        block_table, "train"
     )
     for kind, pairs in dataset.pairs.items():
         assert len(pairs.same) > 20
@@ -189,33 +163,34 @@ def test_compcars(sets: dict[str, DataSet], table: Sightings) -> None:
             assert kind != "hard" or folder[0] == folder[1]
 
 
-def test_surveillance_part_of_compcars(sets: dict[str, DataSet], table: Sightings) -> None:
-    dataset = second_part(sets["compcars"], "compcars-surveillance")
-    if dataset is None:
-        pytest.skip("the layout has no surveillance part")
-    rows = city_rows(dataset, table)
-    assert_same_groups(dataset.table.model, table.model[rows])
-    assert images(dataset, "classification_train", rows) <= split_rows(table, "train")
-    assert images(dataset, "classification_test", rows) <= split_rows(table, "query", "gallery")
+def test_surveillance_part_of_compcars(layouts: dict[str, DataSet], block_table: Sightings) -> None:
+    dataset = second_part(layouts["compcars"], "compcars-surveillance")
+    assert dataset is not None
+    rows = city_rows(dataset, block_table)
+    assert_same_groups(dataset.table.model, block_table.model[rows])
+    assert images(dataset, "classification_train", rows) <= split_rows(block_table, "train")
+    assert images(dataset, "classification_test", rows) <= split_rows(
+        block_table, "query", "gallery"
+    )
 
 
 def test_crops_of_compcars(
-    sets: dict[str, DataSet], city: Path, table: Sightings, tmp_path: Path
+    layouts: dict[str, DataSet], block_city: Path, block_table: Sightings, tmp_path: Path
 ) -> None:
-    whole = sets["compcars"]
-    rows = city_rows(whole, table)
-    labels = pq.read_table(city / "labels.parquet").to_pydict()
+    whole = layouts["compcars"]
+    rows = city_rows(whole, block_table)
+    labels = pq.read_table(block_city / "labels.parquet").to_pydict()
     progress: list[tuple[int, int]] = []
     crops = crop_compcars(
         whole.table.root, tmp_path, on_progress=lambda *done: progress.append(done)
     )
-    assert progress[-1] == (len(table), len(table))
+    assert progress[-1] == (len(block_table), len(block_table))
     assert crops.table.image.tolist() == whole.table.image.tolist()
     assert {name: each.tolist() for name, each in crops.lists.items()} == {
         name: each.tolist() for name, each in whole.lists.items()
     }
     assert not any("cropped" in remark for remark in crops.remarks)
-    for row in range(len(table)):
+    for row in range(len(block_table)):
         left, top, right, bottom = labels["vehicle_box"][rows[row]]
         assert read_image(crops.table.path(row)).size == (right - left, bottom - top)
         sides = labels["view8"][rows[row]].replace("left", "side").replace("right", "side")

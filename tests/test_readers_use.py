@@ -16,8 +16,8 @@ from platefree.data.crops import crop_compcars
 from platefree.data.dataset import DataSet
 from platefree.data.documented import DOCUMENTED, compare_counts
 from platefree.data.image import read_image, read_part
-from platefree.data.readers.cityflow import hold_back_vehicles
 from platefree.data.readers.detect import FORMATS, read_dataset
+from platefree.data.split import hold_back_vehicles
 from platefree.data.submission import write_submission
 from platefree.errors import DataError, ImageError
 from platefree.types import Ranking, Sightings

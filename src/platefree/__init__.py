@@ -11,10 +11,12 @@ if TYPE_CHECKING:
     from platefree.city.generate import generate_city
     from platefree.config import Recipe, load_recipe, recipe_names
     from platefree.data.check import TableCheck, check_table
+    from platefree.data.crops import crop_compcars
     from platefree.data.dataset import DataSet
-    from platefree.data.merge import merge_tables
+    from platefree.data.merge import merge_tables, model_as_vehicle
     from platefree.data.readers.detect import read_dataset
-    from platefree.data.split import split_by_vehicle
+    from platefree.data.split import hold_back_vehicles, split_by_vehicle
+    from platefree.data.submission import write_submission
     from platefree.data.table import read_table, write_table
     from platefree.errors import PlatefreeError
     from platefree.evaluation.metrics import RankMetrics, rank_metrics
@@ -46,15 +48,18 @@ __all__ = [
     "check_table",
     "compare",
     "contact_sheet",
+    "crop_compcars",
     "evaluate",
     "generate_city",
     "heat_map",
+    "hold_back_vehicles",
     "k_reciprocal",
     "k_reciprocal_blocks",
     "load_embeddings",
     "load_model",
     "load_recipe",
     "merge_tables",
+    "model_as_vehicle",
     "open_gallery",
     "rank_exact",
     "rank_metrics",
@@ -66,6 +71,7 @@ __all__ = [
     "search",
     "split_by_vehicle",
     "train",
+    "write_submission",
     "write_table",
 ]
 
@@ -86,15 +92,18 @@ _HOME = {
     "check_table": "data.check",
     "compare": "model",
     "contact_sheet": "sheet",
+    "crop_compcars": "data.crops",
     "evaluate": "evaluation.run",
     "generate_city": "city.generate",
     "heat_map": "attention",
+    "hold_back_vehicles": "data.split",
     "k_reciprocal": "ranking.reciprocal",
     "k_reciprocal_blocks": "ranking.reciprocal",
     "load_embeddings": "ranking.store",
     "load_model": "model",
     "load_recipe": "config",
     "merge_tables": "data.merge",
+    "model_as_vehicle": "data.merge",
     "open_gallery": "retrieval",
     "rank_exact": "ranking.distance",
     "rank_metrics": "evaluation.metrics",
@@ -106,6 +115,7 @@ _HOME = {
     "search": "retrieval",
     "split_by_vehicle": "data.split",
     "train": "training",
+    "write_submission": "data.submission",
     "write_table": "data.table",
 }
 

@@ -28,8 +28,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from platefree.data.text import many
 from platefree.errors import DataError
-from platefree.types import Sightings
+from platefree.types import Sightings, known_values
 
 _log = logging.getLogger(__name__)
 
@@ -69,6 +70,36 @@ def split_by_vehicle(sightings: Sightings, train: float = 0.5, seed: int = 0) ->
     if train < 1 and not (split == "query").any():
         _log.warning("no held-back vehicle was seen twice, so no query has a match")
     return replace(sightings, split=split)
+
+
+def hold_back_vehicles(table: Sightings, vehicles: int = 78, seed: int = 0) -> Sightings:
+    """Hold training vehicles back, to have something to choose by, or to score without a server.
+
+    The VehicleNet paper (Zheng et al., TMM 2020) trains on 255 of the 333 vehicles of CityFlow
+    and validates on 78, which it does not name: they are drawn here.
+
+    Args:
+        table: of a data set; what it tests on, with known vehicles or hidden ones, is left out.
+            Where it knows no split, all of it is for training.
+        vehicles: how many to hold back.
+        seed: equal seeds hold the same vehicles back.
+
+    Returns:
+        The training pictures of known vehicles, split anew by `split_by_vehicle`; no vehicle is on
+        both sides.
+
+    Raises:
+        DataError: the training set has no more vehicles than that.
+    """
+    train = (table.split == "train") | (not table.knows("split"))
+    rows = table.take(train & (table.vehicle != ""))
+    known = len(known_values(rows.vehicle))
+    if not 0 < vehicles < known:
+        raise DataError(
+            f"{many(vehicles, 'vehicle')} to hold back of {known} that the training set knows, "
+            "expected fewer, and at least one"
+        )
+    return split_by_vehicle(rows, train=(known - vehicles) / known, seed=seed)
 
 
 def _rows_by_vehicle(sightings: Sightings) -> dict[str, list[int]]:

@@ -2,8 +2,8 @@
 
 The ids of the test vehicles are kept by the challenge: query and gallery are searched, written
 down by `platefree.data.submission`, and scored by its server. What is scored here are vehicles
-held back from training, `hold_back_vehicles`. Cameras are in the label files; of 2019 and 2020
-those of the test pictures are not.
+held back from training, `platefree.data.split.hold_back_vehicles`, or copies whose test labels
+have ids. Cameras are in the label files; of 2019 and 2020 those of the test pictures are not.
 """
 
 import re
@@ -13,10 +13,8 @@ from platefree.data.dataset import DataSet
 from platefree.data.readers.labels_xml import Item
 from platefree.data.readers.pictures import PictureFolder, Pictures, indices
 from platefree.data.readers.veri_layout import first_name, labels_of, listed, tracks_of
-from platefree.data.split import split_by_vehicle
 from platefree.data.text import Folder, Lines, many
-from platefree.errors import DataError
-from platefree.types import Indices, Sightings, known_values
+from platefree.types import Indices
 
 NAME = "cityflow"
 LOOKS_FOR = "train_label.xml or name_test.txt with pictures named 000001.jpg"
@@ -56,34 +54,6 @@ def read_cityflow(folder: Folder) -> DataSet:
         tracks += _tracks(folder, split, found.names, remarks)
     table = pictures.table(folder.path, NAME, lists, track=tracks)
     return DataSet(NAME, table, lists=lists, remarks=tuple(remarks))
-
-
-def hold_back_vehicles(table: Sightings, vehicles: int = 78, seed: int = 0) -> Sightings:
-    """Hold vehicles of the training set back, to have something to score without the server.
-
-    The VehicleNet paper (Zheng et al., TMM 2020) trains on 255 of 333 vehicles and validates on
-    78, which it does not name: they are drawn here.
-
-    Args:
-        table: of a data set with hidden test vehicles, as `read_cityflow` gives it.
-        vehicles: how many to hold back.
-        seed: equal seeds hold the same vehicles back.
-
-    Returns:
-        The training pictures of known vehicles, split anew by
-        `platefree.data.split.split_by_vehicle`; no vehicle is on both sides.
-
-    Raises:
-        DataError: the training set has no more vehicles than that.
-    """
-    train = table.take((table.split == "train") & (table.vehicle != ""))
-    known = len(known_values(train.vehicle))
-    if not 0 < vehicles < known:
-        raise DataError(
-            f"{vehicles} vehicles to hold back of {known} that the training set knows, "
-            "expected fewer, and at least one"
-        )
-    return split_by_vehicle(train, train=(known - vehicles) / known, seed=seed)
 
 
 def _known(item: Item | None) -> tuple[str, str]:
