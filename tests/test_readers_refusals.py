@@ -5,20 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from small_sets import (
-    CITYFLOW,
-    COMPCARS,
-    SETS,
-    SURVEILLANCE,
-    VEHICLEID,
-    VEHICLEX,
-    VERI,
-    VERI_WILD,
-    VRIC,
-    Files,
-    label_file,
-    write_files,
-)
+from small_sets import SETS, label_file, write_files
 
 from platefree.data.readers.detect import FORMATS, find_dataset, read_dataset
 from platefree.data.table import dataset_at, read_table
@@ -26,41 +13,46 @@ from platefree.errors import DataError
 
 SPLIT = "train_test_split"
 TWO_NAMES = [{"imageName": "0001_c002_1.jpg"}, {"imageName": "b.jpg"}]
+VERI_NAME = "0001_c001_00016450_0.jpg"
+SURVEILLANCE = "compcars-surveillance"
+CLASSES = f"{SPLIT}/classification/train.txt"
 PAIRS = f"{SPLIT}/verification/verification_pairs_easy.txt"
 
 
 @pytest.mark.parametrize(
-    ("files", "name", "content", "line", "found"),
+    ("data_set", "name", "content", "line", "found"),
     [
-        (VEHICLEID, f"{SPLIT}/train_list.txt", "1 7\n2 7 7\n", 2, "'2 7 7', expected a picture"),
-        (VEHICLEID, f"{SPLIT}/train_list.txt", "1 7\r\n\r\n1 7\r\n", 3, "each picture once"),
-        (VEHICLEID, f"{SPLIT}/test_list_800.txt", "0000001 9\n", 1, "vehicle '7', as another"),
-        (VEHICLEID, "attribute/model_attr.txt", "7 0\n8\n", 2, "'8', expected a vehicle"),
-        (VEHICLEID, "attribute/color_names.txt", "black 0\nred 0\n", 2, "one name for 0"),
-        (VEHICLEID, "attribute/color_names.txt", "black\nred 1\n", 2, "a number and a name"),
-        (VERI, "name_train.txt", "0001_c001_00016450_0.jpg\nab.jpg\n", 2, "'ab.jpg', expected"),
-        (VERI, "name_train.txt", "0001_c001_00016450_0.jpg\n" * 2, 2, "is listed already in"),
-        (VERI, "jk_index.txt", "1 4\n", 1, "'1 4', expected positions from 1 to 3"),
-        (VERI, "jk_index.txt", "1 x\n", 1, "'1 x', expected positions"),
-        (VERI, "test_track.txt", "0002_c001_00026450_0.jpg\nno track\n", 2, "'no track', expected"),
-        (VERI, "train_label.xml", label_file([{"cameraID": "c001"}]), 4, "without imageName"),
-        (VERI, "test_label.xml", label_file([], "<open>"), 5, "not XML (mismatched tag)"),
-        (VERI_WILD, f"{SPLIT}/train_list.txt", "00001/000001\n000002\n", 2, "'000002', expected"),
-        (VERI_WILD, f"{SPLIT}/train_list.txt", "00001/a b c d\n", 1, "expected a picture like"),
-        (VERI_WILD, f"{SPLIT}/vehicle_info.txt", "id/image;a\n1/2;3;4;5;6\n", 2, "6 fields"),
-        (CITYFLOW, "train_track.txt", "000001.jpg\n\nhello.jpg\n", 3, "'hello.jpg', expected"),
-        (COMPCARS, f"{SPLIT}/classification/train.txt", "11/2011/aa.jpg\n", 1, "'11/2011/aa.jpg'"),
-        (COMPCARS, PAIRS, "1/11/2011/aa.jpg 1/11/2012/bb.jpg 2\n", 1, "1 for the same model"),
-        (COMPCARS, PAIRS, "1/11/2011/aa.jpg\n", 1, "1 for the same model"),
+        ("vehicleid", f"{SPLIT}/train_list.txt", "1 7\n2 7 7\n", 2, "'2 7 7', expected a picture"),
+        ("vehicleid", f"{SPLIT}/train_list.txt", "1 7\r\n\r\n1 7\r\n", 3, "each picture once"),
+        ("vehicleid", f"{SPLIT}/test_list_800.txt", "0000001 9\n", 1, "vehicle '7', as another"),
+        ("vehicleid", "attribute/img2vid.txt", "0000001\n", 1, "'0000001', expected a picture"),
+        ("vehicleid", "attribute/model_attr.txt", "7 0\n8\n", 2, "'8', expected a vehicle"),
+        ("vehicleid", "attribute/color_names.txt", "black 0\nred 0\n", 2, "one name for 0"),
+        ("vehicleid", "attribute/color_names.txt", "black\nred 1\n", 2, "a number and a name"),
+        ("veri-776", "name_train.txt", f"{VERI_NAME}\nab.jpg\n", 2, "'ab.jpg', expected"),
+        ("veri-776", "name_train.txt", f"{VERI_NAME}\n" * 2, 2, "is listed already in"),
+        ("veri-776", "jk_index.txt", "1 4\n", 1, "'1 4', expected positions from 1 to 3"),
+        ("veri-776", "jk_index.txt", "1 x\n", 1, "'1 x', expected positions"),
+        ("veri-776", "gt_index.txt", "0\n", 1, "'0', expected positions from 1 to 3"),
+        ("veri-776", "test_track.txt", f"{VERI_NAME}\nno track\n", 2, "'no track', expected"),
+        ("veri-776", "train_label.xml", label_file([{"cameraID": "c001"}]), 4, "without imageName"),
+        ("veri-776", "test_label.xml", label_file([], "<open>"), 5, "not XML (mismatched tag)"),
+        ("veri-wild", f"{SPLIT}/train_list.txt", "00001/000001\n000002\n", 2, "'000002', expected"),
+        ("veri-wild", f"{SPLIT}/train_list.txt", "00001/a b c d\n", 1, "expected a picture like"),
+        ("veri-wild", f"{SPLIT}/vehicle_info.txt", "id/image;a\n1/2;3;4;5;6\n", 2, "6 fields"),
+        ("cityflow", "train_track.txt", "000001.jpg\n\nhello.jpg\n", 3, "'hello.jpg', expected"),
+        ("compcars", CLASSES, "11/2011/aa.jpg\n", 1, "'11/2011/aa.jpg'"),
+        ("compcars", PAIRS, "1/11/2011/aa.jpg 1/11/2012/bb.jpg 2\n", 1, "1 for the same model"),
+        ("compcars", PAIRS, "1/11/2011/aa.jpg\n", 1, "1 for the same model"),
         (SURVEILLANCE, "test_surveillance.txt", "1/c.jpg\n1/2/d.jpg\n", 2, "'1/2/d.jpg', expected"),
-        (VRIC, "vric_probe.txt", "c.jpg 6 11\nd.jpg 6\n", 2, "its vehicle and its camera"),
-        (VEHICLEX, "train_label.xml", label_file(TWO_NAMES), 5, "'b.jpg', expected a name"),
+        ("vric", "vric_probe.txt", "c.jpg 6 11\nd.jpg 6\n", 2, "its vehicle and its camera"),
+        ("vehiclex", "train_label.xml", label_file(TWO_NAMES), 5, "'b.jpg', expected a name"),
     ],
 )  # fmt: skip
 def test_a_malformed_line_is_named(
-    tmp_path: Path, files: Files, name: str, content: str | bytes, line: int, found: str
+    tmp_path: Path, data_set: str, name: str, content: str | bytes, line: int, found: str
 ) -> None:
-    write_files(tmp_path, {**files, name: content})
+    write_files(tmp_path, {**SETS[data_set], name: content})
     with pytest.raises(DataError) as refused:
         read_dataset(tmp_path)
     message = str(refused.value)
@@ -69,20 +61,21 @@ def test_a_malformed_line_is_named(
     assert "\n" not in message
 
 
-def test_an_index_of_junk_of_another_length_is_refused(tmp_path: Path) -> None:
-    write_files(tmp_path, {**VERI, "jk_index.txt": "1\n2\n"})
-    with pytest.raises(DataError, match=r"jk_index\.txt has 2 lines, expected one for each of 1"):
+@pytest.mark.parametrize("name", ["jk_index.txt", "gt_index.txt"])
+def test_an_index_of_another_length_is_refused(tmp_path: Path, name: str) -> None:
+    write_files(tmp_path, {**SETS["veri-776"], name: "1\n2\n"})
+    with pytest.raises(DataError, match=f"{name} has 2 lines, expected one for each of 1"):
         read_dataset(tmp_path)
 
 
 def test_what_is_no_text_is_refused(tmp_path: Path) -> None:
-    write_files(tmp_path, {**VRIC, "vric_probe.txt": b"\xff\xfe\xfd\x00\x01"})
+    write_files(tmp_path, {**SETS["vric"], "vric_probe.txt": b"\xff\xfe\xfd\x00\x01"})
     with pytest.raises(DataError, match=r"vric_probe\.txt is no text"):
         read_dataset(tmp_path)
 
 
 def test_a_damaged_file_of_names_is_refused(tmp_path: Path) -> None:
-    write_files(tmp_path, {**SURVEILLANCE, "color_list.mat": b"not from MATLAB"})
+    write_files(tmp_path, {**SETS[SURVEILLANCE], "color_list.mat": b"not from MATLAB"})
     with pytest.raises(DataError, match=r"color_list\.mat is no MATLAB file"):
         read_dataset(tmp_path)
 
@@ -90,7 +83,7 @@ def test_a_damaged_file_of_names_is_refused(tmp_path: Path) -> None:
 def test_text_in_other_encodings_is_read(tmp_path: Path) -> None:
     text = "a.jpg 5 11\r\nb.jpg 5 12\r\n"
     for name, encoding in (("one", "utf-16"), ("two", "utf-8-sig")):
-        files = {**VRIC, "vric_train.txt": text.encode(encoding)}
+        files = {**SETS["vric"], "vric_train.txt": text.encode(encoding)}
         table = read_dataset(write_files(tmp_path / name, files)).table
         assert table.vehicle.tolist()[:2] == ["5", "5"]
 
@@ -117,7 +110,7 @@ def test_a_set_is_found_by_its_files_alone(tmp_path: Path, name: str) -> None:
 
 def test_several_sets_are_not_chosen_from(tmp_path: Path) -> None:
     for name in ("AIC21_Track2_ReID", "AIC21_Track2_ReID_Simulation"):
-        files = CITYFLOW if name.endswith("ReID") else VEHICLEX
+        files = SETS["cityflow"] if name.endswith("ReID") else SETS["vehiclex"]
         write_files(tmp_path / name, files)
     message = f"holds cityflow in {tmp_path}/AIC21_Track2_ReID and vehiclex in .*: name the folder"
     for read in (read_dataset, read_table):
@@ -150,7 +143,7 @@ def test_empty_lists_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_table_in_the_folder_comes_first(tmp_path: Path) -> None:
-    write_files(tmp_path, {**VRIC, "images.csv": "image,vehicle\na.jpg,1\n"})
+    write_files(tmp_path, {**SETS["vric"], "images.csv": "image,vehicle\na.jpg,1\n"})
     assert read_table(tmp_path).image.tolist() == ["a.jpg"]
     assert dataset_at(tmp_path) is None
 

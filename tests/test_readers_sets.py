@@ -24,6 +24,8 @@ from small_sets import (
 from platefree.data.dataset import DataSet
 from platefree.data.readers.detect import read_dataset
 from platefree.data.table import read_table
+from platefree.errors import ProtocolError
+from platefree.evaluation.set_protocols import make_plan
 
 PICTURE = b"never opened"
 
@@ -96,6 +98,21 @@ def test_colours_by_every_kind_of_list(
     place = "attribute/color_names.txt"
     files = {**without(VEHICLEID, place), **({} if names is None else {place: names})}
     assert read(tmp_path, files).table.colour[0] == colour
+
+
+def test_the_vehicle_of_every_picture_is_compared(tmp_path: Path) -> None:
+    place = "attribute/img2vid.txt"
+    lines = [f"000000{n} {v}" for n, v in enumerate((7, 7, 8, 9, 9, 10), 1)]
+    right = read(tmp_path / "a", {**VEHICLEID, place: "\r\n".join(["0000000 99", *lines])})
+    assert not any("img2vid" in remark for remark in right.remarks)
+    lines[4:] = ["0000005.jpg 7"]
+    wrong = read(tmp_path / "b", {**VEHICLEID, place: "\n".join(lines)})
+    assert wrong.table.vehicle.tolist() == ["7", "7", "8", "9", "9", "10"]
+    assert [remark for remark in wrong.remarks if "img2vid" in remark] == [
+        "1 picture not in img2vid.txt",
+        "1 picture of another vehicle in img2vid.txt, the first: "
+        f"{tmp_path / 'b' / place}, line 5: '0000005.jpg 7', the lists say '9'",
+    ]
 
 
 # --- VeRi-776 ---------------------------------------------------------------------------------
@@ -171,8 +188,45 @@ def test_an_empty_index_of_junk_is_none(tmp_path: Path) -> None:
 
 def test_a_query_may_have_no_junk(tmp_path: Path) -> None:
     names = "0002_c001_00026450_0.jpg\n0002_c002_00026455_0.jpg\n"
-    dataset = read(tmp_path, {**VERI, "name_query.txt": names, "jk_index.txt": "1 3\n\n"})
+    files = {**VERI, "name_query.txt": names, "jk_index.txt": "1 3\n\n"}
+    dataset = read(tmp_path, without(files, "gt_index.txt"))
     assert [len(junk) for junk in dataset.ignored["query"]] == [2, 0]
+    assert remark_on(dataset, "jk_index.txt") == (
+        "1 line of jk_index.txt not as vehicles and cameras say, the first: "
+        f"{tmp_path / 'jk_index.txt'}, line 2: position 2 is missing"
+    )
+
+
+@pytest.mark.parametrize(
+    ("junk", "matches", "wrong"),
+    [
+        ("1 3\n", "2\n", None),
+        ("3 1\r\n", " 2 \r\n\r\n", None),
+        ("1 3\n", "2 3\n", "line 1: position 3 is one too many"),
+        ("1 3\n", "1\n", "line 1: position 1 is one too many"),
+        (None, "2\n", None),
+        (None, "1 2 3\n", "line 1: position 1 is one too many"),
+        ("\n", "\n", None),
+        ("1 2 3\n", "2\n", "line 1: position 2 is one too many"),  # which the junk takes away
+        ("1 2 3\n", None, None),
+    ],
+)
+def test_the_matches_that_veri_lists_are_those_of_the_protocol(
+    tmp_path: Path, junk: str | None, matches: str | None, wrong: str | None
+) -> None:
+    listed = {"jk_index.txt": junk, "gt_index.txt": matches}
+    files = without(VERI, *listed) | {n: t for n, t in listed.items() if t is not None}
+    remark = remark_on(read(tmp_path, files), "of gt_index.txt")
+    if wrong is None:
+        assert remark is None
+    else:
+        assert remark is not None
+        assert remark.endswith(f"{tmp_path / 'gt_index.txt'}, {wrong}")
+
+
+def remark_on(dataset: DataSet, words: str) -> str | None:
+    (found,) = [remark for remark in dataset.remarks if words in remark] or [None]
+    return found
 
 
 # --- VERI-Wild --------------------------------------------------------------------------------
@@ -282,6 +336,27 @@ def test_cityflow_of_2021(tmp_path: Path) -> None:
     assert column(dataset, "track", "gallery") == [f"test-000{n}" for n in (1, 2, 1, 3)]
     assert dataset.remarks == ()
     assert read_table(tmp_path).split.tolist() == ["train"] * 3 + ["query"] * 2 + ["gallery"] * 4
+
+
+def test_cityflow_whose_test_has_ids(tmp_path: Path) -> None:
+    """Copies that were split anew have ids in all label files; -1 stands for none."""
+    labels = {
+        f"{split}_label.xml": label_file(
+            [
+                {"imageName": f"{n:06d}.jpg", "vehicleID": vehicle, "cameraID": f"c{n:03d}"}
+                for n, vehicle in enumerate(vehicles, 1)
+            ]
+        )
+        for split, vehicles in {"query": ["0241", "0242"], "test": ["-1", "0242", "0241"]}.items()
+    }
+    dataset = read(tmp_path, {**CITYFLOW, **labels})
+    assert column(dataset, "vehicle", "query") == ["0241", "0242"]
+    assert column(dataset, "vehicle", "gallery") == ["", "0242", "0241"]
+    assert column(dataset, "camera", "gallery") == ["c001", "c002", "c003"]
+    (trial,) = make_plan(dataset).trials
+    assert trial.query.tolist() == dataset.rows("query").tolist()
+    with pytest.raises(ProtocolError, match="does a challenge hide"):
+        make_plan(read(tmp_path / "hidden", CITYFLOW))
 
 
 def test_cityflow_of_2019(tmp_path: Path) -> None:

@@ -7,12 +7,11 @@ have ids. Cameras are in the label files; of 2019 and 2020 those of the test pic
 """
 
 import re
-from collections.abc import Mapping
 
 from platefree.data.dataset import DataSet
 from platefree.data.readers.labels_xml import Item
-from platefree.data.readers.pictures import PictureFolder, Pictures, indices
-from platefree.data.readers.veri_layout import first_name, labels_of, listed, tracks_of
+from platefree.data.readers.pictures import Pictures, indices
+from platefree.data.readers.veri_layout import Split, first_name, splits_of, tracks_of
 from platefree.data.text import Folder, Lines, many
 from platefree.types import Indices
 
@@ -20,7 +19,6 @@ NAME = "cityflow"
 LOOKS_FOR = "train_label.xml or name_test.txt with pictures named 000001.jpg"
 
 _PICTURE = re.compile(r"\d+(\.\w+)?")
-_SPLITS = {"train": "train", "query": "query", "gallery": "test"}
 
 
 def fits(folder: Folder) -> bool:
@@ -32,26 +30,21 @@ def read_cityflow(folder: Folder) -> DataSet:
     """Read CityFlow.
 
     Returns:
-        Lists ``train``, ``query``, ``gallery``; vehicles of the last two are unknown.
+        Lists ``train``, ``query``, ``gallery``; vehicles of the last two are unknown, unless their
+        label files give them.
 
     Raises:
         DataError: a list is malformed.
     """
     pictures, remarks, lists = Pictures(), list[str](), dict[str, Indices]()
     tracks: list[str] = []
-    for name, split in _SPLITS.items():
-        labels = labels_of(folder, split)
-        found = listed(folder, split, [f"image_{split}"], labels)
-        if found is None:
-            remarks.append(f"no {split}_label.xml and no image_{split}: {name} is empty")
-            continue
-        first = found.names[0] if found.names else ""
-        place, odd = PictureFolder.of(folder, (f"image_{split}",), first)
+    for name, kind, split in splits_of(folder, remarks):
+        known = map(_known, split.items)
         lists[name] = indices(
-            pictures.add(place.image(image), *_known(labels.get(image))) for image in found.names
+            pictures.add(image, *labels) for image, labels in zip(split.images, known, strict=True)
         )
-        remarks += odd + _unlabelled(split, found.names, labels)
-        tracks += _tracks(folder, split, found.names, remarks)
+        remarks += _unlabelled(kind, split)
+        tracks += _tracks(folder, kind, split.listed.names, remarks)
     table = pictures.table(folder.path, NAME, lists, track=tracks)
     return DataSet(NAME, table, lists=lists, remarks=tuple(remarks))
 
@@ -60,9 +53,9 @@ def _known(item: Item | None) -> tuple[str, str]:
     return ("", "") if item is None else (item.known("vehicleID"), item.known("cameraID"))
 
 
-def _unlabelled(split: str, names: list[str], labels: Mapping[str, Item]) -> list[str]:
-    missing = len(set(names) - set(labels))
-    if split != "train" or not missing:
+def _unlabelled(kind: str, split: Split) -> list[str]:
+    missing = split.items.count(None)
+    if kind != "train" or not missing:
         return []
     return [f"{many(missing, 'picture')} of train not in train_label.xml: vehicle unknown"]
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from platefree.data.dataset import DataSet
 from platefree.data.readers.names import distinct_names, name_for, read_names
-from platefree.data.readers.pictures import PictureFolder, Pictures, indices
-from platefree.data.text import Folder, Lines
+from platefree.data.readers.pictures import PictureFolder, Pictures, indices, split_ending
+from platefree.data.text import Folder, Lines, many
 from platefree.types import Indices
 
 NAME = "vehicleid"
@@ -50,6 +50,7 @@ def read_vehicleid(folder: Folder) -> DataSet:
             for number, (image, vehicle) in rows
             if place is not None
         )
+    remarks += _other_vehicles(folder, pictures)
     splits = {"train": lists["train"]} if "train" in lists else {}
     table = pictures.table(
         folder.path,
@@ -63,6 +64,34 @@ def read_vehicleid(folder: Folder) -> DataSet:
 
 def _list(folder: Folder, name: str) -> Path | None:
     return folder.find(f"train_test_split/{_LISTS[name]}", _LISTS[name])
+
+
+def _other_vehicles(folder: Folder, pictures: Pictures) -> list[str]:
+    """What ``img2vid.txt``, the vehicle of every picture, says otherwise than the lists."""
+    path = folder.find("attribute/img2vid.txt", "img2vid.txt")
+    if path is None:
+        return []
+    lines = Lines.read(path)
+    known = {
+        split_ending(image)[0]: (place, vehicle)
+        for place, (image, vehicle) in lines.fields((2,), "a picture and its vehicle")
+    }
+    stems = [split_ending(image)[0].rpartition("/")[2] for image in pictures.images]
+    told = [known.get(stem) for stem in stems]
+    missing = told.count(None)
+    remarks = [f"{many(missing, 'picture')} not in {path.name}"] if missing else []
+    other = [
+        (found[0], vehicle)
+        for found, vehicle in zip(told, pictures.vehicles, strict=True)
+        if found is not None and found[1] != vehicle
+    ]
+    if other:
+        place, vehicle = min(other)
+        remarks.append(
+            f"{many(len(other), 'picture')} of another vehicle in {path.name}, the first: {path}, "
+            f"line {place + 1}: {lines.texts[place]!r}, the lists say {vehicle!r}"
+        )
+    return remarks
 
 
 def _attribute(folder: Folder, kind: str, pictures: Pictures, remarks: list[str]) -> list[str]:

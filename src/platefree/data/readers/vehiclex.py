@@ -6,18 +6,11 @@ angle is the front.
 """
 
 import re
-from collections.abc import Mapping
 
 from platefree.data.dataset import DataSet
 from platefree.data.readers.labels_xml import Item
-from platefree.data.readers.names import name_for, read_names
 from platefree.data.readers.pictures import PictureFolder, Pictures, indices
-from platefree.data.readers.veri_layout import (
-    Listed,
-    first_name,
-    labels_of,
-    listed,
-)
+from platefree.data.readers.veri_layout import Listed, Split, first_name, kinds_of, split_of
 from platefree.data.text import Folder
 from platefree.errors import DataError
 
@@ -26,6 +19,7 @@ LOOKS_FOR = "train_label.xml with pictures named 0001_c001_1.jpg, or sys_image_t
 
 _PICTURE = re.compile(r"(\d+)_(c\d+)_\d+(\.\w+)?")
 _IMAGES = ("sys_image_train", "image_train", "sys_image_train_tr", "")
+_NOTHING = Split(Listed([], str), {}, PictureFolder(""))
 
 
 def fits(folder: Folder) -> bool:
@@ -42,21 +36,21 @@ def read_vehiclex(folder: Folder) -> DataSet:
     Raises:
         DataError: a list is malformed.
     """
-    labels = labels_of(folder, "train")
-    found = listed(folder, "train", _IMAGES[:-1], labels) or Listed([], str)
-    place, odd = PictureFolder.of(folder, _IMAGES, found.names[0] if found.names else "")
-    remarks = [*odd, *([] if labels else ["no train_label.xml: colours and types are unknown"])]
-    pictures = Pictures()
+    remarks: list[str] = []
+    split = split_of(folder, "train", _IMAGES, remarks) or _NOTHING
+    if not split.labels:
+        remarks.append("no train_label.xml: colours and types are unknown")
+    pictures, names, items = Pictures(), split.listed.names, split.items
     rows = indices(
-        pictures.add(place.image(name), *_known(name, labels.get(name), found.where(number)))
-        for number, name in enumerate(found.names)
+        pictures.add(image, *_known(names[number], items[number], split.listed.where(number)))
+        for number, image in enumerate(split.images)
     )
     table = pictures.table(
         folder.path,
         NAME,
         {"train": rows},
-        colour=_kinds(folder, "color", found.names, labels, remarks),
-        type=_kinds(folder, "type", found.names, labels, remarks),
+        colour=kinds_of(folder, "color", items, remarks),
+        type=kinds_of(folder, "type", items, remarks),
     )
     return DataSet(NAME, table, lists={"train": rows}, remarks=tuple(remarks))
 
@@ -67,14 +61,3 @@ def _known(name: str, item: Item | None, where: str) -> tuple[str, str]:
         raise DataError(f"{where}: {name!r}, expected a name like 0001_c001_1.jpg")
     labels = (item.known("vehicleID"), item.known("cameraID")) if item else ("", "")
     return labels[0] or parts[1], labels[1] or parts[2]
-
-
-def _kinds(
-    folder: Folder, kind: str, names: list[str], labels: Mapping[str, Item], remarks: list[str]
-) -> list[str]:
-    """The colour or the type of each picture."""
-    known = read_names(folder.find(f"list_{kind}.txt"))
-    if known is None and labels:
-        remarks.append(f"no list_{kind}.txt: numbers stand for the names")
-    items = map(labels.get, names)
-    return [name_for(item.known(f"{kind}ID"), known) if item else "" for item in items]

@@ -9,19 +9,11 @@ only compared. The frame numbers are not times: each camera counts its own. Quer
 import re
 from collections.abc import Mapping, Sequence
 
-import numpy as np
-
 from platefree.data.dataset import DataSet
 from platefree.data.readers.labels_xml import Item
-from platefree.data.readers.names import name_for, read_names
-from platefree.data.readers.pictures import PictureFolder, Pictures, indices
-from platefree.data.readers.veri_layout import (
-    Listed,
-    first_name,
-    labels_of,
-    listed,
-    tracks_of,
-)
+from platefree.data.readers.pictures import Pictures, indices
+from platefree.data.readers.veri_indices import ignored_rows
+from platefree.data.readers.veri_layout import Split, first_name, kinds_of, splits_of, tracks_of
 from platefree.data.text import Folder, Lines, many
 from platefree.errors import DataError
 from platefree.types import Indices
@@ -30,7 +22,6 @@ NAME = "veri-776"
 LOOKS_FOR = "name_train.txt or train_label.xml with pictures named 0001_c001_00016450_0.jpg"
 
 _PICTURE = re.compile(r"(\d+)_(c\d+)_\d+_\d+(\.\w+)?")
-_SPLITS = {"train": "train", "query": "query", "gallery": "test"}
 
 
 def fits(folder: Folder) -> bool:
@@ -50,44 +41,35 @@ def read_veri(folder: Folder) -> DataSet:
     pictures, remarks, lists = Pictures(), list[str](), dict[str, Indices]()
     names: dict[str, list[str]] = {}
     labels: dict[str, Item] = {}
-    for name, split in _SPLITS.items():
-        own = labels_of(folder, split)
-        labels |= own
-        found = listed(folder, split, [f"image_{split}"], own)
-        if found is None:
-            remarks.append(f"no name_{split}.txt: {name} is empty")
-            continue
-        names[name] = found.names
-        lists[name] = _add(folder, split, found, pictures, remarks)
+    for name, _, split in splits_of(folder, remarks):
+        labels |= split.labels
+        names[name] = split.listed.names
+        lists[name] = _add(split, pictures)
     every = [name for split in names.values() for name in split]
-    items = [labels.get(name) for name in every]
+    items = [labels.get(name) for name in every]  # those of queries are in test_label.xml
     remarks += _odd_labels(items, pictures)
     table = pictures.table(
         folder.path,
         NAME,
         lists,
         track=_tracks(folder, names, every, remarks),
-        colour=_kinds(folder, "color", items, remarks),
-        type=_kinds(folder, "type", items, remarks),
+        colour=kinds_of(folder, "color", items, remarks),
+        type=kinds_of(folder, "type", items, remarks),
     )
-    ignored = _junk(folder, lists, remarks)
+    ignored = ignored_rows(folder, lists, pictures, remarks)
     return DataSet(NAME, table, lists=lists, ignored=ignored, remarks=tuple(remarks))
 
 
-def _add(
-    folder: Folder, split: str, found: Listed, pictures: Pictures, remarks: list[str]
-) -> Indices:
-    first = found.names[0] if found.names else ""
-    place, odd = PictureFolder.of(folder, (f"image_{split}",), first)
-    remarks += odd
+def _add(split: Split, pictures: Pictures) -> Indices:
     rows: list[int] = []
-    for number, name in enumerate(found.names):
+    for number, (name, image) in enumerate(zip(split.listed.names, split.images, strict=True)):
         parts = _PICTURE.fullmatch(name)
         if parts is None:
             raise DataError(
-                f"{found.where(number)}: {name!r}, expected a name like 0001_c001_00016450_0.jpg"
+                f"{split.listed.where(number)}: {name!r}, expected a name like "
+                "0001_c001_00016450_0.jpg"
             )
-        rows.append(pictures.add(place.image(name), parts[1], parts[2]))
+        rows.append(pictures.add(image, parts[1], parts[2]))
     return indices(rows)
 
 
@@ -116,16 +98,6 @@ def _differs(label: str, named: str) -> bool:
     return label != "" and label.lstrip("c0") != named.lstrip("c0")
 
 
-def _kinds(
-    folder: Folder, kind: str, items: Sequence[Item | None], remarks: list[str]
-) -> list[str]:
-    """The colour or the type of each row."""
-    names = read_names(folder.find(f"list_{kind}.txt"))
-    if names is None and any(items):
-        remarks.append(f"no list_{kind}.txt: numbers stand for the names")
-    return [name_for(item.known(f"{kind}ID"), names) if item else "" for item in items]
-
-
 def _tracks(
     folder: Folder, names: Mapping[str, list[str]], every: list[str], remarks: list[str]
 ) -> list[str]:
@@ -143,30 +115,3 @@ def _tracks(
     if lost:
         remarks.append(f"{many(lost, 'picture')} of the gallery in no track of {path.name}")
     return [tracks.get(name, "") for name in every]
-
-
-def _junk(
-    folder: Folder, lists: Mapping[str, Indices], remarks: list[str]
-) -> Mapping[str, tuple[Indices, ...]]:
-    """Rows that each query ignores: positions in the list of test pictures, from 1."""
-    path = folder.find("jk_index.txt")
-    if path is None or not {"query", "gallery"} <= set(lists):
-        remarks.append("no jk_index.txt: the same-camera rule says what is ignored")
-        return {}
-    lines, gallery = Lines.read(path), lists["gallery"]
-    if not any(lines.texts):
-        remarks.append("jk_index.txt is empty: the same-camera rule says what is ignored")
-        return {}
-    texts = lines.texts[: len(lists["query"])]
-    if len(texts) < len(lists["query"]) or any(lines.texts[len(texts) :]):
-        raise DataError(
-            f"{path} has {len(lines.texts)} lines, expected one for each of "
-            f"{len(lists['query'])} queries: copy it again, or remove it"
-        )
-    junk = []
-    for place, text in enumerate(texts):
-        words = text.split()
-        if not all(word.isdecimal() and 0 < int(word) <= len(gallery) for word in words):
-            raise lines.fault(place, f"positions from 1 to {len(gallery)} in name_test.txt")
-        junk.append(gallery[np.array(words, np.int64) - 1])
-    return {"query": tuple(junk)}

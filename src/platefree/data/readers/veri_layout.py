@@ -1,15 +1,19 @@
 """What VeRi-776, CityFlow and VehicleX share: lists of pictures, label files and tracks."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from platefree.data.readers.labels_xml import Item, read_items
-from platefree.data.readers.pictures import listed_pictures
+from platefree.data.readers.names import name_for, read_names
+from platefree.data.readers.pictures import PictureFolder, listed_pictures
 from platefree.data.text import Folder, Lines, reading
 from platefree.errors import DataError
 
 _PEEK = 4096  # bytes that are enough to meet the first picture of a label file
+
+
+_SPLITS = {"train": "train", "query": "query", "gallery": "test"}
 
 
 @dataclass(frozen=True)
@@ -25,7 +29,70 @@ class Listed:
     where: Callable[[int], str]
 
 
-def labels_of(folder: Folder, split: str) -> dict[str, Item]:
+@dataclass(frozen=True)
+class Split:
+    """One split of a data set.
+
+    Attributes:
+        listed: its pictures.
+        labels: picture -> what its label file says; not of every picture.
+        place: where the pictures lie.
+    """
+
+    listed: Listed
+    labels: Mapping[str, Item]
+    place: PictureFolder
+
+    @property
+    def images(self) -> Iterator[str]:
+        """The path of each picture from the root of the data set."""
+        return map(self.place.image, self.listed.names)
+
+    @property
+    def items(self) -> list[Item | None]:
+        """The labels of each picture."""
+        return [self.labels.get(name) for name in self.listed.names]
+
+
+def splits_of(folder: Folder, remarks: list[str]) -> Iterator[tuple[str, str, Split]]:
+    """List, what its files are called after, and split: train, query and gallery, if there.
+
+    Raises:
+        DataError: a file is malformed.
+    """
+    for name, split in _SPLITS.items():
+        found = split_of(folder, split, (f"image_{split}",), remarks)
+        if found is not None:
+            yield name, split, found
+
+
+def split_of(
+    folder: Folder, split: str, images: tuple[str, ...], remarks: list[str]
+) -> Split | None:
+    """One split, with remarks about what is missing; None if nothing of it is there.
+
+    Args:
+        folder: the root of the data set.
+        split: train, query or test.
+        images: what the folder of the pictures may be called; ``""`` is the root itself.
+        remarks: gains what is missing.
+
+    Raises:
+        DataError: a file is malformed.
+    """
+    labels = _labels_of(folder, split)
+    listed = _listed(folder, split, [name for name in images if name], labels)
+    if listed is None:
+        remarks.append(
+            f"no name_{split}.txt, {split}_label.xml or {images[0]}: no {split} pictures"
+        )
+        return None
+    place, odd = PictureFolder.of(folder, images, listed.names[0] if listed.names else "")
+    remarks += odd
+    return Split(listed, labels, place)
+
+
+def _labels_of(folder: Folder, split: str) -> dict[str, Item]:
     """Picture -> its labels, of ``SPLIT_label.xml``; empty if there is no such file.
 
     Raises:
@@ -37,7 +104,7 @@ def labels_of(folder: Folder, split: str) -> dict[str, Item]:
     return {item.image: item for item in items}
 
 
-def listed(
+def _listed(
     folder: Folder, split: str, images: Sequence[str], labels: Mapping[str, Item]
 ) -> Listed | None:
     """The pictures of a split: by ``name_SPLIT.txt``, else by the labels, else by the folder.
@@ -98,6 +165,20 @@ def first_name(folder: Folder) -> str:
             if found:
                 return found.group(found.lastindex or 0).strip()
     return ""
+
+
+def kinds_of(
+    folder: Folder, kind: str, items: Sequence[Item | None], remarks: list[str]
+) -> list[str]:
+    """The ``color`` or the ``type`` of each picture, by its labels and ``list_KIND.txt``.
+
+    Raises:
+        DataError: the list is malformed.
+    """
+    names = read_names(folder.find(f"list_{kind}.txt"))
+    if names is None and any(items):
+        remarks.append(f"no list_{kind}.txt: numbers stand for the names")
+    return [name_for(item.known(f"{kind}ID"), names) if item else "" for item in items]
 
 
 def tracks_of(lines: Lines, prefix: str, name_of: Callable[[str], str | None]) -> dict[str, str]:
