@@ -1,14 +1,20 @@
 """Small worlds that the tests share."""
 
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from drawn import draw_vehicles
 
+from platefree import cli
 from platefree.config import Recipe, load_recipe
 from platefree.data.dataset import DataSet
 from platefree.data.table import read_table
 from platefree.types import Sightings
+
+Outcome = tuple[int, str, str]
+Run = Callable[..., Outcome]
 
 REPOSITORY = Path(__file__).parents[1]
 
@@ -26,6 +32,21 @@ TINY = {
     "train.precision": "32",
 }
 """Changes that make `strong_baseline/demo` train in a second."""
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Call ``platefree ARGUMENTS``: (exit code, stdout, stderr)."""
+
+    def call(*arguments: object) -> Outcome:
+        monkeypatch.setattr(sys, "argv", ["platefree", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stopped:
+            cli.main()
+        captured = capsys.readouterr()
+        assert isinstance(stopped.value.code, int)
+        return stopped.value.code, captured.out, captured.err
+
+    return call
 
 
 @pytest.fixture(scope="session")

@@ -7,36 +7,15 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import TINY
+from conftest import TINY, Outcome, Run
 from PIL import Image
 
 import platefree as pf
-from platefree import cli
-
-Outcome = tuple[int, str, str]
-Run = Callable[..., Outcome]
 
 QUICK = [part for key, value in TINY.items() for part in ("--set", f"{key}={value}")]
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Call ``platefree ARGUMENTS``: (exit code, stdout, stderr)."""
-
-    def call(*arguments: object) -> Outcome:
-        monkeypatch.setattr(sys, "argv", ["platefree", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stopped:
-            cli.main()
-        captured = capsys.readouterr()
-        code = stopped.value.code
-        assert isinstance(code, int)
-        return code, captured.out, captured.err
-
-    return call
 
 
 def refused(outcome: Outcome, message: str) -> None:

@@ -118,6 +118,59 @@ def test_models_stand_for_vehicles() -> None:
             model_as_vehicle(wrong)
 
 
+def test_a_target_alone_keeps_its_tests() -> None:
+    target = table(
+        "/a", image=list("abcd"), vehicle=list("1233"), source=["a"] * 4,
+        split=["train", "train", "query", "gallery"],
+    )  # fmt: skip
+    lists = table("/b", image=list("ef"), vehicle=list("12"), split=["train", ""], source=["b"] * 2)
+    plain = table("/c", image=["g"], vehicle=["1"], source=["c"])
+    merged = merge_tables(lists, target, plain, target="a")
+    assert merged.split.tolist() == ["train"] * 2 + target.split.tolist() + ["train"]
+    again = merge_tables(
+        merged, table("/d", image=["h"], split=["query"], source=["d"]), target="a"
+    )
+    assert again.split.tolist() == [*merged.split.tolist(), "train"]
+    assert merge_tables(lists, target, target="b").split.tolist() == ["train", "", *["train"] * 4]
+
+
+def test_a_query_that_is_in_its_gallery_is_trained_on_once() -> None:
+    target = table("/t", image=["1", "2"], split=["train", "query"], source=["t"] * 2)
+    cells = [  # picture, vehicle, camera, split, whether it stays
+        ("query/1.jpg", "7", "c1", "query", False),
+        ("query/2.jpg", "7", "c1", "query", True),  # no such picture in the gallery
+        ("query/3.jpg", "", "c1", "query", True),  # vehicles are not known, so names say nothing
+        ("query/4.jpg", "8", "c2", "query", True),  # another camera, so another picture
+        ("test/1.jpg", "7", "c1", "gallery", True),
+        ("test/3.jpg", "", "c1", "gallery", True),
+        ("test/4.jpg", "8", "c1", "gallery", True),
+        ("train/1.jpg", "7", "c1", "train", True),
+    ]
+    names = ("image", "vehicle", "camera", "split")
+    columns = dict(
+        zip(names, map(list, zip(*[cell[:4] for cell in cells], strict=True)), strict=True)
+    )
+    other = table("/v", **columns, source=["v"] * len(cells))
+    merged = merge_tables(other, target, target="t")
+    expected = [f"/v/{image}" for image, *_, stays in cells if stays] + ["/t/1", "/t/2"]
+    assert merged.image.tolist() == expected
+    assert len(merge_tables(other, target)) == len(cells) + 2  # without a target all stay
+
+
+def test_a_target_needs_something_to_train_on_and_something_to_score() -> None:
+    other = table("/o", image=["a"], source=["o"])
+    for splits, message in (
+        (["train", "train"], "t is all for training: expected a source"),
+        (["", ""], "t has no split 'train': expected a source"),
+        (["query", "gallery"], "t has no split 'train'"),
+    ):
+        target = table("/t", image=["a", "b"], split=splits, source=["t"] * 2)
+        with pytest.raises(DataError, match=message):
+            merge_tables(other, target, target="t")
+    with pytest.raises(DataError, match="no source 'x' to score on, expected one of o, t"):
+        merge_tables(other, target, target="x")
+
+
 def test_refusals() -> None:
     one = table("/a", image=["a", "b"], vehicle=["1", "2"], source=["x", "x"])
     refused = {

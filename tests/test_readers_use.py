@@ -1,16 +1,15 @@
 """What is done with a public data set: crops, validation, submissions, counts, commands."""
 
 import json
-import sys
-from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import Run
 from PIL import Image
 from small_sets import CITYFLOW, COMPCARS, SETS, VEHICLEID, VERI, VRIC, label_file, write_files
 
-from platefree import cli
 from platefree.data import documented
 from platefree.data.crops import crop_compcars
 from platefree.data.dataset import DataSet
@@ -19,6 +18,7 @@ from platefree.data.image import read_image, read_part
 from platefree.data.readers.detect import FORMATS, read_dataset
 from platefree.data.split import hold_back_vehicles
 from platefree.data.submission import write_submission
+from platefree.data.table import read_table
 from platefree.errors import DataError, ImageError
 from platefree.types import Ranking, Sightings
 
@@ -167,6 +167,14 @@ def test_vehicles_are_held_back_whole(tmp_path: Path) -> None:
     assert hold_back_vehicles(table, vehicles=4, seed=2).fingerprint() != held.fingerprint()
 
 
+def test_vehicles_of_a_table_without_splits_are_held_back_too(tmp_path: Path) -> None:
+    table = cityflow(tmp_path).table
+    train = table.take(table.split == "train")
+    plain = replace(train, split=np.full(len(train), ""))
+    held = hold_back_vehicles(plain, vehicles=4, seed=1)
+    assert held.fingerprint() == hold_back_vehicles(table, vehicles=4, seed=1).fingerprint()
+
+
 @pytest.mark.parametrize("vehicles", [0, 12, 78])
 def test_too_many_vehicles_to_hold_back_are_refused(tmp_path: Path, vehicles: int) -> None:
     with pytest.raises(DataError, match=f"{vehicles} vehicles to hold back of 12"):
@@ -260,23 +268,6 @@ def test_counts_are_of_the_lists(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 # --- the command line -------------------------------------------------------------------------
 
-Run = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Call ``platefree ARGUMENTS``: (exit code, stdout, stderr)."""
-
-    def call(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["platefree", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stopped:
-            cli.main()
-        captured = capsys.readouterr()
-        assert isinstance(stopped.value.code, int)
-        return stopped.value.code, captured.out, captured.err
-
-    return call
-
 
 def drawn(root: Path, files: dict[str, str | bytes]) -> Path:
     """A data set whose listed pictures are all there, each another."""
@@ -332,6 +323,47 @@ def test_sets_are_merged_cropped_and_split(run: Run, tmp_path: Path) -> None:
     assert run("data", "split", veri, "--out", tmp_path / "split.csv")[0] == 0
     code, _, err = run("data", "merge", vric, vric, "--out", target)
     assert (code, "both have source 'vric'" in err) == (1, True)
+
+
+def test_training_vehicles_are_held_back(run: Run, tmp_path: Path) -> None:
+    cityflow(tmp_path / "set")
+    words = ("data", "split", tmp_path / "set", "--out", tmp_path / "held.csv", "--hold-back")
+    code, out, err = run(*words, 4, "--seed", 1, "--json")
+    assert code == 0
+    assert json.loads(out)["vehicles"] == {"gallery": 4, "query": 4, "train": 8}
+    assert err.strip().endswith(f"table: {tmp_path / 'held.csv'}")
+    held = hold_back_vehicles(read_dataset(tmp_path / "set").table, vehicles=4, seed=1)
+    assert read_table(tmp_path / "held.csv").split.tolist() == held.split.tolist()
+    code, _, err = run(*words, 12)
+    assert (code, "12 vehicles to hold back of 12" in err) == (1, True)
+    for wrong in (("0",), ("4", "--train", "0.5")):
+        assert run(*words, *wrong)[0] == 2
+
+
+def test_all_pictures_of_the_other_sources_are_trained_on(run: Run, tmp_path: Path) -> None:
+    """As in VehicleNet: the tests of the sources too, but not those of the target."""
+    roots = {name: drawn(tmp_path / name, dict(SETS[name])) for name in ("veri-776", "vehicleid")}
+    cityflow(tmp_path / "set")
+    held = tmp_path / "held.csv"
+    assert run("data", "split", tmp_path / "set", "--hold-back", 4, "--out", held)[0] == 0
+    words = ("data", "merge", *roots.values(), held, "--out", tmp_path / "all.parquet")
+    code, _, err = run(*words, "--target", "cityflow")
+    assert code == 0
+    assert "warning: 4 test pictures of veri-776 are for training" in err
+    assert "warning: 3 test pictures of vehicleid are for training" in err
+    assert "test pictures of cityflow" not in err
+    merged, own = read_table(tmp_path / "all.parquet"), read_table(held)
+    kept = merged.take(merged.source == "cityflow")
+    assert kept.split.tolist() == own.split.tolist()
+    assert set(merged.split[merged.source != "cityflow"].tolist()) == {"train"}
+    veri = read_dataset(roots["veri-776"])
+    train_and_gallery = [*veri.rows("train"), *veri.rows("gallery")]  # the queries are in it again
+    assert [Path(image).name for image in merged.image[merged.source == "veri-776"].tolist()] == [
+        Path(image).name for image in veri.table.image[train_and_gallery].tolist()
+    ]
+    assert (merged.source == "vehicleid").sum() == 6
+    code, _, err = run(*words, "--target", "vric")
+    assert (code, "no source 'vric' to score on, expected one of cityflow," in err) == (1, True)
 
 
 def test_sets_are_listed(run: Run) -> None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from platefree.data.submission import write_submission
     from platefree.data.table import read_table, write_table
     from platefree.errors import PlatefreeError
+    from platefree.evaluation.challenge import submit
     from platefree.evaluation.metrics import RankMetrics, rank_metrics
     from platefree.evaluation.report import Report
     from platefree.evaluation.run import evaluate
@@ -70,6 +71,7 @@ __all__ = [
     "save_embeddings",
     "search",
     "split_by_vehicle",
+    "submit",
     "train",
     "write_submission",
     "write_table",
@@ -114,6 +116,7 @@ _HOME = {
     "save_embeddings": "ranking.store",
     "search": "retrieval",
     "split_by_vehicle": "data.split",
+    "submit": "evaluation.challenge",
     "train": "training",
     "write_submission": "data.submission",
     "write_table": "data.table",

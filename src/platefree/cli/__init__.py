@@ -11,7 +11,17 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from platefree.cli import ablation, city, data, demo, evaluation, info, searching, training
+from platefree.cli import (
+    ablation,
+    city,
+    data,
+    demo,
+    evaluation,
+    info,
+    searching,
+    submission,
+    training,
+)
 from platefree.errors import Interrupted, PlatefreeError
 
 
@@ -43,6 +53,7 @@ app.command("doctor")(info.doctor)
 app.command("train")(training.train)
 app.command("eval")(evaluation.evaluate)
 app.command("ablate")(ablation.ablate)
+app.command("submit")(submission.submit)
 app.command("compare")(searching.compare)
 app.command("embed")(searching.embed)
 app.command("search")(searching.search)

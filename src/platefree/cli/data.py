@@ -1,5 +1,6 @@
 """The verbs ``data check``, ``data split``, ``data merge``, ``data crop`` and ``data sets``."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -93,25 +94,34 @@ def split(
         Path, typer.Option("--out", "-o", help="Where the table with splits goes: .csv or .parquet")
     ],
     train: Annotated[
-        float, typer.Option("--train", help="Share of the vehicles that is trained on.")
-    ] = 0.5,
+        float | None,
+        typer.Option("--train", help="Share of the vehicles that is trained on; by default 0.5."),
+    ] = None,
+    hold_back: Annotated[
+        int | None,
+        typer.Option(
+            "--hold-back",
+            min=1,
+            help="Instead, hold so many training vehicles back; the tests of the set are left out.",
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Same seed, same split.")] = 0,
     *,
     as_json: Json = False,
 ) -> None:
     """Split a table by vehicle into train, query and gallery; no vehicle is on both sides."""
-    from platefree.data.split import split_by_vehicle
+    from platefree.data.split import hold_back_vehicles, split_by_vehicle
     from platefree.data.table import read_table, write_table
 
-    table = split_by_vehicle(read_table(path), train=train, seed=seed)
-    write_table(table, target)
-    rows, vehicles = _by_split(table)
-    if as_json:
-        print_json({"table": str(target), "seed": seed, "pictures": rows, "vehicles": vehicles})
+    if train is not None and hold_back is not None:
+        raise typer.BadParameter("give --train or --hold-back, not both", param_hint="--hold-back")
+    table = read_table(path)
+    if hold_back is None:
+        table = split_by_vehicle(table, train=0.5 if train is None else train, seed=seed)
     else:
-        for name, count in rows.items():
-            out.print(f"{name}: {count} pictures of {vehicles[name]} vehicles")
-    done(target, "table")
+        table = hold_back_vehicles(table, vehicles=hold_back, seed=seed)
+    write_table(table, target)
+    _tell_splits(table, target, {"seed": seed}, as_json=as_json)
 
 
 @app.command("merge")
@@ -130,6 +140,14 @@ def merge(
             help="Train on the models of a set that knows no vehicles, such as CompCars.",
         ),
     ] = False,
+    scored: Annotated[
+        str | None,
+        typer.Option(
+            "--target",
+            help="Source that will be scored: all pictures of the others are for training, their "
+            "tests too.",
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Merge tables into one in which equal ids of two data sets stay two vehicles."""
@@ -144,15 +162,25 @@ def merge(
             else table
             for table in tables
         ]
-    table = merge_tables(*tables)
+    table = merge_tables(*tables, target=scored)
     write_table(table, target)
-    rows, vehicles = _by_split(table)
-    if as_json:
-        print_json({"table": str(target), "pictures": rows, "vehicles": vehicles})
-    else:
-        for name, count in rows.items():
-            out.print(f"{name}: {count} pictures of {vehicles[name]} vehicles")
-    done(target, "table")
+    for name, pictures in _tests_trained_on(tables, scored):
+        notes.print(
+            f"warning: {pictures:,} test pictures of {name} are for training: what is trained on "
+            f"this table must not be scored on {name}",
+            markup=False,
+            soft_wrap=True,
+        )
+    _tell_splits(table, target, {}, as_json=as_json)
+
+
+def _tests_trained_on(tables: "list[Sightings]", target: str | None) -> "Iterator[tuple[str, int]]":
+    """The sources beside the target that have tests, with the number of their test pictures."""
+    for table in tables if target is not None else ():
+        for name in sorted(set(table.source.tolist()) - {target}):
+            split = table.split[table.source == name]
+            if (split != "").any() and (split != "train").any():
+                yield name, int((split != "train").sum())
 
 
 def _with_name(table: "Sightings", path: Path) -> "Sightings":
@@ -164,6 +192,17 @@ def _with_name(table: "Sightings", path: Path) -> "Sightings":
     if table.knows("source"):
         return table
     return replace(table, source=np.full(len(table), path.absolute().stem))
+
+
+def _tell_splits(table: "Sightings", target: Path, more: dict[str, Any], *, as_json: bool) -> None:
+    """What a written table holds, and where it is."""
+    rows, vehicles = _by_split(table)
+    if as_json:
+        print_json({"table": str(target), **more, "pictures": rows, "vehicles": vehicles})
+    else:
+        for name, count in rows.items():
+            out.print(f"{name}: {count:,} pictures of {vehicles[name]:,} vehicles")
+    done(target, "table")
 
 
 def _by_split(table: "Sightings") -> tuple[dict[str, int], dict[str, int]]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from platefree.errors import DataError
 from platefree.types import LABELS, Sightings, Text
@@ -15,15 +16,22 @@ KEPT_APART = ("vehicle", "camera", "track", "model")
 """Columns whose values become ``SOURCE/value``: "12" of two data sets are two vehicles."""
 
 
-def merge_tables(*tables: Sightings, sources: Sequence[str] | None = None) -> Sightings:
+def merge_tables(
+    *tables: Sightings, sources: Sequence[str] | None = None, target: str | None = None
+) -> Sightings:
     """Merge tables from any sources.
 
     A table of several sources is one that was merged before: its values are kept as they are. If
     some tables know splits, those that know none are wholly for training, as they would be alone.
 
+    With a target, every picture of all other sources is for training, those of their tests too, as
+    in the VehicleNet paper (Zheng et al., TMM 2020). A query that stands in its gallery again, as
+    in VeRi-776, is taken once. What is trained on this must not be scored on the other sources.
+
     Args:
         tables: one or more.
         sources: a name for each table; by default what its column ``source`` says.
+        target: the source that is going to be scored; it alone keeps its splits.
 
     Returns:
         The rows of the first table, then those of the second, and so on. Image paths are
@@ -31,7 +39,8 @@ def merge_tables(*tables: Sightings, sources: Sequence[str] | None = None) -> Si
 
     Raises:
         DataError: a table has no source, two have the same, or they share a picture or a value
-            that would no longer be told apart.
+            that would no longer be told apart; no source is the target, or its splits do not say
+            what of it is trained on and what is not.
     """
     if not tables:
         raise DataError("nothing to merge, expected one table or more")
@@ -46,7 +55,10 @@ def merge_tables(*tables: Sightings, sources: Sequence[str] | None = None) -> Si
     for column in KEPT_APART:
         values = [_values(getattr(table, column)) for table in apart]
         _refuse_shared(values, column)
-    if any(table.knows("split") for table in apart):
+    if target is not None:
+        apart = [_all_for_training(table, target) for table in apart]
+        _need_splits(apart, target)
+    elif any(table.knows("split") for table in apart):
         apart = [table if table.knows("split") else _for_training(table) for table in apart]
     return _stacked(apart)
 
@@ -105,6 +117,47 @@ def _values(column: Text) -> set[str]:
 
 def _for_training(table: Sightings) -> Sightings:
     return replace(table, split=np.full(len(table), "train"))
+
+
+def _all_for_training(table: Sightings, target: str) -> Sightings:
+    """The table with every picture of other sources than the target for training."""
+    others = table.source != target
+    twice = others & _found_again(table)
+    split = np.where(others, "train", table.split)
+    return replace(table, split=split).take(~twice)
+
+
+def _found_again(table: Sightings) -> NDArray[np.bool_]:
+    """(n,) queries of whose picture the gallery has a file of the same name, in the same source."""
+    keys = [
+        (source, vehicle, camera, image.rpartition("/")[2])
+        for source, vehicle, camera, image in zip(
+            table.source.tolist(),
+            table.vehicle.tolist(),
+            table.camera.tolist(),
+            table.image.tolist(),
+            strict=True,
+        )
+    ]
+    shown = {keys[row] for row in np.flatnonzero(table.split == "gallery").tolist()}
+    known = (table.split == "query") & (table.vehicle != "")
+    again = np.zeros(len(table), np.bool_)
+    rows = np.flatnonzero(known)
+    again[rows] = [keys[row] in shown for row in rows.tolist()]
+    return again
+
+
+def _need_splits(tables: Sequence[Sightings], target: str) -> None:
+    sources = sorted(set().union(*(_values(table.source) for table in tables)))
+    if target not in sources:
+        raise DataError(f"no source {target!r} to score on, expected one of {', '.join(sources)}")
+    kinds = {split for table in tables for split in table.split[table.source == target].tolist()}
+    if "train" not in kinds or kinds == {"train"}:
+        found = "is all for training" if kinds == {"train"} else "has no split 'train'"
+        raise DataError(
+            f"{target} {found}: expected a source that is trained on in one part and scored on "
+            "another; 'platefree data split' makes such a table"
+        )
 
 
 def _refuse_shared(values: Sequence[set[str]], what: str) -> None:

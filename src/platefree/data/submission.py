@@ -11,7 +11,7 @@ import numpy as np
 from platefree.data.dataset import DataSet
 from platefree.errors import DataError
 from platefree.storage import write_text
-from platefree.types import Indices, Ranking, Sightings
+from platefree.types import Indices, Ranking
 
 NEAREST = 100
 """So many are scored."""
@@ -30,26 +30,36 @@ def write_submission(dataset: DataSet, ranking: Ranking, path: str | Path) -> No
         DataError: the ranking is not of these lists, or is not deep enough.
         StorageError: the file cannot be written.
     """
-    query, gallery = dataset.rows("query"), dataset.rows("gallery")
-    depth = min(NEAREST, len(gallery))
-    if len(ranking) != len(query) or ranking.indices.max(initial=-1) >= len(gallery):
+    asked, shown = check_numbers(dataset)
+    depth = min(NEAREST, len(shown))
+    if len(ranking) != len(asked) or ranking.indices.max(initial=-1) >= len(shown):
         raise DataError(
-            f"a ranking of {len(ranking)} queries, expected {len(query)} queries in a gallery of "
-            f"{len(gallery)}: rank the lists 'query' and 'gallery' in their order"
+            f"a ranking of {len(ranking)} queries, expected {len(asked)} queries in a gallery of "
+            f"{len(shown)}: rank the lists 'query' and 'gallery' in their order"
         )
     nearest = ranking.indices[:, :depth]
     if nearest.shape[1] < depth or (nearest < 0).any():
         raise DataError(
             f"a ranking of fewer than {depth} pictures for a query, expected the nearest {depth}"
         )
-    asked, shown = _numbers(dataset.table, query), _numbers(dataset.table, gallery)
     lines = (" ".join(map(str, shown[nearest[row]].tolist())) for row in np.argsort(asked))
     write_text(Path(path), "".join(f"{line}\n" for line in lines))
 
 
-def _numbers(table: Sightings, rows: Indices) -> Indices:
-    names = [Path(image).stem for image in table.image[rows].tolist()]
-    for name in names:
-        if not name.isdecimal():
-            raise DataError(f"picture {name!r}, expected a number as CityFlow names its pictures")
+def check_numbers(dataset: DataSet) -> tuple[Indices, Indices]:
+    """The (q,) numbers of the query pictures and the (g,) of the gallery, in their order.
+
+    Raises:
+        DataError: there are none, or a picture has no number.
+    """
+    return _numbers(dataset, "query"), _numbers(dataset, "gallery")
+
+
+def _numbers(dataset: DataSet, name: str) -> Indices:
+    names = [Path(image).stem for image in dataset.table.image[dataset.rows(name)].tolist()]
+    if not names:
+        raise DataError(f"the list {name!r} of {dataset.name} names no picture: unpack it anew")
+    for each in names:
+        if not each.isdecimal():
+            raise DataError(f"picture {each!r}, expected a number as CityFlow names its pictures")
     return np.array(names, np.int64)

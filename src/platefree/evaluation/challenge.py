@@ -1,0 +1,108 @@
+"""Answers for a challenge that keeps its labels: embed, rank, write, and nothing to score."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from platefree.data.dataset import DataSet
+from platefree.data.readers.cityflow import NAME
+from platefree.data.readers.detect import read_dataset
+from platefree.data.submission import NEAREST, check_numbers, write_submission
+from platefree.errors import Interrupted, StorageError
+from platefree.model import Model, load_model
+from platefree.ranking.distance import rank_exact
+from platefree.ranking.store import is_embeddings_folder, load_embeddings, save_embeddings
+from platefree.types import Embeddings, Sightings
+
+_PART = 2048  # pictures embedded between two that are kept
+
+OnBatch = Callable[[int], None]
+
+
+def submit(
+    model: Model | str | Path,
+    data: str | Path | DataSet,
+    path: str | Path,
+    *,
+    workers: int = -1,
+    on_batch: OnBatch | None = None,
+) -> Path:
+    """Rank the test pictures of CityFlow and write what the challenge's server scores.
+
+    Embeddings are kept beside the file, in ``PATH.parts``, until it is written: a run that is
+    stopped goes on where it was.
+
+    Args:
+        model: a loaded model, a checkpoint folder, or ``color_stripes``.
+        data: CityFlow, or the folder of it.
+        path: the file, which the server wants to be called ``track2.txt``.
+        workers: loading processes; -1 decides by the machine.
+        on_batch: called with the number of pictures done, for progress bars.
+
+    Returns:
+        ``path``.
+
+    Raises:
+        DataError: the folder is not CityFlow, or its queries or gallery are not there.
+        CheckpointError: the model cannot be loaded.
+        ImageError: a picture cannot be read.
+        StorageError: the file cannot be written.
+        Interrupted: it was stopped; the same call goes on.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise StorageError(f"{path} is a folder, expected a file such as {path / 'track2.txt'}")
+    dataset = data if isinstance(data, DataSet) else read_dataset(data, NAME)
+    check_numbers(dataset)
+    query, gallery = dataset.rows("query"), dataset.rows("gallery")
+    if not isinstance(model, Model):
+        model = load_model(model)
+    parts = path.with_name(f"{path.name}.parts")
+    table = dataset.table.take(np.concatenate([query, gallery]))
+    embeddings = _embed_in_parts(model, table, parts, workers, on_batch)
+    asked, shown = (
+        embeddings.take(np.arange(start, stop))
+        for start, stop in ((0, len(query)), (len(query), len(table)))
+    )
+    depth = max(1, min(NEAREST, len(gallery)))
+    write_submission(dataset, rank_exact(asked, shown, depth, model.method.distances), path)
+    shutil.rmtree(parts, ignore_errors=True)
+    return path
+
+
+def _embed_in_parts(
+    model: Model, table: Sightings, folder: Path, workers: int, on_batch: OnBatch | None
+) -> Embeddings:
+    """The embeddings of a table; what a run before this one kept in the folder is taken over."""
+    found = []
+    for start in range(0, len(table), _PART):
+        rows = table.take(np.arange(start, min(start + _PART, len(table))))
+        place = folder / f"{start:07d}"
+        part = _kept(place, model, rows)
+        if part is None:
+            try:
+                part, _ = model.embed(rows, workers=workers, on_batch=on_batch)
+                save_embeddings(part, place)
+            except KeyboardInterrupt:
+                raise Interrupted(
+                    f"stopped with {start:,} of {len(table):,} pictures embedded: run the same "
+                    "command again to go on"
+                ) from None
+        elif on_batch is not None:
+            on_batch(len(rows))
+        found.append(part)
+    spaces = {
+        name: np.concatenate([part.spaces[name] for part in found]) for name in found[0].spaces
+    }
+    return Embeddings(spaces, table, model.fingerprint)
+
+
+def _kept(place: Path, model: Model, rows: Sightings) -> Embeddings | None:
+    """The embeddings of these rows by this model, if they were kept."""
+    if not is_embeddings_folder(place):
+        return None
+    part = load_embeddings(place)
+    same = part.sightings.fingerprint() == rows.fingerprint()
+    return part if same and part.model == model.fingerprint else None
