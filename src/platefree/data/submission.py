@@ -59,7 +59,13 @@ def _numbers(dataset: DataSet, name: str) -> Indices:
     names = [Path(image).stem for image in dataset.table.image[dataset.rows(name)].tolist()]
     if not names:
         raise DataError(f"the list {name!r} of {dataset.name} names no picture: unpack it anew")
+    first: dict[int, str] = {}
     for each in names:
         if not each.isdecimal():
             raise DataError(f"picture {each!r}, expected a number as CityFlow names its pictures")
+        if first.setdefault(int(each), each) != each:
+            raise DataError(
+                f"pictures {first[int(each)]!r} and {each!r} of the list {name!r} have one number, "
+                "by which the server knows them: remove one of the two"
+            )
     return np.array(names, np.int64)
