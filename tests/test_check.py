@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from platefree.data.check import Finding, Spread, TableCheck, check_table, valid_matches
+from platefree.data.check import Finding, Spread, TableCheck, check_table
 from platefree.data.split import split_by_vehicle
+from platefree.data.support import valid_matches
 from platefree.data.table import read_table
 from platefree.evaluation.protocols import PROTOCOLS, make_trials
 from platefree.types import Sightings
@@ -223,6 +224,23 @@ def test_protocols_and_why_not(make: Make) -> None:
     }
     lone = check_table(make(("a", "1"), ("a", "2")))
     assert {reason for _, reason in protocols(lone).values()} == {"fewer than two vehicles"}
+
+
+def test_pictures_to_train_on_are_not_counted_as_queries(make: Make) -> None:
+    """As they are never scored."""
+    train = [(vehicle, camera, "train") for vehicle, camera in GOOD]
+    check = check_table(make(*train, ("c", "1", ""), ("c", "2", ""), ("d", "1", "")))
+    assert protocols(check)["leave-one-out"] == (2, "")
+    assert protocols(check)["cross-camera"] == (2, "")
+    trained = check_table(make(*train))
+    assert {reason for _, reason in protocols(trained).values()} == {"every row has split 'train'"}
+
+
+def test_listed_pictures_need_no_split(make: Make) -> None:
+    sightings = make(("a", "1", "train"), ("a", "2", ""), ("b", "1", ""))
+    assert found(check_table(sightings), "2 pictures without a split").level == "note"
+    assert found(check_table(sightings, listed=np.array([0, 2])), "1 picture without a split")
+    assert absent(check_table(sightings, listed=np.array([1, 2])), "without a split")
 
 
 def test_what_is_called_supported_can_be_scored(make: Make) -> None:

@@ -22,7 +22,8 @@ from PIL import Image
 from platefree.city.card import CityCard
 from platefree.city.generate import estimated_bytes, generate_city, require_space
 from platefree.city.layouts import NAMES, write_layout
-from platefree.data.check import check_table, valid_matches
+from platefree.data.check import check_table
+from platefree.data.support import valid_matches
 from platefree.data.table import read_table
 from platefree.errors import DataError, Interrupted, StorageError
 from platefree.types import Sightings

@@ -1,6 +1,7 @@
 """Public data sets scored from end to end, on drawn pictures with lists made by hand."""
 
 import json
+import shutil
 import sys
 from pathlib import Path
 
@@ -166,6 +167,18 @@ def test_a_path_is_opened_by_the_readers_and_a_table_is_a_set_without_lists(
     assert open_data(vehicle_id) is vehicle_id
     assert open_data(vehicle_id.table).table is vehicle_id.table
     assert not open_data(vehicle_id.table).lists
+
+
+def test_what_is_odd_in_a_set_is_said_when_it_is_scored(
+    layouts: dict[str, DataSet], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    root = shutil.copytree(layouts["veri-776"].table.root, tmp_path / "VeRi")
+    assert not open_data(root).remarks
+    lines = (root / "gt_index.txt").read_text().splitlines()
+    lines[2] = lines[2].rpartition(" ")[0]
+    (root / "gt_index.txt").write_text("\n".join(lines))
+    pf.evaluate("color_stripes", root, tests=["tracks"])
+    assert f"{root / 'gt_index.txt'}, line 3: position" in caplog.text
 
 
 def test_the_command_line_takes_protocol_tests_and_seed(

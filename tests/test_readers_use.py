@@ -1,6 +1,7 @@
 """What is done with a public data set: crops, validation, submissions, counts, commands."""
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -295,6 +296,28 @@ def test_check_prints_what_is_documented_beside_what_was_found(run: Run, tmp_pat
         "found": 3,
         "agrees": False,
     }
+
+
+def test_check_says_what_the_lists_are_scored_by(run: Run, layouts: dict[str, DataSet]) -> None:
+    tests = {
+        "vehicleid": ("vehicleid", "800", r"\d+ pictures in 8 pictures, 10 times"),
+        "veri-776": ("veri-776", "tracks", r"\d+ pictures in \d+ tracks"),
+        "veri-wild": ("query-gallery", "10000", r"\d+ pictures in \d+ pictures"),
+        "compcars": ("model-verification", "hard", r"\d+ pairs"),
+    }
+    for name, (protocol, test, searched) in tests.items():
+        code, out, _ = run("data", "check", layouts[name].table.root, "--json")
+        scored_by = json.loads(out)["data_set"]["scored_by"]
+        assert (code, scored_by["protocol"], scored_by["reason"]) == (0, protocol, "")
+        assert re.fullmatch(searched, scored_by["tests"][test])
+        text = run("data", "check", layouts[name].table.root)[1]
+        assert "scored by" in text
+        assert "without a split" not in text
+    _, out, _ = run("data", "check", layouts["cityflow"].table.root, "--json")
+    scored_by = json.loads(out)["data_set"]["scored_by"]
+    assert (scored_by["protocol"], scored_by["tests"]) == ("query-gallery", {})
+    assert "does a challenge hide it?" in scored_by["reason"]
+    assert "does a challenge" in run("data", "check", layouts["cityflow"].table.root)[1]
 
 
 def test_check_of_a_table_says_nothing_of_sets(run: Run, drawn_folder: Path) -> None:

@@ -87,17 +87,20 @@ def city(
             f"on {card.tracks:,} tracks; {card.near_duplicate_rate:.0%} of the vehicles share "
             "model and colour with another"
         )
-    for path in written:
-        notes.print(f"layout: [bold]{path}[/bold]", soft_wrap=True)
+    for path, name in written.items():
+        notes.print(f"{name}: [bold]{path}[/bold]", soft_wrap=True)
     done(folder, "city")
 
 
-def _layouts(folder: Path, names: list[LayoutName]) -> list[Path]:
+def _layouts(folder: Path, names: list[LayoutName]) -> dict[Path, str]:
+    """The root of each data set that is written, and its name; a layout may hold two."""
     if not names:
-        return []
+        return {}
     from platefree.city.layouts import write_layout
+    from platefree.data.readers.detect import sets_in
 
-    return [
-        write_layout(folder, folder.with_name(f"{folder.name}-{name.value}"), name.value)
-        for name in names
-    ]
+    written: dict[Path, str] = {}
+    for name in names:
+        target = write_layout(folder, folder.with_name(f"{folder.name}-{name.value}"), name.value)
+        written |= {root.path: each.name for each, root in sets_in(target)}
+    return written

@@ -1,6 +1,7 @@
 """The verbs ``data check``, ``data split``, ``data merge``, ``data crop`` and ``data sets``."""
 
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,6 +17,8 @@ from platefree.cli.console import (
 )
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from platefree.data.dataset import DataSet
     from platefree.data.documented import Count
     from platefree.types import Sightings
@@ -44,8 +47,11 @@ def check(
 
     dataset = dataset_at(path)
     table = read_table(path) if dataset is None else dataset.table
+    listed = None if dataset is None else dataset.listed
     with stage_progress() as report:
-        result = check_table(table, depth="pixels" if pixels else "header", on_progress=report)
+        result = check_table(
+            table, depth="pixels" if pixels else "header", listed=listed, on_progress=report
+        )
     counts = () if dataset is None else compare_counts(dataset)
     if as_json:
         about = {} if dataset is None else {"data_set": _set_json(dataset, counts)}
@@ -53,7 +59,7 @@ def check(
     else:
         from platefree.cli.tables import check_tables
 
-        for part in check_tables(result, str(path)):
+        for part in check_tables(result, str(path), _protocols(dataset)):
             out.print(part)
         if dataset is not None:
             _tell_set(dataset, counts)
@@ -61,9 +67,21 @@ def check(
         raise typer.Exit(1)
 
 
+def _protocols(dataset: "DataSet | None") -> "Table | None":
+    if dataset is None:
+        return None
+    from platefree.cli.data_tables import overview_table
+    from platefree.evaluation.overview import Overview
+
+    return overview_table(Overview.of(dataset))
+
+
 def _set_json(dataset: "DataSet", counts: "tuple[Count, ...]") -> dict[str, Any]:
+    from platefree.evaluation.overview import Overview
+
     return {
         "name": dataset.name,
+        "scored_by": asdict(Overview.of(dataset)),
         "counts": [
             {"what": c.what, "documented": dict(c.documented), "found": c.found, "agrees": c.agrees}
             for c in counts

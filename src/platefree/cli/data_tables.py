@@ -7,6 +7,7 @@ from rich.table import Table
 
 from platefree.data.documented import Count
 from platefree.data.readers.detect import Format
+from platefree.evaluation.overview import Overview
 
 
 def counts_table(counts: Sequence[Count], name: str) -> Table:
@@ -20,6 +21,17 @@ def counts_table(counts: Sequence[Count], name: str) -> Table:
     for count in counts:
         claims = ", or ".join(f"{number:,} ({where})" for where, number in count.documented.items())
         table.add_row(count.what, claims, f"{'' if count.agrees else '* '}{count.found:,}")
+    return table
+
+
+def overview_table(overview: Overview) -> Table:
+    """What the lists of a data set are scored by."""
+    table = Table(title="scored by", caption=escape(overview.reason) or None)
+    table.add_column("protocol")
+    table.add_column("test")
+    table.add_column("searched")
+    for test, searched in overview.tests.items():
+        table.add_row(overview.protocol, test, searched)
     return table
 
 

@@ -11,6 +11,7 @@ from platefree.cli.console import (
     Json,
     Workers,
     done,
+    notes,
     out,
     picture_progress,
     print_json,
@@ -30,7 +31,7 @@ def submit(
 ) -> None:
     """Write the 100 nearest test pictures of each query of CityFlow, for its server; resumable.
 
-    A line for each query picture, in the order of their numbers; in it the numbers of the gallery
+    A line for each query, in the order of their numbers; in it the numbers of the gallery
     pictures, nearest first. Stop with Ctrl-C; the same command goes on.
     """
     from platefree.data.readers.detect import read_dataset
@@ -39,6 +40,8 @@ def submit(
     from platefree.model import load_model
 
     dataset = read_dataset(data, "cityflow")
+    for remark in dataset.remarks:
+        notes.print(f"note: {remark}", markup=False, soft_wrap=True)
     queries, gallery = len(dataset.rows("query")), len(dataset.rows("gallery"))
     loaded = load_model(model, device=device.value)
     with picture_progress("embedding", queries + gallery) as advance:

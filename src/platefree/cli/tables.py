@@ -95,8 +95,11 @@ def hits_table(hits: Sequence[Hit], title: str) -> Table:
     return table
 
 
-def check_tables(check: TableCheck, path: str) -> Iterator[Table]:
-    """Counts, which protocols the table supports, and what was found with what it means."""
+def check_tables(check: TableCheck, path: str, protocols: Table | None = None) -> Iterator[Table]:
+    """Counts, which protocols the table supports, and what was found with what it means.
+
+    Of a data set, ``protocols`` says what its lists are scored by.
+    """
     counts = Table(title=f"{path}", show_header=False)
     spread = check.images_per_vehicle
     sizes = check.widths, check.heights
@@ -114,12 +117,16 @@ def check_tables(check: TableCheck, path: str) -> Iterator[Table]:
     for name, value in rows.items():
         counts.add_row(name, value)
     yield counts
-    protocols = Table("protocol", "queries with a match", "if not, why", title="protocols")
-    for protocol in check.protocols:
-        protocols.add_row(protocol.name, str(protocol.queries), escape(protocol.reason))
-    yield protocols
+    yield _protocol_table(check) if protocols is None else protocols
     if check.findings:
         findings = Table("", "found", "what it means", title="findings")
         for finding in check.findings:
             findings.add_row(finding.level, escape(finding.what), escape(finding.meaning))
         yield findings
+
+
+def _protocol_table(check: TableCheck) -> Table:
+    table = Table("protocol", "queries with a match", "if not, why", title="protocols")
+    for protocol in check.protocols:
+        table.add_row(protocol.name, str(protocol.queries), escape(protocol.reason))
+    return table

@@ -14,9 +14,9 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, Self, TypeVar, get_args
 
 import numpy as np
-from numpy.typing import NDArray
 
 from platefree.data.image import ImageHeader, read_header, read_image
+from platefree.data.support import ProtocolSupport, protocol_support, valid_matches
 from platefree.data.text import many
 from platefree.errors import ImageError, OversizedImage
 from platefree.types import Indices, Sightings, known_values
@@ -30,8 +30,6 @@ Progress = Callable[[str, int, int], None]
 """Called now and then with what is done ("reading", "comparing"), how many, and of how many."""
 
 _BATCH = 1024  # pictures between two progress calls, and at most the work left after Ctrl-C
-
-Mask = NDArray[np.bool_]
 
 _Result = TypeVar("_Result")
 
@@ -66,26 +64,6 @@ class Spread:
         if not len(every):
             return None
         return cls(int(every.min()), float(np.median(every)), int(every.max()))
-
-
-@dataclass(frozen=True)
-class ProtocolSupport:
-    """Whether a table can be scored by a protocol.
-
-    Attributes:
-        name: the protocol.
-        queries: rows that would be queries and have a valid match.
-        reason: why the protocol is not supported; empty where it is.
-    """
-
-    name: str
-    queries: int
-    reason: str
-
-    @property
-    def supported(self) -> bool:
-        """Whether any figure would mean something."""
-        return not self.reason
 
 
 @dataclass(frozen=True)
@@ -144,6 +122,7 @@ def check_table(
     sightings: Sightings,
     *,
     depth: Depth = "header",
+    listed: Indices | None = None,
     workers: int | None = None,
     on_progress: Progress | None = None,
 ) -> TableCheck:
@@ -153,6 +132,7 @@ def check_table(
         sightings: the table.
         depth: ``header`` reads the size of each picture; ``pixels`` decodes each, which is slower
             and finds the ones that are cut short.
+        listed: rows that the lists of a data set name, which need no split.
         workers: threads that read; by default one for each core, at most 8.
         on_progress: called after each batch of pictures.
     """
@@ -170,7 +150,8 @@ def check_table(
         files = each("reading", lambda path: _look(path, depth), paths)
         suspects = _rows_of_equal_size(files)
         digests = each("comparing", _digest, [paths[row] for row in suspects])
-    return _summary(sightings, files, _equal_files(suspects, digests))
+    check = _summary(sightings, files, _equal_files(suspects, digests))
+    return _ordered(check, [*check.findings, *_without_split(sightings, listed)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,50 +190,6 @@ def _equal_files(rows: list[int], digests: list[bytes]) -> list[Indices]:
     return [np.array(group) for group in groups.values() if len(group) > 1]
 
 
-def valid_matches(sightings: Sightings, query: Mask, gallery: Mask) -> Indices:
-    """How many valid matches each query has.
-
-    A match is a gallery row of the same known vehicle, other than the query itself, and not
-    from the query's own known camera.
-
-    Args:
-        sightings: the table of n rows.
-        query: (n,) mask of the queries.
-        gallery: (n,) mask of the gallery.
-
-    Returns:
-        (q,) int64, for each query in the order of the table.
-    """
-    vehicle = np.unique(sightings.vehicle, return_inverse=True)[1].astype(np.int64)
-    camera = np.unique(sightings.camera, return_inverse=True)[1].astype(np.int64)
-    pair = np.unique(vehicle * (camera.max(initial=0) + 1) + camera, return_inverse=True)[1]
-    of_vehicle = np.bincount(vehicle, weights=gallery)[vehicle]
-    of_pair = np.bincount(pair, weights=gallery)[pair]
-    ignored = np.where(sightings.camera != "", of_pair, gallery)  # the row itself, at least
-    matches = np.where(sightings.vehicle != "", of_vehicle - ignored, 0)
-    return matches[query].astype(np.int64)
-
-
-def _protocols(sightings: Sightings) -> tuple[ProtocolSupport, ...]:
-    everything = np.ones(len(sightings), dtype=bool)
-    seen = sightings.camera != ""
-    query, gallery = sightings.split == "query", sightings.split == "gallery"
-    one_vehicle = "" if len(known_values(sightings.vehicle)) > 1 else "fewer than two vehicles"
-    one_camera = "" if len(known_values(sightings.camera)) > 1 else "fewer than two cameras"
-    no_split = "" if query.any() and gallery.any() else "no row of split query, or none of gallery"
-
-    def support(name: str, query: Mask, gallery: Mask, reason: str) -> ProtocolSupport:
-        valid = 0 if reason else int((valid_matches(sightings, query, gallery) > 0).sum())
-        unmatched = "" if valid else "no query has a match that is not from its own camera"
-        return ProtocolSupport(name, valid, reason or unmatched)
-
-    return (
-        support("cross-camera", seen, seen, one_vehicle or one_camera),
-        support("query-gallery", query, gallery, one_vehicle or no_split),
-        support("leave-one-out", everything, everything, one_vehicle),
-    )
-
-
 def _summary(sightings: Sightings, files: list[_File], twins: list[Indices]) -> TableCheck:
     images = sightings.image.tolist()
     headers = [(images[row], file.header) for row, file in enumerate(files) if file.header]
@@ -276,7 +213,7 @@ def _summary(sightings: Sightings, files: list[_File], twins: list[Indices]) -> 
         duplicates=tuple(tuple(images[row] for row in rows) for rows in twins),
         single_image=tuple(name for name in unmatched if per_vehicle[name] == 1),
         single_camera=tuple(name for name in unmatched if per_vehicle[name] > 1),
-        protocols=_protocols(sightings),
+        protocols=protocol_support(sightings),
         findings=(),
     )
     findings = [
@@ -285,6 +222,10 @@ def _summary(sightings: Sightings, files: list[_File], twins: list[Indices]) -> 
         *_vehicle_findings(check),
         *_split_findings(sightings),
     ]
+    return replace(check, findings=tuple(findings))
+
+
+def _ordered(check: TableCheck, findings: list[Finding]) -> TableCheck:
     severity = get_args(Level).index
     return replace(check, findings=tuple(sorted(findings, key=lambda found: severity(found.level))))
 
@@ -383,9 +324,14 @@ def _split_findings(sightings: Sightings) -> Iterator[Finding]:
             f"{lost:,} of {int(query.sum()):,} queries without a valid match",
             "they are counted and left out of the scores",
         )
-    if sightings.knows("split") and (split == "").any():
+
+
+def _without_split(sightings: Sightings, listed: Indices | None) -> Iterator[Finding]:
+    missing = sightings.split == ""
+    missing[[] if listed is None else listed] = False
+    if sightings.knows("split") and missing.any():
         yield Finding(
             "note",
-            f"{many(int((split == '').sum()), 'picture')} without a split",
+            f"{many(int(missing.sum()), 'picture')} without a split",
             "neither training nor the query-gallery protocol uses them",
         )

@@ -49,6 +49,13 @@ class DataSet:
     ignored: Mapping[str, tuple[Indices, ...]] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
 
+    @property
+    def listed(self) -> Indices:
+        """The rows that any list names, pairs too, ascending."""
+        pairs = [side for each in self.pairs.values() for side in (each.first, each.second)]
+        none = np.zeros(0, np.int64)
+        return np.unique(np.concatenate([none, *self.lists.values(), *pairs]))
+
     def rows(self, name: str) -> Indices:
         """The rows of a list.
 

@@ -1,5 +1,6 @@
 """Evaluate a model on a data set: make the trials, embed what they need, score, report."""
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -21,6 +22,8 @@ from platefree.evaluation.set_protocols import AnyTrial, Plan, make_plan
 from platefree.evaluation.verification import SimilarityCounts
 from platefree.model import Device, Model, load_model
 from platefree.types import Embeddings, Floats, Sightings, known_values
+
+_log = logging.getLogger(__name__)
 
 
 def evaluate(
@@ -85,7 +88,12 @@ def open_data(data: str | Path | Sightings | DataSet) -> DataSet:
         return data
     if isinstance(data, Sightings):
         return DataSet("table", data)
-    return dataset_at(data) or DataSet("table", read_table(data))
+    dataset = dataset_at(data)
+    if dataset is None:
+        return DataSet("table", read_table(data))
+    for remark in dataset.remarks:
+        _log.warning("%s: %s", data, remark)
+    return dataset
 
 
 def score_plan(

@@ -100,6 +100,15 @@ def find_dataset(path: Path, name: str | None = None) -> DataSet | None:
     Raises:
         DataError: several are there, or a list is malformed.
     """
+    found = sets_in(path, name)
+    if len(found) > 1:
+        places = " and ".join(f"{each.name} in {folder.path}" for each, folder in found)
+        raise DataError(f"{path} holds {places}: name the folder of one of them")
+    return _read(*found[0]) if found else None
+
+
+def sets_in(path: Path, name: str | None = None) -> list[tuple[Format, Folder]]:
+    """The public data sets in a folder, with their roots: those that lie least deep."""
     folders = [Folder(path)]
     for _ in range(_DEEPER + 1):
         found = [
@@ -108,13 +117,10 @@ def find_dataset(path: Path, name: str | None = None) -> DataSet | None:
             for each in FORMATS
             if name in (None, each.name) and each.fits(folder)
         ]
-        if len(found) > 1:
-            places = " and ".join(f"{each.name} in {folder.path}" for each, folder in found)
-            raise DataError(f"{path} holds {places}: name the folder of one of them")
         if found:
-            return _read(*found[0])
+            return found
         folders = [Folder(below) for folder in folders for below in _folders(folder.path)]
-    return None
+    return []
 
 
 def _read(found: Format, folder: Folder) -> DataSet:

@@ -1,0 +1,81 @@
+"""Which protocols a table supports: whether queries would have anything to match."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from platefree.types import Indices, Sightings, Text, known_values
+
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class ProtocolSupport:
+    """Whether a table can be scored by a protocol.
+
+    Attributes:
+        name: the protocol.
+        queries: rows that would be queries and have a valid match.
+        reason: why the protocol is not supported; empty where it is.
+    """
+
+    name: str
+    queries: int
+    reason: str
+
+    @property
+    def supported(self) -> bool:
+        """Whether any figure would mean something."""
+        return not self.reason
+
+
+def valid_matches(sightings: Sightings, query: Mask, gallery: Mask) -> Indices:
+    """How many valid matches each query has.
+
+    A match is a gallery row of the same known vehicle, other than the query itself, and not
+    from the query's own known camera.
+
+    Args:
+        sightings: the table of n rows.
+        query: (n,) mask of the queries.
+        gallery: (n,) mask of the gallery.
+
+    Returns:
+        (q,) int64, for each query in the order of the table.
+    """
+    vehicle = np.unique(sightings.vehicle, return_inverse=True)[1].astype(np.int64)
+    camera = np.unique(sightings.camera, return_inverse=True)[1].astype(np.int64)
+    pair = np.unique(vehicle * (camera.max(initial=0) + 1) + camera, return_inverse=True)[1]
+    of_vehicle = np.bincount(vehicle, weights=gallery)[vehicle]
+    of_pair = np.bincount(pair, weights=gallery)[pair]
+    ignored = np.where(sightings.camera != "", of_pair, gallery)  # the row itself, at least
+    matches = np.where(sightings.vehicle != "", of_vehicle - ignored, 0)
+    return matches[query].astype(np.int64)
+
+
+def protocol_support(sightings: Sightings) -> tuple[ProtocolSupport, ...]:
+    """Every protocol of tables; rows that are trained on are never scored."""
+    scored = sightings.split != "train"
+    seen = scored & (sightings.camera != "")
+    query, gallery = sightings.split == "query", sightings.split == "gallery"
+    one_vehicle = "" if _several(sightings.vehicle[scored]) else "fewer than two vehicles"
+    if not scored.any():
+        one_vehicle = "every row has split 'train'"
+    one_camera = "" if _several(sightings.camera[scored]) else "fewer than two cameras"
+    no_split = "" if query.any() and gallery.any() else "no row of split query, or none of gallery"
+
+    def support(name: str, query: Mask, gallery: Mask, reason: str) -> ProtocolSupport:
+        valid = 0 if reason else int((valid_matches(sightings, query, gallery) > 0).sum())
+        unmatched = "" if valid else "no query has a match that is not from its own camera"
+        return ProtocolSupport(name, valid, reason or unmatched)
+
+    return (
+        support("cross-camera", seen, seen, one_vehicle or one_camera),
+        support("query-gallery", query, gallery, one_vehicle or no_split),
+        support("leave-one-out", scored, scored, one_vehicle),
+    )
+
+
+def _several(column: Text) -> bool:
+    return len(known_values(column)) > 1
