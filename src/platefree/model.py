@@ -20,6 +20,7 @@ from platefree.data.transforms import InputTransform
 from platefree.errors import CheckpointError, ImageError, RecipeError, TrainingError
 from platefree.methods.base import Method
 from platefree.methods.build import build_method, needs_training, resolve
+from platefree.ranking.distance import Distances
 from platefree.types import Embeddings, Sightings
 
 Device = Literal["auto", "cpu", "cuda"]
@@ -55,6 +56,12 @@ class Model:
         self.device = device
         self.card = card or {}
         self.transform = InputTransform(recipe.input)
+
+    @property
+    def distances(self) -> Distances | None:
+        """How the spaces of the method combine; None is the cosine distance in its only space."""
+        is_cosine = type(self.method).distances is Method.distances
+        return None if is_cosine else self.method.distances
 
     def __repr__(self) -> str:
         return f"<Model {self.name}: {self.recipe.model.method}@{self.fingerprint[:4]}>"
@@ -197,7 +204,8 @@ def _untrained(name: str, device: Device) -> Model:
             "and give its best folder"
         )
     method = build_method(recipe, {})
-    fingerprint = hashlib.sha256(recipe.model_dump_json().encode()).hexdigest()[:12]
+    described = recipe.model_dump_json(exclude={"post"})
+    fingerprint = hashlib.sha256(described.encode()).hexdigest()[:12]
     return Model(method, recipe, name=name, fingerprint=fingerprint, device=choose_device(device))
 
 
