@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from loops import slow_k_reciprocal
 from numpy.typing import NDArray
 
 from platefree.errors import DataError, MismatchError
@@ -67,40 +68,6 @@ def squared_distances(rows: NDArray[Any]) -> NDArray[np.float64]:
     if (abs(lengths - 1) < 1e-5).all():
         return 2 - 2 * products
     return lengths[:, None] + lengths - 2 * products
-
-
-def slow_k_reciprocal(
-    distance: NDArray[np.float64], q: int, k1: int, k2: int, lambda_: float
-) -> NDArray[np.float64]:
-    n = len(distance)
-    largest = distance.max(axis=1, keepdims=True)
-    distance = np.divide(distance, largest, out=np.zeros((n, n)), where=largest > 0)
-    order = [sorted(range(n), key=lambda j, i=i: (distance[i, j], j)) for i in range(n)]
-
-    def mutual(i: int, k: int) -> set[int]:
-        return {j for j in order[i][: k + 1] if i in order[j][: k + 1]}
-
-    weights = np.zeros((n, n))
-    for i in range(n):
-        own = mutual(i, k1)
-        members = set(own)
-        for j in own:
-            others = mutual(j, int(np.around(k1 / 2)))
-            if 3 * len(others & own) > 2 * len(others):
-                members |= others
-        for j in members:
-            weights[i, j] = np.exp(-distance[i, j])
-        if members:
-            weights[i] /= weights[i].sum()
-    if k2 != 1:
-        weights = np.stack([np.mean([weights[j] for j in order[i][:k2]], axis=0) for i in range(n)])
-    final = np.empty((q, n - q))
-    for i in range(q):
-        for j in range(q, n):
-            shared = np.minimum(weights[i], weights[j]).sum()
-            jaccard = 1 - shared / (2 - shared)
-            final[i, j - q] = (1 - lambda_) * jaccard + lambda_ * distance[i, j]
-    return final
 
 
 def slow_ranking(distances: NDArray[np.float32], top: int) -> Ranking:

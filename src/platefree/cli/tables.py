@@ -25,8 +25,8 @@ def report_table(report: Report) -> Table:
         caption=(
             f"{report.data['pictures scored']} pictures, {report.data['vehicles']} vehicles, "
             f"{report.data['split']}; mirror {settings['mirror']}, "
-            f"post-processing {settings['post-processing']}, re-ranking {settings['re-ranking']}, "
-            f"seed {settings['seed'].partition(':')[0]}; {lost} queries "
+            f"post-processing {settings['post-processing'].partition(':')[0]}, re-ranking "
+            f"{settings['re-ranking']}, seed {settings['seed'].partition(':')[0]}; {lost} queries "
             "without a match left out; figures in %"
         ),
     )

@@ -3,7 +3,8 @@
 Decided, where VehicleNet (section IV-C) does not say:
 
 - The order of work is fixed (`platefree.ranking.settings`). What a step removes for a query stays
-  removed, and ranks behind all that is left; to re-ranking it is still a neighbour.
+  removed, and ranks behind all that is left, a match behind all others (`removed`); to re-ranking
+  it is still a neighbour.
 - So are pictures that the protocol ignores for a query: ignoring is of the scores alone.
 - Each search is post-processed on its own, so the draws of a protocol know nothing of each other.
 - A picture that is query and gallery is one point of re-ranking, unless expansion moved the query.
@@ -50,6 +51,11 @@ class Chain:
     settings: Post
     distances: Distances | None
     cameras: Indices
+
+    @property
+    def removes(self) -> bool:
+        """Whether a step removes gallery pictures, which are then at distance inf."""
+        return not {"camera", "time"}.isdisjoint(self.settings.steps)
 
     def with_settings(self, settings: Post) -> Self:
         """The same with other steps."""

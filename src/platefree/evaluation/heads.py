@@ -5,6 +5,7 @@ from numba import njit, prange
 from numpy.typing import NDArray
 
 from platefree.evaluation.labels import PairLabels, mates_of, read_only
+from platefree.evaluation.removed import REMOVED
 from platefree.ranking.heaps import NOBODY, offer, sort_heaps
 from platefree.types import Floats, Indices
 
@@ -33,7 +34,7 @@ class Heads:
         block = read_only(block.astype(np.float32, copy=False))
         _keep(block, labels.queries(rows), allowed, nearest, indices)
         sort_heaps(nearest, indices)
-        self.places[rows] = np.where(np.isinf(nearest), -1, indices)
+        self.places[rows] = np.where(nearest >= REMOVED, -1, indices)
 
 
 @njit(parallel=True, cache=True)

@@ -1,7 +1,7 @@
 """Score the trials of a test: with the post-processing asked for, and before each of its steps."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 
@@ -12,6 +12,7 @@ from platefree.evaluation.labels import PairLabels
 from platefree.evaluation.metrics import RankMetrics, merge_rank_metrics
 from platefree.evaluation.model_pairs import PairTrial, score_pairs
 from platefree.evaluation.protocols import Trial
+from platefree.evaluation.removed import sink_removed
 from platefree.evaluation.report import Outcome, PairResult, Prefix, TrialResult, mean_figures
 from platefree.evaluation.score import (
     Distances,
@@ -67,7 +68,7 @@ class Scorer:
             results.append(PairResult(pair.test, len(found.same), found.threshold, found.accuracy))
         ranked, seconds = self._search(searches, count)
         prefixes = []
-        if self.ablate:
+        if self.ablate and ranked:
             prefixes = [
                 self._prefix(each, searches) for each in self.chain.settings.prefixes()[:-1]
             ]
@@ -87,18 +88,24 @@ class Scorer:
                 heads = Heads(len(trial.query), SHOWN_HITS)
                 watchers.append(heads.add)
             started = time.perf_counter()
-            metrics = score_blocks(self.chain.blocks(self.embeddings, trial), labels, watchers)
+            metrics = score_blocks(self._blocks(self.chain, trial, labels), labels, watchers)
             seconds += time.perf_counter() - started
             scored.append((trial, metrics))
             if trial.tracks is None:
                 self._searched.append(Searched(trial, metrics, heads))
         return _pool(scored), seconds
 
+    def _blocks(
+        self, chain: Chain, trial: Trial, labels: PairLabels
+    ) -> Iterator[tuple[slice, Floats]]:
+        blocks = chain.blocks(self.embeddings, trial)
+        return sink_removed(blocks, labels) if chain.removes else blocks
+
     def _prefix(self, settings: Post, trials: Sequence[Trial]) -> Prefix:
         chain, scored, started = self.chain.with_settings(settings), [], time.perf_counter()
         for trial in trials:
             labels = trial_labels(self.embeddings.sightings, trial)
-            scored.append((trial, score_blocks(chain.blocks(self.embeddings, trial), labels)))
+            scored.append((trial, score_blocks(self._blocks(chain, trial, labels), labels)))
         seconds = time.perf_counter() - started
         return Prefix(settings.name, seconds, mean_figures(_pool(scored)))
 
