@@ -42,9 +42,8 @@ def test_figures_of_reranking_are_those_of_the_loops(drawn_table: pf.Sightings) 
     expected = rank_metrics(final.astype(np.float32), *labels)
     assert report.figures()["mAP"] == pytest.approx(expected.mAP, abs=1e-6)
     assert report.figures()["rank-1"] == pytest.approx(expected.cmc[0], abs=1e-6)
-    assert (
-        report.settings["post-processing"] == "rerank: rerank k-reciprocal, k1 8, k2 3, lambda 0.3"
-    )
+    told = "k-reciprocal, k1 8, k2 3, lambda 0.3"
+    assert report.settings["post-processing"] == f"rerank: rerank {told}"
     assert report.settings["re-ranking"] == told
 
 

@@ -25,6 +25,7 @@ Rate = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
 Count = Annotated[int, Field(ge=1)]
+Scale = Annotated[float, Field(ge=0.25, le=2)]
 Decay = Literal["cosine", "step", "constant"]
 # On a command line 32 is a number.
 Precision = Annotated[
@@ -47,6 +48,7 @@ class Input(Section):
     mean: Annotated[list[float], Field(min_length=3, max_length=3)] | None = None  # as the trunk
     std: Annotated[list[Positive], Field(min_length=3, max_length=3)] | None = None
     mirror: Literal["average", "off"] = "average"  # embeddings: mean of picture and mirror image
+    scales: Annotated[list[Scale], Field(min_length=1, max_length=8)] = [1.0]  # embeddings: mean
 
 
 class Augment(Section):

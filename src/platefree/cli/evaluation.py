@@ -49,6 +49,10 @@ def evaluate(
         str | None,
         typer.Option("--ablate-post", help="As --post, with the gain and the time of each step."),
     ] = None,
+    scales: Annotated[
+        str | None,
+        typer.Option(help="Average embeddings over scales of the pictures, such as 1,0.9,0.8."),
+    ] = None,
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", help="An option of a step, such as post.rerank.k1=30; repeatable."),
@@ -73,6 +77,8 @@ def evaluate(
         raise typer.BadParameter("give --post or --ablate-post", param_hint="--ablate-post")
     plan = make_plan(open_data(data), protocol, tests or (), seed)
     loaded = load_model(model, device=device.value)
+    if scales is not None:
+        loaded = loaded.with_scales(_numbers(scales))
     chain = override_post(loaded.recipe, settings or ())
     named = post if ablate_post is None else ablate_post
     chain = chain if named is None else chain.with_steps(named)
@@ -99,3 +105,11 @@ def evaluate(
             out.print(steps)
     if report is not None:
         done(result.save(report), "report")
+
+
+def _numbers(text: str) -> list[float]:
+    try:
+        return [float(part) for part in text.split(",")]
+    except ValueError:
+        message = f"{text} is no list of numbers such as 1,0.9,0.8"
+        raise typer.BadParameter(message, param_hint="--scales") from None

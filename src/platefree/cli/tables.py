@@ -24,7 +24,7 @@ def report_table(report: Report) -> Table:
         title=f"{report.model['name']} on {report.data['path']}, protocol {report.protocol}",
         caption=(
             f"{report.data['pictures scored']} pictures, {report.data['vehicles']} vehicles, "
-            f"{report.data['split']}; mirror {settings['mirror']}, "
+            f"{report.data['split']}; mirror {settings['mirror']}, scales {settings['scales']}, "
             f"post-processing {settings['post-processing'].partition(':')[0]}, re-ranking "
             f"{settings['re-ranking']}, seed {settings['seed'].partition(':')[0]}; {lost} queries "
             "without a match left out; figures in %"

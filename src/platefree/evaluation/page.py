@@ -26,6 +26,7 @@ _CONTEXT = (
     "split",
     "seed",
     "mirror",
+    "scales",
     "post-processing",
     "re-ranking",
 )  # facts that stand beside every number

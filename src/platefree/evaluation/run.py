@@ -29,6 +29,7 @@ def evaluate(
     seed: int = 0,
     data_label: str | None = None,
     device: Device = "auto",
+    scales: Sequence[float] | None = None,
     post: Post | str | None = None,
     ablate_post: bool = False,
     heat_maps: bool = False,
@@ -47,6 +48,7 @@ def evaluate(
         seed: of the protocols that draw.
         data_label: what the report calls the data; by default its path.
         device: where to run.
+        scales: of the pictures, whose embeddings are averaged; by default those of the recipe.
         post: post-processing steps such as ``expand,rerank`` or ``none``, with the options of the
             model's recipe, or steps with options; by default those of the recipe.
         ablate_post: also score without post-processing, with its first step, and so on.
@@ -58,12 +60,14 @@ def evaluate(
     Raises:
         DataError: the data cannot be read.
         ProtocolError: the data cannot support the protocol, or the protocol no post-processing.
-        RecipeError: there is no such post-processing step.
+        RecipeError: there is no such post-processing step, or the trunk takes no other scales.
         CheckpointError: the model, or the one that tells cameras apart, cannot be loaded.
         ImageError: a picture cannot be read.
     """
     if not isinstance(model, Model):
         model = load_model(model, device=device)
+    if scales is not None:
+        model = model.with_scales(scales)
     opened = open_data(data)
     label = data_label or str(data if isinstance(data, str | Path) else opened.table.root)
     plan = make_plan(opened, protocol, tests, seed)
@@ -196,6 +200,7 @@ def _settings(model: Model, plan: Plan, scored: Sightings, post: Post) -> dict[s
     return {
         "input": f"{size.height} x {size.width} pixels",
         "mirror": size.mirror,
+        "scales": ", ".join(f"{scale:g}" for scale in size.scales),
         "distance": "cosine",
         "post-processing": post.told(),
         "re-ranking": str(post.rerank) if "rerank" in post.steps else NONE,
