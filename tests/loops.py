@@ -1,8 +1,10 @@
 """Retrieval scored by loops over single pictures, from the definitions; slow on purpose."""
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from platefree.ranking.distance import cosine_distance
 from platefree.types import Embeddings, Floats, Sightings
@@ -53,3 +55,58 @@ def figures(ranks_of_queries: Sequence[list[int]]) -> dict[str, float]:
         "mAP": sum(precisions) / len(found),
         "without": len(ranks_of_queries) - len(found),
     }
+
+
+def slow_k_reciprocal(
+    distance: NDArray[np.float64], q: int, k1: int, k2: int, lambda_: float
+) -> NDArray[np.float64]:
+    n = len(distance)
+    largest = distance.max(axis=1, keepdims=True)
+    distance = np.divide(distance, largest, out=np.zeros((n, n)), where=largest > 0)
+    order = [sorted(range(n), key=lambda j, i=i: (distance[i, j], j)) for i in range(n)]
+
+    def mutual(i: int, k: int) -> set[int]:
+        return {j for j in order[i][: k + 1] if i in order[j][: k + 1]}
+
+    weights = np.zeros((n, n))
+    for i in range(n):
+        own = mutual(i, k1)
+        members = set(own)
+        for j in own:
+            others = mutual(j, int(np.around(k1 / 2)))
+            if 3 * len(others & own) > 2 * len(others):
+                members |= others
+        for j in members:
+            weights[i, j] = np.exp(-distance[i, j])
+        if members:
+            weights[i] /= weights[i].sum()
+    if k2 != 1:
+        weights = np.stack([np.mean([weights[j] for j in order[i][:k2]], axis=0) for i in range(n)])
+    final = np.empty((q, n - q))
+    for i in range(q):
+        for j in range(q, n):
+            shared = np.minimum(weights[i], weights[j]).sum()
+            jaccard = 1 - shared / (2 - shared)
+            final[i, j - q] = (1 - lambda_) * jaccard + lambda_ * distance[i, j]
+    return final
+
+
+def slow_clusters(distance: NDArray[Any], radius: float, smallest: int) -> list[int]:
+    """Grow each cluster from its first core row; rows without enough neighbours only join."""
+    near = [
+        [j for j in range(len(distance)) if distance[i, j] <= radius] for i in range(len(distance))
+    ]
+    clusters, number = [-1] * len(distance), 0
+    for start in range(len(distance)):
+        if clusters[start] >= 0 or len(near[start]) < smallest:
+            continue
+        waiting = [start]
+        while waiting:
+            row = waiting.pop()
+            if clusters[row] >= 0:
+                continue
+            clusters[row] = number
+            if len(near[row]) >= smallest:
+                waiting += near[row]
+        number += 1
+    return clusters

@@ -272,3 +272,16 @@ def test_the_demo_runs_and_is_resumed(
     assert Path(answer["report"]).exists()
     assert err.strip().endswith(f"report: {tmp_path / 'demo' / 'report.html'}")
     assert run("demo", "--out", tmp_path / "demo", "--json")[0] == 0
+
+
+def test_a_search_tells_whether_it_was_reranked(run: Run, drawn_folder: Path) -> None:
+    query = drawn_folder / "images" / "v0000_c1_1.jpg"
+    search = ("search", query, "--gallery", drawn_folder, "--model", "color_stripes")
+    for post, told in (("rerank", "100 re-ranked: k-reciprocal, k1 20"), ("none", "not re-ranked")):
+        code, out, _ = run(*search, "--post", post, "--json")
+        assert code == 0
+        answer = json.loads(out)["post"]
+        assert answer["steps"] == post
+        assert told in answer["told"]
+    assert "re-ranked" in " ".join(run(*search, "--post", "rerank")[1].split())
+    refused(run(*search, "--post", "camera"), "only by rerank or none")

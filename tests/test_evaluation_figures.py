@@ -48,7 +48,13 @@ REPORT = Report(
     model={"name": "m"},
     data={"path": "/data|x", "pictures scored": "9", "vehicles": "5", "split": "all rows"},
     protocol="vehicleid",
-    settings={"seed": "0", "mirror": "off", "re-ranking": "none"},
+    settings={
+        "seed": "0",
+        "mirror": "off",
+        "scales": "1",
+        "post-processing": "none",
+        "re-ranking": "none",
+    },
     tests=(SMALL, TRACKS, PAIRS),
 )
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from loops import slow_clusters
 from numpy.typing import NDArray
 
 from platefree.errors import DataError, MismatchError
@@ -80,31 +81,11 @@ def test_no_queries() -> None:
     assert len(expand_by_clusters(none, 0.1)) == 0
 
 
-def slow_clusters(rows: NDArray[np.float32], radius: float, smallest: int) -> list[int]:
-    """Grow each cluster from its first core row; rows without enough neighbours only join."""
-    distance = cosine_distance(rows, rows)
-    near = [[j for j in range(len(rows)) if distance[i, j] <= radius] for i in range(len(rows))]
-    clusters, number = [-1] * len(rows), 0
-    for start in range(len(rows)):
-        if clusters[start] >= 0 or len(near[start]) < smallest:
-            continue
-        waiting = [start]
-        while waiting:
-            row = waiting.pop()
-            if clusters[row] >= 0:
-                continue
-            clusters[row] = number
-            if len(near[row]) >= smallest:
-                waiting += near[row]
-        number += 1
-    return clusters
-
-
 @settings(deadline=None, max_examples=60)
 @given(st.integers(0, 40), st.floats(0.01, 0.6), st.integers(1, 6), st.integers(0, 999))
 def test_clusters_and_their_means(n: int, radius: float, smallest: int, seed: int) -> None:
     rows = unit_rows(n, 3, seed)
-    expected = slow_clusters(rows, radius, smallest)
+    expected = slow_clusters(cosine_distance(rows, rows), radius, smallest)
     np.testing.assert_array_equal(cluster_rows(rows, radius, smallest), expected)
     q = n // 2
     found = expand_by_clusters(

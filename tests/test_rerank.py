@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from loops import slow_k_reciprocal
 from numpy.typing import NDArray
 
 from platefree.errors import DataError, MismatchError
@@ -69,40 +70,6 @@ def squared_distances(rows: NDArray[Any]) -> NDArray[np.float64]:
     return lengths[:, None] + lengths - 2 * products
 
 
-def slow_k_reciprocal(
-    distance: NDArray[np.float64], q: int, k1: int, k2: int, lambda_: float
-) -> NDArray[np.float64]:
-    n = len(distance)
-    largest = distance.max(axis=1, keepdims=True)
-    distance = np.divide(distance, largest, out=np.zeros((n, n)), where=largest > 0)
-    order = [sorted(range(n), key=lambda j, i=i: (distance[i, j], j)) for i in range(n)]
-
-    def mutual(i: int, k: int) -> set[int]:
-        return {j for j in order[i][: k + 1] if i in order[j][: k + 1]}
-
-    weights = np.zeros((n, n))
-    for i in range(n):
-        own = mutual(i, k1)
-        members = set(own)
-        for j in own:
-            others = mutual(j, int(np.around(k1 / 2)))
-            if 3 * len(others & own) > 2 * len(others):
-                members |= others
-        for j in members:
-            weights[i, j] = np.exp(-distance[i, j])
-        if members:
-            weights[i] /= weights[i].sum()
-    if k2 != 1:
-        weights = np.stack([np.mean([weights[j] for j in order[i][:k2]], axis=0) for i in range(n)])
-    final = np.empty((q, n - q))
-    for i in range(q):
-        for j in range(q, n):
-            shared = np.minimum(weights[i], weights[j]).sum()
-            jaccard = 1 - shared / (2 - shared)
-            final[i, j - q] = (1 - lambda_) * jaccard + lambda_ * distance[i, j]
-    return final
-
-
 def slow_ranking(distances: NDArray[np.float32], top: int) -> Ranking:
     order = np.argsort(distances, axis=1, kind="stable")[:, :top]
     return Ranking(order, np.take_along_axis(distances, order, axis=1))
@@ -113,7 +80,8 @@ def shrink_blocks(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(neighbours, "_BLOCK", 7)
     patch.setattr(reciprocal_sets, "_BLOCK", 5)
     patch.setattr(reciprocal, "_BLOCK_ROWS", 3)
-    patch.setattr(points, "_ROWS", 4)
+    patch.setattr(points, "_BLOCK", 5)
+    patch.setattr(points, "_MEMBERS_OF", 4)
     patch.setattr(points, "_COLUMNS", 6)
 
 
@@ -235,6 +203,41 @@ def test_several_spaces_are_compared_by_their_method(small_blocks: None) -> None
         k_reciprocal(query, gallery)
 
 
+def test_a_query_in_the_gallery_is_one_point_with_its_own_picture(small_blocks: None) -> None:
+    """The oracle sees each picture once; queries are some of its gallery rows, and others."""
+    one, two = make_rows("clustered", 40, seed=11), make_rows("spread", 40, seed=12)
+
+    def sum_of_spaces(query: Embeddings, gallery: Embeddings) -> NDArray[np.float32]:
+        found = (cosine_distance(query.spaces[name], gallery.spaces[name]) for name in "ab")
+        return np.add(*found)
+
+    gallery = list(range(3, 40))  # 0, 1 and 2 are not in it
+    query = [7, 0, 39, 1, 7, 2, 3]
+    own = np.array([gallery.index(row) if row in gallery else -1 for row in query])
+    squared = squared_distances(one)
+    for rows, distance, compare in (
+        (lambda chosen: one[chosen], squared, None),
+        (
+            lambda chosen: embeddings(a=one[chosen], b=two[chosen]),
+            sum_of_spaces(embeddings(a=one, b=two), embeddings(a=one, b=two)).astype(np.float64),
+            sum_of_spaces,
+        ),
+    ):
+        found = k_reciprocal(rows(query), rows(gallery), 7, 3, distances=compare, self_index=own)
+        everything = np.arange(40)
+        expected = np.empty((len(query), len(gallery)))
+        for number, row in enumerate(query):  # the loops take the first point as the query
+            order = np.concatenate([[row], np.delete(everything, row)])
+            final = slow_k_reciprocal(distance[np.ix_(order, order)], 1, 7, 3, 0.3)[0]
+            of_row = dict(zip(order[1:].tolist(), final, strict=True))
+            of_row[row] = 0.0  # a point is at no distance from itself
+            expected[number] = [of_row[each] for each in gallery]
+        np.testing.assert_allclose(found, expected, rtol=0, atol=CLOSE)
+        top = rerank_top(rows(query), rows(gallery), 1, 7, 3, distances=compare, self_index=own)
+        inside = own >= 0
+        np.testing.assert_array_equal(top.indices[inside, 0], own[inside])
+
+
 def test_cosine_as_a_method_is_the_same_as_rows(small_blocks: None) -> None:
     rows = make_rows("clustered", 60, seed=8)
     query, gallery = embeddings(main=rows[:15]), embeddings(main=rows[15:])
@@ -257,7 +260,7 @@ def test_candidates_are_reranked_among_themselves() -> None:
     indices = np.stack([random.permutation(74)[:30] for _ in query])
     indices[0, 25:], indices[1] = -1, -1
     before = Ranking(indices, np.zeros(indices.shape, np.float32))
-    found = rerank_candidates(before, query, gallery, 8, 3)
+    found = rerank_candidates(before, query, gallery, k1=8, k2=3)
     for number, kept in enumerate(indices):
         kept = np.sort(kept[kept >= 0])
         count = len(kept)
@@ -294,6 +297,28 @@ def test_memory_grows_with_the_points_only(monkeypatch: pytest.MonkeyPatch) -> N
     assert peak < 4 * len(rows) ** 2 / 5
 
 
+def test_memory_grows_with_the_points_only_for_any_distance(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(points, "_BLOCK", 128)
+    monkeypatch.setattr(reciprocal_sets, "_BLOCK", 128)
+    monkeypatch.setattr(reciprocal, "_BLOCK_BYTES", 1 << 16)
+    rows = make_rows("clustered", 2500, seed=0)
+    query, gallery = embeddings(main=rows[:20]), embeddings(main=rows[20:])
+
+    def cosine(one: Embeddings, other: Embeddings) -> NDArray[np.float32]:
+        return cosine_distance(one.spaces["main"], other.spaces["main"])
+
+    rerank_top(query, gallery, 5, distances=cosine)
+    tracemalloc.start()
+    try:
+        rerank_top(query, gallery, 5, distances=cosine)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 4 * len(rows) ** 2 / 2
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -309,6 +334,8 @@ def test_memory_grows_with_the_points_only(monkeypatch: pytest.MonkeyPatch) -> N
         ({"query": np.full((2, 4), inf)}, "query row 0 holds"),
         ({"query": embeddings(main=np.ones((2, 4), np.float32))}, "both embeddings or both"),
         ({"distances": lambda query, gallery: None}, "both embeddings or both"),
+        ({"self_index": np.array([0, 1, 4])}, r"up to 4, expected integers \(3,\) from -1 to 3"),
+        ({"self_index": np.zeros(3)}, "self_index is float64"),
     ],
 )
 def test_what_does_not_fit_is_refused(changes: dict[str, Any], message: str) -> None:

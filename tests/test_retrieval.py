@@ -2,9 +2,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from loops import slow_k_reciprocal
 
 import platefree as pf
-from platefree.errors import DataError, ImageError, MismatchError
+from platefree.errors import DataError, ImageError, MismatchError, RecipeError
 
 
 @pytest.fixture(scope="module")
@@ -95,3 +96,35 @@ def test_comparing_is_symmetric_and_one_for_the_same_picture(
     there, back = pf.compare(model, a, b), pf.compare(model, b, a)
     assert there.similarity == pytest.approx(back.similarity, abs=1e-5)
     assert there.model == model.fingerprint
+
+
+def test_a_reranked_search_is_the_loops_among_its_candidates(
+    model: pf.Model, drawn_table: pf.Sightings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from platefree import retrieval
+
+    monkeypatch.setattr(retrieval, "CANDIDATES", 30)
+    gallery, _ = model.embed(drawn_table)
+    rows = gallery.spaces["main"].astype(np.float64)
+    for query in (0, 17, 40):
+        nearest = sorted(
+            (row for row in range(len(rows)) if row != query),
+            key=lambda row, q=query: (-float(rows[row] @ rows[q]), row),
+        )[:30]
+        points = rows[[query, *sorted(nearest)]]
+        final = slow_k_reciprocal(2 - 2 * points @ points.T, 1, 20, 6, 0.3)[0]
+        order = np.argsort(final, kind="stable")[:10]
+        hits = pf.search(model, drawn_table.path(query), gallery, top=10, post="rerank")
+        expected = np.array(sorted(nearest))[order]
+        assert [hit.rank for hit in hits] == list(range(1, 11))
+        assert [hit.image for hit in hits] == [drawn_table.path(int(row)) for row in expected]
+        for hit, row in zip(hits, expected, strict=True):
+            assert hit.similarity == pytest.approx(float(rows[row] @ rows[query]), abs=1e-5)
+
+
+def test_what_is_no_post_processing_of_a_search_is_refused(
+    model: pf.Model, drawn_table: pf.Sightings
+) -> None:
+    gallery, _ = model.embed(drawn_table)
+    with pytest.raises(RecipeError, match="only by rerank or none"):
+        pf.search(model, drawn_table.path(0), gallery, post="expand")

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from platefree.model import Comparison, Model, compare, load_model
     from platefree.ranking.distance import rank_exact
     from platefree.ranking.reciprocal import k_reciprocal, k_reciprocal_blocks, rerank_top
+    from platefree.ranking.settings import Post
     from platefree.ranking.store import load_embeddings, save_embeddings
     from platefree.retrieval import open_gallery, search
     from platefree.sheet import contact_sheet
@@ -39,6 +40,7 @@ __all__ = [
     "Hit",
     "Model",
     "PlatefreeError",
+    "Post",
     "RankMetrics",
     "Ranking",
     "Recipe",
@@ -84,6 +86,7 @@ _HOME = {
     "Hit": "types",
     "Model": "model",
     "PlatefreeError": "errors",
+    "Post": "ranking.settings",
     "RankMetrics": "evaluation.metrics",
     "Ranking": "types",
     "Recipe": "config",

@@ -19,11 +19,13 @@ from pydantic_core import ErrorDetails
 
 from platefree.errors import RecipeError
 from platefree.methods.settings import ModelSettings
+from platefree.ranking.settings import Post
 
 Rate = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
 Count = Annotated[int, Field(ge=1)]
+Scale = Annotated[float, Field(ge=0.25, le=2)]
 Decay = Literal["cosine", "step", "constant"]
 # On a command line 32 is a number.
 Precision = Annotated[
@@ -46,6 +48,7 @@ class Input(Section):
     mean: Annotated[list[float], Field(min_length=3, max_length=3)] | None = None  # as the trunk
     std: Annotated[list[Positive], Field(min_length=3, max_length=3)] | None = None
     mirror: Literal["average", "off"] = "average"  # embeddings: mean of picture and mirror image
+    scales: Annotated[list[Scale], Field(min_length=1, max_length=8)] = [1.0]  # embeddings: mean
 
 
 class Augment(Section):
@@ -118,6 +121,7 @@ class Recipe(Section):
     augment: Augment = Augment()
     train: Train = Train()
     stages: list[Stage] = []
+    post: Post = Post()  # of an evaluation; no part of the model
     paper: dict[str, float] = {}  # claims by "DATA_SET TEST FIGURE": "vehicleid 800 rank-1" = 0.5
 
     @model_validator(mode="after")
@@ -214,11 +218,32 @@ def parse_overrides(settings: Sequence[str]) -> dict[str, Any]:
     return overrides
 
 
+def override_post(recipe: Recipe, settings: Sequence[str]) -> Post:
+    """The post-processing of a recipe with other options, from ``post.KEY=VALUE`` texts.
+
+    Raises:
+        RecipeError: a text is malformed, of another section, or not valid in this one.
+    """
+    content = recipe.model_dump()
+    for key, value in parse_overrides(settings).items():
+        if key.partition(".")[0] != "post":
+            raise RecipeError(
+                f"--set {key}: a model in use keeps its recipe, of which only [post] can be "
+                "changed, such as post.rerank.k1=30"
+            )
+        _set(content, key, value)
+    return check_recipe(content).post
+
+
 def to_toml(recipe: Recipe) -> str:
     """A recipe whole, defaults filled in, as TOML that `load_recipe` reads back to the same."""
     content = recipe.model_dump(exclude_none=True)
     stages = content.pop("stages")
-    sections = {key: content.pop(key) for key in ("model", "input", "augment", "train", "paper")}
+    names = ("model", "input", "augment", "train", "post", "paper")
+    sections = {key: content.pop(key) for key in names}
+    steps = {key: value for key, value in sections["post"].items() if isinstance(value, dict)}
+    sections["post"] = {"steps": sections["post"]["steps"]}
+    sections |= {f"post.{key}": options for key, options in steps.items() if options}
     lines = _toml_lines(content)
     for name, section in sections.items():
         lines += ["", f"[{name}]", *_toml_lines(section)]

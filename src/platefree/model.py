@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -19,7 +19,8 @@ from platefree.data.loader import UsePictures, use_loader
 from platefree.data.transforms import InputTransform
 from platefree.errors import CheckpointError, ImageError, RecipeError, TrainingError
 from platefree.methods.base import Method
-from platefree.methods.build import build_method, needs_training, resolve
+from platefree.methods.build import build_method, check_scales, needs_training, resolve
+from platefree.ranking.distance import Distances
 from platefree.types import Embeddings, Sightings
 
 Device = Literal["auto", "cpu", "cuda"]
@@ -55,6 +56,12 @@ class Model:
         self.device = device
         self.card = card or {}
         self.transform = InputTransform(recipe.input)
+
+    @property
+    def distances(self) -> Distances | None:
+        """How the spaces of the method combine; None is the cosine distance in its only space."""
+        is_cosine = type(self.method).distances is Method.distances
+        return None if is_cosine else self.method.distances
 
     def __repr__(self) -> str:
         return f"<Model {self.name}: {self.recipe.model.method}@{self.fingerprint[:4]}>"
@@ -108,16 +115,52 @@ class Model:
     def embed_images(self, images: Tensor) -> dict[str, NDArray[np.float32]]:
         """Embed (b, 3, h, w) uint8 pictures of the transform's size: unit rows by space.
 
-        With ``input.mirror = "average"`` a row is the unit mean of the picture's and its
-        mirror image's (VehicleNet, section IV-B).
+        A row is the unit mean over ``input.scales`` and, with ``input.mirror = "average"``, over
+        the picture and its mirror image (VehicleNet, section V: the network's input is resized).
         """
         with torch.inference_mode():
             normalised = self.transform.normalise(images.to(self.device))
-            spaces = self.method.embed(normalised)
-            if self.recipe.input.mirror == "average":
-                mirrored = self.method.embed(normalised.flip(3))
-                spaces = {k: functional.normalize(v + mirrored[k]) for k, v in spaces.items()}
+            spaces, *others = [self.method.embed(view) for view in self._views(normalised)]
+            if others:
+                spaces = {
+                    name: functional.normalize(rows + torch.stack([o[name] for o in others]).sum(0))
+                    for name, rows in spaces.items()
+                }
         return {name: rows.float().cpu().numpy() for name, rows in spaces.items()}
+
+    def with_scales(self, scales: Sequence[float]) -> "Model":
+        """The same weights with other ``input.scales``, under a fingerprint of its own.
+
+        Raises:
+            RecipeError: the scales are not valid, or the trunk takes pictures of one size only.
+        """
+        if list(scales) == self.recipe.input.scales:
+            return self
+        content = self.recipe.model_dump()
+        content["input"]["scales"] = [float(scale) for scale in scales]
+        recipe = check_recipe(content)
+        check_scales(recipe)
+        described = f"{self.fingerprint} scales {recipe.input.scales}"
+        return Model(
+            self.method,
+            recipe,
+            name=self.name,
+            fingerprint=hashlib.sha256(described.encode()).hexdigest()[:12],
+            device=self.device,
+            card=self.card,
+        )
+
+    def _views(self, normalised: Tensor) -> Iterator[Tensor]:
+        """The pictures at every scale, and their mirror images if those count."""
+        size = normalised.shape[2:]
+        for scale in self.recipe.input.scales:
+            view = normalised
+            if scale != 1:
+                small = [max(1, round(scale * side)) for side in size]
+                view = functional.interpolate(view, small, mode="bilinear", antialias=True)
+            yield view
+            if self.recipe.input.mirror == "average":
+                yield view.flip(3)
 
 
 @dataclass(frozen=True)
@@ -197,7 +240,8 @@ def _untrained(name: str, device: Device) -> Model:
             "and give its best folder"
         )
     method = build_method(recipe, {})
-    fingerprint = hashlib.sha256(recipe.model_dump_json().encode()).hexdigest()[:12]
+    described = recipe.model_dump_json(exclude={"post"})
+    fingerprint = hashlib.sha256(described.encode()).hexdigest()[:12]
     return Model(method, recipe, name=name, fingerprint=fingerprint, device=choose_device(device))
 
 

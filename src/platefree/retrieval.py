@@ -10,11 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from platefree.data.table import read_table
-from platefree.errors import MismatchError
+from platefree.errors import MismatchError, RecipeError
 from platefree.model import Model
+from platefree.ranking.candidates import rerank_candidates
 from platefree.ranking.distance import rank_exact
+from platefree.ranking.settings import NONE
 from platefree.ranking.store import is_embeddings_folder, load_embeddings
 from platefree.types import Embeddings, Hit, Sightings
+
+RERANK = "rerank"
+CANDIDATES = 100
+"""How many of the nearest pictures are re-ranked, so that an answer takes no longer in a city."""
 
 
 def open_gallery(
@@ -50,39 +56,59 @@ def open_gallery(
     return model.embed(read_table(path), unreadable="skip", workers=workers, on_batch=on_batch)
 
 
-def search(model: Model, query: str | Path, gallery: Embeddings, *, top: int = 20) -> list[Hit]:
+def search(
+    model: Model, query: str | Path, gallery: Embeddings, *, top: int = 20, post: str = NONE
+) -> list[Hit]:
     """The gallery pictures most like a query picture, exactly, nearest first.
 
-    The query's own file is left out: "where else".
+    The query's own file is left out: "where else". Hits keep their similarity where re-ranking
+    changes their order, so that it means the same for every search.
 
     Args:
         model: from `load_model`, the one that made the gallery.
         query: path of a picture of one vehicle.
         gallery: from `open_gallery`, or `Model.embed`.
         top: how many hits at most.
+        post: ``rerank`` puts the nearest `CANDIDATES` pictures (``top``, if that is more) in
+            k-reciprocal order, with the options of the model's recipe; ``none`` does not.
 
     Raises:
+        RecipeError: there is no such post-processing of a single search.
         ImageError: the query cannot be read.
         MismatchError: the gallery was made by another model.
     """
+    reranks = check_search_post(post) == RERANK
     picture = Sightings.from_columns(Path(), {"image": [str(query)]})
     embedded, _ = model.embed(picture)
     ranking = rank_exact(
         embedded,
         gallery,
-        top,
+        max(top, CANDIDATES) if reranks else top,
         distances=model.method.distances,
         allowed=~_is_file(gallery.sightings, Path(query)),
     )
-    found = [
-        (int(row), float(distance))
-        for row, distance in zip(ranking.indices[0], ranking.distances[0], strict=True)
-        if row >= 0
-    ]
+    distances = dict(zip(ranking.indices[0].tolist(), ranking.distances[0].tolist(), strict=True))
+    if reranks:
+        options = model.recipe.post.rerank.model_dump()
+        ranking = rerank_candidates(
+            ranking, embedded, gallery, **options, distances=model.distances
+        )
+    found = [row for row in ranking.indices[0, :top].tolist() if row >= 0]
+    table = gallery.sightings
     return [
-        Hit(rank, 1.0 - distance, gallery.sightings.path(row), gallery.sightings.labels(row))
-        for rank, (row, distance) in enumerate(found, start=1)
+        Hit(rank, 1.0 - distances[row], table.path(row), table.labels(row))
+        for rank, row in enumerate(found, start=1)
     ]
+
+
+def check_search_post(post: str) -> str:
+    """What a single search can be post-processed by, as it is; others are a `RecipeError`."""
+    if post not in (NONE, RERANK):
+        raise RecipeError(
+            f"a search cannot be post-processed by {post!r}, only by {RERANK} or {NONE}: expand, "
+            "camera, time and tracks are steps of 'platefree eval'"
+        )
+    return post
 
 
 def _is_file(sightings: Sightings, file: Path) -> NDArray[np.bool_]:

@@ -16,7 +16,7 @@ import torch
 from lightning_fabric import Fabric
 
 from platefree.checkpoint import Checkpoint
-from platefree.config import Recipe
+from platefree.config import Recipe, check_recipe
 from platefree.data.training import TrainingData
 from platefree.errors import CheckpointError
 from platefree.storage import make_folder, storage_errors, write_text
@@ -127,7 +127,8 @@ def same_run(checkpoint: Checkpoint, recipe: Recipe, data_fingerprint: str) -> N
     Raises:
         CheckpointError: something that decides the weights differs; the message names it.
     """
-    before, now = flat(checkpoint.card["recipe"]), flat(recipe.model_dump())
+    kept = check_recipe(checkpoint.card["recipe"])  # fills in what was added to recipes since
+    before, now = (flat(each.model_dump(exclude={"post"})) for each in (kept, recipe))
     free = {f"train.{name}" for name in FREE_TO_CHANGE}
     changed = sorted(k for k in before.keys() | now.keys() if before.get(k) != now.get(k))
     changed = [key for key in changed if key not in free]

@@ -205,7 +205,8 @@ class Hit:
 
     Attributes:
         rank: 1 is the nearest.
-        similarity: cosine similarity in [-1, 1], higher is closer.
+        similarity: cosine similarity in [-1, 1], higher is closer; re-ranked hits keep theirs, so
+            they need not stand in its order.
         image: path of the picture.
         labels: what the gallery knows of it, unknown columns left out.
     """

@@ -37,6 +37,26 @@ def evaluate(
             "--report", "-r", help="Write the HTML report here, JSON and Markdown beside it."
         ),
     ] = None,
+    post: Annotated[
+        str | None,
+        typer.Option(
+            "--post",
+            help="Post-processing: expand, rerank, camera, time, tracks, joined by commas, or "
+            "none; by default that of the model's recipe.",
+        ),
+    ] = None,
+    ablate_post: Annotated[
+        str | None,
+        typer.Option("--ablate-post", help="As --post, with the gain and the time of each step."),
+    ] = None,
+    scales: Annotated[
+        str | None,
+        typer.Option(help="Average embeddings over scales of the pictures, such as 1,0.9,0.8."),
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="An option of a step, such as post.rerank.k1=30; repeatable."),
+    ] = None,
     *,
     heat_maps: Annotated[
         bool, typer.Option("--heat-maps", help="Show what made each example query match.")
@@ -46,19 +66,30 @@ def evaluate(
     as_json: Json = False,
 ) -> None:
     """Score a model: CMC, mAP, mINP, ROC; rows with split 'train' are never scored."""
-    from platefree.evaluation.run import open_data, score_plan
+    from platefree.config import override_post
+    from platefree.evaluation.run import names_cameras, open_data, score_plan
     from platefree.evaluation.set_protocols import make_plan
     from platefree.model import load_model
 
     if report is not None and report.suffix.lower() not in (".html", ".htm"):
         raise typer.BadParameter(f"{report} should end in .html", param_hint="--report")
+    if post is not None and ablate_post is not None:
+        raise typer.BadParameter("give --post or --ablate-post", param_hint="--ablate-post")
     plan = make_plan(open_data(data), protocol, tests or (), seed)
     loaded = load_model(model, device=device.value)
-    with picture_progress("embedding", len(plan.rows)) as advance:
+    if scales is not None:
+        loaded = loaded.with_scales(_numbers(scales))
+    chain = override_post(loaded.recipe, settings or ())
+    named = post if ablate_post is None else ablate_post
+    chain = chain if named is None else chain.with_steps(named)
+    models = 2 if names_cameras(chain) else 1
+    with picture_progress("embedding", models * len(plan.rows)) as advance:
         result = score_plan(
             loaded,
             plan,
             data_label=str(data),
+            post=chain,
+            ablate_post=ablate_post is not None,
             heat_maps=heat_maps,
             workers=workers,
             on_batch=advance,
@@ -66,8 +97,19 @@ def evaluate(
     if as_json:
         print_json(result.to_json())
     else:
-        from platefree.cli.tables import report_table
+        from platefree.cli.tables import prefix_table, report_table
 
         out.print(report_table(result))
+        steps = prefix_table(result)
+        if steps is not None:
+            out.print(steps)
     if report is not None:
         done(result.save(report), "report")
+
+
+def _numbers(text: str) -> list[float]:
+    try:
+        return [float(part) for part in text.split(",")]
+    except ValueError:
+        message = f"{text} is no list of numbers such as 1,0.9,0.8"
+        raise typer.BadParameter(message, param_hint="--scales") from None

@@ -34,6 +34,10 @@ def search(
     sheet: Annotated[
         Path | None, typer.Option("--sheet", help="Also draw the answer to a .jpg or .png.")
     ] = None,
+    post: Annotated[
+        str,
+        typer.Option("--post", help="rerank: the nearest 100 in k-reciprocal order; or none."),
+    ] = "none",
     *,
     workers: Workers = -1,
     device: DeviceOption = DeviceName.auto,
@@ -42,14 +46,18 @@ def search(
     """Find where else a vehicle was seen: similarity, camera, time and path, best first."""
     from platefree.cli.tables import hits_table
     from platefree.model import load_model
-    from platefree.retrieval import open_gallery
+    from platefree.retrieval import CANDIDATES, RERANK, check_search_post, open_gallery
     from platefree.retrieval import search as run_search
 
+    check_search_post(post)
     loaded = load_model(_chosen(model, gallery), device=device.value)
     with picture_progress("embedding the gallery", None) as advance:
         opened, skipped = open_gallery(gallery, loaded, workers=workers, on_batch=advance)
     _tell_skipped(skipped)
-    hits = run_search(loaded, query, opened, top=top)
+    hits = run_search(loaded, query, opened, top=top, post=post)
+    told = "not re-ranked"
+    if post == RERANK:
+        told = f"the nearest {max(top, CANDIDATES)} re-ranked: {loaded.recipe.post.rerank}"
     if as_json:
         answer = [
             {"rank": h.rank, "similarity": h.similarity, "image": str(h.image), **h.labels}
@@ -60,12 +68,13 @@ def search(
                 "query": str(query),
                 "model": {"name": loaded.name, "fingerprint": loaded.fingerprint},
                 "gallery": {"path": str(gallery), "pictures": len(opened), "search": "exact"},
+                "post": {"steps": post, "told": told},
                 "skipped": skipped,
                 "hits": answer,
             }
         )
     else:
-        title = f"{query.name} in {len(opened)} pictures, exact, model {loaded.name}"
+        title = f"{query.name} in {len(opened)} pictures, exact, {told}, model {loaded.name}"
         out.print(hits_table(hits, title))
     if sheet is not None:
         from platefree.sheet import contact_sheet

@@ -8,7 +8,7 @@ from rich.table import Table
 
 from platefree.data.check import TableCheck
 from platefree.demo import Demo
-from platefree.evaluation.figures import figure_table
+from platefree.evaluation.figures import figure_table, steps_table
 from platefree.evaluation.report import Report, TrialResult
 from platefree.types import Hit
 
@@ -24,31 +24,58 @@ def report_table(report: Report) -> Table:
         title=f"{report.model['name']} on {report.data['path']}, protocol {report.protocol}",
         caption=(
             f"{report.data['pictures scored']} pictures, {report.data['vehicles']} vehicles, "
-            f"{report.data['split']}; mirror {settings['mirror']}, re-ranking "
+            f"{report.data['split']}; mirror {settings['mirror']}, scales {settings['scales']}, "
+            f"post-processing {settings['post-processing'].partition(':')[0]}, re-ranking "
             f"{settings['re-ranking']}, seed {settings['seed'].partition(':')[0]}; {lost} queries "
             "without a match left out; figures in %"
         ),
     )
     figures = figure_table(report)
     rows = [
-        [escape(name), _searched(cells), *(cells.get(column, "") for column in figures.figures)]
+        [
+            [escape(name), _searched(cells), *(cells.get(each, "") for each in figures.figures)]
+            for name, cells in group
+        ]
         for group in figures.groups
-        for name, cells in group[:_SHOWN_TRIALS]
     ]
-    for number, column in enumerate((figures.first, "searched", *figures.figures)):
+    _fill(table, (figures.first, "searched", *figures.figures), rows)
+    return table
+
+
+def prefix_table(report: Report) -> Table | None:
+    """The post-processing step by step, or None if it was not asked for."""
+    steps = steps_table(report)
+    if steps is None:
+        return None
+    table = Table(box=box.SIMPLE_HEAD, title=escape(f"post-processing of {report.model['name']}"))
+    table.caption = "each row adds a step; figures in %, gains in percentage points"
+    rows = [
+        [
+            [escape(name), *(cells.get(column, "") for column in steps.head[1:])]
+            for name, cells in group
+        ]
+        for group in steps.groups
+    ]
+    _fill(table, steps.head, rows)
+    return table
+
+
+def _fill(table: Table, head: Sequence[str], groups: Sequence[Sequence[Sequence[str]]]) -> None:
+    """Fill a table with groups of rows, of which only the first are shown."""
+    shown = [group[:_SHOWN_TRIALS] for group in groups]
+    for number, column in enumerate(head):
         # a wide table runs over the edge of a narrow terminal, where no figure may be cut off
-        width = max(len(cell) for cell in (column, *(row[number] for row in rows)))
+        cells = (row[number] for group in shown for row in group)
+        width = max(len(cell) for cell in (column, *cells))
         table.add_column(
             column, justify="right" if number else "left", no_wrap=True, min_width=width
         )
-    for group in figures.groups:
-        shown, rows = rows[: len(group[:_SHOWN_TRIALS])], rows[len(group[:_SHOWN_TRIALS]) :]
-        for row in shown:
+    for group, kept in zip(groups, shown, strict=True):
+        for row in kept:
             table.add_row(*row)
-        if len(group) > _SHOWN_TRIALS:
-            table.add_row(f"... {len(group) - _SHOWN_TRIALS} more")
+        if len(group) > len(kept):
+            table.add_row(f"... {len(group) - len(kept)} more")
         table.add_section()
-    return table
 
 
 def _searched(cells: Mapping[str, str]) -> str:

@@ -1,25 +1,35 @@
 """Example queries for a report: the best, the middle and the worst by average precision."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from platefree.attention import heat_map
+from platefree.evaluation.heads import Heads
 from platefree.evaluation.labels import split_mates
 from platefree.evaluation.metrics import RankMetrics
 from platefree.evaluation.protocols import Trial
 from platefree.evaluation.report import Picture, Strip
-from platefree.evaluation.score import distance_blocks, trial_labels
+from platefree.evaluation.score import trial_labels
 from platefree.model import Model
-from platefree.types import Embeddings, Floats, Indices, Sightings, utc_text
+from platefree.types import Floats, Indices, Sightings, utc_text
 
 SHOWN_HITS = 10
 
 
+@dataclass(frozen=True, eq=False)
+class Searched:
+    """A search that was scored, and what its queries found first."""
+
+    trial: Trial
+    metrics: RankMetrics
+    heads: Heads
+
+
 def pick_strips(
-    embeddings: Embeddings,
-    scored: Sequence[tuple[Trial, RankMetrics]],
+    table: Sightings,
+    scored: Sequence[Searched],
     model: Model,
     *,
     each: int,
@@ -32,16 +42,16 @@ def pick_strips(
     """
     if not scored:
         return ()
-    precision = np.concatenate([metrics.average_precision for _, metrics in scored])
-    ends = np.cumsum([len(trial.query) for trial, _ in scored])
+    precision = np.concatenate([one.metrics.average_precision for one in scored])
+    ends = np.cumsum([len(one.trial.query) for one in scored])
     strips = []
     for kind, chosen in _choose(precision, each).items():
         for place in chosen:
             number = int(np.searchsorted(ends, place, side="right"))
-            trial, metrics = scored[number]
-            query = int(place - ends[number] + len(trial.query))
-            strip = _strip(kind, embeddings, trial, metrics, query, model)
-            strips.append(_with_heat(strip, model) if heat_maps else strip)
+            one = scored[number]
+            query = int(place - ends[number] + len(one.trial.query))
+            strip = _strip(kind, table, one, query)
+            strips.append(_with_heat(strip, model) if heat_maps and strip.hits else strip)
     return tuple(strips)
 
 
@@ -57,35 +67,26 @@ def _choose(precision: Floats, each: int) -> dict[str, Indices]:
     }
 
 
-def _strip(
-    kind: str,
-    embeddings: Embeddings,
-    trial: Trial,
-    metrics: RankMetrics,
-    query: int,
-    model: Model,
-) -> Strip:
-    table = embeddings.sightings
+def _strip(kind: str, table: Sightings, one: Searched, query: int) -> Strip:
+    trial = one.trial
     alone = trial.part(np.arange(len(trial.query)) == query)
-    ((_, distances),) = distance_blocks(embeddings, alone, model.method.distances)
-    matches, ignored = split_mates(trial_labels(table, alone), 0)
-    order = np.argsort(distances[0], kind="stable")
-    shown = order[~np.isin(order, ignored)][:SHOWN_HITS]
+    matches, _ = split_mates(trial_labels(table, alone), 0)
     known = getattr(table, trial.target)[trial.gallery] != ""
     hits = tuple(
         _picture(
             table,
             int(trial.gallery[place]),
-            1.0 - float(distances[0, place]),
+            1.0 - float(distance),
             bool(place in matches) if known[place] else None,
         )
-        for place in shown
+        for place, distance in zip(one.heads.places[query], one.heads.distances[query], strict=True)
+        if place >= 0
     )
     return Strip(
         kind=kind,
         trial=f"{trial.test} {trial.name}".strip(),
-        average_precision=float(metrics.average_precision[query]),
-        first_match=int(metrics.first_match[query]),
+        average_precision=float(one.metrics.average_precision[query]),
+        first_match=int(one.metrics.first_match[query]),
         query=_picture(table, int(alone.query[0])),
         hits=hits,
     )

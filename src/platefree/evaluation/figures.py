@@ -13,6 +13,11 @@ CAPTION = (
     "deviation is the standard deviation over so many trials (n - 1)."
 )
 
+STEPS = (
+    "The post-processing step by step: each row adds a step to the row above. Figures in %, with "
+    "the gain in percentage points; seconds are those of distances and scores, without embedding."
+)
+
 Row = tuple[str, Mapping[str, str]]
 """The name of a row, and its cells by the names of their columns."""
 
@@ -24,9 +29,9 @@ class FigureTable:
     """A table of figures.
 
     Attributes:
-        first: what the rows are, ``trial`` or ``test``.
+        first: what the rows are, ``trial``, ``test`` or ``post-processing``.
         figures: the names of the columns of figures.
-        counts: the names of the columns that say what the figures were measured on.
+        counts: the names of the columns that say what the figures were measured on, or took.
         groups: rows that belong together, such as paper, ours and gap of a test.
     """
 
@@ -56,6 +61,27 @@ def figure_table(report: Report) -> FigureTable:
     return FigureTable("trial", figures, counts, (summary, each) if summary else (each,))
 
 
+def steps_table(report: Report) -> FigureTable | None:
+    """The post-processing step by step, a group of rows for each test; None if not asked for."""
+    tests = [test for test in report.tests if test.prefixes]
+    if not tests:
+        return None
+    figures = dict.fromkeys(name for test in tests for name in test.prefixes[0].figures)
+    groups = tuple(
+        tuple(_steps("" if len(report.tests) == 1 else f"{test.name}: ", test)) for test in tests
+    )
+    return FigureTable("post-processing", tuple(figures), ("seconds",), groups)
+
+
+def _steps(of_test: str, test: Outcome) -> Iterator[Row]:
+    for before, prefix in test.steps():
+        cells, gains = _percents(prefix.figures), prefix.gains(before)
+        if prefix is not before:
+            cells = {name: f"{text} ({_gap(gains[name])})" for name, text in cells.items()}
+        added = prefix.steps if prefix is before else f"+ {prefix.steps.rpartition(',')[2]}"
+        yield f"{of_test}{added}", {**cells, "seconds": f"{prefix.seconds:.2f}"}
+
+
 def render_markdown(report: Report) -> str:
     """What was measured on what, and the table of figures, as Markdown."""
     facts = {
@@ -67,11 +93,19 @@ def render_markdown(report: Report) -> str:
     for title, pairs in facts.items():
         told = ", ".join(f"{_cell(name)} {_cell(text)}" for name, text in pairs.items())
         lines.append(f"- {title}: {told}")
-    table = figure_table(report)
-    lines += ["", CAPTION, "", _line(table.head), _line(["---", *("---:" for _ in table.head[1:])])]
-    for group in table.groups:
-        lines += [_line([name, *_filled(cells, table.head)]) for name, cells in group]
+    lines += ["", CAPTION, "", *_table_lines(figure_table(report))]
+    steps = steps_table(report)
+    if steps is not None:
+        lines += ["", STEPS, "", *_table_lines(steps)]
     return "\n".join(lines) + "\n"
+
+
+def _table_lines(table: FigureTable) -> Iterator[str]:
+    yield _line(table.head)
+    yield _line(["---", *("---:" for _ in table.head[1:])])
+    for group in table.groups:
+        for name, cells in group:
+            yield _line([name, *_filled(cells, table.head)])
 
 
 def _compared(name: str, test: Outcome) -> Iterator[Row]:

@@ -9,7 +9,7 @@ from importlib.resources import files
 import numpy as np
 
 from platefree.evaluation.charts import HATCH, NAMED_CURVES, cmc_chart, roc_chart, similarity_chart
-from platefree.evaluation.figures import CAPTION, figure_table
+from platefree.evaluation.figures import CAPTION, STEPS, figure_table, steps_table
 from platefree.evaluation.markup import clean
 from platefree.evaluation.report import Outcome, PairResult, Report, TrialResult
 from platefree.evaluation.strips import render_strips
@@ -22,7 +22,14 @@ _TITLE = "Vehicle re-identification report"
 _FINE_BINS = 2000  # over [-1, 1]; the chart joins them
 # Nothing may be fetched, whatever a label or a path contains.
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
-_CONTEXT = ("split", "seed", "mirror", "re-ranking")  # facts that stand beside every number
+_CONTEXT = (
+    "split",
+    "seed",
+    "mirror",
+    "scales",
+    "post-processing",
+    "re-ranking",
+)  # facts that stand beside every number
 _SECTIONS = {
     "figures": "Figures",
     "reading": "How to read this page",
@@ -31,9 +38,9 @@ _SECTIONS = {
     "examples": "Examples",
 }
 _EXAMPLES = """
-<p>Below each hit: whether it is correct, its rank, its similarity to the query, and what is known
-of it. A heat map, where there is one, brightens what in the query its similarity to the first hit
-comes from.</p>
+<p>Below each hit: whether it is correct, its rank, its similarity to the query (1 minus the
+distance, after post-processing), and what is known of it. A heat map, where there is one, brightens
+what in the query its similarity to the first hit comes from.</p>
 """
 _NO_EXAMPLES = "<p>No examples were asked for.</p>"
 _HOW_TO_READ = """
@@ -48,11 +55,12 @@ correct nor wrong and are left out. So are queries without a correct picture in 
 <strong>mINP</strong>, the mean inverse negative penalty, is low if a single correct picture comes
 late. HIT@k is rank-k where tracks are searched instead of pictures, and accuracy is the share of
 pairs told right by a threshold fitted on other pairs. A mean over trials weighs every trial
-alike.</p>
+alike. Post-processing, where there is any, changes these figures and the examples.</p>
 <p>At a threshold, the <strong>false accept rate</strong> (FAR) is the share of pairs of different
 vehicles that are at least as similar, the <strong>true accept rate</strong> (TAR) that of pairs of
 one vehicle. A threshold holds for this model and for data like these; for others, measure it
-again. A similarity is not a probability.</p>
+again. A similarity is not a probability. Curves of pairs and thresholds are those before any
+post-processing, which looks at all pictures of a search.</p>
 </div>
 """
 
@@ -125,9 +133,10 @@ def _section(name: str, body: str, context: str) -> str:
 
 
 def _figures(report: Report) -> str:
-    """The table of figures: paper, ours and gap, then a row per trial, or several tests."""
-    table = figure_table(report)
-    return _table(CAPTION, table.head, table.groups, kind=f"{table.first}s")
+    """Paper, ours and gap, then a row per trial, or several tests; and post-processing by step."""
+    table, steps = figure_table(report), steps_table(report)
+    figures = _table(CAPTION, table.head, table.groups, kind=f"{table.first}s")
+    return figures + (_table(STEPS, steps.head, steps.groups) if steps else "")
 
 
 def _curves(report: Report) -> str:

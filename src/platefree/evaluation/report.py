@@ -6,7 +6,7 @@ settings beside every figure, and the paper's figure where there is one.
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -102,6 +102,25 @@ class PairResult:
         return {"name": self.name, **self.counts(), "figures": self.figures()}
 
 
+@dataclass(frozen=True)
+class Prefix:
+    """The first steps of a post-processing, and what they make of a test.
+
+    Attributes:
+        steps: their names, ``expand,rerank``, or ``none``.
+        seconds: that distances and scores took, embedding left out.
+        figures: of the test, as fractions.
+    """
+
+    steps: str
+    seconds: float
+    figures: Mapping[str, float]
+
+    def gains(self, before: "Prefix") -> dict[str, float]:
+        """What the last step changed, as fractions."""
+        return {name: value - before.figures[name] for name, value in self.figures.items()}
+
+
 @dataclass(frozen=True, eq=False)
 class Outcome:
     """One test of a protocol, such as one of several published lists.
@@ -111,16 +130,18 @@ class Outcome:
         trials: with their scores; the figures of the test are the means over them.
         verification: similarity histograms, ROC and thresholds over the pairs of all its trials.
         paper: the claimed figures for this test, by the names that `figures` uses.
+        prefixes: the test before each step of post-processing and after the last, if asked for.
     """
 
     name: str
     trials: tuple[TrialResult | PairResult, ...]
     verification: Verification
     paper: Mapping[str, float] = field(default_factory=dict)
+    prefixes: tuple[Prefix, ...] = ()
 
     def figures(self) -> dict[str, float]:
         """The mean over the trials of each figure, as fractions."""
-        return {name: float(np.mean(values)) for name, values in self._by_figure().items()}
+        return mean_figures(self.trials)
 
     def deviations(self) -> dict[str, float]:
         """The standard deviation of each figure over the trials, of a sample (n - 1).
@@ -129,7 +150,8 @@ class Outcome:
         """
         if len(self.trials) < 2:
             return {}
-        return {name: float(np.std(values, ddof=1)) for name, values in self._by_figure().items()}
+        by_figure = _by_figure(self.trials)
+        return {name: float(np.std(values, ddof=1)) for name, values in by_figure.items()}
 
     def gaps(self) -> dict[str, float]:
         """Ours minus the paper's, where there is a claim."""
@@ -146,12 +168,20 @@ class Outcome:
             "gaps": self.gaps(),
             "trials": [trial.to_json() for trial in self.trials],
             "verification": self.verification.to_json(),
+            "prefixes": [
+                {
+                    "post": prefix.steps,
+                    "seconds": prefix.seconds,
+                    "figures": dict(prefix.figures),
+                    "gains": prefix.gains(before),
+                }
+                for before, prefix in self.steps()
+            ],
         }
 
-    def _by_figure(self) -> dict[str, list[float]]:
-        each = [trial.figures() for trial in self.trials]
-        shared = [name for name in each[0] if all(name in figures for figures in each)]
-        return {name: [figures[name] for figures in each] for name in shared}
+    def steps(self) -> list[tuple[Prefix, Prefix]]:
+        """Each prefix after the one before it; the first after itself."""
+        return list(zip((*self.prefixes[:1], *self.prefixes), self.prefixes, strict=False))
 
 
 @dataclass(frozen=True)
@@ -197,7 +227,7 @@ class Report:
         model: name, method, fingerprint and recipe of what was scored, as text.
         data: path, fingerprint and counts of what it was scored on.
         protocol: name of the protocol.
-        settings: split, seed, mirror, re-ranking and the like, as text.
+        settings: seed, mirror, post-processing, re-ranking and the like, as text.
         tests: every test of the protocol with its scores.
         strips: best, median and worst queries.
     """
@@ -263,6 +293,17 @@ class Report:
         write_text(page.with_suffix(".json"), json.dumps(self.to_json(), indent=2) + "\n")
         write_text(page.with_suffix(".md"), self.to_markdown())
         return page
+
+
+def mean_figures(trials: Sequence[TrialResult | PairResult]) -> dict[str, float]:
+    """The mean over trials of each figure that all of them have, as fractions."""
+    return {name: float(np.mean(values)) for name, values in _by_figure(trials).items()}
+
+
+def _by_figure(trials: Sequence[TrialResult | PairResult]) -> dict[str, list[float]]:
+    each = [trial.figures() for trial in trials]
+    shared = [name for name in each[0] if all(name in figures for figures in each)]
+    return {name: [figures[name] for figures in each] for name in shared}
 
 
 def _without_nan(content: Any) -> Any:  # noqa: ANN401

@@ -11,17 +11,14 @@ import numpy as np
 
 from platefree.data.dataset import DataSet
 from platefree.data.table import dataset_at, read_table
+from platefree.evaluation.chain import check_post, make_chain
 from platefree.evaluation.examples import pick_strips
-from platefree.evaluation.labels import PairLabels
-from platefree.evaluation.metrics import RankMetrics, merge_rank_metrics
-from platefree.evaluation.model_pairs import PairTrial, score_pairs
-from platefree.evaluation.protocols import Trial
-from platefree.evaluation.report import Outcome, PairResult, Report, TrialResult
-from platefree.evaluation.score import score_trial
-from platefree.evaluation.set_protocols import AnyTrial, Plan, make_plan
-from platefree.evaluation.verification import SimilarityCounts
+from platefree.evaluation.outcomes import Scorer
+from platefree.evaluation.report import Report
+from platefree.evaluation.set_protocols import Plan, make_plan
 from platefree.model import Device, Model, load_model
-from platefree.types import Embeddings, Floats, Sightings, known_values
+from platefree.ranking.settings import NONE, Post
+from platefree.types import Sightings, known_values
 
 _log = logging.getLogger(__name__)
 
@@ -35,6 +32,9 @@ def evaluate(
     seed: int = 0,
     data_label: str | None = None,
     device: Device = "auto",
+    scales: Sequence[float] | None = None,
+    post: Post | str | None = None,
+    ablate_post: bool = False,
     heat_maps: bool = False,
     examples: int = 4,
     workers: int = -1,
@@ -51,6 +51,10 @@ def evaluate(
         seed: of the protocols that draw.
         data_label: what the report calls the data; by default its path.
         device: where to run.
+        scales: of the pictures, whose embeddings are averaged; by default those of the recipe.
+        post: post-processing steps such as ``expand,rerank`` or ``none``, with the options of the
+            model's recipe, or steps with options; by default those of the recipe.
+        ablate_post: also score without post-processing, with its first step, and so on.
         heat_maps: draw on each example query where its similarity to the first hit comes from.
         examples: how many best, median and worst queries the report shows of each.
         workers: loading processes; -1 decides by the machine.
@@ -58,12 +62,15 @@ def evaluate(
 
     Raises:
         DataError: the data cannot be read.
-        ProtocolError: the data cannot support the protocol.
-        CheckpointError: the model cannot be loaded.
+        ProtocolError: the data cannot support the protocol, or the protocol no post-processing.
+        RecipeError: there is no such post-processing step, or the trunk takes no other scales.
+        CheckpointError: the model, or the one that tells cameras apart, cannot be loaded.
         ImageError: a picture cannot be read.
     """
     if not isinstance(model, Model):
         model = load_model(model, device=device)
+    if scales is not None:
+        model = model.with_scales(scales)
     opened = open_data(data)
     label = data_label or str(data if isinstance(data, str | Path) else opened.table.root)
     plan = make_plan(opened, protocol, tests, seed)
@@ -71,6 +78,8 @@ def evaluate(
         model,
         plan,
         data_label=label,
+        post=model.recipe.post.with_steps(post) if isinstance(post, str) else post,
+        ablate_post=ablate_post,
         heat_maps=heat_maps,
         examples=examples,
         workers=workers,
@@ -101,6 +110,8 @@ def score_plan(
     plan: Plan,
     *,
     data_label: str,
+    post: Post | None = None,
+    ablate_post: bool = False,
     heat_maps: bool = False,
     examples: int = 4,
     workers: int = -1,
@@ -110,68 +121,41 @@ def score_plan(
 
     Raises:
         ImageError: a picture cannot be read.
-        DataError: heat maps are asked for and the method has none.
+        DataError: heat maps are asked for and the method has none, or the pictures lack what a
+            post-processing step needs.
+        ProtocolError: post-processing is asked for, and the protocol compares pairs.
     """
+    post = model.recipe.post if post is None else post
     table = plan.data.table.take(plan.rows)
-    embeddings, _ = model.embed(table, workers=workers, on_batch=on_batch)
     place = np.full(len(plan.data.table), -1)
     place[plan.rows] = np.arange(len(plan.rows))
-    outcomes, scored = [], []
-    for name, trials in groupby(plan.trials, key=lambda trial: trial.test or plan.protocol):
-        claims = _claims(model.recipe.paper, plan.data.name, name)
-        moved = [trial.moved(place) for trial in trials]
-        outcome, searches = _score_test(name, moved, embeddings, model, claims)
-        outcomes.append(outcome)
-        scored += searches
+    trials = [trial.moved(place) for trial in plan.trials]
+    check_post(post, table, trials)
+    of_cameras = None
+    if names_cameras(post):
+        device: Device = "cuda" if model.device.type == "cuda" else "cpu"
+        by = load_model(post.camera.model, device=device)
+        of_cameras, _ = by.embed(table, workers=workers, on_batch=on_batch)
+    embeddings, _ = model.embed(table, workers=workers, on_batch=on_batch)
+    chain = make_chain(post, table, model.distances, of_cameras)
+    scorer = Scorer(embeddings, model.method.distances, chain, ablate=ablate_post)
+    outcomes = [
+        scorer.score(name, list(same), _claims(model.recipe.paper, plan.data.name, name))
+        for name, same in groupby(trials, key=lambda trial: trial.test or plan.protocol)
+    ]
     return Report(
         model=_describe_model(model),
         data=_describe_data(data_label, plan, table),
         protocol=plan.protocol,
-        settings=_settings(model, plan, table),
+        settings=_settings(model, plan, table, post),
         tests=tuple(outcomes),
-        strips=pick_strips(embeddings, scored, model, each=examples, heat_maps=heat_maps),
+        strips=pick_strips(table, scorer.searched, model, each=examples, heat_maps=heat_maps),
     )
 
 
-def _score_test(
-    name: str,
-    trials: Sequence[AnyTrial],
-    embeddings: Embeddings,
-    model: Model,
-    claims: Mapping[str, float],
-) -> tuple[Outcome, list[tuple[Trial, RankMetrics]]]:
-    """The outcome of a test, and its searches for pictures, from which examples are picked."""
-    counts = SimilarityCounts()
-
-    def count(block: Floats, labels: PairLabels, rows: slice) -> None:
-        counts.add(1.0 - block, labels, rows)
-
-    results: list[TrialResult | PairResult] = []
-    scored: list[tuple[Trial, RankMetrics]] = []
-    for trial in trials:
-        if isinstance(trial, PairTrial):
-            pairs = score_pairs(embeddings, trial, model.method.distances)
-            counts.add_pairs(pairs.similarity, pairs.same)
-            results.append(PairResult(trial.test, len(pairs.same), pairs.threshold, pairs.accuracy))
-        else:
-            metrics = score_trial(embeddings, trial, model.method.distances, count)
-            scored.append((trial, metrics))
-    for _, pooled in groupby(scored, key=lambda each: each[0].name):
-        results.append(_pool(list(pooled)))
-    outcome = Outcome(name, tuple(results), counts.verification(), claims)
-    return outcome, [each for each in scored if each[0].tracks is None]
-
-
-def _pool(scored: Sequence[tuple[Trial, RankMetrics]]) -> TrialResult:
-    """Searches of one name as one trial; of galleries that differ, the largest is told."""
-    first = scored[0][0]
-    return TrialResult(
-        first.name,
-        sum(len(trial.query) for trial, _ in scored),
-        max(len(trial.searched) for trial, _ in scored),
-        merge_rank_metrics([metrics for _, metrics in scored]),
-        of_tracks=first.tracks is not None,
-    )
+def names_cameras(post: Post) -> bool:
+    """Whether a second model embeds all pictures, to tell their cameras apart."""
+    return "camera" in post.steps and bool(post.camera.model)
 
 
 def _claims(paper: Mapping[str, float], data: str, test: str) -> dict[str, float]:
@@ -217,15 +201,17 @@ def _describe_data(label: str, plan: Plan, scored: Sightings) -> dict[str, str]:
     return {"data set": plan.data.name, **described} if plan.data.lists else described
 
 
-def _settings(model: Model, plan: Plan, scored: Sightings) -> dict[str, str]:
+def _settings(model: Model, plan: Plan, scored: Sightings, post: Post) -> dict[str, str]:
     size = model.recipe.input
     cameras = "ignored" if scored.knows("camera") else "cameras unknown, nothing ignored"
     seeds = sorted({trial.seed for trial in plan.trials if trial.seed is not None})
     return {
         "input": f"{size.height} x {size.width} pixels",
         "mirror": size.mirror,
+        "scales": ", ".join(f"{scale:g}" for scale in size.scales),
         "distance": "cosine",
-        "re-ranking": "none",
+        "post-processing": post.told(),
+        "re-ranking": str(post.rerank) if "rerank" in post.steps else NONE,
         "same vehicle and camera": cameras,
         "seed": ", ".join(map(str, seeds)) or "none: nothing in this protocol is drawn at random",
         "scored": datetime.now(UTC).isoformat(timespec="seconds"),

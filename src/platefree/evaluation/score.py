@@ -1,6 +1,6 @@
 """Score embeddings on trials, block by block: never more than some rows of distances at once."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 
@@ -34,11 +34,19 @@ def score_trial(
         on_block: also gets every block of distances.
     """
     labels = trial_labels(embeddings.sightings, trial)
+    watchers = [] if on_block is None else [on_block]
+    return score_blocks(distance_blocks(embeddings, trial, distances), labels, watchers)
+
+
+def score_blocks(
+    blocks: Iterable[tuple[slice, Floats]], labels: PairLabels, watchers: Sequence[OnBlock] = ()
+) -> RankMetrics:
+    """Rank metrics of distances that come some queries at a time; watchers get every block."""
     parts: list[RankMetrics] = []
-    for rows, block in distance_blocks(embeddings, trial, distances):
+    for rows, block in blocks:
         parts.append(score_block(block, labels, rows))
-        if on_block is not None:
-            on_block(block, labels, rows)
+        for watch in watchers:
+            watch(block, labels, rows)
     return merge_rank_metrics(parts)
 
 
@@ -59,15 +67,38 @@ def distance_blocks(
     embeddings: Embeddings, trial: Trial, distances: Distances
 ) -> Iterator[tuple[slice, Floats]]:
     """The distances of a trial, some queries at a time; to tracks, if those are searched."""
+    for rows, block in picture_blocks(embeddings, trial, distances):
+        yield rows, to_tracks(block, trial)
+
+
+def picture_blocks(
+    embeddings: Embeddings, trial: Trial, distances: Distances, moved: Embeddings | None = None
+) -> Iterator[tuple[slice, Floats]]:
+    """The distances to gallery pictures, some queries at a time.
+
+    Args:
+        embeddings: of the whole table.
+        trial: which of its rows are searched in which.
+        distances: how the method compares.
+        moved: (q,) embeddings that take the place of the queries' own.
+    """
     gallery = _GalleryParts(embeddings, trial.gallery)
     step = max(1, _BLOCK_BYTES // (4 * max(1, len(trial.gallery))))
     for start in range(0, len(trial.query), step):
         rows = slice(start, min(start + step, len(trial.query)))
-        query = embeddings.take(trial.query[rows])
-        block = gallery.distances(query, distances)
-        if trial.tracks is not None:
-            block = np.minimum.reduceat(block, trial.tracks, axis=1)
-        yield rows, block
+        if moved is None:
+            query = embeddings.take(trial.query[rows])
+        else:
+            query = moved.take(np.arange(rows.start, rows.stop))
+        yield rows, gallery.distances(query, distances)
+
+
+def to_tracks(block: Floats, trial: Trial) -> Floats:
+    """Distances to pictures as those to the tracks that a trial searches, if it searches such."""
+    if trial.tracks is None:
+        return block
+    best: Floats = np.minimum.reduceat(block, trial.tracks, axis=1)
+    return best
 
 
 class _GalleryParts:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from platefree.config import Recipe
+from platefree.errors import RecipeError
 from platefree.methods.base import Method
 from platefree.methods.color_stripes import ColorStripes
 from platefree.methods.settings import (
@@ -11,7 +12,7 @@ from platefree.methods.settings import (
     TrunkSettings,
 )
 from platefree.methods.strong_baseline import StrongBaseline
-from platefree.nets.trunks import Trunk, trunk_statistics
+from platefree.nets.trunks import Trunk, has_fixed_size, trunk_statistics
 
 
 def build_method(
@@ -40,13 +41,28 @@ def resolve(recipe: Recipe) -> Recipe:
     """Fill what a recipe leaves to the trunk (the channel statistics), so that it stands alone.
 
     Raises:
-        RecipeError: the trunk does not exist.
+        RecipeError: the trunk does not exist, or cannot take pictures of the recipe's scales.
     """
+    check_scales(recipe)
     mean, std = [0.0] * 3, [1.0] * 3
     if isinstance(recipe.model, TrunkSettings):
         mean, std = trunk_statistics(recipe.model.trunk)
     unset = {"mean": recipe.input.mean or mean, "std": recipe.input.std or std}
     return recipe.model_copy(update={"input": recipe.input.model_copy(update=unset)})
+
+
+def check_scales(recipe: Recipe) -> None:
+    """Refuse scales of pictures that the trunk cannot take.
+
+    Raises:
+        RecipeError: the trunk takes pictures of one size only, as most transformers do.
+    """
+    scales, settings = recipe.input.scales, recipe.model
+    if scales != [1.0] and isinstance(settings, TrunkSettings) and has_fixed_size(settings.trunk):
+        raise RecipeError(
+            f"input.scales is {scales}, but trunk {settings.trunk} takes pictures of "
+            f"{recipe.input.height} x {recipe.input.width} pixels only; set it to [1.0]"
+        )
 
 
 def needs_training(recipe: Recipe) -> bool:

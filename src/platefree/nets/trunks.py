@@ -79,6 +79,16 @@ class Trunk(nn.Module):
         return patches.transpose(1, 2).reshape(batch, channels, rows, count // rows)
 
 
+def has_fixed_size(name: str) -> bool:
+    """Whether a trunk takes pictures of the size that it was built for only.
+
+    Raises:
+        RecipeError: no such trunk.
+    """
+    details = timm.get_pretrained_cfg(_timm_name(name))
+    return details is not None and bool(details.fixed_input_size)
+
+
 def trunk_statistics(name: str) -> tuple[list[float], list[float]]:
     """The channel mean and standard deviation (of 0..1 pictures) that a trunk was trained with.
 
@@ -123,9 +133,8 @@ def _create(name: str, size: tuple[int, int], drop_path: float, *, published: bo
             f"timm publishes no weights for {name}; download the authors' file and "
             "set model.weights=FILE"
         )
-    details = timm.get_pretrained_cfg(timm_name)
     options: dict[str, Any] = {"num_classes": 0, "global_pool": ""}
-    if details is not None and details.fixed_input_size:
+    if has_fixed_size(name):
         options["img_size"] = size
     if drop_path:
         options["drop_path_rate"] = drop_path

@@ -1,41 +1,34 @@
 """Camera verification: a vehicle that is looked for elsewhere was not seen by the query's camera.
 
-Zheng et al., VehicleNet, TMM 2020, section V: embeddings of a camera classifier are clustered, and
-gallery rows of the query's cluster are removed. Decided: the clusters are those of DBSCAN, and a
-picture in no cluster has an unknown camera. Known cameras need no clusters.
+Zheng et al., VehicleNet, TMM 2020, section IV-C: embeddings of a camera classifier are clustered,
+and gallery rows of the query's cluster are removed. Decided: the clusters are those of DBSCAN, and
+a picture in no cluster has an unknown camera. Known cameras need no clusters.
 """
 
 import numpy as np
 
 from platefree.ranking.clusters import cluster_rows
-from platefree.ranking.distance import check_comparable, only_space
+from platefree.ranking.distance import only_space
 from platefree.ranking.penalty import check_labels, penalise
-from platefree.types import Embeddings, Ranking, Text
+from platefree.types import Embeddings, Floats, Indices, Ranking, Text
 
 
-def cluster_cameras(
-    query: Embeddings, gallery: Embeddings, radius: float, smallest: int = 5
-) -> tuple[Text, Text]:
-    """Guessed cameras of queries and gallery, from embeddings of a model that tells cameras apart.
+def cluster_cameras(embeddings: Embeddings, radius: float, smallest: int = 5) -> Text:
+    """Guessed cameras of pictures, from embeddings of a model that tells cameras apart.
 
     Args:
-        query: unit rows in one space.
-        gallery: unit rows, by the same model.
+        embeddings: unit rows in one space, of queries and gallery together.
         radius: cosine distance within which rows are neighbours.
         smallest: neighbours, itself included, from which a row makes a cluster.
 
     Returns:
-        (q,) and (g,) labels, each the number of a cluster; ``""`` is unknown.
+        (n,) labels, each the number of a cluster; ``""`` is unknown.
 
     Raises:
         DataError: an argument is out of range, or there is more than one space.
-        MismatchError: query and gallery come from different models.
     """
-    check_comparable(query, gallery)
-    rows = np.concatenate([only_space(query), only_space(gallery)])
-    clusters = cluster_rows(rows, radius, smallest)
-    labels = np.where(clusters >= 0, clusters.astype(np.str_), "")
-    return labels[: len(query)], labels[len(query) :]
+    clusters = cluster_rows(only_space(embeddings), radius, smallest)
+    return np.where(clusters >= 0, clusters.astype(np.str_), "")
 
 
 def verify_cameras(
@@ -56,3 +49,16 @@ def verify_cameras(
     cameras = np.append(gallery_cameras, "")[ranking.indices]  # index -1 is unknown
     same = (cameras == query_cameras[:, None]) & (cameras != "")
     return penalise(ranking, same, penalty)
+
+
+def remove_same_camera(block: Floats, query_cameras: Indices, gallery_cameras: Indices) -> None:
+    """Put what the query's own camera took at distance inf, in place.
+
+    Args:
+        block: (q, g) distances, changed.
+        query_cameras: (q,) numbers of cameras; -1 is unknown and removes nothing.
+        gallery_cameras: (g,) numbers of the same cameras.
+    """
+    for row, camera in zip(block, query_cameras, strict=True):
+        if camera >= 0:
+            row[gallery_cameras == camera] = np.inf

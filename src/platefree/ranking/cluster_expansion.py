@@ -1,16 +1,16 @@
 """Query expansion by clusters: queries that look alike are searched for as one.
 
-Zheng et al., VehicleNet, TMM 2020, section V: the queries are clustered by DBSCAN and each takes
+Zheng et al., VehicleNet, TMM 2020, section IV-C: the queries are clustered by DBSCAN and each takes
 the mean of its cluster. Decided: the mean includes the query itself. The answer to a query then
 depends on the other queries, which a benchmark may forbid and a live search does not have.
 """
 
 import numpy as np
 
-from platefree.ranking.clusters import cluster_rows
-from platefree.ranking.distance import check_comparable, only_space
+from platefree.ranking.clusters import cluster_by, cluster_rows
+from platefree.ranking.distance import Distances, check_comparable, only_space
 from platefree.ranking.unit import unit_rows
-from platefree.types import Embeddings
+from platefree.types import Embeddings, Floats, Indices
 
 
 def expand_by_clusters(
@@ -19,35 +19,46 @@ def expand_by_clusters(
     smallest: int = 2,
     *,
     neighbours: Embeddings | None = None,
+    distances: Distances | None = None,
 ) -> Embeddings:
     """Each query at the mean of its cluster, of length 1; a query in no cluster stays as it is.
 
     Args:
-        query: unit rows in one space.
-        radius: cosine distance within which rows are neighbours.
+        query: unit rows; each space is averaged on its own.
+        radius: distance within which rows are neighbours.
         smallest: neighbours, itself included, from which a row makes a cluster.
         neighbours: more rows that take part in clusters and means, such as the gallery rows that
             the queries rank first: ``gallery.take(np.unique(ranking.indices[:, :5]))``.
+        distances: how spaces combine; by default the cosine distance in the only space.
 
     Returns:
         Embeddings of the queries' sightings.
 
     Raises:
-        DataError: an argument is out of range, or there is more than one space.
+        DataError: an argument is out of range, or spaces are several and ``distances`` missing.
         MismatchError: queries and neighbours come from different models.
     """
     if neighbours is None:
         neighbours = query.take(np.empty(0, np.int64))
     check_comparable(query, neighbours)
-    original = only_space(query)
-    rows = np.concatenate([original, only_space(neighbours)])
-    clusters = cluster_rows(rows, radius, smallest)
-    sums = np.zeros((clusters.max(initial=-1) + 1, rows.shape[1]))
+    if distances is None:
+        rows = np.concatenate([only_space(query), only_space(neighbours)])
+        clusters = cluster_rows(rows, radius, smallest)
+    else:
+        clusters = cluster_by(distances, (query, neighbours), radius, smallest)
+    spaces = {
+        name: _means(rows, neighbours.spaces[name], clusters) for name, rows in query.spaces.items()
+    }
+    return Embeddings(spaces, query.sightings, query.model)
+
+
+def _means(query: Floats, neighbours: Floats, clusters: Indices) -> Floats:
+    """Queries moved to the mean of their cluster, as far as they have one."""
+    sums = np.zeros((clusters.max(initial=-1) + 1, query.shape[1]))
     member = clusters >= 0
-    np.add.at(sums, clusters[member], rows[member])
+    np.add.at(sums, clusters[member], np.concatenate([query, neighbours])[member])
     of_query = clusters[: len(query)]
     moved = of_query >= 0
-    expanded = np.array(original)
-    expanded[moved] = unit_rows(sums[of_query[moved]], otherwise=original[moved])
-    (name,) = query.spaces
-    return Embeddings({name: expanded}, query.sightings, query.model)
+    expanded = np.array(query)
+    expanded[moved] = unit_rows(sums[of_query[moved]], otherwise=query[moved])
+    return expanded

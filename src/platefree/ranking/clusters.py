@@ -1,14 +1,21 @@
-"""Clusters of unit rows by density: DBSCAN, Ester et al., KDD 1996, on the cosine distance."""
+"""Clusters of pictures by density: DBSCAN, Ester et al., KDD 1996."""
+
+from collections.abc import Sequence
 
 import numpy as np
+from scipy.sparse import csr_array
 from sklearn.cluster import DBSCAN
+from sklearn.neighbors import sort_graph_by_row_values
 
 from platefree.errors import DataError
-from platefree.types import Floats, Indices
+from platefree.ranking.distance import Distances, check_block, embedding_blocks
+from platefree.types import Embeddings, Floats, Indices
+
+_BLOCK = 2048  # rows and columns of distances: 16 MB
 
 
 def cluster_rows(rows: Floats, radius: float, smallest: int) -> Indices:
-    """Number of the cluster of each row, -1 for rows that belong to none.
+    """Number of the cluster of each unit row, by cosine distance; -1 for rows of no cluster.
 
     Time grows with the square of the rows, memory with the pairs within the radius.
 
@@ -24,14 +31,54 @@ def cluster_rows(rows: Floats, radius: float, smallest: int) -> Indices:
     Raises:
         DataError: an argument is out of range, or a row is not finite.
     """
-    if not 0 < radius <= 2 or smallest < 1:
-        raise DataError(
-            f"radius is {radius} and smallest {smallest}, expected a cosine distance in (0, 2] "
-            "and 1 or more"
-        )
+    _check(radius, smallest)
     if not np.isfinite(rows).all():
         raise DataError("a row to cluster holds NaN or infinity; expected embeddings")
     if not len(rows):
         return np.empty(0, np.int64)
     found = DBSCAN(eps=radius, min_samples=smallest, metric="cosine").fit_predict(rows)
     return np.asarray(found, np.int64)
+
+
+def cluster_by(
+    distances: Distances, parts: Sequence[Embeddings], radius: float, smallest: int
+) -> Indices:
+    """The same by any distance, of parts that follow each other.
+
+    Args:
+        distances: how the spaces combine; taken to be symmetric.
+        parts: embeddings of one model.
+        radius: distance within which pictures are neighbours, in (0, 2].
+        smallest: neighbours, itself included, from which a picture makes a cluster.
+
+    Raises:
+        DataError: an argument is out of range.
+    """
+    _check(radius, smallest)
+    blocks = [block for part in parts for _, block in embedding_blocks(part, _BLOCK)]
+    firsts = np.cumsum([0, *map(len, blocks)])
+    if not firsts[-1]:
+        return np.empty(0, np.int64)
+    rows, columns, near = [], [], []
+    for first_row, one in zip(firsts, blocks, strict=False):
+        for first_column, other in zip(firsts, blocks, strict=False):
+            block = check_block(distances(one, other), one, other)
+            row, column = np.nonzero(block <= radius)
+            rows.append(row + first_row)
+            columns.append(column + first_column)
+            near.append(block[row, column].clip(min=0))
+    shape = firsts[-1], firsts[-1]
+    places = np.concatenate(rows), np.concatenate(columns)
+    graph = sort_graph_by_row_values(
+        csr_array((np.concatenate(near), places), shape=shape), warn_when_not_sorted=False
+    )
+    found = DBSCAN(eps=radius, min_samples=smallest, metric="precomputed").fit_predict(graph)
+    return np.asarray(found, np.int64)
+
+
+def _check(radius: float, smallest: int) -> None:
+    if not 0 < radius <= 2 or smallest < 1:
+        raise DataError(
+            f"radius is {radius} and smallest {smallest}, expected a distance in (0, 2] and 1 or "
+            "more"
+        )

@@ -71,7 +71,7 @@ def rank_exact(
     allowed = _check_allowed(allowed, len(gallery))
     if top < 1:
         raise DataError(f"top is {top}, expected 1 or more")
-    compare = distances or _only_space_distance
+    compare = distances or compare_only_space
     nearest = np.full((len(query), top), np.inf, np.float32)
     indices = np.full((len(query), top), NOBODY)
     for columns, gallery_block in embedding_blocks(gallery, _GALLERY_BLOCK):
@@ -100,7 +100,8 @@ def only_space(embeddings: Embeddings) -> Floats:
     return rows
 
 
-def _only_space_distance(query: Embeddings, gallery: Embeddings) -> Floats:
+def compare_only_space(query: Embeddings, gallery: Embeddings) -> Floats:
+    """The cosine distances of embeddings that have one space, (q, g) float32."""
     return cosine_distance(only_space(query), only_space(gallery))
 
 

@@ -28,19 +28,18 @@ def keep_nearest(
 ) -> None:
     """Offer a block of gallery rows; ``nan_at`` is a row whose distance is NaN, or -1."""
     for query in prange(len(distance)):
-        nan_at[query] = _offer(
-            distance[query], allowed, first_index, nearest[query], indices[query]
-        )
+        nan_at[query] = offer(distance[query], allowed, first_index, nearest[query], indices[query])
 
 
 @njit(cache=True)
-def _offer(
+def offer(
     row: Floats,
     allowed: NDArray[np.bool_],
     first_index: int,
     nearest: Floats,
     indices: Indices,
 ) -> int:
+    """Offer gallery rows to the heap of one query: a row whose distance is NaN, or -1."""
     for start in range(0, len(row), _SKIP_BLOCK):
         stop = min(start + _SKIP_BLOCK, len(row))
         if not _count_not_beyond(row[start:stop], nearest[0]):

@@ -76,7 +76,7 @@ class RowSet:
     def __len__(self) -> int:
         return len(self.rows)
 
-    def distances_between(self, rows: slice, columns: slice) -> Floats:
+    def distances_between(self, rows: Indices, columns: slice) -> Floats:
         """Half the squared distances of some rows to others, by one product."""
         found: Floats = self.centred[rows] @ self.centred[columns].T
         _subtract_products(self.centred_half[rows], self.centred_half[columns], found)

@@ -1,14 +1,14 @@
-"""Queries and gallery joined into one set of points, as k-reciprocal re-ranking needs them.
+"""One set of points, as k-reciprocal re-ranking needs it: queries first, then the gallery.
 
-Points are numbered queries first, then gallery. Two kinds: rows, whose squared Euclidean distance
-is exact and symmetric, and embeddings that a method compares in its own way.
+Two kinds: rows, whose squared Euclidean distance is exact and symmetric, and embeddings that a
+method compares in its own way, from as many spaces as it has.
 """
 
 from collections.abc import Iterator
+from itertools import combinations_with_replacement
 from typing import Any, Protocol
 
 import numpy as np
-from numba import njit, prange
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
@@ -20,22 +20,17 @@ from platefree.ranking.distance import (
     embedding_blocks,
 )
 from platefree.ranking.heaps import NOBODY, keep_nearest, sort_heaps
-from platefree.ranking.neighbours import Places, RowSet, nearest_rows
+from platefree.ranking.neighbours import RowSet, nearest_rows
 from platefree.types import Embeddings, Floats, Indices
 
-_ROWS = 256
-_COLUMNS = 16_384  # 16 MB of float32 distances with the rows
+_BLOCK = 2048  # points on each side of a block of distances: 16 MB
+_MEMBERS_OF = 32  # points whose members are compared at a time: few, so that they share columns
+_COLUMNS = 16_384  # of the gallery, or rows to check, at a time
 _LONGEST = 1e15  # rows up to this length have squared distances that float32 can hold
 
 
 class Points(Protocol):
-    """A joined set of points; distances are in any unit, the same everywhere.
-
-    Attributes:
-        queries: how many of the points are queries.
-    """
-
-    queries: int
+    """A set of points, the gallery last; distances are in any unit, the same everywhere."""
 
     def __len__(self) -> int: ...
 
@@ -45,8 +40,8 @@ class Points(Protocol):
     def distances_to(self, sets: csr_array) -> NDArray[np.floating[Any]]:
         """Distances from each point to the members of its set, in the order of the entries."""
 
-    def query_rows(self, rows: slice) -> Floats:
-        """(len(rows), g) distances from some queries to the gallery."""
+    def distances_to_gallery(self, points: Indices) -> Floats:
+        """(len(points), g) distances from some points to the gallery."""
 
 
 class RowPoints:
@@ -63,7 +58,7 @@ class RowPoints:
                 f"query rows {sides[0].shape} and gallery rows {sides[1].shape}: expected (q, d) "
                 "and (g, d); were both made by one model?"
             )
-        self.queries = len(query)
+        self._gallery = slice(len(query), len(query) + len(gallery))
         self._rows = RowSet.prepare(np.concatenate(sides))
 
     def __len__(self) -> int:
@@ -77,13 +72,13 @@ class RowPoints:
         """See `Points`; float64."""
         return self._rows.distances_of_pairs(sets.indptr, sets.indices)
 
-    def query_rows(self, rows: slice) -> Floats:
+    def distances_to_gallery(self, points: Indices) -> Floats:
         """See `Points`."""
-        return self._rows.distances_between(rows, slice(self.queries, len(self)))
+        return self._rows.distances_between(points, self._gallery)
 
 
 class ComparedPoints:
-    """Embeddings compared by the distances of their method, which should be symmetric.
+    """Embeddings compared by the distances of their method, which are taken to be symmetric.
 
     Raises:
         MismatchError: query and gallery come from different models or have different spaces.
@@ -91,65 +86,90 @@ class ComparedPoints:
 
     def __init__(self, query: Embeddings, gallery: Embeddings, distances: Distances) -> None:
         check_comparable(query, gallery)
-        self.queries = len(query)
-        self._sides = (0, query), (len(query), gallery)
-        self._distances = distances
+        self._query, self._gallery, self._compare = query, gallery, distances
 
     def __len__(self) -> int:
-        return sum(len(side) for _, side in self._sides)
+        return len(self._query) + len(self._gallery)
 
     def nearest(self, count: int) -> tuple[Indices, Floats]:
-        """See `Points`."""
+        """See `Points`; every distance is computed once, and serves both of its points."""
         n = len(self)
         nearest = np.full((n, count), np.inf, np.float32)
         indices, farthest = np.full((n, count), NOBODY), np.zeros(n, np.float32)
-        for rows, columns, block in self._blocks():
+
+        def offer(block: Floats, rows: slice, columns: slice) -> None:
             allowed, nan_at = np.ones(block.shape[1], np.bool_), np.full(len(block), -1)
             keep_nearest(block, allowed, columns.start, nearest[rows], indices[rows], nan_at)
+            _refuse(bool((nan_at >= 0).any()))
             np.maximum(farthest[rows], block.max(axis=1), out=farthest[rows])
+
+        for (rows, one), (columns, other) in combinations_with_replacement(self._parts(), 2):
+            block = self._distances(one, other)
+            offer(block, rows, columns)
+            if rows != columns:
+                offer(np.ascontiguousarray(block.T), columns, rows)
+        _refuse(not (np.isfinite(farthest).all() and np.isfinite(nearest).all()))
         sort_heaps(nearest, indices)
         return indices, farthest
 
     def distances_to(self, sets: csr_array) -> NDArray[np.floating[Any]]:
-        """See `Points`; every distance is computed again, since few can be kept."""
-        found = np.zeros(sets.nnz, np.float32)
-        for rows, columns, block in self._blocks():
-            starts = sets.indptr[rows.start : rows.stop + 1]
-            _pick(block, columns.start, starts, sets.indices, found)
+        """See `Points`; computed again, since few can be kept."""
+        found = np.empty(sets.nnz, np.float32)
+        for start in range(0, len(self), _MEMBERS_OF):
+            points = np.arange(start, min(start + _MEMBERS_OF, len(self)))
+            starts = sets.indptr[start : points[-1] + 2]
+            members = sets.indices[starts[0] : starts[-1]]
+            columns, places = np.unique(members, return_inverse=True)
+            block = np.empty((len(points), len(columns)), np.float32)
+            for rows, one in self._sides(points):
+                for part, other in self._sides(columns):
+                    block[rows, part] = self._distances(one, other)
+            found[starts[0] : starts[-1]] = block[
+                np.repeat(points - start, np.diff(starts)), places
+            ]
         return found
 
-    def query_rows(self, rows: slice) -> Floats:
+    def distances_to_gallery(self, points: Indices) -> Floats:
         """See `Points`."""
-        (_, query), (_, gallery) = self._sides
-        found = np.empty((len(range(*rows.indices(len(query)))), len(gallery)), np.float32)
-        part = query.take(np.arange(len(query))[rows])
-        for columns, block in embedding_blocks(gallery, _COLUMNS):
-            found[:, columns] = check_block(self._distances(part, block), part, block)
+        found = np.empty((len(points), len(self._gallery)), np.float32)
+        queries = points < len(self._query)
+        for chosen, side, first in (
+            (queries, self._query, 0),
+            (~queries, self._gallery, len(self._query)),
+        ):
+            if chosen.any():
+                part = side.take(points[chosen] - first)
+                for columns, block in embedding_blocks(self._gallery, _COLUMNS):
+                    found[chosen, columns] = self._distances(part, block)
         return found
 
-    def _blocks(self) -> Iterator[tuple[slice, slice, Floats]]:
-        for first_row, side in self._sides:
-            for rows, row_block in embedding_blocks(side, _ROWS):
-                for first_column, other in self._sides:
-                    for columns, column_block in embedding_blocks(other, _COLUMNS):
-                        found = self._distances(row_block, column_block)
-                        yield (
-                            _shift(rows, first_row),
-                            _shift(columns, first_column),
-                            _check_finite_block(check_block(found, row_block, column_block)),
-                        )
+    def _parts(self) -> list[tuple[slice, Embeddings]]:
+        first = len(self._query)
+        return [
+            *embedding_blocks(self._query, _BLOCK),
+            *(
+                (slice(rows.start + first, rows.stop + first), part)
+                for rows, part in embedding_blocks(self._gallery, _BLOCK)
+            ),
+        ]
+
+    def _sides(self, points: NDArray[Any]) -> Iterator[tuple[slice, Embeddings]]:
+        """Ascending points as parts that are queries, or gallery."""
+        first = int(np.searchsorted(points, len(self._query)))
+        if first:
+            yield slice(first), self._query.take(points[:first])
+        if first < len(points):
+            yield slice(first, None), self._gallery.take(points[first:] - len(self._query))
+
+    def _distances(self, one: Embeddings, other: Embeddings) -> Floats:
+        return check_block(self._compare(one, other), one, other)
 
 
-def _shift(rows: slice, first: int) -> slice:
-    return slice(rows.start + first, rows.stop + first)
-
-
-def _check_finite_block(block: Floats) -> Floats:
-    if not np.isfinite(block).all():
+def _refuse(broken: bool) -> None:
+    if broken:
         raise DataError(
             "`distances` returned NaN or infinity; expected numbers (are the embeddings finite?)"
         )
-    return block
 
 
 def _check_rows(side: str, rows: NDArray[Any]) -> NDArray[Any]:
@@ -169,13 +189,3 @@ def _check_rows(side: str, rows: NDArray[Any]) -> NDArray[Any]:
                 "expected an embedding"
             )
     return rows
-
-
-@njit(parallel=True, cache=True)
-def _pick(block: Floats, first_column: int, starts: Places, members: Places, found: Floats) -> None:
-    """Copy the distances of set members that a block of distances holds."""
-    for row in prange(len(block)):
-        for place in range(starts[row], starts[row + 1]):
-            column = members[place] - first_column
-            if 0 <= column < block.shape[1]:
-                found[place] = block[row, column]

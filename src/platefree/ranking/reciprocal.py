@@ -12,7 +12,7 @@ the normalised distance is 0.
 """
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 from numba import njit, prange
@@ -28,7 +28,7 @@ from platefree.ranking.reciprocal_sets import (
     reciprocal_sets,
     set_weights,
 )
-from platefree.types import Embeddings, Floats, Ranking
+from platefree.types import Embeddings, Floats, Indices, Ranking
 
 _BLOCK_BYTES = 128 << 20  # of distances at a time
 _BLOCK_ROWS = 1024  # queries at a time, at most
@@ -40,6 +40,15 @@ Rows = Embeddings | NDArray[Any]
 """Embeddings, or their (n, d) rows as a float32 or float64 array."""
 
 
+class Options(TypedDict, total=False):
+    """Arguments of `k_reciprocal` beside query and gallery."""
+
+    k1: int
+    k2: int
+    lambda_: float
+    distances: Distances | None
+
+
 def k_reciprocal(
     query: Rows,
     gallery: Rows,
@@ -48,12 +57,13 @@ def k_reciprocal(
     lambda_: float = 0.3,
     *,
     distances: Distances | None = None,
+    self_index: Indices | None = None,
 ) -> Floats:
     """Re-ranked distances of every query to every gallery row, as one matrix.
 
     Where that does not fit, `k_reciprocal_blocks` gives it some queries at a time, and
     `rerank_top` the head of each ranking. A query that also stands in the gallery counts as two
-    points; leave it out of the gallery to have it count once.
+    points, unless ``self_index`` says where it stands.
 
     Args:
         query: embeddings, or (q, d) rows. Unit rows are compared by 2 - 2 cosine similarity, and
@@ -63,8 +73,10 @@ def k_reciprocal(
         k2: points to average the weights over, 1 or more; 1 is no averaging.
         lambda_: share of the original distance in the final one, in [0, 1].
         distances: how the spaces of embeddings combine, by default the only space as above. They
-            take the place of the squared distance as they come, should be symmetric and not
-            negative, and are computed twice.
+            take the place of the squared distance as they come, and should be symmetric and not
+            negative.
+        self_index: (q,) integers, gallery row of the query's own picture; -1 is none. Such a query
+            is one point with that row, and is compared as the row.
 
     Returns:
         (q, g) float32 in [0, 1] but for rounding, lower is closer.
@@ -73,7 +85,9 @@ def k_reciprocal(
         DataError: an argument is out of range, a row is not finite, or shapes do not fit.
         MismatchError: query and gallery come from different models or have different spaces.
     """
-    blocks = k_reciprocal_blocks(query, gallery, k1, k2, lambda_, distances=distances)
+    blocks = k_reciprocal_blocks(
+        query, gallery, k1, k2, lambda_, distances=distances, self_index=self_index
+    )
     result = np.empty((len(query), len(gallery)), np.float32)
     for rows, block in blocks:
         result[rows] = block
@@ -88,6 +102,7 @@ def k_reciprocal_blocks(
     lambda_: float = 0.3,
     *,
     distances: Distances | None = None,
+    self_index: Indices | None = None,
 ) -> Iterator[tuple[slice, Floats]]:
     """The rows of `k_reciprocal`, some queries at a time, as `score_block` takes them.
 
@@ -99,8 +114,11 @@ def k_reciprocal_blocks(
         MismatchError: see `k_reciprocal`.
     """
     _check_parameters(k1, k2, lambda_)
-    points = _join(query, gallery, distances)
-    return _blocks(points, k1, k2, np.float32(lambda_))
+    own = _check_self(self_index, len(query), len(gallery))
+    alone = own < 0
+    points = _join(query if alone.all() else take_rows(query, alone), gallery, distances)
+    places = np.where(alone, np.cumsum(alone) - 1, alone.sum() + own)
+    return _blocks(points, places, len(gallery), k1, k2, np.float32(lambda_))
 
 
 def rerank_top(
@@ -112,6 +130,7 @@ def rerank_top(
     lambda_: float = 0.3,
     *,
     distances: Distances | None = None,
+    self_index: Indices | None = None,
 ) -> Ranking:
     """The head of the re-ranked gallery of each query: `k_reciprocal`, sorted, without its matrix.
 
@@ -123,6 +142,7 @@ def rerank_top(
         k2: points to average the weights over.
         lambda_: share of the original distance.
         distances: how the spaces of embeddings combine.
+        self_index: where the queries stand in the gallery; a query finds itself, too.
 
     Raises:
         DataError: see `k_reciprocal`, or ``top`` is less than 1.
@@ -133,7 +153,10 @@ def rerank_top(
     nearest = np.full((len(query), top), np.inf, np.float32)
     indices = np.full((len(query), top), NOBODY)
     allowed = np.ones(len(gallery), np.bool_)
-    for rows, block in k_reciprocal_blocks(query, gallery, k1, k2, lambda_, distances=distances):
+    blocks = k_reciprocal_blocks(
+        query, gallery, k1, k2, lambda_, distances=distances, self_index=self_index
+    )
+    for rows, block in blocks:
         keep_nearest(
             block, allowed, 0, nearest[rows], indices[rows], np.empty(len(block), np.int64)
         )
@@ -142,12 +165,30 @@ def rerank_top(
     return Ranking(indices, nearest)
 
 
+def take_rows(rows: Rows, chosen: NDArray[Any]) -> Rows:
+    """The chosen rows, by position or mask, of either kind."""
+    return rows.take(chosen) if isinstance(rows, Embeddings) else np.asarray(rows)[chosen]
+
+
 def _check_parameters(k1: int, k2: int, lambda_: float) -> None:
     for name, value in (("k1", k1), ("k2", k2)):
         if not isinstance(value, int | np.integer) or value < 1:
             raise DataError(f"{name} is {value}, expected a whole number, 1 or more")
     if not 0 <= lambda_ <= 1:
         raise DataError(f"lambda_ is {lambda_}, expected 0 to 1")
+
+
+def _check_self(self_index: Indices | None, q: int, g: int) -> Indices:
+    if self_index is None:
+        return np.full(q, -1)
+    own = np.asarray(self_index)
+    fits = own.shape == (q,) and own.dtype.kind in "iu"
+    if not fits or not -1 <= int(own.min(initial=-1)) <= int(own.max(initial=-1)) < g:
+        raise DataError(
+            f"self_index is {own.dtype} {own.shape} up to {own.max(initial=-1)}, expected integers "
+            f"({q},) from -1 to {g - 1}"
+        )
+    return own.astype(np.int64)
 
 
 def _join(query: Rows, gallery: Rows, distances: Distances | None) -> Points:
@@ -165,10 +206,10 @@ def _join(query: Rows, gallery: Rows, distances: Distances | None) -> Points:
 
 
 def _blocks(
-    points: Points, k1: int, k2: int, lambda_: np.float32
+    points: Points, queries: Indices, g: int, k1: int, k2: int, lambda_: np.float32
 ) -> Iterator[tuple[slice, Floats]]:
-    gallery = len(points) - points.queries
-    if not points.queries or not gallery:
+    """The final distances from the (q,) points that are queries to the last ``g`` points."""
+    if not len(queries) or not g:
         return
     nearest, farthest = points.nearest(min(max(k1 + 1, k2), len(points)))
     scale = np.divide(1, farthest, out=np.zeros_like(farthest), where=farthest > 0)
@@ -177,14 +218,15 @@ def _blocks(
     weights = set_weights(sets, distances)
     if k2 > 1:  # 1 is each point alone, even where an equal point stands before it
         weights = average_over_neighbours(weights, nearest, k2)
-    del sets, distances
-    query_weights, gallery_weights = weights[: points.queries], weights[points.queries :].tocsc()
+    del sets, distances, nearest
+    gallery_weights = _arrays(weights[len(points) - g :].tocsc())
+    query_weights = weights[queries]
     del weights
-    step = min(max(1, _BLOCK_BYTES // (4 * gallery)), _BLOCK_ROWS)
-    for start in range(0, points.queries, step):
-        rows = slice(start, min(start + step, points.queries))
-        block = points.query_rows(rows)
-        _mix(block, scale[rows], _arrays(query_weights[rows]), _arrays(gallery_weights), lambda_)
+    step = min(max(1, _BLOCK_BYTES // (4 * g)), _BLOCK_ROWS)
+    for start in range(0, len(queries), step):
+        rows = slice(start, min(start + step, len(queries)))
+        block = points.distances_to_gallery(queries[rows])
+        _mix(block, scale[queries[rows]], _arrays(query_weights[rows]), gallery_weights, lambda_)
         yield rows, block
 
 

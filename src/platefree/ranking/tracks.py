@@ -76,6 +76,20 @@ def rank_by_tracks(ranking: Ranking, tracks: Indices) -> Ranking:
     return in_order(ranking.indices, best)
 
 
+def share_best(block: Floats, tracks: Indices) -> None:
+    """Put every picture of a track at the distance of the best of them, in place.
+
+    Args:
+        block: (q, g) distances, changed; what is at distance inf was removed, and stays.
+        tracks: (g,) int64, track of each gallery row, from `track_numbers`.
+    """
+    order = np.argsort(tracks, kind="stable")
+    starts = np.flatnonzero(np.diff(tracks[order], prepend=-1))
+    for row in block:
+        best = np.minimum.reduceat(row[order], starts)
+        row[:] = np.where(np.isinf(row), np.inf, best[tracks])
+
+
 def _best_pictures(ranking: Ranking, tracks: Indices) -> tuple[Indices, Floats, Bools]:
     """Of each entry: its track, its track's smallest distance, whether its track stood before."""
     check_labels(ranking, np.arange(len(ranking)), tracks)

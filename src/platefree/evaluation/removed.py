@@ -1,0 +1,41 @@
+"""What post-processing removed ranks last, and what should have been found last of all.
+
+Otherwise the order of the gallery would decide when a removed match is "found".
+"""
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+from numba import njit, prange
+
+from platefree.evaluation.labels import PairLabels, mates_of
+from platefree.types import Floats
+
+REMOVED = float(np.finfo(np.float32).max)
+"""From this distance on, a picture was removed."""
+
+
+def sink_removed(
+    blocks: Iterable[tuple[slice, Floats]], labels: PairLabels
+) -> Iterator[tuple[slice, Floats]]:
+    """Blocks of distances in which, of what is at distance inf, only matches stay there.
+
+    Args:
+        blocks: float32, changed in place.
+        labels: of the whole search.
+    """
+    for rows, block in blocks:
+        _sink(block, labels.queries(rows))
+        yield rows, block
+
+
+@njit(parallel=True, cache=True)
+def _sink(block: Floats, labels: PairLabels) -> None:
+    for query in prange(len(block)):
+        row = block[query]
+        mates, matches = mates_of(labels, query)
+        wanted = mates[matches]
+        lost = np.isinf(row[wanted])
+        for place in range(row.size):
+            row[place] = min(row[place], np.float32(REMOVED))
+        row[wanted[lost]] = np.inf
