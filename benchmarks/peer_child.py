@@ -126,7 +126,8 @@ def main() -> None:
     except MemoryError as error:
         measured = Measured(failure=f"out of memory: {error}")
     except Exception as error:  # whatever a peer raises is a result, not a fault of ours
-        measured = Measured(failure=f"{type(error).__name__}: {error}".strip())
+        named = "out of memory" if "allocate memory" in str(error) else type(error).__name__
+        measured = Measured(failure=f"{named}: {error}")
     Path(sys.argv[1]).with_suffix(".result").write_text(json.dumps(asdict(measured)))
 
 

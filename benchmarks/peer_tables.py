@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from peer_child import Measured
 
 _MEBI, _GIBI = 2**20, 2**30
+_SEEN = 5e-8  # scores that differ by less are the same
 _HEADS = (
     "way", "wall s", "CPU s", "peak memory", "wall ratio", "CPU ratio", "memory ratio", "mAP",
     "rank-1", "remark",
@@ -64,16 +65,17 @@ def _cells(line: Line, ours: Measured) -> tuple[str, ...]:
         _ratio(found.cpu, ours.cpu),
         "> " + more if ours.memory < _MEBI and more != "-" else more,
         *(_figure(name, found, ours) for name in ("mAP", "rank_1")),
-        _remark(line),
+        _remark(line, ours),
     )
 
 
-def _remark(line: Line) -> str:
+def _remark(line: Line, ours: Measured) -> str:
+    """Why the figures differ, if they do."""
     found = line.measured
-    if not math.isfinite(found.mAP) or found.changed == 0:
-        return ""
-    changed = f"{found.changed:.2%} of the distances differ: " if found.changed > 0 else ""
-    return changed + line.remark
+    if found.changed > 0:
+        return f"{100 * found.changed:.1g} % of the distances differ: {line.remark}"
+    same = all(_is_same(name, found, ours) for name in ("mAP", "rank_1"))
+    return "" if same or not math.isfinite(found.mAP) else line.remark
 
 
 def _ratio(theirs: float, ours: float) -> str:
@@ -82,7 +84,13 @@ def _ratio(theirs: float, ours: float) -> str:
 
 def _figure(name: str, found: Measured, ours: Measured) -> str:
     """A score, and by how much it is another than ours."""
-    value, apart = getattr(found, name), getattr(found, name) - getattr(ours, name)
+    value: float = getattr(found, name)
     if not math.isfinite(value):
         return "-"
-    return f"{value:.6f}" + (f" ({apart:+.0e})" if abs(apart) >= 5e-8 else "")
+    other = "" if _is_same(name, found, ours) else f" ({value - getattr(ours, name):+.0e})"
+    return f"{value:.6f}{other}"
+
+
+def _is_same(name: str, found: Measured, ours: Measured) -> bool:
+    apart: float = getattr(found, name) - getattr(ours, name)
+    return abs(apart) < _SEEN

@@ -73,11 +73,11 @@ class Peer:
 PEERS = (
     Peer("platefree", "platefree", 0, 0),
     Peer("limit", "(limit)", 0, 0),
-    Peer("fast_reid", "fast-reid, Cython", 8, 24, _ROUNDED, _TIES),
-    Peer("torchreid", "torchreid", 17, 24, "equal distances in any order", _TIES),
-    Peer("open_metric_learning", "open-metric-learning", 10, None, _ROUNDED),
+    Peer("fast_reid", "fast-reid", 8, 24, _ROUNDED, _TIES),
+    Peer("torchreid", "torchreid", 20, 24, "equal distances in any order", _TIES),
+    Peer("open_metric_learning", "open-metric-learning", 28, None, _ROUNDED),
     Peer(
-        "pytorch_metric_learning", "pytorch-metric-learning", 60, None,
+        "pytorch_metric_learning", "pytorch-metric-learning", 65, None,
         "cannot ignore the query's camera",
     ),
     Peer("torchmetrics", "torchmetrics", 0, None, "similarities must be positive: rounded"),
