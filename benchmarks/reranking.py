@@ -104,9 +104,9 @@ def usual(problem: Problem) -> NDArray[Any]:
     return final
 
 
-def product_alone(problem: Problem) -> None:
+def product_alone(query: NDArray[Any], gallery: NDArray[Any]) -> None:
     """Half of all products, by one thread in blocks that stay in its cache."""
-    rows = np.concatenate([problem.query, problem.gallery])
+    rows = np.concatenate([query, gallery])
     with threadpool_limits(1, "blas"):
         for start in range(0, len(rows), BLOCK):
             for first in range(start, len(rows), BLOCK):
@@ -160,7 +160,7 @@ def compare(size: Size, seed: int, precision: type[np.floating[Any]]) -> None:
         f"  {points:,} points ({size.queries:,} queries) x {DIMENSIONS}, {held:.2f} GiB, "
         f"k1 {K1}, k2 {K2}, lambda {LAMBDA}; before: {score(problem, original_blocks(problem))}"
     )
-    run("half of the product alone", product_alone, problem)
+    run("half of the product alone", lambda each: product_alone(each.query, each.gallery), problem)
     print(f"      {run('re-ranked and scored', reranked_score, problem)[0]}")
     if size.queries * size.gallery > 10**8:
         return
