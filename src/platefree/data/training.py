@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from platefree.config import Train
-from platefree.data.samplers import IdentitySampler, Sampler, ShuffleSampler
+from platefree.data.samplers import IdentitySampler, Sampler, SetSampler, ShuffleSampler
 from platefree.errors import TrainingError
 from platefree.types import Indices, Sightings, Text, known_values
 
@@ -46,9 +46,20 @@ class TrainingData:
         """
         if train.sampler == "shuffle":
             return ShuffleSampler(len(self.sightings), train.batch_size)
+        rows = self.sightings
+        if train.sampler == "sets":
+            return SetSampler(
+                rows.vehicle,
+                rows.camera,
+                rows.model,
+                sets_per_batch=train.sets_per_batch,
+                positives=train.positives_per_set,
+                negatives=train.negatives_per_set,
+                prefer=train.negatives,
+            )
         return IdentitySampler(
-            self.sightings.vehicle,
-            self.sightings.camera,
+            rows.vehicle,
+            rows.camera,
             vehicles_per_batch=train.vehicles_per_batch,
             images_per_vehicle=train.images_per_vehicle,
         )

@@ -186,7 +186,7 @@ def _describe_model(model: Model) -> dict[str, str]:
     if trained_on:
         described |= {
             "trained on": f"{trained_on['path']} ({trained_on['fingerprint']}), "
-            f"{trained_on['images']} pictures of {model.card['vehicles']} vehicles",
+            f"{trained_on['images']} pictures of {model.card['classes']['vehicle']} vehicles",
             "steps": f"{model.card['step']} of {model.card['total_steps']}",
             "training seed": str(model.card["seed"]),
         }
