@@ -106,3 +106,17 @@ def set_triplets(positives: Tensor, negatives: Tensor, margin: float) -> Tensor:
         hinge = functional.relu(near[..., None] + margin - far[:, :, None])  # (s, p, p, n)
         others = ~torch.eye(positives.shape[1], dtype=torch.bool, device=near.device)
         return 0.5 * hinge[:, others].mean(dim=(1, 2)).mean() * positives.shape[1]
+
+
+def known_cross_entropy(logits: Tensor, classes: Tensor) -> Tensor:
+    """Cross-entropy over the rows whose class is known.
+
+    Args:
+        logits: (n, classes).
+        classes: (n,) int64, -1 unknown.
+
+    Returns:
+        The mean over the known rows; zero (with a gradient of zero) if there are none.
+    """
+    total = functional.cross_entropy(logits.float(), classes, ignore_index=-1, reduction="sum")
+    return total / (classes >= 0).sum().clamp(min=1)

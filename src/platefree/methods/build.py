@@ -1,17 +1,21 @@
 """From a recipe to a method: the one place where a recipe's [model] becomes plain arguments."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
 from platefree.config import Recipe
 from platefree.methods.base import Method
 from platefree.methods.color_stripes import ColorStripes
+from platefree.methods.drdl import Drdl
 from platefree.methods.settings import (
     ColorStripesSettings,
+    DrdlSettings,
     StrongBaselineSettings,
     TrunkSettings,
 )
 from platefree.methods.strong_baseline import StrongBaseline
-from platefree.nets.trunks import Trunk, trunk_statistics
+from platefree.nets.trunks import Trunk, map_size, read_weights, trunk_statistics
+from platefree.nets.vgg_m import VGG_CNN_M
 
 
 def build_method(
@@ -32,6 +36,8 @@ def build_method(
     match recipe.model:
         case ColorStripesSettings() as settings:
             return ColorStripes(**settings.model_dump(exclude={"method"}))
+        case DrdlSettings() as settings:
+            return _drdl(settings, recipe, classes, weights or settings.weights)
         case StrongBaselineSettings() as settings:
             return _strong_baseline(settings, recipe, classes, weights or settings.weights)
 
@@ -52,6 +58,22 @@ def resolve(recipe: Recipe) -> Recipe:
 def needs_training(recipe: Recipe) -> bool:
     """Whether the method of a recipe has anything to learn."""
     return not isinstance(recipe.model, ColorStripesSettings)
+
+
+def _drdl(settings: DrdlSettings, recipe: Recipe, classes: Mapping[str, int], weights: str) -> Drdl:
+    height, width = recipe.input.height, recipe.input.width
+    trunk = Trunk(settings.trunk, height=height, width=width, weights=weights)
+    method = Drdl(
+        trunk,
+        map_size=map_size(trunk, height, width),
+        models=classes[settings.softmax],
+        positives=recipe.train.positives_per_set,
+        negatives=recipe.train.negatives_per_set,
+        **settings.model_dump(exclude={"method", "trunk", "weights"}),
+    )
+    if settings.trunk == VGG_CNN_M and weights != "none":
+        method.start_from(read_weights(Path(weights)))
+    return method
 
 
 def _strong_baseline(
