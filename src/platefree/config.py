@@ -65,7 +65,10 @@ class Augment(Section):
 class Train(Section):
     """Schedule, batches and bookkeeping of a training run."""
 
+    identity: Literal["vehicle", "model"] = "vehicle"  # the column that is learnt to be told apart
+    lists: list[str] = []  # train on these lists of a public data set; empty: its split train
     epochs: Count = 60
+    steps: Annotated[int, Field(ge=0)] = 0  # length of the stage in steps; 0: by epochs
     max_steps: Annotated[int, Field(ge=0)] = 0  # stop early after so many steps; 0: never
     sampler: SamplerName = "identity"
     vehicles_per_batch: Annotated[int, Field(ge=1)] = 16
@@ -107,6 +110,7 @@ class Stage(Section):
 
     name: str
     epochs: Count | None = None
+    steps: Annotated[int, Field(ge=0)] | None = None
     sampler: SamplerName | None = None
     lr: Positive | None = None
     weight_decay: NotNegative | None = None
