@@ -14,6 +14,10 @@ The paper's trunk is VGG_CNN_M_1024, whose last map enters fc6 whole; the trunks
 averaged first. Decided, where the paper is silent: ReLU and dropout follow fc6, fc7_1 and fc7_2 on
 the way to the next layer, as in the published network, but a metric loss sees its vector before
 them, scaled to the unit sphere (section 3.1), most of which a ReLU would put out of reach.
+
+Not in the paper, whose networks start from ImageNet: ``norm = "batch"``. The vectors of a network
+with random weights all lie together, where the gradients of eq. 7 and 8 vanish; normalised over the
+batch they do not.
 """
 
 from collections.abc import Mapping
@@ -51,15 +55,17 @@ class SingleBranch(nn.Module):
     Args:
         inputs: width of fc6.
         size: width of the embedding.
+        norm: of the vector, ``none`` or ``batch``.
     """
 
-    def __init__(self, *, inputs: int, size: int) -> None:
+    def __init__(self, *, inputs: int, size: int, norm: str) -> None:
         super().__init__()
         self.fc7 = nn.Linear(inputs, size)
+        self.norm7 = _norm(norm, size)
 
     def forward(self, shared: Tensor) -> Vectors:
         """Embed the (b, inputs) vectors of fc6."""
-        return Vectors(self.fc7(shared))
+        return Vectors(self.norm7(self.fc7(shared)))
 
 
 class MixedDifference(nn.Module):
@@ -70,22 +76,23 @@ class MixedDifference(nn.Module):
         size: width of fc7_1, fc7_2 and fc8.
         models: classes of the softmax.
         dropout: of fc7_1 and fc7_2 on their way on.
+        norm: of fc7_2 and fc8, ``none`` or ``batch``.
     """
 
-    def __init__(self, *, inputs: int, size: int, models: int, dropout: float) -> None:
+    def __init__(self, *, inputs: int, size: int, models: int, dropout: float, norm: str) -> None:
         super().__init__()
         self.fc7_1 = nn.Linear(inputs, size)
-        self.fc7_2 = nn.Linear(inputs, size)
-        self.fc8 = nn.Linear(2 * size, size)
+        self.fc7_2, self.norm7_2 = nn.Linear(inputs, size), _norm(norm, size)
+        self.fc8, self.norm8 = nn.Linear(2 * size, size), _norm(norm, size)
         self.classifier = nn.Linear(size, models)
         self.onward = nn.Sequential(nn.ReLU(), nn.Dropout(dropout))
         start_for_relu(self.fc7_1)
 
     def forward(self, shared: Tensor) -> Vectors:
         """Embed and classify the (b, inputs) vectors of fc6."""
-        branch = self.fc7_2(shared)
+        branch = self.norm7_2(self.fc7_2(shared))
         model, vehicle = self.onward(self.fc7_1(shared)), self.onward(branch)
-        embedding = self.fc8(torch.cat([model, vehicle], dim=1))
+        embedding = self.norm8(self.fc8(torch.cat([model, vehicle], dim=1)))
         return Vectors(embedding, branch, self.classifier(model))
 
 
@@ -105,6 +112,7 @@ class Drdl(Method):
         shared_size: width of fc6.
         embedding_size: width of fc7 and fc8.
         dropout: after fc6 and fc7.
+        norm: ``batch`` normalises the vectors that a metric loss sees over the batch.
         margin: alpha, between squared distances.
         model_weight: of the softmax in the sum (section 3.4).
         branch_weight: of the metric loss of fc7_2.
@@ -129,6 +137,7 @@ class Drdl(Method):
         shared_size: int = 4096,
         embedding_size: int = 1024,
         dropout: float = 0.5,
+        norm: str = "none",
         margin: float = 0.2,
         model_weight: float = 0.5,
         branch_weight: float = 0.5,
@@ -141,11 +150,15 @@ class Drdl(Method):
         self.onward = nn.Sequential(nn.ReLU(), nn.Dropout(dropout))
         start_for_relu(self.fc6)
         if structure == "single":
-            self.head: nn.Module = SingleBranch(inputs=shared_size, size=embedding_size)
+            self.head: nn.Module = SingleBranch(inputs=shared_size, size=embedding_size, norm=norm)
         else:
             _need_classes(softmax, models)
             self.head = MixedDifference(
-                inputs=shared_size, size=embedding_size, models=models, dropout=dropout
+                inputs=shared_size,
+                size=embedding_size,
+                models=models,
+                dropout=dropout,
+                norm=norm,
             )
         self.softmax = softmax
         self.positives, self.negatives = positives, negatives
@@ -211,7 +224,9 @@ class Drdl(Method):
             TrainingError: one has another shape.
         """
         layers: list[tuple[str, nn.Module]] = [("fc6", self.fc6)]
-        layers += [("fc7", each) for name, each in self.head.named_children() if "fc7" in name]
+        layers += [
+            ("fc7", layer) for name, layer in self.head.named_children() if name.startswith("fc7")
+        ]
         for name, layer in layers:
             for part, own in layer.named_parameters():
                 found = published.get(f"{name}.{part}")
@@ -224,6 +239,10 @@ class Drdl(Method):
                         "model.shared_size=4096 and model.embedding_size=1024 are as published"
                     )
                 own.data.copy_(found)
+
+
+def _norm(norm: str, size: int) -> nn.Module:
+    return nn.BatchNorm1d(size) if norm == "batch" else nn.Identity()
 
 
 def _need_classes(column: str, known: int) -> None:
