@@ -1,11 +1,18 @@
 import math
+from collections.abc import Callable
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from platefree.losses import batch_hard_triplet, pairwise_distances, smoothed_cross_entropy
+from platefree.losses import (
+    batch_hard_triplet,
+    coupled_clusters,
+    pairwise_distances,
+    set_triplets,
+    smoothed_cross_entropy,
+)
 
 batches = st.tuples(st.integers(2, 12), st.integers(1, 4), st.integers(0, 10_000))
 
@@ -92,3 +99,109 @@ def test_smoothing_is_the_cross_entropy_against_mixed_targets(seed: int, smoothi
             total -= target * (value - normaliser)
     found = smoothed_cross_entropy(logits, vehicles, smoothing).item()
     assert found == pytest.approx(total / 5, abs=1e-4)
+
+
+shapes = st.tuples(st.integers(1, 4), st.integers(2, 5), st.integers(1, 5), st.integers(0, 10_000))
+
+
+def sets(pairs: int, positives: int, negatives: int, seed: int) -> tuple[torch.Tensor, ...]:
+    """Unit rows: (pairs, positives, 6) and (pairs, negatives, 6)."""
+    generator = torch.Generator().manual_seed(seed)
+    rows = torch.randn(pairs, positives + negatives, 6, generator=generator)
+    rows = torch.nn.functional.normalize(rows, dim=2)
+    return rows[:, :positives].clone(), rows[:, positives:].clone()
+
+
+def squared(a: list[float], b: list[float]) -> float:
+    return math.dist(a, b) ** 2
+
+
+def centre_of(rows: list[list[float]]) -> list[float]:
+    return [sum(column) / len(rows) for column in zip(*rows, strict=True)]
+
+
+@given(shapes, st.sampled_from([0.1, 0.5, 2.0]))
+@settings(deadline=None)
+def test_coupled_clusters_is_equation_6_in_loops(
+    drawn: tuple[int, int, int, int], margin: float
+) -> None:
+    positives, negatives = sets(*drawn)
+    total = 0.0
+    for own, others in zip(positives.tolist(), negatives.tolist(), strict=True):
+        centre = centre_of(own)
+        nearest = min(squared(row, centre) for row in others)
+        for row in own:
+            total += 0.5 * max(0.0, squared(row, centre) + margin - nearest)
+    found = coupled_clusters(positives, negatives, margin).item()
+    assert found == pytest.approx(total / len(positives), abs=1e-4)
+
+
+@given(shapes, st.sampled_from([0.1, 0.5, 2.0]))
+@settings(deadline=None)
+def test_coupled_clusters_has_the_gradients_of_equations_7_and_8(
+    drawn: tuple[int, int, int, int], margin: float
+) -> None:
+    positives, negatives = (rows.requires_grad_() for rows in sets(*drawn))
+    coupled_clusters(positives, negatives, margin).backward()  # type: ignore[no-untyped-call]
+    pairs = len(positives)
+    pulls, pushes = torch.zeros_like(positives), torch.zeros_like(negatives)
+    with torch.no_grad():
+        for pair in range(pairs):
+            centre = positives[pair].mean(0)
+            away = [float((row - centre).square().sum()) for row in negatives[pair]]
+            nearest = away.index(min(away))
+            for place, row in enumerate(positives[pair]):
+                if float((row - centre).square().sum()) + margin - away[nearest] > 0:
+                    pulls[pair, place] = row - centre  # eq. 7
+                    pushes[pair, nearest] += centre - negatives[pair, nearest]  # eq. 8
+    torch.testing.assert_close(positives.grad, pulls / pairs, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(negatives.grad, pushes / pairs, atol=1e-5, rtol=1e-4)
+
+
+def test_coupled_clusters_rests_where_every_vehicle_keeps_its_distance() -> None:
+    positives = torch.tensor([[[1.0, 0.0], [1.0, 0.0]]], requires_grad=True)
+    negatives = torch.tensor([[[-1.0, 0.0], [0.0, 1.0]]], requires_grad=True)
+    loss = coupled_clusters(positives, negatives, 1.9)  # the nearest is at squared distance 2
+    loss.backward()  # type: ignore[no-untyped-call]
+    assert loss.item() == 0.0
+    assert positives.grad is not None and negatives.grad is not None  # noqa: PT018
+    assert not positives.grad.any() and not negatives.grad.any()  # noqa: PT018
+
+
+def test_of_two_equally_near_negatives_one_is_pushed() -> None:
+    positives = torch.tensor([[[1.0, 0.0], [1.0, 0.0]]])
+    negatives = torch.tensor([[[0.0, 1.0], [0.0, -1.0]]], requires_grad=True)
+    coupled_clusters(positives, negatives, 3.0).backward()  # type: ignore[no-untyped-call]
+    assert negatives.grad is not None
+    assert int(negatives.grad.abs().sum(dim=2).count_nonzero()) == 1
+
+
+@given(shapes, st.sampled_from([0.1, 0.5, 2.0]))
+@settings(deadline=None)
+def test_set_triplets_is_equation_3_in_loops(
+    drawn: tuple[int, int, int, int], margin: float
+) -> None:
+    positives, negatives = sets(*drawn)
+    total = 0.0
+    for own, others in zip(positives.tolist(), negatives.tolist(), strict=True):
+        for a, anchor in enumerate(own):
+            terms = [
+                max(0.0, squared(anchor, mate) + margin - squared(anchor, other))
+                for p, mate in enumerate(own)
+                for other in others
+                if p != a
+            ]
+            total += 0.5 * sum(terms) / len(terms)
+    found = set_triplets(positives, negatives, margin).item()
+    assert found == pytest.approx(total / len(positives), abs=1e-4)
+
+
+@pytest.mark.parametrize("loss", [coupled_clusters, set_triplets])
+def test_a_batch_of_sets_is_the_mean_of_its_pairs_in_any_order(
+    loss: Callable[[torch.Tensor, torch.Tensor, float], torch.Tensor],
+) -> None:
+    positives, negatives = sets(5, 4, 3, 7)
+    whole = loss(positives, negatives, 0.8)
+    alone = [loss(positives[i : i + 1], negatives[i : i + 1], 0.8) for i in (3, 1, 4, 0, 2)]
+    torch.testing.assert_close(whole, torch.stack(alone).mean())
+    torch.testing.assert_close(whole, loss(positives.flip(1), negatives.flip(1), 0.8))

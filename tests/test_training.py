@@ -321,6 +321,9 @@ def test_the_schedule_warms_up_then_decays() -> None:
         0.1,
         0.01,
     ]
+    every = settings.model_copy(update={"decay": "step", "decay_steps": 15, "decay_factor": 0.7})
+    expected = [1.0, 1.0, 0.7, 0.7, 0.49]
+    assert [rate_factor(s, 5, every) for s in (10, 14, 15, 29, 30)] == pytest.approx(expected)
 
 
 @pytest.mark.parametrize(("asked", "expected"), [("32", torch.float32), ("bf16", torch.bfloat16)])

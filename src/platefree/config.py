@@ -27,6 +27,7 @@ NotNegative = Annotated[float, Field(ge=0)]
 Count = Annotated[int, Field(ge=1)]
 Scale = Annotated[float, Field(ge=0.25, le=2)]
 Decay = Literal["cosine", "step", "constant"]
+SamplerName = Literal["identity", "shuffle", "sets"]
 # On a command line 32 is a number.
 Precision = Annotated[
     Literal["auto", "32", "bf16", "fp16"],
@@ -67,18 +68,26 @@ class Augment(Section):
 class Train(Section):
     """Schedule, batches and bookkeeping of a training run."""
 
+    identity: Literal["vehicle", "model"] = "vehicle"  # the column that is learnt to be told apart
+    lists: list[str] = []  # train on these lists of a public data set; empty: its split train
     epochs: Count = 60
+    steps: Annotated[int, Field(ge=0)] = 0  # length of the stage in steps; 0: by epochs
     max_steps: Annotated[int, Field(ge=0)] = 0  # stop early after so many steps; 0: never
-    sampler: Literal["identity", "shuffle"] = "identity"
+    sampler: SamplerName = "identity"
     vehicles_per_batch: Annotated[int, Field(ge=1)] = 16
     images_per_vehicle: Annotated[int, Field(ge=1)] = 4
+    sets_per_batch: Count = 15  # with sampler = "sets": pairs of a positive and a negative set
+    positives_per_set: Annotated[int, Field(ge=2)] = 5
+    negatives_per_set: Count = 5
+    negatives: Literal["any", "same_model"] = "any"  # same_model: preferred where it is known
     optimizer: Literal["adamw", "adam", "sgd"] = "adamw"
     lr: Positive = 3.5e-4
     momentum: Rate = 0.9
     weight_decay: NotNegative = 5e-4
     warmup_epochs: NotNegative = 5.0
     decay: Decay = "cosine"
-    decay_epochs: list[Positive] = []  # with decay = "step"
+    decay_epochs: list[Positive] = []  # with decay = "step": times decay_factor at each
+    decay_steps: Annotated[int, Field(ge=0)] = 0  # ... and every so many steps of the stage
     decay_factor: Rate = 0.1
     final_lr: Rate = 0.01  # with decay = "cosine": the share of lr left at the end
     freeze: list[str] = []  # parameter name prefixes that do not learn
@@ -94,6 +103,8 @@ class Train(Section):
     @property
     def batch_size(self) -> int:
         """Images in a batch over all processes."""
+        if self.sampler == "sets":
+            return self.sets_per_batch * (self.positives_per_set + self.negatives_per_set)
         return self.vehicles_per_batch * self.images_per_vehicle
 
 
@@ -102,12 +113,14 @@ class Stage(Section):
 
     name: str
     epochs: Count | None = None
-    sampler: Literal["identity", "shuffle"] | None = None
+    steps: Annotated[int, Field(ge=0)] | None = None
+    sampler: SamplerName | None = None
     lr: Positive | None = None
     weight_decay: NotNegative | None = None
     warmup_epochs: NotNegative | None = None
     decay: Decay | None = None
     decay_epochs: list[Positive] | None = None
+    decay_steps: Annotated[int, Field(ge=0)] | None = None
     freeze: list[str] | None = None
 
 
@@ -131,6 +144,12 @@ class Recipe(Section):
                 "train.images_per_vehicle is 1, but the identity sampler needs at least 2 "
                 "pictures of a vehicle in a batch"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _coupled_clusters_come_in_sets(self) -> "Recipe":
+        if self.model.method == "drdl" and any(s.sampler != "sets" for _, s in self.staged()):
+            raise ValueError('drdl learns from pairs of sets; set train.sampler = "sets"')
         return self
 
     @model_validator(mode="after")

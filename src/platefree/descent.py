@@ -134,9 +134,12 @@ def rate_factor(step: int, batches_per_epoch: int, train: Train) -> float:
     if epoch < train.warmup_epochs:
         return 0.01 + 0.99 * epoch / train.warmup_epochs
     if train.decay == "step":
-        return float(train.decay_factor ** sum(epoch >= mark for mark in train.decay_epochs))
+        drops = sum(epoch >= mark for mark in train.decay_epochs)
+        drops += step // train.decay_steps if train.decay_steps else 0
+        return float(train.decay_factor**drops)
     if train.decay == "cosine":
-        rest = max(train.epochs - train.warmup_epochs, 1e-9)
+        epochs = train.steps / batches_per_epoch if train.steps else train.epochs
+        rest = max(epochs - train.warmup_epochs, 1e-9)
         share = min((epoch - train.warmup_epochs) / rest, 1.0)
         return train.final_lr + (1.0 - train.final_lr) * 0.5 * (1.0 + math.cos(math.pi * share))
     return 1.0

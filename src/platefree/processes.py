@@ -24,10 +24,11 @@ def launch(train: Train, device: Device) -> Fabric:
     """
     chosen = choose_device(device).type
     processes = int(os.environ.get("WORLD_SIZE", "1"))
-    if train.vehicles_per_batch % processes:
+    shared = "sets_per_batch" if train.sampler == "sets" else "vehicles_per_batch"
+    if getattr(train, shared) % processes:
         raise TrainingError(
-            f"train.vehicles_per_batch {train.vehicles_per_batch} cannot be shared by "
-            f"{processes} processes; make it a multiple"
+            f"train.{shared} {getattr(train, shared)} cannot be shared by {processes} processes; "
+            "make it a multiple"
         )
     precision = _precision(train.precision, chosen)
     fabric = Fabric(

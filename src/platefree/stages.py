@@ -28,6 +28,6 @@ def plan_stages(recipe: Recipe, data: TrainingData) -> tuple[StagePlan, ...]:
     for name, settings in recipe.staged():
         sampler = data.sampler(settings)
         start = plan[-1].stop if plan else 0
-        stop = start + settings.epochs * sampler.batches_per_epoch
+        stop = start + (settings.steps or settings.epochs * sampler.batches_per_epoch)
         plan.append(StagePlan(name, settings, sampler, start, stop))
     return tuple(plan)

@@ -26,8 +26,7 @@ from platefree.data.loader import (
     training_loader,
     worker_count,
 )
-from platefree.data.table import read_table
-from platefree.data.training import TrainingData, training_data
+from platefree.data.training import TrainingData, training_data, training_table
 from platefree.data.transforms import InputTransform, TrainingTransform
 from platefree.descent import FabricDescent, frozen, rate_factor, training_mode
 from platefree.errors import (
@@ -133,7 +132,7 @@ def train(
             f"{recipe.model.method} learns nothing; use it by its name, as in "
             f"'platefree eval {recipe.model.method} --data TABLE'"
         )
-    table = data if isinstance(data, Sightings) else read_table(data)
+    table = data if isinstance(data, Sightings) else training_table(data, recipe.train.lists)
     label = table.root if isinstance(data, Sightings) else Path(data)
     with graceful_stop() as stop:
         trainer = Trainer(resolve(recipe), table, str(label), Path(out), device, stop, on_step)
@@ -323,7 +322,7 @@ class Trainer:
             step=self.step,
             total=self.total,
             epoch=(self.step - 1 - stage.start) // stage.sampler.batches_per_epoch + 1,
-            epochs=stage.train.epochs,
+            epochs=-(-(stage.stop - stage.start) // stage.sampler.batches_per_epoch),
             stage=stage.name,
             rate=descent.rate(),
             losses=dict(descent.losses_now),

@@ -23,7 +23,18 @@ Times = NDArray[np.datetime64]
 Floats = NDArray[np.float32]
 Indices = NDArray[np.int64]
 
-LABELS = ("vehicle", "camera", "track", "model", "type", "colour", "view", "split", "source")
+LABELS = (
+    "vehicle",
+    "camera",
+    "track",
+    "make",
+    "model",
+    "type",
+    "colour",
+    "view",
+    "split",
+    "source",
+)
 """The label columns of a table, all text, all optional."""
 
 
@@ -37,6 +48,7 @@ class Sightings:
         vehicle: (n,) text, identity; ``""`` is unknown, here and in every label column.
         camera: (n,) text, the camera that took the picture.
         track: (n,) text, one pass of one vehicle before one camera.
+        make: (n,) text, who makes the model.
         model: (n,) text, make and model.
         type: (n,) text, body type (sedan, bus, motorcycle ...).
         colour: (n,) text, paint colour.
@@ -51,6 +63,7 @@ class Sightings:
     vehicle: Text
     camera: Text
     track: Text
+    make: Text
     model: Text
     type: Text
     colour: Text

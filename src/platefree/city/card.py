@@ -100,7 +100,8 @@ def finish_city(out: Path, plan: CityPlan) -> CityCard:
 
 
 def _sightings(out: Path, labels: pa.Table) -> Sightings:
-    names = ("image", *(name for name in LABEL_COLUMNS if name not in ("split", "source")))
+    known = set(labels.column_names) - {"split", "source"}
+    names = ("image", *(name for name in LABEL_COLUMNS if name in known))
     columns: dict[str, Any] = {name: labels[name].to_pylist() for name in names}
     columns["time"] = labels["time"].to_numpy().astype("datetime64[ms]")
     return Sightings.from_columns(out, columns)

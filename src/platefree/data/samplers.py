@@ -50,8 +50,7 @@ class IdentitySampler:
                 f"{vehicles_per_batch} distinct ones; set train.vehicles_per_batch to at most "
                 f"{len(names)}"
             )
-        order = np.argsort(codes, kind="stable")
-        self._rows_of = np.split(order, np.flatnonzero(np.diff(codes[order])) + 1)
+        self._rows_of = _rows_by_code(codes)
         self._camera = np.unique(camera, return_inverse=True)[1]
         self._p, self._k = vehicles_per_batch, images_per_vehicle
         self._groups = np.array([-(-len(rows) // self._k) for rows in self._rows_of])
@@ -60,7 +59,7 @@ class IdentitySampler:
     def epoch(self, seed: int, epoch: int) -> Indices:
         """Table rows of every batch, (batches_per_epoch, P * K)."""
         random = np.random.default_rng((1, seed, epoch))
-        groups = [self._cut(rows, random) for rows in self._rows_of]
+        groups = [_cut(rows, self._camera, self._k, random) for rows in self._rows_of]
         left = self._groups.copy()
         batches = np.empty((self.batches_per_epoch, self._p, self._k), dtype=np.int64)
         for batch in batches:
@@ -76,14 +75,6 @@ class IdentitySampler:
             keys = np.where(left > 0, np.log(random.random(len(left))) / left, -np.inf)
         keys = np.where(left > 0, keys, -1e30 * (1.0 + random.random(len(left))))
         return np.argpartition(-keys, self._p - 1)[: self._p]
-
-    def _cut(self, rows: NDArray[np.int64], random: np.random.Generator) -> NDArray[np.int64]:
-        rows = random.permutation(rows)
-        turn = _occurrence(self._camera[rows])
-        rows = rows[np.argsort(turn, kind="stable")]  # one picture of each camera, then the next
-        short = -len(rows) % self._k
-        rows = np.concatenate([rows, np.resize(rows, short)])
-        return rows.reshape(-1, self._k)
 
 
 class ShuffleSampler:
@@ -103,6 +94,128 @@ class ShuffleSampler:
         order = np.random.default_rng((1, seed, epoch)).permutation(self._rows)
         filled = np.resize(order, self.batches_per_epoch * self._batch_size)
         return filled.reshape(self.batches_per_epoch, self._batch_size).astype(np.int64)
+
+
+class SetSampler:
+    """Pairs of sets (DRDL, section 3.2): pictures of one vehicle, and pictures of others.
+
+    An epoch deals every picture about once as a positive: a vehicle's pictures are cut into sets
+    as in `IdentitySampler`, and the sets are shuffled; the last batch is filled from the start.
+    Decided, where the paper is silent: a vehicle with too few pictures fills its set with the same
+    ones again, each changed anew by the augmentation; a vehicle with one picture is only ever a
+    negative; negatives are pictures drawn evenly, without one twice in a set.
+
+    A batch is its pairs of sets one after the other, the positives of a pair before its negatives.
+
+    Args:
+        vehicle: (n,) identity of each row.
+        camera: (n,) camera of each row, ``""`` unknown.
+        model: (n,) vehicle model of each row, ``""`` unknown.
+        sets_per_batch: pairs of sets in a batch.
+        positives: pictures of the one vehicle.
+        negatives: pictures of others.
+        prefer: ``any`` draws the negatives from all other vehicles; ``same_model`` from those of
+            the positives' model as far as they go, then from all.
+
+    Raises:
+        TrainingError: no vehicle has two pictures, or one has too few pictures of others beside
+            it, or no model is known and they are preferred.
+    """
+
+    def __init__(
+        self,
+        vehicle: Text,
+        camera: Text,
+        model: Text,
+        *,
+        sets_per_batch: int,
+        positives: int,
+        negatives: int,
+        prefer: str = "any",
+    ) -> None:
+        self._vehicle = np.unique(vehicle, return_inverse=True)[1]
+        self._camera = np.unique(camera, return_inverse=True)[1]
+        rows_of = _rows_by_code(self._vehicle)
+        self._shown = [rows for rows in rows_of if len(rows) > 1]
+        fewest = len(vehicle) - max(map(len, rows_of))
+        if not self._shown:
+            raise TrainingError(
+                f"each of the {len(rows_of)} training vehicles has one picture, but a positive set "
+                "is made of pictures of one vehicle; add pictures"
+            )
+        if fewest < negatives:
+            raise TrainingError(
+                f"beside the vehicle with the most pictures there are {fewest} pictures of others, "
+                f"but a negative set takes {negatives}; set train.negatives_per_set to at most "
+                f"{fewest}, or add vehicles"
+            )
+        self._relatives = _relatives(model) if prefer == "same_model" else None
+        self._sets, self._positives, self._negatives = sets_per_batch, positives, negatives
+        count = sum(-(-len(rows) // positives) for rows in self._shown)
+        self.batches_per_epoch = -(-count // sets_per_batch)
+
+    def epoch(self, seed: int, epoch: int) -> Indices:
+        """Table rows of every batch, (batches_per_epoch, sets * (positives + negatives))."""
+        random = np.random.default_rng((1, seed, epoch))
+        sets = np.concatenate(
+            [_cut(rows, self._camera, self._positives, random) for rows in self._shown]
+        )
+        order = np.resize(random.permutation(len(sets)), self.batches_per_epoch * self._sets)
+        positives = sets[order]
+        negatives = np.stack([self._others(int(rows[0]), random) for rows in positives])
+        pairs = np.concatenate([positives, negatives], axis=1)
+        return pairs.reshape(self.batches_per_epoch, -1)
+
+    def _others(self, row: int, random: np.random.Generator) -> NDArray[np.int64]:
+        """The negatives of the vehicle of ``row``."""
+        vehicle, count = self._vehicle[row], self._negatives
+        near = np.empty(0, dtype=np.int64)
+        if self._relatives is not None:
+            rows = self._relatives[row]
+            rows = rows[self._vehicle[rows] != vehicle]
+            near = random.permutation(rows)[:count]
+        chosen = set(near.tolist())
+        while len(chosen) < count:  # a few draws: nearly every picture is of another vehicle
+            drawn = int(random.integers(len(self._vehicle)))
+            if self._vehicle[drawn] != vehicle:
+                chosen.add(drawn)
+        return random.permutation(np.array(sorted(chosen), dtype=np.int64))
+
+
+def _relatives(model: Text) -> list[NDArray[np.int64]]:
+    """The rows of each row's model; none where it is unknown."""
+    if not (model != "").any():
+        raise TrainingError(
+            "train.negatives = same_model, but the training rows know no vehicle model; give the "
+            "column 'model', or set train.negatives=any"
+        )
+    codes = np.unique(model, return_inverse=True)[1]
+    rows_of = _rows_by_code(codes)
+    nothing = np.empty(0, dtype=np.int64)
+    return [
+        rows_of[code] if name else nothing
+        for code, name in zip(codes.tolist(), model.tolist(), strict=True)
+    ]
+
+
+def _rows_by_code(codes: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    """The rows of each code, from 0."""
+    order = np.argsort(codes, kind="stable")
+    return np.split(order, np.flatnonzero(np.diff(codes[order])) + 1)
+
+
+def _cut(
+    rows: NDArray[np.int64],
+    camera: NDArray[np.int64],
+    size: int,
+    random: np.random.Generator,
+) -> NDArray[np.int64]:
+    """A vehicle's rows as groups of ``size`` from different cameras, the last filled up."""
+    rows = random.permutation(rows)
+    turn = _occurrence(camera[rows])
+    rows = rows[np.argsort(turn, kind="stable")]  # one picture of each camera, then the next
+    short = -len(rows) % size
+    return np.concatenate([rows, np.resize(rows, short)]).reshape(-1, size)
 
 
 def _occurrence(values: NDArray[np.int64]) -> NDArray[np.int64]:

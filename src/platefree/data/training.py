@@ -1,18 +1,20 @@
 """Which rows of a table are trained on, and their labels as class numbers."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from platefree.config import Train
-from platefree.data.samplers import IdentitySampler, Sampler, ShuffleSampler
+from platefree.data.samplers import IdentitySampler, Sampler, SetSampler, ShuffleSampler
+from platefree.data.table import dataset_at, read_table
 from platefree.errors import TrainingError
 from platefree.types import Indices, Sightings, Text, known_values
 
-CODED = ("vehicle", "camera", "model", "type", "colour", "view")
+CODED = ("vehicle", "camera", "make", "model", "type", "colour", "view")
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,18 +48,64 @@ class TrainingData:
         """
         if train.sampler == "shuffle":
             return ShuffleSampler(len(self.sightings), train.batch_size)
+        rows = self.sightings
+        if train.sampler == "sets":
+            return SetSampler(
+                rows.vehicle,
+                rows.camera,
+                rows.model,
+                sets_per_batch=train.sets_per_batch,
+                positives=train.positives_per_set,
+                negatives=train.negatives_per_set,
+                prefer=train.negatives,
+            )
         return IdentitySampler(
-            self.sightings.vehicle,
-            self.sightings.camera,
+            rows.vehicle,
+            rows.camera,
             vehicles_per_batch=train.vehicles_per_batch,
             images_per_vehicle=train.images_per_vehicle,
         )
 
 
+def training_table(data: str | Path, lists: Sequence[str]) -> Sightings:
+    """Read the table that a run is given.
+
+    Args:
+        data: a table, or a public data set.
+        lists: of a public data set: its rows for training are those of these lists.
+
+    Raises:
+        DataError: it cannot be read.
+        TrainingError: there are no such lists, or the pairs of a test have pictures of them.
+    """
+    if not lists:
+        return read_table(data)
+    found = dataset_at(data)
+    known = found.lists if found is not None else {}
+    missing = [name for name in lists if name not in known]
+    if found is None or missing:
+        has = f"its lists are {', '.join(known)}" if known else "it is no public data set"
+        raise TrainingError(
+            f"train.lists names {', '.join(missing)}, which {data} does not have ({has}); give "
+            "that data set, or set train.lists=[] to train on split 'train'"
+        )
+    rows = np.unique(np.concatenate([known[name] for name in lists]))
+    for name, pairs in found.pairs.items():
+        tested = int(np.isin(rows, [pairs.first, pairs.second]).sum())
+        if tested:
+            raise TrainingError(
+                f"{tested} of {len(rows)} pictures of the lists {', '.join(lists)} are in the "
+                f"pairs that {name} tests; leave a list out of train.lists"
+            )
+    table = found.table.take(rows)
+    return replace(table, split=np.full(len(table), "train"))
+
+
 def training_data(table: Sightings, train: Train) -> TrainingData:
     """Take the training rows of a table: split ``train`` where splits are known, else all.
 
-    Rows without a vehicle are left out. With ``train.validation`` a seeded share of the
+    Rows without a vehicle are left out. With ``train.identity = "model"`` a model is what a
+    vehicle is otherwise, here and in the labels. With ``train.validation`` a seeded share of the
     vehicles is held back.
 
     Raises:
@@ -66,13 +114,14 @@ def training_data(table: Sightings, train: Train) -> TrainingData:
     rows = table.take(table.split == "train") if table.knows("split") else table
     if not len(rows):
         raise TrainingError(f"{table!r} has a split column but no row with split 'train'")
+    rows = replace(rows, vehicle=getattr(rows, train.identity))
     rows = rows.take(rows.vehicle != "")
     learnt, validation = _hold_back(rows, train)
     names, counts = np.unique(learnt.vehicle, return_counts=True)
     if len(names) < 2:
         raise TrainingError(
-            f"the training rows know {len(names)} vehicle(s), expected at least 2; "
-            "give every picture of a vehicle its id in the column 'vehicle'"
+            f"the training rows know {len(names)} {train.identity}(s), expected at least 2; "
+            f"give every picture of a vehicle its id in the column {train.identity!r}"
         )
     if train.sampler == "identity" and counts.max() < 2:
         raise TrainingError(

@@ -1,18 +1,28 @@
 """From a recipe to a method: the one place where a recipe's [model] becomes plain arguments."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
 from platefree.config import Recipe
 from platefree.errors import RecipeError
 from platefree.methods.base import Method
 from platefree.methods.color_stripes import ColorStripes
+from platefree.methods.drdl import Drdl
 from platefree.methods.settings import (
     ColorStripesSettings,
+    DrdlSettings,
     StrongBaselineSettings,
     TrunkSettings,
 )
 from platefree.methods.strong_baseline import StrongBaseline
-from platefree.nets.trunks import Trunk, has_fixed_size, trunk_statistics
+from platefree.nets.trunks import (
+    Trunk,
+    has_fixed_size,
+    map_size,
+    read_weights,
+    trunk_statistics,
+)
+from platefree.nets.vgg_m import VGG_CNN_M
 
 
 def build_method(
@@ -33,6 +43,8 @@ def build_method(
     match recipe.model:
         case ColorStripesSettings() as settings:
             return ColorStripes(**settings.model_dump(exclude={"method"}))
+        case DrdlSettings() as settings:
+            return _drdl(settings, recipe, classes, weights or settings.weights)
         case StrongBaselineSettings() as settings:
             return _strong_baseline(settings, recipe, classes, weights or settings.weights)
 
@@ -55,12 +67,16 @@ def check_scales(recipe: Recipe) -> None:
     """Refuse scales of pictures that the trunk cannot take.
 
     Raises:
-        RecipeError: the trunk takes pictures of one size only, as most transformers do.
+        RecipeError: the network takes pictures of one size only, as most transformers do.
     """
     scales, settings = recipe.input.scales, recipe.model
-    if scales != [1.0] and isinstance(settings, TrunkSettings) and has_fixed_size(settings.trunk):
+    if scales == [1.0] or not isinstance(settings, TrunkSettings):
+        return
+    flattens = isinstance(settings, DrdlSettings) and settings.pooling == "flatten"
+    if flattens or has_fixed_size(settings.trunk):
+        what = "model.pooling = flatten" if flattens else f"trunk {settings.trunk}"
         raise RecipeError(
-            f"input.scales is {scales}, but trunk {settings.trunk} takes pictures of "
+            f"input.scales is {scales}, but {what} takes pictures of "
             f"{recipe.input.height} x {recipe.input.width} pixels only; set it to [1.0]"
         )
 
@@ -68,6 +84,22 @@ def check_scales(recipe: Recipe) -> None:
 def needs_training(recipe: Recipe) -> bool:
     """Whether the method of a recipe has anything to learn."""
     return not isinstance(recipe.model, ColorStripesSettings)
+
+
+def _drdl(settings: DrdlSettings, recipe: Recipe, classes: Mapping[str, int], weights: str) -> Drdl:
+    height, width = recipe.input.height, recipe.input.width
+    trunk = Trunk(settings.trunk, height=height, width=width, weights=weights)
+    method = Drdl(
+        trunk,
+        map_size=map_size(trunk, height, width),
+        models=classes[settings.softmax],
+        positives=recipe.train.positives_per_set,
+        negatives=recipe.train.negatives_per_set,
+        **settings.model_dump(exclude={"method", "trunk", "weights"}),
+    )
+    if settings.trunk == VGG_CNN_M and weights != "none":
+        method.start_from(read_weights(Path(weights)))
+    return method
 
 
 def _strong_baseline(

@@ -25,7 +25,7 @@ class ColorStripesSettings(MethodSettings):
 class TrunkSettings(MethodSettings):
     """What every method with a trunk has."""
 
-    trunk: str = "resnet50"  # any timm name, or resnet18/34/50/101_ibn_a
+    trunk: str = "resnet50"  # any timm name, resnet18/34/50/101_ibn_a, or vgg_cnn_m_1024
     weights: str = "none"  # none, timm (its published weights), or a local file
 
 
@@ -44,9 +44,29 @@ class StrongBaselineSettings(TrunkSettings):
     drop_path: Annotated[float, Field(ge=0, lt=1)] = 0.0
 
 
-ModelSettings = ColorStripesSettings | StrongBaselineSettings
+class DrdlSettings(TrunkSettings):
+    """Coupled clusters loss and mixed difference network (Liu et al., CVPR 2016)."""
+
+    method: Literal["drdl"]
+    trunk: str = "vgg_cnn_m_1024"
+    structure: Literal["mixed", "single"] = "mixed"  # single: no softmax and no second branch
+    loss: Literal["coupled", "triplet"] = "coupled"
+    softmax: Literal["model", "make", "type"] = "model"  # the column that the upper branch learns
+    pooling: Literal["flatten", "average"] = "flatten"
+    shared_size: Annotated[int, Field(ge=1)] = 4096  # fc6
+    embedding_size: Annotated[int, Field(ge=1)] = 1024  # fc7 and fc8
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.5
+    norm: Literal["none", "batch"] = "none"  # batch: for a start from random weights
+    margin: Annotated[float, Field(gt=0)] = 0.2  # between squared distances
+    model_weight: Annotated[float, Field(ge=0)] = 0.5
+    branch_weight: Annotated[float, Field(ge=0)] = 0.5
+    embedding_weight: Annotated[float, Field(ge=0)] = 1.0
+
+
+ModelSettings = ColorStripesSettings | DrdlSettings | StrongBaselineSettings
 
 SETTINGS: dict[str, type[MethodSettings]] = {
     "color_stripes": ColorStripesSettings,
+    "drdl": DrdlSettings,
     "strong_baseline": StrongBaselineSettings,
 }

@@ -1,7 +1,8 @@
 """Trunks: any timm model as a function from pictures to a feature map (b, c, h, w).
 
-Added to timm: ResNets with IBN-a layers (``resnet50_ibn_a``) and a last stride of 1, as re-ID
-networks use it. Transformers give their patch tokens as a map; prefix tokens are dropped.
+Added to timm: ResNets with IBN-a layers (``resnet50_ibn_a``), a last stride of 1, as re-ID
+networks use it, and ``vgg_cnn_m_1024`` of the papers of 2016. Transformers give their patch
+tokens as a map; prefix tokens are dropped.
 """
 
 import difflib
@@ -17,10 +18,14 @@ from torch import Tensor, nn
 
 from platefree.errors import RecipeError, TrainingError
 from platefree.nets.ibn import add_ibn_a
+from platefree.nets.vgg_m import VGG_CNN_M, VggM
 
 IBN_SUFFIX = "_ibn_a"
 IBN_TRUNKS = tuple(f"resnet{depth}{IBN_SUFFIX}" for depth in (18, 34, 50, 101, 152))
-_HEADS = ("fc.", "head.", "classifier.", "last_linear.", "head_dist.")
+OWN_TRUNKS = (*IBN_TRUNKS, VGG_CNN_M)
+"""Trunks that timm lacks."""
+
+_HEADS = ("fc.", "head.", "classifier.", "last_linear.", "head_dist.", "fc6.", "fc7.", "fc8.")
 _WRAPPERS = ("module.", "backbone.", "model.", "base.", "trunk.network.", "network.")
 
 
@@ -29,7 +34,7 @@ class Trunk(nn.Module):
 
     Args:
         name: a timm name, optionally with a weight tag (``resnet50.a1_in1k``), or one of
-            `IBN_TRUNKS`.
+            `OWN_TRUNKS`.
         height: picture height in pixels; transformers are built for it.
         width: picture width in pixels.
         last_stride: 1 keeps a ResNet's last feature map at a sixteenth of the picture.
@@ -79,12 +84,23 @@ class Trunk(nn.Module):
         return patches.transpose(1, 2).reshape(batch, channels, rows, count // rows)
 
 
+def map_size(trunk: Trunk, height: int, width: int) -> int:
+    """Values in the map of one picture of this size: channels times height times width."""
+    trunk.eval()
+    with torch.no_grad():
+        maps: Tensor = trunk(torch.zeros(1, 3, height, width))
+    trunk.train()
+    return maps[0].numel()
+
+
 def has_fixed_size(name: str) -> bool:
     """Whether a trunk takes pictures of the size that it was built for only.
 
     Raises:
         RecipeError: no such trunk.
     """
+    if name == VGG_CNN_M:
+        return False
     details = timm.get_pretrained_cfg(_timm_name(name))
     return details is not None and bool(details.fixed_input_size)
 
@@ -95,7 +111,7 @@ def trunk_statistics(name: str) -> tuple[list[float], list[float]]:
     Raises:
         RecipeError: no such trunk.
     """
-    published = timm.get_pretrained_cfg(_timm_name(name))
+    published = None if name == VGG_CNN_M else timm.get_pretrained_cfg(_timm_name(name))
     if published is None:
         return [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
     return list(published.mean), list(published.std)
@@ -111,7 +127,7 @@ def load_trunk_weights(network: nn.Module, path: Path) -> None:
     Raises:
         TrainingError: the file cannot be read, or does not fit the network.
     """
-    found = _without_wrappers(_read_tensors(path))
+    found = read_weights(path)
     wanted = network.state_dict()
     missing = [key for key in wanted if key not in found and not key.endswith("batches_tracked")]
     foreign = [key for key in found if key not in wanted and not key.startswith(_HEADS)]
@@ -126,13 +142,24 @@ def load_trunk_weights(network: nn.Module, path: Path) -> None:
     network.load_state_dict({key: found[key] for key in wanted if key in found}, strict=False)
 
 
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """The tensors of a weight file by their plain names.
+
+    Raises:
+        TrainingError: the file cannot be read.
+    """
+    return _without_wrappers(_read_tensors(path))
+
+
 def _create(name: str, size: tuple[int, int], drop_path: float, *, published: bool) -> nn.Module:
-    timm_name = _timm_name(name)
-    if published and name in IBN_TRUNKS:
+    if published and name in OWN_TRUNKS:
         raise RecipeError(
             f"timm publishes no weights for {name}; download the authors' file and "
             "set model.weights=FILE"
         )
+    if name == VGG_CNN_M:
+        return VggM()
+    timm_name = _timm_name(name)
     options: dict[str, Any] = {"num_classes": 0, "global_pool": ""}
     if has_fixed_size(name):
         options["img_size"] = size
@@ -155,7 +182,7 @@ def _create(name: str, size: tuple[int, int], drop_path: float, *, published: bo
 def _timm_name(name: str) -> str:
     bare = name.removesuffix(IBN_SUFFIX) if name in IBN_TRUNKS else name
     if not timm.is_model(bare.partition(".")[0]):
-        near = difflib.get_close_matches(name, [*timm.list_models(), *IBN_TRUNKS], n=1)
+        near = difflib.get_close_matches(name, [*timm.list_models(), *OWN_TRUNKS], n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         raise RecipeError(f"model.trunk {name!r} is not a timm model{hint}")
     return bare

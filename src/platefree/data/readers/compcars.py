@@ -1,9 +1,10 @@
 """CompCars, web part (Yang, Luo, Loy and Tang, CVPR 2015): 1,716 models, whole photographs.
 
 No vehicle is known twice, so vehicles stay unknown; ``model`` is model and year, the class of the
-VehicleNet paper. The cars fill a part of the pictures: `platefree.data.crops.crop_compcars` cuts
-them out once, and what it writes is read here again, with the viewpoints, which only the 136,726
-label files hold. No list names all pictures: each of the folders of models is listed once.
+VehicleNet paper, and ``make`` the number of its folder. The cars fill a part of the pictures:
+`platefree.data.crops.crop_compcars` cuts them out once, and what it writes is read here again, with
+the viewpoints, which only the 136,726 label files hold. No list names all pictures: each of the
+folders of models is listed once.
 """
 
 from collections.abc import Mapping
@@ -91,6 +92,7 @@ def read_compcars(folder: Folder) -> DataSet:
         folder.path,
         NAME,
         {"train": _untested(len(parts), lists, pairs)},
+        make=[make for make, _, _, _ in parts],
         model=[f"{models.get(model, model)} {year}" for _, model, year, _ in parts],
         type=[types.get(model, "") for _, model, _, _ in parts],
         view=[*views, *[""] * (len(parts) - len(views))],

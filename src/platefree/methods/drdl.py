@@ -1,0 +1,254 @@
+"""DRDL, Deep Relative Distance Learning (Liu, Tian, Wang, Pang and Huang, CVPR 2016).
+
+Its two ideas are on a switch each, so that every row of its tables 4 and 6 can be trained: the
+coupled clusters loss (section 3.2, `platefree.losses.coupled_clusters`) in place of triplets, and
+the mixed difference network (section 3.3, figure 6) in place of a single branch::
+
+                            +- fc7_1 -+- softmax over vehicle models
+                            |         |
+    picture - trunk - fc6 --+         +- fc8: the embedding - coupled clusters
+                            |         |
+                            +- fc7_2 -+- coupled clusters
+
+The paper's trunk is VGG_CNN_M_1024, whose last map enters fc6 whole; the trunks of today may be
+averaged first. Decided, where the paper is silent: ReLU and dropout follow fc6, fc7_1 and fc7_2 on
+the way to the next layer, as in the published network, but a metric loss sees its vector before
+them, scaled to the unit sphere (section 3.1), most of which a ReLU would put out of reach.
+
+Not in the paper, whose networks start from ImageNet: ``norm = "batch"``. The vectors of a network
+with random weights all lie together, where the gradients of eq. 7 and 8 vanish; normalised over the
+batch they do not.
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from platefree.errors import TrainingError
+from platefree.losses import coupled_clusters, known_cross_entropy, set_triplets
+from platefree.methods.base import Batch, Method
+from platefree.nets.heads import Average
+from platefree.nets.trunks import Trunk
+from platefree.nets.vgg_m import start_for_relu
+
+
+class Vectors(NamedTuple):
+    """What is made of the (b, inputs) vectors of fc6.
+
+    Attributes:
+        embedding: (b, size): fc8, or fc7 of a single branch. Its unit rows are searched.
+        branch: (b, size): fc7_2; None in a single branch.
+        logits: (b, models): the softmax's input; None in a single branch.
+    """
+
+    embedding: Tensor
+    branch: Tensor | None = None
+    logits: Tensor | None = None
+
+
+class SingleBranch(nn.Module):
+    """The network of the baselines: fc7 alone.
+
+    Args:
+        inputs: width of fc6.
+        size: width of the embedding.
+        norm: of the vector, ``none`` or ``batch``.
+    """
+
+    def __init__(self, *, inputs: int, size: int, norm: str) -> None:
+        super().__init__()
+        self.fc7 = nn.Linear(inputs, size)
+        self.norm7 = _norm(norm, size)
+
+    def forward(self, shared: Tensor) -> Vectors:
+        """Embed the (b, inputs) vectors of fc6."""
+        return Vectors(self.norm7(self.fc7(shared)))
+
+
+class MixedDifference(nn.Module):
+    """Which model it is, which vehicle it is, and both mixed to the embedding (figure 6).
+
+    Args:
+        inputs: width of fc6.
+        size: width of fc7_1, fc7_2 and fc8.
+        models: classes of the softmax.
+        dropout: of fc7_1 and fc7_2 on their way on.
+        norm: of fc7_2 and fc8, ``none`` or ``batch``.
+    """
+
+    def __init__(self, *, inputs: int, size: int, models: int, dropout: float, norm: str) -> None:
+        super().__init__()
+        self.fc7_1 = nn.Linear(inputs, size)
+        self.fc7_2, self.norm7_2 = nn.Linear(inputs, size), _norm(norm, size)
+        self.fc8, self.norm8 = nn.Linear(2 * size, size), _norm(norm, size)
+        self.classifier = nn.Linear(size, models)
+        self.onward = nn.Sequential(nn.ReLU(), nn.Dropout(dropout))
+        start_for_relu(self.fc7_1)
+
+    def forward(self, shared: Tensor) -> Vectors:
+        """Embed and classify the (b, inputs) vectors of fc6."""
+        branch = self.norm7_2(self.fc7_2(shared))
+        model, vehicle = self.onward(self.fc7_1(shared)), self.onward(branch)
+        embedding = self.norm8(self.fc8(torch.cat([model, vehicle], dim=1)))
+        return Vectors(embedding, branch, self.classifier(model))
+
+
+class Drdl(Method):
+    """One space, ``main``: fc8 (or fc7) on the unit sphere.
+
+    Args:
+        trunk: makes the feature map.
+        map_size: values in the map of one picture, for fc6.
+        models: classes of the column ``softmax``, from 2; not used in a single branch.
+        positives: pictures of one vehicle in a pair of sets.
+        negatives: pictures of others in it.
+        structure: ``mixed`` or ``single``.
+        loss: ``coupled`` (clusters) or ``triplet``.
+        softmax: the label column that fc7_1 tells apart.
+        pooling: ``flatten`` gives the whole map to fc6, ``average`` its mean.
+        shared_size: width of fc6.
+        embedding_size: width of fc7 and fc8.
+        dropout: after fc6 and fc7.
+        norm: ``batch`` normalises the vectors that a metric loss sees over the batch.
+        margin: alpha, between squared distances.
+        model_weight: of the softmax in the sum (section 3.4).
+        branch_weight: of the metric loss of fc7_2.
+        embedding_weight: of the metric loss of the embedding.
+
+    Raises:
+        TrainingError: too few classes for the softmax are known.
+    """
+
+    def __init__(
+        self,
+        trunk: Trunk,
+        *,
+        map_size: int,
+        models: int,
+        positives: int,
+        negatives: int,
+        structure: str = "mixed",
+        loss: str = "coupled",
+        softmax: str = "model",
+        pooling: str = "flatten",
+        shared_size: int = 4096,
+        embedding_size: int = 1024,
+        dropout: float = 0.5,
+        norm: str = "none",
+        margin: float = 0.2,
+        model_weight: float = 0.5,
+        branch_weight: float = 0.5,
+        embedding_weight: float = 1.0,
+    ) -> None:
+        super().__init__()
+        self.trunk = trunk
+        self.pool: nn.Module = nn.Flatten() if pooling == "flatten" else Average()
+        self.fc6 = nn.Linear(map_size if pooling == "flatten" else trunk.channels, shared_size)
+        self.onward = nn.Sequential(nn.ReLU(), nn.Dropout(dropout))
+        start_for_relu(self.fc6)
+        if structure == "single":
+            self.head: nn.Module = SingleBranch(inputs=shared_size, size=embedding_size, norm=norm)
+        else:
+            _need_classes(softmax, models)
+            self.head = MixedDifference(
+                inputs=shared_size,
+                size=embedding_size,
+                models=models,
+                dropout=dropout,
+                norm=norm,
+            )
+        self.softmax = softmax
+        self.positives, self.negatives = positives, negatives
+        self.relative_loss = coupled_clusters if loss == "coupled" else set_triplets
+        self.margin = margin
+        self.model_weight = model_weight
+        self.branch_weight = branch_weight
+        self.embedding_weight = embedding_weight
+
+    def feature_map(self, images: Tensor) -> Tensor:
+        """The trunk's last map, (b, c, h', w')."""
+        maps: Tensor = self.trunk(images)
+        return maps
+
+    def embed_map(self, maps: Tensor) -> dict[str, Tensor]:
+        """Through all layers to the unit sphere."""
+        return {"main": functional.normalize(self._vectors(maps).embedding.float())}
+
+    def embed(self, images: Tensor) -> dict[str, Tensor]:
+        """Unit rows, (b, embedding_size)."""
+        return self.embed_map(self.feature_map(images))
+
+    def losses(self, batch: Batch) -> dict[str, Tensor]:
+        """The three losses of figure 6, or the one of a single branch.
+
+        A picture whose model is unknown takes part in the metric losses only.
+
+        Raises:
+            TrainingError: the batch is not made of whole pairs of sets.
+        """
+        vectors = self._vectors(self.feature_map(batch.images))
+        losses = {"embedding": self.embedding_weight * self._relative(vectors.embedding)}
+        if vectors.branch is not None and vectors.logits is not None:
+            models = self.gather(batch.labels[self.softmax])
+            model = known_cross_entropy(self.gather(vectors.logits), models)
+            losses["branch"] = self.branch_weight * self._relative(vectors.branch)
+            losses["model"] = self.model_weight * model
+        return losses
+
+    def _vectors(self, maps: Tensor) -> Vectors:
+        vectors: Vectors = self.head(self.onward(self.fc6(self.pool(maps))))
+        return vectors
+
+    def _relative(self, rows: Tensor) -> Tensor:
+        """The metric loss of (b, d) rows that are pairs of sets one after the other."""
+        unit = functional.normalize(self.gather(rows).float())
+        size = self.positives + self.negatives
+        if len(unit) % size:
+            raise TrainingError(
+                f"a batch of {len(unit)} pictures is not made of whole pairs of sets of "
+                f"{self.positives} + {self.negatives}; set train.sampler=sets"
+            )
+        sets = unit.reshape(-1, size, unit.shape[1])
+        return self.relative_loss(sets[:, : self.positives], sets[:, self.positives :], self.margin)
+
+    def start_from(self, published: Mapping[str, Tensor]) -> None:
+        """Take fc6 and fc7 of a published VGG_CNN_M_1024, fc7 for both branches (section 3.4).
+
+        Args:
+            published: tensors by name, such as ``fc6.weight``; those that are absent stay random.
+
+        Raises:
+            TrainingError: one has another shape.
+        """
+        layers: list[tuple[str, nn.Module]] = [("fc6", self.fc6)]
+        layers += [
+            ("fc7", layer) for name, layer in self.head.named_children() if name.startswith("fc7")
+        ]
+        for name, layer in layers:
+            for part, own in layer.named_parameters():
+                found = published.get(f"{name}.{part}")
+                if found is None:
+                    continue
+                if found.shape != own.shape:
+                    raise TrainingError(
+                        f"{name}.{part} of the weights is {tuple(found.shape)}, expected "
+                        f"{tuple(own.shape)}; pictures of 224 x 224, model.pooling=flatten, "
+                        "model.shared_size=4096 and model.embedding_size=1024 are as published"
+                    )
+                own.data.copy_(found)
+
+
+def _norm(norm: str, size: int) -> nn.Module:
+    return nn.BatchNorm1d(size) if norm == "batch" else nn.Identity()
+
+
+def _need_classes(column: str, known: int) -> None:
+    if known < 2:
+        raise TrainingError(
+            f"the training rows know {known} values of the column {column!r}, but the softmax of "
+            "drdl's mixed difference network tells at least 2 apart; fill the column (VehicleID "
+            "and the city come with it; rows may leave it empty), or set model.structure=single"
+        )
