@@ -245,11 +245,17 @@ def to_toml(recipe: Recipe) -> str:
 
 
 def _toml_lines(section: Mapping[str, Any]) -> list[str]:
-    # For plain values and lists of them, JSON is TOML; so it is for keys that are not bare.
-    names = {
-        key: key if re.fullmatch(r"[\w-]+", key, re.ASCII) else json.dumps(key) for key in section
-    }
-    return [f"{names[key]} = {json.dumps(value)}" for key, value in section.items()]
+    return [f"{_toml_key(key)} = {_toml_value(value)}" for key, value in section.items()]
+
+
+def _toml_key(key: str) -> str:
+    return key if re.fullmatch(r"[\w-]+", key, re.ASCII) else json.dumps(key)
+
+
+def _toml_value(value: object) -> str:
+    if isinstance(value, Mapping):
+        return f"{{ {', '.join(_toml_lines(value))} }}"
+    return json.dumps(value)  # of plain values and lists of them, JSON is TOML
 
 
 def _recipe_text(name: str) -> tuple[str, str]:
