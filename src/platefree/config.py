@@ -26,7 +26,7 @@ Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
 Count = Annotated[int, Field(ge=1)]
 Scale = Annotated[float, Field(ge=0.25, le=2)]
-Decay = Literal["cosine", "step", "constant"]
+Decay = Literal["cosine", "step", "linear", "constant"]
 SamplerName = Literal["identity", "shuffle", "sets"]
 # On a command line 32 is a number.
 Precision = Annotated[
@@ -82,11 +82,12 @@ class Train(Section):
     negatives: Literal["any", "same_model"] = "any"  # same_model: preferred where it is known
     optimizer: Literal["adamw", "adam", "sgd"] = "adamw"
     lr: Positive = 3.5e-4
+    rates: dict[str, Positive] = {}  # of a method's other optimizers, instead of lr
     momentum: Rate = 0.9
     weight_decay: NotNegative = 5e-4
     warmup_epochs: NotNegative = 5.0
     decay: Decay = "cosine"
-    decay_epochs: list[Positive] = []  # with decay = "step": times decay_factor at each
+    decay_epochs: list[Positive] = []  # "step": times decay_factor at each; "linear": from here
     decay_steps: Annotated[int, Field(ge=0)] = 0  # ... and every so many steps of the stage
     decay_factor: Rate = 0.1
     final_lr: Rate = 0.01  # with decay = "cosine": the share of lr left at the end
@@ -97,6 +98,7 @@ class Train(Section):
     workers: Annotated[int, Field(ge=-1)] = -1  # loading processes; -1: by the machine
     validation: Annotated[float, Field(ge=0, lt=1)] = 0.0  # share of training vehicles held back
     validate_epochs: Count = 5
+    samples_epochs: Annotated[int, Field(ge=0)] = 0  # epochs between sheets of what it makes
     checkpoint_minutes: NotNegative = 5.0
     checkpoint_steps: Annotated[int, Field(ge=0)] = 0  # additionally every so many steps
 
@@ -272,11 +274,17 @@ def to_toml(recipe: Recipe) -> str:
 
 
 def _toml_lines(section: Mapping[str, Any]) -> list[str]:
-    # For plain values and lists of them, JSON is TOML; so it is for keys that are not bare.
-    names = {
-        key: key if re.fullmatch(r"[\w-]+", key, re.ASCII) else json.dumps(key) for key in section
-    }
-    return [f"{names[key]} = {json.dumps(value)}" for key, value in section.items()]
+    return [f"{_toml_key(key)} = {_toml_value(value)}" for key, value in section.items()]
+
+
+def _toml_key(key: str) -> str:
+    return key if re.fullmatch(r"[\w-]+", key, re.ASCII) else json.dumps(key)
+
+
+def _toml_value(value: object) -> str:
+    if isinstance(value, Mapping):
+        return f"{{ {', '.join(_toml_lines(value))} }}"
+    return json.dumps(value)  # of plain values and lists of them, JSON is TOML
 
 
 def _recipe_text(name: str) -> tuple[str, str]:

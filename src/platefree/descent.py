@@ -12,7 +12,7 @@ from torch import Tensor
 
 from platefree.config import Train
 from platefree.errors import NonFiniteLoss
-from platefree.methods.base import Batch, Method
+from platefree.methods.base import Method
 
 
 class FabricDescent:
@@ -24,14 +24,16 @@ class FabricDescent:
         train: settings of the stage.
 
     Attributes:
-        losses_now: the named losses of the step that is under way.
+        losses_now: the named losses of the latest step.
+        observed_now: what the method observed beside them.
     """
 
     def __init__(self, fabric: Fabric, method: Method, train: Train) -> None:
         made = method.optimizers(train)
         self.fabric, self.train = fabric, train
         self.module: _FabricModule = fabric.setup_module(method)
-        self.module.mark_forward_method("losses")
+        for name in method.forwards:
+            self.module.mark_forward_method(name)
         self.optimizers: dict[str, _FabricOptimizer] = {
             name: cast(_FabricOptimizer, fabric.setup_optimizers(optimizer))
             for name, optimizer in made.items()
@@ -41,34 +43,43 @@ class FabricDescent:
             for name, optimizer in made.items()
         }
         self.losses_now: dict[str, float] = {}
+        self.observed_now: dict[str, float] = {}
 
-    def losses(self, batch: Batch) -> dict[str, Tensor]:
-        """The method's losses, computed under the run's precision and process group."""
+    def forward(self, name: str, *inputs: Any) -> Any:  # noqa: ANN401
+        """Call one of the method's ``forwards`` under the run's precision and process group."""
         # A marked method of an unwrapped module (one process) would run without its precision.
         with self.fabric.autocast():
-            losses: dict[str, Tensor] = self.module.losses(batch)
-        values = torch.stack([loss.detach().float() for loss in losses.values()]).tolist()
-        self.losses_now = dict(zip(losses, values, strict=True))
-        return losses
+            return getattr(self.module, name)(*inputs)
 
-    def step(self, total: Tensor, optimizer: str) -> None:
-        """Clear gradients, backward, clip, step.
+    def step(self, losses: Mapping[str, Tensor], optimizer: str) -> None:
+        """Sum the losses, clear gradients, backward, clip, step.
 
         Raises:
-            NonFiniteLoss: the loss is NaN or infinite; nothing was changed.
+            NonFiniteLoss: the loss is NaN or infinite; nothing was changed by this step.
         """
-        if not math.isfinite(total.item()):
-            named = ", ".join(f"{name} {value:.4g}" for name, value in self.losses_now.items())
+        found = _as_floats(losses)
+        self.losses_now |= found
+        if not all(map(math.isfinite, found.values())):
+            named = ", ".join(f"{name} {value:.4g}" for name, value in found.items())
             raise NonFiniteLoss(f"the loss is not finite ({named})")
         chosen = self.optimizers[optimizer]
-        chosen.zero_grad()
-        self.fabric.backward(total)
+        for each in self.optimizers.values():
+            each.zero_grad()
+        total = torch.stack([loss.float() for loss in losses.values()]).sum()
+        # Of several optimizers only the chosen one's parameters get gradients.
+        learning = [p for group in chosen.param_groups for p in group["params"]]
+        self.fabric.backward(total, inputs=learning if len(self.optimizers) > 1 else None)
         if self.train.clip_norm:
             # Under fp16 the scaler deals with infinite gradients by skipping the step.
             self.fabric.clip_gradients(
                 self.module, chosen, max_norm=self.train.clip_norm, error_if_nonfinite=False
             )
         chosen.step()
+
+    def observe(self, values: Mapping[str, Tensor]) -> dict[str, float]:
+        """Remember scalars for the log."""
+        self.observed_now = _as_floats(values)
+        return self.observed_now
 
     def set_rates(self, factor: float) -> None:
         """Set every learning rate to its start value times ``factor``."""
@@ -123,7 +134,8 @@ def training_mode(method: Method, prefixes: Sequence[str]) -> None:
 def rate_factor(step: int, batches_per_epoch: int, train: Train) -> float:
     """The learning rate at a step of a stage, as a share of ``train.lr``.
 
-    Linear warm-up from a hundredth, then cosine decay to ``final_lr``, steps, or constant.
+    Linear warm-up from a hundredth, then cosine decay to ``final_lr``, steps, a straight line to
+    zero, or constant.
 
     Args:
         step: from 0, within the stage.
@@ -137,12 +149,20 @@ def rate_factor(step: int, batches_per_epoch: int, train: Train) -> float:
         drops = sum(epoch >= mark for mark in train.decay_epochs)
         drops += step // train.decay_steps if train.decay_steps else 0
         return float(train.decay_factor**drops)
+    if train.decay == "linear":
+        begin = min(train.decay_epochs, default=train.warmup_epochs)
+        return 1.0 - min(max(epoch - begin, 0.0) / max(train.epochs - begin, 1e-9), 1.0)
     if train.decay == "cosine":
         epochs = train.steps / batches_per_epoch if train.steps else train.epochs
         rest = max(epochs - train.warmup_epochs, 1e-9)
         share = min((epoch - train.warmup_epochs) / rest, 1.0)
         return train.final_lr + (1.0 - train.final_lr) * 0.5 * (1.0 + math.cos(math.pi * share))
     return 1.0
+
+
+def _as_floats(values: Mapping[str, Tensor]) -> dict[str, float]:
+    numbers = torch.stack([value.detach().float() for value in values.values()]).tolist()
+    return dict(zip(values, numbers, strict=True))
 
 
 def optimizer_tensors(name: str, state_dict: Mapping[str, Any]) -> dict[str, Tensor]:

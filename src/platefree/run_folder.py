@@ -22,7 +22,13 @@ from platefree.errors import CheckpointError
 from platefree.storage import make_folder, storage_errors, write_text
 
 # These may differ when a run is resumed: they say how long and with what, not what is learnt.
-FREE_TO_CHANGE = ("max_steps", "workers", "checkpoint_minutes", "checkpoint_steps")
+FREE_TO_CHANGE = (
+    "max_steps",
+    "workers",
+    "samples_epochs",
+    "checkpoint_minutes",
+    "checkpoint_steps",
+)
 
 DESCRIPTIVE = ("make", "model", "type", "colour", "view")  # labels whose names a card lists
 _AGREE_EVERY = 10  # steps between asking the other processes whether to stop

@@ -42,6 +42,7 @@ from platefree.methods.build import build_method, needs_training, resolve
 from platefree.model import Device, Model
 from platefree.processes import gather_with_gradient, launch
 from platefree.run_folder import StopRequest, TrainingLog, describe, graceful_stop, same_run
+from platefree.sample_sheet import save_samples
 from platefree.stages import StagePlan, plan_stages
 from platefree.types import Sightings
 
@@ -62,6 +63,7 @@ class StepReport:
         stage: its name.
         rate: learning rate.
         losses: by name.
+        observed: what the method observed beside them, by name.
         images_per_second: over all processes, smoothed.
     """
 
@@ -72,6 +74,7 @@ class StepReport:
     stage: str
     rate: float
     losses: dict[str, float]
+    observed: dict[str, float]
     images_per_second: float
 
 
@@ -226,8 +229,9 @@ class Trainer:
         )
         training_mode(self.method, stage.train.freeze)
         self._stepped_at = time.monotonic()
-        for batch in loader:
-            self._take_step(stage, descent, batch)
+        for pictures_read in loader:
+            batch = self._take_step(stage, descent, pictures_read)
+            self._sample(stage, batch)
             self._after_step(stage, descent, is_end=self.step == stop)
 
     def _restore_stage(self, stage: StagePlan, descent: FabricDescent) -> None:
@@ -236,7 +240,7 @@ class Trainer:
             descent.load_state(tensors, content)
         self._resumed_state = None
 
-    def _take_step(self, stage: StagePlan, descent: FabricDescent, pictures: PictureBatch) -> None:
+    def _take_step(self, stage: StagePlan, descent: FabricDescent, pictures: PictureBatch) -> Batch:
         if pictures.unreadable or pictures.images is None:
             raise ImageError(pictures.unreadable[0])
         _seed_step(self.recipe.train.seed, self.step, self.fabric.global_rank)
@@ -247,11 +251,27 @@ class Trainer:
         )
         rows = torch.tensor(pictures.rows)
         labels = {k: v[rows].to(self.fabric.device) for k, v in self.data.labels.items()}
+        batch = Batch(self.transform.normalise(images), labels)
         try:
-            self.method.step(Batch(self.transform.normalise(images), labels), descent)
+            self.method.step(batch, descent)
         except NonFiniteLoss as error:
             raise self._not_finite(self.step + 1, str(error)) from None
         self.step += 1
+        return batch
+
+    def _sample(self, stage: StagePlan, batch: Batch) -> None:
+        """Show what the method makes of a batch, every few epochs."""
+        epoch, place = divmod(self.step - stage.start, stage.sampler.batches_per_epoch)
+        every = stage.train.samples_epochs
+        if not every or place or epoch % every or not self.fabric.is_global_zero:
+            return
+        self.method.eval()
+        samples, health = self.method.samples(batch), self.method.health()
+        training_mode(self.method, stage.train.freeze)
+        if samples is not None:
+            save_samples(samples, self.folder / "samples" / f"{self.step:08d}.png")
+        if health:
+            self.log.write({"step": self.step, "health": health})
 
     def _after_step(self, stage: StagePlan, descent: FabricDescent, *, is_end: bool) -> None:
         self._report(stage, descent)
@@ -326,6 +346,7 @@ class Trainer:
             stage=stage.name,
             rate=descent.rate(),
             losses=dict(descent.losses_now),
+            observed=dict(descent.observed_now),
             images_per_second=self._speed,
         )
         if self.step % LOG_EVERY == 0 or self.step == stage.stop:

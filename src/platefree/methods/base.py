@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, ClassVar, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -27,25 +27,43 @@ class Batch:
     labels: Mapping[str, Tensor]
 
 
+@dataclass(frozen=True)
+class Samples:
+    """Pictures side by side: what a method was given and what it made of it.
+
+    Attributes:
+        columns: what each is.
+        pictures: (rows, columns, 3, h, w) float32 in [0, 1].
+    """
+
+    columns: tuple[str, ...]
+    pictures: Tensor
+
+
 class Descent(Protocol):
     """What the training loop gives a method for its step: devices, precision and clipping."""
 
-    def losses(self, batch: Batch) -> dict[str, Tensor]:
-        """Call the method's `Method.losses` under the run's precision and process group."""
+    def forward(self, name: str, *inputs: Any) -> Any:  # noqa: ANN401
+        """Call one of `Method.forwards` under the run's precision and process group."""
 
-    def step(self, total: Tensor, optimizer: str) -> None:
-        """Clear gradients, backward, clip, and step the named optimizer."""
+    def step(self, losses: Mapping[str, Tensor], optimizer: str) -> None:
+        """Sum the losses, backward, clip, and step the named optimizer; no other learns."""
+
+    def observe(self, values: Mapping[str, Tensor]) -> dict[str, float]:
+        """Have scalars that are not learnt from written to the log; returns them as numbers."""
 
 
 class Method(nn.Module):
     """The base of all methods. Override what differs; see ``strong_baseline`` for an example.
 
     Attributes:
+        forwards: names of the functions that `step` calls through its `Descent`.
         gather: joins the vectors (or labels) of all training processes along the first
             dimension, with gradients; the training loop replaces it when there are several,
             so that pairs are mined over the whole batch.
     """
 
+    forwards: ClassVar[tuple[str, ...]] = ("losses",)
     gather: Callable[[Tensor], Tensor]
 
     def __init__(self) -> None:
@@ -80,28 +98,41 @@ class Method(nn.Module):
         """The optimizers of a stage by name, over the parameters that learn."""
         return {"main": make_optimizer(self, train)}
 
-    def step(self, batch: Batch, descent: Descent) -> dict[str, Tensor]:
-        """One optimisation step; returns the losses by name."""
-        losses = descent.losses(batch)
-        descent.step(torch.stack(list(losses.values())).sum(), "main")
-        return losses
+    def step(self, batch: Batch, descent: Descent) -> None:
+        """One optimisation step."""
+        descent.step(descent.forward("losses", batch), "main")
+
+    def samples(self, batch: Batch) -> Samples | None:
+        """Pictures that show what a method makes of a batch; None where it makes none."""
+        del batch
+        return None
+
+    def health(self) -> dict[str, float]:
+        """Figures about the weights that tell whether training goes well, for the log."""
+        return {}
 
 
-def make_optimizer(module: nn.Module, train: Train) -> Optimizer:
+def make_optimizer(module: nn.Module, train: Train, lr: float | None = None) -> Optimizer:
     """The optimizer of ``train`` over a module's learning parameters.
 
     Biases, norms and other vectors are not decayed.
+
+    Args:
+        module: whose parameters learn.
+        train: settings of the stage.
+        lr: instead of ``train.lr``.
     """
+    lr = train.lr if lr is None else lr
     learning = [p for p in module.parameters() if p.requires_grad]
     groups = [
         {"params": [p for p in learning if p.ndim > 1], "weight_decay": train.weight_decay},
         {"params": [p for p in learning if p.ndim <= 1], "weight_decay": 0.0},
     ]
     if train.optimizer == "sgd":
-        return torch.optim.SGD(groups, lr=train.lr, momentum=train.momentum)
+        return torch.optim.SGD(groups, lr=lr, momentum=train.momentum)
     if train.optimizer == "adam":
-        return torch.optim.Adam(groups, lr=train.lr)
-    return torch.optim.AdamW(groups, lr=train.lr)
+        return torch.optim.Adam(groups, lr=lr)
+    return torch.optim.AdamW(groups, lr=lr)
 
 
 def _alone(rows: Tensor) -> Tensor:

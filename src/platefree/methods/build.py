@@ -8,13 +8,18 @@ from platefree.errors import RecipeError
 from platefree.methods.base import Method
 from platefree.methods.color_stripes import ColorStripes
 from platefree.methods.drdl import Drdl
+from platefree.methods.fda_net import EmbeddingNet, FdaNet
 from platefree.methods.settings import (
     ColorStripesSettings,
     DrdlSettings,
+    FdaNetSettings,
     StrongBaselineSettings,
     TrunkSettings,
 )
 from platefree.methods.strong_baseline import StrongBaseline
+from platefree.nets.attended import EmbeddingDiscriminator
+from platefree.nets.generator import Generator
+from platefree.nets.patch_gan import PatchGan
 from platefree.nets.trunks import (
     Trunk,
     has_fixed_size,
@@ -45,6 +50,8 @@ def build_method(
             return ColorStripes(**settings.model_dump(exclude={"method"}))
         case DrdlSettings() as settings:
             return _drdl(settings, recipe, classes, weights or settings.weights)
+        case FdaNetSettings() as settings:
+            return _fda_net(settings, recipe, classes, weights or settings.weights)
         case StrongBaselineSettings() as settings:
             return _strong_baseline(settings, recipe, classes, weights or settings.weights)
 
@@ -72,7 +79,7 @@ def check_scales(recipe: Recipe) -> None:
     scales, settings = recipe.input.scales, recipe.model
     if scales == [1.0] or not isinstance(settings, TrunkSettings):
         return
-    flattens = isinstance(settings, DrdlSettings) and settings.pooling == "flatten"
+    flattens = isinstance(settings, DrdlSettings | FdaNetSettings) and settings.pooling == "flatten"
     if flattens or has_fixed_size(settings.trunk):
         what = "model.pooling = flatten" if flattens else f"trunk {settings.trunk}"
         raise RecipeError(
@@ -100,6 +107,36 @@ def _drdl(settings: DrdlSettings, recipe: Recipe, classes: Mapping[str, int], we
     if settings.trunk == VGG_CNN_M and weights != "none":
         method.start_from(read_weights(Path(weights)))
     return method
+
+
+def _fda_net(
+    settings: FdaNetSettings, recipe: Recipe, classes: Mapping[str, int], weights: str
+) -> EmbeddingNet:
+    height, width = recipe.input.height, recipe.input.width
+    if settings.adversary != "none" and (height % 4 or width % 4 or min(height, width) < 32):
+        raise RecipeError(
+            f"pictures of {height} x {width} pixels; fda_net's generator needs sides that are "
+            "multiples of 4, 32 or more"
+        )
+    trunk = Trunk(settings.trunk, height=height, width=width, weights=weights)
+    parts = {"attention", "pooling", "shared_size", "embedding_size", "dropout"}
+    embedding = EmbeddingDiscriminator(
+        trunk,
+        map_size=map_size(trunk, height, width),
+        vehicles=classes["vehicle"],
+        **settings.model_dump(include=parts),
+    )
+    if settings.adversary == "none":
+        return EmbeddingNet(embedding, negatives=settings.negatives, margin=settings.margin)
+    game = {"negatives", "real_fake", "margin", "similarity_margin", "difference_margin"}
+    return FdaNet(
+        embedding,
+        Generator(width=settings.generator_width, blocks=settings.generator_blocks),
+        PatchGan(width=settings.patch_width),
+        mean=recipe.input.mean or (0.0, 0.0, 0.0),
+        std=recipe.input.std or (1.0, 1.0, 1.0),
+        **settings.model_dump(include={*game, "realism_weight"}),
+    )
 
 
 def _strong_baseline(

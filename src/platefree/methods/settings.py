@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 class MethodSettings(BaseModel):
@@ -63,10 +63,42 @@ class DrdlSettings(TrunkSettings):
     embedding_weight: Annotated[float, Field(ge=0)] = 1.0
 
 
-ModelSettings = ColorStripesSettings | DrdlSettings | StrongBaselineSettings
+class FdaNetSettings(TrunkSettings):
+    """Feature distance adversary (Lou et al., CVPR 2019)."""
+
+    method: Literal["fda_net"]
+    trunk: str = "vgg_cnn_m_1024"
+    adversary: Literal["feature_distance", "none"] = "feature_distance"
+    attention: Literal["softmax", "none"] = "softmax"
+    negatives: Literal["random", "nearest"] = "random"  # the real ones, among the batch
+    real_fake: Literal["non_saturating", "minimax"] = "non_saturating"
+    pooling: Literal["flatten", "average"] = "flatten"
+    shared_size: Annotated[int, Field(ge=0)] = 4096  # first FC layer; 0: none
+    embedding_size: Annotated[int, Field(ge=1)] = 1024  # last FC layer
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.5
+    margin: Annotated[float, Field(gt=0)] = 0.6  # alpha, at least twice beta
+    similarity_margin: Annotated[float, Field(gt=0)] = 0.3  # beta
+    difference_margin: Annotated[float, Field(gt=0)] = 0.7  # gamma
+    realism_weight: Annotated[float, Field(ge=0)] = 1.0  # lambda
+    generator_width: Annotated[int, Field(ge=1)] = 64
+    generator_blocks: Annotated[int, Field(ge=0)] = 9
+    patch_width: Annotated[int, Field(ge=1)] = 64
+
+    @model_validator(mode="after")
+    def _margins_leave_room(self) -> "FdaNetSettings":
+        if self.margin < 2 * self.similarity_margin:
+            raise ValueError(
+                f"model.margin is {self.margin} and model.similarity_margin "
+                f"{self.similarity_margin}, but alpha is at least twice beta (eq. 8)"
+            )
+        return self
+
+
+ModelSettings = ColorStripesSettings | DrdlSettings | FdaNetSettings | StrongBaselineSettings
 
 SETTINGS: dict[str, type[MethodSettings]] = {
     "color_stripes": ColorStripesSettings,
     "drdl": DrdlSettings,
+    "fda_net": FdaNetSettings,
     "strong_baseline": StrongBaselineSettings,
 }

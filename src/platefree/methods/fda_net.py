@@ -1,0 +1,335 @@
+"""FDA-Net, Feature Distance Adversarial Network (Lou et al., CVPR 2019, "VERI-Wild").
+
+A generator makes hard negatives of the pictures of a batch, and the embedding learns to tell them
+apart; both in turn (section 4, figure 5)::
+
+    picture x - generator - G(x) ---------------- real or made? (70 x 70 patches)
+        |                    |
+        +------ trunk -------+-- f -- attention A -- FC(f * A) = F      searched
+                                +------------------- FC(f)     = H
+
+- H and F use the same FC layers. Decided: the attention is scaled to a mean of 1 before it weighs
+  the map, so that an even attention makes F equal to H, and neither is small.
+- F(G(x)) is taken under the attention of x (eq. 6), everywhere.
+- Embeddings are on the unit sphere, where the margins mean something.
+- z of eq. 9 is the generated negative in one step and the real one in the next.
+- Decided: minimising log(1 - D(G(x))) has no gradient while made pictures are easily told, so the
+  generator maximises log D(G(x)), which has the same aim (Goodfellow et al., NIPS 2014, section 3);
+  ``real_fake="minimax"`` is eq. 11 to the letter.
+- Made pictures pass through batch norm without a trace in its running statistics.
+
+Rows of the paper's tables 4 and 5: `EmbeddingNet` without attention is EN; `FdaNet` without
+attention, where F is H, is "FDA-Net without Att"; with it, it is FDA-Net.
+"""
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.optim import Optimizer
+
+from platefree.config import Train
+from platefree.losses import (
+    difference_hinges,
+    real_fake,
+    similarity_hinges,
+    smoothed_cross_entropy,
+    triplet_hinges,
+)
+from platefree.methods.base import Batch, Descent, Method, Samples, make_optimizer
+from platefree.nets.attended import EmbeddingDiscriminator
+from platefree.nets.generator import Generator, largest_singular_value
+from platefree.nets.patch_gan import PatchGan
+
+log = logging.getLogger(__name__)
+
+_NOTHING = 0.02  # shares below this are none
+
+
+class EmbeddingNet(Method):
+    """EN, the conventional network: one space, ``main``, F on the unit sphere.
+
+    Args:
+        embedding: trunk, attention and FC layers.
+        negatives: of the batch, ``random`` or the ``nearest`` in H.
+        margin: alpha of eq. 9.
+    """
+
+    def __init__(
+        self,
+        embedding: EmbeddingDiscriminator,
+        *,
+        negatives: str = "random",
+        margin: float = 0.6,
+    ) -> None:
+        super().__init__()
+        self.embedding = embedding
+        self.negatives, self.margin = negatives, margin
+
+    def feature_map(self, images: Tensor) -> Tensor:
+        """The trunk's last map, (b, c, h', w')."""
+        maps: Tensor = self.embedding.trunk(images)
+        return maps
+
+    def embed_map(self, maps: Tensor) -> dict[str, Tensor]:
+        """F on the unit sphere."""
+        return {"main": self.embedding(maps).unit()[1]}
+
+    def embed(self, images: Tensor) -> dict[str, Tensor]:
+        """Unit rows, (b, embedding_size)."""
+        return self.embed_map(self.feature_map(images))
+
+    def losses(self, batch: Batch) -> dict[str, Tensor]:
+        """Cross-entropy and triplets of real pictures."""
+        return self.embedding_losses(batch, made=None)
+
+    def embedding_losses(self, batch: Batch, made: Tensor | None) -> dict[str, Tensor]:
+        """L_D_emb (eq. 9), for H and, with attention, for F.
+
+        Args:
+            batch: (b, 3, h, w) real pictures.
+            made: (b, 3, h, w) their generated negatives, to be z; None takes real ones.
+        """
+        vehicles = batch.labels["vehicle"]
+        real = self.embedding(self.feature_map(batch.images))
+        units = real.unit()
+        positive, negative = draw_pairs(vehicles, units[0].detach(), self.negatives)
+        if made is None:
+            against = tuple(rows[negative] for rows in units)
+        else:
+            with untraced_norms(self.embedding):
+                maps = self.feature_map(made)
+                against = self.embedding(maps, real.attention.detach()).unit()
+        rows = {"": (real.whole, units[0], against[0])}
+        if self.embedding.attention is not None:
+            rows[" F"] = (real.attended, units[1], against[1])
+        paired, losses = positive >= 0, {}
+        for name, (vectors, unit, other) in rows.items():
+            logits = self.embedding.classifier(vectors)
+            losses[f"identity{name}"] = smoothed_cross_entropy(logits, vehicles, 0.0)
+            losses[f"triplet{name}"] = _mean(
+                triplet_hinges(unit[paired], unit[positive[paired]], other[paired], self.margin)
+            )
+        return losses
+
+
+class FdaNet(EmbeddingNet):
+    """The embedding network in a game with a generator.
+
+    Args:
+        embedding: trunk, attention and FC layers.
+        generator: makes hard negatives, pictures in [-1, 1] of such.
+        critic: tells them from real ones, by logits of normalised pictures.
+        negatives: the real ones of the batch, ``random`` or the ``nearest`` in H.
+        real_fake: what the generator does about the critic, ``non_saturating`` or ``minimax``.
+        margin: alpha of eq. 9; at least twice ``similarity_margin``.
+        similarity_margin: beta of eq. 4.
+        difference_margin: gamma of eq. 7.
+        realism_weight: lambda of eq. 11.
+        mean: of the channels of normalised pictures.
+        std: of the channels.
+    """
+
+    forwards: ClassVar[tuple[str, ...]] = (
+        "generate",
+        "embedding_losses",
+        "critic_losses",
+        "generator_losses",
+    )
+    updates: Tensor
+    mean: Tensor
+    std: Tensor
+
+    def __init__(
+        self,
+        embedding: EmbeddingDiscriminator,
+        generator: Generator,
+        critic: PatchGan,
+        *,
+        negatives: str = "random",
+        real_fake: str = "non_saturating",
+        margin: float = 0.6,
+        similarity_margin: float = 0.3,
+        difference_margin: float = 0.7,
+        realism_weight: float = 1.0,
+        mean: Sequence[float] = (0.485, 0.456, 0.406),
+        std: Sequence[float] = (0.229, 0.224, 0.225),
+    ) -> None:
+        super().__init__(embedding, negatives=negatives, margin=margin)
+        self.generator, self.critic = generator, critic
+        self.watch = _Watch()
+        self.real_fake = real_fake
+        self.similarity_margin = similarity_margin
+        self.difference_margin = difference_margin
+        self.realism_weight = realism_weight
+        self.register_buffer("updates", torch.zeros((), dtype=torch.int64))
+        for name, values in (("mean", mean), ("std", std)):
+            self.register_buffer(name, torch.tensor(values).view(3, 1, 1), persistent=False)
+
+    def optimizers(self, train: Train) -> dict[str, Optimizer]:
+        """One for the embedding, the critic and the generator each."""
+        parts = {"embedding": self.embedding, "critic": self.critic, "generator": self.generator}
+        return {
+            name: make_optimizer(part, train, train.rates.get(name)) for name, part in parts.items()
+        }
+
+    def step(self, batch: Batch, descent: Descent) -> None:
+        """Both discriminators learn from what the generator makes, then it from them.
+
+        z is made in one step, and real in the next.
+        """
+        made = descent.forward("generate", batch.images)
+        z = made.detach() if self.updates % 2 == 0 else None
+        descent.step(descent.forward("embedding_losses", batch, z), "embedding")
+        descent.step(descent.forward("critic_losses", batch, made.detach()), "critic")
+        losses, observed = descent.forward("generator_losses", batch, made)
+        descent.step(losses, "generator")
+        self.watch.see(descent.observe(observed))
+        self.updates += 1
+
+    def generate(self, images: Tensor) -> Tensor:
+        """A hard negative of each of (b, 3, h, w) normalised pictures, normalised too."""
+        changed: Tensor = self.generator(2.0 * (images * self.std + self.mean) - 1.0)
+        return ((changed.float() + 1.0) / 2.0 - self.mean) / self.std
+
+    def critic_losses(self, batch: Batch, made: Tensor) -> dict[str, Tensor]:
+        """The first term of L_D (eq. 11)."""
+        told = real_fake(self.critic(batch.images), self.critic(made))
+        return {"critic": -self.realism_weight * told}
+
+    def generator_losses(
+        self, batch: Batch, made: Tensor
+    ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """L_G (eq. 11), and what tells whether the game goes well."""
+        with torch.no_grad():
+            real = self.embedding(self.feature_map(batch.images))
+            h, f = real.unit()
+            positive, negative = draw_pairs(batch.labels["vehicle"], h, self.negatives)
+            critic_real = self.critic(batch.images)
+        with untraced_norms(self.embedding):
+            h_made, f_made = self.embedding(self.feature_map(made), real.attention).unit()
+        critic_made = self.critic(made)
+        paired = positive >= 0
+        others = h[positive[paired]], h_made[paired], h[negative[paired]]
+        similarity = similarity_hinges(h[paired], *others, self.similarity_margin)
+        right = (critic_real > 0).float().mean() + (critic_made < 0).float().mean()
+        losses = {
+            "realism": self.realism_weight * self._realism(critic_made),
+            "similarity": _mean(similarity.sum(dim=1)),
+        }
+        observed = {
+            "made spread": _spread(made) / _spread(batch.images),
+            "critic accuracy": right / 2,
+            "too near": _mean((similarity[:, 0] > 0).float()),
+            "too far": _mean((similarity[:, 1] > 0).float()),
+        }
+        if self.embedding.attention is not None:
+            difference = difference_hinges(f, f_made, self.difference_margin)
+            losses["difference"] = difference.mean()
+            observed["too alike"] = (difference > 0).float().mean()
+        return losses, observed
+
+    def samples(self, batch: Batch) -> Samples:
+        """Input, attention, generated negative, nearest real negative (figures 8 and 9)."""
+        with torch.no_grad():
+            made = self.generate(batch.images)
+            real = self.embedding(self.feature_map(batch.images))
+        _, nearest = draw_pairs(batch.labels["vehicle"], real.unit()[0], "nearest")
+        attention = functional.interpolate(
+            real.attention, batch.images.shape[2:], mode="bilinear", align_corners=False
+        )
+        lit = attention / attention.amax(dim=(2, 3), keepdim=True).clamp(min=1e-8)
+        shown = [self._shown(each) for each in (batch.images, made, batch.images[nearest])]
+        columns = [shown[0], shown[0] * (0.2 + 0.8 * lit), *shown[1:]]
+        names = ("input", "attention", "generated negative", "nearest real negative")
+        return Samples(names, torch.stack(columns, dim=1).cpu())
+
+    def health(self) -> dict[str, float]:
+        """The largest singular value among the layers of the generator and of the critic."""
+        parts = {"generator": self.generator, "critic": self.critic}
+        return {
+            f"{name} stretch": max(
+                largest_singular_value(layer)
+                for layer in part.modules()
+                if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d)
+            )
+            for name, part in parts.items()
+        }
+
+    def _shown(self, images: Tensor) -> Tensor:
+        return (images * self.std + self.mean).clamp(0.0, 1.0)
+
+    def _realism(self, logits: Tensor) -> Tensor:
+        if self.real_fake == "minimax":
+            return functional.logsigmoid(-logits.float()).mean()
+        return -functional.logsigmoid(logits.float()).mean()
+
+
+class _Watch:
+    """Says once in a run that the game is lost: by collapse, or by a critic that cannot err."""
+
+    signs = (
+        ("made spread", 50, "the generator has collapsed: whatever it is given, it makes the same"),
+        ("critic slips", 200, "the critic knows every made picture: the generator learns little"),
+    )
+
+    def __init__(self) -> None:
+        self.counts = dict.fromkeys((name for name, _, _ in self.signs), 0)
+
+    def see(self, observed: Mapping[str, float]) -> None:
+        """Look at the figures of a step."""
+        values = {**observed, "critic slips": 1.0 - observed["critic accuracy"]}
+        for name, patience, remark in self.signs:
+            self.counts[name] = self.counts[name] + 1 if values[name] < _NOTHING else 0
+            if self.counts[name] == patience:
+                log.warning("%s (%s %.4f for %d steps)", remark, name, values[name], patience)
+
+
+def draw_pairs(vehicles: Tensor, rows: Tensor, negatives: str) -> tuple[Tensor, Tensor]:
+    """A positive and a negative for every picture of a batch.
+
+    Args:
+        vehicles: (n,) identities.
+        rows: (n, d) embeddings.
+        negatives: ``random`` or the ``nearest``; positives are random.
+
+    Returns:
+        (n,) places of the positives and of the negatives in the batch; both -1 where a picture
+        lacks one of them.
+    """
+    same = vehicles[:, None] == vehicles[None, :]
+    itself = torch.eye(len(vehicles), dtype=torch.bool, device=vehicles.device)
+    chance = torch.rand(same.shape, device=rows.device)
+    positive = chance.masked_fill(~same | itself, -1.0).argmax(dim=1)
+    score = rows @ rows.T if negatives == "nearest" else chance
+    negative = score.masked_fill(same, -torch.inf).argmax(dim=1)
+    complete = (same & ~itself).any(dim=1) & (~same).any(dim=1)
+    return positive.where(complete, -1), negative.where(complete, -1)
+
+
+@contextmanager
+def untraced_norms(module: nn.Module) -> Iterator[None]:
+    """Within the block, batch norms use a batch's statistics but do not remember them."""
+    norms = [each for each in module.modules() if isinstance(each, nn.modules.batchnorm._BatchNorm)]
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.momentum = 0.0
+    try:
+        yield
+    finally:
+        for norm, momentum in zip(norms, momenta, strict=True):
+            norm.momentum = momentum
+
+
+def _mean(values: Tensor) -> Tensor:
+    """The mean, which is 0 (with a gradient of 0) of nothing."""
+    return values.sum() / max(len(values), 1)
+
+
+def _spread(pictures: Tensor) -> Tensor:
+    """How much the pictures of a batch differ: the mean deviation of a value over the batch."""
+    return pictures.detach().float().std(dim=0).mean()

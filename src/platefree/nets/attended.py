@@ -1,0 +1,99 @@
+"""Embeddings of a picture whole and where it counts: FDA-Net's embedding discriminator."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from platefree.nets.heads import Average
+from platefree.nets.trunks import Trunk
+from platefree.nets.vgg_m import start_for_relu
+
+
+class AttentionMap(nn.Module):
+    """Two 1 x 1 convolutions with ReLU and a softmax over places (FDA-Net, section 4.6, eq. 5).
+
+    Args:
+        channels: of the feature map.
+        hidden: channels between the convolutions; 0 is an eighth of ``channels``.
+    """
+
+    def __init__(self, channels: int, *, hidden: int = 0) -> None:
+        super().__init__()
+        between = hidden or max(1, channels // 8)
+        self.layers = nn.Sequential(
+            nn.Conv2d(channels, between, 1), nn.ReLU(), nn.Conv2d(between, 1, 1), nn.ReLU()
+        )
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """Weights (b, 1, h, w) of (b, c, h, w) maps: not negative, of sum 1 over the places."""
+        scores: Tensor = self.layers(maps).float()
+        weights = torch.softmax(scores.flatten(2), dim=2)
+        return weights.reshape(scores.shape)
+
+
+class Views(NamedTuple):
+    """What the embedding discriminator makes of (b, 3, h, w) pictures.
+
+    Attributes:
+        whole: (b, d) FC(f), not yet of unit length; H.
+        attended: (b, d) FC(f * A); F. Without attention it is ``whole``.
+        attention: (b, 1, h', w') of mean 1.
+    """
+
+    whole: Tensor
+    attended: Tensor
+    attention: Tensor
+
+    def unit(self) -> tuple[Tensor, Tensor]:
+        """H and F on the unit sphere."""
+        return functional.normalize(self.whole.float()), functional.normalize(self.attended.float())
+
+
+class EmbeddingDiscriminator(nn.Module):
+    """Trunk, attention and FC layers: the part of FDA-Net that is used after training.
+
+    Args:
+        trunk: makes the feature map f.
+        map_size: values in the map of one picture, for ``pooling="flatten"``.
+        vehicles: classes.
+        attention: ``softmax`` or ``none``.
+        pooling: ``flatten`` gives the whole map to the FC layers, ``average`` its mean.
+        shared_size: width of the first FC layer; 0 leaves it out.
+        embedding_size: width of the last.
+        dropout: between them.
+    """
+
+    def __init__(
+        self,
+        trunk: Trunk,
+        *,
+        map_size: int,
+        vehicles: int,
+        attention: str = "softmax",
+        pooling: str = "flatten",
+        shared_size: int = 4096,
+        embedding_size: int = 1024,
+        dropout: float = 0.5,
+    ) -> None:
+        super().__init__()
+        self.trunk = trunk
+        self.attention = AttentionMap(trunk.channels) if attention == "softmax" else None
+        inputs = map_size if pooling == "flatten" else trunk.channels
+        layers: list[nn.Module] = [nn.Flatten() if pooling == "flatten" else Average()]
+        if shared_size:
+            first = nn.Linear(inputs, shared_size)
+            start_for_relu(first)
+            layers += [first, nn.ReLU(), nn.Dropout(dropout)]
+        self.fc = nn.Sequential(*layers, nn.Linear(shared_size or inputs, embedding_size))
+        self.classifier = nn.Linear(embedding_size, vehicles)
+
+    def forward(self, maps: Tensor, attention: Tensor | None = None) -> Views:
+        """Embed (b, c, h, w) maps of the trunk, under the attention given or their own."""
+        whole = self.fc(maps)
+        if self.attention is None:
+            return Views(whole, whole, torch.ones_like(maps[:, :1]))
+        if attention is None:
+            attention = self.attention(maps) * maps.shape[2] * maps.shape[3]
+        return Views(whole, self.fc(maps * attention), attention)

@@ -1,0 +1,38 @@
+"""What a method makes, as a picture: one row an example, one column a step of it."""
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from platefree.methods.base import Samples
+from platefree.storage import atomic_file, make_folder
+
+_ROWS, _GAP, _LINE = 8, 4, 16
+
+
+def save_samples(samples: Samples, path: Path) -> Path:
+    """Draw the first rows with their captions, and save them as PNG.
+
+    Args:
+        samples: from `Method.samples`.
+        path: the file to write; its folder is created if need be.
+
+    Raises:
+        StorageError: it cannot be written.
+    """
+    pictures = samples.pictures[:_ROWS].clamp(0.0, 1.0).mul(255).round().byte().numpy()
+    rows, columns, _, height, width = pictures.shape
+    size = (columns * (width + _GAP) + _GAP, _LINE + rows * (height + _GAP) + _GAP)
+    sheet = Image.new("RGB", size, "white")
+    pen = ImageDraw.Draw(sheet)
+    for column, name in enumerate(samples.columns):
+        left = _GAP + column * (width + _GAP)
+        pen.text((left, 2), name, fill="black")
+        for row in range(rows):
+            picture = np.ascontiguousarray(pictures[row, column].transpose(1, 2, 0))
+            sheet.paste(Image.fromarray(picture), (left, _LINE + _GAP + row * (height + _GAP)))
+    make_folder(path.parent)
+    with atomic_file(path) as temporary:
+        sheet.save(temporary, "PNG")
+    return path
