@@ -72,6 +72,7 @@ class Train(Section):
     optimizer: Literal["adamw", "adam", "sgd"] = "adamw"
     lr: Positive = 3.5e-4
     momentum: Rate = 0.9
+    adam_epsilon: Positive = 1e-8  # with optimizer = "adam" or "adamw"
     weight_decay: NotNegative = 5e-4
     warmup_epochs: NotNegative = 5.0
     decay: Decay = "cosine"

@@ -156,12 +156,13 @@ class Trainer:
     ) -> None:
         self.recipe, self.folder, self.stop, self.on_step = recipe, folder, stop, on_step
         self.data_label = data_label
-        self.data: TrainingData = training_data(table, recipe.train)
-        self.plan = plan_stages(recipe, self.data)
+        data = training_data(table, recipe.train, recipe.model.learns)
+        self.plan = plan_stages(recipe, data)
         self.total = self.plan[-1].stop
         self.fabric = launch(recipe.train, device)
         torch.manual_seed(recipe.train.seed)
-        self.method: Method = build_method(recipe, self.data.classes)
+        self.method: Method = build_method(recipe, data.classes)
+        self.data: TrainingData = self.method.prepare(data)
         self.method.to(memory_format=torch.channels_last)  # the faster layout for convolutions
         if self.fabric.world_size > 1:
             self.method.gather = gather_with_gradient

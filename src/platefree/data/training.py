@@ -12,6 +12,12 @@ from platefree.data.samplers import IdentitySampler, Sampler, ShuffleSampler
 from platefree.errors import TrainingError
 from platefree.types import Indices, Sightings, Text, known_values
 
+_FILL = {
+    "vehicle": "give every picture of a vehicle its id in the column 'vehicle'",
+    "view": "write what is seen (front, rear, side) in the column 'view'",
+}
+"""What to do about a label column of which too little is known."""
+
 CODED = ("vehicle", "camera", "model", "type", "colour", "view")
 
 
@@ -25,6 +31,7 @@ class TrainingData:
         names: label column -> its known values, sorted; a code is a place in them.
         validation: rows of held-back vehicles; empty when none are held back.
         fingerprint: of the whole table, to notice another one on resume.
+        target: the label column that is learnt.
     """
 
     sightings: Sightings
@@ -32,6 +39,7 @@ class TrainingData:
     names: Mapping[str, Text]
     validation: Sightings
     fingerprint: str
+    target: str = "vehicle"
 
     @property
     def classes(self) -> dict[str, int]:
@@ -47,18 +55,23 @@ class TrainingData:
         if train.sampler == "shuffle":
             return ShuffleSampler(len(self.sightings), train.batch_size)
         return IdentitySampler(
-            self.sightings.vehicle,
+            getattr(self.sightings, self.target),
             self.sightings.camera,
             vehicles_per_batch=train.vehicles_per_batch,
             images_per_vehicle=train.images_per_vehicle,
         )
 
 
-def training_data(table: Sightings, train: Train) -> TrainingData:
+def training_data(table: Sightings, train: Train, target: str = "vehicle") -> TrainingData:
     """Take the training rows of a table: split ``train`` where splits are known, else all.
 
-    Rows without a vehicle are left out. With ``train.validation`` a seeded share of the
-    vehicles is held back.
+    Rows without the label that is learnt are left out. With ``train.validation`` a seeded share
+    of the vehicles is held back (of the pictures, where no vehicle is known).
+
+    Args:
+        table: the pictures.
+        train: settings of the run.
+        target: the label column that is learnt.
 
     Raises:
         TrainingError: there is nothing to learn from; the message says why.
@@ -66,22 +79,21 @@ def training_data(table: Sightings, train: Train) -> TrainingData:
     rows = table.take(table.split == "train") if table.knows("split") else table
     if not len(rows):
         raise TrainingError(f"{table!r} has a split column but no row with split 'train'")
-    rows = rows.take(rows.vehicle != "")
+    rows = rows.take(getattr(rows, target) != "")
     learnt, validation = _hold_back(rows, train)
-    names, counts = np.unique(learnt.vehicle, return_counts=True)
+    names, counts = np.unique(getattr(learnt, target), return_counts=True)
     if len(names) < 2:
         raise TrainingError(
-            f"the training rows know {len(names)} vehicle(s), expected at least 2; "
-            "give every picture of a vehicle its id in the column 'vehicle'"
+            f"the training rows know {len(names)} {target}(s), expected at least 2; {_FILL[target]}"
         )
     if train.sampler == "identity" and counts.max() < 2:
         raise TrainingError(
-            f"each of the {len(names)} training vehicles has one picture, but a pair of pictures "
-            "of one vehicle is what is learnt from; add pictures, or set train.sampler=shuffle"
+            f"each of the {len(names)} training {target}s has one picture, but a pair of pictures "
+            f"of one {target} is what is learnt from; add pictures, or set train.sampler=shuffle"
         )
     labels = {name: torch.from_numpy(codes(getattr(learnt, name))) for name in CODED}
     known = {name: known_values(getattr(learnt, name)) for name in CODED}
-    return TrainingData(learnt, labels, known, validation, table.fingerprint())
+    return TrainingData(learnt, labels, known, validation, table.fingerprint(), target)
 
 
 def codes(column: Text) -> Indices:
@@ -92,8 +104,9 @@ def codes(column: Text) -> Indices:
 
 
 def _hold_back(rows: Sightings, train: Train) -> tuple[Sightings, Sightings]:
-    names = np.unique(rows.vehicle)
+    groups = np.where(rows.vehicle == "", rows.image, rows.vehicle)
+    names = np.unique(groups)
     count = round(train.validation * len(names))
     chosen = np.random.default_rng((4, train.seed)).permutation(names)[:count]
-    held = np.isin(rows.vehicle, chosen)
+    held = np.isin(groups, chosen)
     return rows.take(~held), rows.take(held)

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from platefree.config import Train
+from platefree.data.training import TrainingData
 from platefree.errors import DataError
 from platefree.ranking.distance import cosine_distance
 from platefree.types import Embeddings, Floats
@@ -72,6 +73,14 @@ class Method(nn.Module):
         """What `embed` makes of a `feature_map`."""
         raise DataError(f"{type(self).__name__} has no feature map, so no heat map can be drawn")
 
+    def prepare(self, data: TrainingData) -> TrainingData:
+        """Look at the training data before the first step; may change labels.
+
+        Raises:
+            TrainingError: the method cannot learn from it.
+        """
+        return data
+
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """Named scalar losses of a batch; `step` sums them."""
         raise NotImplementedError  # pragma: no cover
@@ -100,8 +109,8 @@ def make_optimizer(module: nn.Module, train: Train) -> Optimizer:
     if train.optimizer == "sgd":
         return torch.optim.SGD(groups, lr=train.lr, momentum=train.momentum)
     if train.optimizer == "adam":
-        return torch.optim.Adam(groups, lr=train.lr)
-    return torch.optim.AdamW(groups, lr=train.lr)
+        return torch.optim.Adam(groups, lr=train.lr, eps=train.adam_epsilon)
+    return torch.optim.AdamW(groups, lr=train.lr, eps=train.adam_epsilon)
 
 
 def _alone(rows: Tensor) -> Tensor:

@@ -1,7 +1,8 @@
 """Trunks: any timm model as a function from pictures to a feature map (b, c, h, w).
 
 Added to timm: ResNets with IBN-a layers (``resnet50_ibn_a``) and a last stride of 1, as re-ID
-networks use it. Transformers give their patch tokens as a map; prefix tokens are dropped.
+networks use it, and ``googlenet``. Transformers give their patch tokens as a map; prefix tokens
+are dropped.
 """
 
 import difflib
@@ -16,11 +17,13 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from platefree.errors import RecipeError, TrainingError
+from platefree.nets import googlenet
 from platefree.nets.ibn import add_ibn_a
 
 IBN_SUFFIX = "_ibn_a"
 IBN_TRUNKS = tuple(f"resnet{depth}{IBN_SUFFIX}" for depth in (18, 34, 50, 101, 152))
-_HEADS = ("fc.", "head.", "classifier.", "last_linear.", "head_dist.")
+OWN_TRUNKS = (*IBN_TRUNKS, googlenet.NAME)
+_HEADS = ("fc.", "head.", "classifier.", "last_linear.", "head_dist.", "aux1.", "aux2.")
 _WRAPPERS = ("module.", "backbone.", "model.", "base.", "trunk.network.", "network.")
 
 
@@ -29,7 +32,7 @@ class Trunk(nn.Module):
 
     Args:
         name: a timm name, optionally with a weight tag (``resnet50.a1_in1k``), or one of
-            `IBN_TRUNKS`.
+            `OWN_TRUNKS`.
         height: picture height in pixels; transformers are built for it.
         width: picture width in pixels.
         last_stride: 1 keeps a ResNet's last feature map at a sixteenth of the picture.
@@ -85,6 +88,8 @@ def trunk_statistics(name: str) -> tuple[list[float], list[float]]:
     Raises:
         RecipeError: no such trunk.
     """
+    if name == googlenet.NAME:
+        return googlenet.MEAN, googlenet.STD
     published = timm.get_pretrained_cfg(_timm_name(name))
     if published is None:
         return [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
@@ -117,12 +122,14 @@ def load_trunk_weights(network: nn.Module, path: Path) -> None:
 
 
 def _create(name: str, size: tuple[int, int], drop_path: float, *, published: bool) -> nn.Module:
-    timm_name = _timm_name(name)
-    if published and name in IBN_TRUNKS:
+    if published and name in OWN_TRUNKS:
         raise RecipeError(
             f"timm publishes no weights for {name}; download the authors' file and "
             "set model.weights=FILE"
         )
+    if name == googlenet.NAME:
+        return googlenet.GoogLeNet()
+    timm_name = _timm_name(name)
     details = timm.get_pretrained_cfg(timm_name)
     options: dict[str, Any] = {"num_classes": 0, "global_pool": ""}
     if details is not None and details.fixed_input_size:
@@ -146,7 +153,7 @@ def _create(name: str, size: tuple[int, int], drop_path: float, *, published: bo
 def _timm_name(name: str) -> str:
     bare = name.removesuffix(IBN_SUFFIX) if name in IBN_TRUNKS else name
     if not timm.is_model(bare.partition(".")[0]):
-        near = difflib.get_close_matches(name, [*timm.list_models(), *IBN_TRUNKS], n=1)
+        near = difflib.get_close_matches(name, [*timm.list_models(), *OWN_TRUNKS], n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         raise RecipeError(f"model.trunk {name!r} is not a timm model{hint}")
     return bare
