@@ -196,6 +196,26 @@ def check_recipe(content: Mapping[str, Any]) -> Recipe:
         raise RecipeError(f"recipe {content.get('name', '?')}: {found}") from error
 
 
+def change_in_use(recipe: Recipe, overrides: Mapping[str, Any]) -> Recipe:
+    """The recipe of a trained model with some of what may still be changed.
+
+    Args:
+        recipe: of the model.
+        overrides: dotted key -> value.
+
+    Raises:
+        RecipeError: a key decides the weights, or a value is of the wrong type.
+    """
+    free = [f"model.{name}" for name in recipe.model.free_in_use]
+    for key in [key for key in overrides if key not in free][:1]:
+        may = f"only {', '.join(free)} can" if free else "nothing can"
+        raise RecipeError(f"{key!r} of a trained {recipe.model.method} cannot be changed; {may}")
+    content = recipe.model_dump()
+    for key, value in overrides.items():
+        _set(content, key, value)
+    return check_recipe(content)
+
+
 def parse_overrides(settings: Sequence[str]) -> dict[str, Any]:
     """Parse ``key=value`` texts; a value is read as TOML, and as plain text where it is not.
 

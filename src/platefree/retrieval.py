@@ -79,9 +79,17 @@ def search(model: Model, query: str | Path, gallery: Embeddings, *, top: int = 2
         for row, distance in zip(ranking.indices[0], ranking.distances[0], strict=True)
         if row >= 0
     ]
+    hits = gallery.take(np.array([row for row, _ in found], dtype=np.int64))
+    spaces = model.method.judged_in(embedded, hits)[0] if found else []
     return [
-        Hit(rank, 1.0 - distance, gallery.sightings.path(row), gallery.sightings.labels(row))
-        for rank, (row, distance) in enumerate(found, start=1)
+        Hit(
+            place + 1,
+            1.0 - distance,
+            gallery.sightings.path(row),
+            gallery.sightings.labels(row),
+            str(spaces[place]),
+        )
+        for place, (row, distance) in enumerate(found)
     ]
 
 

@@ -208,12 +208,14 @@ class Hit:
         similarity: cosine similarity in [-1, 1], higher is closer.
         image: path of the picture.
         labels: what the gallery knows of it, unknown columns left out.
+        space: the embedding space that compared it with the query; empty if the model has one.
     """
 
     rank: int
     similarity: float
     image: Path
     labels: Mapping[str, str] = field(default_factory=dict)
+    space: str = ""
 
 
 def utc_text(time: np.datetime64) -> str:

@@ -11,7 +11,17 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from platefree.cli import ablation, city, data, demo, evaluation, info, searching, training
+from platefree.cli import (
+    ablation,
+    city,
+    data,
+    demo,
+    evaluation,
+    info,
+    labelling,
+    searching,
+    training,
+)
 from platefree.errors import Interrupted, PlatefreeError
 
 
@@ -46,6 +56,7 @@ app.command("ablate")(ablation.ablate)
 app.command("compare")(searching.compare)
 app.command("embed")(searching.embed)
 app.command("search")(searching.search)
+app.command("label")(labelling.label)
 
 
 @app.callback()

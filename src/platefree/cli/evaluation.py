@@ -37,6 +37,12 @@ def evaluate(
             "--report", "-r", help="Write the HTML report here, JSON and Markdown beside it."
         ),
     ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", "-s", help="Change what a trained model may: --set model.view_from=table"
+        ),
+    ] = None,
     *,
     heat_maps: Annotated[
         bool, typer.Option("--heat-maps", help="Show what made each example query match.")
@@ -46,14 +52,16 @@ def evaluate(
     as_json: Json = False,
 ) -> None:
     """Score a model: CMC, mAP, mINP, ROC; rows with split 'train' are never scored."""
-    from platefree.evaluation.run import open_data, score_plan
+    from platefree.config import parse_overrides
+    from platefree.evaluation.run import open_data, own_protocol, score_plan
     from platefree.evaluation.set_protocols import make_plan
     from platefree.model import load_model
 
     if report is not None and report.suffix.lower() not in (".html", ".htm"):
         raise typer.BadParameter(f"{report} should end in .html", param_hint="--report")
-    plan = make_plan(open_data(data), protocol, tests or (), seed)
-    loaded = load_model(model, device=device.value)
+    overrides = parse_overrides(settings or [])
+    loaded = load_model(model, device=device.value, overrides=overrides)
+    plan = make_plan(open_data(data), protocol or own_protocol(loaded), tests or (), seed)
     with picture_progress("embedding", len(plan.rows)) as advance:
         result = score_plan(
             loaded,

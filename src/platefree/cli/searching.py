@@ -52,7 +52,13 @@ def search(
     hits = run_search(loaded, query, opened, top=top)
     if as_json:
         answer = [
-            {"rank": h.rank, "similarity": h.similarity, "image": str(h.image), **h.labels}
+            {
+                "rank": h.rank,
+                "similarity": h.similarity,
+                "image": str(h.image),
+                **({"space": h.space} if h.space else {}),
+                **h.labels,
+            }
             for h in hits
         ]
         print_json(

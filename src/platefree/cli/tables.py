@@ -87,11 +87,13 @@ def hits_table(hits: Sequence[Hit], title: str) -> Table:
     table = Table(title=title)
     table.add_column("rank", justify="right")
     table.add_column("similarity", justify="right")
-    for name in (*known, "path"):
+    judged = any(hit.space for hit in hits)
+    for name in (*(["compared as"] if judged else []), *known, "path"):
         table.add_column(name, overflow="fold")
     for hit in hits:
-        labels = (hit.labels.get(name, "unknown") for name in known)
-        table.add_row(str(hit.rank), f"{hit.similarity:.4f}", *labels, str(hit.image))
+        labels = [hit.labels.get(name, "unknown") for name in known]
+        space = [hit.space.replace("_", " ")] if judged else []
+        table.add_row(str(hit.rank), f"{hit.similarity:.4f}", *space, *labels, str(hit.image))
     return table
 
 

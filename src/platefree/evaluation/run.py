@@ -15,10 +15,20 @@ from platefree.evaluation.labels import PairLabels
 from platefree.evaluation.metrics import RankMetrics, merge_rank_metrics
 from platefree.evaluation.model_pairs import PairTrial, score_pairs
 from platefree.evaluation.protocols import Trial
-from platefree.evaluation.report import Outcome, PairResult, Report, TrialResult
+from platefree.evaluation.report import (
+    AnyResult,
+    Outcome,
+    PairResult,
+    Report,
+    ToldResult,
+    TrialResult,
+)
 from platefree.evaluation.score import score_trial
 from platefree.evaluation.set_protocols import AnyTrial, Plan, make_plan
+from platefree.evaluation.told import ToldTrial, confusion, told
 from platefree.evaluation.verification import SimilarityCounts
+from platefree.evaluation.view_pairs import TrialViews, ViewPairCounts
+from platefree.labelling import view_names
 from platefree.model import Device, Model, load_model
 from platefree.types import Embeddings, Floats, Sightings, known_values
 
@@ -63,7 +73,7 @@ def evaluate(
         model = load_model(model, device=device)
     opened = open_data(data)
     label = data_label or str(data if isinstance(data, str | Path) else opened.table.root)
-    plan = make_plan(opened, protocol, tests, seed)
+    plan = make_plan(opened, protocol or own_protocol(model), tests, seed)
     return score_plan(
         model,
         plan,
@@ -86,6 +96,11 @@ def open_data(data: str | Path | Sightings | DataSet) -> DataSet:
     if isinstance(data, Sightings):
         return DataSet("table", data)
     return dataset_at(data) or DataSet("table", read_table(data))
+
+
+def own_protocol(model: Model) -> str | None:
+    """The only protocol that suits a model that tells labels; None for models that compare."""
+    return "view-labels" if model.recipe.model.learns == "view" else None
 
 
 def score_plan(
@@ -133,25 +148,44 @@ def _score_test(
     claims: Mapping[str, float],
 ) -> tuple[Outcome, list[tuple[Trial, RankMetrics]]]:
     """The outcome of a test, and its searches for pictures, from which examples are picked."""
-    counts = SimilarityCounts()
-
-    def count(block: Floats, labels: PairLabels, rows: slice) -> None:
-        counts.add(1.0 - block, labels, rows)
-
-    results: list[TrialResult | PairResult] = []
+    counts, view_counts = SimilarityCounts(), ViewPairCounts()
+    results: list[AnyResult] = []
     scored: list[tuple[Trial, RankMetrics]] = []
     for trial in trials:
         if isinstance(trial, PairTrial):
             pairs = score_pairs(embeddings, trial, model.method.distances)
             counts.add_pairs(pairs.similarity, pairs.same)
             results.append(PairResult(trial.test, len(pairs.same), pairs.threshold, pairs.accuracy))
+        elif isinstance(trial, ToldTrial):
+            results.append(_score_told(embeddings.take(trial.rows), trial, model))
         else:
+            views = TrialViews.of(embeddings.sightings, trial)
+
+            def count(
+                block: Floats,
+                labels: PairLabels,
+                rows: slice,
+                views: TrialViews | None = views,
+            ) -> None:
+                counts.add(1.0 - block, labels, rows)
+                if views is not None:
+                    view_counts.add(block, labels, rows, views)
+
             metrics = score_trial(embeddings, trial, model.method.distances, count)
             scored.append((trial, metrics))
     for _, pooled in groupby(scored, key=lambda each: each[0].name):
         results.append(_pool(list(pooled)))
-    outcome = Outcome(name, tuple(results), counts.verification(), claims)
+    compared = all(not isinstance(trial, ToldTrial) for trial in trials)
+    verification = counts.verification() if compared else None
+    outcome = Outcome(name, tuple(results), verification, claims, view_counts.pairs())
     return outcome, [each for each in scored if each[0].tracks is None]
+
+
+def _score_told(embeddings: Embeddings, trial: ToldTrial, model: Model) -> ToldResult:
+    names = view_names(model)
+    said = told(embeddings, trial.target, names)
+    truth = getattr(embeddings.sightings, trial.target)
+    return ToldResult(f"{trial.target} of each picture", names, confusion(truth, said, names))
 
 
 def _pool(scored: Sequence[tuple[Trial, RankMetrics]]) -> TrialResult:
@@ -212,11 +246,14 @@ def _describe_data(label: str, plan: Plan, scored: Sightings) -> dict[str, str]:
 def _settings(model: Model, plan: Plan, scored: Sightings) -> dict[str, str]:
     size = model.recipe.input
     cameras = "ignored" if scored.knows("camera") else "cameras unknown, nothing ignored"
+    chosen = model.recipe.model
+    in_use = {name.replace("_", " "): str(getattr(chosen, name)) for name in chosen.free_in_use}
     seeds = sorted({trial.seed for trial in plan.trials if trial.seed is not None})
     return {
         "input": f"{size.height} x {size.width} pixels",
         "mirror": size.mirror,
         "distance": "cosine",
+        **in_use,
         "re-ranking": "none",
         "same vehicle and camera": cameras,
         "seed": ", ".join(map(str, seeds)) or "none: nothing in this protocol is drawn at random",

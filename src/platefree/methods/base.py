@@ -4,7 +4,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
@@ -60,6 +62,10 @@ class Method(nn.Module):
     def distances(self, query: Embeddings, gallery: Embeddings) -> Floats:
         """How the spaces combine to one (q, g) distance; here the cosine distance in ``main``."""
         return cosine_distance(query.spaces["main"], gallery.spaces["main"])
+
+    def judged_in(self, query: Embeddings, gallery: Embeddings) -> NDArray[np.str_]:
+        """(q, g) name of the space that measures each pair; empty where there is one only."""
+        return np.full((len(query), len(gallery)), "")
 
     def feature_map(self, images: Tensor) -> Tensor:
         """The last feature map, (b, c, h, w), for heat maps.

@@ -10,6 +10,7 @@ class MethodSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
     learns: ClassVar[str] = "vehicle"  # the label column whose values are the classes
+    free_in_use: ClassVar[tuple[str, ...]] = ()  # keys that a trained model may still change
     method: str
 
 
@@ -72,6 +73,7 @@ ViewName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,30}$")]
 class VANetSettings(TrunkSettings):
     """Two branches: one metric for pictures of the same view, one for those of different views."""
 
+    free_in_use: ClassVar[tuple[str, ...]] = ("view_from", "view_error")
     method: Literal["vanet"]
     last_stride: Literal[1, 2] = 2  # ResNets: 1 keeps a larger last feature map
     views: Annotated[list[ViewName], Field(min_length=2, max_length=12)] = ["front", "rear"]
