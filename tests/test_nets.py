@@ -236,4 +236,9 @@ def test_weights_of_a_file_start_the_shared_layers_and_every_branch(tmp_path: Pa
 )
 def test_a_network_without_stages_cannot_be_cut(name: str, message: str) -> None:
     with pytest.raises(RecipeError, match=message):
-        BranchedTrunk(name, branches=2, height=56, width=56)
+        BranchedTrunk(name, branches=2, height=112, width=112)
+
+
+def test_a_network_that_cannot_look_at_such_pictures_says_so() -> None:
+    with pytest.raises(RecipeError, match=r"cannot look at 56 x 56 pixels: .*divisible"):
+        BranchedTrunk("test_vit", branches=2, height=56, width=56)

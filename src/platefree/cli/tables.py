@@ -54,7 +54,7 @@ def report_table(report: Report) -> Table:
 def _searched(cells: Mapping[str, str]) -> str:
     if "queries" in cells:
         return f"{cells['queries']} in {cells['gallery']}"
-    return f"{cells['pairs']} pairs" if "pairs" in cells else ""
+    return next((f"{cells[noun]} {noun}" for noun in ("pairs", "pictures") if noun in cells), "")
 
 
 def plain_table(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:

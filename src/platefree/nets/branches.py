@@ -89,13 +89,18 @@ def _cut(trunk: Trunk, name: str, size: tuple[int, int]) -> tuple[int, int]:
     layers, strides = _layers(trunk.network), list[float]()
     with torch.inference_mode(), _in_use(trunk):
         maps = torch.linspace(-1.0, 1.0, 3 * size[0] * size[1]).reshape(1, 3, *size)
-        expected = trunk.network.forward_features(maps)  # type: ignore[operator]
+        try:
+            expected = trunk.network.forward_features(maps)  # type: ignore[operator]
+        except (AssertionError, RuntimeError, ValueError) as error:
+            raise RecipeError(
+                f"trunk {name} cannot look at {size[0]} x {size[1]} pixels: {error}"
+            ) from error
         for layer in layers:
             try:
                 maps = layer(maps)
                 strides.append(size[0] / maps.shape[1 if _is_channels_last(trunk) else 2])
-            except (RuntimeError, TypeError, AttributeError, IndexError):
-                break  # not a row of layers: refused below
+            except Exception:
+                break  # a layer that wants something else raises what it likes: refused below
             if torch.equal(maps, expected):
                 return _fork(layers, strides, name), len(strides)
     raise RecipeError(
