@@ -9,7 +9,10 @@ from hypothesis import strategies as st
 from platefree.losses import (
     batch_hard_triplet,
     coupled_clusters,
+    cross_view_triplet,
+    different_view_triplet,
     pairwise_distances,
+    same_view_triplet,
     set_triplets,
     smoothed_cross_entropy,
 )
@@ -99,6 +102,84 @@ def test_smoothing_is_the_cross_entropy_against_mixed_targets(seed: int, smoothi
             total -= target * (value - normaliser)
     found = smoothed_cross_entropy(logits, vehicles, smoothing).item()
     assert found == pytest.approx(total / 5, abs=1e-4)
+
+
+def view_triplet_by_loops(
+    distances: torch.Tensor,
+    vehicles: list[int],
+    views: list[int],
+    margin: float,
+    *,
+    positive_same_view: bool,
+    negative_same_view: bool,
+) -> float:
+    """Every triplet, the worst of each anchor, the mean over anchors that have one."""
+    n, worst, measured = len(vehicles), [], distances.tolist()
+    for a in range(n):
+        terms = []
+        for p in range(n):
+            for q in range(n):
+                known = views[a] >= 0 and views[p] >= 0 and views[q] >= 0
+                if a in (p, q) or not known:
+                    continue
+                if vehicles[p] != vehicles[a] or vehicles[q] == vehicles[a]:
+                    continue
+                if (views[p] == views[a]) != positive_same_view:
+                    continue
+                if (views[q] == views[a]) != negative_same_view:
+                    continue
+                terms.append(max(0.0, measured[a][p] - measured[a][q] + margin))
+        if terms:
+            worst.append(max(terms))
+    return sum(worst) / len(worst) if worst else 0.0
+
+
+VIEW_TERMS = [
+    (same_view_triplet, True, True),
+    (different_view_triplet, False, False),
+    (cross_view_triplet, False, True),
+]
+
+
+@pytest.mark.parametrize(("loss", "positive", "negative"), VIEW_TERMS)
+@given(batches, st.integers(1, 3), st.sampled_from([0.5, 2.0]))
+@settings(deadline=None)
+def test_view_triplets_are_what_three_loops_compute(
+    loss: Callable[..., torch.Tensor],
+    positive: bool,
+    negative: bool,
+    drawn: tuple[int, int, int],
+    views: int,
+    margin: float,
+) -> None:
+    rows, vehicles = batch(*drawn)
+    generator = torch.Generator().manual_seed(drawn[2] + 1)
+    seen = torch.randint(-1, views, (len(rows),), generator=generator)
+    distances = torch.rand(len(rows), len(rows), generator=generator)  # need not be symmetric
+    expected = view_triplet_by_loops(
+        distances,
+        vehicles.tolist(),
+        seen.tolist(),
+        margin,
+        positive_same_view=positive,
+        negative_same_view=negative,
+    )
+    found = loss(distances, vehicles, seen, margin).item()
+    assert found == pytest.approx(expected, abs=1e-5)
+
+
+def test_a_view_term_that_no_anchor_can_have_is_zero_with_a_gradient_of_zero() -> None:
+    distances = torch.rand(4, 4, requires_grad=True)
+    vehicles, front = torch.tensor([0, 0, 1, 1]), torch.zeros(4, dtype=torch.int64)
+    for loss in (different_view_triplet, cross_view_triplet):
+        value = loss(distances, vehicles, front)
+        assert value.item() == 0.0
+        (gradient,) = torch.autograd.grad(value, distances)
+        assert (gradient == 0).all()
+    value = same_view_triplet(distances, vehicles, front)
+    (gradient,) = torch.autograd.grad(value, distances)
+    assert gradient.isfinite().all()
+    assert value.item() > 0
 
 
 shapes = st.tuples(st.integers(1, 4), st.integers(2, 5), st.integers(1, 5), st.integers(0, 10_000))

@@ -5,6 +5,7 @@ import torch
 from safetensors.torch import save_file
 
 from platefree.errors import RecipeError, TrainingError
+from platefree.nets.branches import BranchedTrunk
 from platefree.nets.heads import BNNeck, GeneralisedMean
 from platefree.nets.ibn import IBN
 from platefree.nets.trunks import Trunk, trunk_statistics
@@ -99,6 +100,7 @@ def test_the_neck_has_no_learnt_shift_and_a_classifier_without_bias() -> None:
         ("resnet50_ibn_b", {}, "did you mean 'resnet50_ibn_a'"),
         ("test_vit", {"last_stride": 1}, "needs a ResNet"),
         ("resnet50_ibn_a", {"weights": "timm"}, "publishes no weights"),
+        ("googlenet", {"weights": "timm"}, "publishes no weights"),
     ],
 )
 def test_impossible_trunks_are_refused(name: str, options: dict[str, str], message: str) -> None:
@@ -157,3 +159,86 @@ def test_without_a_hub_published_weights_say_what_to_do(
 def test_channel_statistics_are_those_of_the_trunk() -> None:
     assert trunk_statistics("vit_base_patch16_224")[0] == [0.5, 0.5, 0.5]
     assert trunk_statistics("resnet50_ibn_a")[0] == pytest.approx([0.485, 0.456, 0.406])
+
+
+@pytest.mark.parametrize(
+    ("name", "shared", "stride", "options"),
+    [
+        ("test_resnet", 48, 8, {}),
+        ("resnet18_ibn_a", 128, 8, {"last_stride": 1}),
+        ("test_convnext", 32, 8, {}),
+        ("test_byobnet", 64, 8, {}),
+        ("mobilenetv3_small_050", 16, 8, {}),
+        ("regnetx_002", 56, 8, {}),
+        ("swin_tiny_patch4_window7_224", None, 8, {}),
+        ("googlenet", 480, 16, {}),  # the pooling before inception 4a learns nothing
+    ],
+)
+def test_branches_fork_where_the_stride_becomes_16(
+    name: str, shared: int | None, stride: int, options: dict[str, int]
+) -> None:
+    trunk = BranchedTrunk(name, branches=2, height=64, width=64, **options).eval()  # type: ignore[arg-type]
+    with torch.inference_mode():
+        before = trunk.shared(torch.zeros(1, 3, 64, 64))
+        forked = trunk(torch.zeros(1, 3, 64, 64))
+    if shared is not None:
+        assert before.shape[1:] == (shared, 64 // stride, 64 // stride)
+    size = 4 if options else 2
+    assert [each.shape for each in forked] == 2 * [(1, trunk.channels, size, size)]
+
+
+def test_googlenet_is_shared_up_to_inception_4a() -> None:
+    trunk = BranchedTrunk("googlenet", branches=2, height=64, width=64)
+    whole = Trunk("googlenet", height=64, width=64).network
+    shared = [name for name, _ in whole.named_children()][: len(trunk.shared)]
+    assert shared[-2:] == ["inception3b", "maxpool3"]
+    count = sum(p.numel() for p in whole.parameters())
+    added = sum(p.numel() for p in trunk.parameters()) - count
+    assert 0.85 < added / count < 0.9  # "+87 % parameters", section 4.7 of the paper
+
+
+def test_each_branch_is_what_the_whole_network_would_be_with_its_weights() -> None:
+    trunk = BranchedTrunk("test_resnet", branches=3, height=64, width=64).eval()
+    images = torch.randn(2, 3, 64, 64)
+    for branch, forked in zip(trunk.branches, trunk(images), strict=True):
+        whole = Trunk("test_resnet", height=64, width=64).eval()
+        weights = [*trunk.shared.state_dict().values(), *branch.state_dict().values()]
+        names = whole.network.state_dict().keys()
+        whole.network.load_state_dict(dict(zip(names, weights, strict=True)))
+        torch.testing.assert_close(whole(images), forked)
+
+
+def test_branches_share_no_weights_and_start_apart() -> None:
+    trunk = BranchedTrunk("test_resnet", branches=2, height=64, width=64)
+    one, other = (dict(branch.named_parameters()) for branch in trunk.branches)
+    assert not {id(p) for p in one.values()} & {id(p) for p in other.values()}
+    matrices = [name for name, p in one.items() if p.ndim > 1]
+    assert all(not torch.equal(one[name], other[name]) for name in matrices)
+
+
+def test_weights_of_a_file_start_the_shared_layers_and_every_branch(tmp_path: Path) -> None:
+    source = Trunk("test_resnet", **SMALL).network
+    save_file(source.state_dict(), tmp_path / "weights.safetensors")
+    weights = str(tmp_path / "weights.safetensors")
+    trunk = BranchedTrunk("test_resnet", branches=2, **SMALL, weights=weights)
+    for branch in trunk.branches:
+        loaded = [*trunk.shared.state_dict().values(), *branch.state_dict().values()]
+        for found, expected in zip(loaded, source.state_dict().values(), strict=True):
+            assert torch.equal(found, expected)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("test_vit", "is not a row of layers"),
+        ("convmixer_1024_20_ks9_p14", "starts with a stride of 14"),
+    ],
+)
+def test_a_network_without_stages_cannot_be_cut(name: str, message: str) -> None:
+    with pytest.raises(RecipeError, match=message):
+        BranchedTrunk(name, branches=2, height=112, width=112)
+
+
+def test_a_network_that_cannot_look_at_such_pictures_says_so() -> None:
+    with pytest.raises(RecipeError, match=r"cannot look at 56 x 56 pixels: .*divisible"):
+        BranchedTrunk("test_vit", branches=2, height=56, width=56)

@@ -11,7 +11,7 @@ from loops import slow_k_reciprocal
 
 import platefree as pf
 from platefree import cli
-from platefree.config import load_recipe, override_post, to_toml
+from platefree.config import change_in_use, load_recipe, to_toml
 from platefree.data.dataset import DataSet, PairList
 from platefree.errors import DataError, ProtocolError, RecipeError
 from platefree.evaluation.metrics import rank_metrics
@@ -132,7 +132,7 @@ def test_draws_are_post_processed_each_on_its_own(drawn_table: pf.Sightings) -> 
 def test_pairs_are_not_ranked(drawn_table: pf.Sightings) -> None:
     pairs = PairList(np.arange(4), np.arange(4, 8), np.array([True, False] * 2))
     data = DataSet("compcars", drawn_table, pairs={"easy": pairs, "train": pairs})
-    with pytest.raises(ProtocolError, match="compares pairs; use --post none"):
+    with pytest.raises(ProtocolError, match="ranks nothing; use --post none"):
         pf.evaluate("color_stripes", data, post="rerank")
     assert not pf.evaluate("color_stripes", data, post="none", ablate_post=True).tests[0].prefixes
 
@@ -165,7 +165,7 @@ def test_a_recipe_declares_it_and_the_model_stays_the_same(
         with pytest.raises(RecipeError, match=message):
             load_recipe("color_stripes", {key: value})
     with pytest.raises(RecipeError, match=r"only \[post\] can be"):
-        override_post(recipe, ["train.lr=1"])
+        change_in_use(recipe, {"train.lr": 1})
 
 
 def test_post_has_no_say_in_a_fingerprint(tmp_path: Path) -> None:

@@ -52,6 +52,7 @@ class Ablation(Section):
         title: of the table.
         figures: the columns, by the names that a report uses (``rank-1``, ``mAP``).
         protocol: see `platefree.evaluate`; by default that of the data.
+        also: further protocols of several tests, whose figures are named ``TEST FIGURE``.
         set: key -> value, for all rows.
         rows: at least one.
     """
@@ -59,6 +60,7 @@ class Ablation(Section):
     title: str
     figures: list[str] = Field(default=["rank-1", "mAP"])
     protocol: str | None = None
+    also: list[str] = Field(default_factory=list)
     set: dict[str, Any] = Field(default_factory=dict)
     rows: list[Row]
 
@@ -240,8 +242,17 @@ def _run(
         write_text(known, json.dumps(content, indent=2) + "\n")
         run = train(recipe, data.table, folder, resume=True, device=device, on_step=on_step)
         report = evaluate(run.best, data, ablation.protocol, data_label=label, device=device)
-        report.save(folder / REPORT)
+        more = [
+            evaluate(run.best, data, protocol, data_label=label, device=device)
+            for protocol in ablation.also
+        ]
+        for each in (*more, report):  # that of the first protocol says that all are there
+            name = REPORT if each is report else f"report-{each.protocol}.html"
+            each.save(folder / name)
     found: dict[str, Any] = json.loads(done.read_text("utf-8"))
+    for protocol in ablation.also:
+        other = json.loads((folder / f"report-{protocol}.json").read_text("utf-8"))
+        found["figures"] |= other["figures"]
     return found
 
 

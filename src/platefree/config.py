@@ -84,6 +84,7 @@ class Train(Section):
     lr: Positive = 3.5e-4
     rates: dict[str, Positive] = {}  # of a method's other optimizers, instead of lr
     momentum: Rate = 0.9
+    adam_epsilon: Positive = 1e-8  # with optimizer = "adam" or "adamw"
     weight_decay: NotNegative = 5e-4
     warmup_epochs: NotNegative = 5.0
     decay: Decay = "cosine"
@@ -220,6 +221,29 @@ def check_recipe(content: Mapping[str, Any]) -> Recipe:
         raise RecipeError(f"recipe {content.get('name', '?')}: {found}") from error
 
 
+def change_in_use(recipe: Recipe, overrides: Mapping[str, Any]) -> Recipe:
+    """The recipe of a trained model with some of what may still be changed.
+
+    Args:
+        recipe: of the model.
+        overrides: dotted key -> value.
+
+    Raises:
+        RecipeError: a key decides the weights, or a value is of the wrong type.
+    """
+    free = [f"model.{name}" for name in recipe.model.free_in_use]
+    for key in overrides:
+        if key not in free and not key.startswith("post."):
+            raise RecipeError(
+                f"{key!r} of a trained {recipe.model.method} cannot be changed; only "
+                f"{', '.join([*free, '[post]'])} can be, such as post.rerank.k1=30"
+            )
+    content = recipe.model_dump()
+    for key, value in overrides.items():
+        _set(content, key, value)
+    return check_recipe(content)
+
+
 def parse_overrides(settings: Sequence[str]) -> dict[str, Any]:
     """Parse ``key=value`` texts; a value is read as TOML, and as plain text where it is not.
 
@@ -237,23 +261,6 @@ def parse_overrides(settings: Sequence[str]) -> dict[str, Any]:
             value = text
         overrides[key.strip()] = value
     return overrides
-
-
-def override_post(recipe: Recipe, settings: Sequence[str]) -> Post:
-    """The post-processing of a recipe with other options, from ``post.KEY=VALUE`` texts.
-
-    Raises:
-        RecipeError: a text is malformed, of another section, or not valid in this one.
-    """
-    content = recipe.model_dump()
-    for key, value in parse_overrides(settings).items():
-        if key.partition(".")[0] != "post":
-            raise RecipeError(
-                f"--set {key}: a model in use keeps its recipe, of which only [post] can be "
-                "changed, such as post.rerank.k1=30"
-            )
-        _set(content, key, value)
-    return check_recipe(content).post
 
 
 def to_toml(recipe: Recipe) -> str:

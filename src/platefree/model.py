@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from platefree.checkpoint import CARD, Checkpoint, read_checkpoint
-from platefree.config import Recipe, check_recipe, load_recipe
+from platefree.config import Recipe, change_in_use, check_recipe, load_recipe
 from platefree.data.loader import UsePictures, use_loader
 from platefree.data.transforms import InputTransform
 from platefree.errors import CheckpointError, ImageError, RecipeError, TrainingError
@@ -176,18 +176,31 @@ class Comparison:
     model: str
 
 
-def load_model(path: str | Path, *, device: Device = "auto") -> Model:
+def load_model(
+    path: str | Path, *, device: Device = "auto", overrides: Mapping[str, Any] | None = None
+) -> Model:
     """Load a checkpoint folder (``runs/x/best``), or a method that needs no training by its name.
+
+    Args:
+        path: the folder or the name.
+        device: where to run.
+        overrides: dotted key -> value of the recipe, for what a trained model may still change,
+            such as ``{"model.view_from": "table"}`` of VANet.
 
     Raises:
         CheckpointError: there is no checkpoint, or it is damaged, or does not fit its recipe.
+        RecipeError: an override is not of that kind.
     """
     folder = Path(path)
     if not (folder / CARD).exists() and not folder.exists() and os.sep not in str(path):
-        return _untrained(str(path), device)
+        return _untrained(str(path), device, overrides or {})
     checkpoint = read_checkpoint(folder)
     try:
         recipe = check_recipe(checkpoint.card["recipe"])
+    except (RecipeError, KeyError, ValueError) as error:
+        raise CheckpointError(f"checkpoint {folder} cannot be rebuilt: {error}") from error
+    recipe = change_in_use(recipe, overrides or {})
+    try:
         method = build_method(recipe, checkpoint.card["classes"], weights="none")
     except (RecipeError, TrainingError, KeyError, ValueError) as error:
         raise CheckpointError(f"checkpoint {folder} cannot be rebuilt: {error}") from error
@@ -226,7 +239,7 @@ def choose_device(device: Device) -> torch.device:
     return torch.device(device)
 
 
-def _untrained(name: str, device: Device) -> Model:
+def _untrained(name: str, device: Device, overrides: Mapping[str, Any]) -> Model:
     try:
         recipe = resolve(load_recipe(name))
     except RecipeError as error:
@@ -239,7 +252,7 @@ def _untrained(name: str, device: Device) -> Model:
             f"{name} is a recipe that needs training; run 'platefree train {name} --data TABLE' "
             "and give its best folder"
         )
-    method = build_method(recipe, {})
+    method = build_method(change_in_use(recipe, overrides), {})
     described = recipe.model_dump_json(exclude={"post"})
     fingerprint = hashlib.sha256(described.encode()).hexdigest()[:12]
     return Model(method, recipe, name=name, fingerprint=fingerprint, device=choose_device(device))

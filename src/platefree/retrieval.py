@@ -94,10 +94,12 @@ def search(
             ranking, embedded, gallery, **options, distances=model.distances
         )
     found = [row for row in ranking.indices[0, :top].tolist() if row >= 0]
+    hits = gallery.take(np.array(found, dtype=np.int64))
+    spaces = model.method.judged_in(embedded, hits)[0] if found else []
     table = gallery.sightings
     return [
-        Hit(rank, 1.0 - distances[row], table.path(row), table.labels(row))
-        for rank, row in enumerate(found, start=1)
+        Hit(rank, 1.0 - distances[row], table.path(row), table.labels(row), str(space))
+        for rank, (row, space) in enumerate(zip(found, spaces, strict=True), start=1)
     ]
 
 

@@ -37,6 +37,7 @@ from platefree.errors import (
     TrainingError,
 )
 from platefree.evaluation.score import mean_average_precision
+from platefree.evaluation.told import told
 from platefree.methods.base import Batch, Method
 from platefree.methods.build import build_method, needs_training, resolve
 from platefree.model import Device, Model
@@ -44,7 +45,7 @@ from platefree.processes import gather_with_gradient, launch
 from platefree.run_folder import StopRequest, TrainingLog, describe, graceful_stop, same_run
 from platefree.sample_sheet import save_samples
 from platefree.stages import StagePlan, plan_stages
-from platefree.types import Sightings
+from platefree.types import Embeddings, Sightings
 
 log = logging.getLogger(__name__)
 
@@ -86,7 +87,8 @@ class Run:
         folder: of the run.
         step: steps done.
         total: steps of the whole schedule.
-        validation_map: best mAP on held-back vehicles, where some were held back.
+        validation_map: best mAP on held-back vehicles, where some were held back (of a
+            classifier, its best accuracy).
     """
 
     folder: Path
@@ -158,12 +160,13 @@ class Trainer:
     ) -> None:
         self.recipe, self.folder, self.stop, self.on_step = recipe, folder, stop, on_step
         self.data_label = data_label
-        self.data: TrainingData = training_data(table, recipe.train)
-        self.plan = plan_stages(recipe, self.data)
+        data = training_data(table, recipe.train, recipe.model.learns)
+        self.plan = plan_stages(recipe, data)
         self.total = self.plan[-1].stop
         self.fabric = launch(recipe.train, device)
         torch.manual_seed(recipe.train.seed)
-        self.method: Method = build_method(recipe, self.data.classes)
+        self.method: Method = build_method(recipe, data.classes)
+        self.data: TrainingData = self.method.prepare(data)
         self.method.to(memory_format=torch.channels_last)  # the faster layout for convolutions
         if self.fabric.world_size > 1:
             self.method.gather = gather_with_gradient
@@ -302,13 +305,21 @@ class Trainer:
         # Every process scores, so that none waits; only the first writes.
         model = Model(self.method, self.recipe, name="", fingerprint="", device=self.fabric.device)
         embeddings, _ = model.embed(self.data.validation, workers=stage.train.workers)
-        score = mean_average_precision(embeddings, self.method.distances)
+        score = self._score(embeddings)
         training_mode(self.method, stage.train.freeze)
         self.log.write({"step": self.step, "validation_map": score})
         log.info("step %d: validation mAP %.4f", self.step, score)
         if self.best_map is None or score > self.best_map:
             self.best_map = score
             self._save("best", stage, descent)
+
+    def _score(self, embeddings: Embeddings) -> float:
+        """On held-back rows: mAP of vehicles, accuracy of any other label."""
+        target = self.data.target
+        if target == "vehicle":
+            return mean_average_precision(embeddings, self.method.distances)
+        said = told(embeddings, target, self.data.names[target].tolist())
+        return float((said == getattr(embeddings.sightings, target)).mean())
 
     def _save(self, kind: str, stage: StagePlan, descent: FabricDescent) -> None:
         self._saved_at = time.monotonic()

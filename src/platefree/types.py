@@ -222,12 +222,14 @@ class Hit:
             they need not stand in its order.
         image: path of the picture.
         labels: what the gallery knows of it, unknown columns left out.
+        space: the embedding space that compared it with the query; empty if the model has one.
     """
 
     rank: int
     similarity: float
     image: Path
     labels: Mapping[str, str] = field(default_factory=dict)
+    space: str = ""
 
 
 def utc_text(time: np.datetime64) -> str:

@@ -18,6 +18,7 @@ from platefree.cli import (
     demo,
     evaluation,
     info,
+    labelling,
     searching,
     submission,
     training,
@@ -57,6 +58,7 @@ app.command("submit")(submission.submit)
 app.command("compare")(searching.compare)
 app.command("embed")(searching.embed)
 app.command("search")(searching.search)
+app.command("label")(labelling.label)
 
 
 @app.callback()

@@ -55,7 +55,11 @@ def evaluate(
     ] = None,
     settings: Annotated[
         list[str] | None,
-        typer.Option("--set", help="An option of a step, such as post.rerank.k1=30; repeatable."),
+        typer.Option(
+            "--set",
+            "-s",
+            help="Change what may be in use: post.rerank.k1=30, model.view_from=table; repeatable.",
+        ),
     ] = None,
     *,
     heat_maps: Annotated[
@@ -66,8 +70,8 @@ def evaluate(
     as_json: Json = False,
 ) -> None:
     """Score a model: CMC, mAP, mINP, ROC; rows with split 'train' are never scored."""
-    from platefree.config import override_post
-    from platefree.evaluation.run import names_cameras, open_data, score_plan
+    from platefree.config import parse_overrides
+    from platefree.evaluation.run import names_cameras, open_data, own_protocol, score_plan
     from platefree.evaluation.set_protocols import make_plan
     from platefree.model import load_model
 
@@ -75,11 +79,12 @@ def evaluate(
         raise typer.BadParameter(f"{report} should end in .html", param_hint="--report")
     if post is not None and ablate_post is not None:
         raise typer.BadParameter("give --post or --ablate-post", param_hint="--ablate-post")
-    plan = make_plan(open_data(data), protocol, tests or (), seed)
-    loaded = load_model(model, device=device.value)
+    overrides = parse_overrides(settings or ())
+    loaded = load_model(model, device=device.value, overrides=overrides)
+    plan = make_plan(open_data(data), protocol or own_protocol(loaded), tests or (), seed)
     if scales is not None:
         loaded = loaded.with_scales(_numbers(scales))
-    chain = override_post(loaded.recipe, settings or ())
+    chain = loaded.recipe.post
     named = post if ablate_post is None else ablate_post
     chain = chain if named is None else chain.with_steps(named)
     models = 2 if names_cameras(chain) else 1

@@ -60,7 +60,13 @@ def search(
         told = f"the nearest {max(top, CANDIDATES)} re-ranked: {loaded.recipe.post.rerank}"
     if as_json:
         answer = [
-            {"rank": h.rank, "similarity": h.similarity, "image": str(h.image), **h.labels}
+            {
+                "rank": h.rank,
+                "similarity": h.similarity,
+                "image": str(h.image),
+                **({"space": h.space} if h.space else {}),
+                **h.labels,
+            }
             for h in hits
         ]
         print_json(

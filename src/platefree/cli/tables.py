@@ -81,7 +81,7 @@ def _fill(table: Table, head: Sequence[str], groups: Sequence[Sequence[Sequence[
 def _searched(cells: Mapping[str, str]) -> str:
     if "queries" in cells:
         return f"{cells['queries']} in {cells['gallery']}"
-    return f"{cells['pairs']} pairs" if "pairs" in cells else ""
+    return next((f"{cells[noun]} {noun}" for noun in ("pairs", "pictures") if noun in cells), "")
 
 
 def plain_table(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
@@ -114,11 +114,13 @@ def hits_table(hits: Sequence[Hit], title: str) -> Table:
     table = Table(title=title)
     table.add_column("rank", justify="right")
     table.add_column("similarity", justify="right")
-    for name in (*known, "path"):
+    judged = any(hit.space for hit in hits)
+    for name in (*(["compared as"] if judged else []), *known, "path"):
         table.add_column(name, overflow="fold")
     for hit in hits:
-        labels = (hit.labels.get(name, "unknown") for name in known)
-        table.add_row(str(hit.rank), f"{hit.similarity:.4f}", *labels, str(hit.image))
+        labels = [hit.labels.get(name, "unknown") for name in known]
+        space = [hit.space.replace("_", " ")] if judged else []
+        table.add_row(str(hit.rank), f"{hit.similarity:.4f}", *space, *labels, str(hit.image))
     return table
 
 

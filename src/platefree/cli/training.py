@@ -55,6 +55,8 @@ def train(
             }
         )
     if run.validation_map is not None:
-        notes.print(f"mAP on held-back vehicles (leave-one-out): {run.validation_map:.4f}")
+        compares = chosen.model.learns == "vehicle"
+        figure = "mAP on held-back vehicles (leave-one-out)" if compares else "held-back accuracy"
+        notes.print(f"{figure}: {run.validation_map:.4f}")
     notes.print(f"trained {run.step} of {run.total} steps")
     done(run.best, "model")

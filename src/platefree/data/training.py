@@ -14,6 +14,13 @@ from platefree.data.table import dataset_at, read_table
 from platefree.errors import TrainingError
 from platefree.types import Indices, Sightings, Text, known_values
 
+_FILL = {
+    "vehicle": "give every picture of a vehicle its id in the column 'vehicle'",
+    "model": "write make and model of every picture in the column 'model'",
+    "view": "write what is seen (front, rear, side) in the column 'view'",
+}
+"""What to do about a label column of which too little is known."""
+
 CODED = ("vehicle", "camera", "make", "model", "type", "colour", "view")
 
 
@@ -27,6 +34,7 @@ class TrainingData:
         names: label column -> its known values, sorted; a code is a place in them.
         validation: rows of held-back vehicles; empty when none are held back.
         fingerprint: of the whole table, to notice another one on resume.
+        target: the label column that is learnt.
     """
 
     sightings: Sightings
@@ -34,6 +42,7 @@ class TrainingData:
     names: Mapping[str, Text]
     validation: Sightings
     fingerprint: str
+    target: str = "vehicle"
 
     @property
     def classes(self) -> dict[str, int]:
@@ -60,7 +69,7 @@ class TrainingData:
                 prefer=train.negatives,
             )
         return IdentitySampler(
-            rows.vehicle,
+            getattr(rows, self.target),
             rows.camera,
             vehicles_per_batch=train.vehicles_per_batch,
             images_per_vehicle=train.images_per_vehicle,
@@ -101,12 +110,17 @@ def training_table(data: str | Path, lists: Sequence[str]) -> Sightings:
     return replace(table, split=np.full(len(table), "train"))
 
 
-def training_data(table: Sightings, train: Train) -> TrainingData:
+def training_data(table: Sightings, train: Train, target: str = "vehicle") -> TrainingData:
     """Take the training rows of a table: split ``train`` where splits are known, else all.
 
-    Rows without a vehicle are left out. With ``train.identity = "model"`` a model is what a
-    vehicle is otherwise, here and in the labels. With ``train.validation`` a seeded share of the
-    vehicles is held back.
+    Rows without the label that is learnt are left out. With ``train.identity = "model"`` a model
+    is what a vehicle is otherwise, here and in the labels. With ``train.validation`` a seeded share
+    of the vehicles is held back (of the pictures, where no vehicle is known).
+
+    Args:
+        table: the pictures.
+        train: settings of the run.
+        target: the label column that is learnt.
 
     Raises:
         TrainingError: there is nothing to learn from; the message says why.
@@ -115,22 +129,22 @@ def training_data(table: Sightings, train: Train) -> TrainingData:
     if not len(rows):
         raise TrainingError(f"{table!r} has a split column but no row with split 'train'")
     rows = replace(rows, vehicle=getattr(rows, train.identity))
-    rows = rows.take(rows.vehicle != "")
+    rows = rows.take(getattr(rows, target) != "")
     learnt, validation = _hold_back(rows, train)
-    names, counts = np.unique(learnt.vehicle, return_counts=True)
+    names, counts = np.unique(getattr(learnt, target), return_counts=True)
+    column = train.identity if target == "vehicle" else target
     if len(names) < 2:
         raise TrainingError(
-            f"the training rows know {len(names)} {train.identity}(s), expected at least 2; "
-            f"give every picture of a vehicle its id in the column {train.identity!r}"
+            f"the training rows know {len(names)} {column}(s), expected at least 2; {_FILL[column]}"
         )
     if train.sampler == "identity" and counts.max() < 2:
         raise TrainingError(
-            f"each of the {len(names)} training vehicles has one picture, but a pair of pictures "
-            "of one vehicle is what is learnt from; add pictures, or set train.sampler=shuffle"
+            f"each of the {len(names)} training {target}s has one picture, but a pair of pictures "
+            f"of one {target} is what is learnt from; add pictures, or set train.sampler=shuffle"
         )
     labels = {name: torch.from_numpy(codes(getattr(learnt, name))) for name in CODED}
     known = {name: known_values(getattr(learnt, name)) for name in CODED}
-    return TrainingData(learnt, labels, known, validation, table.fingerprint())
+    return TrainingData(learnt, labels, known, validation, table.fingerprint(), target)
 
 
 def codes(column: Text) -> Indices:
@@ -141,8 +155,9 @@ def codes(column: Text) -> Indices:
 
 
 def _hold_back(rows: Sightings, train: Train) -> tuple[Sightings, Sightings]:
-    names = np.unique(rows.vehicle)
+    groups = np.where(rows.vehicle == "", rows.image, rows.vehicle)
+    names = np.unique(groups)
     count = round(train.validation * len(names))
     chosen = np.random.default_rng((4, train.seed)).permutation(names)[:count]
-    held = np.isin(rows.vehicle, chosen)
+    held = np.isin(groups, chosen)
     return rows.take(~held), rows.take(held)

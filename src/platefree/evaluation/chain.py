@@ -19,7 +19,6 @@ from typing import Self
 import numpy as np
 
 from platefree.errors import DataError, ProtocolError
-from platefree.evaluation.model_pairs import PairTrial
 from platefree.evaluation.protocols import Trial
 from platefree.evaluation.score import picture_blocks, to_tracks
 from platefree.evaluation.set_protocols import AnyTrial
@@ -165,12 +164,12 @@ def check_post(settings: Post, table: Sightings, trials: Sequence[AnyTrial]) -> 
         DataError: a step needs a column that is unknown for all queries or all gallery pictures.
     """
     for trial in trials:
-        if isinstance(trial, PairTrial) and settings.steps:
-            raise ProtocolError(
-                f"post-processing {settings.name} changes rankings, and test {trial.test} of this "
-                f"protocol compares pairs; use --post {NONE}, or another protocol"
-            )
-        if isinstance(trial, PairTrial):
+        if not isinstance(trial, Trial):
+            if settings.steps:
+                raise ProtocolError(
+                    f"post-processing {settings.name} changes rankings, and this protocol ranks "
+                    f"nothing; use --post {NONE}, or another protocol"
+                )
             continue
         for step, column, sides in _needs(settings):
             rows = {"queries": trial.query, "gallery pictures": trial.gallery}

@@ -173,6 +173,46 @@ def similarity_chart(
     return _svg("Similarity of same and of different vehicles", told, parts)
 
 
+def view_chart(edges: Series, counts: Mapping[str, Series]) -> str:
+    """Outlines of histograms of distances, each as a share of its own pairs (VANet, figure 1).
+
+    Args:
+        edges: (bins + 1,) distances between which pairs were counted, as finely as can be.
+        counts: name -> (bins,) number of pairs, at most `NAMED_CURVES` of them.
+    """
+    used = np.flatnonzero(sum(counts.values()))
+    last = int(used[-1]) + 1 if used.size else len(edges) - 1
+    starts = np.arange(0, last, 1 + last // _MOST_BINS)
+    bounds = edges[np.append(starts, last)]
+    shares = {
+        name: np.add.reduceat(part[:last], starts) / max(1.0, float(part.sum()))
+        for name, part in counts.items()
+    }
+    highest = max(float(part.max()) for part in shares.values()) or 1.0
+    plot = _Plot(x=(0.0, float(bounds[-1])), y=(0.0, highest * 1.03), top=66)
+    parts = [
+        plot.axes(
+            {value: f"{value:.3g}" for value in _round_values(*plot.x)},
+            {value: _percent(value) for value in _round_values(0.0, highest)},
+            "cosine distance",
+            "% of the pairs of each kind, per bin",
+        )
+    ]
+    middles = (bounds[:-1] + bounds[1:]) / 2
+    for number, (name, part) in enumerate(shares.items()):
+        curve = _Curve(name, number, part)
+        peak = int(part.argmax())
+        parts.append(curve.stroke(plot.line(middles, part)))
+        parts.append(curve.marker(plot.across(middles[peak]), plot.down(part[peak])))
+        x, y = plot.left + 185 * (number % 2), 30 + 18 * (number // 2)
+        parts.append(curve.stroke(f"M{x} {y}h30") + curve.marker(x + 15, y))
+        parts.append(_label(x + 38, y + 4, name, kind="name"))
+    told = "; ".join(
+        f"{name} around {middles[int(part.argmax())]:.2f}" for name, part in shares.items()
+    )
+    return _svg("Distances by same and different view", told, parts)
+
+
 def roc_chart(far: Series, tar: Series, marked: Sequence[tuple[float, float]]) -> str:
     """True accept rate against false accept rate, the latter on a logarithmic axis.
 

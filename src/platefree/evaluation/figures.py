@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from platefree.evaluation.markup import clean
-from platefree.evaluation.report import Outcome, PairResult, Report, TrialResult
+from platefree.evaluation.report import AnyResult, Outcome, Report
 
 CAPTION = (
     "Figures in %, gaps in percentage points; queries without match are left out of them. A "
@@ -133,7 +133,7 @@ def _percents(figures: Mapping[str, float]) -> dict[str, str]:
     }
 
 
-def _counts(trials: Sequence[TrialResult | PairResult]) -> dict[str, str]:
+def _counts(trials: Sequence[AnyResult]) -> dict[str, str]:
     """The counts of some trials, from the smallest to the largest."""
     found = {}
     for name in trials[0].counts():

@@ -13,7 +13,15 @@ from platefree.evaluation.metrics import RankMetrics, merge_rank_metrics
 from platefree.evaluation.model_pairs import PairTrial, score_pairs
 from platefree.evaluation.protocols import Trial
 from platefree.evaluation.removed import sink_removed
-from platefree.evaluation.report import Outcome, PairResult, Prefix, TrialResult, mean_figures
+from platefree.evaluation.report import (
+    AnyResult,
+    Outcome,
+    PairResult,
+    Prefix,
+    ToldResult,
+    TrialResult,
+    mean_figures,
+)
 from platefree.evaluation.score import (
     Distances,
     OnBlock,
@@ -22,7 +30,9 @@ from platefree.evaluation.score import (
     trial_labels,
 )
 from platefree.evaluation.set_protocols import AnyTrial
+from platefree.evaluation.told import ToldTrial, confusion, told
 from platefree.evaluation.verification import SimilarityCounts
+from platefree.evaluation.view_pairs import TrialViews, ViewPairCounts
 from platefree.ranking.settings import Post
 from platefree.types import Embeddings, Floats
 
@@ -35,12 +45,14 @@ class Scorer:
         embeddings: of the pictures that are needed.
         distances: how the method compares.
         chain: the post-processing.
+        told: the classes of a model that tells labels, sorted.
         ablate: whether to score every prefix of the chain as well.
     """
 
     embeddings: Embeddings
     distances: Distances
     chain: Chain
+    told: tuple[str, ...] = ()
     ablate: bool = False
     _searched: list[Searched] = field(default_factory=list)
 
@@ -55,34 +67,49 @@ class Scorer:
         Similarities are counted before post-processing, whose distances hold among the pictures
         of one search only: a threshold is for a pair of pictures.
         """
-        counts = SimilarityCounts()
-
-        def count(block: Floats, labels: PairLabels, rows: slice) -> None:
-            counts.add(1.0 - block, labels, rows)
-
+        counts, views = SimilarityCounts(), ViewPairCounts()
         searches = [each for each in trials if isinstance(each, Trial)]
-        results: list[PairResult] = []
+        labels = [each for each in trials if isinstance(each, ToldTrial)]
+        results: list[AnyResult] = [self._tell(each) for each in labels]
         for pair in [each for each in trials if isinstance(each, PairTrial)]:
             found = score_pairs(self.embeddings, pair, self.distances)
             counts.add_pairs(found.similarity, found.same)
             results.append(PairResult(pair.test, len(found.same), found.threshold, found.accuracy))
-        ranked, seconds = self._search(searches, count)
+        ranked, seconds = self._search(searches, counts, views)
         prefixes = []
         if self.ablate and ranked:
             prefixes = [
                 self._prefix(each, searches) for each in self.chain.settings.prefixes()[:-1]
             ]
             prefixes.append(Prefix(self.chain.settings.name, seconds, mean_figures(ranked)))
-        return Outcome(name, (*results, *ranked), counts.verification(), claims, tuple(prefixes))
+        return Outcome(
+            name,
+            (*results, *ranked),
+            None if labels else counts.verification(),
+            claims,
+            tuple(prefixes),
+            views.pairs(),
+        )
 
-    def _search(self, trials: Sequence[Trial], count: OnBlock) -> tuple[list[TrialResult], float]:
+    def _tell(self, trial: ToldTrial) -> ToldResult:
+        pictures = self.embeddings.take(trial.rows)
+        said = told(pictures, trial.target, self.told)
+        truth = getattr(pictures.sightings, trial.target)
+        matrix = confusion(truth, said, self.told)
+        return ToldResult(f"{trial.target} of each picture", self.told, matrix)
+
+    def _search(
+        self, trials: Sequence[Trial], counts: SimilarityCounts, views: ViewPairCounts
+    ) -> tuple[list[TrialResult], float]:
         """The results, and the seconds that distances and scores took."""
         scored, seconds = [], 0.0
         for trial in trials:
-            labels, watchers = trial_labels(self.embeddings.sightings, trial), [count]
+            labels = trial_labels(self.embeddings.sightings, trial)
+            seen = TrialViews.of(self.embeddings.sightings, trial)
+            watchers = [_counting(counts, views, seen)]
             if self.chain.settings.steps:
                 for rows, block in distance_blocks(self.embeddings, trial, self.distances):
-                    count(block, labels, rows)
+                    watchers[0](block, labels, rows)
                 watchers = []
             if trial.tracks is None:
                 heads = Heads(len(trial.query), SHOWN_HITS)
@@ -108,6 +135,15 @@ class Scorer:
             scored.append((trial, score_blocks(self._blocks(chain, trial, labels), labels)))
         seconds = time.perf_counter() - started
         return Prefix(settings.name, seconds, mean_figures(_pool(scored)))
+
+
+def _counting(counts: SimilarityCounts, views: ViewPairCounts, seen: TrialViews | None) -> OnBlock:
+    def count(block: Floats, labels: PairLabels, rows: slice) -> None:
+        counts.add(1.0 - block, labels, rows)
+        if seen is not None:
+            views.add(block, labels, rows, seen)
+
+    return count
 
 
 def _pool(scored: Sequence[tuple[Trial, RankMetrics]]) -> list[TrialResult]:

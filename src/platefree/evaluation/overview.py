@@ -7,6 +7,7 @@ from platefree.data.dataset import DataSet
 from platefree.errors import ProtocolError
 from platefree.evaluation.model_pairs import PairTrial
 from platefree.evaluation.set_protocols import AnyTrial, default_protocol, make_plan
+from platefree.evaluation.told import ToldTrial
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,8 @@ def _searched(trials: list[AnyTrial]) -> str:
     first = trials[0]
     if isinstance(first, PairTrial):
         return f"{len(first.pairs.same):,} pairs"
+    if isinstance(first, ToldTrial):
+        return f"{len(first.rows):,} pictures"
     noun = "pictures" if first.tracks is None else "tracks"
     times = f", {len(trials)} times" if len(trials) > 1 else ""
     return f"{len(first.query):,} pictures in {len(first.searched):,} {noun}{times}"

@@ -8,12 +8,20 @@ from importlib.resources import files
 
 import numpy as np
 
-from platefree.evaluation.charts import HATCH, NAMED_CURVES, cmc_chart, roc_chart, similarity_chart
+from platefree.evaluation.charts import (
+    HATCH,
+    NAMED_CURVES,
+    cmc_chart,
+    roc_chart,
+    similarity_chart,
+    view_chart,
+)
 from platefree.evaluation.figures import CAPTION, STEPS, figure_table, steps_table
 from platefree.evaluation.markup import clean
-from platefree.evaluation.report import Outcome, PairResult, Report, TrialResult
+from platefree.evaluation.report import AnyResult, Outcome, Report, ToldResult, TrialResult
 from platefree.evaluation.strips import render_strips
-from platefree.evaluation.verification import OperatingPoint
+from platefree.evaluation.verification import OperatingPoint, Verification
+from platefree.evaluation.view_pairs import KINDS, ViewPairs
 
 Cells = Mapping[str, str] | str
 """The cells of a row by the names of their columns, or one text in place of all of them."""
@@ -42,6 +50,7 @@ _EXAMPLES = """
 distance, after post-processing), and what is known of it. A heat map, where there is one, brightens
 what in the query its similarity to the first hit comes from.</p>
 """
+_NOTHING_COMPARED = "<p>This protocol compares no pictures with each other.</p>"
 _NO_EXAMPLES = "<p>No examples were asked for.</p>"
 _HOW_TO_READ = """
 <div class="prose">
@@ -136,13 +145,27 @@ def _figures(report: Report) -> str:
     """Paper, ours and gap, then a row per trial, or several tests; and post-processing by step."""
     table, steps = figure_table(report), steps_table(report)
     figures = _table(CAPTION, table.head, table.groups, kind=f"{table.first}s")
-    return figures + (_table(STEPS, steps.head, steps.groups) if steps else "")
+    matrices = [_confusion(each) for each in report.trials if isinstance(each, ToldResult)]
+    return "".join([figures, _table(STEPS, steps.head, steps.groups) if steps else "", *matrices])
+
+
+def _confusion(result: ToldResult) -> str:
+    rows = [
+        (shown, {told: f"{count:,}" for told, count in zip(result.labels, counts, strict=True)})
+        for shown, counts in zip(result.labels, result.confusion.tolist(), strict=True)
+    ]
+    caption = f"{clean(result.name)}: number of pictures, by what they show (rows) and what is told"
+    return _table(caption, ["shown", *result.labels], [rows])
 
 
 def _curves(report: Report) -> str:
     """The match curves of all tests, and the ROC of each."""
-    roc = [_roc(test, _of(report, test)) for test in report.tests]
-    return _side_by_side(*_match_curves(report), *roc)
+    roc = [
+        _roc(test.verification, _of(report, test))
+        for test in report.tests
+        if test.verification is not None
+    ]
+    return _side_by_side(*_match_curves(report), *roc) if roc else _NOTHING_COMPARED
 
 
 def _of(report: Report, test: Outcome) -> str:
@@ -177,12 +200,11 @@ def _match_curves(report: Report) -> list[str]:
     return [_chart(cmc_chart([name for name, _ in lines], curves, mean), caption)]
 
 
-def _ranked(trials: Sequence[TrialResult | PairResult]) -> list[TrialResult]:
+def _ranked(trials: Sequence[AnyResult]) -> list[TrialResult]:
     return [trial for trial in trials if isinstance(trial, TrialResult)]
 
 
-def _roc(test: Outcome, of: str) -> str:
-    verification = test.verification
+def _roc(verification: Verification, of: str) -> str:
     if not all(verification.pairs):
         return _undefined(f"the ROC curve{of}", "there are not pairs of both kinds")
     marks = [(point.far, point.tar) for point in verification.thresholds() if not point.reason]
@@ -195,15 +217,37 @@ def _roc(test: Outcome, of: str) -> str:
 
 def _thresholds(report: Report) -> str:
     """The similarities of pairs, and the thresholds that tell same from different, by test."""
-    return "".join(_threshold_parts(test, _of(report, test)) for test in report.tests)
+    parts = [
+        _threshold_parts(test.verification, _of(report, test)) + _view_part(test, _of(report, test))
+        for test in report.tests
+        if test.verification is not None
+    ]
+    return "".join(parts) or _NOTHING_COMPARED
 
 
-def _threshold_parts(test: Outcome, of: str) -> str:
-    points = test.verification.thresholds()
+def _view_part(test: Outcome, of: str) -> str:
+    pairs: ViewPairs | None = test.view_pairs
+    if pairs is None:
+        return ""
+    counts = pairs.counts.astype(np.float64)
+    overlap = f"{100 * pairs.overlap:.1f} %" if np.isfinite(pairs.overlap) else "not known"
+    return _side_by_side(
+        _chart(
+            view_chart(pairs.edges, dict(zip(KINDS, counts, strict=True))),
+            f"Distances of the pairs of all trials{of} whose views are known: S-view pairs see the "
+            "same side of the vehicle, D-view pairs different sides; positive pairs show one "
+            "vehicle. Common area of D-view positive and S-view negative, which is what leads a "
+            f"search astray: {overlap}.",
+        )
+    )
+
+
+def _threshold_parts(verification: Verification, of: str) -> str:
+    points = verification.thresholds()
     lines = {f"FAR {point.far_target:g}": point.threshold for point in points if not point.reason}
-    same, different = test.verification.pairs
+    same, different = verification.pairs
     chart = _chart(
-        similarity_chart(*test.verification.histogram(_FINE_BINS), lines),
+        similarity_chart(*verification.histogram(_FINE_BINS), lines),
         f"The pairs of all trials{of} by similarity: {same:,} of one vehicle, {different:,} of "
         "two, each kind adding up to 100 %. Upright lines are the thresholds stated beside.",
     )

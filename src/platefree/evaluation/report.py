@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from platefree.evaluation.metrics import RankMetrics
 from platefree.evaluation.verification import Verification
+from platefree.evaluation.view_pairs import ViewPairs
 from platefree.storage import write_text
 
 SHOWN_RANKS = (1, 5, 10)
@@ -122,22 +123,62 @@ class Prefix:
 
 
 @dataclass(frozen=True, eq=False)
+class ToldResult:
+    """Pictures whose label a classifier told.
+
+    Attributes:
+        name: for people.
+        labels: the classes, sorted.
+        confusion: (classes, classes) pictures by what they show (rows) and what was told (columns).
+    """
+
+    name: str
+    labels: tuple[str, ...]
+    confusion: NDArray[np.int64]
+
+    def figures(self) -> dict[str, float]:
+        """The accuracy, and the share of each label's pictures that were told right."""
+        counts = self.confusion
+        right = np.diag(counts).astype(np.float64)
+        with np.errstate(invalid="ignore"):
+            recall = right / counts.sum(axis=1)  # nan for a label without a picture
+            accuracy = float(right.sum() / counts.sum())
+        recalls = zip(self.labels, recall.tolist(), strict=True)
+        return {"accuracy": accuracy, **{f"recall {name}": value for name, value in recalls}}
+
+    def counts(self) -> dict[str, int | float]:
+        """What the figures were measured on, for people."""
+        return {"pictures": int(self.confusion.sum())}
+
+    def to_json(self) -> dict[str, Any]:
+        """The figures, the count and the whole matrix."""
+        matrix = {"labels": list(self.labels), "confusion": self.confusion.tolist()}
+        return {"name": self.name, **self.counts(), "figures": self.figures(), **matrix}
+
+
+AnyResult = TrialResult | PairResult | ToldResult
+
+
+@dataclass(frozen=True, eq=False)
 class Outcome:
     """One test of a protocol, such as one of several published lists.
 
     Attributes:
         name: of the test; of the protocol where that is one test.
         trials: with their scores; the figures of the test are the means over them.
-        verification: similarity histograms, ROC and thresholds over the pairs of all its trials.
+        verification: similarity histograms, ROC and thresholds over the pairs of all its trials;
+            None where nothing is compared.
         paper: the claimed figures for this test, by the names that `figures` uses.
         prefixes: the test before each step of post-processing and after the last, if asked for.
+        view_pairs: distances by same or different view; None where views are unknown.
     """
 
     name: str
-    trials: tuple[TrialResult | PairResult, ...]
-    verification: Verification
+    trials: tuple[AnyResult, ...]
+    verification: Verification | None
     paper: Mapping[str, float] = field(default_factory=dict)
     prefixes: tuple[Prefix, ...] = ()
+    view_pairs: ViewPairs | None = None
 
     def figures(self) -> dict[str, float]:
         """The mean over the trials of each figure, as fractions."""
@@ -167,7 +208,8 @@ class Outcome:
             "paper": dict(self.paper),
             "gaps": self.gaps(),
             "trials": [trial.to_json() for trial in self.trials],
-            "verification": self.verification.to_json(),
+            "verification": self.verification and self.verification.to_json(),
+            "view_pairs": self.view_pairs and self.view_pairs.to_json(),
             "prefixes": [
                 {
                     "post": prefix.steps,
@@ -240,7 +282,7 @@ class Report:
     strips: tuple[Strip, ...] = ()
 
     @property
-    def trials(self) -> tuple[TrialResult | PairResult, ...]:
+    def trials(self) -> tuple[AnyResult, ...]:
         """The trials of all tests."""
         return tuple(trial for test in self.tests for trial in test.trials)
 
@@ -295,12 +337,12 @@ class Report:
         return page
 
 
-def mean_figures(trials: Sequence[TrialResult | PairResult]) -> dict[str, float]:
+def mean_figures(trials: Sequence[AnyResult]) -> dict[str, float]:
     """The mean over trials of each figure that all of them have, as fractions."""
     return {name: float(np.mean(values)) for name, values in _by_figure(trials).items()}
 
 
-def _by_figure(trials: Sequence[TrialResult | PairResult]) -> dict[str, list[float]]:
+def _by_figure(trials: Sequence[AnyResult]) -> dict[str, list[float]]:
     each = [trial.figures() for trial in trials]
     shared = [name for name in each[0] if all(name in figures for figures in each)]
     return {name: [figures[name] for figures in each] for name in shared}

@@ -16,6 +16,8 @@ from platefree.evaluation.examples import pick_strips
 from platefree.evaluation.outcomes import Scorer
 from platefree.evaluation.report import Report
 from platefree.evaluation.set_protocols import Plan, make_plan
+from platefree.evaluation.told import ToldTrial
+from platefree.labelling import view_names
 from platefree.model import Device, Model, load_model
 from platefree.ranking.settings import NONE, Post
 from platefree.types import Sightings, known_values
@@ -73,7 +75,7 @@ def evaluate(
         model = model.with_scales(scales)
     opened = open_data(data)
     label = data_label or str(data if isinstance(data, str | Path) else opened.table.root)
-    plan = make_plan(opened, protocol, tests, seed)
+    plan = make_plan(opened, protocol or own_protocol(model), tests, seed)
     return score_plan(
         model,
         plan,
@@ -103,6 +105,11 @@ def open_data(data: str | Path | Sightings | DataSet) -> DataSet:
     for remark in dataset.remarks:
         _log.warning("%s: %s", data, remark)
     return dataset
+
+
+def own_protocol(model: Model) -> str | None:
+    """The only protocol that suits a model that tells labels; None for models that compare."""
+    return "view-labels" if model.recipe.model.learns == "view" else None
 
 
 def score_plan(
@@ -138,7 +145,9 @@ def score_plan(
         of_cameras, _ = by.embed(table, workers=workers, on_batch=on_batch)
     embeddings, _ = model.embed(table, workers=workers, on_batch=on_batch)
     chain = make_chain(post, table, model.distances, of_cameras)
-    scorer = Scorer(embeddings, model.method.distances, chain, ablate=ablate_post)
+    tells = any(isinstance(trial, ToldTrial) for trial in trials)
+    told = view_names(model) if tells else ()
+    scorer = Scorer(embeddings, model.method.distances, chain, told, ablate=ablate_post)
     outcomes = [
         scorer.score(name, list(same), _claims(model.recipe.paper, plan.data.name, name))
         for name, same in groupby(trials, key=lambda trial: trial.test or plan.protocol)
@@ -204,12 +213,15 @@ def _describe_data(label: str, plan: Plan, scored: Sightings) -> dict[str, str]:
 def _settings(model: Model, plan: Plan, scored: Sightings, post: Post) -> dict[str, str]:
     size = model.recipe.input
     cameras = "ignored" if scored.knows("camera") else "cameras unknown, nothing ignored"
+    chosen = model.recipe.model
+    in_use = {name.replace("_", " "): str(getattr(chosen, name)) for name in chosen.free_in_use}
     seeds = sorted({trial.seed for trial in plan.trials if trial.seed is not None})
     return {
         "input": f"{size.height} x {size.width} pixels",
         "mirror": size.mirror,
         "scales": ", ".join(f"{scale:g}" for scale in size.scales),
         "distance": "cosine",
+        **in_use,
         "post-processing": post.told(),
         "re-ranking": str(post.rerank) if "rerank" in post.steps else NONE,
         "same vehicle and camera": cameras,

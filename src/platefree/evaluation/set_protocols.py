@@ -15,11 +15,12 @@ from platefree.evaluation.draws import model_retrieval, one_picture_gallery, veh
 from platefree.evaluation.labels import IgnoredPairs
 from platefree.evaluation.model_pairs import PairTrial, model_verification
 from platefree.evaluation.protocols import Trial, need_query_vehicles
+from platefree.evaluation.told import ToldTrial, view_labels
 from platefree.evaluation.tracks import image_to_track
 from platefree.evaluation.views import view_trials
 from platefree.types import Indices
 
-AnyTrial = Trial | PairTrial
+AnyTrial = Trial | PairTrial | ToldTrial
 
 SetProtocol = Callable[[DataSet, int], Sequence[AnyTrial]]
 """(data set, seed) -> trials."""
@@ -108,6 +109,7 @@ SET_PROTOCOLS: dict[str, SetProtocol] = {
     "vehicle-retrieval": vehicle_retrieval,
     "model-retrieval": model_retrieval,
     "model-verification": model_verification,
+    "view-labels": view_labels,
 }
 
 _USUAL = {

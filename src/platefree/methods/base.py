@@ -4,11 +4,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from platefree.config import Train
+from platefree.data.training import TrainingData
 from platefree.errors import DataError
 from platefree.ranking.distance import cosine_distance
 from platefree.types import Embeddings, Floats
@@ -78,6 +81,10 @@ class Method(nn.Module):
         """How the spaces combine to one (q, g) distance; here the cosine distance in ``main``."""
         return cosine_distance(query.spaces["main"], gallery.spaces["main"])
 
+    def judged_in(self, query: Embeddings, gallery: Embeddings) -> NDArray[np.str_]:
+        """(q, g) name of the space that measures each pair; empty where there is one only."""
+        return np.full((len(query), len(gallery)), "")
+
     def feature_map(self, images: Tensor) -> Tensor:
         """The last feature map, (b, c, h, w), for heat maps.
 
@@ -89,6 +96,14 @@ class Method(nn.Module):
     def embed_map(self, maps: Tensor) -> dict[str, Tensor]:
         """What `embed` makes of a `feature_map`."""
         raise DataError(f"{type(self).__name__} has no feature map, so no heat map can be drawn")
+
+    def prepare(self, data: TrainingData) -> TrainingData:
+        """Look at the training data before the first step; may change labels.
+
+        Raises:
+            TrainingError: the method cannot learn from it.
+        """
+        return data
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """Named scalar losses of a batch; `step` sums them."""
@@ -131,8 +146,8 @@ def make_optimizer(module: nn.Module, train: Train, lr: float | None = None) -> 
     if train.optimizer == "sgd":
         return torch.optim.SGD(groups, lr=lr, momentum=train.momentum)
     if train.optimizer == "adam":
-        return torch.optim.Adam(groups, lr=lr)
-    return torch.optim.AdamW(groups, lr=lr)
+        return torch.optim.Adam(groups, lr=lr, eps=train.adam_epsilon)
+    return torch.optim.AdamW(groups, lr=lr, eps=train.adam_epsilon)
 
 
 def _alone(rows: Tensor) -> Tensor:

@@ -9,15 +9,27 @@ from platefree.methods.base import Method
 from platefree.methods.color_stripes import ColorStripes
 from platefree.methods.drdl import Drdl
 from platefree.methods.fda_net import EmbeddingNet, FdaNet
+from platefree.methods.relations import ViewRelations
 from platefree.methods.settings import (
     ColorStripesSettings,
     DrdlSettings,
     FdaNetSettings,
     StrongBaselineSettings,
     TrunkSettings,
+    VANetSettings,
+    ViewpointSettings,
 )
 from platefree.methods.strong_baseline import StrongBaseline
+from platefree.methods.vanet import VANet
+from platefree.methods.viewpoint import (
+    FrozenViewpoint,
+    copy_viewpoint,
+    describe_viewpoint,
+    frozen_viewpoint,
+    make_viewpoint,
+)
 from platefree.nets.attended import EmbeddingDiscriminator
+from platefree.nets.branches import BranchedTrunk
 from platefree.nets.generator import Generator
 from platefree.nets.patch_gan import PatchGan
 from platefree.nets.trunks import (
@@ -54,20 +66,34 @@ def build_method(
             return _fda_net(settings, recipe, classes, weights or settings.weights)
         case StrongBaselineSettings() as settings:
             return _strong_baseline(settings, recipe, classes, weights or settings.weights)
+        case ViewpointSettings() as settings:
+            start = weights or settings.weights
+            return make_viewpoint(settings, recipe.input, classes["view"], start)
+        case VANetSettings() as settings:
+            return _vanet(settings, recipe, classes, weights)
 
 
 def resolve(recipe: Recipe) -> Recipe:
-    """Fill what a recipe leaves to the trunk (the channel statistics), so that it stands alone.
+    """Fill what a recipe leaves to the trunk (the channel statistics) and to a viewpoint model.
+
+    Then it stands alone.
 
     Raises:
-        RecipeError: the trunk does not exist, or cannot take pictures of the recipe's scales.
+        RecipeError: the trunk does not exist, or cannot take pictures of the recipe's scales, or
+            the viewpoint model tells other views apart.
+        CheckpointError: there is no such viewpoint model.
     """
     check_scales(recipe)
     mean, std = [0.0] * 3, [1.0] * 3
     if isinstance(recipe.model, TrunkSettings):
         mean, std = trunk_statistics(recipe.model.trunk)
     unset = {"mean": recipe.input.mean or mean, "std": recipe.input.std or std}
-    return recipe.model_copy(update={"input": recipe.input.model_copy(update=unset)})
+    update: dict[str, object] = {"input": recipe.input.model_copy(update=unset)}
+    model = recipe.model
+    if isinstance(model, VANetSettings) and model.viewpoint and model.relations != "none":
+        inside = describe_viewpoint(model.viewpoint, model.views)
+        update["model"] = model.model_copy(update={"inside": inside})
+    return recipe.model_copy(update=update)
 
 
 def check_scales(recipe: Recipe) -> None:
@@ -160,3 +186,50 @@ def _strong_baseline(
         identity_weight=settings.identity_weight,
         triplet_weight=settings.triplet_weight,
     )
+
+
+def _vanet(
+    settings: VANetSettings, recipe: Recipe, classes: Mapping[str, int], weights: str | None
+) -> VANet:
+    relations = ViewRelations(settings.views, settings.relations)
+    trunk = BranchedTrunk(
+        settings.trunk,
+        branches=len(relations.spaces),
+        height=recipe.input.height,
+        width=recipe.input.width,
+        last_stride=settings.last_stride,
+        drop_path=settings.drop_path,
+        weights=weights or settings.weights,
+    )
+    return VANet(
+        trunk,
+        relations,
+        vehicles=classes["vehicle"],
+        viewpoint=_viewpoint_inside(settings, recipe, is_new=weights is None),
+        view_from=settings.view_from,
+        view_error=settings.view_error,
+        margin=settings.margin,
+        within=settings.within,
+        cross=settings.cross,
+        identity_weight=settings.identity_weight,
+    )
+
+
+def _viewpoint_inside(
+    settings: VANetSettings, recipe: Recipe, *, is_new: bool
+) -> FrozenViewpoint | None:
+    if settings.relations == "none":
+        return None
+    if settings.inside is None:
+        if settings.view_from == "prediction":
+            raise RecipeError(
+                "model.viewpoint is not set, so nothing could tell the view of a picture in use: "
+                "train a viewpoint model ('platefree train viewpoint/default') and set "
+                "model.viewpoint=runs/viewpoint-default/best, or set model.view_from=table where "
+                "the column 'view' is always known"
+            )
+        return None
+    frozen = frozen_viewpoint(settings.inside, len(settings.views), recipe.input)
+    if is_new:
+        copy_viewpoint(settings.viewpoint, settings.inside, frozen)
+    return frozen

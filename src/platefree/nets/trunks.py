@@ -1,8 +1,8 @@
 """Trunks: any timm model as a function from pictures to a feature map (b, c, h, w).
 
 Added to timm: ResNets with IBN-a layers (``resnet50_ibn_a``), a last stride of 1, as re-ID
-networks use it, and ``vgg_cnn_m_1024`` of the papers of 2016. Transformers give their patch
-tokens as a map; prefix tokens are dropped.
+networks use it, ``googlenet``, and ``vgg_cnn_m_1024`` of the papers of 2016. Transformers give
+their patch tokens as a map; prefix tokens are dropped.
 """
 
 import difflib
@@ -17,15 +17,19 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from platefree.errors import RecipeError, TrainingError
+from platefree.nets import googlenet
 from platefree.nets.ibn import add_ibn_a
 from platefree.nets.vgg_m import VGG_CNN_M, VggM
 
 IBN_SUFFIX = "_ibn_a"
 IBN_TRUNKS = tuple(f"resnet{depth}{IBN_SUFFIX}" for depth in (18, 34, 50, 101, 152))
-OWN_TRUNKS = (*IBN_TRUNKS, VGG_CNN_M)
+OWN_TRUNKS = (*IBN_TRUNKS, googlenet.NAME, VGG_CNN_M)
 """Trunks that timm lacks."""
 
-_HEADS = ("fc.", "head.", "classifier.", "last_linear.", "head_dist.", "fc6.", "fc7.", "fc8.")
+_HEADS = (
+    *("fc.", "head.", "classifier.", "last_linear.", "head_dist."),
+    *("aux1.", "aux2.", "fc6.", "fc7.", "fc8."),
+)
 _WRAPPERS = ("module.", "backbone.", "model.", "base.", "trunk.network.", "network.")
 
 
@@ -111,6 +115,8 @@ def trunk_statistics(name: str) -> tuple[list[float], list[float]]:
     Raises:
         RecipeError: no such trunk.
     """
+    if name == googlenet.NAME:
+        return googlenet.MEAN, googlenet.STD
     published = None if name == VGG_CNN_M else timm.get_pretrained_cfg(_timm_name(name))
     if published is None:
         return [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
@@ -159,6 +165,8 @@ def _create(name: str, size: tuple[int, int], drop_path: float, *, published: bo
         )
     if name == VGG_CNN_M:
         return VggM()
+    if name == googlenet.NAME:
+        return googlenet.GoogLeNet()
     timm_name = _timm_name(name)
     options: dict[str, Any] = {"num_classes": 0, "global_pool": ""}
     if has_fixed_size(name):

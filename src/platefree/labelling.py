@@ -1,0 +1,71 @@
+"""Label a table: a model tells from which side each vehicle is seen."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from platefree.errors import DataError
+from platefree.evaluation.told import told
+from platefree.methods.settings import VANetSettings, ViewpointSettings
+from platefree.model import Model
+from platefree.types import Sightings
+
+
+def view_names(model: Model) -> tuple[str, ...]:
+    """The views that a model tells apart, sorted.
+
+    Raises:
+        DataError: it tells none.
+    """
+    settings = model.recipe.model
+    if isinstance(settings, ViewpointSettings):
+        return tuple(model.card["names"]["view"])
+    if isinstance(settings, VANetSettings) and settings.inside is not None:
+        return tuple(settings.views)
+    raise DataError(
+        f"{model.name} tells no views; give a viewpoint model, as 'platefree train "
+        "viewpoint/default' makes it"
+    )
+
+
+def label_views(
+    model: Model,
+    table: Sightings,
+    *,
+    only_unknown: bool = False,
+    workers: int = -1,
+    on_batch: Callable[[int], None] | None = None,
+) -> tuple[Sightings, list[str]]:
+    """Fill the column ``view`` with what a model sees.
+
+    Args:
+        model: a viewpoint model, or a VANet model with one inside.
+        table: the pictures.
+        only_unknown: keep the views that the table knows.
+        workers: loading processes; -1 decides by the machine.
+        on_batch: called with the number of pictures done, for progress bars.
+
+    Returns:
+        The same rows in the same order, and why some pictures were left as they were (those that
+        cannot be read).
+
+    Raises:
+        DataError: the model tells no views.
+        ImageError: no picture can be read.
+    """
+    names = view_names(model)
+    asked = np.flatnonzero(table.view == "") if only_unknown else np.arange(len(table))
+    if not len(asked):
+        return table, []
+    embeddings, skipped = model.embed(
+        table.take(asked), unreadable="skip", workers=workers, on_batch=on_batch
+    )
+    seen = dict(
+        zip(embeddings.sightings.image.tolist(), told(embeddings, "view", names), strict=True)
+    )
+    images = table.image.tolist()
+    view = table.view.tolist()
+    for row in asked.tolist():
+        view[row] = seen.get(images[row], view[row])
+    return replace(table, view=np.array(view, dtype=np.str_)), skipped

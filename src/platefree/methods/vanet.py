@@ -1,0 +1,232 @@
+"""VANet: one metric for pictures of the same view, another for pictures of different views.
+
+Chu et al., "Vehicle Re-identification with Viewpoint-aware Metric Learning", ICCV 2019:
+shared layers -> a branch for S-view (same) and one for D-view (different) pairs, each ending in
+average pooling = the vector that a classifier of identities sees, at unit length the embedding.
+A viewpoint classifier, trained apart and frozen, says which branch measures a pair (figure 3).
+
+Decided, where the paper is silent:
+
+- Distances are Euclidean between *unit* vectors, so that those of two branches can be compared; to
+  rank by them is to rank by the cosine, which is what everything else here does.
+- An anchor that lacks the kind of pair a term needs takes no part in it; neither does a picture of
+  unknown view.
+- With more branches (section 4.6) only the branch that measures a pair changes: the three terms
+  are the same functions of the integrated distance matrix.
+"""
+
+import logging
+from dataclasses import replace
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from platefree.data.training import TrainingData
+from platefree.errors import DataError, TrainingError
+from platefree.losses import (
+    batch_hard_triplet,
+    cross_view_triplet,
+    different_view_triplet,
+    pairwise_distances,
+    same_view_triplet,
+)
+from platefree.methods.base import Batch, Method
+from platefree.methods.relations import ViewRelations
+from platefree.methods.viewpoint import VIEW, FrozenViewpoint
+from platefree.nets.branches import BranchedTrunk
+from platefree.nets.heads import Average
+from platefree.types import Embeddings, Floats, Indices
+
+log = logging.getLogger(__name__)
+
+ViewFrom = Literal["prediction", "table"]
+
+
+class VANet(Method):
+    """Spaces ``same_view`` and ``different_view``, and ``view`` where a classifier is inside.
+
+    Args:
+        trunk: with as many branches as ``relations`` has spaces.
+        relations: which branch measures a pair of views.
+        vehicles: number of training identities.
+        viewpoint: the frozen classifier; None if the table always knows the view.
+        view_from: what says the view in use; where the table does not know one, the prediction.
+        view_error: share of the views that are replaced by a wrong one (figure 4), by picture.
+        margin: alpha of the three triplet terms.
+        within: whether L_s and L_d are learnt from.
+        cross: whether L_cross is.
+        identity_weight: of the identity cross-entropy of each branch.
+    """
+
+    def __init__(
+        self,
+        trunk: BranchedTrunk,
+        relations: ViewRelations,
+        *,
+        vehicles: int,
+        viewpoint: FrozenViewpoint | None = None,
+        view_from: ViewFrom = "prediction",
+        view_error: float = 0.0,
+        margin: float = 0.5,
+        within: bool = True,
+        cross: bool = True,
+        identity_weight: float = 1.0,
+    ) -> None:
+        super().__init__()
+        self.trunk = trunk
+        self.pool = Average()
+        self.classifiers = nn.ModuleList(
+            nn.Linear(trunk.channels, vehicles) for _ in relations.spaces
+        )
+        self.viewpoint = viewpoint
+        self.relations = relations
+        self.view_from = view_from
+        self.view_error = view_error
+        self.margin, self.within, self.cross = margin, within, cross
+        self.identity_weight = identity_weight
+        self._told = False
+
+    # --- training ---------------------------------------------------------------------------
+
+    def losses(self, batch: Batch) -> dict[str, Tensor]:
+        """Equation 5, and the identity cross-entropy of each branch (section 4.1)."""
+        vehicles = batch.labels["vehicle"]
+        vectors = [self.pool(maps) for maps in self.trunk(batch.images)]
+        logits = [
+            classifier(rows) for classifier, rows in zip(self.classifiers, vectors, strict=True)
+        ]
+        identity = torch.stack(
+            [functional.cross_entropy(each.float(), vehicles) for each in logits]
+        ).sum()
+        unit = [self.gather(functional.normalize(rows.float())) for rows in vectors]
+        named = {"identity": self.identity_weight * identity}
+        return named | self._triplets(unit, self.gather(vehicles), self.gather(batch.labels[VIEW]))
+
+    def _triplets(self, unit: list[Tensor], vehicles: Tensor, views: Tensor) -> dict[str, Tensor]:
+        if self.relations.kind == "none":  # the baseline, equation 1
+            return {"triplet": batch_hard_triplet(unit[0], vehicles, self.margin)}
+        self._tell_lonely(vehicles, views)
+        distances = self._integrated(unit, views)
+        terms: dict[str, Tensor] = {}
+        if self.within:
+            terms["same_view"] = same_view_triplet(distances, vehicles, views, self.margin)
+            terms["different_view"] = different_view_triplet(
+                distances, vehicles, views, self.margin
+            )
+        if self.cross:
+            terms["cross"] = cross_view_triplet(distances, vehicles, views, self.margin)
+        return terms
+
+    def _integrated(self, unit: list[Tensor], views: Tensor) -> Tensor:
+        """The integrated matrix of figure 3: each pair as its own branch measures it."""
+        with torch.autocast(views.device.type, enabled=False):
+            each = torch.stack([pairwise_distances(rows, rows) for rows in unit])  # (k, n, n)
+        known = views.clamp(min=0)  # pairs of unknown view are in no term
+        branch_of = torch.from_numpy(self.relations.branch_of).to(views.device)
+        return each.gather(0, branch_of[known[:, None], known[None, :]][None])[0]
+
+    def _tell_lonely(self, vehicles: Tensor, views: Tensor) -> None:
+        if self._told:
+            return
+        known = (views >= 0)[:, None] & (views >= 0)[None, :]
+        pairs = (vehicles[:, None] == vehicles[None, :]) & (views[:, None] != views[None, :])
+        if not (pairs & known).any():
+            self._told = True
+            log.warning(
+                "no vehicle of a batch is seen from two views, so nothing is learnt about "
+                "different views from it (said once); more train.images_per_vehicle helps"
+            )
+
+    def prepare(self, data: TrainingData) -> TrainingData:
+        """Check that the views can be learnt from; make some of them wrong if asked to.
+
+        Raises:
+            TrainingError: the views are unknown, others than those of the recipe, or no vehicle
+                is seen from two.
+        """
+        if self.relations.kind == "none":
+            return data
+        views = data.labels[VIEW].numpy()
+        self._check_views(data, views)
+        images = data.sightings.image
+        wrong = self.relations.mistaken(views, images, self.view_error)
+        return replace(data, labels={**data.labels, VIEW: torch.from_numpy(wrong)})
+
+    def _check_views(self, data: TrainingData, views: Indices) -> None:
+        known, expected = data.names[VIEW].tolist(), self.relations.views
+        if not known:
+            raise TrainingError(
+                "vanet learns from the column 'view', which is unknown for all "
+                f"{len(views)} training pictures: 'platefree label TABLE --view MODEL --out NEW' "
+                "fills it in; model.relations=none is the baseline, which needs none"
+            )
+        if tuple(known) != expected:
+            raise TrainingError(
+                f"the column 'view' of the training rows knows {', '.join(known)}, but model.views "
+                f"is {', '.join(expected)}: they have to be the same"
+            )
+        vehicles = data.labels["vehicle"].numpy()[views >= 0]
+        pairs = np.unique(np.stack([vehicles, views[views >= 0]]), axis=1)
+        if len(np.unique(pairs[0])) == pairs.shape[1]:
+            raise TrainingError(
+                "no training vehicle is seen from two views, so there is no pair of different "
+                "views to learn from; add pictures, or use model.relations=none"
+            )
+
+    # --- use --------------------------------------------------------------------------------
+
+    def embed(self, images: Tensor) -> dict[str, Tensor]:
+        """Unit rows (b, d) of every branch, and the predicted view."""
+        spaces = self.embed_map(self.feature_map(images))
+        if self.viewpoint is not None:
+            spaces[VIEW] = self.viewpoint(images)
+        return spaces
+
+    def feature_map(self, images: Tensor) -> Tensor:
+        """The map that all branches start from."""
+        maps: Tensor = self.trunk.shared(images)
+        return maps
+
+    def embed_map(self, maps: Tensor) -> dict[str, Tensor]:
+        """Unit rows (b, d) of every branch."""
+        rows = [functional.normalize(self.pool(each).float()) for each in self.trunk.branch(maps)]
+        return dict(zip(self.relations.spaces, rows, strict=True))
+
+    def distances(self, query: Embeddings, gallery: Embeddings) -> Floats:
+        """Each pair in the space of its branch: one matrix product per view and branch."""
+        return self.relations.distances(query, gallery, self.views(query), self.views(gallery))
+
+    def judged_in(self, query: Embeddings, gallery: Embeddings) -> NDArray[np.str_]:
+        """(q, g) the space that measures each pair; empty in the baseline, which has one."""
+        if self.relations.kind == "none":
+            return super().judged_in(query, gallery)
+        branch = self.relations.branch_of[self.views(query)[:, None], self.views(gallery)[None, :]]
+        return np.array(self.relations.spaces)[branch]
+
+    def views(self, embeddings: Embeddings) -> Indices:
+        """(n,) number of each picture's view among the sorted names, as distances use it.
+
+        Raises:
+            DataError: a view is unknown and no classifier is inside.
+        """
+        table = embeddings.sightings
+        if self.relations.kind == "none":
+            return np.zeros(len(table), np.int64)
+        views = np.full(len(table), -1)
+        if self.view_from == "table":
+            views = self.relations.numbers(table.view)
+        unknown = views < 0
+        if unknown.any():
+            if VIEW not in embeddings.spaces:
+                raise DataError(
+                    f"the view of {table.path(int(unknown.argmax()))} is unknown and this model "
+                    "has no viewpoint classifier inside: fill in the column 'view' "
+                    f"({', '.join(self.relations.views)}; 'platefree label' predicts it), or train "
+                    "with model.viewpoint"
+                )
+            views[unknown] = embeddings.spaces[VIEW][unknown].argmax(axis=1)
+        return self.relations.mistaken(views, table.image, self.view_error)

@@ -1,0 +1,176 @@
+"""Viewpoint: from which side is the vehicle seen? A small classifier of its own.
+
+VANet trains it apart and never changes it afterwards (section 3.3). It learns the column ``view``
+of a table, tells the views of another table (`platefree label`), and lives inside VANet models.
+"""
+
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from platefree.checkpoint import Checkpoint, read_checkpoint
+from platefree.config import Input
+from platefree.errors import CheckpointError, RecipeError
+from platefree.losses import smoothed_cross_entropy
+from platefree.methods.base import Batch, Method
+from platefree.methods.settings import ViewpointInside, ViewpointSettings
+from platefree.nets.heads import Average
+from platefree.nets.trunks import Trunk
+from platefree.ranking.distance import cosine_distance
+from platefree.types import Embeddings, Floats
+
+VIEW = "view"
+"""The space of a viewpoint, and the column that it learns."""
+
+
+class Viewpoint(Method):
+    """trunk -> average pooling -> linear -> softmax over the views.
+
+    Its one space, ``view``, holds the probabilities of the views (in sorted order of their names)
+    scaled to unit length: divided by their sum they are probabilities again.
+
+    Args:
+        trunk: the network that makes the feature map.
+        views: how many views there are.
+        label_smoothing: of the cross-entropy.
+    """
+
+    def __init__(self, trunk: Trunk, *, views: int, label_smoothing: float = 0.0) -> None:
+        super().__init__()
+        self.trunk = trunk
+        self.pool = Average()
+        self.classifier = nn.Linear(trunk.channels, views)
+        self.label_smoothing = label_smoothing
+
+    def embed(self, images: Tensor) -> dict[str, Tensor]:
+        """Unit rows (b, views) along the probabilities."""
+        probabilities = self._logits(images).float().softmax(dim=1)
+        return {VIEW: functional.normalize(probabilities)}
+
+    def distances(self, query: Embeddings, gallery: Embeddings) -> Floats:
+        """How differently two vehicles are turned, by the cosine of their probabilities."""
+        return cosine_distance(query.spaces[VIEW], gallery.spaces[VIEW])
+
+    def losses(self, batch: Batch) -> dict[str, Tensor]:
+        """Cross-entropy of the view."""
+        logits = self._logits(batch.images)
+        return {VIEW: smoothed_cross_entropy(logits, batch.labels[VIEW], self.label_smoothing)}
+
+    def _logits(self, images: Tensor) -> Tensor:
+        logits: Tensor = self.classifier(self.pool(self.trunk(images)))
+        return logits
+
+
+class FrozenViewpoint(nn.Module):
+    """A trained viewpoint classifier inside another method, whose pictures it is shown.
+
+    It never learns: no gradients, no batch statistics.
+
+    Args:
+        classifier: with its weights.
+        inside: the input it was trained for.
+        given: the input of the other method, as which pictures arrive; resolved.
+    """
+
+    mean: Tensor
+    std: Tensor
+    given_mean: Tensor
+    given_std: Tensor
+
+    def __init__(self, classifier: Viewpoint, inside: ViewpointInside, given: Input) -> None:
+        super().__init__()
+        self.classifier = classifier.requires_grad_(False)
+        self.size = (inside.height, inside.width)
+        for name, values in (
+            ("mean", inside.mean),
+            ("std", inside.std),
+            ("given_mean", given.mean or [0.0] * 3),
+            ("given_std", given.std or [1.0] * 3),
+        ):
+            # not saved, since the recipe says it
+            self.register_buffer(name, torch.tensor(values)[:, None, None], persistent=False)
+        self.train(False)
+
+    def train(self, mode: bool = True) -> "FrozenViewpoint":
+        """Stay as it is, whatever the method around it does."""
+        del mode
+        return super().train(False)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Unit rows (b, views) of pictures (b, 3, h, w) that the other method is shown."""
+        pictures = images * self.given_std + self.given_mean
+        if pictures.shape[2:] != self.size:
+            pictures = functional.interpolate(
+                pictures, self.size, mode="bilinear", align_corners=False, antialias=True
+            )
+        rows: Tensor = self.classifier.embed((pictures - self.mean) / self.std)[VIEW]
+        return rows
+
+
+def describe_viewpoint(path: str, views: list[str]) -> ViewpointInside:
+    """What a recipe has to know of a viewpoint model to rebuild it inside another one.
+
+    Args:
+        path: a checkpoint folder of the method ``viewpoint``.
+        views: the names that it must tell apart.
+
+    Raises:
+        CheckpointError: there is no checkpoint, or it is of another method.
+        RecipeError: it tells other views apart.
+    """
+    checkpoint = read_checkpoint(Path(path))
+    settings = checkpoint.card["recipe"]["model"]
+    if settings["method"] != "viewpoint":
+        raise CheckpointError(
+            f"model.viewpoint is {path}, a {settings['method']} model; expected a viewpoint "
+            "model, as 'platefree train viewpoint/default' makes it"
+        )
+    known = sorted(checkpoint.card["names"][VIEW])
+    if known != sorted(views):
+        raise RecipeError(
+            f"the viewpoint model {path} tells apart {', '.join(known)}, but model.views is "
+            f"{', '.join(sorted(views))}: set model.views={known}, or train another viewpoint model"
+        )
+    shape = checkpoint.card["recipe"]["input"]
+    return ViewpointInside(
+        trunk=settings["trunk"],
+        fingerprint=checkpoint.fingerprint,
+        **{name: shape[name] for name in ("height", "width", "mean", "std")},
+    )
+
+
+def frozen_viewpoint(inside: ViewpointInside, views: int, given: Input) -> FrozenViewpoint:
+    """A viewpoint classifier of the right shape, without its weights."""
+    trunk = Trunk(inside.trunk, height=inside.height, width=inside.width)
+    return FrozenViewpoint(Viewpoint(trunk, views=views), inside, given)
+
+
+def copy_viewpoint(path: str, inside: ViewpointInside, into: FrozenViewpoint) -> None:
+    """Copy the weights of a viewpoint model into another model.
+
+    Raises:
+        CheckpointError: it cannot be read, or is not the one that ``inside`` describes.
+    """
+    checkpoint: Checkpoint = read_checkpoint(Path(path))
+    if checkpoint.fingerprint != inside.fingerprint:
+        raise CheckpointError(
+            f"model.viewpoint {path} is model {checkpoint.fingerprint} now and was "
+            f"{inside.fingerprint}; start again with another --out"
+        )
+    checkpoint.load_into(into.classifier)
+
+
+def make_viewpoint(
+    settings: ViewpointSettings, given: Input, views: int, weights: str
+) -> Viewpoint:
+    """The method of a recipe."""
+    trunk = Trunk(
+        settings.trunk,
+        height=given.height,
+        width=given.width,
+        drop_path=settings.drop_path,
+        weights=weights,
+    )
+    return Viewpoint(trunk, views=views, label_smoothing=settings.label_smoothing)

@@ -1,0 +1,137 @@
+"""A trunk that forks: the first layers once, the last ones several times (VANet, figure 3).
+
+A timm network is a row of layers, one after the other. It is cut where its stride becomes 16:
+ResNets share everything up to ``layer2`` and branch into ``layer3`` and ``layer4``; GoogLeNet
+shares what comes before inception 4a, as in the paper (section 4.1).
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+from platefree.errors import RecipeError
+from platefree.nets.trunks import Trunk
+
+STRIDE = 16
+"""Of the first layer that is not shared."""
+
+
+class BranchedTrunk(nn.Module):
+    """Shared layers, then branches of one shape that share no weights.
+
+    Args:
+        name: of a trunk, see `Trunk`; it must be a row of layers with a stride below 16 at first.
+        branches: how many.
+        height: picture height in pixels.
+        width: picture width in pixels.
+        last_stride: see `Trunk`.
+        drop_path: see `Trunk`.
+        weights: see `Trunk`; every branch starts from these weights, or from its own random ones.
+
+    Attributes:
+        channels: c of each branch's feature map.
+
+    Raises:
+        RecipeError: no such trunk, or one that cannot be cut.
+        TrainingError: the weights cannot be had or do not fit.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        branches: int,
+        height: int,
+        width: int,
+        last_stride: int = 2,
+        drop_path: float = 0.0,
+        weights: str = "none",
+    ) -> None:
+        super().__init__()
+        options = {"last_stride": last_stride, "drop_path": drop_path, "weights": weights}
+        trunks = [Trunk(name, height=height, width=width, **options) for _ in range(branches)]  # type: ignore[arg-type]
+        self.channels = trunks[0].channels
+        fork, end = _cut(trunks[0], name, (height, width))
+        self.shared = nn.Sequential(*_layers(trunks[0].network)[:fork])
+        self.branches = nn.ModuleList(
+            nn.Sequential(*_layers(trunk.network)[fork:end]) for trunk in trunks
+        )
+        self._is_channels_last = _is_channels_last(trunks[0])
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        """Map (b, 3, h, w) to a feature map (b, channels, h', w') of each branch."""
+        return self.branch(self.shared(images))
+
+    def branch(self, maps: Tensor) -> list[Tensor]:
+        """The feature map of each branch, of the map that `shared` gives."""
+        forked = [branch(maps) for branch in self.branches]
+        if self._is_channels_last:
+            return [each.permute(0, 3, 1, 2).contiguous() for each in forked]
+        return forked
+
+
+def _layers(network: nn.Module) -> list[nn.Module]:
+    """The layers of a network in order, plain sequences opened."""
+    opened: list[nn.Module] = []
+    for child in network.children():
+        opened += _layers(child) if type(child) is nn.Sequential else [child]
+    return opened
+
+
+def _cut(trunk: Trunk, name: str, size: tuple[int, int]) -> tuple[int, int]:
+    """How many layers to share, and how many there are up to the feature map.
+
+    Instead of knowing every family of timm, this runs the layers of the network one after the
+    other on some picture, and looks for the place where they have made its feature map.
+    """
+    layers, strides = _layers(trunk.network), list[float]()
+    with torch.inference_mode(), _in_use(trunk):
+        maps = torch.linspace(-1.0, 1.0, 3 * size[0] * size[1]).reshape(1, 3, *size)
+        try:
+            expected = trunk.network.forward_features(maps)  # type: ignore[operator]
+        except (AssertionError, RuntimeError, ValueError) as error:
+            raise RecipeError(
+                f"trunk {name} cannot look at {size[0]} x {size[1]} pixels: {error}"
+            ) from error
+        for layer in layers:
+            try:
+                maps = layer(maps)
+                strides.append(size[0] / maps.shape[1 if _is_channels_last(trunk) else 2])
+            except Exception:
+                break  # a layer that wants something else raises what it likes: refused below
+            if torch.equal(maps, expected):
+                return _fork(layers, strides, name), len(strides)
+    raise RecipeError(
+        f"trunk {name} is not a row of layers, so it cannot be cut into shared layers and "
+        "branches; take a ResNet, googlenet, ConvNeXt, RegNet, EfficientNet or MobileNet"
+    )
+
+
+def _fork(layers: list[nn.Module], strides: list[float], name: str) -> int:
+    # A map of 13 by 13 of a picture of 200 pixels counts as a sixteenth.
+    fork = next((place for place, each in enumerate(strides) if each > 0.75 * STRIDE), 0)
+    if not fork:
+        raise RecipeError(
+            f"trunk {name} starts with a stride of {strides[0]:g} (or never has one of {STRIDE}), "
+            "so there is nothing to share before its branches; take a network with stages"
+        )
+    while not list(layers[fork].parameters()):
+        fork += 1  # what learns nothing, such as a pooling, is the same in every branch
+    return fork
+
+
+@contextmanager
+def _in_use(module: nn.Module) -> Iterator[None]:
+    before = module.training
+    module.eval()
+    try:
+        yield
+    finally:
+        module.train(before)
+
+
+def _is_channels_last(trunk: Trunk) -> bool:
+    # so do the layers of Swin
+    return getattr(trunk.network, "output_fmt", "NCHW") == "NHWC"
