@@ -15,7 +15,6 @@ from platefree.evaluation.protocols import Trial
 from platefree.evaluation.removed import sink_removed
 from platefree.evaluation.report import Outcome, PairResult, Prefix, TrialResult, mean_figures
 from platefree.evaluation.score import (
-    Distances,
     OnBlock,
     distance_blocks,
     score_blocks,
@@ -23,6 +22,7 @@ from platefree.evaluation.score import (
 )
 from platefree.evaluation.set_protocols import AnyTrial
 from platefree.evaluation.verification import SimilarityCounts
+from platefree.ranking.distance import Distances
 from platefree.ranking.settings import Post
 from platefree.types import Embeddings, Floats
 
