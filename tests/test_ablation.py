@@ -185,3 +185,12 @@ def test_from_the_command_line(
     with pytest.raises(SystemExit):
         main()
     assert json.loads(capsys.readouterr().out)["rows"]["one"]["seeds"]
+
+
+def test_settings_that_differ_by_row_are_not_said_of_all() -> None:
+    from platefree.ablation import _shared
+
+    first = {"re-ranking": "none", "mirror": "off", "scored": "monday"}
+    both = _shared(_shared({}, first), {**first, "re-ranking": "k1 20", "scored": "tuesday"})
+    assert both == {"re-ranking": "differs by row", "mirror": "off", "scored": "tuesday"}
+    assert _shared(both, first)["re-ranking"] == "differs by row"

@@ -211,7 +211,7 @@ def run_ablation(
             run = folder / _folder_name(row.name) / f"seed-{seed}"
             content = _run(ablation, row, seed, opened, label, run, device, on_step)
             measured[row.name].append(content["figures"])
-            settings = _settings(content)
+            settings = _shared(settings, _settings(content))
             table = AblationTable(ablation, tuple(seeds), measured, settings)
             _save(table, folder)
     return AblationTable(ablation, tuple(seeds), measured, settings)
@@ -254,6 +254,14 @@ def _run(
         other = json.loads((folder / f"report-{protocol}.json").read_text("utf-8"))
         found["figures"] |= other["figures"]
     return found
+
+
+def _shared(before: Mapping[str, str], now: Mapping[str, str]) -> dict[str, str]:
+    """Settings of the reports so far, where a row differs said so; when they were scored: last."""
+    return {
+        name: value if name == "scored" or before.get(name, value) == value else "differs by row"
+        for name, value in now.items()
+    }
 
 
 def _settings(content: Mapping[str, Any]) -> dict[str, str]:

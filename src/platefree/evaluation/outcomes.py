@@ -23,7 +23,6 @@ from platefree.evaluation.report import (
     mean_figures,
 )
 from platefree.evaluation.score import (
-    Distances,
     OnBlock,
     distance_blocks,
     score_blocks,
@@ -33,6 +32,7 @@ from platefree.evaluation.set_protocols import AnyTrial
 from platefree.evaluation.told import ToldTrial, confusion, told
 from platefree.evaluation.verification import SimilarityCounts
 from platefree.evaluation.view_pairs import TrialViews, ViewPairCounts
+from platefree.ranking.distance import Distances
 from platefree.ranking.settings import Post
 from platefree.types import Embeddings, Floats
 

@@ -7,10 +7,8 @@ import numpy as np
 from platefree.evaluation.labels import PairLabels
 from platefree.evaluation.metrics import RankMetrics, merge_rank_metrics, score_block
 from platefree.evaluation.protocols import Trial, leave_one_out
+from platefree.ranking.distance import Distances
 from platefree.types import Embeddings, Floats, Indices, Sightings
-
-Distances = Callable[[Embeddings, Embeddings], Floats]
-"""(query, gallery) -> (q, g) float32 distances: how a method compares."""
 
 OnBlock = Callable[[Floats, PairLabels, slice], None]
 """Gets a block of distances, the labels of the trial, and which queries the block holds."""
