@@ -27,6 +27,23 @@ TINY = {
 """Changes that make `strong_baseline/demo` train in a second."""
 
 
+TINY_DRDL = {
+    "model.trunk": "test_resnet",
+    "model.shared_size": 24,
+    "model.embedding_size": 16,
+    "input.height": 32,
+    "input.width": 32,
+    "augment.pad": 2,
+    "train.steps": 6,
+    "train.sets_per_batch": 4,
+    "train.positives_per_set": 3,
+    "train.negatives_per_set": 2,
+    "train.workers": 0,
+    "train.precision": "32",
+}
+"""Changes that make `drdl/city` train in a second."""
+
+
 @pytest.fixture(scope="session")
 def drawn_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """16 drawn vehicles before 3 cameras, 2 pictures each, half of them for training."""
