@@ -34,6 +34,23 @@ TINY = {
 """Changes that make `strong_baseline/demo` train in a second."""
 
 
+TINY_DRDL = {
+    "model.trunk": "test_resnet",
+    "model.shared_size": 24,
+    "model.embedding_size": 16,
+    "input.height": 32,
+    "input.width": 32,
+    "augment.pad": 2,
+    "train.steps": 6,
+    "train.sets_per_batch": 4,
+    "train.positives_per_set": 3,
+    "train.negatives_per_set": 2,
+    "train.workers": 0,
+    "train.precision": "32",
+}
+"""Changes that make `drdl/city` train in a second."""
+
+
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
     """Call ``platefree ARGUMENTS``: (exit code, stdout, stderr)."""

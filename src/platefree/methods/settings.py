@@ -66,7 +66,7 @@ class DrdlSettings(TrunkSettings):
     embedding_size: Annotated[int, Field(ge=1)] = 1024  # fc7 and fc8
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.5
     norm: Literal["none", "batch"] = "none"  # batch: for a start from random weights
-    margin: Annotated[float, Field(gt=0)] = 0.2  # between squared distances
+    margin: Annotated[float, Field(gt=0)] = 1.0  # between squared distances
     model_weight: Annotated[float, Field(ge=0)] = 0.5
     branch_weight: Annotated[float, Field(ge=0)] = 0.5
     embedding_weight: Annotated[float, Field(ge=0)] = 1.0
