@@ -3,12 +3,14 @@
 import json
 import logging
 import math
+import runpy
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from conftest import REPOSITORY
 from torch import Tensor
 from torch.nn import functional
 
@@ -353,3 +355,12 @@ def test_what_is_not_a_number_stops_the_run(drawn_table: Sightings, tmp_path: Pa
 def test_what_cannot_be_built_is_refused(changes: dict[str, Any], complaint: str) -> None:
     with pytest.raises(RecipeError, match=complaint):
         make(**changes)
+
+
+def test_the_example_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    example = runpy.run_path(str(REPOSITORY / "examples" / "fda_net.py"))
+    example["main"]([str(tmp_path), "--vehicles", "12", "--steps", "12"])
+    shown = capsys.readouterr().out
+    assert "mAP" in shown
+    assert (tmp_path / "report.html").exists()
+    assert list((tmp_path / "run" / "samples").glob("*.png"))
