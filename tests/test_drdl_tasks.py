@@ -13,6 +13,11 @@ from fake_studio import BlockStudio
 from platefree import cli
 from platefree.city.generate import generate_city
 from platefree.city.layouts import write_layout
+from platefree.data.table import read_table
+from platefree.data.training import training_table
+from platefree.errors import TrainingError
+from platefree.evaluation.run import open_data
+from platefree.model import load_model
 
 TINY = [part for key, value in TINY_DRDL.items() for part in ("--set", f"{key}={value}")]
 SMALL = ["--set", "model.pooling=average", "--set", "model.norm=batch"]
@@ -104,7 +109,22 @@ def test_verification_of_models_by_a_threshold_of_training_pairs(
     assert card["classes"]["vehicle"] == card["classes"]["model"] >= card["classes"]["make"] > 1
     tests = scored(capsys, out / "best", "--data", compcars)
     assert set(tests) == {"easy", "medium", "hard"}
+    data = open_data(compcars)
+    rows = load_model(out / "best").embed(data.table)[0].spaces["main"]
     for name, claim in (("easy", 0.833), ("medium", 0.788), ("hard", 0.703)):
         assert tests[name]["paper"] == {"accuracy": claim}
         (trial,) = tests[name]["trials"]
-        assert 0.5 <= trial["figures"]["accuracy"] <= 1
+        pairs = data.pairs[name]
+        similarity = (rows[pairs.first] * rows[pairs.second]).sum(1)
+        right = (similarity >= trial["threshold"]) == pairs.same
+        assert trial["figures"]["accuracy"] == pytest.approx(right.mean(), abs=2 / len(right))
+
+
+def test_lists_that_are_not_there_are_refused(vehicleid: Path, city: Path) -> None:
+    with pytest.raises(TrainingError, match=r"names other, which .*its lists are train, test_800"):
+        training_table(vehicleid, ["train", "other"])
+    for table in (city, read_table(city)):
+        with pytest.raises(TrainingError, match=r"names train, .*it is no public data set"):
+            training_table(table, ["train"])
+    whole, listed = read_table(vehicleid), training_table(vehicleid, ["train"])
+    assert listed.image.tolist() == whole.image[whole.split == "train"].tolist()

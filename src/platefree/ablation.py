@@ -240,7 +240,7 @@ def _run(
     if not done.exists():
         make_folder(folder)
         write_text(known, json.dumps(content, indent=2) + "\n")
-        run = train(recipe, data.table, folder, resume=True, device=device, on_step=on_step)
+        run = train(recipe, data, folder, resume=True, device=device, on_step=on_step)
         report = evaluate(run.best, data, ablation.protocol, data_label=label, device=device)
         more = [
             evaluate(run.best, data, protocol, data_label=label, device=device)

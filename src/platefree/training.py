@@ -19,6 +19,7 @@ from torch import Tensor
 
 from platefree.checkpoint import CARD, read_checkpoint, save_checkpoint
 from platefree.config import Recipe, Train
+from platefree.data.dataset import DataSet
 from platefree.data.loader import (
     PictureBatch,
     StepBatches,
@@ -109,7 +110,7 @@ class Run:
 
 def train(
     recipe: Recipe,
-    data: str | Path | Sightings,
+    data: str | Path | Sightings | DataSet,
     out: str | Path,
     *,
     resume: bool = False,
@@ -120,7 +121,7 @@ def train(
 
     Args:
         recipe: from `platefree.load_recipe`.
-        data: a table, or the path of one.
+        data: a table or a public data set, or the path of one.
         out: folder of the run; gets ``best``, ``last`` and ``log.jsonl``.
         resume: go on from ``last`` where there is one.
         device: where to train; with several processes start this under torchrun.
@@ -137,8 +138,8 @@ def train(
             f"{recipe.model.method} learns nothing; use it by its name, as in "
             f"'platefree eval {recipe.model.method} --data TABLE'"
         )
-    table = data if isinstance(data, Sightings) else training_table(data, recipe.train.lists)
-    label = table.root if isinstance(data, Sightings) else Path(data)
+    table = training_table(data, recipe.train.lists)
+    label = Path(data) if isinstance(data, str | Path) else table.root
     with graceful_stop() as stop:
         trainer = Trainer(resolve(recipe), table, str(label), Path(out), device, stop, on_step)
         trainer.restore(resume=resume)

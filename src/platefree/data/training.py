@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from platefree.config import Train
+from platefree.data.dataset import DataSet
 from platefree.data.samplers import IdentitySampler, Sampler, SetSampler, ShuffleSampler
 from platefree.data.table import dataset_at, read_table
 from platefree.errors import TrainingError
@@ -76,11 +77,11 @@ class TrainingData:
         )
 
 
-def training_table(data: str | Path, lists: Sequence[str]) -> Sightings:
-    """Read the table that a run is given.
+def training_table(data: str | Path | Sightings | DataSet, lists: Sequence[str]) -> Sightings:
+    """The table that a run is given.
 
     Args:
-        data: a table, or a public data set.
+        data: a table or a public data set, or the path of one.
         lists: of a public data set: its rows for training are those of these lists.
 
     Raises:
@@ -88,20 +89,21 @@ def training_table(data: str | Path, lists: Sequence[str]) -> Sightings:
         TrainingError: there are no such lists, or the pairs of a test have pictures of them.
     """
     if not lists:
-        return read_table(data)
-    found = dataset_at(data)
-    known = found.lists if found is not None else {}
+        read = read_table(data) if isinstance(data, str | Path) else data
+        return read.table if isinstance(read, DataSet) else read
+    found = dataset_at(data) if isinstance(data, str | Path) else data
+    known = found.lists if isinstance(found, DataSet) else {}
     missing = [name for name in lists if name not in known]
-    if found is None or missing:
+    if missing or not isinstance(found, DataSet):
         has = f"its lists are {', '.join(known)}" if known else "it is no public data set"
         raise TrainingError(
-            f"train.lists names {', '.join(missing)}, which {data} does not have ({has}); give "
+            f"train.lists names {', '.join(missing)}, which the data does not have ({has}); give "
             "that data set, or set train.lists=[] to train on split 'train'"
         )
     rows = np.unique(np.concatenate([known[name] for name in lists]))
     for name, pairs in found.pairs.items():
         tested = int(np.isin(rows, [pairs.first, pairs.second]).sum())
-        if tested:
+        if tested and name != "train":
             raise TrainingError(
                 f"{tested} of {len(rows)} pictures of the lists {', '.join(lists)} are in the "
                 f"pairs that {name} tests; leave a list out of train.lists"
