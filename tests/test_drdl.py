@@ -1,5 +1,6 @@
 import json
 import os
+import runpy
 import signal
 import subprocess
 import sys
@@ -9,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import TINY_DRDL
+from conftest import REPOSITORY, TINY_DRDL
 from safetensors.torch import save_file
 from torch.nn import functional
 
@@ -287,6 +288,15 @@ from platefree.training import train
 overrides, data, out = json.loads(sys.argv[1])
 train(load_recipe("drdl/city", overrides), data, out)
 """
+
+
+def test_the_example_trains_and_scores(with_models: Sightings, tmp_path: Path) -> None:
+    write_table(with_models, tmp_path / "photos.csv")
+    example = runpy.run_path(str(REPOSITORY / "examples" / "drdl.py"))
+    small = ["--trunk", "test_resnet", "--size", "32", "--steps", "2"]
+    metrics = example["main"](["--data", str(tmp_path / "photos.csv"), *small])
+    assert metrics.valid.all()
+    assert 0 < metrics.mAP < 1
 
 
 def test_two_processes_take_the_steps_of_one(with_models: Sightings, tmp_path: Path) -> None:

@@ -121,14 +121,20 @@ def needs_training(recipe: Recipe) -> bool:
 
 def _drdl(settings: DrdlSettings, recipe: Recipe, classes: Mapping[str, int], weights: str) -> Drdl:
     height, width = recipe.input.height, recipe.input.width
-    trunk = Trunk(settings.trunk, height=height, width=width, weights=weights)
+    trunk = Trunk(
+        settings.trunk,
+        height=height,
+        width=width,
+        last_stride=settings.last_stride,
+        weights=weights,
+    )
     method = Drdl(
         trunk,
         map_size=map_size(trunk, height, width),
         models=classes[settings.softmax],
         positives=recipe.train.positives_per_set,
         negatives=recipe.train.negatives_per_set,
-        **settings.model_dump(exclude={"method", "trunk", "weights"}),
+        **settings.model_dump(exclude={"method", "trunk", "weights", "last_stride"}),
     )
     if settings.trunk == VGG_CNN_M and weights != "none":
         method.start_from(read_weights(Path(weights)))

@@ -58,6 +58,7 @@ class DrdlSettings(TrunkSettings):
 
     method: Literal["drdl"]
     trunk: str = "vgg_cnn_m_1024"
+    last_stride: Literal[1, 2] = 2  # ResNets: 1 keeps a larger last feature map
     structure: Literal["mixed", "single"] = "mixed"  # single: no softmax and no second branch
     loss: Literal["coupled", "triplet"] = "coupled"
     softmax: Literal["model", "make", "type"] = "model"  # the column that the upper branch learns
