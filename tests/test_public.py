@@ -7,8 +7,10 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from conftest import REPOSITORY
 
@@ -148,6 +150,8 @@ def own_pictures(drawn_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
     import shutil
 
     table = pf.read_table(drawn_folder)
+    side = [{"cam1": "front", "cam2": "rear", "cam3": "side"}[name] for name in table.camera]
+    table = replace(table, view=np.array(side))
     pf.write_table(table, tmp_path / "photos.csv")
     for row, name in ((0, "suspect.jpg"), (1, "other.jpg")):
         shutil.copy(table.path(row), tmp_path / name)

@@ -136,6 +136,7 @@ def describe_viewpoint(path: str, views: list[str]) -> ViewpointInside:
     shape = checkpoint.card["recipe"]["input"]
     return ViewpointInside(
         trunk=settings["trunk"],
+        last_stride=settings["last_stride"],
         fingerprint=checkpoint.fingerprint,
         **{name: shape[name] for name in ("height", "width", "mean", "std")},
     )
@@ -143,7 +144,9 @@ def describe_viewpoint(path: str, views: list[str]) -> ViewpointInside:
 
 def frozen_viewpoint(inside: ViewpointInside, views: int, given: Input) -> FrozenViewpoint:
     """A viewpoint classifier of the right shape, without its weights."""
-    trunk = Trunk(inside.trunk, height=inside.height, width=inside.width)
+    trunk = Trunk(
+        inside.trunk, height=inside.height, width=inside.width, last_stride=inside.last_stride
+    )
     return FrozenViewpoint(Viewpoint(trunk, views=views), inside, given)
 
 
@@ -170,6 +173,7 @@ def make_viewpoint(
         settings.trunk,
         height=given.height,
         width=given.width,
+        last_stride=settings.last_stride,
         drop_path=settings.drop_path,
         weights=weights,
     )
