@@ -3,6 +3,7 @@
 import json
 import logging
 import runpy
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -423,6 +424,14 @@ def test_viewpoint_models_that_do_not_fit_are_refused(
         pf.train(
             vanet_recipe(model__viewpoint=str(tiny_model_folder)), seen_table, tmp_path / "run"
         )
+    again = tmp_path / "again"
+    shutil.copytree(viewpoint, again)
+    recipe = vanet_recipe(model__viewpoint=str(again), train__max_steps=1)
+    pf.train(recipe, seen_table, tmp_path / "old")
+    other = load_recipe("viewpoint/city", {**SMALL, "train.max_steps": 1, "train.seed": 7})
+    shutil.copytree(pf.train(other, seen_table, tmp_path / "other").best, again, dirs_exist_ok=True)
+    with pytest.raises(CheckpointError, match=r"another recipe \(model\.inside\.fingerprint"):
+        pf.train(recipe, seen_table, tmp_path / "old", resume=True)
     three = {"model__views": ["front", "rear", "side"], "model__viewpoint": str(viewpoint)}
     with pytest.raises(
         RecipeError, match=r"tells apart front, rear, but model\.views is front, re"
