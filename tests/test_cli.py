@@ -335,7 +335,7 @@ def test_views_are_learnt_told_and_used_from_the_command_line(
     assert code == 0
     assert {hit["space"] for hit in json.loads(text)["hits"]} <= {"same_view", "different_view"}
     code, text, _ = run("search", drawn_table.path(0), "-g", data, "-m", model)
-    assert "compared as" in text
+    assert "compared" in text
     code, text, _ = run("eval", model, "-d", data, "--set", "model.view_from=table", "--json")
     assert code == 0
     assert json.loads(text)["settings"]["view from"] == "table"
