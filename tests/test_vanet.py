@@ -370,8 +370,14 @@ def test_hits_say_which_space_compared_them(
         assert hit.space == expected
         rows = gallery.spaces[expected]
         assert hit.similarity == pytest.approx(rows[0] @ rows[row_of[hit.image]], abs=1e-4)
-    heat = pf.heat_map(model, seen_table.path(0), seen_table.path(1))
-    assert heat.shape == (32, 32)
+    same, other = (int(np.flatnonzero(view[1:] == v)[0]) + 1 for v in (view[0], 1 - view[0]))
+    for row, branch in ((same, 0), (other, 1)):  # a branch that judges nothing makes no heat
+        heat = pf.heat_map(model, seen_table.path(0), seen_table.path(row))
+        assert heat.shape == (32, 32)
+        blind = pf.load_model(run.best)
+        torch.nn.init.zeros_(blind.method.trunk.branches[1 - branch][0].conv1.weight)
+        unchanged = pf.heat_map(blind, seen_table.path(0), seen_table.path(row))
+        np.testing.assert_allclose(heat, unchanged, atol=1e-5)
     known = pf.load_model(run.best, overrides={"model.view_from": "table"})
     assert known.fingerprint == model.fingerprint
     report = pf.evaluate(known, seen_table)
