@@ -7,8 +7,10 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from conftest import TINY, Outcome, Run
 from PIL import Image
@@ -32,7 +34,7 @@ def refused(outcome: Outcome, message: str) -> None:
     "verb",
     [
         *("", "city", "demo", "doctor", "data", "data check", "data split", "recipes"),
-        *("recipes show", "train", "eval", "compare", "embed", "search"),
+        *("recipes show", "train", "eval", "compare", "embed", "search", "label"),
     ],
 )
 def test_every_help_fits_a_screen(run: Run, verb: str) -> None:
@@ -285,3 +287,50 @@ def test_a_search_tells_whether_it_was_reranked(run: Run, drawn_folder: Path) ->
         assert told in answer["told"]
     assert "re-ranked" in " ".join(run(*search, "--post", "rerank")[1].split())
     refused(run(*search, "--post", "camera"), "only by rerank or none")
+
+
+def test_views_are_learnt_told_and_used_from_the_command_line(
+    run: Run, drawn_table: pf.Sightings, tmp_path: Path
+) -> None:
+    side = {"cam1": "front", "cam2": "rear", "cam3": ""}
+    view = np.array([side[camera] for camera in drawn_table.camera])
+    pf.write_table(replace(drawn_table, view=view), tmp_path / "seen.csv")
+    data, out = tmp_path / "seen.csv", tmp_path / "labelled.csv"
+    code, _, err = run("train", "viewpoint/city", "-d", data, "-o", tmp_path / "view", *QUICK)
+    assert code == 0, err
+    best = tmp_path / "view" / "best"
+    code, text, err = run("label", data, "--view", best, "--out", out, "--json")
+    assert code == 0, err
+    assert err.strip().endswith(str(out))
+    told = json.loads(text)
+    assert told["pictures"] == sum(told["views"].values()) == len(drawn_table)
+    labelled = pf.read_table(out)
+    agree = (labelled.view == view)[view != ""].mean()
+    assert told["agreement_with_known"] == pytest.approx(agree)
+    assert set(told["views"]) <= {"front", "rear"}
+    code, text, _ = run("label", data, "--view", best, "--out", out, "--only-unknown")
+    assert code == 0
+    assert sum(int(line.split()[1]) for line in text.splitlines()) == len(drawn_table)
+    np.testing.assert_array_equal(pf.read_table(out).view[view != ""], view[view != ""])
+    refused(run("label", data, "--view", "color_stripes", "--out", out), "tells no views")
+    code, text, err = run("eval", best, "-d", data)
+    assert code == 0, err
+    assert "recall front" in text
+    assert "pictures" in text
+    inside = ("--set", f"model.viewpoint={best}")
+    code, _, err = run(
+        "train", "vanet/vehicleid", "-d", data, "-o", tmp_path / "v", *inside, *QUICK
+    )
+    assert code == 0, err
+    model = tmp_path / "v" / "best"
+    code, text, _ = run("search", drawn_table.path(0), "-g", data, "-m", model, "--json")
+    assert code == 0
+    assert {hit["space"] for hit in json.loads(text)["hits"]} <= {"same_view", "different_view"}
+    code, text, _ = run("search", drawn_table.path(0), "-g", data, "-m", model)
+    assert "compared" in text
+    code, text, _ = run("eval", model, "-d", data, "--set", "model.view_from=table", "--json")
+    assert code == 0
+    assert json.loads(text)["settings"]["view from"] == "table"
+    refused(run("eval", model, "-d", data, "--set", "model.trunk=resnet18"), "cannot be changed")
+    train = ("train", "vanet/vehicleid", "-o", tmp_path / "n", *inside, *QUICK, "-d")
+    refused(run(*train, drawn_table.root), "platefree label")

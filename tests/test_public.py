@@ -152,6 +152,8 @@ def own_pictures(drawn_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
     table = pf.read_table(drawn_folder)
     kinds = zip(table.type.tolist(), table.colour.tolist(), strict=True)
     table = replace(table, model=np.array([f"{type_} in {colour}" for type_, colour in kinds]))
+    side = [{"cam1": "front", "cam2": "rear", "cam3": "side"}[name] for name in table.camera]
+    table = replace(table, view=np.array(side))
     pf.write_table(table, tmp_path / "photos.csv")
     for row, name in ((0, "suspect.jpg"), (1, "other.jpg")):
         shutil.copy(table.path(row), tmp_path / name)

@@ -1,6 +1,9 @@
 """VANet: relations of views, its losses, its distances, and the classifier inside."""
 
+import json
 import logging
+import runpy
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from conftest import TINY
+from conftest import REPOSITORY, TINY
 from torch.nn import functional
 
 import platefree as pf
@@ -284,6 +287,41 @@ def test_the_viewpoint_model_learns_and_labels_a_table(
     np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1.0, atol=1e-5)
 
 
+def test_a_viewpoint_model_is_scored_by_what_it_tells(
+    viewpoint: Path, seen_table: Sightings, tmp_path: Path
+) -> None:
+    report = pf.evaluate(viewpoint, seen_table)
+    assert report.protocol == "view-labels"
+    scored = seen_table.take(seen_table.split != "train")
+    labelled, _ = pf.label_views(pf.load_model(viewpoint), scored)
+    right = labelled.view == scored.view
+    figures = report.figures()
+    assert figures["accuracy"] == pytest.approx(right.mean())
+    for name in ("front", "rear"):
+        assert figures[f"recall {name}"] == pytest.approx(right[scored.view == name].mean())
+    page = report.save(tmp_path / "report.html").read_text("utf-8")
+    assert "by what they show" in page
+    (trial,) = json.loads((tmp_path / "report.json").read_text())["tests"][0]["trials"]
+    assert np.array(trial["confusion"]).sum() == trial["pictures"] == len(scored)
+    with pytest.raises(DataError, match="tells no views"):
+        pf.evaluate("color_stripes", seen_table, "view-labels")
+
+
+def test_held_back_pictures_choose_the_best_viewpoint_model(
+    seen_table: Sightings, tmp_path: Path
+) -> None:
+    changes = {"train.validation": 0.4, "train.validate_epochs": 1, "train.epochs": 2}
+    run = pf.train(load_recipe("viewpoint/city", {**SMALL, **changes}), seen_table, tmp_path)
+    assert run.validation_map is not None
+    assert 0.2 <= run.validation_map <= 1.0
+    unnamed = replace(seen_table, vehicle=np.full(len(seen_table), ""))
+    recipe = load_recipe("viewpoint/city", {**SMALL, **changes})
+    data = training_data(unnamed, recipe.train, "view")
+    assert 0 < len(data.validation) < len(data.sightings)
+    with pytest.raises(TrainingError, match=r"know 0 view\(s\).*front, rear, side"):
+        training_data(replace(seen_table, view=unnamed.vehicle), recipe.train, "view")
+
+
 def test_a_vanet_model_is_whole_without_its_viewpoint_model(
     viewpoint: Path, seen_table: Sightings, tmp_path: Path
 ) -> None:
@@ -332,8 +370,14 @@ def test_hits_say_which_space_compared_them(
         assert hit.space == expected
         rows = gallery.spaces[expected]
         assert hit.similarity == pytest.approx(rows[0] @ rows[row_of[hit.image]], abs=1e-4)
-    heat = pf.heat_map(model, seen_table.path(0), seen_table.path(1))
-    assert heat.shape == (32, 32)
+    same, other = (int(np.flatnonzero(view[1:] == v)[0]) + 1 for v in (view[0], 1 - view[0]))
+    for row, branch in ((same, 0), (other, 1)):  # a branch that judges nothing makes no heat
+        heat = pf.heat_map(model, seen_table.path(0), seen_table.path(row))
+        assert heat.shape == (32, 32)
+        blind = pf.load_model(run.best)
+        torch.nn.init.zeros_(blind.method.trunk.branches[1 - branch][0].conv1.weight)
+        unchanged = pf.heat_map(blind, seen_table.path(0), seen_table.path(row))
+        np.testing.assert_allclose(heat, unchanged, atol=1e-5)
     known = pf.load_model(run.best, overrides={"model.view_from": "table"})
     assert known.fingerprint == model.fingerprint
     report = pf.evaluate(known, seen_table)
@@ -388,6 +432,14 @@ def test_viewpoint_models_that_do_not_fit_are_refused(
         pf.train(
             vanet_recipe(model__viewpoint=str(tiny_model_folder)), seen_table, tmp_path / "run"
         )
+    again = tmp_path / "again"
+    shutil.copytree(viewpoint, again)
+    recipe = vanet_recipe(model__viewpoint=str(again), train__max_steps=1)
+    pf.train(recipe, seen_table, tmp_path / "old")
+    other = load_recipe("viewpoint/city", {**SMALL, "train.max_steps": 1, "train.seed": 7})
+    shutil.copytree(pf.train(other, seen_table, tmp_path / "other").best, again, dirs_exist_ok=True)
+    with pytest.raises(CheckpointError, match=r"another recipe \(model\.inside\.fingerprint"):
+        pf.train(recipe, seen_table, tmp_path / "old", resume=True)
     three = {"model__views": ["front", "rear", "side"], "model__viewpoint": str(viewpoint)}
     with pytest.raises(
         RecipeError, match=r"tells apart front, rear, but model\.views is front, re"
@@ -396,3 +448,12 @@ def test_viewpoint_models_that_do_not_fit_are_refused(
     with pytest.raises(RecipeError, match="a name of its own"):
         vanet_recipe(model__views=["front", "front"])
     assert not (tmp_path / "run").exists()
+
+
+def test_the_example_trains_and_scores(seen_table: Sightings, tmp_path: Path) -> None:
+    pf.write_table(seen_table, tmp_path / "seen.csv")
+    example = runpy.run_path(str(REPOSITORY / "examples" / "vanet.py"))
+    small = ["--trunk", "test_resnet", "--size", "32", "--steps", "3"]
+    metrics = example["main"](["--data", str(tmp_path / "seen.csv"), *small])
+    assert metrics.valid.all()
+    assert 0 < metrics.mAP < 1

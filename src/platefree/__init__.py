@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from platefree.evaluation.metrics import RankMetrics, rank_metrics
     from platefree.evaluation.report import Report
     from platefree.evaluation.run import evaluate
+    from platefree.labelling import label_views
     from platefree.model import Comparison, Model, compare, load_model
     from platefree.ranking.distance import rank_exact
     from platefree.ranking.reciprocal import k_reciprocal, k_reciprocal_blocks, rerank_top

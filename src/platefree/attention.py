@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from platefree.data.image import read_image
 from platefree.model import Model
-from platefree.types import Floats
+from platefree.types import Floats, Sightings
 
 
 def heat_map(model: Model, picture: Path, other: Path) -> Floats:
@@ -30,7 +30,7 @@ def heat_map(model: Model, picture: Path, other: Path) -> Floats:
         speaks for a match.
 
     Raises:
-        DataError: the method has no feature map.
+        DataError: the method has no feature map, or cannot tell in which space to compare.
         ImageError: a picture cannot be read.
     """
     pair = torch.stack([model.transform(read_image(path)) for path in (picture, other)])
@@ -39,7 +39,9 @@ def heat_map(model: Model, picture: Path, other: Path) -> Floats:
     with torch.enable_grad():
         maps = model.method.feature_map(images).detach().requires_grad_()
         spaces = model.method.embed_map(maps)
-        similarity = torch.stack([rows[0] @ rows[1].detach() for rows in spaces.values()]).mean()
+        judging = _judging_space(model, picture, other) if len(spaces) > 1 else ""
+        compared = [spaces[judging]] if judging else list(spaces.values())
+        similarity = torch.stack([rows[0] @ rows[1].detach() for rows in compared]).mean()
         (gradient,) = torch.autograd.grad(similarity, maps)
     with torch.inference_mode():
         cam = functional.relu((gradient[:1] * maps[:1]).sum(1, keepdim=True))
@@ -47,3 +49,11 @@ def heat_map(model: Model, picture: Path, other: Path) -> Floats:
         cam = functional.interpolate(cam, size=size, mode="bilinear", align_corners=False)[0, 0]
         heat: Floats = (cam / cam.amax().clamp(min=1e-12)).float().cpu().numpy()
     return heat.astype(np.float32)
+
+
+def _judging_space(model: Model, picture: Path, other: Path) -> str:
+    """The space that compares two pictures; empty where all of them do."""
+    pair = Sightings.from_columns(Path(), {"image": [str(picture), str(other)]})
+    embeddings, _ = model.embed(pair)
+    one, two = embeddings.take(np.array([0])), embeddings.take(np.array([1]))
+    return str(model.method.judged_in(one, two)[0, 0])

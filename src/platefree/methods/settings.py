@@ -109,6 +109,7 @@ class ViewpointSettings(TrunkSettings):
 
     learns: ClassVar[str] = "view"
     method: Literal["viewpoint"]
+    last_stride: Literal[1, 2] = 2  # ResNets: 1 keeps a larger last feature map
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
     drop_path: Annotated[float, Field(ge=0, lt=1)] = 0.0
 
@@ -118,6 +119,7 @@ class ViewpointInside(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
     trunk: str
+    last_stride: Literal[1, 2]
     height: int
     width: int
     mean: list[float]

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from platefree.checkpoint import Checkpoint, read_checkpoint
-from platefree.config import Input
+from platefree.config import Input, check_recipe
 from platefree.errors import CheckpointError, RecipeError
 from platefree.losses import smoothed_cross_entropy
 from platefree.methods.base import Batch, Method
@@ -121,10 +121,10 @@ def describe_viewpoint(path: str, views: list[str]) -> ViewpointInside:
         RecipeError: it tells other views apart.
     """
     checkpoint = read_checkpoint(Path(path))
-    settings = checkpoint.card["recipe"]["model"]
-    if settings["method"] != "viewpoint":
+    recipe = check_recipe(checkpoint.card["recipe"])
+    if not isinstance(recipe.model, ViewpointSettings):
         raise CheckpointError(
-            f"model.viewpoint is {path}, a {settings['method']} model; expected a viewpoint "
+            f"model.viewpoint is {path}, a {recipe.model.method} model; expected a viewpoint "
             "model, as 'platefree train viewpoint/default' makes it"
         )
     known = sorted(checkpoint.card["names"][VIEW])
@@ -133,17 +133,23 @@ def describe_viewpoint(path: str, views: list[str]) -> ViewpointInside:
             f"the viewpoint model {path} tells apart {', '.join(known)}, but model.views is "
             f"{', '.join(sorted(views))}: set model.views={known}, or train another viewpoint model"
         )
-    shape = checkpoint.card["recipe"]["input"]
+    shape = recipe.input
     return ViewpointInside(
-        trunk=settings["trunk"],
+        trunk=recipe.model.trunk,
+        last_stride=recipe.model.last_stride,
+        height=shape.height,
+        width=shape.width,
+        mean=shape.mean or [0.0] * 3,
+        std=shape.std or [1.0] * 3,
         fingerprint=checkpoint.fingerprint,
-        **{name: shape[name] for name in ("height", "width", "mean", "std")},
     )
 
 
 def frozen_viewpoint(inside: ViewpointInside, views: int, given: Input) -> FrozenViewpoint:
     """A viewpoint classifier of the right shape, without its weights."""
-    trunk = Trunk(inside.trunk, height=inside.height, width=inside.width)
+    trunk = Trunk(
+        inside.trunk, height=inside.height, width=inside.width, last_stride=inside.last_stride
+    )
     return FrozenViewpoint(Viewpoint(trunk, views=views), inside, given)
 
 
@@ -170,6 +176,7 @@ def make_viewpoint(
         settings.trunk,
         height=given.height,
         width=given.width,
+        last_stride=settings.last_stride,
         drop_path=settings.drop_path,
         weights=weights,
     )
