@@ -213,11 +213,11 @@ def test_every_row_of_the_ablation_learns(
 ) -> None:
     seen = []
     options = {f"model__{name}": value for name, value in row.items()}
-    recipe = changed(train__steps=60, train__lr=1e-3, train__decay="constant", **options)
+    recipe = changed(train__steps=150, train__lr=1e-3, train__decay="constant", **options)
     train(recipe, with_models, tmp_path, on_step=lambda report: seen.append(report.losses))
     for name in seen[0]:
         first, last = (np.mean([each[name] for each in part]) for part in (seen[:8], seen[-8:]))
-        assert last < 0.9 * first, name
+        assert last < 0.9 * first, (name, first, last)
 
 
 CHILD = """

@@ -252,7 +252,8 @@ def _untrained(name: str, device: Device, overrides: Mapping[str, Any]) -> Model
             f"{name} is a recipe that needs training; run 'platefree train {name} --data TABLE' "
             "and give its best folder"
         )
-    method = build_method(change_in_use(recipe, overrides), {})
+    recipe = change_in_use(recipe, overrides)
+    method = build_method(recipe, {})
     described = recipe.model_dump_json(exclude={"post"})
     fingerprint = hashlib.sha256(described.encode()).hexdigest()[:12]
     return Model(method, recipe, name=name, fingerprint=fingerprint, device=choose_device(device))
