@@ -99,6 +99,27 @@ def test_what_is_done_is_not_done_again(rows: Ablation, drawn_folder: Path, tmp_
     assert runs == [("both losses", 0), ("no triplet", 0)]
 
 
+def test_a_protocol_that_is_asked_for_later_needs_no_training(
+    rows: Ablation, drawn_folder: Path, tmp_path: Path
+) -> None:
+    one = rows.model_copy(update={"rows": rows.rows[:1]})
+    first = run_ablation(one, drawn_folder, tmp_path, seeds=[0])
+    more = one.model_copy(
+        update={"also": ["leave-one-out"], "figures": ["mAP", "leave-one-out mAP"]}
+    )
+    steps: list[StepReport] = []
+    table = run_ablation(more, drawn_folder, tmp_path, seeds=[0], on_step=steps.append)
+    assert steps == []
+    (found,) = table.measured["both losses"]
+    best = tmp_path / "both-losses" / "seed-0" / "best"
+    other = evaluate(best, drawn_folder, "leave-one-out").figures()
+    assert found["leave-one-out mAP"] == other["mAP"]
+    assert found["mAP"] == first.measured["both losses"][0]["mAP"]
+    head, row = table.cells()
+    assert head[1:3] == ["mAP", "leave-one-out mAP"]
+    assert row[2] == f"{100 * other['mAP']:.1f}"
+
+
 def test_a_table_that_was_cut_short_goes_on(
     rows: Ablation, drawn_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

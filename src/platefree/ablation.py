@@ -52,7 +52,8 @@ class Ablation(Section):
         title: of the table.
         figures: the columns, by the names that a report uses (``rank-1``, ``mAP``).
         protocol: see `platefree.evaluate`; by default that of the data.
-        also: further protocols of several tests, whose figures are named ``TEST FIGURE``.
+        also: further protocols, whose figures are named ``TEST FIGURE`` (of a protocol of one
+            test, ``PROTOCOL FIGURE``).
         set: key -> value, for all rows.
         rows: at least one.
     """
@@ -227,9 +228,8 @@ def _run(
     device: Device,
     on_step: Callable[[StepReport], None] | None,
 ) -> dict[str, Any]:
-    """The report of one run, as JSON content."""
+    """The report of one run, as JSON content, with the figures of all protocols."""
     recipe = row_recipe(ablation, row, seed=seed)
-    done = (folder / REPORT).with_suffix(".json")
     known = folder / "row.json"
     content = {"recipe": recipe.model_dump(), "data": data.table.fingerprint()}
     if known.exists() and json.loads(known.read_text("utf-8")) != content:
@@ -237,23 +237,24 @@ def _run(
             f"{folder} holds a run of row {row.name!r} with other settings or other pictures; "
             "choose another --out, or remove that folder"
         )
-    if not done.exists():
+    reports = {REPORT: ablation.protocol}
+    reports |= {f"report-{protocol}.html": protocol for protocol in ablation.also}
+    missing = [name for name in reports if not (folder / name).with_suffix(".json").exists()]
+    if missing:
         make_folder(folder)
         write_text(known, json.dumps(content, indent=2) + "\n")
         run = train(recipe, data, folder, resume=True, device=device, on_step=on_step)
-        report = evaluate(run.best, data, ablation.protocol, data_label=label, device=device)
-        more = [
-            evaluate(run.best, data, protocol, data_label=label, device=device)
-            for protocol in ablation.also
-        ]
-        for each in (*more, report):  # that of the first protocol says that all are there
-            name = REPORT if each is report else f"report-{each.protocol}.html"
-            each.save(folder / name)
-    found: dict[str, Any] = json.loads(done.read_text("utf-8"))
-    for protocol in ablation.also:
-        other = json.loads((folder / f"report-{protocol}.json").read_text("utf-8"))
-        found["figures"] |= other["figures"]
-    return found
+        for name in missing:
+            report = evaluate(run.best, data, reports[name], data_label=label, device=device)
+            report.save(folder / name)
+    found, *others = (
+        json.loads((folder / name).with_suffix(".json").read_text("utf-8")) for name in reports
+    )
+    for other in others:
+        of = f"{other['protocol']} " if len(other["tests"]) == 1 else ""
+        found["figures"] |= {of + name: value for name, value in other["figures"].items()}
+    whole: dict[str, Any] = found
+    return whole
 
 
 def _shared(before: Mapping[str, str], now: Mapping[str, str]) -> dict[str, str]:
