@@ -13,10 +13,12 @@ from loops import slow_k_reciprocal
 from numpy.typing import NDArray
 
 from platefree.errors import DataError, MismatchError
-from platefree.ranking import neighbours, points, reciprocal, reciprocal_sets
+from platefree.ranking import neighbours, points, proposals, reciprocal, reciprocal_sets
+from platefree.ranking.approximation import Approximation
 from platefree.ranking.candidates import rerank_candidates
 from platefree.ranking.distance import cosine_distance
 from platefree.ranking.neighbours import RowSet, nearest_rows
+from platefree.ranking.proposals import Proposals
 from platefree.ranking.reciprocal import (
     k_reciprocal,
     k_reciprocal_blocks,
@@ -78,6 +80,7 @@ def slow_ranking(distances: NDArray[np.float32], top: int) -> Ranking:
 def shrink_blocks(patch: pytest.MonkeyPatch) -> None:
     """So that sets of a few rows already span several blocks."""
     patch.setattr(neighbours, "_BLOCK", 7)
+    patch.setattr(proposals, "_BLOCK", 7)
     patch.setattr(reciprocal_sets, "_BLOCK", 5)
     patch.setattr(reciprocal, "_BLOCK_ROWS", 3)
     patch.setattr(points, "_BLOCK", 5)
@@ -123,6 +126,7 @@ def test_lists_are_those_of_exact_distances(
     """With no candidates to spare, most lists are found by the second search."""
     monkeypatch.setattr(neighbours, "_SPARE", spare)
     monkeypatch.setattr(neighbours, "_BLOCK", 64)
+    monkeypatch.setattr(proposals, "_BLOCK", 64)
     rows = make_rows(kind, 300, seed=0)
     distance = squared_distances(rows)
     nearest, farthest = nearest_rows(RowSet.prepare(rows), 21)
@@ -143,12 +147,51 @@ def test_neighbours_closer_than_float32_can_tell() -> None:
     assert np.isin(nearest[~same], order[~same]).all()
 
 
-def test_rounding_bound_holds() -> None:
-    for kind in KINDS:
-        rows = RowSet.prepare(make_rows(kind, 200, seed=1))
-        exact = squared_distances(rows.rows) / 2
-        rounded = rows.centred_half[:, None] + rows.centred_half - rows.centred @ rows.centred.T
-        assert (abs(rounded - exact) <= rows.rounding[:, None]).all()
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("tried_on", ["almost all", "none"])
+def test_lists_that_integers_propose_are_exact(
+    kind: str, tried_on: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a sample says that int8 proves next to nothing, it would not be used."""
+    monkeypatch.setattr(neighbours, "_MANY", 0)
+    monkeypatch.setattr(neighbours, "_ENOUGH", 0 if tried_on == "none" else 0.8)
+    monkeypatch.setattr(proposals, "_BLOCK", 64)
+    monkeypatch.setattr(neighbours, "integers_are_faster", lambda: True)
+    rows = make_rows(kind, 700, seed=0)
+    distance = squared_distances(rows)
+    nearest, farthest = nearest_rows(RowSet.prepare(rows), 21)
+    np.testing.assert_array_equal(nearest, np.argsort(distance, axis=1, kind="stable")[:, :21])
+    np.testing.assert_allclose(farthest, distance.max(axis=1) / 2, rtol=1e-6, atol=1e-12)
+
+
+def test_integers_propose_the_lists_of_many_dimensions(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(neighbours, "_MANY", 0)
+    monkeypatch.setattr(neighbours, "integers_are_faster", lambda: True)
+    quantised: list[Approximation] = []
+
+    def propose(rows: Approximation, *sizes: int) -> Proposals:
+        quantised.append(rows)
+        return proposals.propose(rows, *sizes)
+
+    monkeypatch.setattr(neighbours, "propose", propose)
+    random = np.random.default_rng(0)
+    rows = unit(np.repeat(random.standard_normal((60, 256)), 10, axis=0))
+    rows = unit(rows + 0.04 * random.standard_normal(rows.shape))
+    nearest, _ = nearest_rows(RowSet.prepare(rows), 4)
+    order = np.argsort(squared_distances(rows), axis=1, kind="stable")[:, :4]
+    np.testing.assert_array_equal(nearest, order)
+    assert quantised[0].factors.dtype == np.int8
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_approximations_are_off_by_their_bound_at_most(kind: str) -> None:
+    rows = RowSet.prepare(make_rows(kind, 200, seed=1))
+    exact = squared_distances(rows.rows) / 2
+    for each in (rows.centred, rows.centred.quantised()):
+        products = each.products(slice(None), each, slice(None)).astype(np.float32)
+        shared = each.scale[:, None] * each.scale * products
+        assert (each.least[:, None] + each.least - shared <= exact).all()
+        assert (each.most[:, None] + each.most - shared >= exact).all()
 
 
 @pytest.mark.usefixtures("small_blocks")
@@ -284,6 +327,7 @@ def test_small_and_empty_sets(q: int, g: int) -> None:
 
 def test_memory_grows_with_the_points_only(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(neighbours, "_BLOCK", 128)
+    monkeypatch.setattr(proposals, "_BLOCK", 128)
     monkeypatch.setattr(reciprocal_sets, "_BLOCK", 128)
     monkeypatch.setattr(reciprocal, "_BLOCK_BYTES", 1 << 16)
     rows = make_rows("clustered", 6000, seed=0)

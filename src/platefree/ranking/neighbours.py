@@ -1,35 +1,42 @@
 """The nearest rows of every row of one set, exactly, in memory that grows with the rows.
 
-A float32 product of the rows with themselves, half of it, proposes some more candidates than
-were asked for; the squared distances of these, in float64, decide. Whether a row that was not
-proposed could belong to a list follows from the bound on rounding in the product: a list that is
-not proven is searched again with that bound. So the lists are those of the float64 distances,
-whatever the product rounds, and rows that are equal to the last bit rank by index.
+Half of an approximate product of the rows with themselves proposes some more candidates than were
+asked for; the squared distances of these, in float64, decide. Whether a row that was not proposed
+could belong to a list follows from the bound on the approximation: a list that is not proven is
+searched again with that bound. So the lists are those of the float64 distances, whatever the
+product rounds, and rows that are equal to the last bit rank by index.
 
 The product is of the rows minus their mean: distances stay the same, and rows that all lie close
-together lose no digits.
+together lose no digits. Many rows are first compared in int8, if a sample shows that this proves
+almost all of their lists.
 """
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import combinations_with_replacement
-from threading import Lock
 from typing import Any, Self
 
 import numpy as np
-from numba import get_num_threads, njit, prange
+from numba import njit, prange
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
+from platefree.ranking.approximation import (
+    Approximation,
+    fits_integers,
+    integers_are_faster,
+)
 from platefree.ranking.heaps import NOBODY, is_nearer, sift_down, sort_heaps
-from platefree.ranking.proposals import offer_columns, offer_rows
+from platefree.ranking.proposals import one_thread_a_product, propose
 from platefree.types import Floats, Indices
 
 Places = NDArray[np.signedinteger[Any]]
 Doubles = NDArray[np.float64]
 
 _BLOCK = 1024  # rows and columns of a product: 4 MB
-_SPARE = 8  # candidates beyond those asked for: almost always enough to prove a list
+_SPARE = 8  # candidates beyond those asked for: in float32 almost always enough to prove a list
+_TIMES = 5  # as many candidates as asked for, in int8
+_FARTHEST = 24  # candidates for the farthest row, in int8
+_MANY = 32_768  # rows from which int8 is worth its preparation
+_SAMPLE = 64  # rows that say whether int8 proves enough
+_ENOUGH = 0.8  # of the sample
 _UNIT = 1e-5  # rows whose squared lengths differ from 1 by no more are unit rows, rounded
 
 
@@ -37,22 +44,17 @@ _UNIT = 1e-5  # rows whose squared lengths differ from 1 by no more are unit row
 class RowSet:
     """Rows prepared for exact comparison; see `prepare`.
 
-    Half the squared distance of rows i and j is ``half[i] + half[j] - rows[i] @ rows[j]``, and
-    up to rounding ``centred_half[i] + centred_half[j] - centred[i] @ centred[j]``.
+    Half the squared distance of rows i and j is ``half[i] + half[j] - rows[i] @ rows[j]``.
 
     Attributes:
         rows: (n, d) float32 or float64, as given.
         half: (n,) float64, half the squared lengths; exactly 0.5 for unit rows.
-        centred: (n, d) float32, rows minus their mean.
-        centred_half: (n,) float32.
-        rounding: (n,) float64, what the second formula may be off at most.
+        centred: the same distances in float32, of the rows minus their mean.
     """
 
     rows: NDArray[Any]
     half: Doubles
-    centred: Floats
-    centred_half: Floats
-    rounding: Doubles
+    centred: Approximation
 
     @classmethod
     def prepare(cls, rows: NDArray[Any]) -> Self:
@@ -71,15 +73,28 @@ class RowSet:
             centred_half[part] = half[part] - mean @ mean / 2 - offset @ mean
             length[part] = np.linalg.norm(offset, axis=1)
         rounding = _rounding(rows.shape[1], length, centred_half, half)
-        return cls(rows, half, centred, centred_half.astype(np.float32), rounding)
+        ones = np.ones(len(rows), np.float32)
+        return cls(
+            rows, half, Approximation(centred, ones, centred_half.astype(np.float32), rounding)
+        )
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def distances_between(self, rows: Indices, columns: slice) -> Floats:
         """Half the squared distances of some rows to others, by one product."""
-        found: Floats = self.centred[rows] @ self.centred[columns].T
-        _subtract_products(self.centred_half[rows], self.centred_half[columns], found)
+        one, half = self.centred.factors[rows], self.centred.half
+        other, other_half = self.centred.factors[columns], half[columns]
+        found = np.empty((len(one), len(other)), np.float32)
+
+        def fill(start: int) -> None:
+            part = slice(start, start + _BLOCK)
+            products = one @ other[part].T
+            _subtract_products(half[rows], other_half[part], products, found[:, part])
+
+        with one_thread_a_product() as executor:
+            for _ in executor.map(fill, range(0, len(other), _BLOCK)):
+                pass
         return found
 
     def distances_of_pairs(self, starts: Places, others: Places) -> Doubles:
@@ -101,58 +116,49 @@ def nearest_rows(rows: RowSet, count: int) -> tuple[Indices, Floats]:
         largest squared distance of each row.
     """
     n = len(rows)
-    size = min(n, count + _SPARE)
-    proposed = np.full((n, size), np.inf, np.float32), np.full((n, size), NOBODY)
-    farthest = np.zeros(n, np.float32)
-    _propose(rows, *proposed, farthest)
-    nearest, limits = np.empty((n, count), np.int64), np.empty(n)
-    _decide(rows.rows, rows.half, proposed[1], nearest, limits)
-    unproven = limits >= proposed[0][:, 0] - rows.rounding
-    if size < n and unproven.any():
+    coarse = _in_integers(rows, count)
+    if coarse is None:
+        proposed = propose(rows.centred, min(n, count + _SPARE), 1)
+    else:
+        proposed = propose(coarse, min(n, count * _TIMES), _FARTHEST)
+    nearest, limits, farthest = np.empty((n, count), np.int64), np.empty(n), np.empty(n)
+    sort_heaps(proposed.near, proposed.near_at)
+    _decide(rows.rows, rows.half, proposed.near, proposed.near_at, nearest, limits)
+    _decide_farthest(rows.rows, rows.half, proposed.far_at, farthest)
+    unproven = limits >= proposed.near[:, -1]
+    if proposed.near.shape[1] < n and unproven.any():
         _search_again(rows, np.flatnonzero(unproven), limits, nearest)
-    return nearest, farthest
+    if coarse is not None:
+        _search_farthest(rows, np.flatnonzero(farthest < -proposed.far[:, 0]), farthest)
+    return nearest, farthest.astype(np.float32)
+
+
+def _in_integers(rows: RowSet, count: int) -> Approximation | None:
+    """The rows in int8, where that saves time."""
+    n, d = rows.rows.shape
+    if n < _MANY or not fits_integers(d) or not integers_are_faster():
+        return None
+    coarse = rows.centred.quantised()
+    sample = np.linspace(0, n - 1, min(_SAMPLE, n)).astype(np.int64)
+    distances = np.sort(rows.distances_between(sample, slice(None)), axis=1)
+    bound = coarse.rounding[sample] + np.median(coarse.rounding)
+    kept = min(count * _TIMES, n) - 1
+    near = distances[:, kept] - distances[:, count - 1] > bound
+    far = distances[:, -1] - distances[:, -min(_FARTHEST, n)] > bound
+    return coarse if min(near.mean(), far.mean()) >= _ENOUGH else None
 
 
 def _rounding(d: int, length: Doubles, centred_half: Doubles, half: Doubles) -> Doubles:
-    """Bound, for each row, on what float32 and float64 may make of a distance from it.
+    """Each row's part of what float32 and float64 may make of a distance between two.
 
     A sum of d products of two rows is off by at most d roundings of the product of their lengths,
-    in any order of summation; the rows themselves and the three terms of a distance are rounded
-    as well.
+    in any order of summation; the rows themselves and the terms of a distance are rounded as well.
     """
-    products = (d + 8) * length * length.max(initial=0)
-    terms = 4 * (abs(centred_half) + abs(centred_half).max(initial=0))
-    exact = (d + 8) * 2 * (half + half.max(initial=0))
+    products = (d + 8) * length * length / 2  # of two lengths: at most half of both squares
+    terms = 8 * abs(centred_half)
+    exact = (d + 8) * 2 * half
     bound: Doubles = 2.0**-24 * (products + terms) + 2.0**-53 * exact
     return bound
-
-
-def _propose(rows: RowSet, nearest: Floats, indices: Indices, farthest: Floats) -> None:
-    """Fill heaps of float32 distances and the largest of them, from the upper half of a product.
-
-    Which blocks come first does not matter, so threads take them as they can; each block is one
-    product by one thread, small enough to stay in its cache.
-    """
-    blocks = [slice(start, min(start + _BLOCK, len(rows))) for start in range(0, len(rows), _BLOCK)]
-    locks = [Lock() for _ in blocks]
-
-    def work(pair: tuple[int, int]) -> None:
-        upper, lower = blocks[pair[0]], blocks[pair[1]]
-        product = rows.centred[upper] @ rows.centred[lower].T
-        half = rows.centred_half[upper], rows.centred_half[lower]
-        with locks[pair[0]]:
-            offer_columns(
-                product, *half, lower.start, nearest[upper], indices[upper], farthest[upper]
-            )
-        if upper == lower:  # holds both directions already
-            return
-        with locks[pair[1]]:
-            offer_rows(product, *half, upper.start, nearest[lower], indices[lower], farthest[lower])
-
-    pairs = combinations_with_replacement(range(len(blocks)), 2)
-    with threadpool_limits(1, "blas"), ThreadPoolExecutor(get_num_threads()) as executor:
-        for _ in executor.map(work, pairs):
-            pass
 
 
 def _search_again(rows: RowSet, unproven: Indices, limits: Doubles, nearest: Indices) -> None:
@@ -165,18 +171,28 @@ def _search_again(rows: RowSet, unproven: Indices, limits: Doubles, nearest: Ind
         nearest: (n, count) the lists, replaced.
     """
     n, count = nearest.shape
+    least = rows.centred.least
     for start in range(0, len(unproven), _BLOCK):
         part = unproven[start : start + _BLOCK]
-        reach = (limits[part] + rows.rounding[part]).astype(np.float32)
-        reach = np.nextafter(reach, np.float32(np.inf))
+        reach = np.nextafter(limits[part].astype(np.float32), np.float32(np.inf))
         heaps = np.full((len(part), count), np.inf), np.full((len(part), count), NOBODY)
         for first in range(0, n, _BLOCK):
             columns = slice(first, min(first + _BLOCK, n))
-            product = rows.centred[part] @ rows.centred[columns].T
-            half = rows.centred_half[part], rows.centred_half[columns]
-            _offer_exact(rows.rows, rows.half, product, *half, part, first, reach, *heaps)
+            product = rows.centred.factors[part] @ rows.centred.factors[columns].T
+            sides = least[part], least[columns]
+            _offer_exact(rows.rows, rows.half, product, *sides, part, first, reach, *heaps)
         sort_heaps(*heaps)
         nearest[part] = heaps[1]
+
+
+def _search_farthest(rows: RowSet, unproven: Indices, farthest: Doubles) -> None:
+    """Replace some of the largest distances by those among all rows, in float32."""
+    for start in range(0, len(unproven), _BLOCK):
+        part = unproven[start : start + _BLOCK]
+        farthest[part] = 0
+        for first in range(0, len(rows), _BLOCK):
+            distances = rows.distances_between(part, slice(first, first + _BLOCK))
+            farthest[part] = np.maximum(farthest[part], distances.max(axis=1))
 
 
 @njit(cache=True, fastmath={"reassoc", "contract"})
@@ -187,13 +203,14 @@ def _dot(one: NDArray[Any], other: NDArray[Any]) -> float:
     return total
 
 
-@njit(parallel=True, cache=True)
-def _subtract_products(row_half: Floats, column_half: Floats, products: Floats) -> None:
-    """Turn products into half squared distances in one pass: they may be larger than a cache."""
-    for row in prange(len(products)):
-        values, half = products[row], row_half[row]
+@njit(nogil=True, cache=True)
+def _subtract_products(
+    row_half: Floats, column_half: Floats, products: Floats, found: Floats
+) -> None:
+    for row in range(len(products)):
+        values, half, distances = products[row], row_half[row], found[row]
         for column in range(values.size):
-            values[column] = half + column_half[column] - values[column]
+            distances[column] = half + column_half[column] - values[column]
 
 
 @njit(parallel=True, cache=True)
@@ -214,24 +231,50 @@ def _fill_pairs(
 
 @njit(parallel=True, cache=True)
 def _decide(
-    rows: NDArray[Any], half: Doubles, proposed: Indices, nearest: Indices, limits: Doubles
+    rows: NDArray[Any],
+    half: Doubles,
+    least: Floats,
+    proposed: Indices,
+    nearest: Indices,
+    limits: Doubles,
 ) -> None:
-    """Sort the proposed rows by exact distance; keep the nearest, and how far the last is."""
+    """Sort the proposed rows by exact distance; keep the nearest, and how far the last is.
+
+    They come by what their distances are at least; those beyond the last that is kept cannot
+    belong to it.
+    """
     count = nearest.shape[1]
     for row in prange(len(rows)):
-        distances, indices = np.empty(proposed.shape[1]), np.empty(proposed.shape[1], np.int64)
-        for size in range(len(indices)):
+        distances, indices = np.full(count, np.inf), np.full(count, NOBODY)
+        for size in range(proposed.shape[1]):
             other = proposed[row, size]
+            if other == NOBODY or least[row, size] > distances[count - 1]:
+                break
             distance = half[row] + half[other] - _dot(rows[row], rows[other])
-            place = size
+            if not is_nearer(distance, other, distances[count - 1], indices[count - 1]):
+                continue
+            place = min(size, count - 1)
             while place > 0 and is_nearer(
                 distance, other, distances[place - 1], indices[place - 1]
             ):
                 distances[place], indices[place] = distances[place - 1], indices[place - 1]
                 place -= 1
             distances[place], indices[place] = distance, other
-        nearest[row] = indices[:count]
+        nearest[row] = indices
         limits[row] = distances[count - 1]
+
+
+@njit(parallel=True, cache=True)
+def _decide_farthest(
+    rows: NDArray[Any], half: Doubles, proposed: Indices, farthest: Doubles
+) -> None:
+    """The largest exact distance to a proposed row, at least 0."""
+    for row in prange(len(rows)):
+        farthest[row] = 0
+        for other in proposed[row]:
+            if other != NOBODY:
+                distance = half[row] + half[other] - _dot(rows[row], rows[other])
+                farthest[row] = max(farthest[row], distance)
 
 
 @njit(parallel=True, cache=True)
@@ -239,8 +282,8 @@ def _offer_exact(
     rows: NDArray[Any],
     half: Doubles,
     product: Floats,
-    row_half: Floats,
-    column_half: Floats,
+    row_least: Floats,
+    column_least: Floats,
     searched: Indices,
     first_column: int,
     reach: Floats,
@@ -251,7 +294,7 @@ def _offer_exact(
     for place in prange(len(product)):
         row = searched[place]
         for column in range(product.shape[1]):
-            if row_half[place] + column_half[column] - product[place, column] > reach[place]:
+            if row_least[place] + column_least[column] - product[place, column] > reach[place]:
                 continue
             other = first_column + column
             distance = half[row] + half[other] - _dot(rows[row], rows[other])

@@ -1,100 +1,266 @@
-"""Candidates from blocks of a symmetric product: each block serves its rows and its columns.
+"""Which rows may be the nearest and the farthest of each row, from half of an approximate product.
 
-Half the squared distance of a row and a column is ``row_half + column_half - product``. The
-nearest of each are kept in heaps (`platefree.ranking.heaps`), the farthest as a number.
+Each block of the product serves its rows and its columns. Candidates are kept in heaps
+(`platefree.ranking.heaps`): the nearest by their distance, the farthest by minus their distance.
+Among many rows a sample says first where the candidates of each row may begin; without that, ten
+times as many would enter the heaps and leave them again.
 """
 
-import numpy as np
-from numba import njit
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from math import ceil, sqrt
+from threading import Lock
+from typing import Any, NamedTuple
 
-from platefree.ranking.heaps import is_nearer, sift_down
+import numpy as np
+from numba import get_num_threads, njit
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from platefree.ranking.approximation import Approximation
+from platefree.ranking.heaps import NOBODY, is_nearer, sift_down
 from platefree.types import Floats, Indices
 
-_STRIPE = 128  # columns that are passed over together if none is near
+_BLOCK = 1024  # rows and columns of a product: 4 MB
+_STRIPE = 128
+_SAMPLE = 4096  # rows that say where candidates begin
+
+
+@dataclass(frozen=True, eq=False)
+class Proposals:
+    """Heaps of candidates, the worst that was kept first.
+
+    Attributes:
+        near: (n, size) float32, what the distances are at least.
+        near_at: (n, size) the rows they belong to.
+        far: (n, few) float32, minus what the distances are at most.
+        far_at: (n, few) the rows they belong to, never the row itself.
+
+    No row that is missing comes before the first entry. A place that was not filled belongs to
+    `NOBODY`.
+    """
+
+    near: Floats
+    near_at: Indices
+    far: Floats
+    far_at: Indices
+
+
+class _Side(NamedTuple):
+    """The rows, or the columns, of a block."""
+
+    first: int
+    scale: Floats
+    least: Floats
+    most: Floats
+    near: Floats
+    near_at: Indices
+    far: Floats
+    far_at: Indices
+
+
+def propose(rows: Approximation, size: int, few: int) -> Proposals:
+    """Find the ``size`` nearest rows of every row, itself included, and the ``few`` farthest.
+
+    Which blocks come first does not matter, so threads take them as they can; each block is one
+    product by one thread, small enough to stay in its cache.
+    """
+    n, least, most = len(rows), rows.least, rows.most
+    near, far = _beginnings(rows, size, few)
+    found = Proposals(
+        np.repeat(near[:, None], size, axis=1),
+        np.full((n, size), NOBODY),
+        np.repeat(far[:, None], few, axis=1),
+        np.full((n, few), NOBODY),
+    )
+    # each row itself, as a leaf
+    found.near[:, -1], found.near_at[:, -1] = np.minimum(near, -2 * rows.rounding), np.arange(n)
+    blocks = [slice(start, min(start + _BLOCK, n)) for start in range(0, n, _BLOCK)]
+    sides = [
+        _Side(
+            part.start,
+            rows.scale[part],
+            least[part],
+            most[part],
+            found.near[part],
+            found.near_at[part],
+            found.far[part],
+            found.far_at[part],
+        )
+        for part in blocks
+    ]
+    locks = [Lock() for _ in sides]
+
+    def work(pair: tuple[int, int]) -> None:
+        products = rows.products(blocks[pair[0]], rows, blocks[pair[1]])
+        with ExitStack() as stack:
+            for place in sorted(set(pair)):  # ascending, so that no two wait for each other
+                stack.enter_context(locks[place])
+            _offer(products, sides[pair[0]], sides[pair[1]])
+
+    with one_thread_a_product() as executor:
+        for _ in executor.map(work, _pairs(len(sides))):
+            pass
+    return found
+
+
+def _beginnings(rows: Approximation, size: int, few: int) -> tuple[Floats, Floats]:
+    """How near and how far (n,) candidates need to be, as the entries of heaps.
+
+    The s-th nearest of m random rows has s n / m rows before it, give or take the root of s. A
+    beginning that is too near loses nothing: such a list is not proven, and searched again.
+    """
+    n = len(rows)
+    if n < 4 * _SAMPLE:
+        return np.full(n, np.inf, np.float32), np.full(n, np.inf, np.float32)
+    sample = rows.take(np.random.default_rng(0).choice(n, _SAMPLE, replace=False))
+    heaps = [np.full((n, _in_sample(count, n)), np.inf, np.float32) for count in (size, few)]
+    others = sample.scale, sample.least, sample.most
+
+    def work(start: int) -> None:
+        part = slice(start, start + _BLOCK)
+        products = rows.products(part, sample, slice(None))
+        own = rows.scale[part], rows.least[part], rows.most[part]
+        _keep_sample(products, own, others, heaps[0][part], heaps[1][part])
+
+    with one_thread_a_product() as executor:
+        for _ in executor.map(work, range(0, n, _BLOCK)):
+            pass
+    return heaps[0][:, 0].copy(), heaps[1][:, 0].copy()
+
+
+def _in_sample(count: int, n: int) -> int:
+    """Which place in the sample almost surely has ``count`` of all ``n`` rows before it."""
+    expected = count * _SAMPLE / n
+    return ceil(expected + 2 * sqrt(expected) + 1)
+
+
+def _pairs(blocks: int) -> Iterator[tuple[int, int]]:
+    """All pairs of blocks, neither after the other's; neighbours in time share none."""
+    for apart in range(blocks):
+        for first in range(blocks - apart):
+            yield first, first + apart
+
+
+@contextmanager
+def one_thread_a_product() -> Iterator[ThreadPoolExecutor]:
+    """Threads whose products, by BLAS or by torch, do not start threads of their own."""
+    import sys
+
+    torch = sys.modules.get("torch")
+    threads = torch.get_num_threads() if torch else 0
+
+    def initialise() -> None:
+        if torch:
+            torch.set_num_threads(1)
+
+    try:
+        with (
+            threadpool_limits(1, "blas"),
+            ThreadPoolExecutor(get_num_threads(), initializer=initialise) as executor,
+        ):
+            yield executor
+    finally:
+        if torch:
+            torch.set_num_threads(threads)
 
 
 @njit(nogil=True, cache=True)
-def offer_rows(
-    product: Floats,
-    row_half: Floats,
-    column_half: Floats,
-    first_row: int,
-    nearest: Floats,
-    indices: Indices,
-    farthest: Floats,
+def _keep_sample(
+    products: NDArray[Any],
+    rows: tuple[Floats, Floats, Floats],
+    sample: tuple[Floats, Floats, Floats],
+    near: Floats,
+    far: Floats,
 ) -> None:
-    """Offer the rows of a block to its columns.
+    """Keep the nearest and the farthest of a sample for each row: (rows, few) heaps."""
+    scale, least, most = rows
+    sample_scale, sample_least, sample_most = sample
+    near_at, far_at = np.zeros(near.shape[1], np.int64), np.zeros(far.shape[1], np.int64)
+    for row in range(len(products)):
+        for place in range(products.shape[1]):
+            shared = scale[row] * sample_scale[place] * np.float32(products[row, place])
+            nearest = least[row] + sample_least[place] - shared
+            farthest = -(most[row] + sample_most[place] - shared)
+            if nearest < near[row, 0]:
+                near[row, 0] = nearest
+                sift_down(near[row], near_at, len(near_at))
+            if farthest < far[row, 0]:
+                far[row, 0] = farthest
+                sift_down(far[row], far_at, len(far_at))
+
+
+@njit(nogil=True, cache=True)
+def _offer(products: NDArray[Any], rows: _Side, columns: _Side) -> None:
+    """Offer the rows of a block to its columns, and the columns to the rows.
 
     Args:
-        product: (rows, columns) float32.
-        row_half: (rows,) float32.
-        column_half: (columns,) float32.
-        first_row: index of the first row.
-        nearest: (columns, size) heaps of distances.
-        indices: (columns, size) the rows that the distances belong to.
-        farthest: (columns,) the largest distances.
+        products: (rows, columns) float32 or int32; of a block on the diagonal, the part above it
+            is taken.
+        rows: where candidates for the rows are kept.
+        columns: the same for the columns.
     """
-    for start in range(0, product.shape[1], _STRIPE):
-        stop = min(start + _STRIPE, product.shape[1])
-        limits = nearest[start:stop, 0].copy()
-        for row in range(len(product)):
-            values = product[row, start:stop]
-            half, halves = row_half[row], column_half[start:stop]
-            if not _look_over(values, half, halves, limits, farthest[start:stop]):
+    near, far = columns.near[:, 0].copy(), columns.far[:, 0].copy()
+    minus_most, diagonal = -columns.most, rows.first == columns.first
+    buffer = np.empty(_STRIPE, np.float32)
+    for row in range(len(products)):
+        scale, least, most = rows.scale[row], rows.least[row], rows.most[row]
+        for start in range(row + 1 if diagonal else 0, products.shape[1], _STRIPE):
+            stop = min(start + _STRIPE, products.shape[1])
+            shared = buffer[: stop - start]
+            _fill_shared(products[row, start:stop], scale, columns.scale[start:stop], shared)
+            if not _count_within(
+                shared, (-1, least, rows.near[row, 0]), columns.least[start:stop], near[start:stop]
+            ) and not _count_within(
+                shared, (1, -most, rows.far[row, 0]), minus_most[start:stop], far[start:stop]
+            ):
                 continue
-            for place in range(values.size):
-                distance = half + halves[place] - values[place]
-                if distance <= limits[place]:
-                    column = start + place
-                    _replace_farthest(distance, first_row + row, nearest[column], indices[column])
-                    limits[place] = nearest[column, 0]
+            for column in range(start, stop):
+                nearest = least + columns.least[column] - shared[column - start]
+                farthest = shared[column - start] - most - columns.most[column]
+                this, other = rows.first + row, columns.first + column
+                if nearest <= rows.near[row, 0]:
+                    _replace_worst(nearest, other, rows.near[row], rows.near_at[row])
+                if farthest <= rows.far[row, 0]:
+                    _replace_worst(farthest, other, rows.far[row], rows.far_at[row])
+                if nearest <= near[column]:
+                    _replace_worst(nearest, this, columns.near[column], columns.near_at[column])
+                    near[column] = columns.near[column, 0]
+                if farthest <= far[column]:
+                    _replace_worst(farthest, this, columns.far[column], columns.far_at[column])
+                    far[column] = columns.far[column, 0]
 
 
 @njit(nogil=True, cache=True)
-def offer_columns(
-    product: Floats,
-    row_half: Floats,
-    column_half: Floats,
-    first_column: int,
-    nearest: Floats,
-    indices: Indices,
-    farthest: Floats,
-) -> None:
-    """Offer the columns of a block to its rows; the other way round of `offer_rows`."""
-    limits, largest = np.empty(_STRIPE, np.float32), np.empty(_STRIPE, np.float32)
-    for row in range(len(product)):
-        half = row_half[row]
-        limits[:] = nearest[row, 0]
-        largest[:] = farthest[row]
-        for start in range(0, product.shape[1], _STRIPE):
-            stop = min(start + _STRIPE, product.shape[1])
-            values, halves = product[row, start:stop], column_half[start:stop]
-            if not _look_over(values, half, halves, limits, largest):
-                continue
-            for place in range(values.size):
-                distance = half + halves[place] - values[place]
-                if distance <= nearest[row, 0]:
-                    column = first_column + start + place
-                    _replace_farthest(distance, column, nearest[row], indices[row])
-            limits[:] = nearest[row, 0]
-        farthest[row] = largest.max()
+def _fill_shared(products: NDArray[Any], scale: float, scales: Floats, shared: Floats) -> None:
+    for place in range(products.size):
+        shared[place] = scale * scales[place] * np.float32(products[place])
 
 
 @njit(nogil=True, cache=True)
-def _look_over(
-    values: Floats, half: float, halves: Floats, limits: Floats, largest: Floats
+def _count_within(
+    shared: Floats, row: tuple[float, float, float], terms: Floats, limits: Floats
 ) -> np.uint32:
-    """How many distances are within their limits; the largest so far grow."""
-    near = np.uint32(0)
-    for place in range(values.size):  # an index and 32 bits: the form that becomes wide vectors
-        distance = half + halves[place] - values[place]
-        near = np.uint32(near + np.uint32(distance <= limits[place]))
-        largest[place] = max(largest[place], distance)
-    return near
+    """How many entries belong into the heap of the row, or of their column.
+
+    Args:
+        shared: (stripe,) float32 products.
+        row: 1 or -1 for their sign, what is added, and the limit of the row's heap.
+        terms: (stripe,) what is added for each column.
+        limits: (stripe,) of the columns' heaps.
+    """
+    sign, term, limit = np.float32(row[0]), row[1], row[2]
+    count = np.uint32(0)
+    for place in range(shared.size):  # an index and 32 bits: the form that becomes wide vectors
+        entry = term + terms[place] + sign * shared[place]
+        count = np.uint32(count + np.uint32(entry <= max(limit, limits[place])))
+    return count
 
 
 @njit(nogil=True, cache=True)
-def _replace_farthest(distance: float, index: int, nearest: Floats, indices: Indices) -> None:
-    if is_nearer(distance, index, nearest[0], indices[0]):
-        nearest[0], indices[0] = distance, index
-        sift_down(nearest, indices, len(nearest))
+def _replace_worst(distance: float, index: int, kept: Floats, indices: Indices) -> None:
+    if is_nearer(distance, index, kept[0], indices[0]):
+        kept[0], indices[0] = distance, index
+        sift_down(kept, indices, len(kept))
