@@ -55,7 +55,7 @@ def generate_city(
         images: how many in all.
         seed: the same seed gives the same city.
         workers: processes; by default one for each core.
-        preset: tiny, small, views, veri or wild: see `PRESETS`.
+        preset: tiny, small, views, models, veri or wild: see `PRESETS`.
         near_duplicates: share of the vehicles that share model and colour with another one.
         size: longest side of a picture in pixels; vehicles that are smaller in the camera's
             frame give smaller pictures.

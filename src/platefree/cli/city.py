@@ -15,6 +15,7 @@ class PresetName(StrEnum):
     tiny = "tiny"
     small = "small"
     views = "views"
+    models = "models"
     veri = "veri"
     wild = "wild"
 
@@ -56,8 +57,9 @@ def city(
     """Render a synthetic city: vehicles, cameras, traffic, weather, and every label.
 
     Presets, as vehicles / cameras / images: tiny 20 / 4 / 200, small 500 / 20 / 10,000,
-    views 300 / 20 / 6,000 (mostly near-duplicates), veri 776 / 20 / 49,357,
-    wild 40,671 / 174 / 416,314. Stop with Ctrl-C; the same command goes on.
+    views 300 / 20 / 6,000 (mostly near-duplicates), models 600 / 16 / 7,200 (many vehicles of
+    each model), veri 776 / 20 / 49,357, wild 40,671 / 174 / 416,314.
+    Stop with Ctrl-C; the same command goes on.
     """
     from platefree.city.generate import estimated_bytes, generate_city
     from platefree.city.plan import PRESETS
