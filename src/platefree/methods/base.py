@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from platefree.config import Train
+from platefree.data.loader import Boxes
 from platefree.data.training import TrainingData
 from platefree.errors import DataError
 from platefree.ranking.distance import cosine_distance
@@ -24,10 +25,12 @@ class Batch:
     Attributes:
         images: (b, 3, h, w) float32, normalised.
         labels: label column -> (b,) int64 codes, -1 unknown; ``vehicle`` is the class to learn.
+        boxes: of parts in the images, where the training data has such.
     """
 
     images: Tensor
     labels: Mapping[str, Tensor]
+    boxes: Boxes | None = None
 
 
 @dataclass(frozen=True)
