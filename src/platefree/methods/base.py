@@ -100,6 +100,17 @@ class Method(nn.Module):
         """What `embed` makes of a `feature_map`."""
         raise DataError(f"{type(self).__name__} has no feature map, so no heat map can be drawn")
 
+    def identify(self, maps: Tensor) -> Tensor:
+        """(b, vehicles) logits of the training vehicles, of a `feature_map`.
+
+        Raises:
+            DataError: the method has no classifier on its feature map.
+        """
+        raise DataError(
+            f"{type(self).__name__} has no classifier of vehicles on its feature map, so no "
+            "class-activation map can be drawn"
+        )
+
     def prepare(self, data: TrainingData) -> TrainingData:
         """Look at the training data before the first step; may change labels.
 

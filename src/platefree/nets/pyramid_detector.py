@@ -25,7 +25,7 @@ LOWEST_SCORE = 0.02
 """What scores less is never told."""
 
 _MOST_BOXES = 40  # of a picture
-_SMALLEST = 1.0  # pixels: what is thinner after augmentation is no example
+_SMALLEST = 1.0  # pixels: what is thinner is no example and is never told
 
 
 Targets = list[dict[str, Tensor]] | None
@@ -96,11 +96,16 @@ class PyramidDetector(nn.Module):
 
     def forward(self, images: Tensor) -> list[Found]:
         """What is found in each of (b, 3, h, w) normalised pictures; not in training mode."""
-        found = self.fcos(list(images))
-        return [Found(each["boxes"], each["labels"], each["scores"]) for each in found]
+        return [_wide(Found(e["boxes"], e["labels"], e["scores"])) for e in self.fcos(list(images))]
 
 
 _LOSSES = {"classification": "kind", "bbox_regression": "box", "bbox_ctrness": "centre"}
+
+
+def _wide(found: Found) -> Found:
+    """Without slivers."""
+    wide = (found.box[:, 2:] - found.box[:, :2]).amin(dim=1) >= _SMALLEST
+    return Found(*(column[wide] for column in found))
 
 
 class _AsGiven(nn.Module):
