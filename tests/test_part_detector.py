@@ -1,5 +1,6 @@
 """The part detector: it learns, is scored, and writes what it finds once."""
 
+import inspect
 import json
 import logging
 from dataclasses import replace
@@ -14,18 +15,24 @@ from part_pictures import draw_parts
 import platefree as pf
 from platefree import part_finding
 from platefree.checkpoint import read_checkpoint
-from platefree.config import load_recipe
+from platefree.cli.parts import parts
+from platefree.config import Augment, Input, load_recipe
+from platefree.data.loader import Key, TrainingPictures, _collate
 from platefree.data.part_boxes import PARTS, PartBoxes, PictureBoxes, place_boxes
 from platefree.data.part_files import read_part_boxes, write_part_boxes
+from platefree.data.transforms import InputTransform, TrainingTransform
 from platefree.errors import (
     CheckpointError,
     DataError,
     ImageError,
+    Interrupted,
     ProtocolError,
     RecipeError,
     TrainingError,
 )
 from platefree.evaluation.part_precision import LIMITS, part_precision
+from platefree.methods.base import Batch
+from platefree.methods.part_detector import THRESHOLD
 from platefree.model import Model
 from platefree.part_finding import find_parts, parts_found, write_parts
 from platefree.types import Sightings
@@ -173,6 +180,9 @@ def test_its_report_has_the_precision_of_each_part(
     assert "AP50 brand" in text
     assert "AP50 brand" in page.with_suffix(".md").read_text("utf-8")
     assert run("eval", detector, "--data", table.root)[0] == 0
+    code, _, error = run("eval", detector, "--data", table.root, "--post", "rerank")
+    assert code == 1
+    assert "rerank" in error
     code, _, error = run("eval", detector, "--data", table.root, "--protocol", "views")
     assert code == 1
     assert "scored by part-boxes" in error
@@ -227,6 +237,37 @@ def test_recipes_that_cannot_be_are_refused(
         pf.train(detector_recipe(model__trunk="test_vit"), drawn[0], tmp_path)
 
 
+def test_sheets_show_what_was_drawn_and_what_is_found(
+    detector: Path, drawn: tuple[Sightings, PartBoxes], tmp_path: Path
+) -> None:
+    method = pf.load_model(detector).method.eval()
+    table, boxes = drawn
+    pictures = TrainingPictures(
+        table, TrainingTransform(Input(height=64, width=64), Augment(flip=0.0, pad=0, erase=0.0)),
+        place_boxes(boxes, table),
+    )  # fmt: skip
+    given = _collate([pictures[Key(row, 0)] for row in range(3)])
+    assert given.images is not None
+    images = InputTransform(pf.load_model(detector).recipe.input).normalise(given.images)
+    samples = method.samples(Batch(images, {}, given.boxes))
+    assert samples is not None
+    assert samples.columns == ("drawn", "found")
+    assert samples.pictures.shape == (3, 2, 3, 64, 64)
+    plain = given.images.float() / 255
+    for column in range(2):
+        changed = (samples.pictures[:, column] - plain).abs().amax(1) > 0.02
+        assert changed.any(dim=(1, 2)).all()  # boxes are on every picture
+        assert changed.float().mean() < 0.5
+    recipe = detector_recipe(train__samples_epochs=1, train__epochs=1)
+    pf.train(recipe, table, tmp_path)
+    assert len(list((tmp_path / "samples").glob("*.png"))) == 1
+
+
+def test_the_threshold_of_the_verb_is_that_of_the_library() -> None:
+    default = inspect.signature(parts).parameters["threshold"].default
+    assert default == THRESHOLD
+
+
 # --- use ------------------------------------------------------------------------------------
 
 
@@ -265,9 +306,14 @@ def test_the_verb_writes_what_training_finds(
         np.testing.assert_allclose(
             sorted(found.ravel()), sorted(share[sure].ravel()), atol=0.01
         )  # two digits of a pixel
-    code, out, _ = run("parts", table.root, "--model", detector, "--out", tmp_path / "b.csv")
+    learnt = int((table.split == "train").sum())
+    only = ["--split", "train", "--out", tmp_path / "b.csv"]
+    code, out, _ = run("parts", table.root, "--model", detector, *only)
     assert code == 0
-    assert f"of {len(table)} pictures" in out
+    assert f"of {learnt} pictures" in out
+    code, _, error = run("parts", table.root, "--model", detector, "--split", "exam")
+    assert code == 1
+    assert "has no row with split 'exam'" in error
 
 
 def test_nothing_is_looked_at_twice(
@@ -287,7 +333,7 @@ def test_nothing_is_looked_at_twice(
         if len(done) == 3:
             raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(Interrupted, match="stopped with 24 of 96 pictures looked at"):
         write_parts(model, table, out, on_batch=stop, workers=0)
     assert sum(looked) == 24
     assert not out.exists()

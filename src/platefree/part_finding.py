@@ -15,15 +15,12 @@ from platefree.data.image import read_header
 from platefree.data.loader import UsePictures, use_loader
 from platefree.data.part_boxes import PARTS, PartBoxes, PictureBoxes
 from platefree.data.part_files import write_part_boxes
-from platefree.errors import DataError, ImageError
-from platefree.methods.part_detector import PartDetector
+from platefree.errors import DataError, ImageError, Interrupted
+from platefree.methods.part_detector import THRESHOLD, PartDetector
 from platefree.model import Model
 from platefree.nets.pyramid_detector import joined
 from platefree.storage import make_folder, only_writer, storage_errors
 from platefree.types import Sightings
-
-THRESHOLD = 0.4
-"""The score from which a box counts, unless said otherwise."""
 
 _BATCH = 32
 Row = tuple[list[float], int, float]
@@ -101,6 +98,7 @@ def write_parts(
         DataError: the model is no part detector, or the name does not end in ``.csv``.
         ImageError: no picture can be read.
         StorageError: a file cannot be written.
+        Interrupted: stopped by Ctrl-C; what was found is kept.
     """
     out = Path(os.path.abspath(out))
     if out.suffix.lower() != ".csv":
@@ -112,11 +110,18 @@ def write_parts(
         asked = _unknown_rows(hashes, known.found)
         if on_batch is not None and len(asked) < len(table):
             on_batch(len(table) - len(asked))
-        for rows, found, reasons in _batches(model, table.take(asked), workers):
-            known.add({hashes[asked[row]]: _rows_of(found, row) for row in rows})
-            skipped += reasons
-            if on_batch is not None:
-                on_batch(len(rows) + len(reasons))
+        try:
+            for rows, found, reasons in _batches(model, table.take(asked), workers):
+                known.add({hashes[asked[row]]: _rows_of(found, row) for row in rows})
+                skipped += reasons
+                if on_batch is not None:
+                    on_batch(len(rows) + len(reasons))
+        except KeyboardInterrupt:
+            done = len(known.found.keys() & set(hashes))
+            raise Interrupted(
+                f"stopped with {done} of {len(set(hashes))} pictures looked at: run the same "
+                "command again to go on"
+            ) from None
         boxes = _part_boxes(table, hashes, known.found).at_least(threshold)
         write_part_boxes(boxes, out)
     return boxes, skipped

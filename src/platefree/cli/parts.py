@@ -25,6 +25,9 @@ def parts(
         Path | None,
         typer.Option("--out", "-o", help="A .csv [parts.csv beside the table]."),
     ] = None,
+    split: Annotated[
+        str | None, typer.Option(help="Only rows of this split; training needs 'train' alone.")
+    ] = None,
     threshold: Annotated[
         float, typer.Option(min=0.0, max=1.0, help="Boxes that score less are left out.")
     ] = 0.4,
@@ -38,10 +41,17 @@ def parts(
     Stop it and start it again: what was found is kept, and no picture is looked at twice.
     """
     from platefree.data.table import read_table
+    from platefree.errors import DataError
     from platefree.model import load_model
     from platefree.part_finding import parts_found, write_parts
 
     table = read_table(data)
+    if split is not None:
+        table = table.take(table.split == split)
+        if not len(table):
+            raise DataError(
+                f"{data} has no row with split {split!r}, expected train or a test split"
+            )
     detector = load_model(model, device=device.value)
     path = target or table.root / "parts.csv"
     with picture_progress("looking for parts", len(table)) as advance:

@@ -163,6 +163,7 @@ def score_plan(
     place = np.full(len(plan.data.table), -1)
     place[plan.rows] = np.arange(len(plan.rows))
     trials = [trial.moved(place) for trial in plan.trials]
+    check_post(post, table, trials)
     parts = [trial for trial in trials if isinstance(trial, PartTrial)]
     if parts:
         result = score_parts(model, table, parts[0], workers=workers, on_batch=on_batch)
@@ -173,7 +174,6 @@ def score_plan(
             settings=_settings(model, plan, table, post),
             tests=(Outcome(plan.protocol, (result,), None),),
         )
-    check_post(post, table, trials)
     of_cameras = None
     if names_cameras(post):
         device: Device = "cuda" if model.device.type == "cuda" else "cpu"

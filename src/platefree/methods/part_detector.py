@@ -4,20 +4,29 @@ Part-regularized re-ID runs it once over the training pictures ('platefree parts
 """
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+import torch
 from torch import Tensor
+from torchvision.utils import draw_bounding_boxes
 
 from platefree.config import Input
+from platefree.data.loader import Boxes
 from platefree.data.part_boxes import PARTS, count_parts, place_boxes
 from platefree.data.part_files import find_part_boxes
 from platefree.data.training import TrainingData
 from platefree.errors import DataError, RecipeError, TrainingError
-from platefree.methods.base import Batch, Method
+from platefree.methods.base import Batch, Method, Samples
 from platefree.methods.settings import PartDetectorSettings
 from platefree.nets.pyramid_detector import STRIDES, Found, PyramidDetector
 from platefree.nets.trunks import Trunk
+
+THRESHOLD = 0.4
+"""The score from which a box counts, unless said otherwise."""
+
+_COLOURS = {"window": "#2f6df6", "light": "#f6c32f", "brand": "#e0245e"}
 
 
 class PartDetector(Method):
@@ -25,12 +34,22 @@ class PartDetector(Method):
 
     Args:
         network: the detector.
+        mean: of the channels, as the pictures are normalised; to show them.
+        std: likewise.
         boxes: where the part boxes to learn from are, see `find_part_boxes`.
     """
 
-    def __init__(self, network: PyramidDetector, *, boxes: str = "") -> None:
+    def __init__(
+        self,
+        network: PyramidDetector,
+        *,
+        mean: Sequence[float] = (0.0, 0.0, 0.0),
+        std: Sequence[float] = (1.0, 1.0, 1.0),
+        boxes: str = "",
+    ) -> None:
         super().__init__()
         self.network = network
+        self.mean, self.std = tuple(mean), tuple(std)
         self.boxes = boxes
 
     def find(self, images: Tensor) -> list[Found]:
@@ -54,6 +73,29 @@ class PartDetector(Method):
         if batch.boxes is None:
             raise TrainingError("part_detector learns from part boxes, which these batches lack")
         return self.network.losses(batch.images, *batch.boxes)
+
+    @torch.no_grad()
+    def samples(self, batch: Batch) -> Samples | None:
+        """The boxes that were drawn, and beside them those that are found."""
+        if batch.boxes is None:
+            return None
+        mean, std = (torch.tensor(each)[:, None, None] for each in (self.mean, self.std))
+        pictures = (batch.images.float().cpu() * std + mean).clamp(0.0, 1.0)
+        drawn = Boxes(*(each.cpu() for each in batch.boxes))
+        rows = []
+        for place, (picture, found) in enumerate(
+            zip(pictures, self.find(batch.images), strict=True)
+        ):
+            own, sure = drawn.picture == place, (found.score >= THRESHOLD).cpu()
+            rows.append(
+                torch.stack(
+                    [
+                        _with_boxes(picture, drawn.box[own], drawn.part[own]),
+                        _with_boxes(picture, found.box.cpu()[sure], found.kind.cpu()[sure]),
+                    ]
+                )
+            )
+        return Samples(("drawn", "found"), torch.stack(rows))
 
     def prepare(self, data: TrainingData) -> TrainingData:
         """Keep the pictures that people looked at, with their boxes.
@@ -107,4 +149,18 @@ def make_part_detector(settings: PartDetectorSettings, given: Input, weights: st
     network = PyramidDetector(
         trunk, settings.trunk, kinds=len(PARTS), width=settings.width, depth=settings.depth
     )
-    return PartDetector(network, boxes=settings.boxes)
+    return PartDetector(
+        network,
+        mean=given.mean or (0.0, 0.0, 0.0),
+        std=given.std or (1.0, 1.0, 1.0),
+        boxes=settings.boxes,
+    )
+
+
+def _with_boxes(picture: Tensor, boxes: Tensor, parts: Tensor) -> Tensor:
+    wide = (boxes[:, 2:] - boxes[:, :2]).amin(dim=1) >= 1.0
+    colours = [_COLOURS[PARTS[part]] for part in parts[wide].tolist()]
+    if not colours:
+        return picture
+    marked: Tensor = draw_bounding_boxes(picture, boxes[wide], colors=colours)
+    return marked
