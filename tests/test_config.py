@@ -48,7 +48,7 @@ def test_a_bare_method_name_means_its_default_recipe() -> None:
         ("train.lr.x=3", "cannot set 'train.lr.x'"),
         (
             "model.method=foo",
-            "expected tags: color_stripes, drdl, fda_net, strong_baseline, viewpoint, vanet",
+            "expected tags: color_stripes, drdl, fda_net, part_detector, part_regularized, ",
         ),
         ("train.images_per_vehicle=1", "at least 2 pictures"),
         ("input.mean=[1.0]", "at least 3 items"),

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from platefree.data.crops import crop_compcars
     from platefree.data.dataset import DataSet
     from platefree.data.merge import merge_tables, model_as_vehicle
+    from platefree.data.part_boxes import PartBoxes
+    from platefree.data.part_files import read_part_boxes, write_part_boxes
     from platefree.data.readers.detect import read_dataset
     from platefree.data.split import hold_back_vehicles, split_by_vehicle
     from platefree.data.submission import write_submission
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from platefree.evaluation.run import evaluate
     from platefree.labelling import label_views
     from platefree.model import Comparison, Model, compare, load_model
+    from platefree.part_finding import find_parts, write_parts
     from platefree.ranking.distance import rank_exact
     from platefree.ranking.reciprocal import k_reciprocal, k_reciprocal_blocks, rerank_top
     from platefree.ranking.settings import Post
@@ -40,6 +43,7 @@ __all__ = [
     "Embeddings",
     "Hit",
     "Model",
+    "PartBoxes",
     "PlatefreeError",
     "Post",
     "RankMetrics",
@@ -54,6 +58,7 @@ __all__ = [
     "contact_sheet",
     "crop_compcars",
     "evaluate",
+    "find_parts",
     "generate_city",
     "heat_map",
     "hold_back_vehicles",
@@ -69,6 +74,7 @@ __all__ = [
     "rank_exact",
     "rank_metrics",
     "read_dataset",
+    "read_part_boxes",
     "read_table",
     "recipe_names",
     "rerank_top",
@@ -77,6 +83,8 @@ __all__ = [
     "split_by_vehicle",
     "submit",
     "train",
+    "write_part_boxes",
+    "write_parts",
     "write_submission",
     "write_table",
 ]
@@ -87,6 +95,7 @@ _HOME = {
     "Embeddings": "types",
     "Hit": "types",
     "Model": "model",
+    "PartBoxes": "data.part_boxes",
     "PlatefreeError": "errors",
     "Post": "ranking.settings",
     "RankMetrics": "evaluation.metrics",
@@ -101,6 +110,7 @@ _HOME = {
     "contact_sheet": "sheet",
     "crop_compcars": "data.crops",
     "evaluate": "evaluation.run",
+    "find_parts": "part_finding",
     "generate_city": "city.generate",
     "heat_map": "attention",
     "hold_back_vehicles": "data.split",
@@ -116,6 +126,7 @@ _HOME = {
     "rank_exact": "ranking.distance",
     "rank_metrics": "evaluation.metrics",
     "read_dataset": "data.readers.detect",
+    "read_part_boxes": "data.part_files",
     "read_table": "data.table",
     "recipe_names": "config",
     "rerank_top": "ranking.reciprocal",
@@ -124,6 +135,8 @@ _HOME = {
     "split_by_vehicle": "data.split",
     "submit": "evaluation.challenge",
     "train": "training",
+    "write_part_boxes": "data.part_files",
+    "write_parts": "part_finding",
     "write_submission": "data.submission",
     "write_table": "data.table",
 }

@@ -1,5 +1,7 @@
 """Where in a picture its similarity to another comes from (HiResCAM, Draelos and Carin 2020).
 
+And where a classifier looks (`class_activation`).
+
 Gradient times activation, place by place: averaging the gradient over places first, as Grad-CAM
 does, would spread what generalised-mean pooling took from a few places over all of them.
 The target is the cosine similarity of the two pictures, so the map answers "what made these two
@@ -10,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 from torch.nn import functional
 
 from platefree.data.image import read_image
@@ -43,11 +46,43 @@ def heat_map(model: Model, picture: Path, other: Path) -> Floats:
         compared = [spaces[judging]] if judging else list(spaces.values())
         similarity = torch.stack([rows[0] @ rows[1].detach() for rows in compared]).mean()
         (gradient,) = torch.autograd.grad(similarity, maps)
-    with torch.inference_mode():
-        cam = functional.relu((gradient[:1] * maps[:1]).sum(1, keepdim=True))
-        size = (model.transform.height, model.transform.width)
-        cam = functional.interpolate(cam, size=size, mode="bilinear", align_corners=False)[0, 0]
-        heat: Floats = (cam / cam.amax().clamp(min=1e-12)).float().cpu().numpy()
+    return _enlarged(gradient[:1] * maps[:1], model)
+
+
+def class_activation(model: Model, picture: Path) -> Floats:
+    """Where in a picture the model sees the training vehicle that it takes it for.
+
+    With average pooling and a linear classifier that is the class-activation map of Zhou et al.
+    (CVPR 2016), as in figure 5 of part-regularized re-ID.
+
+    Args:
+        model: a model whose method has a classifier of vehicles on its feature map.
+        picture: path of the picture.
+
+    Returns:
+        (h, w) float32 in [0, 1], of the transform's height and width.
+
+    Raises:
+        DataError: the method has no such classifier.
+        ImageError: the picture cannot be read.
+    """
+    image = model.transform(read_image(picture))[None]
+    model.method.eval()
+    with torch.enable_grad():
+        normalised = model.transform.normalise(image.to(model.device))
+        maps = model.method.feature_map(normalised).detach().requires_grad_()
+        logits = model.method.identify(maps)
+        (gradient,) = torch.autograd.grad(logits.amax(), maps)
+    return _enlarged(gradient * maps, model)
+
+
+@torch.inference_mode()
+def _enlarged(products: Tensor, model: Model) -> Floats:
+    """What speaks for the target, summed over channels, at the size of the transform's pictures."""
+    cam = functional.relu(products.sum(1, keepdim=True))
+    size = (model.transform.height, model.transform.width)
+    cam = functional.interpolate(cam, size=size, mode="bilinear", align_corners=False)[0, 0]
+    heat: Floats = (cam / cam.amax().clamp(min=1e-12)).float().cpu().numpy()
     return heat.astype(np.float32)
 
 

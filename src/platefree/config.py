@@ -26,7 +26,7 @@ Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
 Count = Annotated[int, Field(ge=1)]
 Scale = Annotated[float, Field(ge=0.25, le=2)]
-Decay = Literal["cosine", "step", "linear", "constant"]
+Decay = Literal["cosine", "step", "linear", "exponential", "constant"]
 SamplerName = Literal["identity", "shuffle", "sets"]
 # On a command line 32 is a number.
 Precision = Annotated[
@@ -91,7 +91,7 @@ class Train(Section):
     decay_epochs: list[Positive] = []  # "step": times decay_factor at each; "linear": from here
     decay_steps: Annotated[int, Field(ge=0)] = 0  # ... and every so many steps of the stage
     decay_factor: Rate = 0.1
-    final_lr: Rate = 0.01  # with decay = "cosine": the share of lr left at the end
+    final_lr: Rate = 0.01  # "cosine", "exponential": the share of lr left at the end
     freeze: list[str] = []  # parameter name prefixes that do not learn
     clip_norm: NotNegative = 0.0  # 0: no clipping
     precision: Precision = "auto"
@@ -153,6 +153,14 @@ class Recipe(Section):
     def _coupled_clusters_come_in_sets(self) -> "Recipe":
         if self.model.method == "drdl" and any(s.sampler != "sets" for _, s in self.staged()):
             raise ValueError('drdl learns from pairs of sets; set train.sampler = "sets"')
+        return self
+
+    @model_validator(mode="after")
+    def _parts_have_no_vehicles(self) -> "Recipe":
+        if self.model.learns == "parts" and any(s.sampler != "shuffle" for _, s in self.staged()):
+            raise ValueError(
+                'part_detector learns from pictures one by one; set train.sampler = "shuffle"'
+            )
         return self
 
     @model_validator(mode="after")

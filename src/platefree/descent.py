@@ -134,8 +134,8 @@ def training_mode(method: Method, prefixes: Sequence[str]) -> None:
 def rate_factor(step: int, batches_per_epoch: int, train: Train) -> float:
     """The learning rate at a step of a stage, as a share of ``train.lr``.
 
-    Linear warm-up from a hundredth, then cosine decay to ``final_lr``, steps, a straight line to
-    zero, or constant.
+    Linear warm-up from a hundredth, then cosine or exponential decay to ``final_lr``, steps, a
+    straight line to zero, or constant.
 
     Args:
         step: from 0, within the stage.
@@ -152,10 +152,12 @@ def rate_factor(step: int, batches_per_epoch: int, train: Train) -> float:
     if train.decay == "linear":
         begin = min(train.decay_epochs, default=train.warmup_epochs)
         return 1.0 - min(max(epoch - begin, 0.0) / max(train.epochs - begin, 1e-9), 1.0)
-    if train.decay == "cosine":
+    if train.decay in ("cosine", "exponential"):
         epochs = train.steps / batches_per_epoch if train.steps else train.epochs
         rest = max(epochs - train.warmup_epochs, 1e-9)
         share = min((epoch - train.warmup_epochs) / rest, 1.0)
+        if train.decay == "exponential":
+            return float(train.final_lr**share)
         return train.final_lr + (1.0 - train.final_lr) * 0.5 * (1.0 + math.cos(math.pi * share))
     return 1.0
 

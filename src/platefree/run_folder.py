@@ -115,6 +115,7 @@ def describe(recipe: Recipe, data: TrainingData, data_label: str) -> dict[str, A
             "fingerprint": data.fingerprint,
             "images": len(data.sightings),
             "held_back_images": len(data.validation),
+            **data.counts,
         },
         "seed": recipe.train.seed,
         "written": datetime.now(UTC).isoformat(timespec="seconds"),

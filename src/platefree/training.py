@@ -37,8 +37,7 @@ from platefree.errors import (
     NonFiniteLoss,
     TrainingError,
 )
-from platefree.evaluation.score import mean_average_precision
-from platefree.evaluation.told import told
+from platefree.evaluation.held_back import held_back_score
 from platefree.methods.base import Batch, Method
 from platefree.methods.build import build_method, needs_training, resolve
 from platefree.model import Device, Model
@@ -46,7 +45,7 @@ from platefree.processes import gather_with_gradient, launch
 from platefree.run_folder import StopRequest, TrainingLog, describe, graceful_stop, same_run
 from platefree.sample_sheet import save_samples
 from platefree.stages import StagePlan, plan_stages
-from platefree.types import Embeddings, Sightings
+from platefree.types import Sightings
 
 log = logging.getLogger(__name__)
 
@@ -89,7 +88,7 @@ class Run:
         step: steps done.
         total: steps of the whole schedule.
         validation_map: best mAP on held-back vehicles, where some were held back (of a
-            classifier, its best accuracy).
+            classifier, its best accuracy; of a part detector, its best mean AP).
     """
 
     folder: Path
@@ -162,12 +161,12 @@ class Trainer:
         self.recipe, self.folder, self.stop, self.on_step = recipe, folder, stop, on_step
         self.data_label = data_label
         data = training_data(table, recipe.train, recipe.model.learns)
-        self.plan = plan_stages(recipe, data)
-        self.total = self.plan[-1].stop
         self.fabric = launch(recipe.train, device)
         torch.manual_seed(recipe.train.seed)
         self.method: Method = build_method(recipe, data.classes)
         self.data: TrainingData = self.method.prepare(data)
+        self.plan = plan_stages(recipe, self.data)
+        self.total = self.plan[-1].stop
         self.method.to(memory_format=torch.channels_last)  # the faster layout for convolutions
         if self.fabric.world_size > 1:
             self.method.gather = gather_with_gradient
@@ -205,6 +204,8 @@ class Trainer:
 
     def run(self) -> Run:
         """Train to the end, or to ``max_steps``."""
+        if self.step == 0 and self.data.counts:
+            self.log.write({"step": 0, **self.data.counts})
         limit = self.recipe.train.max_steps or self.total
         for stage in self.plan:
             if self.step < min(stage.stop, limit):
@@ -223,7 +224,9 @@ class Trainer:
             share=(self.fabric.global_rank, self.fabric.world_size),
         )
         pictures = TrainingPictures(
-            self.data.sightings, TrainingTransform(self.recipe.input, self.recipe.augment)
+            self.data.sightings,
+            TrainingTransform(self.recipe.input, self.recipe.augment),
+            self.data.boxes,
         )
         loader = training_loader(
             pictures,
@@ -255,7 +258,8 @@ class Trainer:
         )
         rows = torch.tensor(pictures.rows)
         labels = {k: v[rows].to(self.fabric.device) for k, v in self.data.labels.items()}
-        batch = Batch(self.transform.normalise(images), labels)
+        boxes = None if pictures.boxes is None else pictures.boxes.to(self.fabric.device)
+        batch = Batch(self.transform.normalise(images), labels, boxes)
         try:
             self.method.step(batch, descent)
         except NonFiniteLoss as error:
@@ -305,22 +309,13 @@ class Trainer:
     def _validate(self, stage: StagePlan, descent: FabricDescent) -> None:
         # Every process scores, so that none waits; only the first writes.
         model = Model(self.method, self.recipe, name="", fingerprint="", device=self.fabric.device)
-        embeddings, _ = model.embed(self.data.validation, workers=stage.train.workers)
-        score = self._score(embeddings)
+        score = held_back_score(model, self.data, workers=stage.train.workers)
         training_mode(self.method, stage.train.freeze)
         self.log.write({"step": self.step, "validation_map": score})
-        log.info("step %d: validation mAP %.4f", self.step, score)
+        log.info("step %d: validation score %.4f", self.step, score)
         if self.best_map is None or score > self.best_map:
             self.best_map = score
             self._save("best", stage, descent)
-
-    def _score(self, embeddings: Embeddings) -> float:
-        """On held-back rows: mAP of vehicles, accuracy of any other label."""
-        target = self.data.target
-        if target == "vehicle":
-            return mean_average_precision(embeddings, self.method.distances)
-        said = told(embeddings, target, self.data.names[target].tolist())
-        return float((said == getattr(embeddings.sightings, target)).mean())
 
     def _save(self, kind: str, stage: StagePlan, descent: FabricDescent) -> None:
         self._saved_at = time.monotonic()

@@ -19,6 +19,7 @@ from platefree.cli import (
     evaluation,
     info,
     labelling,
+    parts,
     searching,
     submission,
     training,
@@ -59,6 +60,7 @@ app.command("compare")(searching.compare)
 app.command("embed")(searching.embed)
 app.command("search")(searching.search)
 app.command("label")(labelling.label)
+app.command("parts")(parts.parts)
 
 
 @app.callback()

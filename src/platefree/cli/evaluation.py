@@ -53,6 +53,10 @@ def evaluate(
         str | None,
         typer.Option(help="Average embeddings over scales of the pictures, such as 1,0.9,0.8."),
     ] = None,
+    beside: Annotated[
+        str | None,
+        typer.Option(help="Another model: class-activation maps of both in the report."),
+    ] = None,
     settings: Annotated[
         list[str] | None,
         typer.Option(
@@ -71,8 +75,7 @@ def evaluate(
 ) -> None:
     """Score a model: CMC, mAP, mINP, ROC; rows with split 'train' are never scored."""
     from platefree.config import parse_overrides
-    from platefree.evaluation.run import names_cameras, open_data, own_protocol, score_plan
-    from platefree.evaluation.set_protocols import make_plan
+    from platefree.evaluation.run import names_cameras, open_data, plan_for, score_plan
     from platefree.model import load_model
 
     if report is not None and report.suffix.lower() not in (".html", ".htm"):
@@ -81,7 +84,7 @@ def evaluate(
         raise typer.BadParameter("give --post or --ablate-post", param_hint="--ablate-post")
     overrides = parse_overrides(settings or ())
     loaded = load_model(model, device=device.value, overrides=overrides)
-    plan = make_plan(open_data(data), protocol or own_protocol(loaded), tests or (), seed)
+    plan = plan_for(loaded, open_data(data), protocol, tests or (), seed)
     if scales is not None:
         loaded = loaded.with_scales(_numbers(scales))
     chain = loaded.recipe.post
@@ -96,6 +99,7 @@ def evaluate(
             post=chain,
             ablate_post=ablate_post is not None,
             heat_maps=heat_maps,
+            beside=None if beside is None else load_model(beside, device=device.value),
             workers=workers,
             on_batch=advance,
         )

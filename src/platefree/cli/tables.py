@@ -17,18 +17,10 @@ _SHOWN_TRIALS = 20
 
 def report_table(report: Report) -> Table:
     """Paper, ours and gap of every test, in per cent, with what they were measured on."""
-    settings = report.settings
-    lost = sum(trial.without_match for trial in report.trials if isinstance(trial, TrialResult))
     table = Table(
         box=box.SIMPLE_HEAD,
         title=f"{report.model['name']} on {report.data['path']}, protocol {report.protocol}",
-        caption=(
-            f"{report.data['pictures scored']} pictures, {report.data['vehicles']} vehicles, "
-            f"{report.data['split']}; mirror {settings['mirror']}, scales {settings['scales']}, "
-            f"post-processing {settings['post-processing'].partition(':')[0]}, re-ranking "
-            f"{settings['re-ranking']}, seed {settings['seed'].partition(':')[0]}; {lost} queries "
-            "without a match left out; figures in %"
-        ),
+        caption=_measured(report),
     )
     figures = figure_table(report)
     rows = [
@@ -40,6 +32,21 @@ def report_table(report: Report) -> Table:
     ]
     _fill(table, (figures.first, "searched", *figures.figures), rows)
     return table
+
+
+def _measured(report: Report) -> str:
+    """What the figures were measured on, and how."""
+    data, settings = report.data, report.settings
+    scored = f"{data['pictures scored']} pictures, {data['vehicles']} vehicles, {data['split']}"
+    if "mirror" not in settings:  # nothing was compared
+        return f"{scored}; figures in %"
+    lost = sum(trial.without_match for trial in report.trials if isinstance(trial, TrialResult))
+    return (
+        f"{scored}; mirror {settings['mirror']}, scales {settings['scales']}, "
+        f"post-processing {settings['post-processing'].partition(':')[0]}, re-ranking "
+        f"{settings['re-ranking']}, seed {settings['seed'].partition(':')[0]}; {lost} queries "
+        "without a match left out; figures in %"
+    )
 
 
 def prefix_table(report: Report) -> Table | None:

@@ -55,8 +55,11 @@ def train(
             }
         )
     if run.validation_map is not None:
-        compares = chosen.model.learns == "vehicle"
-        figure = "mAP on held-back vehicles (leave-one-out)" if compares else "held-back accuracy"
+        figures = {
+            "vehicle": "mAP on held-back vehicles (leave-one-out)",
+            "parts": "AP on held-back pictures",
+        }
+        figure = figures.get(chosen.model.learns, "held-back accuracy")
         notes.print(f"{figure}: {run.validation_map:.4f}")
     notes.print(f"trained {run.step} of {run.total} steps")
     done(run.best, "model")

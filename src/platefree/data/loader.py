@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from platefree.data.image import read_image
+from platefree.data.part_boxes import PictureBoxes
 from platefree.data.samplers import Sampler
 from platefree.data.transforms import InputTransform, TrainingTransform
 from platefree.errors import ImageError
@@ -24,8 +25,39 @@ class Key(NamedTuple):
     seed: int
 
 
-Item = tuple[int, Tensor | str]
-"""A row and its (3, h, w) uint8 picture, or the reason why it cannot be read."""
+class Item(NamedTuple):
+    """A row and its picture.
+
+    Attributes:
+        row: of the table.
+        picture: (3, h, w) uint8, or the reason why it cannot be read.
+        boxes: (n, 4) float32 pixels of the picture, where there are part boxes.
+        parts: (n,) int64, the part of each box.
+    """
+
+    row: int
+    picture: Tensor | str
+    boxes: Tensor | None = None
+    parts: Tensor | None = None
+
+
+class Boxes(NamedTuple):
+    """The part boxes of a batch of pictures.
+
+    Attributes:
+        box: (n, 4) float32, left, top, right, bottom in pixels of the batch's pictures; those
+            without area are no boxes.
+        picture: (n,) int64, place of the picture in the batch.
+        part: (n,) int64, place in `platefree.data.part_boxes.PARTS`.
+    """
+
+    box: Tensor
+    picture: Tensor
+    part: Tensor
+
+    def to(self, device: torch.device) -> "Boxes":
+        """The same on a device."""
+        return Boxes(*(each.to(device, non_blocking=True) for each in self))
 
 
 class PictureBatch(NamedTuple):
@@ -35,26 +67,36 @@ class PictureBatch(NamedTuple):
         rows: table rows of ``images``.
         images: (b, 3, h, w) uint8, or None where nothing could be read.
         unreadable: reasons.
+        boxes: of the parts of the pictures, where there are such.
     """
 
     rows: list[int]
     images: Tensor | None
     unreadable: list[str]
+    boxes: Boxes | None = None
 
 
 class TrainingPictures(Dataset[Item]):
-    """Training pictures by `Key`, changed at random."""
+    """Training pictures by `Key`, changed at random, with the part boxes on them."""
 
-    def __init__(self, sightings: Sightings, transform: TrainingTransform) -> None:
-        self.sightings, self.transform = sightings, transform
+    def __init__(
+        self,
+        sightings: Sightings,
+        transform: TrainingTransform,
+        boxes: PictureBoxes | None = None,
+    ) -> None:
+        self.sightings, self.transform, self.boxes = sightings, transform, boxes
 
     def __getitem__(self, key: Key) -> Item:
         size = (self.transform.fixed.width, self.transform.fixed.height)
         try:
             picture = read_image(self.sightings.path(key.row), at_least=size)
         except ImageError as error:
-            return key.row, str(error)
-        return key.row, self.transform(picture, key.seed)
+            return Item(key.row, str(error))
+        if self.boxes is None:
+            return Item(key.row, self.transform(picture, key.seed))
+        share, part = (torch.from_numpy(each) for each in self.boxes.of(key.row))
+        return Item(key.row, *self.transform.with_boxes(picture, share, key.seed), part)
 
 
 class StepBatches:
@@ -116,9 +158,10 @@ class UsePictures(Dataset[Item]):
     def __getitem__(self, row: int) -> Item:
         size = (self.transform.width, self.transform.height)
         try:
-            return row, self.transform(read_image(self.sightings.path(row), at_least=size))
+            picture = read_image(self.sightings.path(row), at_least=size)
+            return Item(row, self.transform(picture))
         except ImageError as error:
-            return row, str(error)
+            return Item(row, str(error))
 
 
 def use_loader(pictures: UsePictures, *, batch_size: int, workers: int) -> DataLoader[PictureBatch]:
@@ -151,7 +194,17 @@ def leave_ctrl_c_to_the_main_process(worker: int) -> None:
 
 
 def _collate(items: Sequence[Item]) -> PictureBatch:
-    readable = [(row, item) for row, item in items if isinstance(item, Tensor)]
-    images = torch.stack([image for _, image in readable]) if readable else None
-    reasons = [item for _, item in items if isinstance(item, str)]
-    return PictureBatch([row for row, _ in readable], images, reasons)
+    readable = [item for item in items if isinstance(item.picture, Tensor)]
+    images = [item.picture for item in readable if isinstance(item.picture, Tensor)]
+    reasons = [item.picture for item in items if isinstance(item.picture, str)]
+    rows = [item.row for item in readable]
+    return PictureBatch(rows, torch.stack(images) if images else None, reasons, _boxes(readable))
+
+
+def _boxes(items: Sequence[Item]) -> Boxes | None:
+    boxes = [item.boxes for item in items if item.boxes is not None]
+    parts = [item.parts for item in items if item.parts is not None]
+    if not boxes:
+        return None
+    picture = torch.cat([torch.full_like(part, place) for place, part in enumerate(parts)])
+    return Boxes(torch.cat(boxes), picture, torch.cat(parts))

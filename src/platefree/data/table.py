@@ -12,15 +12,16 @@ import csv
 import logging
 import os
 from array import array
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from platefree.data.columns import NOT_TEXT, SPLITS, known_columns, sightings_of
+from platefree.data.columns import SPLITS, known_columns, sightings_of
+from platefree.data.csv_records import csv_records
 from platefree.data.dataset import DataSet
 from platefree.data.image import IMAGE_SUFFIXES, find_pictures
 from platefree.data.readers.detect import find_dataset
@@ -32,7 +33,6 @@ from platefree.types import LABELS, Sightings, Times
 TABLE_NAMES = ("images.csv", "images.parquet", "table.csv", "table.parquet")
 """A folder that holds one of these is read through it."""
 
-_LONGEST_LINE = 1_000_000
 _LAYOUTS = (
     "expected FOLDER/picture, FOLDER/vehicle/picture or FOLDER/{train,query,gallery}/vehicle/"
     "picture: move the pictures, or list them in a CSV file with the columns image,vehicle"
@@ -108,54 +108,18 @@ def _images_from(sightings: Sightings, folder: Path) -> list[str]:
 
 
 def _read_csv(path: Path) -> Sightings:
-    # What is not UTF-8 is escaped here and refused in `_lines`, which knows its line.
-    with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
-        records = _records(path, file)
-        _, header = next(records, (0, []))
-        if not header:
-            raise DataError(f"{path} is empty, expected a header with at least 'image'")
-        positions = known_columns(path, header)
-        columns: dict[str, list[str]] = {name: [] for name in positions}
-        lines = array("q")
-        for line, cells in records:
-            if len(cells) != len(header):
-                raise DataError(
-                    f"{path}, line {line}: {len(cells)} cells, expected {len(header)} as in the "
-                    "header: a comma inside a cell needs quotes around the cell"
-                )
-            lines.append(line)
-            for name, position in positions.items():
-                columns[name].append(cells[position].strip())
+    records = csv_records(path)
+    _, header = next(records, (0, []))
+    if not header:
+        raise DataError(f"{path} is empty, expected a header with at least 'image'")
+    positions = known_columns(path, header)
+    columns: dict[str, list[str]] = {name: [] for name in positions}
+    lines = array("q")
+    for line, cells in records:
+        lines.append(line)
+        for name, position in positions.items():
+            columns[name].append(cells[position].strip())
     return sightings_of(path, columns, lambda row: f"line {lines[row]}")
-
-
-def _records(path: Path, file: TextIO) -> Iterator[tuple[int, list[str]]]:
-    """The records that are not blank, each with the line it starts on."""
-    reader = csv.reader(_lines(path, file), strict=True)
-    while True:
-        line = reader.line_num + 1
-        try:
-            cells = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            raise DataError(
-                f"{path}, line {line}: not CSV ({error}): separate cells by commas, close every "
-                "quote, and write a quote inside a cell twice"
-            ) from error
-        if cells:
-            yield line, cells
-
-
-def _lines(path: Path, file: TextIO) -> Iterator[str]:
-    number = 0
-    while line := file.readline(_LONGEST_LINE):
-        number += 1
-        if NOT_TEXT.search(line):
-            raise DataError(f"{path}, line {number}: not UTF-8 text, save the table as UTF-8")
-        if len(line) == _LONGEST_LINE:
-            raise DataError(f"{path}, line {number}: too long a line, expected a CSV table")
-        yield line
 
 
 def _write_csv(path: Path, columns: Mapping[str, list[str]], times: Times | None) -> None:

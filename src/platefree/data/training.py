@@ -1,8 +1,9 @@
 """Which rows of a table are trained on, and their labels as class numbers."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor
 
 from platefree.config import Train
 from platefree.data.dataset import DataSet
+from platefree.data.part_boxes import PictureBoxes
 from platefree.data.samplers import IdentitySampler, Sampler, SetSampler, ShuffleSampler
 from platefree.data.table import dataset_at, read_table
 from platefree.errors import TrainingError
@@ -35,7 +37,10 @@ class TrainingData:
         names: label column -> its known values, sorted; a code is a place in them.
         validation: rows of held-back vehicles; empty when none are held back.
         fingerprint: of the whole table, to notice another one on resume.
-        target: the label column that is learnt.
+        target: the label column that is learnt, or ``parts``.
+        boxes: of parts in the training rows, for methods that learn from them.
+        validation_boxes: of parts in the held-back rows.
+        counts: what a method found in the data, for the log and the checkpoint's card.
     """
 
     sightings: Sightings
@@ -44,6 +49,9 @@ class TrainingData:
     validation: Sightings
     fingerprint: str
     target: str = "vehicle"
+    boxes: PictureBoxes | None = None
+    validation_boxes: PictureBoxes | None = None
+    counts: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def classes(self) -> dict[str, int]:
@@ -122,7 +130,7 @@ def training_data(table: Sightings, train: Train, target: str = "vehicle") -> Tr
     Args:
         table: the pictures.
         train: settings of the run.
-        target: the label column that is learnt.
+        target: the label column that is learnt, or ``parts``, which need no labels.
 
     Raises:
         TrainingError: there is nothing to learn from; the message says why.
@@ -131,8 +139,17 @@ def training_data(table: Sightings, train: Train, target: str = "vehicle") -> Tr
     if not len(rows):
         raise TrainingError(f"{table!r} has a split column but no row with split 'train'")
     rows = replace(rows, vehicle=getattr(rows, train.identity))
-    rows = rows.take(getattr(rows, target) != "")
+    if target in CODED:
+        rows = rows.take(getattr(rows, target) != "")
     learnt, validation = _hold_back(rows, train)
+    if target in CODED:
+        _require_classes(learnt, train, target)
+    labels = {name: torch.from_numpy(codes(getattr(learnt, name))) for name in CODED}
+    known = {name: known_values(getattr(learnt, name)) for name in CODED}
+    return TrainingData(learnt, labels, known, validation, table.fingerprint(), target)
+
+
+def _require_classes(learnt: Sightings, train: Train, target: str) -> None:
     names, counts = np.unique(getattr(learnt, target), return_counts=True)
     column = train.identity if target == "vehicle" else target
     if len(names) < 2:
@@ -144,9 +161,6 @@ def training_data(table: Sightings, train: Train, target: str = "vehicle") -> Tr
             f"each of the {len(names)} training {target}s has one picture, but a pair of pictures "
             f"of one {target} is what is learnt from; add pictures, or set train.sampler=shuffle"
         )
-    labels = {name: torch.from_numpy(codes(getattr(learnt, name))) for name in CODED}
-    known = {name: known_values(getattr(learnt, name)) for name in CODED}
-    return TrainingData(learnt, labels, known, validation, table.fingerprint(), target)
 
 
 def codes(column: Text) -> Indices:

@@ -11,6 +11,7 @@ from PIL import Image
 from torch import Tensor
 from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional
+from torchvision.tv_tensors import BoundingBoxes
 
 from platefree.config import Augment, Input
 
@@ -50,12 +51,13 @@ class TrainingTransform:
     def __init__(self, settings: Input, augment: Augment) -> None:
         self.fixed = InputTransform(settings)
         fill = [round(255 * mean) for mean in settings.mean or [0.0] * 3]
-        steps: list[torch.nn.Module] = [v2.RandomHorizontalFlip(augment.flip)]
+        moves: list[torch.nn.Module] = [v2.RandomHorizontalFlip(augment.flip)]
         size = (settings.height, settings.width)
         if augment.warp:
-            steps += _warp(augment.warp, size)
+            moves += _warp(augment.warp, size)
         if augment.pad:
-            steps.append(v2.RandomCrop(size, padding=augment.pad, fill=fill))
+            moves.append(v2.RandomCrop(size, padding=augment.pad, fill=fill))
+        steps: list[torch.nn.Module] = [torch.nn.Identity()]
         if augment.colour:
             c = augment.colour
             steps.append(v2.ColorJitter(brightness=c, contrast=c, saturation=c, hue=0.1 * c))
@@ -67,14 +69,38 @@ class TrainingTransform:
             steps += _degrade(augment.degrade, size)
         if augment.erase:
             steps.append(v2.RandomErasing(augment.erase, scale=(0.02, 0.33), value=fill))
-        self.random = v2.Compose(steps)
+        self.moves = v2.Compose(moves)  # boxes follow these
+        self.changes = v2.Compose(steps)
 
     def __call__(self, picture: Image.Image, seed: int) -> Tensor:
         """An RGB picture as (3, height, width) uint8, changed at random; same seed, same tensor."""
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(seed)
-            changed: Tensor = self.random(self.fixed(picture))
+            changed: Tensor = self.changes(self.moves(self.fixed(picture)))
         return changed
+
+    def with_boxes(self, picture: Image.Image, shares: Tensor, seed: int) -> tuple[Tensor, Tensor]:
+        """The picture as above, and the boxes that went with it.
+
+        A turned box becomes the upright box round it; one that left the picture has no area.
+
+        Args:
+            picture: RGB.
+            shares: (n, 4) float64 left, top, right, bottom as shares of width and height.
+            seed: the same seed gives the same picture, with and without boxes.
+
+        Returns:
+            (3, height, width) uint8, and (n, 4) float32 boxes in its pixels.
+        """
+        size = (self.fixed.height, self.fixed.width)
+        # In 64 bits, so that an edge on the border of two grid cells comes out on it.
+        pixels = (shares * torch.tensor([size[1], size[0]] * 2)).float()
+        boxes = BoundingBoxes(pixels, format="XYXY", canvas_size=size)
+        with torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(seed)
+            moved, followed = self.moves(self.fixed(picture), boxes)
+            changed: Tensor = self.changes(moved)
+        return changed, followed.as_subclass(Tensor)
 
 
 class RandomBalance(torch.nn.Module):

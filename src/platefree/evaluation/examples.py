@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from platefree.attention import heat_map
+from platefree.attention import class_activation, heat_map
 from platefree.evaluation.heads import Heads
 from platefree.evaluation.labels import split_mates
 from platefree.evaluation.metrics import RankMetrics
@@ -34,11 +34,15 @@ def pick_strips(
     *,
     each: int,
     heat_maps: bool,
+    beside: Model | None = None,
 ) -> tuple[Strip, ...]:
     """Strips of the ``each`` best, median and worst valid queries over all trials.
 
+    With a model ``beside``, its class-activation map of each query stands beside the model's own.
+
     Raises:
-        DataError: heat maps are asked for and the method has no feature map.
+        DataError: heat maps are asked for and the method has no feature map, or class-activation
+            maps and it has no classifier.
     """
     if not scored:
         return ()
@@ -51,7 +55,8 @@ def pick_strips(
             one = scored[number]
             query = int(place - ends[number] + len(one.trial.query))
             strip = _strip(kind, table, one, query)
-            strips.append(_with_heat(strip, model) if heat_maps and strip.hits else strip)
+            strip = _with_heat(strip, model) if heat_maps and strip.hits else strip
+            strips.append(strip if beside is None else _with_activations(strip, (model, beside)))
     return tuple(strips)
 
 
@@ -108,3 +113,8 @@ def _picture(
 def _with_heat(strip: Strip, model: Model) -> Strip:
     heat = heat_map(model, strip.query.path, strip.hits[0].path)
     return replace(strip, heat_map=heat)
+
+
+def _with_activations(strip: Strip, models: Sequence[Model]) -> Strip:
+    maps = tuple((model.name, class_activation(model, strip.query.path)) for model in models)
+    return replace(strip, activations=maps)

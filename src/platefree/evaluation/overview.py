@@ -6,6 +6,7 @@ from itertools import groupby
 from platefree.data.dataset import DataSet
 from platefree.errors import ProtocolError
 from platefree.evaluation.model_pairs import PairTrial
+from platefree.evaluation.part_report import PartTrial
 from platefree.evaluation.set_protocols import AnyTrial, default_protocol, make_plan
 from platefree.evaluation.told import ToldTrial
 
@@ -44,7 +45,7 @@ def _searched(trials: list[AnyTrial]) -> str:
     first = trials[0]
     if isinstance(first, PairTrial):
         return f"{len(first.pairs.same):,} pairs"
-    if isinstance(first, ToldTrial):
+    if isinstance(first, ToldTrial | PartTrial):
         return f"{len(first.rows):,} pictures"
     noun = "pictures" if first.tracks is None else "tracks"
     times = f", {len(trials)} times" if len(trials) > 1 else ""

@@ -48,7 +48,8 @@ _SECTIONS = {
 _EXAMPLES = """
 <p>Below each hit: whether it is correct, its rank, its similarity to the query (1 minus the
 distance, after post-processing), and what is known of it. A heat map, where there is one, brightens
-what in the query its similarity to the first hit comes from.</p>
+what in the query its similarity to the first hit comes from; a class activation, what makes a model
+take it for the training vehicle that it is most like.</p>
 """
 _NOTHING_COMPARED = "<p>This protocol compares no pictures with each other.</p>"
 _NO_EXAMPLES = "<p>No examples were asked for.</p>"

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from platefree.evaluation.metrics import RankMetrics
+from platefree.evaluation.part_report import PartResult
 from platefree.evaluation.verification import Verification
 from platefree.evaluation.view_pairs import ViewPairs
 from platefree.storage import write_text
@@ -156,7 +157,7 @@ class ToldResult:
         return {"name": self.name, **self.counts(), "figures": self.figures(), **matrix}
 
 
-AnyResult = TrialResult | PairResult | ToldResult
+AnyResult = TrialResult | PairResult | ToldResult | PartResult
 
 
 @dataclass(frozen=True, eq=False)
@@ -250,6 +251,7 @@ class Strip:
         query: the query picture.
         hits: nearest first, pictures ignored by the protocol left out.
         heat_map: (h, w) float32 in [0, 1] over the query picture, where asked for.
+        activations: class-activation maps of the query picture, likewise, by the model's name.
     """
 
     kind: str
@@ -259,6 +261,7 @@ class Strip:
     query: Picture
     hits: tuple[Picture, ...]
     heat_map: NDArray[np.float32] | None = None
+    activations: tuple[tuple[str, NDArray[np.float32]], ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,10 +11,12 @@ import numpy as np
 
 from platefree.data.dataset import DataSet
 from platefree.data.table import dataset_at, read_table
+from platefree.errors import ProtocolError
 from platefree.evaluation.chain import check_post, make_chain
 from platefree.evaluation.examples import pick_strips
 from platefree.evaluation.outcomes import Scorer
-from platefree.evaluation.report import Report
+from platefree.evaluation.part_report import PROTOCOL, PartTrial, part_trial, score_parts
+from platefree.evaluation.report import Outcome, Report
 from platefree.evaluation.set_protocols import Plan, make_plan
 from platefree.evaluation.told import ToldTrial
 from platefree.labelling import view_names
@@ -38,6 +40,7 @@ def evaluate(
     post: Post | str | None = None,
     ablate_post: bool = False,
     heat_maps: bool = False,
+    beside: Model | str | Path | None = None,
     examples: int = 4,
     workers: int = -1,
     on_batch: Callable[[int], None] | None = None,
@@ -58,6 +61,8 @@ def evaluate(
             model's recipe, or steps with options; by default those of the recipe.
         ablate_post: also score without post-processing, with its first step, and so on.
         heat_maps: draw on each example query where its similarity to the first hit comes from.
+        beside: another model, whose class-activation map of each example query is drawn beside
+            that of this one.
         examples: how many best, median and worst queries the report shows of each.
         workers: loading processes; -1 decides by the machine.
         on_batch: called with the number of pictures done, for progress bars.
@@ -75,7 +80,7 @@ def evaluate(
         model = model.with_scales(scales)
     opened = open_data(data)
     label = data_label or str(data if isinstance(data, str | Path) else opened.table.root)
-    plan = make_plan(opened, protocol or own_protocol(model), tests, seed)
+    plan = plan_for(model, opened, protocol, tests, seed)
     return score_plan(
         model,
         plan,
@@ -83,6 +88,7 @@ def evaluate(
         post=model.recipe.post.with_steps(post) if isinstance(post, str) else post,
         ablate_post=ablate_post,
         heat_maps=heat_maps,
+        beside=load_model(beside, device=device) if isinstance(beside, str | Path) else beside,
         examples=examples,
         workers=workers,
         on_batch=on_batch,
@@ -107,9 +113,28 @@ def open_data(data: str | Path | Sightings | DataSet) -> DataSet:
     return dataset
 
 
-def own_protocol(model: Model) -> str | None:
-    """The only protocol that suits a model that tells labels; None for models that compare."""
-    return "view-labels" if model.recipe.model.learns == "view" else None
+def plan_for(
+    model: Model,
+    data: DataSet,
+    protocol: str | None = None,
+    tests: Sequence[str] = (),
+    seed: int = 0,
+) -> Plan:
+    """What a protocol searches in what; by default that of the data, or the only one of the model.
+
+    Raises:
+        ProtocolError: no such protocol or test, or the data or the model cannot support it.
+        DataError: a part detector is to be scored, and there are no part boxes.
+    """
+    if model.recipe.model.learns != "parts":
+        usual = "view-labels" if model.recipe.model.learns == "view" else None
+        return make_plan(data, protocol or usual, tests, seed)
+    if tests or protocol not in (None, PROTOCOL):
+        raise ProtocolError(
+            f"a part detector compares nothing; it is scored by {PROTOCOL}, which is one test"
+        )
+    trial = part_trial(model, data)
+    return Plan(data, PROTOCOL, (trial,), trial.rows)
 
 
 def score_plan(
@@ -120,6 +145,7 @@ def score_plan(
     post: Post | None = None,
     ablate_post: bool = False,
     heat_maps: bool = False,
+    beside: Model | None = None,
     examples: int = 4,
     workers: int = -1,
     on_batch: Callable[[int], None] | None = None,
@@ -128,8 +154,8 @@ def score_plan(
 
     Raises:
         ImageError: a picture cannot be read.
-        DataError: heat maps are asked for and the method has none, or the pictures lack what a
-            post-processing step needs.
+        DataError: heat maps or class-activation maps are asked for and a method has none, or the
+            pictures lack what a post-processing step needs.
         ProtocolError: post-processing is asked for, and the protocol compares pairs.
     """
     post = model.recipe.post if post is None else post
@@ -138,6 +164,16 @@ def score_plan(
     place[plan.rows] = np.arange(len(plan.rows))
     trials = [trial.moved(place) for trial in plan.trials]
     check_post(post, table, trials)
+    parts = [trial for trial in trials if isinstance(trial, PartTrial)]
+    if parts:
+        result = score_parts(model, table, parts[0], workers=workers, on_batch=on_batch)
+        return Report(
+            model=_describe_model(model),
+            data=_describe_data(data_label, plan, table),
+            protocol=plan.protocol,
+            settings=_settings(model, plan, table, post),
+            tests=(Outcome(plan.protocol, (result,), None),),
+        )
     of_cameras = None
     if names_cameras(post):
         device: Device = "cuda" if model.device.type == "cuda" else "cpu"
@@ -158,7 +194,9 @@ def score_plan(
         protocol=plan.protocol,
         settings=_settings(model, plan, table, post),
         tests=tuple(outcomes),
-        strips=pick_strips(table, scorer.searched, model, each=examples, heat_maps=heat_maps),
+        strips=pick_strips(
+            table, scorer.searched, model, each=examples, heat_maps=heat_maps, beside=beside
+        ),
     )
 
 
@@ -215,6 +253,12 @@ def _settings(model: Model, plan: Plan, scored: Sightings, post: Post) -> dict[s
     cameras = "ignored" if scored.knows("camera") else "cameras unknown, nothing ignored"
     chosen = model.recipe.model
     in_use = {name.replace("_", " "): str(getattr(chosen, name)) for name in chosen.free_in_use}
+    made = {
+        "scored": datetime.now(UTC).isoformat(timespec="seconds"),
+        "platefree": version("platefree"),
+    }
+    if plan.protocol == PROTOCOL:
+        return {"input": f"{size.height} x {size.width} pixels", **in_use, **made}
     seeds = sorted({trial.seed for trial in plan.trials if trial.seed is not None})
     return {
         "input": f"{size.height} x {size.width} pixels",
@@ -226,6 +270,5 @@ def _settings(model: Model, plan: Plan, scored: Sightings, post: Post) -> dict[s
         "re-ranking": str(post.rerank) if "rerank" in post.steps else NONE,
         "same vehicle and camera": cameras,
         "seed": ", ".join(map(str, seeds)) or "none: nothing in this protocol is drawn at random",
-        "scored": datetime.now(UTC).isoformat(timespec="seconds"),
-        "platefree": version("platefree"),
+        **made,
     }

@@ -63,10 +63,17 @@ def _query(strip: Strip) -> str:
     small = thumbnail(strip.query.path, PICTURE_WIDTH, PICTURE_HEIGHT)
     caption = ["<strong>query</strong>", *_labels(strip.query)]
     parts = [_figure(_embedded(small, f"Query {name}", str(strip.query.path)), caption)]
-    if small is not None and strip.heat_map is not None:
+    if small is None:
+        return "".join(parts)
+    if strip.heat_map is not None:
         tinted = overlay(small, strip.heat_map)
         described = f"Heat map of query {name}"
         parts.append(_figure(_embedded(tinted, described, described), ["heat map"]))
+    for of, activation in strip.activations:
+        tinted = overlay(small, activation)
+        described = f"Class activation of query {name} in {of}"
+        caption = ["class activation", clean(of)]
+        parts.append(_figure(_embedded(tinted, described, described), caption))
     return "".join(parts)
 
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from platefree.config import Train
+from platefree.data.loader import Boxes
 from platefree.data.training import TrainingData
 from platefree.errors import DataError
 from platefree.ranking.distance import cosine_distance
@@ -24,10 +25,12 @@ class Batch:
     Attributes:
         images: (b, 3, h, w) float32, normalised.
         labels: label column -> (b,) int64 codes, -1 unknown; ``vehicle`` is the class to learn.
+        boxes: of parts in the images, where the training data has such.
     """
 
     images: Tensor
     labels: Mapping[str, Tensor]
+    boxes: Boxes | None = None
 
 
 @dataclass(frozen=True)
@@ -96,6 +99,17 @@ class Method(nn.Module):
     def embed_map(self, maps: Tensor) -> dict[str, Tensor]:
         """What `embed` makes of a `feature_map`."""
         raise DataError(f"{type(self).__name__} has no feature map, so no heat map can be drawn")
+
+    def identify(self, maps: Tensor) -> Tensor:
+        """(b, vehicles) logits of the training vehicles, of a `feature_map`.
+
+        Raises:
+            DataError: the method has no classifier on its feature map.
+        """
+        raise DataError(
+            f"{type(self).__name__} has no classifier of vehicles on its feature map, so no "
+            "class-activation map can be drawn"
+        )
 
     def prepare(self, data: TrainingData) -> TrainingData:
         """Look at the training data before the first step; may change labels.

@@ -9,11 +9,15 @@ from platefree.methods.base import Method
 from platefree.methods.color_stripes import ColorStripes
 from platefree.methods.drdl import Drdl
 from platefree.methods.fda_net import EmbeddingNet, FdaNet
+from platefree.methods.part_detector import make_part_detector
+from platefree.methods.part_regularized import PartRegularized
 from platefree.methods.relations import ViewRelations
 from platefree.methods.settings import (
     ColorStripesSettings,
     DrdlSettings,
     FdaNetSettings,
+    PartDetectorSettings,
+    PartRegularizedSettings,
     StrongBaselineSettings,
     TrunkSettings,
     VANetSettings,
@@ -64,6 +68,10 @@ def build_method(
             return _drdl(settings, recipe, classes, weights or settings.weights)
         case FdaNetSettings() as settings:
             return _fda_net(settings, recipe, classes, weights or settings.weights)
+        case PartDetectorSettings() as settings:
+            return make_part_detector(settings, recipe.input, weights or settings.weights)
+        case PartRegularizedSettings() as settings:
+            return _part_regularized(settings, recipe, classes, weights or settings.weights)
         case StrongBaselineSettings() as settings:
             return _strong_baseline(settings, recipe, classes, weights or settings.weights)
         case ViewpointSettings() as settings:
@@ -168,6 +176,27 @@ def _fda_net(
         mean=recipe.input.mean or (0.0, 0.0, 0.0),
         std=recipe.input.std or (1.0, 1.0, 1.0),
         **settings.model_dump(include={*game, "realism_weight"}),
+    )
+
+
+def _part_regularized(
+    settings: PartRegularizedSettings, recipe: Recipe, classes: Mapping[str, int], weights: str
+) -> PartRegularized:
+    trunk = Trunk(
+        settings.trunk,
+        height=recipe.input.height,
+        width=recipe.input.width,
+        last_stride=settings.last_stride,
+        drop_path=settings.drop_path,
+        weights=weights,
+    )
+    return PartRegularized(
+        trunk,
+        vehicles=classes["vehicle"],
+        embedding_size=settings.embedding_size,
+        global_weight=settings.global_weight,
+        part_weights=settings.part_weights,
+        boxes=settings.boxes,
     )
 
 

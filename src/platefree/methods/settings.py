@@ -127,6 +127,48 @@ class ViewpointInside(BaseModel):
     fingerprint: str
 
 
+class PartRegularizedSettings(TrunkSettings):
+    """Global branch, and a classifier of vehicles on each part (He et al., CVPR 2019)."""
+
+    method: Literal["part_regularized"]
+    last_stride: Literal[1, 2] = 2  # ResNets: 1 keeps a larger last feature map
+    boxes: str = ""  # file of part boxes, for training; empty: parts.csv or a city's labels
+    embedding_size: Annotated[int, Field(ge=1)] = 256
+    global_weight: Annotated[float, Field(ge=0)] = 1.0  # 0: no global branch
+    window_weight: Annotated[float, Field(ge=0)] = 1.0  # lambda of eq. 3; 0: no such branch
+    light_weight: Annotated[float, Field(ge=0)] = 1.0
+    brand_weight: Annotated[float, Field(ge=0)] = 1.0
+    drop_path: Annotated[float, Field(ge=0, lt=1)] = 0.0
+
+    @property
+    def part_weights(self) -> dict[str, float]:
+        """Lambda by part."""
+        return {
+            "window": self.window_weight,
+            "light": self.light_weight,
+            "brand": self.brand_weight,
+        }
+
+    @model_validator(mode="after")
+    def _something_is_learnt(self) -> "PartRegularizedSettings":
+        if not self.global_weight and not any(self.part_weights.values()):
+            raise ValueError(
+                "model.global_weight and the weights of all parts are 0, so nothing is learnt"
+            )
+        return self
+
+
+class PartDetectorSettings(TrunkSettings):
+    """FCOS on a feature pyramid: where are windows, lights and brand?"""
+
+    learns: ClassVar[str] = "parts"
+    free_in_use: ClassVar[tuple[str, ...]] = ("boxes",)
+    method: Literal["part_detector"]
+    boxes: str = ""  # file of part boxes; empty: parts.csv or a city's labels beside the table
+    width: Annotated[int, Field(ge=32, multiple_of=32)] = 128  # channels of pyramid and head
+    depth: Annotated[int, Field(ge=1, le=8)] = 4  # convolutions of each half of the head
+
+
 ViewName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,30}$")]
 
 
@@ -160,6 +202,8 @@ ModelSettings = (
     ColorStripesSettings
     | DrdlSettings
     | FdaNetSettings
+    | PartDetectorSettings
+    | PartRegularizedSettings
     | StrongBaselineSettings
     | ViewpointSettings
     | VANetSettings
@@ -169,6 +213,8 @@ SETTINGS: dict[str, type[MethodSettings]] = {
     "color_stripes": ColorStripesSettings,
     "drdl": DrdlSettings,
     "fda_net": FdaNetSettings,
+    "part_detector": PartDetectorSettings,
+    "part_regularized": PartRegularizedSettings,
     "strong_baseline": StrongBaselineSettings,
     "vanet": VANetSettings,
     "viewpoint": ViewpointSettings,

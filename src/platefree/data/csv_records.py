@@ -1,0 +1,54 @@
+"""The records of a CSV file, each with its line; what is no CSV is refused with the line."""
+
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TextIO
+
+from platefree.data.columns import NOT_TEXT
+from platefree.errors import DataError
+
+_LONGEST_LINE = 1_000_000
+
+
+def csv_records(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """The records that are not blank, each with the line it starts on; the first is the header.
+
+    Raises:
+        DataError: the file is no UTF-8 or no CSV, or a record has not as many cells as the header.
+        OSError: it cannot be read.
+    """
+    # What is not UTF-8 is escaped here and refused in `_lines`, which knows its line.
+    with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
+        reader = csv.reader(_lines(path, file), strict=True)
+        header: list[str] = []
+        while True:
+            line = reader.line_num + 1
+            try:
+                cells = next(reader)
+            except StopIteration:
+                return
+            except csv.Error as error:
+                raise DataError(
+                    f"{path}, line {line}: not CSV ({error}): separate cells by commas, close "
+                    "every quote, and write a quote inside a cell twice"
+                ) from error
+            header = header or cells
+            if cells and len(cells) != len(header):
+                raise DataError(
+                    f"{path}, line {line}: {len(cells)} cells, expected {len(header)} as in the "
+                    "header: a comma inside a cell needs quotes around the cell"
+                )
+            if cells:
+                yield line, cells
+
+
+def _lines(path: Path, file: TextIO) -> Iterator[str]:
+    number = 0
+    while line := file.readline(_LONGEST_LINE):
+        number += 1
+        if NOT_TEXT.search(line):
+            raise DataError(f"{path}, line {number}: not UTF-8 text, save the table as UTF-8")
+        if len(line) == _LONGEST_LINE:
+            raise DataError(f"{path}, line {number}: too long a line, expected a CSV table")
+        yield line

@@ -1,0 +1,252 @@
+"""Boxes round the parts of vehicles: a table of their own, put on the rows of another.
+
+Part-regularized re-ID (He et al., CVPR 2019) learns from three parts. Lights are boxed down to the
+bottom of the vehicle; the brand is the middle of its head or rear. A picture may have several boxes
+of one part (left and right light), or none.
+"""
+
+import hashlib
+import logging
+import os
+from collections import Counter
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from platefree.data.image import read_header
+from platefree.data.text import many
+from platefree.errors import DataError
+from platefree.types import Indices, Sightings, Text
+
+PARTS = ("window", "light", "brand")
+"""The parts; a part is its place in here."""
+
+_THREADS = 8  # that read the headers of pictures
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, eq=False)
+class PartBoxes:
+    """Part boxes in pixels of the pictures as they are displayed (after EXIF rotation).
+
+    Attributes:
+        root: folder that relative image paths start from.
+        image: (m,) the pictures that were looked at, each once, also those without a part.
+        picture: (n,) place in ``image`` of each box.
+        part: (n,) place in `PARTS`.
+        box: (n, 4) float64, left, top, right, bottom; right and bottom are beyond it.
+        score: (n,) float64 in [0, 1], how sure a detector is; 1 where a person drew it.
+    """
+
+    root: Path
+    image: Text
+    picture: Indices
+    part: Indices
+    box: NDArray[np.float64]
+    score: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.box)
+
+    def at_least(self, score: float) -> Self:
+        """The boxes of such a score or more; all pictures stay looked at."""
+        kept = self.score >= score
+        columns = {name: getattr(self, name)[kept] for name in ("picture", "part", "box", "score")}
+        return replace(self, **columns)
+
+    def fingerprint(self) -> str:
+        """A short hash of all boxes, whatever their order in the file."""
+        names = self.image[self.picture].tolist()
+        rows = sorted(zip(names, self.part.tolist(), self.box.tolist(), strict=True))
+        seen = sorted(self.image.tolist())
+        return hashlib.sha256(repr((seen, rows)).encode()).hexdigest()[:12]
+
+
+@dataclass(frozen=True, eq=False)
+class PictureBoxes:
+    """The part boxes of the rows of a table, as shares of width and height.
+
+    Attributes:
+        seen: (rows,) whether a row's picture was looked at.
+        row: (n,) ascending.
+        part: (n,) place in `PARTS`.
+        share: (n, 4) float64 in [0, 1], left, top, right, bottom.
+        score: (n,) float64 in [0, 1].
+    """
+
+    seen: NDArray[np.bool_]
+    row: Indices
+    part: Indices
+    share: NDArray[np.float64]
+    score: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.row)
+
+    def of(self, row: int) -> tuple[NDArray[np.float64], Indices]:
+        """(m, 4) shares and (m,) parts of the boxes of a row."""
+        first, last = np.searchsorted(self.row, [row, row + 1])
+        return self.share[first:last], self.part[first:last]
+
+    def take(self, rows: NDArray[np.int64] | NDArray[np.bool_]) -> Self:
+        """The boxes of these rows (or where this mask is true), which are renumbered in order."""
+        chosen = np.arange(len(self.seen))[rows]
+        starts, ends = np.searchsorted(self.row, [chosen, chosen + 1])
+        places = [np.arange(start, end) for start, end in zip(starts, ends, strict=True)]
+        kept = np.concatenate([np.zeros(0, np.int64), *places])
+        row = np.repeat(np.arange(len(chosen)), ends - starts)
+        return type(self)(
+            self.seen[chosen], row, self.part[kept], self.share[kept], self.score[kept]
+        )
+
+    def has(self) -> NDArray[np.bool_]:
+        """(rows, parts) whether a row has a box of a part."""
+        found = np.zeros((len(self.seen), len(PARTS)), np.bool_)
+        found[self.row, self.part] = True
+        return found
+
+
+def place_boxes(boxes: PartBoxes, table: Sightings) -> PictureBoxes:
+    """The boxes of the pictures of a table; the size of each is read from its file.
+
+    Boxes of pictures that are not in the table are left out, and what of a box lies outside of its
+    picture is cut off; both are counted in the log.
+
+    Raises:
+        DataError: no picture of the table was looked at, or a box lies outside of its picture.
+        ImageError: a picture with boxes cannot be read.
+    """
+    row_of = {_absolute(table.root, name): row for row, name in enumerate(table.image.tolist())}
+    found = [_row(name, boxes.root, table.root, row_of) for name in boxes.image.tolist()]
+    rows = np.array(found, dtype=np.int64)
+    if not (rows >= 0).any():
+        raise DataError(
+            f"none of the {many(len(table), 'picture')} in {table.root} is among the "
+            f"{many(len(rows), 'picture')} of the part boxes (the first is {boxes.image[0]!r}, "
+            f"from {boxes.root}): their paths start from the folder of the file of boxes"
+        )
+    seen = np.zeros(len(table), np.bool_)
+    seen[rows[rows >= 0]] = True
+    kept = rows[boxes.picture] >= 0
+    row = rows[boxes.picture[kept]]
+    sizes = _sizes(table, np.unique(row))
+    size = np.array([sizes[each] for each in row.tolist()], np.float64).reshape(-1, 2)
+    share = _inside(boxes.box[kept], size, table, row)
+    strangers = int((rows < 0).sum())
+    if strangers:
+        _log.info(
+            "%s of the part boxes are not among those asked for; their boxes are not used",
+            many(strangers, "picture"),
+        )
+    order = np.argsort(row, kind="stable")
+    part, score = boxes.part[kept], boxes.score[kept]
+    return PictureBoxes(seen, row[order], part[order], share[order], score[order])
+
+
+def fill_missing(boxes: PictureBoxes, vehicle: Text) -> PictureBoxes:
+    """Give rows that lack a part its mean location over the vehicle's others (section 3.2).
+
+    Decided, where the paper speaks of one location: of the rows that have the part, those with the
+    most frequent number of its boxes count (of two numbers as frequent, the larger); their boxes
+    are ordered from left to right, and the mean is taken place by place. Where no row of the
+    vehicle has the part, or the vehicle is unknown, it stays missing.
+
+    Args:
+        boxes: of the rows.
+        vehicle: (rows,) identity, ``""`` unknown.
+    """
+    has = boxes.has()
+    rows, parts, shares = [boxes.row], [boxes.part], [boxes.share]
+    order = np.argsort(vehicle, kind="stable")
+    ends = np.flatnonzero(np.r_[vehicle[order][1:] != vehicle[order][:-1], True]) + 1
+    for same in np.split(order, ends[:-1]):
+        for part in range(len(PARTS)):
+            lacking = same[~has[same, part]]
+            if vehicle[same[0]] == "" or not 0 < len(lacking) < len(same):
+                continue
+            mean = _mean_location(boxes, same[has[same, part]].tolist(), part)
+            rows.append(np.repeat(lacking, len(mean)))
+            parts.append(np.full(len(mean) * len(lacking), part))
+            shares.append(np.tile(mean, (len(lacking), 1)))
+    row, part_of, share = np.concatenate(rows), np.concatenate(parts), np.concatenate(shares)
+    score = np.r_[boxes.score, np.zeros(len(row) - len(boxes))]  # nobody saw these
+    by_row = np.argsort(row, kind="stable")
+    return PictureBoxes(boxes.seen, row[by_row], part_of[by_row], share[by_row], score[by_row])
+
+
+def count_parts(found: PictureBoxes, filled: PictureBoxes) -> dict[str, dict[str, int]]:
+    """Of each part, in how many pictures it was found, put in by `fill_missing`, and missing."""
+    had, has = found.has().sum(axis=0), filled.has().sum(axis=0)
+    return {
+        part: {
+            "found": int(had[number]),
+            "mean_location": int(has[number] - had[number]),
+            "missing": int(len(found.seen) - has[number]),
+        }
+        for number, part in enumerate(PARTS)
+    }
+
+
+def _mean_location(boxes: PictureBoxes, rows: list[int], part: int) -> NDArray[np.float64]:
+    """(k, 4) the mean of the k boxes that most rows have, from left to right."""
+    own = []
+    for row in rows:
+        share, parts = boxes.of(row)
+        chosen = share[parts == part]
+        own.append(chosen[np.argsort(chosen[:, 0] + chosen[:, 2], kind="stable")])
+    counts = Counter(map(len, own))
+    usual = max(counts, key=lambda count: (counts[count], count))
+    mean: NDArray[np.float64] = np.mean([each for each in own if len(each) == usual], axis=0)
+    return mean
+
+
+def _absolute(root: Path, name: str) -> str:
+    return os.path.abspath(os.path.join(root, name))
+
+
+def _row(name: str, root: Path, other: Path, row_of: Mapping[str, int]) -> int:
+    """The row of a picture, whose path starts from the file of boxes or from the table; or -1."""
+    row = row_of.get(_absolute(root, name), -1)
+    return row if row >= 0 else row_of.get(_absolute(other, name), -1)
+
+
+def _sizes(table: Sightings, rows: Indices) -> dict[int, tuple[int, int]]:
+    """Row -> width and height."""
+
+    def size(row: int) -> tuple[int, int]:
+        header = read_header(table.path(row))
+        return header.width, header.height
+
+    with ThreadPoolExecutor(_THREADS) as pool:
+        return dict(zip(rows.tolist(), pool.map(size, rows.tolist()), strict=True))
+
+
+def _inside(
+    box: NDArray[np.float64], size: NDArray[np.float64], table: Sightings, row: Indices
+) -> NDArray[np.float64]:
+    """(n, 4) shares of the pictures, cut off at their borders."""
+    limits = np.tile(size, 2)  # (n, 4) width, height, width, height
+    cut = np.clip(box, 0.0, limits)
+    outside = (cut[:, 0] >= cut[:, 2]) | (cut[:, 1] >= cut[:, 3])
+    if outside.any():
+        first = int(outside.argmax())
+        edges = ", ".join(f"{edge:g}" for edge in box[first])
+        width, height = size[first]
+        raise DataError(
+            f"{int(outside.sum())} of {len(box)} part boxes lie outside of their pictures; the "
+            f"first is {edges} of {table.path(int(row[first]))}, which has {width:.0f} x "
+            f"{height:.0f} pixels: expected left, top, right, bottom in pixels of that picture"
+        )
+    over = int((box != cut).any(axis=1).sum())
+    if over:
+        _log.warning(
+            "%d of %d part boxes reach beyond their pictures; that part is cut off", over, len(box)
+        )
+    shares: NDArray[np.float64] = cut / limits
+    return shares

@@ -1,0 +1,254 @@
+"""Files of part boxes: CSV, COCO JSON, and the labels of a rendered city.
+
+CSV: a line a box, ``image,part,x0,y0,x1,y1`` and optionally ``score``, in pixels. A line with an
+image alone says that it was looked at and that nothing was found. COCO JSON: as annotation tools
+write it, boxes as left, top, width, height.
+"""
+
+import csv
+import difflib
+import json
+import math
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from platefree.data.csv_records import csv_records
+from platefree.data.part_boxes import PARTS, PartBoxes
+from platefree.data.text import reading
+from platefree.errors import DataError
+from platefree.storage import atomic_file
+
+PART_FILES = ("parts.csv", "parts.json", "labels.parquet")
+"""Files of part boxes that are found beside a table; the last is that of a city."""
+
+_EDGES = ("x0", "y0", "x1", "y1")
+_COLUMNS = ("image", "part", *_EDGES)
+_CITY = {"window": "windows", "light": "lights", "brand": "brand"}
+_PLURALS = {f"{part}s": part for part in PARTS}
+
+Entry = tuple[str, str, Sequence[float], float, str]
+"""Image, part (empty: nothing was found), box, score, and where it stands, for people."""
+
+
+def find_part_boxes(where: str, root: Path) -> PartBoxes:
+    """The part boxes in a file, or in the one beside a table.
+
+    Args:
+        where: a file, or a folder that holds one of `PART_FILES`; empty is ``root``.
+        root: the folder of the table.
+
+    Raises:
+        DataError: there is none, or it is malformed.
+    """
+    path = Path(where) if where else root
+    if not path.is_dir():
+        return read_part_boxes(path)
+    for name in PART_FILES:
+        if (path / name).is_file():
+            return read_part_boxes(path / name)
+    raise DataError(
+        f"{path} holds no part boxes ({', '.join(PART_FILES)}): 'platefree parts TABLE --model "
+        "DETECTOR' writes them; --set model.boxes=FILE names another file"
+    )
+
+
+def read_part_boxes(path: str | Path) -> PartBoxes:
+    """Read part boxes.
+
+    Args:
+        path: ``.csv``, ``.json`` (COCO), or the ``labels.parquet`` of a city.
+
+    Raises:
+        DataError: the file is missing or malformed, a part is unknown, corners are swapped, a
+            number is not finite, or the boxes are no pixels; the message names the place.
+    """
+    path = Path(path).absolute()
+    readers = {".csv": _csv_entries, ".json": _coco_entries, ".parquet": _city_entries}
+    reader = readers.get(path.suffix.lower())
+    if reader is None or not path.exists():
+        found = "is no file of part boxes" if path.exists() else "does not exist"
+        raise DataError(
+            f"{path} {found}, expected part boxes as .csv ({','.join(_COLUMNS)}), .json (COCO) or "
+            "the labels.parquet of a city"
+        )
+    with reading(path):
+        return _boxes(path, reader(path))
+
+
+def write_part_boxes(boxes: PartBoxes, path: str | Path) -> None:
+    """Write part boxes as CSV, atomically; paths are relative where pictures lie under its folder.
+
+    Raises:
+        DataError: the name does not end in ``.csv``.
+        StorageError: the file cannot be written.
+    """
+    path = Path(os.path.abspath(path))
+    if path.suffix.lower() != ".csv":
+        raise DataError(f"{path}: part boxes are written as .csv")
+    beside = os.path.join(path.parent, "")
+    names = [os.path.abspath(boxes.root / name).removeprefix(beside) for name in boxes.image]
+    order = np.argsort(boxes.picture, kind="stable")
+    places = np.searchsorted(boxes.picture[order], np.arange(len(names) + 1))
+    with (
+        atomic_file(path) as temporary,
+        temporary.open("w", encoding="utf-8", newline="") as file,
+    ):
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow([*_COLUMNS, "score"])
+        for number, name in enumerate(names):
+            rows = order[places[number] : places[number + 1]].tolist()
+            for row in rows:
+                edges = [f"{edge:.2f}" for edge in boxes.box[row]]
+                score = f"{boxes.score[row]:.4f}"
+                writer.writerow([name, PARTS[boxes.part[row]], *edges, score])
+            if not rows:
+                writer.writerow([name, *[""] * 6])
+
+
+def _boxes(path: Path, entries: Iterator[Entry]) -> PartBoxes:
+    place_of: dict[str, int] = {}
+    picture, parts, boxes, scores = list[int](), list[int](), list[Sequence[float]](), list[float]()
+    for image, part, box, score, place in entries:
+        number = place_of.setdefault(image, len(place_of))
+        if part == "":
+            continue
+        picture.append(number)
+        parts.append(_part(path, part, place))
+        boxes.append(_checked(path, box, place))
+        scores.append(score)
+    if not place_of:
+        raise DataError(f"{path} names no picture, expected at least one")
+    edges = np.array(boxes, np.float64).reshape(-1, 4)
+    if len(edges) and edges.max() <= 1.0:
+        raise DataError(
+            f"{path}: no coordinate is above 1, so these are shares of width and height: multiply "
+            "them by the size of their pictures, since pixels are expected"
+        )
+    return PartBoxes(
+        path.parent,
+        np.array(list(place_of), np.str_),
+        np.array(picture, np.int64),
+        np.array(parts, np.int64),
+        edges,
+        np.array(scores, np.float64),
+    )
+
+
+def _part(path: Path, name: str, place: str) -> int:
+    known = _PLURALS.get(name.strip().lower(), name.strip().lower())
+    if known in PARTS:
+        return PARTS.index(known)
+    near = difflib.get_close_matches(known, PARTS, 1)
+    hint = f"; did you mean {near[0]!r}?" if near else ": rename it, or leave its boxes out"
+    raise DataError(
+        f"{path}, {place}: part {name[:40]!r} is unknown, expected {', '.join(PARTS)}{hint}"
+    )
+
+
+def _checked(path: Path, box: Sequence[float], place: str) -> Sequence[float]:
+    shown = ", ".join(f"{edge:g}" for edge in box)
+    if not all(map(math.isfinite, box)):
+        raise DataError(f"{path}, {place}: box {shown} is not finite, expected pixels")
+    if box[0] >= box[2] or box[1] >= box[3]:
+        raise DataError(
+            f"{path}, {place}: the right lower corner of box {shown} is not right of and below the "
+            "left upper one, expected left, top, right, bottom (not width and height)"
+        )
+    return box
+
+
+# --- CSV --------------------------------------------------------------------------------------
+
+
+def _csv_entries(path: Path) -> Iterator[Entry]:
+    records = csv_records(path)
+    header = [name.strip().lower() for name in next(records, (0, list[str]()))[1]]
+    missing = [name for name in _COLUMNS if name not in header]
+    if missing:
+        raise DataError(
+            f"{path} lacks the column {missing[0]!r}; part boxes are {','.join(_COLUMNS)} in "
+            "pixels: left, top, right, bottom"
+        )
+    for line, cells in records:
+        row = dict(zip(header, (cell.strip() for cell in cells), strict=True))
+        place = f"line {line}"
+        if row["image"] == "":
+            raise DataError(f"{path}, {place}: no image, expected the path of a picture")
+        if row["part"] == "":
+            if any(row[name] for name in _EDGES):
+                raise DataError(f"{path}, {place}: a box of no part, expected {', '.join(PARTS)}")
+            yield row["image"], "", (), 0.0, place
+            continue
+        box = [_number(path, row[name], place) for name in _EDGES]
+        score = row.get("score", "")
+        yield row["image"], row["part"], box, _number(path, score, place) if score else 1.0, place
+
+
+def _number(path: Path, text: str, place: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise DataError(f"{path}, {place}: {text[:40]!r} is no number of pixels") from None
+
+
+# --- COCO -------------------------------------------------------------------------------------
+
+
+def _coco_entries(path: Path) -> Iterator[Entry]:
+    try:
+        content = json.loads(path.read_text("utf-8-sig"))
+        names = {image["id"]: str(image["file_name"]) for image in content["images"]}
+        parts = {each["id"]: str(each["name"]) for each in content["categories"]}
+        annotations = list(content["annotations"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise DataError(
+            f"{path} is no COCO file ({type(error).__name__}: {error}), expected images with "
+            "file_name, annotations with bbox, and categories with name"
+        ) from error
+    for name in names.values():
+        yield name, "", (), 0.0, "images"
+    for number, each in enumerate(annotations):
+        place = f"annotation {number + 1}"
+        yield _coco_entry(path, each, names, parts, place)
+
+
+def _coco_entry(
+    path: Path,
+    each: Mapping[str, Any],
+    names: Mapping[Any, str],
+    parts: Mapping[Any, str],
+    place: str,
+) -> Entry:
+    try:
+        left, top, width, height = (float(value) for value in each["bbox"])
+        score = float(each.get("score", 1.0))
+        image, part = names[each["image_id"]], parts[each["category_id"]]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DataError(
+            f"{path}, {place}: {type(error).__name__}: {error}; expected bbox (left, top, width, "
+            "height) and the image_id and category_id of images and categories in the file"
+        ) from error
+    return image, part, (left, top, left + width, top + height), score, place
+
+
+# --- city -------------------------------------------------------------------------------------
+
+
+def _city_entries(path: Path) -> Iterator[Entry]:
+    try:
+        table = pq.read_table(path, columns=["image", *_CITY.values()])
+    except (pa.ArrowException, KeyError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise DataError(f"{path} is not the labels of a city ({reason})") from error
+    columns: dict[str, list[Any]] = {name: table[name].to_pylist() for name in table.column_names}
+    for row, image in enumerate(columns["image"]):
+        yield image, "", (), 0.0, f"row {row + 1}"
+        for part, name in _CITY.items():
+            for box in columns[name][row] or ():
+                yield image, part, box, 1.0, f"row {row + 1}"

@@ -1,0 +1,105 @@
+"""How well boxes are found: the average precision of each part.
+
+A box is right if it overlaps a box of its part that no surer one has taken, with an intersection
+over union of at least the limit; average precision is the area under precision over recall, with
+precision at each recall the best that is reached at it or beyond (as PASCAL VOC since 2010 does).
+``AP`` is the mean over the limits .50, .55 ... .95, as COCO's; ``AP50`` is at .50.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torchvision.ops import box_iou
+
+from platefree.data.part_boxes import PARTS, PictureBoxes
+
+LIMITS = tuple(round(0.5 + 0.05 * step, 2) for step in range(10))
+
+
+@dataclass(frozen=True, eq=False)
+class PartPrecision:
+    """Average precision by part and limit.
+
+    Attributes:
+        precision: (parts, limits) float64; NaN of a part that is nowhere.
+        truths: (parts,) number of boxes that there are.
+        found: (parts,) number of boxes that were found, of any score.
+    """
+
+    precision: NDArray[np.float64]
+    truths: NDArray[np.int64]
+    found: NDArray[np.int64]
+
+    @property
+    def mean(self) -> float:
+        """The mean over parts and limits; NaN where there is no box at all."""
+        known = self.precision[self.truths > 0]
+        return float(known.mean()) if len(known) else float("nan")
+
+
+def part_precision(found: PictureBoxes, truth: PictureBoxes) -> PartPrecision:
+    """Compare boxes that were found with those that there are, over pictures that people looked at.
+
+    Args:
+        found: of the rows, of any score.
+        truth: of the same rows; rows whose picture nobody looked at are left out.
+    """
+    precision = np.full((len(PARTS), len(LIMITS)), np.nan)
+    truths, count = np.zeros(len(PARTS), np.int64), np.zeros(len(PARTS), np.int64)
+    looked = truth.seen[found.row]
+    for part in range(len(PARTS)):
+        mine = np.flatnonzero((found.part == part) & looked)
+        mine = mine[np.argsort(-found.score[mine], kind="stable")]
+        real = np.flatnonzero((truth.part == part) & truth.seen[truth.row])
+        truths[part], count[part] = len(real), len(mine)
+        if len(real):
+            overlap = _Overlap(found, mine, truth, real)
+            for place, limit in enumerate(LIMITS):
+                precision[part, place] = _area(overlap.right(limit), len(real))
+    return PartPrecision(precision, truths, count)
+
+
+class _Overlap:
+    """Of each found box (surest first), the overlaps with the boxes of its picture."""
+
+    def __init__(
+        self,
+        found: PictureBoxes,
+        mine: NDArray[np.int64],
+        truth: PictureBoxes,
+        real: NDArray[np.int64],
+    ) -> None:
+        starts, ends = np.searchsorted(truth.row[real], [found.row[mine], found.row[mine] + 1])
+        self.near = [real[start:end] for start, end in zip(starts, ends, strict=True)]
+        self.share = [
+            _iou(found.share[one : one + 1], truth.share[near])
+            for one, near in zip(mine.tolist(), self.near, strict=True)
+        ]
+
+    def right(self, limit: float) -> NDArray[np.bool_]:
+        """Which of the found boxes are right at a limit."""
+        taken: set[int] = set()
+        right = np.zeros(len(self.near), np.bool_)
+        for place, (near, share) in enumerate(zip(self.near, self.share, strict=True)):
+            free = [n for n, box in enumerate(near.tolist()) if box not in taken]
+            best = max(free, key=lambda n: share[n], default=None)
+            if best is not None and share[best] >= limit:
+                taken.add(int(near[best]))
+                right[place] = True
+        return right
+
+
+def _iou(one: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float64]:
+    shares: NDArray[np.float64] = box_iou(torch.from_numpy(one), torch.from_numpy(others))[
+        0
+    ].numpy()
+    return shares
+
+
+def _area(right: NDArray[np.bool_], truths: int) -> float:
+    hits = np.cumsum(right)
+    precision = hits / np.arange(1, len(right) + 1)
+    best = np.maximum.accumulate(precision[::-1])[::-1]
+    return float(best[right].sum() / truths)

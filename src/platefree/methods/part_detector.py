@@ -1,0 +1,166 @@
+"""Where are windows, lights and brand? A small detector, trained apart from any re-ID.
+
+Part-regularized re-ID runs it once over the training pictures ('platefree parts'), and never again.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import torch
+from torch import Tensor
+from torchvision.utils import draw_bounding_boxes
+
+from platefree.config import Input
+from platefree.data.loader import Boxes
+from platefree.data.part_boxes import PARTS, count_parts, place_boxes
+from platefree.data.part_files import find_part_boxes
+from platefree.data.training import TrainingData
+from platefree.errors import DataError, RecipeError, TrainingError
+from platefree.methods.base import Batch, Method, Samples
+from platefree.methods.settings import PartDetectorSettings
+from platefree.nets.pyramid_detector import STRIDES, Found, PyramidDetector
+from platefree.nets.trunks import Trunk
+
+THRESHOLD = 0.4
+"""The score from which a box counts, unless said otherwise."""
+
+_COLOURS = {"window": "#2f6df6", "light": "#f6c32f", "brand": "#e0245e"}
+
+
+class PartDetector(Method):
+    """It compares nothing: instead of embeddings it has `find`.
+
+    Args:
+        network: the detector.
+        mean: of the channels, as the pictures are normalised; to show them.
+        std: likewise.
+        boxes: where the part boxes to learn from are, see `find_part_boxes`.
+    """
+
+    def __init__(
+        self,
+        network: PyramidDetector,
+        *,
+        mean: Sequence[float] = (0.0, 0.0, 0.0),
+        std: Sequence[float] = (1.0, 1.0, 1.0),
+        boxes: str = "",
+    ) -> None:
+        super().__init__()
+        self.network = network
+        self.mean, self.std = tuple(mean), tuple(std)
+        self.boxes = boxes
+
+    def find(self, images: Tensor) -> list[Found]:
+        """The parts of (b, 3, h, w) normalised pictures; a kind is a place in `PARTS`."""
+        found: list[Found] = self.network(images)
+        return found
+
+    def embed(self, images: Tensor) -> dict[str, Tensor]:
+        """Refused.
+
+        Raises:
+            DataError: always.
+        """
+        raise DataError(
+            "a part detector finds parts and embeds nothing, so it can neither search nor compare; "
+            "'platefree parts TABLE --model DETECTOR' writes what it finds"
+        )
+
+    def losses(self, batch: Batch) -> dict[str, Tensor]:
+        """Those of FCOS: kind, box and centre."""
+        if batch.boxes is None:
+            raise TrainingError("part_detector learns from part boxes, which these batches lack")
+        return self.network.losses(batch.images, *batch.boxes)
+
+    @torch.no_grad()
+    def samples(self, batch: Batch) -> Samples | None:
+        """The boxes that were drawn, and beside them those that are found."""
+        if batch.boxes is None:
+            return None
+        mean, std = (torch.tensor(each)[:, None, None] for each in (self.mean, self.std))
+        pictures = (batch.images.float().cpu() * std + mean).clamp(0.0, 1.0)
+        drawn = Boxes(*(each.cpu() for each in batch.boxes))
+        rows = []
+        for place, (picture, found) in enumerate(
+            zip(pictures, self.find(batch.images), strict=True)
+        ):
+            own, sure = drawn.picture == place, (found.score >= THRESHOLD).cpu()
+            rows.append(
+                torch.stack(
+                    [
+                        _with_boxes(picture, drawn.box[own], drawn.part[own]),
+                        _with_boxes(picture, found.box.cpu()[sure], found.kind.cpu()[sure]),
+                    ]
+                )
+            )
+        return Samples(("drawn", "found"), torch.stack(rows))
+
+    def prepare(self, data: TrainingData) -> TrainingData:
+        """Keep the pictures that people looked at, with their boxes.
+
+        Raises:
+            DataError: there are no part boxes, or they do not fit the pictures.
+            TrainingError: some part is never seen.
+        """
+        read = find_part_boxes(self.boxes, data.sightings.root)
+        boxes = place_boxes(read, data.sightings)
+        seen = np.flatnonzero(boxes.seen)
+        learnt = boxes.take(seen)
+        counts = count_parts(learnt, learnt)
+        never = [part for part, count in counts.items() if not count["found"]]
+        if never:
+            raise TrainingError(
+                f"none of the {len(seen)} training pictures with part boxes has a box of "
+                f"{' or '.join(never)}; annotate some of each of {', '.join(PARTS)}"
+            )
+        both = f"{data.fingerprint} {read.fingerprint()}"
+        held, held_boxes = data.validation, None
+        if len(held):
+            held_boxes = place_boxes(read, held)
+            kept = np.flatnonzero(held_boxes.seen)
+            held, held_boxes = held.take(kept), held_boxes.take(kept)
+        return replace(
+            data,
+            sightings=data.sightings.take(seen),
+            labels={name: codes[seen] for name, codes in data.labels.items()},
+            validation=held,
+            boxes=learnt,
+            validation_boxes=held_boxes,
+            fingerprint=hashlib.sha256(both.encode()).hexdigest()[:12],
+            counts={"parts": counts},
+        )
+
+
+def make_part_detector(settings: PartDetectorSettings, given: Input, weights: str) -> PartDetector:
+    """The method of a recipe.
+
+    Raises:
+        RecipeError: the trunk or the size of the pictures does not suit it.
+        TrainingError: the start weights cannot be had or do not fit.
+    """
+    if given.height % STRIDES[-1] or given.width % STRIDES[-1]:
+        raise RecipeError(
+            f"pictures of {given.height} x {given.width} pixels; part_detector needs sides that "
+            f"are multiples of {STRIDES[-1]}"
+        )
+    trunk = Trunk(settings.trunk, height=given.height, width=given.width, weights=weights)
+    network = PyramidDetector(
+        trunk, settings.trunk, kinds=len(PARTS), width=settings.width, depth=settings.depth
+    )
+    return PartDetector(
+        network,
+        mean=given.mean or (0.0, 0.0, 0.0),
+        std=given.std or (1.0, 1.0, 1.0),
+        boxes=settings.boxes,
+    )
+
+
+def _with_boxes(picture: Tensor, boxes: Tensor, parts: Tensor) -> Tensor:
+    wide = (boxes[:, 2:] - boxes[:, :2]).amin(dim=1) >= 1.0
+    colours = [_COLOURS[PARTS[part]] for part in parts[wide].tolist()]
+    if not colours:
+        return picture
+    marked: Tensor = draw_bounding_boxes(picture, boxes[wide], colors=colours)
+    return marked

@@ -1,0 +1,167 @@
+"""Part-regularized re-ID (He et al., CVPR 2019): parts have to tell vehicles apart, in training.
+
+    trunk -> global average pooling -> 1 x 1 convolution -> embedding -> classifier
+          -> average over the cells of windows, lights and brand -> a classifier each
+
+Boxes of the parts come from a file (`platefree.data.part_files`), which a detector wrote or people
+did. In use there is only the global branch: no boxes, no detector.
+
+Decided, where the paper is silent: lambda of equation 3 is 1 for every part; a part classifier
+looks at the pooled map itself; a picture that lacks a part adds 0 to its mean; without the global
+branch the embedding in use is the average of the whole map, since there are no boxes then.
+"""
+
+import hashlib
+import logging
+from collections.abc import Mapping
+from dataclasses import replace
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from platefree.data.part_boxes import PARTS, count_parts, fill_missing, place_boxes
+from platefree.data.part_files import find_part_boxes
+from platefree.data.training import TrainingData
+from platefree.errors import TrainingError
+from platefree.methods.base import Batch, Method
+from platefree.nets.heads import Average
+from platefree.nets.roi import local_average, part_masks
+from platefree.nets.trunks import Trunk
+
+log = logging.getLogger(__name__)
+
+
+class PartRegularized(Method):
+    """One space, ``main``: the unit vector of the global branch.
+
+    Args:
+        trunk: the network that makes the feature map.
+        vehicles: number of training identities.
+        embedding_size: width of the global branch.
+        global_weight: of its cross-entropy; 0: there is no global branch.
+        part_weights: part -> lambda of equation 3; 0: the part has no branch.
+        boxes: where the part boxes for training are, see `find_part_boxes`.
+    """
+
+    def __init__(
+        self,
+        trunk: Trunk,
+        *,
+        vehicles: int,
+        embedding_size: int = 256,
+        global_weight: float = 1.0,
+        part_weights: Mapping[str, float] | None = None,
+        boxes: str = "",
+    ) -> None:
+        super().__init__()
+        self.trunk = trunk
+        self.pool = Average()
+        weights = dict.fromkeys(PARTS, 1.0) if part_weights is None else part_weights
+        self.part_weights = {part: weight for part, weight in weights.items() if weight}
+        self.global_weight = global_weight
+        self.boxes = boxes
+        self.reduce: nn.Module = nn.Identity()
+        self.classifier: nn.Module | None = None
+        if global_weight:
+            # On a pooled map a 1 x 1 convolution is a linear layer.
+            self.reduce = nn.Linear(trunk.channels, embedding_size)
+            self.classifier = nn.Linear(embedding_size, vehicles)
+        self.part_classifiers = nn.ModuleDict(
+            {part: nn.Linear(trunk.channels, vehicles) for part in self.part_weights}
+        )
+
+    # --- training ---------------------------------------------------------------------------
+
+    def losses(self, batch: Batch) -> dict[str, Tensor]:
+        """Equation 3: the cross-entropy of the global branch, and of each part."""
+        maps = self.feature_map(batch.images)
+        vehicles = batch.labels["vehicle"]
+        named: dict[str, Tensor] = {}
+        if self.classifier is not None:
+            identity = functional.cross_entropy(self.identify(maps).float(), vehicles)
+            named["global"] = self.global_weight * identity
+        if not self.part_weights:
+            return named
+        masks = self._masks(batch, maps)
+        features = local_average(maps, masks)
+        seen = masks.any(dim=(2, 3))  # (b, parts)
+        for part, classifier in self.part_classifiers.items():
+            number = PARTS.index(part)
+            logits = classifier(features[:, number]).float()
+            each = functional.cross_entropy(logits, vehicles, reduction="none")
+            named[part] = self.part_weights[part] * (each * seen[:, number]).mean()
+        return named
+
+    def _masks(self, batch: Batch, maps: Tensor) -> Tensor:
+        if batch.boxes is None:
+            raise TrainingError(
+                "part_regularized learns from part boxes, which these batches lack: call 'prepare'"
+            )
+        height, width = batch.images.shape[2:]
+        rows, columns = maps.shape[2:]
+        return part_masks(
+            *batch.boxes,
+            pictures=len(batch.images),
+            parts=len(PARTS),
+            size=(height, width),
+            grid=(rows, columns),
+        )
+
+    def prepare(self, data: TrainingData) -> TrainingData:
+        """Find the part boxes of the training pictures, and put in the missing ones.
+
+        Raises:
+            DataError: there are no part boxes, or they do not fit the pictures.
+            TrainingError: no training picture has a part that is learnt from.
+        """
+        if not self.part_weights:
+            return data
+        read = find_part_boxes(self.boxes, data.sightings.root)
+        found = place_boxes(read, data.sightings)
+        filled = fill_missing(found, data.sightings.vehicle)
+        counts = count_parts(found, filled)
+        for part in self.part_weights:
+            if not counts[part]["found"]:
+                raise TrainingError(
+                    f"none of the {len(data.sightings)} training pictures has a box of {part}, so "
+                    f"nothing can be learnt from it: lower --threshold of 'platefree parts' or "
+                    f"train the detector longer, or set model.{part}_weight=0"
+                )
+        for part, count in counts.items():
+            log.info(
+                "%s: found in %d training pictures, put at the vehicle's mean location in %d, "
+                "missing in %d",
+                *(part, count["found"], count["mean_location"], count["missing"]),
+            )
+        both = f"{data.fingerprint} {read.fingerprint()}"
+        fingerprint = hashlib.sha256(both.encode()).hexdigest()[:12]
+        counts_of = {"parts": counts, "unseen_pictures": int((~found.seen).sum())}
+        return replace(data, boxes=filled, fingerprint=fingerprint, counts=counts_of)
+
+    # --- use --------------------------------------------------------------------------------
+
+    def feature_map(self, images: Tensor) -> Tensor:
+        """The trunk's last map, (b, c, h', w')."""
+        maps: Tensor = self.trunk(images)
+        return maps
+
+    def embed_map(self, maps: Tensor) -> dict[str, Tensor]:
+        """Unit rows of the global branch, (b, d)."""
+        return {"main": functional.normalize(self._pooled(maps).float())}
+
+    def embed(self, images: Tensor) -> dict[str, Tensor]:
+        """Unit rows of the global branch, (b, d); no parts are needed."""
+        return self.embed_map(self.feature_map(images))
+
+    def identify(self, maps: Tensor) -> Tensor:
+        """(b, vehicles) logits of the training vehicles; without global branch, parts summed."""
+        pooled = self._pooled(maps)
+        if self.classifier is not None:
+            logits: Tensor = self.classifier(pooled)
+            return logits
+        return torch.stack([part(pooled) for part in self.part_classifiers.values()]).sum(dim=0)
+
+    def _pooled(self, maps: Tensor) -> Tensor:
+        pooled: Tensor = self.reduce(self.pool(maps))
+        return pooled
