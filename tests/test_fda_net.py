@@ -6,17 +6,19 @@ import math
 import runpy
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 import torch
 from conftest import REPOSITORY
+from lightning_fabric import Fabric
 from torch import Tensor
 from torch.nn import functional
 
 from platefree.config import load_recipe
-from platefree.descent import rate_factor
-from platefree.errors import NonFiniteLoss, RecipeError
+from platefree.descent import FabricDescent, rate_factor
+from platefree.errors import NonFiniteLoss, RecipeError, TrainingError
 from platefree.losses import difference_hinges, real_fake, similarity_hinges, triplet_hinges
 from platefree.methods.base import Batch
 from platefree.methods.build import build_method
@@ -336,6 +338,14 @@ def test_the_parts_have_rates_of_their_own() -> None:
     assert rates == {"embedding": 1e-3, "critic": 2e-4, "generator": 2e-4}
     factors = [rate_factor(epoch * 10, 10, recipe.train) for epoch in (0, 50, 75, 100)]
     assert factors == pytest.approx([1.0, 1.0, 0.5, 0.0])
+
+
+def test_several_processes_are_refused() -> None:
+    fabric = cast(Fabric, SimpleNamespace(world_size=2))
+    with pytest.raises(
+        TrainingError, match="3 optimizers in turn, which works in one process only"
+    ):
+        FabricDescent(fabric, make_game(), load_recipe("fda_net/city").train)
 
 
 def test_what_is_not_a_number_stops_the_run(drawn_table: Sightings, tmp_path: Path) -> None:

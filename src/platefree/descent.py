@@ -11,7 +11,7 @@ from lightning_fabric.wrappers import _FabricModule, _FabricOptimizer
 from torch import Tensor
 
 from platefree.config import Train
-from platefree.errors import NonFiniteLoss
+from platefree.errors import NonFiniteLoss, TrainingError
 from platefree.methods.base import Method
 
 
@@ -23,6 +23,9 @@ class FabricDescent:
         method: the method as it is; it is wrapped here.
         train: settings of the stage.
 
+    Raises:
+        TrainingError: there are several processes, and the method has several optimizers.
+
     Attributes:
         losses_now: the named losses of the latest step.
         observed_now: what the method observed beside them.
@@ -30,6 +33,12 @@ class FabricDescent:
 
     def __init__(self, fabric: Fabric, method: Method, train: Train) -> None:
         made = method.optimizers(train)
+        if len(made) > 1 and fabric.world_size > 1:
+            # Processes share gradients of the whole module, not of one optimizer's part.
+            raise TrainingError(
+                f"{type(method).__name__} learns with {len(made)} optimizers in turn, which works "
+                f"in one process only, found {fabric.world_size}: start it without torchrun"
+            )
         self.fabric, self.train = fabric, train
         self.module: _FabricModule = fabric.setup_module(method)
         for name in method.forwards:
