@@ -11,7 +11,7 @@ from drawn import draw_vehicles
 
 from platefree import ablation as module
 from platefree.ablation import Ablation, ablation_names, load_ablation, row_recipe, run_ablation
-from platefree.cli import main
+from platefree.cli import main, progress
 from platefree.config import load_recipe
 from platefree.errors import RecipeError
 from platefree.evaluation.run import evaluate
@@ -215,3 +215,18 @@ def test_settings_that_differ_by_row_are_not_said_of_all() -> None:
     both = _shared(_shared({}, first), {**first, "re-ranking": "k1 20", "scored": "tuesday"})
     assert both == {"re-ranking": "differs by row", "mirror": "off", "scored": "tuesday"}
     assert _shared(both, first)["re-ranking"] == "differs by row"
+
+
+def test_progress_goes_on_from_one_run_to_the_next(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A run that was resumed late, and after it one from the start."""
+    monkeypatch.setattr(progress, "_SECONDS_BETWEEN_LINES", 0.0)
+    with progress.training_progress() as show:
+        for step in (127, 128, 1, 2, 127, 128, 128):
+            show(StepReport(step, 128, 1, 1, "main", 0.1, {"identity": 2.0}, {}, 50.0))
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.split()[1] for line in lines] == [
+        f"{step}/128" for step in (127, 128, 1, 2, 127, 128, 128)
+    ]
+    assert "ETA -" not in " ".join(lines)

@@ -368,3 +368,22 @@ def test_two_processes_train_one_model(drawn_folder: Path, tmp_path: Path, preci
     assert checkpoint.card["step"] == checkpoint.card["total_steps"]
     assert all(t.isfinite().all() for t in checkpoint.tensors("weights").values())
     assert load_file(next((tmp_path / "two" / "last").glob("training-*")))
+
+
+def test_scoring_leaves_training_its_number_of_threads() -> None:
+    script = """
+import numpy as np
+import torch
+from platefree.config import Train
+from platefree.processes import launch
+from platefree.ranking.reciprocal import k_reciprocal
+
+launch(Train(), "cpu")
+k_reciprocal(np.eye(9, 4, dtype=np.float32), np.eye(4, dtype=np.float32))
+print(torch.get_num_threads())
+"""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}  # as torchrun sets it
+    found = subprocess.run(
+        [sys.executable, "-c", script], check=True, capture_output=True, text=True, env=environment
+    )
+    assert found.stdout.split() == ["1"]

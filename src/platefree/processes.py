@@ -3,6 +3,7 @@
 import os
 from typing import Literal, TypeVar
 
+import numba
 import torch
 from lightning_fabric import Fabric
 from lightning_fabric.plugins.precision import MixedPrecision
@@ -39,7 +40,19 @@ def launch(train: Train, device: Device) -> Fabric:
         plugins=[] if precision == "32" else [_Mixed(precision, chosen)],
     )
     fabric.launch()
+    _keep_threads()
     return fabric
+
+
+def _keep_threads() -> None:
+    """Leave torch the threads it has; numba, which scores, takes as many and no more.
+
+    When numba starts its threads, it gives torch the same number: all processors, for each of the
+    processes of torchrun.
+    """
+    threads = torch.get_num_threads()
+    numba.set_num_threads(min(threads, numba.get_num_threads()))
+    torch.set_num_threads(threads)
 
 
 class _Mixed(MixedPrecision):

@@ -14,7 +14,10 @@ _SECONDS_BETWEEN_LINES = 30.0
 
 @contextmanager
 def training_progress() -> Iterator[Callable[[StepReport], None]]:
-    """A bar with ETA, images/s and losses by name; where there is no terminal, a line a minute."""
+    """A bar with ETA, images/s and losses by name; where there is no terminal, a line a minute.
+
+    Several trainings may be shown one after the other.
+    """
     columns = (
         TextColumn("{task.description}"),
         BarColumn(bar_width=24),
@@ -29,8 +32,13 @@ def training_progress() -> Iterator[Callable[[StepReport], None]]:
         return
     with Progress(*columns, console=notes) as progress:
         task = progress.add_task("starting", total=None, state="")
+        latest = 0
 
         def show(report: StepReport) -> None:
+            nonlocal latest
+            if report.step <= latest:
+                progress.reset(task)
+            latest = report.step
             progress.update(
                 task,
                 total=report.total,
@@ -43,17 +51,20 @@ def training_progress() -> Iterator[Callable[[StepReport], None]]:
 
 
 def _lines() -> Callable[[StepReport], None]:
-    started = said = time.monotonic()
-    first_step: int | None = None
+    started = said = before = time.monotonic()
+    first = latest = 0
 
     def show(report: StepReport) -> None:
-        nonlocal said, first_step
-        first_step = report.step - 1 if first_step is None else first_step
+        nonlocal started, said, before, first, latest
         now = time.monotonic()
+        if not first or report.step <= latest:
+            started, first = before, report.step
+        before, latest = now, report.step
         if now - said < _SECONDS_BETWEEN_LINES and report.step < report.total:
             return
         said = now
-        seconds = (now - started) / (report.step - first_step) * (report.total - report.step)
+        steps = report.step - first + 1
+        seconds = (now - started) / steps * (report.total - report.step)
         notes.print(
             f"step {report.step}/{report.total}  {report.stage} epoch {report.epoch}/"
             f"{report.epochs}  ETA {seconds / 60:.1f} min  {_state(report)}",
