@@ -14,6 +14,7 @@ from conftest import REPOSITORY, TINY_DRDL
 from safetensors.torch import save_file
 from torch.nn import functional
 
+from platefree.ablation import load_ablation, row_recipe
 from platefree.checkpoint import read_checkpoint
 from platefree.config import Recipe, load_recipe
 from platefree.data.table import write_table
@@ -218,6 +219,14 @@ def test_every_row_of_the_ablation_learns(
     for name in seen[0]:
         first, last = (np.mean([each[name] for each in part]) for part in (seen[:8], seen[-8:]))
         assert last < 0.9 * first, (name, first, last)
+
+
+def test_the_rows_of_the_ablation_see_as_many_pictures_in_as_many_steps() -> None:
+    ablation = load_ablation("drdl")
+    budgets = [row_recipe(ablation, row, seed=0).train for row in ablation.rows]
+    assert {(train.steps, train.batch_size, train.lr) for train in budgets} == {(300, 60, 3e-3)}
+    first = budgets[0]
+    assert (first.positives_per_set, first.negatives_per_set) == (2, 1)  # triplets of section 3.1
 
 
 CHILD = """

@@ -154,11 +154,13 @@ def coupled_clusters(positives: Tensor, negatives: Tensor, margin: float) -> Ten
 
 
 def set_triplets(positives: Tensor, negatives: Tensor, margin: float) -> Tensor:
-    """Triplet loss (eq. 3 of the same paper) over the same pairs of sets, as its baseline.
+    """Triplet loss (eq. 3 of the same paper) over pairs of sets, as its baseline.
 
     Every positive is the anchor of all triplets with another positive and a negative of its pair
-    of sets. Decided: an anchor's triplets are averaged, which is what triplets drawn at random
-    amount to, and the half of `coupled_clusters` is kept, so that both losses have one size.
+    of sets. Sets of 2 + 1 are the paper's triplets of three pictures, in which both of one vehicle
+    are the anchor once; larger sets share their pictures among many triplets. Decided: an anchor's
+    triplets are averaged, and the half of `coupled_clusters` is kept, so that both losses have one
+    size.
 
     Args:
         positives: (s, p, d) unit rows, p at least 2.
