@@ -113,12 +113,12 @@ def main(arguments: list[str] | None = None) -> pf.RankMetrics:
     parser.add_argument("--data", help="a folder with part boxes; by default a city is rendered")
     parser.add_argument("--steps", type=int, default=80)
     parser.add_argument("--trunk", default="resnet10t")
-    parser.add_argument("--size", type=int, default=96)
+    parser.add_argument("--size", type=int, default=64)
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as folder:
         if options.data is None:
             print("rendering a city of 40 vehicles ...")
-            generate_city(folder, vehicles=40, cameras=4, images=500, size=96, near_duplicates=0.8)
+            generate_city(folder, vehicles=40, cameras=4, images=500, size=64, near_duplicates=0.8)
         root = Path(options.data or folder)
         table = pf.read_table(root)
         settings = Input(height=options.size, width=options.size, mean=[0.5] * 3, std=[0.25] * 3)
@@ -127,7 +127,8 @@ def main(arguments: list[str] | None = None) -> pf.RankMetrics:
         )
         parts = fill_missing(place_boxes(find_part_boxes("", root), learnt), learnt.vehicle)
         torch.manual_seed(0)
-        trunk = Trunk(options.trunk, height=options.size, width=options.size)
+        side = options.size
+        trunk = Trunk(options.trunk, height=side, width=side, last_stride=1)  # a finer grid
         model = PartRegularized(trunk, vehicles=len(set(learnt.vehicle.tolist())))
         train(model, learnt, parts, settings, options.steps)
         distance = 1.0 - embed(model, query, settings) @ embed(model, gallery, settings).T

@@ -300,6 +300,23 @@ def test_it_trains_resumes_and_needs_no_parts_afterwards(
     assert run(*train, *none, "--out", tmp_path / "none")[0] == 0  # the baseline needs none
 
 
+def test_the_global_branch_and_every_part_learn_the_vehicles(
+    drawn: tuple[Sightings, PartBoxes], tmp_path: Path
+) -> None:
+    table, _ = drawn
+    quick = {"augment__flip": 0.0, "train__lr": 2e-3, "train__workers": 0}
+    pf.train(part_recipe(**quick, train__epochs=25), table, tmp_path / "run")
+    losses = [
+        entry["losses"]
+        for entry in map(json.loads, (tmp_path / "run" / "log.jsonl").read_text().splitlines())
+        if "losses" in entry
+    ]
+    chance = np.log(4)
+    assert set(losses[-1]) == {"global", *PARTS}
+    for name, value in losses[-1].items():
+        assert value < 0.6 * chance, name
+
+
 def test_other_boxes_are_another_run(drawn: tuple[Sightings, PartBoxes], tmp_path: Path) -> None:
     table, boxes = drawn
     pf.train(part_recipe(train__max_steps=1), table, tmp_path / "run")

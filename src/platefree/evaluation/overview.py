@@ -6,7 +6,7 @@ from itertools import groupby
 from platefree.data.dataset import DataSet
 from platefree.errors import ProtocolError
 from platefree.evaluation.model_pairs import PairTrial
-from platefree.evaluation.part_report import PartTrial
+from platefree.evaluation.part_trial import PartTrial
 from platefree.evaluation.set_protocols import AnyTrial, default_protocol, make_plan
 from platefree.evaluation.told import ToldTrial
 

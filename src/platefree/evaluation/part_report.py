@@ -1,42 +1,20 @@
 """How well a part detector finds what people drew: one test, ``part-boxes``."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Any, Self
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from platefree.data.dataset import DataSet
-from platefree.data.part_boxes import PARTS, PictureBoxes, place_boxes
+from platefree.data.part_boxes import PARTS, place_boxes
 from platefree.data.part_files import find_part_boxes
 from platefree.errors import ImageError, ProtocolError
 from platefree.evaluation.part_precision import LIMITS, PartPrecision, part_precision
+from platefree.evaluation.part_trial import PROTOCOL, PartTrial
 from platefree.model import Model
 from platefree.part_finding import find_parts
-from platefree.types import Indices, Sightings
-
-PROTOCOL = "part-boxes"
-
-
-@dataclass(frozen=True, eq=False)
-class PartTrial:
-    """Find the parts of each picture.
-
-    Attributes:
-        rows: (n,) rows of the table, whose pictures people looked at.
-        truth: the boxes of these rows, in this order.
-        test: name of the test.
-        seed: None, since nothing is drawn.
-    """
-
-    rows: Indices
-    truth: PictureBoxes
-    test: str = ""
-    seed: int | None = None
-
-    def moved(self, place: Indices) -> Self:
-        """The same trial of another table; (n,) ``place`` is where a row is there."""
-        return replace(self, rows=place[self.rows])
+from platefree.types import Sightings
 
 
 @dataclass(frozen=True, eq=False)

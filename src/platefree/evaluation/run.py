@@ -15,7 +15,8 @@ from platefree.errors import ProtocolError
 from platefree.evaluation.chain import check_post, make_chain
 from platefree.evaluation.examples import pick_strips
 from platefree.evaluation.outcomes import Scorer
-from platefree.evaluation.part_report import PROTOCOL, PartTrial, part_trial, score_parts
+from platefree.evaluation.part_report import part_trial, score_parts
+from platefree.evaluation.part_trial import PROTOCOL, PartTrial
 from platefree.evaluation.report import Outcome, Report
 from platefree.evaluation.set_protocols import Plan, make_plan
 from platefree.evaluation.told import ToldTrial

@@ -14,7 +14,7 @@ from platefree.evaluation import protocols
 from platefree.evaluation.draws import model_retrieval, one_picture_gallery, vehicle_retrieval
 from platefree.evaluation.labels import IgnoredPairs
 from platefree.evaluation.model_pairs import PairTrial, model_verification
-from platefree.evaluation.part_report import PartTrial
+from platefree.evaluation.part_trial import PartTrial
 from platefree.evaluation.protocols import Trial, need_query_vehicles
 from platefree.evaluation.told import ToldTrial, view_labels
 from platefree.evaluation.tracks import image_to_track

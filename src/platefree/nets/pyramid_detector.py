@@ -25,6 +25,7 @@ LOWEST_SCORE = 0.02
 """What scores less is never told."""
 
 _MOST_BOXES = 40  # of a picture
+_ALIKE = 0.5  # intersection over union from which the less sure of two boxes is dropped
 _SMALLEST = 1.0  # pixels: what is thinner is no example and is never told
 
 
@@ -71,6 +72,7 @@ class PyramidDetector(nn.Module):
             ),
             head=FCOSHead(width, 1, kinds, depth),
             score_thresh=LOWEST_SCORE,
+            nms_thresh=_ALIKE,
             detections_per_img=_MOST_BOXES,
         )
         self.fcos.transform = _AsGiven()
