@@ -1,7 +1,10 @@
 """Rows of settings, trained with several seeds and scored alike."""
 
+import itertools
 import json
+import re
 import statistics
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +14,7 @@ from drawn import draw_vehicles
 
 from platefree import ablation as module
 from platefree.ablation import Ablation, ablation_names, load_ablation, row_recipe, run_ablation
-from platefree.cli import main
+from platefree.cli import main, progress
 from platefree.config import load_recipe
 from platefree.errors import RecipeError
 from platefree.evaluation.run import evaluate
@@ -215,3 +218,17 @@ def test_settings_that_differ_by_row_are_not_said_of_all() -> None:
     both = _shared(_shared({}, first), {**first, "re-ranking": "k1 20", "scored": "tuesday"})
     assert both == {"re-ranking": "differs by row", "mirror": "off", "scored": "tuesday"}
     assert _shared(both, first)["re-ranking"] == "differs by row"
+
+
+def test_progress_of_a_resumed_run_and_the_next_one_foretells_the_end(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    seconds = itertools.count(step=60.0)  # a minute a step
+    monkeypatch.setattr(progress.time, "monotonic", lambda: next(seconds))
+    blank = StepReport(0, 9, 1, 1, "main", 0.1, {"triplet": 0.5}, {}, 8.0)
+    with progress.training_progress() as on_step:
+        for step in (*range(5, 10), *range(1, 10)):
+            on_step(replace(blank, step=step))
+    found = re.findall(r"step (\d)/9 .* ETA ([-.\d]+) min", capsys.readouterr().err)
+    assert [int(step) for step, _ in found] == [*range(5, 10), *range(1, 10)]
+    assert all(float(eta) == 9 - int(step) for step, eta in found)

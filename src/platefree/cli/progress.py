@@ -43,17 +43,18 @@ def training_progress() -> Iterator[Callable[[StepReport], None]]:
 
 
 def _lines() -> Callable[[StepReport], None]:
-    started = said = time.monotonic()
-    first_step: int | None = None
+    started = reported = said = time.monotonic()
+    first_step, last_step = 0, -1
 
     def show(report: StepReport) -> None:
-        nonlocal said, first_step
-        first_step = report.step - 1 if first_step is None else first_step
-        now = time.monotonic()
-        if now - said < _SECONDS_BETWEEN_LINES and report.step < report.total:
+        nonlocal started, reported, said, first_step, last_step
+        if last_step < 0 or report.step <= last_step:  # a run begins, perhaps one after another
+            started, first_step = reported, report.step - 1
+        last_step, reported = report.step, time.monotonic()
+        if reported - said < _SECONDS_BETWEEN_LINES and report.step < report.total:
             return
-        said = now
-        seconds = (now - started) / (report.step - first_step) * (report.total - report.step)
+        said = reported
+        seconds = (said - started) / (report.step - first_step) * (report.total - report.step)
         notes.print(
             f"step {report.step}/{report.total}  {report.stage} epoch {report.epoch}/"
             f"{report.epochs}  ETA {seconds / 60:.1f} min  {_state(report)}",
