@@ -1,7 +1,10 @@
 """Rows of settings, trained with several seeds and scored alike."""
 
+import itertools
 import json
+import re
 import statistics
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -217,16 +220,15 @@ def test_settings_that_differ_by_row_are_not_said_of_all() -> None:
     assert _shared(both, first)["re-ranking"] == "differs by row"
 
 
-def test_progress_goes_on_from_one_run_to_the_next(
+def test_progress_of_a_resumed_run_and_the_next_one_foretells_the_end(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A run that was resumed late, and after it one from the start."""
-    monkeypatch.setattr(progress, "_SECONDS_BETWEEN_LINES", 0.0)
-    with progress.training_progress() as show:
-        for step in (127, 128, 1, 2, 127, 128, 128):
-            show(StepReport(step, 128, 1, 1, "main", 0.1, {"identity": 2.0}, {}, 50.0))
-    lines = capsys.readouterr().err.splitlines()
-    assert [line.split()[1] for line in lines] == [
-        f"{step}/128" for step in (127, 128, 1, 2, 127, 128, 128)
-    ]
-    assert "ETA -" not in " ".join(lines)
+    seconds = itertools.count(step=60.0)  # a minute a step
+    monkeypatch.setattr(progress.time, "monotonic", lambda: next(seconds))
+    blank = StepReport(0, 9, 1, 1, "main", 0.1, {"triplet": 0.5}, {}, 8.0)
+    with progress.training_progress() as on_step:
+        for step in (*range(5, 10), *range(1, 10)):
+            on_step(replace(blank, step=step))
+    found = re.findall(r"step (\d)/9 .* ETA ([-.\d]+) min", capsys.readouterr().err)
+    assert [int(step) for step, _ in found] == [*range(5, 10), *range(1, 10)]
+    assert all(float(eta) == 9 - int(step) for step, eta in found)

@@ -390,6 +390,24 @@ def test_hits_say_which_space_compared_them(
         pf.load_model("color_stripes", overrides={"model.stripes": 1})
 
 
+def test_views_written_beforehand_give_the_distances_of_views_predicted_in_use(
+    viewpoint: Path, seen_table: Sightings, tmp_path: Path
+) -> None:
+    recipe = vanet_recipe(model__viewpoint=str(viewpoint), train__max_steps=1)
+    run = pf.train(recipe, seen_table, tmp_path / "run")
+    model = pf.load_model(run.best)
+    found, _ = model.embed(seen_table)
+    labelled, _ = pf.label_views(model, seen_table)  # a VANet model tells views, too
+    known = pf.load_model(run.best, overrides={"model.view_from": "table"})
+    written = replace(found, sightings=labelled)
+    np.testing.assert_array_equal(
+        known.method.distances(written, written), model.method.distances(found, found)
+    )
+    turned = replace(labelled, view=np.where(labelled.view == "front", "rear", "front"))
+    other_space = known.method.judged_in(replace(found, sightings=turned), found)
+    assert (other_space != known.method.judged_in(written, found)).all()
+
+
 def prepared(table: Sightings, **changes: object) -> Callable[[], object]:
     recipe = vanet_recipe(model__view_from="table", **changes)
     relations = ViewRelations(recipe.model.views, recipe.model.relations)  # type: ignore[union-attr]
@@ -407,7 +425,7 @@ def test_tables_that_views_cannot_be_learnt_from_are_refused(seen_table: Sightin
     prepared(unknown, model__relations="none")()  # the baseline needs no views
     side = replace(seen_table, view=np.where(np.arange(n) < 9, "side", seen_table.view))
     with pytest.raises(
-        TrainingError, match=r"knows front, rear, side, but model\.views is front, r"
+        TrainingError, match=r"knows front, rear, side, but model\.views is front, rear: set mod"
     ):
         prepared(side)()
     number = np.char.strip(seen_table.vehicle, "v").astype(int)

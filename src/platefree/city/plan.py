@@ -78,7 +78,7 @@ class CitySettings:
 PRESETS = {
     "tiny": CitySettings(),
     "small": CitySettings(500, 20, 10_000, days=3, size=128, preset="small"),
-    "views": CitySettings(300, 20, 6_000, near_duplicates=0.8, preset="views"),
+    "views": CitySettings(300, 20, 6_000, days=3, near_duplicates=0.8, preset="views"),
     "models": CitySettings(600, 16, 7_200, size=96, near_duplicates=0.6, preset="models"),
     "veri": CitySettings(776, 20, 49_357, days=7, size=256, preset="veri"),
     "wild": CitySettings(40_671, 174, 416_314, days=30, size=256, preset="wild"),

@@ -57,7 +57,7 @@ def label(
         print_json({"table": str(target), "pictures": len(labelled), **told})
     else:
         for name, count in views.items():
-            out.print(f"{name}: {count} pictures")
+            out.print(f"{name}: {count} {'picture' if count == 1 else 'pictures'}")
         if agreement is not None and not only_unknown:
             out.print(f"{agreement:.1%} of {int(known.sum())} known views told alike")
     done(target, "table")

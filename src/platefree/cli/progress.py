@@ -51,20 +51,18 @@ def training_progress() -> Iterator[Callable[[StepReport], None]]:
 
 
 def _lines() -> Callable[[StepReport], None]:
-    started = said = before = time.monotonic()
-    first = latest = 0
+    started = reported = said = time.monotonic()
+    first_step, last_step = 0, -1
 
     def show(report: StepReport) -> None:
-        nonlocal started, said, before, first, latest
-        now = time.monotonic()
-        if not first or report.step <= latest:
-            started, first = before, report.step
-        before, latest = now, report.step
-        if now - said < _SECONDS_BETWEEN_LINES and report.step < report.total:
+        nonlocal started, reported, said, first_step, last_step
+        if last_step < 0 or report.step <= last_step:  # a run begins, perhaps one after another
+            started, first_step = reported, report.step - 1
+        last_step, reported = report.step, time.monotonic()
+        if reported - said < _SECONDS_BETWEEN_LINES and report.step < report.total:
             return
-        said = now
-        steps = report.step - first + 1
-        seconds = (now - started) / steps * (report.total - report.step)
+        said = reported
+        seconds = (said - started) / (report.step - first_step) * (report.total - report.step)
         notes.print(
             f"step {report.step}/{report.total}  {report.stage} epoch {report.epoch}/"
             f"{report.epochs}  ETA {seconds / 60:.1f} min  {_state(report)}",

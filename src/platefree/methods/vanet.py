@@ -94,22 +94,23 @@ class VANet(Method):
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """Equation 5, and the identity cross-entropy of each branch (section 4.1)."""
-        vehicles = batch.labels["vehicle"]
-        vectors = [self.pool(maps) for maps in self.trunk(batch.images)]
-        logits = [
-            classifier(rows) for classifier, rows in zip(self.classifiers, vectors, strict=True)
-        ]
+        vehicles, views = batch.labels["vehicle"], batch.labels[VIEW]
+        vectors = [self.pool(maps) for maps in self.trunk(batch.images)]  # (b, d) of each branch
         identity = torch.stack(
-            [functional.cross_entropy(each.float(), vehicles) for each in logits]
+            [
+                functional.cross_entropy(classifier(rows).float(), vehicles)
+                for classifier, rows in zip(self.classifiers, vectors, strict=True)
+            ]
         ).sum()
         unit = [self.gather(functional.normalize(rows.float())) for rows in vectors]
         named = {"identity": self.identity_weight * identity}
-        return named | self._triplets(unit, self.gather(vehicles), self.gather(batch.labels[VIEW]))
+        return named | self._triplets(unit, self.gather(vehicles), self.gather(views))
 
     def _triplets(self, unit: list[Tensor], vehicles: Tensor, views: Tensor) -> dict[str, Tensor]:
-        if self.relations.kind == "none":  # the baseline, equation 1
+        """L_s, L_d and L_cross (equations 2 to 4); of the baseline its one triplet loss."""
+        if self.relations.kind == "none":  # equation 1
             return {"triplet": batch_hard_triplet(unit[0], vehicles, self.margin)}
-        self._tell_lonely(vehicles, views)
+        self._tell_if_one_sided(vehicles, views)
         distances = self._integrated(unit, views)
         terms: dict[str, Tensor] = {}
         if self.within:
@@ -129,7 +130,8 @@ class VANet(Method):
         branch_of = torch.from_numpy(self.relations.branch_of).to(views.device)
         return each.gather(0, branch_of[known[:, None], known[None, :]][None])[0]
 
-    def _tell_lonely(self, vehicles: Tensor, views: Tensor) -> None:
+    def _tell_if_one_sided(self, vehicles: Tensor, views: Tensor) -> None:
+        """Say once that L_d and L_cross had nothing to learn from in a batch."""
         if self._told:
             return
         known = (views >= 0)[:, None] & (views >= 0)[None, :]
@@ -162,12 +164,13 @@ class VANet(Method):
             raise TrainingError(
                 "vanet learns from the column 'view', which is unknown for all "
                 f"{len(views)} training pictures: 'platefree label TABLE --view MODEL --out NEW' "
-                "fills it in; model.relations=none is the baseline, which needs none"
+                "fills it in, or set model.relations=none for the baseline, which needs no views"
             )
         if tuple(known) != expected:
             raise TrainingError(
                 f"the column 'view' of the training rows knows {', '.join(known)}, but model.views "
-                f"is {', '.join(expected)}: they have to be the same"
+                f"is {', '.join(expected)}: set model.views to those of the table, or leave "
+                "pictures of other views out of it"
             )
         vehicles = data.labels["vehicle"].numpy()[views >= 0]
         pairs = np.unique(np.stack([vehicles, views[views >= 0]]), axis=1)
