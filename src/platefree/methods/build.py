@@ -182,16 +182,8 @@ def _fda_net(
 def _part_regularized(
     settings: PartRegularizedSettings, recipe: Recipe, classes: Mapping[str, int], weights: str
 ) -> PartRegularized:
-    trunk = Trunk(
-        settings.trunk,
-        height=recipe.input.height,
-        width=recipe.input.width,
-        last_stride=settings.last_stride,
-        drop_path=settings.drop_path,
-        weights=weights,
-    )
     return PartRegularized(
-        trunk,
+        _trunk(settings, recipe, weights),
         vehicles=classes["vehicle"],
         embedding_size=settings.embedding_size,
         global_weight=settings.global_weight,
@@ -203,16 +195,8 @@ def _part_regularized(
 def _strong_baseline(
     settings: StrongBaselineSettings, recipe: Recipe, classes: Mapping[str, int], weights: str
 ) -> StrongBaseline:
-    trunk = Trunk(
-        settings.trunk,
-        height=recipe.input.height,
-        width=recipe.input.width,
-        last_stride=settings.last_stride,
-        drop_path=settings.drop_path,
-        weights=weights,
-    )
     return StrongBaseline(
-        trunk,
+        _trunk(settings, recipe, weights),
         vehicles=classes["vehicle"],
         pooling=settings.pooling,
         embedding_size=settings.embedding_size,
@@ -220,6 +204,19 @@ def _strong_baseline(
         margin=settings.margin if settings.triplet == "margin" else None,
         identity_weight=settings.identity_weight,
         triplet_weight=settings.triplet_weight,
+    )
+
+
+def _trunk(
+    settings: PartRegularizedSettings | StrongBaselineSettings, recipe: Recipe, weights: str
+) -> Trunk:
+    return Trunk(
+        settings.trunk,
+        height=recipe.input.height,
+        width=recipe.input.width,
+        last_stride=settings.last_stride,
+        drop_path=settings.drop_path,
+        weights=weights,
     )
 
 
