@@ -4,7 +4,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from platefree.errors import RecipeError, TrainingError
+from platefree.checkpoint import save_checkpoint
+from platefree.errors import CheckpointError, RecipeError, TrainingError
 from platefree.nets.branches import BranchedTrunk
 from platefree.nets.heads import BNNeck, GeneralisedMean
 from platefree.nets.ibn import IBN
@@ -122,6 +123,22 @@ def test_local_weights_load_whatever_wraps_them(tmp_path: Path, suffix: str, pre
     loaded = Trunk("resnet18_ibn_a", **SMALL, weights=str(file))
     for key, value in source.state_dict().items():
         assert torch.equal(loaded.state_dict()[key], value), key
+
+
+def test_a_trunk_starts_from_that_of_a_checkpoint(tmp_path: Path) -> None:
+    source = Trunk("test_resnet", **SMALL)
+    trunk = {f"trunk.{key}": value for key, value in source.state_dict().items()}
+    card = {"step": 1, "recipe": {"model": {}, "input": {}}}
+    save_checkpoint(tmp_path / "best", card, {**trunk, "neck.norm.weight": torch.ones(3)})
+    loaded = Trunk("test_resnet", **SMALL, weights=str(tmp_path / "best"))
+    assert all(
+        torch.equal(value, loaded.state_dict()[key]) for key, value in source.state_dict().items()
+    )
+    save_checkpoint(tmp_path / "other", card, {"branches.0.weight": torch.ones(3)})
+    with pytest.raises(TrainingError, match="no trunk that others could start from"):
+        Trunk("test_resnet", **SMALL, weights=str(tmp_path / "other"))
+    with pytest.raises(CheckpointError, match="did you mean"):
+        Trunk("test_resnet", **SMALL, weights=str(tmp_path))
 
 
 def test_weights_that_do_not_fit_are_refused(tmp_path: Path) -> None:

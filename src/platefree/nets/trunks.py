@@ -16,6 +16,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from platefree.checkpoint import read_checkpoint
 from platefree.errors import RecipeError, TrainingError
 from platefree.nets import googlenet
 from platefree.nets.ibn import add_ibn_a
@@ -30,7 +31,8 @@ _HEADS = (
     *("fc.", "head.", "classifier.", "last_linear.", "head_dist."),
     *("aux1.", "aux2.", "fc6.", "fc7.", "fc8."),
 )
-_WRAPPERS = ("module.", "backbone.", "model.", "base.", "trunk.network.", "network.")
+_OWN = "trunk.network."  # in our checkpoints
+_WRAPPERS = ("module.", "backbone.", "model.", "base.", _OWN, "network.")
 
 
 class Trunk(nn.Module):
@@ -128,10 +130,11 @@ def load_trunk_weights(network: nn.Module, path: Path) -> None:
 
     Args:
         network: a timm network without head.
-        path: safetensors, or a torch file that holds only tensors.
+        path: safetensors, a torch file that holds only tensors, or the folder of a checkpoint.
 
     Raises:
         TrainingError: the file cannot be read, or does not fit the network.
+        CheckpointError: a folder holds no checkpoint, or a damaged one.
     """
     found = read_weights(path)
     wanted = network.state_dict()
@@ -149,11 +152,21 @@ def load_trunk_weights(network: nn.Module, path: Path) -> None:
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
-    """The tensors of a weight file by their plain names.
+    """The tensors of a weight file, or of the trunk of a checkpoint, by their plain names.
 
     Raises:
-        TrainingError: the file cannot be read.
+        TrainingError: the file cannot be read, or the checkpoint has no plain trunk.
+        CheckpointError: a folder holds no checkpoint, or a damaged one.
     """
+    if path.is_dir():
+        tensors = read_checkpoint(path).tensors("weights")
+        plain = {key.removeprefix(_OWN): t for key, t in tensors.items() if key.startswith(_OWN)}
+        if not plain:
+            raise TrainingError(
+                f"the checkpoint {path} has no trunk that others could start from; give one of "
+                "another method, such as strong_baseline"
+            )
+        return plain
     return _without_wrappers(_read_tensors(path))
 
 
