@@ -35,7 +35,7 @@ _SPARE = 8  # candidates beyond those asked for: in float32 almost always enough
 _TIMES = 5  # as many candidates as asked for, in int8
 _FARTHEST = 24  # candidates for the farthest row, in int8
 _MANY = 32_768  # rows from which int8 is worth its preparation
-_SAMPLE = 64  # rows that say whether int8 proves enough
+_SAMPLE = 64  # rows that are compared with all at a time; such a sample judges int8
 _ENOUGH = 0.8  # of the sample
 _UNIT = 1e-5  # rows whose squared lengths differ from 1 by no more are unit rows, rounded
 
@@ -83,14 +83,14 @@ class RowSet:
 
     def distances_between(self, rows: Indices, columns: slice) -> Floats:
         """Half the squared distances of some rows to others, by one product."""
-        one, half = self.centred.factors[rows], self.centred.half
-        other, other_half = self.centred.factors[columns], half[columns]
+        one, one_half = self.centred.factors[rows], self.centred.half[rows]
+        other, other_half = self.centred.factors[columns], self.centred.half[columns]
         found = np.empty((len(one), len(other)), np.float32)
 
         def fill(start: int) -> None:
             part = slice(start, start + _BLOCK)
             products = one @ other[part].T
-            _subtract_products(half[rows], other_half[part], products, found[:, part])
+            _subtract_products(one_half, other_half[part], products, found[:, part])
 
         with one_thread_a_product() as executor:
             for _ in executor.map(fill, range(0, len(other), _BLOCK)):
@@ -187,12 +187,9 @@ def _search_again(rows: RowSet, unproven: Indices, limits: Doubles, nearest: Ind
 
 def _search_farthest(rows: RowSet, unproven: Indices, farthest: Doubles) -> None:
     """Replace some of the largest distances by those among all rows, in float32."""
-    for start in range(0, len(unproven), _BLOCK):
-        part = unproven[start : start + _BLOCK]
-        farthest[part] = 0
-        for first in range(0, len(rows), _BLOCK):
-            distances = rows.distances_between(part, slice(first, first + _BLOCK))
-            farthest[part] = np.maximum(farthest[part], distances.max(axis=1))
+    for start in range(0, len(unproven), _SAMPLE):
+        part = unproven[start : start + _SAMPLE]
+        farthest[part] = rows.distances_between(part, slice(None)).max(axis=1, initial=0)
 
 
 @njit(cache=True, fastmath={"reassoc", "contract"})

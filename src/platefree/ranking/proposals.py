@@ -24,7 +24,7 @@ from platefree.ranking.heaps import NOBODY, is_nearer, sift_down
 from platefree.types import Floats, Indices
 
 _BLOCK = 1024  # rows and columns of a product: 4 MB
-_STRIPE = 128
+_STRIPE = 128  # columns that are passed over together if none is near or far
 _SAMPLE = 4096  # rows that say where candidates begin
 
 
@@ -68,7 +68,7 @@ def propose(rows: Approximation, size: int, few: int) -> Proposals:
     product by one thread, small enough to stay in its cache.
     """
     n, least, most = len(rows), rows.least, rows.most
-    near, far = _beginnings(rows, size, few)
+    near, far = _beginnings(rows, least, most, size, few)
     found = Proposals(
         np.repeat(near[:, None], size, axis=1),
         np.full((n, size), NOBODY),
@@ -106,7 +106,9 @@ def propose(rows: Approximation, size: int, few: int) -> Proposals:
     return found
 
 
-def _beginnings(rows: Approximation, size: int, few: int) -> tuple[Floats, Floats]:
+def _beginnings(
+    rows: Approximation, least: Floats, most: Floats, size: int, few: int
+) -> tuple[Floats, Floats]:
     """How near and how far (n,) candidates need to be, as the entries of heaps.
 
     The s-th nearest of m random rows has s n / m rows before it, give or take the root of s. A
@@ -115,14 +117,14 @@ def _beginnings(rows: Approximation, size: int, few: int) -> tuple[Floats, Float
     n = len(rows)
     if n < 4 * _SAMPLE:
         return np.full(n, np.inf, np.float32), np.full(n, np.inf, np.float32)
-    sample = rows.take(np.random.default_rng(0).choice(n, _SAMPLE, replace=False))
+    chosen = np.random.default_rng(0).choice(n, _SAMPLE, replace=False)
+    sample, others = rows.take(chosen), (rows.scale[chosen], least[chosen], most[chosen])
     heaps = [np.full((n, _in_sample(count, n)), np.inf, np.float32) for count in (size, few)]
-    others = sample.scale, sample.least, sample.most
 
     def work(start: int) -> None:
         part = slice(start, start + _BLOCK)
         products = rows.products(part, sample, slice(None))
-        own = rows.scale[part], rows.least[part], rows.most[part]
+        own = rows.scale[part], least[part], most[part]
         _keep_sample(products, own, others, heaps[0][part], heaps[1][part])
 
     with one_thread_a_product() as executor:
