@@ -164,6 +164,23 @@ def test_lists_that_integers_propose_are_exact(
     np.testing.assert_allclose(farthest, distance.max(axis=1) / 2, rtol=1e-6, atol=1e-12)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("many", [0, 10_000])
+def test_lists_are_exact_where_a_sample_says_where_candidates_begin(
+    kind: str, many: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(neighbours, "_MANY", many)
+    monkeypatch.setattr(neighbours, "_ENOUGH", 0)
+    monkeypatch.setattr(neighbours, "integers_are_faster", lambda: True)
+    monkeypatch.setattr(proposals, "_SAMPLE", 32)
+    monkeypatch.setattr(proposals, "_BLOCK", 64)
+    rows = make_rows(kind, 700, seed=2)
+    distance = squared_distances(rows)
+    nearest, farthest = nearest_rows(RowSet.prepare(rows), 7)
+    np.testing.assert_array_equal(nearest, np.argsort(distance, axis=1, kind="stable")[:, :7])
+    np.testing.assert_allclose(farthest, distance.max(axis=1) / 2, rtol=1e-6, atol=1e-12)
+
+
 def test_integers_propose_the_lists_of_many_dimensions(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(neighbours, "_MANY", 0)
     monkeypatch.setattr(neighbours, "integers_are_faster", lambda: True)
