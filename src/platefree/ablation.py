@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 from pydantic import Field, ValidationError, field_validator
 
-from platefree.config import Recipe, Section, explain, load_recipe
+from platefree.complaints import explain
+from platefree.config import Recipe, Section, load_recipe
 from platefree.data.dataset import DataSet
 from platefree.errors import RecipeError
 from platefree.evaluation.run import evaluate, open_data

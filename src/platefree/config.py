@@ -12,11 +12,11 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
-from pydantic_core import ErrorDetails
 
+from platefree.complaints import explain
 from platefree.errors import RecipeError
 from platefree.methods.settings import ModelSettings
 from platefree.ranking.settings import Post
@@ -330,48 +330,3 @@ def _set(content: dict[str, Any], key: str, value: object) -> None:
         if not isinstance(section, dict):
             raise RecipeError(f"cannot set {key!r}: {parent!r} is a value, not a section")
     section[last] = value
-
-
-def explain(detail: ErrorDetails, whole: type[Section]) -> str:
-    """One of pydantic's complaints about a file, in the words of the people who wrote it.
-
-    Args:
-        detail: the complaint.
-        whole: what the file should be.
-    """
-    # A union adds the chosen method's name to the location; people do not write it.
-    place = [str(part) for part in detail["loc"]]
-    if len(place) > 1 and place[0] == "model":
-        del place[1]
-    key = ".".join(place)
-    if detail["type"] == "extra_forbidden":
-        known = _keys_beside(place, detail, whole)
-        near = difflib.get_close_matches(place[-1], known, n=1, cutoff=0.5)
-        hint = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(known)}"
-        where = f" in [{'.'.join(place[:-1])}]" if len(place) > 1 else ""
-        return f"unknown key {place[-1]!r}{where}; {hint}"
-    if detail["type"] == "missing":
-        return f"{key} is missing"
-    if detail["type"] == "value_error":
-        return str(detail["msg"]).removeprefix("Value error, ")
-    if detail["type"].startswith("union_tag"):
-        return f"model.method: {detail['msg'].replace(chr(39), '')}"
-    found = detail["input"]
-    return f"{key} is {found!r} ({type(found).__name__}); {detail['msg']}"
-
-
-def _keys_beside(place: list[str], detail: ErrorDetails, whole: type[Section]) -> list[str]:
-    if place[0] == "model":
-        return _model_keys(str(detail["loc"][1]))
-    section: Any = whole
-    for part in place[:-1]:
-        if not part.isdigit():
-            annotation = section.model_fields[part].annotation
-            section = (*get_args(annotation), annotation)[0]  # list[Stage] holds Stage
-    return list(section.model_fields)
-
-
-def _model_keys(method: str) -> list[str]:
-    from platefree.methods.settings import SETTINGS
-
-    return list(SETTINGS[method].model_fields)
