@@ -33,8 +33,9 @@ if TYPE_CHECKING:
     from platefree.ranking.settings import Post
     from platefree.ranking.store import load_embeddings, save_embeddings
     from platefree.retrieval import open_gallery, search
+    from platefree.run_folder import Run
     from platefree.sheet import contact_sheet
-    from platefree.training import Run, train
+    from platefree.training import train
     from platefree.types import Embeddings, Hit, Ranking, Sightings
 
 __all__ = [
@@ -102,7 +103,7 @@ _HOME = {
     "Ranking": "types",
     "Recipe": "config",
     "Report": "evaluation.report",
-    "Run": "training",
+    "Run": "run_folder",
     "Sightings": "types",
     "TableCheck": "data.check",
     "check_table": "data.check",

@@ -27,7 +27,8 @@ NotNegative = Annotated[float, Field(ge=0)]
 Count = Annotated[int, Field(ge=1)]
 Scale = Annotated[float, Field(ge=0.25, le=2)]
 Decay = Literal["cosine", "step", "linear", "exponential", "constant"]
-SamplerName = Literal["identity", "shuffle", "sets"]
+SamplerName = Literal["identity", "shuffle", "sets", "balanced"]
+RowsName = Literal["all", "target"]
 # On a command line 32 is a number.
 Precision = Annotated[
     Literal["auto", "32", "bf16", "fp16"],
@@ -70,6 +71,9 @@ class Train(Section):
 
     identity: Literal["vehicle", "model"] = "vehicle"  # the column that is learnt to be told apart
     lists: list[str] = []  # train on these lists of a public data set; empty: its split train
+    sources: list[str] = []  # of a merged table: train on these; empty: on all
+    target: str = ""  # the source that is scored; empty: the one that has rows to score
+    rows: RowsName = "all"  # target: learn from the training rows of that source alone
     epochs: Count = 60
     steps: Annotated[int, Field(ge=0)] = 0  # length of the stage in steps; 0: by epochs
     max_steps: Annotated[int, Field(ge=0)] = 0  # stop early after so many steps; 0: never
@@ -117,6 +121,7 @@ class Stage(Section):
     name: str
     epochs: Count | None = None
     steps: Annotated[int, Field(ge=0)] | None = None
+    rows: RowsName | None = None
     sampler: SamplerName | None = None
     lr: Positive | None = None
     weight_decay: NotNegative | None = None
@@ -160,6 +165,16 @@ class Recipe(Section):
         if self.model.learns == "parts" and any(s.sampler != "shuffle" for _, s in self.staged()):
             raise ValueError(
                 'part_detector learns from pictures one by one; set train.sampler = "shuffle"'
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _other_rows_need_another_classifier(self) -> "Recipe":
+        if len({s.rows for _, s in self.staged()}) > 1 and not self.model.restarts_classifier:
+            raise ValueError(
+                f"stages learn from different rows, so from different vehicles, but a classifier "
+                f"of {self.model.method} cannot be replaced between them; set the same rows in all "
+                "of them, or use vehiclenet"
             )
         return self
 

@@ -1,4 +1,4 @@
-"""What surrounds a training run: its log, its card, the wish to stop, and which run it is."""
+"""What surrounds a training run: its folder, log and card, the wish to stop, which run it is."""
 
 import json
 import platform
@@ -6,6 +6,7 @@ import signal
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -32,6 +33,34 @@ FREE_TO_CHANGE = (
 
 DESCRIPTIVE = ("make", "model", "type", "colour", "view")  # labels whose names a card lists
 _AGREE_EVERY = 10  # steps between asking the other processes whether to stop
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished (or stopped by ``max_steps``) training run.
+
+    Attributes:
+        folder: of the run.
+        step: steps done.
+        total: steps of the whole schedule.
+        validation_map: best mAP on held-back vehicles, where some were held back (of a
+            classifier, its best accuracy; of a part detector, its best mean AP).
+    """
+
+    folder: Path
+    step: int
+    total: int
+    validation_map: float | None = None
+
+    @property
+    def best(self) -> Path:
+        """The checkpoint to use: the best on held-back vehicles, else the last."""
+        return self.folder / "best"
+
+    @property
+    def last(self) -> Path:
+        """The checkpoint to resume from."""
+        return self.folder / "last"
 
 
 class TrainingLog:
@@ -108,12 +137,12 @@ def describe(recipe: Recipe, data: TrainingData, data_label: str) -> dict[str, A
     return {
         "method": recipe.model.method,
         "recipe": recipe.model_dump(),
-        "classes": data.classes,
         "names": {column: data.names[column].tolist() for column in DESCRIPTIVE},
         "data": {
             "path": data_label,
             "fingerprint": data.fingerprint,
             "images": len(data.sightings),
+            "vehicles": data.classes["vehicle"],
             "held_back_images": len(data.validation),
             **data.counts,
         },

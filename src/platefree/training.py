@@ -13,7 +13,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -42,9 +41,17 @@ from platefree.methods.base import Batch, Method
 from platefree.methods.build import build_method, needs_training, resolve
 from platefree.model import Device, Model
 from platefree.processes import gather_with_gradient, launch
-from platefree.run_folder import StopRequest, TrainingLog, describe, graceful_stop, same_run
+from platefree.run_folder import (
+    Run,
+    StopRequest,
+    TrainingLog,
+    describe,
+    graceful_stop,
+    same_run,
+)
 from platefree.sample_sheet import save_samples
-from platefree.stages import StagePlan, plan_stages
+from platefree.seeding import seed_stage, seed_step
+from platefree.stages import StagePlan, first_classes, plan_stages, target_of
 from platefree.types import Sightings
 
 log = logging.getLogger(__name__)
@@ -77,34 +84,6 @@ class StepReport:
     losses: dict[str, float]
     observed: dict[str, float]
     images_per_second: float
-
-
-@dataclass(frozen=True)
-class Run:
-    """A finished (or stopped by ``max_steps``) training run.
-
-    Attributes:
-        folder: of the run.
-        step: steps done.
-        total: steps of the whole schedule.
-        validation_map: best mAP on held-back vehicles, where some were held back (of a
-            classifier, its best accuracy; of a part detector, its best mean AP).
-    """
-
-    folder: Path
-    step: int
-    total: int
-    validation_map: float | None = None
-
-    @property
-    def best(self) -> Path:
-        """The checkpoint to use: the best on held-back vehicles, else the last."""
-        return self.folder / "best"
-
-    @property
-    def last(self) -> Path:
-        """The checkpoint to resume from."""
-        return self.folder / "last"
 
 
 def train(
@@ -160,12 +139,14 @@ class Trainer:
     ) -> None:
         self.recipe, self.folder, self.stop, self.on_step = recipe, folder, stop, on_step
         self.data_label = data_label
-        data = training_data(table, recipe.train, recipe.model.learns)
+        target = target_of(recipe, table)
+        data = training_data(table, recipe.train, recipe.model.learns, target=target)
         self.fabric = launch(recipe.train, device)
         torch.manual_seed(recipe.train.seed)
-        self.method: Method = build_method(recipe, data.classes)
+        self.method: Method = build_method(recipe, first_classes(recipe, data))
         self.data: TrainingData = self.method.prepare(data)
         self.plan = plan_stages(recipe, self.data)
+        self.taken_up = self.plan[0]  # whose classes the method's classifier has
         self.total = self.plan[-1].stop
         self.method.to(memory_format=torch.channels_last)  # the faster layout for convolutions
         if self.fabric.world_size > 1:
@@ -190,11 +171,12 @@ class Trainer:
                 "add --resume to go on with it, or choose another --out"
             )
         same_run(checkpoint, self.recipe, self.data.fingerprint)
-        checkpoint.load_into(self.method)
         try:
             self.step = int(checkpoint.card["step"])
             self.best_map = checkpoint.card["best_map"]
             content = checkpoint.card["training"]
+            self._take_up(next(each for each in self.plan if each.name == content["stage"]))
+            checkpoint.load_into(self.method)
             self._resumed_state = (content["stage"], checkpoint.tensors("training"), content)
         except KeyError as error:
             raise CheckpointError(
@@ -209,9 +191,17 @@ class Trainer:
         limit = self.recipe.train.max_steps or self.total
         for stage in self.plan:
             if self.step < min(stage.stop, limit):
+                self._take_up(stage)
                 with frozen(self.method, stage.train.freeze):
                     self._run_stage(stage, min(stage.stop, limit))
         return Run(self.folder, self.step, self.total, self.best_map)
+
+    def _take_up(self, stage: StagePlan) -> None:
+        """Start a new classifier if a stage learns other classes than the one before it."""
+        if not stage.data.same_classes(self.taken_up.data):
+            seed_stage(self.recipe.train.seed, stage.start)
+            self.method.restart_classifier(stage.data.classes[stage.data.learns])
+        self.taken_up = stage
 
     def _run_stage(self, stage: StagePlan, stop: int) -> None:
         descent = FabricDescent(self.fabric, self.method, stage.train)
@@ -224,9 +214,9 @@ class Trainer:
             share=(self.fabric.global_rank, self.fabric.world_size),
         )
         pictures = TrainingPictures(
-            self.data.sightings,
+            stage.data.sightings,
             TrainingTransform(self.recipe.input, self.recipe.augment),
-            self.data.boxes,
+            stage.data.boxes,
         )
         loader = training_loader(
             pictures,
@@ -250,14 +240,14 @@ class Trainer:
     def _take_step(self, stage: StagePlan, descent: FabricDescent, pictures: PictureBatch) -> Batch:
         if pictures.unreadable or pictures.images is None:
             raise ImageError(pictures.unreadable[0])
-        _seed_step(self.recipe.train.seed, self.step, self.fabric.global_rank)
+        seed_step(self.recipe.train.seed, self.step, self.fabric.global_rank)
         place = self.step - stage.start
         descent.set_rates(rate_factor(place, stage.sampler.batches_per_epoch, stage.train))
         images = pictures.images.to(
             self.fabric.device, non_blocking=True, memory_format=torch.channels_last
         )
         rows = torch.tensor(pictures.rows)
-        labels = {k: v[rows].to(self.fabric.device) for k, v in self.data.labels.items()}
+        labels = {k: v[rows].to(self.fabric.device) for k, v in stage.data.labels.items()}
         boxes = None if pictures.boxes is None else pictures.boxes.to(self.fabric.device)
         batch = Batch(self.transform.normalise(images), labels, boxes)
         try:
@@ -330,6 +320,7 @@ class Trainer:
         epoch = (self.step - stage.start) / stage.sampler.batches_per_epoch
         card = {
             **describe(self.recipe, self.data, self.data_label),
+            "classes": stage.data.classes,
             "step": self.step,
             "total_steps": self.total,
             "epoch": round(epoch, 3),
@@ -368,8 +359,3 @@ class Trainer:
             f"training stopped at step {step}: {what}; {kept}; lower train.lr or set "
             "train.clip_norm=1.0 and start again"
         )
-
-
-def _seed_step(seed: int, step: int, process: int) -> None:
-    state = np.random.SeedSequence((3, seed, step, process)).generate_state(1, np.uint64)
-    torch.manual_seed(int(state[0] >> 1))

@@ -96,6 +96,35 @@ class ShuffleSampler:
         return filled.reshape(self.batches_per_epoch, self._batch_size).astype(np.int64)
 
 
+class BalancedSampler:
+    """Every vehicle equally likely at every place of a batch, and then each of its pictures.
+
+    The balanced sampling of VehicleNet (section V-C and table VIII), which a shuffled epoch is
+    compared with: a picture of a vehicle that has few is shown often, one of many seldom. An epoch
+    shows as many pictures as there are.
+
+    Args:
+        vehicle: (n,) identity of each row.
+        batch_size: rows of a batch.
+    """
+
+    def __init__(self, vehicle: Text, batch_size: int) -> None:
+        codes = np.unique(vehicle, return_inverse=True)[1]
+        self._order = np.argsort(codes, kind="stable")
+        self._count = np.bincount(codes)
+        self._start = np.cumsum(self._count) - self._count
+        self._batch_size = batch_size
+        self.batches_per_epoch = -(-len(vehicle) // batch_size)
+
+    def epoch(self, seed: int, epoch: int) -> Indices:
+        """Table rows of every batch, (batches_per_epoch, batch_size)."""
+        random = np.random.default_rng((1, seed, epoch))
+        size = (self.batches_per_epoch, self._batch_size)
+        drawn = random.integers(len(self._count), size=size)
+        rows: Indices = self._order[self._start[drawn] + random.integers(self._count[drawn])]
+        return rows
+
+
 class SetSampler:
     """Pairs of sets (DRDL, section 3.2): pictures of one vehicle, and pictures of others.
 

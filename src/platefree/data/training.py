@@ -12,7 +12,14 @@ from torch import Tensor
 from platefree.config import Train
 from platefree.data.dataset import DataSet
 from platefree.data.part_boxes import PictureBoxes
-from platefree.data.samplers import IdentitySampler, Sampler, SetSampler, ShuffleSampler
+from platefree.data.samplers import (
+    BalancedSampler,
+    IdentitySampler,
+    Sampler,
+    SetSampler,
+    ShuffleSampler,
+)
+from platefree.data.sources import rows_of_sources
 from platefree.data.table import dataset_at, read_table
 from platefree.errors import TrainingError
 from platefree.types import Indices, Sightings, Text, known_values
@@ -24,7 +31,7 @@ _FILL = {
 }
 """What to do about a label column of which too little is known."""
 
-CODED = ("vehicle", "camera", "make", "model", "type", "colour", "view")
+CODED = ("vehicle", "camera", "make", "model", "type", "colour", "view", "source")
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +44,8 @@ class TrainingData:
         names: label column -> its known values, sorted; a code is a place in them.
         validation: rows of held-back vehicles; empty when none are held back.
         fingerprint: of the whole table, to notice another one on resume.
-        target: the label column that is learnt, or ``parts``.
+        learns: the label column that is learnt, or ``parts``.
+        target: the source that is scored, where a stage learns from its rows alone.
         boxes: of parts in the training rows, for methods that learn from them.
         validation_boxes: of parts in the held-back rows.
         counts: what a method found in the data, for the log and the checkpoint's card.
@@ -48,7 +56,8 @@ class TrainingData:
     names: Mapping[str, Text]
     validation: Sightings
     fingerprint: str
-    target: str = "vehicle"
+    learns: str = "vehicle"
+    target: str = ""
     boxes: PictureBoxes | None = None
     validation_boxes: PictureBoxes | None = None
     counts: Mapping[str, Any] = field(default_factory=dict)
@@ -58,15 +67,44 @@ class TrainingData:
         """Label column -> number of known values."""
         return {column: len(names) for column, names in self.names.items()}
 
+    def of_stage(self, train: Train) -> "TrainingData":
+        """What a stage learns from: everything, or the rows of the target alone.
+
+        Then the classes are numbered anew, from 0 in the old order; other labels keep their codes.
+
+        Raises:
+            TrainingError: too little of the target is for training.
+        """
+        if train.rows == "all":
+            return self
+        chosen = np.flatnonzero(self.sightings.source == self.target)
+        labels = {name: codes[chosen] for name, codes in self.labels.items()}
+        rows, names = self.sightings.take(chosen), dict(self.names)
+        if self.learns in CODED:
+            _require_classes(rows, train, self.learns)
+            kept, anew = np.unique(labels[self.learns].numpy(), return_inverse=True)
+            labels[self.learns] = torch.from_numpy(anew.astype(np.int64))
+            names[self.learns] = names[self.learns][kept]
+        boxes = None if self.boxes is None else self.boxes.take(chosen)
+        return replace(self, sightings=rows, labels=labels, names=names, boxes=boxes)
+
+    def same_classes(self, other: "TrainingData") -> bool:
+        """Whether a classifier that learns from one can go on learning from the other."""
+        return self.learns not in CODED or np.array_equal(
+            self.names[self.learns], other.names[self.learns]
+        )
+
     def sampler(self, train: Train) -> Sampler:
         """The sampler of a stage.
 
         Raises:
             TrainingError: the rows cannot fill its batches.
         """
-        if train.sampler == "shuffle":
-            return ShuffleSampler(len(self.sightings), train.batch_size)
         rows = self.sightings
+        if train.sampler == "shuffle":
+            return ShuffleSampler(len(rows), train.batch_size)
+        if train.sampler == "balanced":
+            return BalancedSampler(getattr(rows, self.learns), train.batch_size)
         if train.sampler == "sets":
             return SetSampler(
                 rows.vehicle,
@@ -78,7 +116,7 @@ class TrainingData:
                 prefer=train.negatives,
             )
         return IdentitySampler(
-            getattr(rows, self.target),
+            getattr(rows, self.learns),
             rows.camera,
             vehicles_per_batch=train.vehicles_per_batch,
             images_per_vehicle=train.images_per_vehicle,
@@ -120,17 +158,21 @@ def training_table(data: str | Path | Sightings | DataSet, lists: Sequence[str])
     return replace(table, split=np.full(len(table), "train"))
 
 
-def training_data(table: Sightings, train: Train, target: str = "vehicle") -> TrainingData:
+def training_data(
+    table: Sightings, train: Train, learns: str = "vehicle", *, target: str = ""
+) -> TrainingData:
     """Take the training rows of a table: split ``train`` where splits are known, else all.
 
     Rows without the label that is learnt are left out. With ``train.identity = "model"`` a model
     is what a vehicle is otherwise, here and in the labels. With ``train.validation`` a seeded share
-    of the vehicles is held back (of the pictures, where no vehicle is known).
+    of the vehicles is held back (of the pictures, where no vehicle is known); of the target's
+    vehicles, where there is one, since it is what the model is for.
 
     Args:
         table: the pictures.
         train: settings of the run.
-        target: the label column that is learnt, or ``parts``, which need no labels.
+        learns: the label column that is learnt, or ``parts``, which need no labels.
+        target: the source that a stage may learn from alone; empty: none.
 
     Raises:
         TrainingError: there is nothing to learn from; the message says why.
@@ -138,28 +180,29 @@ def training_data(table: Sightings, train: Train, target: str = "vehicle") -> Tr
     rows = table.take(table.split == "train") if table.knows("split") else table
     if not len(rows):
         raise TrainingError(f"{table!r} has a split column but no row with split 'train'")
+    rows = rows_of_sources(rows, train.sources)
     rows = replace(rows, vehicle=getattr(rows, train.identity))
-    if target in CODED:
-        rows = rows.take(getattr(rows, target) != "")
-    learnt, validation = _hold_back(rows, train)
-    if target in CODED:
-        _require_classes(learnt, train, target)
+    if learns in CODED:
+        rows = rows.take(getattr(rows, learns) != "")
+    learnt, validation = _hold_back(rows, train, target)
+    if learns in CODED:
+        _require_classes(learnt, train, learns)
     labels = {name: torch.from_numpy(codes(getattr(learnt, name))) for name in CODED}
     known = {name: known_values(getattr(learnt, name)) for name in CODED}
-    return TrainingData(learnt, labels, known, validation, table.fingerprint(), target)
+    return TrainingData(learnt, labels, known, validation, table.fingerprint(), learns, target)
 
 
-def _require_classes(learnt: Sightings, train: Train, target: str) -> None:
-    names, counts = np.unique(getattr(learnt, target), return_counts=True)
-    column = train.identity if target == "vehicle" else target
+def _require_classes(learnt: Sightings, train: Train, learns: str) -> None:
+    names, counts = np.unique(getattr(learnt, learns), return_counts=True)
+    column = train.identity if learns == "vehicle" else learns
     if len(names) < 2:
         raise TrainingError(
             f"the training rows know {len(names)} {column}(s), expected at least 2; {_FILL[column]}"
         )
     if train.sampler == "identity" and counts.max() < 2:
         raise TrainingError(
-            f"each of the {len(names)} training {target}s has one picture, but a pair of pictures "
-            f"of one {target} is what is learnt from; add pictures, or set train.sampler=shuffle"
+            f"each of the {len(names)} training {learns}s has one picture, but a pair of pictures "
+            f"of one {learns} is what is learnt from; add pictures, or set train.sampler=shuffle"
         )
 
 
@@ -170,9 +213,9 @@ def codes(column: Text) -> Indices:
     return np.where(column == "", -1, numbers).astype(np.int64)
 
 
-def _hold_back(rows: Sightings, train: Train) -> tuple[Sightings, Sightings]:
+def _hold_back(rows: Sightings, train: Train, target: str) -> tuple[Sightings, Sightings]:
     groups = np.where(rows.vehicle == "", rows.image, rows.vehicle)
-    names = np.unique(groups)
+    names = np.unique(groups[rows.source == target] if target else groups)
     count = round(train.validation * len(names))
     chosen = np.random.default_rng((4, train.seed)).permutation(names)[:count]
     held = np.isin(groups, chosen)

@@ -16,12 +16,12 @@ def held_back_score(model: Model, data: TrainingData, *, workers: int = -1) -> f
         data: what it learns from; rows are held back.
         workers: loading processes; -1 decides by the machine.
     """
-    if data.target == "parts":
+    if data.learns == "parts":
         assert data.validation_boxes is not None  # noqa: S101 - as `prepare` of the method gives
         found, _ = find_parts(model, data.validation, workers=workers)
         return part_precision(found, data.validation_boxes).mean
     embeddings, _ = model.embed(data.validation, workers=workers)
-    if data.target == "vehicle":
+    if data.learns == "vehicle":
         return mean_average_precision(embeddings, model.method.distances)
-    said = told(embeddings, data.target, data.names[data.target].tolist())
-    return float((said == getattr(embeddings.sightings, data.target)).mean())
+    said = told(embeddings, data.learns, data.names[data.learns].tolist())
+    return float((said == getattr(embeddings.sightings, data.learns)).mean())

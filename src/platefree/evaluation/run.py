@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -226,11 +227,16 @@ def _describe_model(model: Model) -> dict[str, str]:
     if trained_on:
         described |= {
             "trained on": f"{trained_on['path']} ({trained_on['fingerprint']}), "
-            f"{trained_on['images']} pictures of {model.card['classes']['vehicle']} vehicles",
+            f"{trained_on['images']} pictures of {_vehicles(model.card)} vehicles",
             "steps": f"{model.card['step']} of {model.card['total_steps']}",
             "training seed": str(model.card["seed"]),
         }
     return described
+
+
+def _vehicles(card: Mapping[str, Any]) -> int:
+    """How many were trained on; the classes are those of the latest stage."""
+    return int(card["data"].get("vehicles", card["classes"]["vehicle"]))
 
 
 def _describe_data(label: str, plan: Plan, scored: Sightings) -> dict[str, str]:

@@ -119,6 +119,13 @@ class Method(nn.Module):
         """
         return data
 
+    def restart_classifier(self, classes: int) -> None:
+        """Replace the classifier by a fresh one, for a stage that learns other classes.
+
+        All else stays as it is. Only methods whose settings say ``restarts_classifier`` have it.
+        """
+        raise NotImplementedError  # pragma: no cover
+
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """Named scalar losses of a batch; `step` sums them."""
         raise NotImplementedError  # pragma: no cover

@@ -21,10 +21,12 @@ from platefree.methods.settings import (
     StrongBaselineSettings,
     TrunkSettings,
     VANetSettings,
+    VehicleNetSettings,
     ViewpointSettings,
 )
 from platefree.methods.strong_baseline import StrongBaseline
 from platefree.methods.vanet import VANet
+from platefree.methods.vehiclenet import VehicleNet
 from platefree.methods.viewpoint import (
     FrozenViewpoint,
     copy_viewpoint,
@@ -79,6 +81,14 @@ def build_method(
             return make_viewpoint(settings, recipe.input, classes["view"], start)
         case VANetSettings() as settings:
             return _vanet(settings, recipe, classes, weights)
+        case VehicleNetSettings() as settings:
+            return VehicleNet(
+                _trunk(settings, recipe, weights or settings.weights),
+                vehicles=classes["vehicle"],
+                embedding_size=settings.embedding_size,
+                dropout=settings.dropout,
+                trunk_rate=settings.trunk_rate,
+            )
 
 
 def resolve(recipe: Recipe) -> Recipe:
@@ -214,7 +224,9 @@ def _strong_baseline(
 
 
 def _trunk(
-    settings: PartRegularizedSettings | StrongBaselineSettings, recipe: Recipe, weights: str
+    settings: PartRegularizedSettings | StrongBaselineSettings | VehicleNetSettings,
+    recipe: Recipe,
+    weights: str,
 ) -> Trunk:
     return Trunk(
         settings.trunk,

@@ -18,6 +18,7 @@ class MethodSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
     learns: ClassVar[str] = "vehicle"  # the label column whose values are the classes
     free_in_use: ClassVar[tuple[str, ...]] = ()  # keys that a trained model may still change
+    restarts_classifier: ClassVar[bool] = False  # for a stage with other vehicles
     method: str
 
 
@@ -199,6 +200,18 @@ class VANetSettings(TrunkSettings):
         return sorted(views)
 
 
+class VehicleNetSettings(TrunkSettings):
+    """Trunk, fc1 with batch norm, and a classifier that each stage may replace (Zheng et al.)."""
+
+    restarts_classifier: ClassVar[bool] = True
+    method: Literal["vehiclenet"]
+    last_stride: Literal[1, 2] = 2  # ResNets: 1 keeps a larger last feature map
+    embedding_size: Annotated[int, Field(ge=1)] = 512  # fc1
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0  # between fc1 and fc2
+    trunk_rate: Annotated[float, Field(gt=0, le=1)] = 1.0  # share of train.lr for the trunk
+    drop_path: Annotated[float, Field(ge=0, lt=1)] = 0.0
+
+
 ModelSettings = (
     ColorStripesSettings
     | DrdlSettings
@@ -208,6 +221,7 @@ ModelSettings = (
     | StrongBaselineSettings
     | ViewpointSettings
     | VANetSettings
+    | VehicleNetSettings
 )
 
 SETTINGS: dict[str, type[MethodSettings]] = {
@@ -218,5 +232,6 @@ SETTINGS: dict[str, type[MethodSettings]] = {
     "part_regularized": PartRegularizedSettings,
     "strong_baseline": StrongBaselineSettings,
     "vanet": VANetSettings,
+    "vehiclenet": VehicleNetSettings,
     "viewpoint": ViewpointSettings,
 }

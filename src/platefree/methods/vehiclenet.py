@@ -1,0 +1,136 @@
+"""VehicleNet: learn from all vehicles there are, then from those of the target alone.
+
+Zheng et al., "VehicleNet: Learning Robust Visual Representation for Vehicle Re-identification",
+TMM 2020: trunk -> adaptive average pooling -> fc1 -> batch norm = embedding f -> fc2 = classifier
+(section IV-A, figure 3). Stage I learns to tell the vehicles of all sources apart, stage II those
+of the target, by cross-entropy; between them fc2 is replaced and all else is kept (section IV-B,
+algorithm 1). The stages are those of the recipe: ``rows = "target"`` is stage II.
+
+Where the paper is silent this follows the authors' code: how the new layers start, and two
+settings, a trunk that learns at a share of the rate and dropout before fc2.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import ClassVar
+
+import numpy as np
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.optim import Optimizer
+
+from platefree.config import Train
+from platefree.data.training import TrainingData
+from platefree.methods.base import Batch, Descent, Method, make_optimizer
+from platefree.methods.source_accuracy import SourceAccuracy
+from platefree.nets.heads import Average
+from platefree.nets.trunks import Trunk
+
+
+class VehicleNet(Method):
+    """One space, ``main``: the unit vector after fc1 and its batch norm.
+
+    Args:
+        trunk: the network that makes the feature map.
+        vehicles: number of training identities of the first stage.
+        embedding_size: width of fc1.
+        dropout: share of the embedding that the classifier does not see.
+        trunk_rate: the trunk's share of the learning rate.
+    """
+
+    forwards: ClassVar[tuple[str, ...]] = ("logits",)
+
+    def __init__(
+        self,
+        trunk: Trunk,
+        *,
+        vehicles: int,
+        embedding_size: int = 512,
+        dropout: float = 0.0,
+        trunk_rate: float = 1.0,
+    ) -> None:
+        super().__init__()
+        self.trunk = trunk
+        self.pool = Average()
+        self.fc1 = nn.Linear(trunk.channels, embedding_size)
+        self.norm = nn.BatchNorm1d(embedding_size)
+        self.dropout = nn.Dropout(dropout)
+        self.fc2 = _classifier(embedding_size, vehicles)
+        self.trunk_rate = trunk_rate
+        nn.init.kaiming_normal_(self.fc1.weight, mode="fan_out")
+        nn.init.zeros_(self.fc1.bias)
+        nn.init.normal_(self.norm.weight, 1.0, 0.02)
+        self._sources: list[str] = []
+        self._accuracy = SourceAccuracy()
+
+    def feature_map(self, images: Tensor) -> Tensor:
+        """The trunk's last map, (b, c, h', w')."""
+        maps: Tensor = self.trunk(images)
+        return maps
+
+    def embed_map(self, maps: Tensor) -> dict[str, Tensor]:
+        """Unit rows (b, embedding_size), so that nearest is most similar by the cosine."""
+        return {"main": functional.normalize(self._embedding(maps).float())}
+
+    def embed(self, images: Tensor) -> dict[str, Tensor]:
+        """Unit rows, (b, embedding_size)."""
+        return self.embed_map(self.feature_map(images))
+
+    def identify(self, maps: Tensor) -> Tensor:
+        """(b, vehicles) logits of the vehicles of the latest stage."""
+        logits: Tensor = self.fc2(self.dropout(self._embedding(maps)))
+        return logits
+
+    def logits(self, images: Tensor) -> Tensor:
+        """W F(x) of equation 4, (b, vehicles)."""
+        return self.identify(self.feature_map(images))
+
+    def prepare(self, data: TrainingData) -> TrainingData:
+        """Learn the names of the sources and count their pictures, for the log."""
+        self._sources = data.names["source"].tolist()
+        self._accuracy = SourceAccuracy(self._sources)
+        names, counts = np.unique(data.sightings.source, return_counts=True)
+        known = {name: int(n) for name, n in zip(names, counts, strict=True) if name}
+        return replace(data, counts={**data.counts, "sources": known}) if known else data
+
+    def restart_classifier(self, classes: int) -> None:
+        """A fresh fc2 (section IV-B): "only the classification layer is replaced"."""
+        fresh = _classifier(self.fc2.in_features, classes)
+        self.fc2 = fresh.to(self.fc2.weight.device)
+        self._accuracy = SourceAccuracy(self._sources)
+
+    def losses(self, batch: Batch) -> dict[str, Tensor]:
+        """The cross-entropy of a batch."""
+        return self._losses(self.logits(batch.images), batch.labels)
+
+    def optimizers(self, train: Train) -> dict[str, Optimizer]:
+        """One optimizer; the trunk is a group of its own, at its share of the rate."""
+        optimizer = make_optimizer(self.fc2, train)
+        rates = {self.norm: train.lr, self.fc1: train.lr, self.trunk: train.lr * self.trunk_rate}
+        for module, rate in rates.items():
+            for group in make_optimizer(module, train, rate).param_groups:
+                optimizer.add_param_group(group)
+        return {"main": optimizer}
+
+    def step(self, batch: Batch, descent: Descent) -> None:
+        """Descend, and note which vehicles were told rightly, by source."""
+        logits: Tensor = descent.forward("logits", batch.images)
+        right = logits.argmax(1) == batch.labels["vehicle"]
+        descent.observe(self._accuracy.see(right, batch.labels["source"]))
+        descent.step(self._losses(logits, batch.labels), "main")
+
+    def _embedding(self, maps: Tensor) -> Tensor:
+        """F of the paper: what comes before the classifier."""
+        embedding: Tensor = self.norm(self.fc1(self.pool(maps)))
+        return embedding
+
+    def _losses(self, logits: Tensor, labels: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        return {"identity": functional.cross_entropy(logits.float(), labels["vehicle"])}
+
+
+def _classifier(size: int, vehicles: int) -> nn.Linear:
+    """fc2 as it starts: every vehicle about as likely as any other."""
+    layer = nn.Linear(size, vehicles)
+    nn.init.normal_(layer.weight, std=0.001)
+    nn.init.zeros_(layer.bias)
+    return layer
