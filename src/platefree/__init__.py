@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from platefree.data.split import hold_back_vehicles, split_by_vehicle
     from platefree.data.submission import write_submission
     from platefree.data.table import read_table, write_table
+    from platefree.ensemble import make_ensemble
     from platefree.errors import PlatefreeError
     from platefree.evaluation.challenge import submit
     from platefree.evaluation.metrics import RankMetrics, rank_metrics
@@ -69,6 +70,7 @@ __all__ = [
     "load_embeddings",
     "load_model",
     "load_recipe",
+    "make_ensemble",
     "merge_tables",
     "model_as_vehicle",
     "open_gallery",
@@ -121,6 +123,7 @@ _HOME = {
     "load_embeddings": "ranking.store",
     "load_model": "model",
     "load_recipe": "config",
+    "make_ensemble": "ensemble",
     "merge_tables": "data.merge",
     "model_as_vehicle": "data.merge",
     "open_gallery": "retrieval",

@@ -7,25 +7,30 @@ import numpy as np
 
 from platefree.errors import DataError
 from platefree.evaluation.told import told
-from platefree.methods.settings import VANetSettings, ViewpointSettings
+from platefree.methods.settings import VANetSettings
 from platefree.model import Model
 from platefree.types import Sightings
 
 
-def view_names(model: Model) -> tuple[str, ...]:
-    """The views that a model tells apart, sorted.
+def class_names(model: Model, column: str) -> tuple[str, ...]:
+    """The values of a label column that a model tells apart, sorted.
+
+    Args:
+        model: any.
+        column: ``view`` or ``camera``.
 
     Raises:
         DataError: it tells none.
     """
     settings = model.recipe.model
-    if isinstance(settings, ViewpointSettings):
-        return tuple(model.card["names"]["view"])
-    if isinstance(settings, VANetSettings) and settings.inside is not None:
+    if settings.learns == column:
+        return tuple(model.card["names"][column])
+    if column == "view" and isinstance(settings, VANetSettings) and settings.inside is not None:
         return tuple(settings.views)
+    method = {"view": "viewpoint"}.get(column, column)
     raise DataError(
-        f"{model.name} tells no views; give a viewpoint model, as 'platefree train "
-        "viewpoint/default' makes it"
+        f"{model.name} tells no {column}s; give a {method} model, as 'platefree train "
+        f"{method}/default' makes it"
     )
 
 
@@ -54,7 +59,7 @@ def label_views(
         DataError: the model tells no views.
         ImageError: no picture can be read.
     """
-    names = view_names(model)
+    names = class_names(model, "view")
     asked = np.flatnonzero(table.view == "") if only_unknown else np.arange(len(table))
     if not len(asked):
         return table, []

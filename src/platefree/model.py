@@ -9,19 +9,21 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
 from platefree.checkpoint import CARD, Checkpoint, read_checkpoint
 from platefree.config import Recipe, change_in_use, check_recipe, load_recipe
 from platefree.data.loader import UsePictures, use_loader
+from platefree.data.tight import TightPictures
 from platefree.data.transforms import InputTransform
+from platefree.data.vehicle_boxes import Shares
 from platefree.errors import CheckpointError, ImageError, RecipeError, TrainingError
 from platefree.methods.base import Method
 from platefree.methods.build import build_method, check_scales, needs_training, resolve
+from platefree.methods.settings import EnsembleSettings
 from platefree.ranking.distance import Distances
-from platefree.types import Embeddings, Sightings
+from platefree.types import Embeddings, Floats, Indices, Sightings
 
 Device = Literal["auto", "cpu", "cuda"]
 Unreadable = Literal["refuse", "skip"]
@@ -66,10 +68,20 @@ class Model:
     def __repr__(self) -> str:
         return f"<Model {self.name}: {self.recipe.model.method}@{self.fingerprint[:4]}>"
 
+    def told(self) -> dict[str, str]:
+        """How it looks at pictures, for a report."""
+        size = self.recipe.input
+        return {
+            "input": f"{size.height} x {size.width} pixels",
+            "mirror": size.mirror,
+            "scales": ", ".join(f"{scale:g}" for scale in size.scales),
+        }
+
     def embed(
         self,
         sightings: Sightings,
         *,
+        boxes: Shares | None = None,
         unreadable: Unreadable = "refuse",
         batch_size: int = 64,
         workers: int = -1,
@@ -79,6 +91,8 @@ class Model:
 
         Args:
             sightings: the n pictures.
+            boxes: (n, 4) float64, the part of each picture to look at: left, top, right, bottom
+                as shares of width and height; by default all of it.
             unreadable: ``refuse`` stops at the first picture that cannot be read; ``skip``
                 leaves it out of the result.
             batch_size: pictures at a time.
@@ -91,10 +105,34 @@ class Model:
         Raises:
             ImageError: a picture cannot be read (``refuse``), or none can.
         """
-        parts: list[dict[str, NDArray[np.float32]]] = []
+        rows, spaces, skipped = self.embed_rows(
+            sightings,
+            boxes=boxes,
+            unreadable=unreadable,
+            batch_size=batch_size,
+            workers=workers,
+            on_batch=on_batch,
+        )
+        kept = sightings.take(rows) if skipped else sightings
+        return Embeddings(spaces, kept, self.fingerprint), skipped
+
+    def embed_rows(
+        self,
+        sightings: Sightings,
+        *,
+        boxes: Shares | None,
+        unreadable: Unreadable,
+        batch_size: int,
+        workers: int,
+        on_batch: Callable[[int], None] | None,
+    ) -> tuple[Indices, dict[str, Floats], list[str]]:
+        """As `embed`: which rows could be read, their spaces, and why the others could not."""
+        parts: list[dict[str, Floats]] = []
         rows: list[int] = []
         skipped: list[str] = []
         pictures = UsePictures(sightings, self.transform)
+        if boxes is not None:
+            pictures = TightPictures(sightings, self.transform, boxes)
         self.method.eval()
         for batch in use_loader(pictures, batch_size=batch_size, workers=workers):
             for reason in batch.unreadable:
@@ -109,10 +147,9 @@ class Model:
         if not parts:
             raise ImageError(f"none of {len(sightings)} pictures can be read; first: {skipped[0]}")
         spaces = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-        kept = sightings if not skipped else sightings.take(np.array(rows))
-        return Embeddings(spaces, kept, self.fingerprint), skipped
+        return np.array(rows), spaces, skipped
 
-    def embed_images(self, images: Tensor) -> dict[str, NDArray[np.float32]]:
+    def embed_images(self, images: Tensor) -> dict[str, Floats]:
         """Embed (b, 3, h, w) uint8 pictures of the transform's size: unit rows by space.
 
         A row is the unit mean over ``input.scales`` and, with ``input.mirror = "average"``, over
@@ -181,6 +218,8 @@ def load_model(
 ) -> Model:
     """Load a checkpoint folder (``runs/x/best``), or a method that needs no training by its name.
 
+    An ensemble (`platefree.make_ensemble`) is such a folder too.
+
     Args:
         path: the folder or the name.
         device: where to run.
@@ -200,6 +239,10 @@ def load_model(
     except (RecipeError, KeyError, ValueError) as error:
         raise CheckpointError(f"checkpoint {folder} cannot be rebuilt: {error}") from error
     recipe = change_in_use(recipe, overrides or {})
+    if isinstance(recipe.model, EnsembleSettings):
+        from platefree.ensemble import load_ensemble  # a model itself, made of the class above
+
+        return load_ensemble(checkpoint, recipe, choose_device(device))
     try:
         method = build_method(recipe, checkpoint.card["classes"], weights="none")
     except (RecipeError, TrainingError, KeyError, ValueError) as error:

@@ -107,8 +107,9 @@ def check_search_post(post: str) -> str:
     """What a single search can be post-processed by, as it is; others are a `RecipeError`."""
     if post not in (NONE, RERANK):
         raise RecipeError(
-            f"a search cannot be post-processed by {post!r}, only by {RERANK} or {NONE}: expand, "
-            "camera, time and tracks are steps of 'platefree eval'"
+            f"a search cannot be post-processed by {post!r}, only by {RERANK} or {NONE}: crop, "
+            "ensemble, expand, camera, time and tracks are steps of 'platefree eval'; models are "
+            "joined for searches by 'platefree ensemble'"
         )
     return post
 

@@ -31,7 +31,8 @@ FREE_TO_CHANGE = (
     "checkpoint_steps",
 )
 
-DESCRIPTIVE = ("make", "model", "type", "colour", "view")  # labels whose names a card lists
+# labels whose names a card lists
+DESCRIPTIVE = ("camera", "make", "model", "type", "colour", "view")
 _AGREE_EVERY = 10  # steps between asking the other processes whether to stop
 
 

@@ -18,6 +18,7 @@ from platefree.cli import (
     demo,
     evaluation,
     info,
+    joining,
     labelling,
     parts,
     searching,
@@ -55,6 +56,7 @@ app.command("doctor")(info.doctor)
 app.command("train")(training.train)
 app.command("eval")(evaluation.evaluate)
 app.command("ablate")(ablation.ablate)
+app.command("ensemble")(joining.ensemble)
 app.command("submit")(submission.submit)
 app.command("compare")(searching.compare)
 app.command("embed")(searching.embed)

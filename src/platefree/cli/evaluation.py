@@ -41,8 +41,8 @@ def evaluate(
         str | None,
         typer.Option(
             "--post",
-            help="Post-processing: expand, rerank, camera, time, tracks, joined by commas, or "
-            "none; by default that of the model's recipe.",
+            help="Post-processing: crop, ensemble, expand, camera, time, rerank, tracks, joined by "
+            "commas, or none; by default that of the model's recipe. See docs/scoring.md.",
         ),
     ] = None,
     ablate_post: Annotated[
@@ -75,7 +75,8 @@ def evaluate(
 ) -> None:
     """Score a model: CMC, mAP, mINP, ROC; rows with split 'train' are never scored."""
     from platefree.config import parse_overrides
-    from platefree.evaluation.run import names_cameras, open_data, plan_for, score_plan
+    from platefree.evaluation.embedded import looks_at_each
+    from platefree.evaluation.run import open_data, plan_for, score_plan
     from platefree.model import load_model
 
     if report is not None and report.suffix.lower() not in (".html", ".htm"):
@@ -90,8 +91,8 @@ def evaluate(
     chain = loaded.recipe.post
     named = post if ablate_post is None else ablate_post
     chain = chain if named is None else chain.with_steps(named)
-    models = 2 if names_cameras(chain) else 1
-    with picture_progress("embedding", models * len(plan.rows)) as advance:
+    looks = looks_at_each(chain) * len(plan.rows)
+    with picture_progress("embedding", looks) as advance:
         result = score_plan(
             loaded,
             plan,

@@ -7,10 +7,7 @@ of one part (left and right light), or none.
 
 import hashlib
 import logging
-import os
 from collections import Counter
-from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
@@ -18,15 +15,12 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from platefree.data.image import read_header
+from platefree.data.box_places import rows_of, shares_of_pictures
 from platefree.data.text import many
-from platefree.errors import DataError
 from platefree.types import Indices, Sightings, Text
 
 PARTS = ("window", "light", "brand")
 """The parts; a part is its place in here."""
-
-_THREADS = 8  # that read the headers of pictures
 
 _log = logging.getLogger(__name__)
 
@@ -122,22 +116,12 @@ def place_boxes(boxes: PartBoxes, table: Sightings) -> PictureBoxes:
         DataError: no picture of the table was looked at, or a box lies outside of its picture.
         ImageError: a picture with boxes cannot be read.
     """
-    row_of = {_absolute(table.root, name): row for row, name in enumerate(table.image.tolist())}
-    found = [_row(name, boxes.root, table.root, row_of) for name in boxes.image.tolist()]
-    rows = np.array(found, dtype=np.int64)
-    if not (rows >= 0).any():
-        raise DataError(
-            f"none of the {many(len(table), 'picture')} in {table.root} is among the "
-            f"{many(len(rows), 'picture')} of the part boxes (the first is {boxes.image[0]!r}, "
-            f"from {boxes.root}): their paths start from the folder of the file of boxes"
-        )
+    rows = rows_of(boxes.image, boxes.root, table, "part box")
     seen = np.zeros(len(table), np.bool_)
     seen[rows[rows >= 0]] = True
     kept = rows[boxes.picture] >= 0
     row = rows[boxes.picture[kept]]
-    sizes = _sizes(table, np.unique(row))
-    size = np.array([sizes[each] for each in row.tolist()], np.float64).reshape(-1, 2)
-    share = _inside(boxes.box[kept], size, table, row)
+    share = shares_of_pictures(boxes.box[kept], table, row, "part box")
     strangers = int((rows < 0).sum())
     if strangers:
         _log.info(
@@ -204,49 +188,3 @@ def _mean_location(boxes: PictureBoxes, rows: list[int], part: int) -> NDArray[n
     usual = max(counts, key=lambda count: (counts[count], count))
     mean: NDArray[np.float64] = np.mean([each for each in own if len(each) == usual], axis=0)
     return mean
-
-
-def _absolute(root: Path, name: str) -> str:
-    return os.path.abspath(os.path.join(root, name))
-
-
-def _row(name: str, root: Path, other: Path, row_of: Mapping[str, int]) -> int:
-    """The row of a picture, whose path starts from the file of boxes or from the table; or -1."""
-    row = row_of.get(_absolute(root, name), -1)
-    return row if row >= 0 else row_of.get(_absolute(other, name), -1)
-
-
-def _sizes(table: Sightings, rows: Indices) -> dict[int, tuple[int, int]]:
-    """Row -> width and height."""
-
-    def size(row: int) -> tuple[int, int]:
-        header = read_header(table.path(row))
-        return header.width, header.height
-
-    with ThreadPoolExecutor(_THREADS) as pool:
-        return dict(zip(rows.tolist(), pool.map(size, rows.tolist()), strict=True))
-
-
-def _inside(
-    box: NDArray[np.float64], size: NDArray[np.float64], table: Sightings, row: Indices
-) -> NDArray[np.float64]:
-    """(n, 4) shares of the pictures, cut off at their borders."""
-    limits = np.tile(size, 2)  # (n, 4) width, height, width, height
-    cut = np.clip(box, 0.0, limits)
-    outside = (cut[:, 0] >= cut[:, 2]) | (cut[:, 1] >= cut[:, 3])
-    if outside.any():
-        first = int(outside.argmax())
-        edges = ", ".join(f"{edge:g}" for edge in box[first])
-        width, height = size[first]
-        raise DataError(
-            f"{int(outside.sum())} of {len(box)} part boxes lie outside of their pictures; the "
-            f"first is {edges} of {table.path(int(row[first]))}, which has {width:.0f} x "
-            f"{height:.0f} pixels: expected left, top, right, bottom in pixels of that picture"
-        )
-    over = int((box != cut).any(axis=1).sum())
-    if over:
-        _log.warning(
-            "%d of %d part boxes reach beyond their pictures; that part is cut off", over, len(box)
-        )
-    shares: NDArray[np.float64] = cut / limits
-    return shares

@@ -28,6 +28,7 @@ _FILL = {
     "vehicle": "give every picture of a vehicle its id in the column 'vehicle'",
     "model": "write make and model of every picture in the column 'model'",
     "view": "write what is seen (front, rear, side) in the column 'view'",
+    "camera": "write which camera took each picture in the column 'camera'",
 }
 """What to do about a label column of which too little is known."""
 

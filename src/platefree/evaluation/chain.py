@@ -4,7 +4,9 @@ Decided, where VehicleNet (section IV-C) does not say:
 
 - The order of work is fixed (`platefree.ranking.settings`). What a step removes for a query stays
   removed, and ranks behind all that is left, a match behind all others (`removed`); to re-ranking
-  it is still a neighbour.
+  it is still a neighbour, so it is the same whether removing comes before or after.
+- The steps ``crop`` and ``ensemble`` are done before a chain starts: they are in the embeddings
+  that it is given (`embedded`).
 - So are pictures that the protocol ignores for a query: ignoring is of the scores alone.
 - Each search is post-processed on its own, so the draws of a protocol know nothing of each other.
 - A picture that is query and gallery is one point of re-ranking, unless expansion moved the query.
@@ -56,9 +58,9 @@ class Chain:
         """Whether a step removes gallery pictures, which are then at distance inf."""
         return not {"camera", "time"}.isdisjoint(self.settings.steps)
 
-    def with_settings(self, settings: Post) -> Self:
-        """The same with other steps."""
-        return replace(self, settings=settings)
+    def with_settings(self, settings: Post, distances: Distances | None) -> Self:
+        """The same with other steps, over embeddings that are compared so."""
+        return replace(self, settings=settings, distances=distances)
 
     def blocks(self, embeddings: Embeddings, trial: Trial) -> Iterator[tuple[slice, Floats]]:
         """The distances of a trial after all steps; to tracks, if those are searched."""
@@ -134,6 +136,7 @@ def make_chain(
     table: Sightings,
     distances: Distances | None,
     of_cameras: Embeddings | None = None,
+    camera_distances: Distances | None = None,
 ) -> Chain:
     """A chain over the pictures of an evaluation.
 
@@ -143,10 +146,12 @@ def make_chain(
         distances: how the spaces of the method combine; None is cosine in its only space.
         of_cameras: of the same pictures, by the model that tells cameras apart; None where the
             step ``camera`` takes the known cameras, or is not asked for.
+        camera_distances: how the spaces of those combine; None is cosine in the only one.
     """
     labels = table.camera
     if of_cameras is not None:
-        labels = cluster_cameras(of_cameras, settings.camera.radius, settings.camera.smallest)
+        options = settings.camera
+        labels = cluster_cameras(of_cameras, options.radius, options.smallest, camera_distances)
     names, numbers = np.unique(labels, return_inverse=True)
     return Chain(settings, distances, np.where(names == "", -1, np.arange(len(names)))[numbers])
 

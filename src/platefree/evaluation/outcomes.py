@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 
 from platefree.evaluation.chain import Chain
+from platefree.evaluation.embedded import Embedded
 from platefree.evaluation.examples import SHOWN_HITS, Searched
 from platefree.evaluation.heads import Heads
 from platefree.evaluation.labels import PairLabels
@@ -42,19 +43,24 @@ class Scorer:
     """What all tests of an evaluation are scored with.
 
     Attributes:
-        embeddings: of the pictures that are needed.
-        distances: how the method compares.
+        embedded: the pictures that are needed.
+        distances: how the method compares, before post-processing.
         chain: the post-processing.
         told: the classes of a model that tells labels, sorted.
         ablate: whether to score every prefix of the chain as well.
     """
 
-    embeddings: Embeddings
+    embedded: Embedded
     distances: Distances
     chain: Chain
     told: tuple[str, ...] = ()
     ablate: bool = False
     _searched: list[Searched] = field(default_factory=list)
+
+    @property
+    def embeddings(self) -> Embeddings:
+        """Those before post-processing."""
+        return self.embedded.plain
 
     @property
     def searched(self) -> Sequence[Searched]:
@@ -101,13 +107,14 @@ class Scorer:
     def _search(
         self, trials: Sequence[Trial], counts: SimilarityCounts, views: ViewPairCounts
     ) -> tuple[list[TrialResult], float]:
-        """The results, and the seconds that distances and scores took."""
-        scored, seconds = [], 0.0
+        """The results, and the seconds that the steps, distances and scores took."""
+        settings = self.chain.settings
+        scored, seconds = [], self.embedded.seconds(settings.steps)
         for trial in trials:
             labels = trial_labels(self.embeddings.sightings, trial)
             seen = TrialViews.of(self.embeddings.sightings, trial)
             watchers = [_counting(counts, views, seen)]
-            if self.chain.settings.steps:
+            if settings.steps:
                 for rows, block in distance_blocks(self.embeddings, trial, self.distances):
                     watchers[0](block, labels, rows)
                 watchers = []
@@ -115,7 +122,7 @@ class Scorer:
                 heads = Heads(len(trial.query), SHOWN_HITS)
                 watchers.append(heads.add)
             started = time.perf_counter()
-            metrics = score_blocks(self._blocks(self.chain, trial, labels), labels, watchers)
+            metrics = score_blocks(self._blocks(settings, trial, labels), labels, watchers)
             seconds += time.perf_counter() - started
             scored.append((trial, metrics))
             if trial.tracks is None:
@@ -123,17 +130,19 @@ class Scorer:
         return _pool(scored), seconds
 
     def _blocks(
-        self, chain: Chain, trial: Trial, labels: PairLabels
+        self, settings: Post, trial: Trial, labels: PairLabels
     ) -> Iterator[tuple[slice, Floats]]:
-        blocks = chain.blocks(self.embeddings, trial)
+        embeddings, distances = self.embedded.under(settings.steps)
+        chain = self.chain.with_settings(settings, distances)
+        blocks = chain.blocks(embeddings, trial)
         return sink_removed(blocks, labels) if chain.removes else blocks
 
     def _prefix(self, settings: Post, trials: Sequence[Trial]) -> Prefix:
-        chain, scored, started = self.chain.with_settings(settings), [], time.perf_counter()
+        scored, started = [], time.perf_counter()
         for trial in trials:
             labels = trial_labels(self.embeddings.sightings, trial)
-            scored.append((trial, score_blocks(self._blocks(chain, trial, labels), labels)))
-        seconds = time.perf_counter() - started
+            scored.append((trial, score_blocks(self._blocks(settings, trial, labels), labels)))
+        seconds = time.perf_counter() - started + self.embedded.seconds(settings.steps)
         return Prefix(settings.name, seconds, mean_figures(_pool(scored)))
 
 

@@ -14,14 +14,15 @@ from platefree.data.dataset import DataSet
 from platefree.data.table import dataset_at, read_table
 from platefree.errors import ProtocolError
 from platefree.evaluation.chain import check_post, make_chain
+from platefree.evaluation.embedded import embed_for, with_window
 from platefree.evaluation.examples import pick_strips
 from platefree.evaluation.outcomes import Scorer
 from platefree.evaluation.part_report import part_trial, score_parts
 from platefree.evaluation.part_trial import PROTOCOL, PartTrial
 from platefree.evaluation.report import Outcome, Report
-from platefree.evaluation.set_protocols import Plan, make_plan
-from platefree.evaluation.told import ToldTrial
-from platefree.labelling import view_names
+from platefree.evaluation.set_protocols import AnyTrial, Plan, make_plan
+from platefree.evaluation.told import TOLD, ToldTrial
+from platefree.labelling import class_names
 from platefree.model import Device, Model, load_model
 from platefree.ranking.settings import NONE, Post
 from platefree.types import Sightings, known_values
@@ -72,8 +73,9 @@ def evaluate(
     Raises:
         DataError: the data cannot be read.
         ProtocolError: the data cannot support the protocol, or the protocol no post-processing.
-        RecipeError: there is no such post-processing step, or the trunk takes no other scales.
-        CheckpointError: the model, or the one that tells cameras apart, cannot be loaded.
+        RecipeError: there is no such post-processing step, a step lacks an option, or the trunk
+            takes no other scales.
+        CheckpointError: the model, or one that a step names, cannot be loaded.
         ImageError: a picture cannot be read.
     """
     if not isinstance(model, Model):
@@ -128,8 +130,9 @@ def plan_for(
         ProtocolError: no such protocol or test, or the data or the model cannot support it.
         DataError: a part detector is to be scored, and there are no part boxes.
     """
-    if model.recipe.model.learns != "parts":
-        usual = "view-labels" if model.recipe.model.learns == "view" else None
+    learns = model.recipe.model.learns
+    if learns != "parts":
+        usual = f"{learns}-labels" if learns in TOLD else None
         return make_plan(data, protocol or usual, tests, seed)
     if tests or protocol not in (None, PROTOCOL):
         raise ProtocolError(
@@ -166,6 +169,7 @@ def score_plan(
     place[plan.rows] = np.arange(len(plan.rows))
     trials = [trial.moved(place) for trial in plan.trials]
     check_post(post, table, trials)
+    post, window = with_window(post, plan.data.table)
     parts = [trial for trial in trials if isinstance(trial, PartTrial)]
     if parts:
         result = score_parts(model, table, parts[0], workers=workers, on_batch=on_batch)
@@ -176,16 +180,18 @@ def score_plan(
             settings=_settings(model, plan, table, post),
             tests=(Outcome(plan.protocol, (result,), None),),
         )
-    of_cameras = None
-    if names_cameras(post):
-        device: Device = "cuda" if model.device.type == "cuda" else "cpu"
-        by = load_model(post.camera.model, device=device)
-        of_cameras, _ = by.embed(table, workers=workers, on_batch=on_batch)
-    embeddings, _ = model.embed(table, workers=workers, on_batch=on_batch)
-    chain = make_chain(post, table, model.distances, of_cameras)
-    tells = any(isinstance(trial, ToldTrial) for trial in trials)
-    told = view_names(model) if tells else ()
-    scorer = Scorer(embeddings, model.method.distances, chain, told, ablate=ablate_post)
+    embedded = embed_for(model, post, table, workers=workers, on_batch=on_batch)
+    cameras = embedded.cameras
+    chain = make_chain(
+        post,
+        table,
+        model.distances,
+        None if cameras is None else cameras.whole,
+        None if cameras is None else cameras.distances,
+    )
+    scorer = Scorer(
+        embedded, model.method.distances, chain, _told(model, trials), ablate=ablate_post
+    )
     outcomes = [
         scorer.score(name, list(same), _claims(model.recipe.paper, plan.data.name, name))
         for name, same in groupby(trials, key=lambda trial: trial.test or plan.protocol)
@@ -194,7 +200,7 @@ def score_plan(
         model=_describe_model(model),
         data=_describe_data(data_label, plan, table),
         protocol=plan.protocol,
-        settings=_settings(model, plan, table, post),
+        settings=_settings(model, plan, table, post) | dict(embedded.told) | window,
         tests=tuple(outcomes),
         strips=pick_strips(
             table, scorer.searched, model, each=examples, heat_maps=heat_maps, beside=beside
@@ -202,9 +208,10 @@ def score_plan(
     )
 
 
-def names_cameras(post: Post) -> bool:
-    """Whether a second model embeds all pictures, to tell their cameras apart."""
-    return "camera" in post.steps and bool(post.camera.model)
+def _told(model: Model, trials: Sequence[AnyTrial]) -> tuple[str, ...]:
+    """The classes of a model whose labels are compared with those of the table."""
+    targets = [trial.target for trial in trials if isinstance(trial, ToldTrial)]
+    return class_names(model, targets[0]) if targets else ()
 
 
 def _claims(paper: Mapping[str, float], data: str, test: str) -> dict[str, float]:
@@ -256,7 +263,6 @@ def _describe_data(label: str, plan: Plan, scored: Sightings) -> dict[str, str]:
 
 
 def _settings(model: Model, plan: Plan, scored: Sightings, post: Post) -> dict[str, str]:
-    size = model.recipe.input
     cameras = "ignored" if scored.knows("camera") else "cameras unknown, nothing ignored"
     chosen = model.recipe.model
     in_use = {name.replace("_", " "): str(getattr(chosen, name)) for name in chosen.free_in_use}
@@ -265,12 +271,10 @@ def _settings(model: Model, plan: Plan, scored: Sightings, post: Post) -> dict[s
         "platefree": version("platefree"),
     }
     if plan.protocol == PROTOCOL:
-        return {"input": f"{size.height} x {size.width} pixels", **in_use, **made}
+        return {"input": model.told()["input"], **in_use, **made}
     seeds = sorted({trial.seed for trial in plan.trials if trial.seed is not None})
     return {
-        "input": f"{size.height} x {size.width} pixels",
-        "mirror": size.mirror,
-        "scales": ", ".join(f"{scale:g}" for scale in size.scales),
+        **model.told(),
         "distance": "cosine",
         **in_use,
         "post-processing": post.told(),

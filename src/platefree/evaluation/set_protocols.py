@@ -16,7 +16,7 @@ from platefree.evaluation.labels import IgnoredPairs
 from platefree.evaluation.model_pairs import PairTrial, model_verification
 from platefree.evaluation.part_trial import PartTrial
 from platefree.evaluation.protocols import Trial, need_query_vehicles
-from platefree.evaluation.told import ToldTrial, view_labels
+from platefree.evaluation.told import ToldTrial, camera_labels, view_labels
 from platefree.evaluation.tracks import image_to_track
 from platefree.evaluation.views import view_trials
 from platefree.types import Indices
@@ -111,6 +111,7 @@ SET_PROTOCOLS: dict[str, SetProtocol] = {
     "model-retrieval": model_retrieval,
     "model-verification": model_verification,
     "view-labels": view_labels,
+    "camera-labels": camera_labels,
 }
 
 _USUAL = {

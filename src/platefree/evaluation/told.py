@@ -33,6 +33,10 @@ class ToldTrial:
         return replace(self, rows=place[self.rows])
 
 
+TOLD = {"view": "front, rear, side ...", "camera": "which camera took it"}
+"""What classifiers tell of pictures: a column of tables, and what stands in it."""
+
+
 def view_labels(data: DataSet, seed: int) -> list[ToldTrial]:
     """Tell the view of every picture that is not for training.
 
@@ -40,14 +44,28 @@ def view_labels(data: DataSet, seed: int) -> list[ToldTrial]:
         ProtocolError: no view is known.
     """
     del seed
-    rows = np.flatnonzero((data.table.split != "train") & (data.table.view != ""))
+    return [_labels(data, "view")]
+
+
+def camera_labels(data: DataSet, seed: int) -> list[ToldTrial]:
+    """Tell the camera of every picture that is not for training.
+
+    Raises:
+        ProtocolError: no camera is known.
+    """
+    del seed
+    return [_labels(data, "camera")]
+
+
+def _labels(data: DataSet, target: str) -> ToldTrial:
+    tested = data.table.split != "train"
+    rows = np.flatnonzero(tested & (getattr(data.table, target) != ""))
     if not len(rows):
         raise ProtocolError(
-            "view-labels compares with the column 'view' (front, rear, side ...), which is unknown "
-            f"for all of the {int((data.table.split != 'train').sum())} pictures that are not for "
-            "training"
+            f"{target}-labels compares with the column {target!r} ({TOLD[target]}), which is "
+            f"unknown for all of the {int(tested.sum())} pictures that are not for training"
         )
-    return [ToldTrial("", "view", rows)]
+    return ToldTrial("", target, rows)
 
 
 def told(embeddings: Embeddings, target: str, names: Sequence[str]) -> Text:

@@ -9,12 +9,15 @@ from platefree.methods.base import Method
 from platefree.methods.color_stripes import ColorStripes
 from platefree.methods.drdl import Drdl
 from platefree.methods.fda_net import EmbeddingNet, FdaNet
+from platefree.methods.label_classifier import make_label_classifier
 from platefree.methods.part_detector import make_part_detector
 from platefree.methods.part_regularized import PartRegularized
 from platefree.methods.relations import ViewRelations
 from platefree.methods.settings import (
+    CameraSettings,
     ColorStripesSettings,
     DrdlSettings,
+    EnsembleSettings,
     FdaNetSettings,
     PartDetectorSettings,
     PartRegularizedSettings,
@@ -32,7 +35,6 @@ from platefree.methods.viewpoint import (
     copy_viewpoint,
     describe_viewpoint,
     frozen_viewpoint,
-    make_viewpoint,
 )
 from platefree.nets.attended import EmbeddingDiscriminator
 from platefree.nets.branches import BranchedTrunk
@@ -68,6 +70,11 @@ def build_method(
             return ColorStripes(**settings.model_dump(exclude={"method"}))
         case DrdlSettings() as settings:
             return _drdl(settings, recipe, classes, weights or settings.weights)
+        case EnsembleSettings():
+            raise RecipeError(
+                "an ensemble is not trained: train its members, and join them with 'platefree "
+                "ensemble MODEL MODEL --out FOLDER'"
+            )
         case FdaNetSettings() as settings:
             return _fda_net(settings, recipe, classes, weights or settings.weights)
         case PartDetectorSettings() as settings:
@@ -76,9 +83,9 @@ def build_method(
             return _part_regularized(settings, recipe, classes, weights or settings.weights)
         case StrongBaselineSettings() as settings:
             return _strong_baseline(settings, recipe, classes, weights or settings.weights)
-        case ViewpointSettings() as settings:
+        case ViewpointSettings() | CameraSettings() as settings:
             start = weights or settings.weights
-            return make_viewpoint(settings, recipe.input, classes["view"], start)
+            return make_label_classifier(settings, recipe.input, classes[settings.learns], start)
         case VANetSettings() as settings:
             return _vanet(settings, recipe, classes, weights)
         case VehicleNetSettings() as settings:

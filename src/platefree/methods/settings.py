@@ -32,6 +32,14 @@ class ColorStripesSettings(MethodSettings):
     value_bins: Annotated[int, Field(ge=1, le=16)] = 4
 
 
+class EnsembleSettings(MethodSettings):
+    """Trained models whose unit rows stand beside each other; 'platefree ensemble' makes one."""
+
+    method: Literal["ensemble"]
+    members: list[str]  # their fingerprints
+    weights: list[float]  # what the similarity of each counts in the mean
+
+
 class TrunkSettings(MethodSettings):
     """What every method with a trunk has."""
 
@@ -111,6 +119,16 @@ class ViewpointSettings(TrunkSettings):
 
     learns: ClassVar[str] = "view"
     method: Literal["viewpoint"]
+    last_stride: Literal[1, 2] = 2  # ResNets: 1 keeps a larger last feature map
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    drop_path: Annotated[float, Field(ge=0, lt=1)] = 0.0
+
+
+class CameraSettings(TrunkSettings):
+    """The same for cameras: which one took the picture? (VehicleNet, section IV-C)."""
+
+    learns: ClassVar[str] = "camera"
+    method: Literal["camera"]
     last_stride: Literal[1, 2] = 2  # ResNets: 1 keeps a larger last feature map
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
     drop_path: Annotated[float, Field(ge=0, lt=1)] = 0.0
@@ -213,8 +231,10 @@ class VehicleNetSettings(TrunkSettings):
 
 
 ModelSettings = (
-    ColorStripesSettings
+    CameraSettings
+    | ColorStripesSettings
     | DrdlSettings
+    | EnsembleSettings
     | FdaNetSettings
     | PartDetectorSettings
     | PartRegularizedSettings
@@ -225,8 +245,10 @@ ModelSettings = (
 )
 
 SETTINGS: dict[str, type[MethodSettings]] = {
+    "camera": CameraSettings,
     "color_stripes": ColorStripesSettings,
     "drdl": DrdlSettings,
+    "ensemble": EnsembleSettings,
     "fda_net": FdaNetSettings,
     "part_detector": PartDetectorSettings,
     "part_regularized": PartRegularizedSettings,

@@ -1,8 +1,4 @@
-"""Viewpoint: from which side is the vehicle seen? A small classifier of its own.
-
-VANet trains it apart and never changes it afterwards (section 3.3). It learns the column ``view``
-of a table, tells the views of another table (`platefree label`), and lives inside VANet models.
-"""
+"""A viewpoint classifier inside another model: trained apart, then frozen (VANet, section 3.3)."""
 
 from pathlib import Path
 
@@ -13,54 +9,12 @@ from torch.nn import functional
 from platefree.checkpoint import Checkpoint, read_checkpoint
 from platefree.config import Input, check_recipe
 from platefree.errors import CheckpointError, RecipeError
-from platefree.losses import smoothed_cross_entropy
-from platefree.methods.base import Batch, Method
+from platefree.methods.label_classifier import LabelClassifier
 from platefree.methods.settings import ViewpointInside, ViewpointSettings
-from platefree.nets.heads import Average
 from platefree.nets.trunks import Trunk
-from platefree.ranking.distance import cosine_distance
-from platefree.types import Embeddings, Floats
 
 VIEW = "view"
-"""The space of a viewpoint, and the column that it learns."""
-
-
-class Viewpoint(Method):
-    """trunk -> average pooling -> linear -> softmax over the views.
-
-    Its one space, ``view``, holds the probabilities of the views (in sorted order of their names)
-    scaled to unit length: divided by their sum they are probabilities again.
-
-    Args:
-        trunk: the network that makes the feature map.
-        views: how many views there are.
-        label_smoothing: of the cross-entropy.
-    """
-
-    def __init__(self, trunk: Trunk, *, views: int, label_smoothing: float = 0.0) -> None:
-        super().__init__()
-        self.trunk = trunk
-        self.pool = Average()
-        self.classifier = nn.Linear(trunk.channels, views)
-        self.label_smoothing = label_smoothing
-
-    def embed(self, images: Tensor) -> dict[str, Tensor]:
-        """Unit rows (b, views) along the probabilities."""
-        probabilities = self._logits(images).float().softmax(dim=1)
-        return {VIEW: functional.normalize(probabilities)}
-
-    def distances(self, query: Embeddings, gallery: Embeddings) -> Floats:
-        """How differently two vehicles are turned, by the cosine of their probabilities."""
-        return cosine_distance(query.spaces[VIEW], gallery.spaces[VIEW])
-
-    def losses(self, batch: Batch) -> dict[str, Tensor]:
-        """Cross-entropy of the view."""
-        logits = self._logits(batch.images)
-        return {VIEW: smoothed_cross_entropy(logits, batch.labels[VIEW], self.label_smoothing)}
-
-    def _logits(self, images: Tensor) -> Tensor:
-        logits: Tensor = self.classifier(self.pool(self.trunk(images)))
-        return logits
+"""The space of a viewpoint classifier, and the column that it learns."""
 
 
 class FrozenViewpoint(nn.Module):
@@ -79,7 +33,7 @@ class FrozenViewpoint(nn.Module):
     given_mean: Tensor
     given_std: Tensor
 
-    def __init__(self, classifier: Viewpoint, inside: ViewpointInside, given: Input) -> None:
+    def __init__(self, classifier: LabelClassifier, inside: ViewpointInside, given: Input) -> None:
         super().__init__()
         self.classifier = classifier.requires_grad_(False)
         self.size = (inside.height, inside.width)
@@ -150,7 +104,7 @@ def frozen_viewpoint(inside: ViewpointInside, views: int, given: Input) -> Froze
     trunk = Trunk(
         inside.trunk, height=inside.height, width=inside.width, last_stride=inside.last_stride
     )
-    return FrozenViewpoint(Viewpoint(trunk, views=views), inside, given)
+    return FrozenViewpoint(LabelClassifier(trunk, column=VIEW, classes=views), inside, given)
 
 
 def copy_viewpoint(path: str, inside: ViewpointInside, into: FrozenViewpoint) -> None:
@@ -166,18 +120,3 @@ def copy_viewpoint(path: str, inside: ViewpointInside, into: FrozenViewpoint) ->
             f"{inside.fingerprint}; start again with another --out"
         )
     checkpoint.load_into(into.classifier)
-
-
-def make_viewpoint(
-    settings: ViewpointSettings, given: Input, views: int, weights: str
-) -> Viewpoint:
-    """The method of a recipe."""
-    trunk = Trunk(
-        settings.trunk,
-        height=given.height,
-        width=given.width,
-        last_stride=settings.last_stride,
-        drop_path=settings.drop_path,
-        weights=weights,
-    )
-    return Viewpoint(trunk, views=views, label_smoothing=settings.label_smoothing)

@@ -167,7 +167,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
                 "another method, such as strong_baseline"
             )
         return plain
-    return _without_wrappers(_read_tensors(path))
+    return _without_wrappers(read_tensors(path))
 
 
 def _create(name: str, size: tuple[int, int], drop_path: float, *, published: bool) -> nn.Module:
@@ -219,7 +219,12 @@ def _keep_last_map_large(network: nn.Module, name: str) -> None:
                 module.kernel_size = 1
 
 
-def _read_tensors(path: Path) -> Mapping[str, Tensor]:
+def read_tensors(path: Path) -> Mapping[str, Tensor]:
+    """The tensors of a file, by their names; of a pickle, only if it holds nothing else.
+
+    Raises:
+        TrainingError: it cannot be read, or holds anything else.
+    """
     try:
         if path.suffix == ".safetensors":
             return load_file(path)

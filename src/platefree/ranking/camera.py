@@ -7,27 +7,33 @@ a picture in no cluster has an unknown camera. Known cameras need no clusters.
 
 import numpy as np
 
-from platefree.ranking.clusters import cluster_rows
-from platefree.ranking.distance import only_space
+from platefree.ranking.clusters import cluster_by, cluster_rows
+from platefree.ranking.distance import Distances, only_space
 from platefree.ranking.penalty import check_labels, penalise
 from platefree.types import Embeddings, Floats, Indices, Ranking, Text
 
 
-def cluster_cameras(embeddings: Embeddings, radius: float, smallest: int = 5) -> Text:
+def cluster_cameras(
+    embeddings: Embeddings, radius: float, smallest: int = 5, distances: Distances | None = None
+) -> Text:
     """Guessed cameras of pictures, from embeddings of a model that tells cameras apart.
 
     Args:
-        embeddings: unit rows in one space, of queries and gallery together.
-        radius: cosine distance within which rows are neighbours.
+        embeddings: unit rows, of queries and gallery together.
+        radius: distance within which rows are neighbours.
         smallest: neighbours, itself included, from which a row makes a cluster.
+        distances: how spaces combine; by default the cosine distance in the only space.
 
     Returns:
         (n,) labels, each the number of a cluster; ``""`` is unknown.
 
     Raises:
-        DataError: an argument is out of range, or there is more than one space.
+        DataError: an argument is out of range, or spaces are several and ``distances`` missing.
     """
-    clusters = cluster_rows(only_space(embeddings), radius, smallest)
+    if distances is None:
+        clusters = cluster_rows(only_space(embeddings), radius, smallest)
+    else:
+        clusters = cluster_by(distances, [embeddings], radius, smallest)
     return np.where(clusters >= 0, clusters.astype(np.str_), "")
 
 

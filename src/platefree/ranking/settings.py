@@ -1,20 +1,21 @@
 """The ``[post]`` section of a recipe: which post-processing, and its options; no torch here.
 
-Zheng et al., VehicleNet, TMM 2020, section IV-C and table VI. The steps have one order of work,
-whatever order they are named in: ``expand`` moves the queries, ``rerank`` replaces distances,
-``camera`` and ``time`` remove gallery pictures, and ``tracks`` brings together those that are left.
+Zheng et al., VehicleNet, TMM 2020, section IV-C, figure 5 and table VI. The steps have one order
+of work, whatever order they are named in: ``crop`` and ``ensemble`` change what pictures are
+embedded to, ``expand`` moves the queries, ``camera`` and ``time`` remove gallery pictures,
+``rerank`` replaces distances, and ``tracks`` brings together what is left.
 """
 
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from platefree.errors import RecipeError
 
 Count = Annotated[int, Field(ge=1)]
 Radius = Annotated[float, Field(gt=0, le=2)]  # a distance: a cosine distance is at most 2
-Step = Literal["expand", "rerank", "camera", "time", "tracks"]
+Step = Literal["crop", "ensemble", "expand", "camera", "time", "rerank", "tracks"]
 STEPS: tuple[str, ...] = get_args(Step)
 NONE = "none"
 """What stands for no step, on a command line and in a report."""
@@ -24,6 +25,51 @@ class PostSection(BaseModel):
     """Typed, frozen, no unknown keys."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+class Crop(PostSection):
+    """Each picture becomes the mean of itself and of a tight crop of its vehicle."""
+
+    model: str = ""  # a detector, torchvision:NAME; "": boxes from a file
+    weights: str = "published"  # of the detector: those that torchvision publishes, or a file
+    threshold: Annotated[float, Field(ge=0, le=1)] = 0.5  # what scores less is not found
+    boxes: str = ""  # a file of boxes; "": boxes.csv or a city's labels beside the table
+    margin: Annotated[float, Field(ge=0, le=1)] = 0.0  # added on each side, as a share of the box
+
+    @model_validator(mode="after")
+    def _boxes_come_from_one_place(self) -> "Crop":
+        if self.model and self.boxes:
+            raise ValueError(
+                f"post.crop.model is {self.model} and post.crop.boxes {self.boxes}: boxes come "
+                "from a detector or from a file; set one of them to ''"
+            )
+        return self
+
+    def __str__(self) -> str:
+        where = f"threshold {self.threshold:g}, weights {self.weights}"
+        source = f"by {self.model}, {where}" if self.model else self.boxes or "beside the table"
+        return f"boxes {source}, margin {self.margin:g}"
+
+
+class More(PostSection):
+    """Other models are joined to the one that is evaluated."""
+
+    models: list[str] = []  # checkpoint folders
+    weights: list[Annotated[float, Field(gt=0)]] = []  # of the evaluated model, then of these
+
+    @model_validator(mode="after")
+    def _a_weight_for_each(self) -> "More":
+        if self.weights and len(self.weights) != len(self.models) + 1:
+            raise ValueError(
+                f"post.ensemble.weights are {len(self.weights)} numbers, expected "
+                f"{len(self.models) + 1}: of the evaluated model, then of each of "
+                "post.ensemble.models"
+            )
+        return self
+
+    def __str__(self) -> str:
+        weights = ":".join(f"{weight:g}" for weight in self.weights)
+        return " + ".join(["itself", *self.models]) + (f", weights {weights}" if weights else "")
 
 
 class Expand(PostSection):
@@ -68,9 +114,13 @@ class Camera(PostSection):
 class Time(PostSection):
     """Gallery pictures taken long before or after the query are removed."""
 
+    by: Literal["seconds", "training"] = "seconds"  # training: what its rows show is taken
     seconds: Annotated[float, Field(ge=0, le=1e9)] = 600.0  # the longest interval that is kept
+    share: Annotated[float, Field(gt=0, le=1)] = 0.99  # training: of the intervals, which it covers
 
     def __str__(self) -> str:
+        if self.by == "training":
+            return f"within what covers {100 * self.share:g} % of the training intervals"
         return f"within {self.seconds:g} s"
 
 
@@ -86,10 +136,12 @@ class Post(PostSection):
 
     Attributes:
         steps: in the order of `STEPS` or any other, which changes nothing but how it is told.
-        expand: options of that step, as are the others.
+        crop: options of that step, as are the others.
     """
 
     steps: list[Step] = []
+    crop: Crop = Crop()
+    ensemble: More = More()
     expand: Expand = Expand()
     rerank: Rerank = Rerank()
     camera: Camera = Camera()

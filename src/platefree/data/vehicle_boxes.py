@@ -1,0 +1,167 @@
+"""Tight boxes round the vehicles of pictures: a file of them, put on the rows of a table.
+
+VehicleNet (TMM 2020, section IV-C) detects each vehicle anew, since data sets box it loosely.
+CSV: a line a box, ``image,left,top,right,bottom`` in pixels of the picture as it is displayed. A
+line with an image alone says that nothing was found in it.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from platefree.data.box_places import rows_of, shares_of_pictures
+from platefree.data.csv_records import csv_records
+from platefree.data.text import reading
+from platefree.errors import DataError
+from platefree.types import Sightings
+
+VEHICLE_FILES = ("boxes.csv", "labels.parquet")
+"""Files of vehicle boxes that are found beside a table; the last is that of a city."""
+
+_EDGES = ("left", "top", "right", "bottom")
+
+Shares = NDArray[np.float64]
+"""(n, 4) left, top, right, bottom as shares of width and height; NaN where there is no box."""
+
+
+def find_vehicle_boxes(where: str, root: Path) -> Path:
+    """The file of vehicle boxes, or the one beside a table.
+
+    Args:
+        where: a file, or a folder that holds one of `VEHICLE_FILES`; empty is ``root``.
+        root: the folder of the table.
+
+    Raises:
+        DataError: there is none.
+    """
+    path = Path(where) if where else root
+    if not path.is_dir():
+        return path
+    for name in VEHICLE_FILES:
+        if (path / name).is_file():
+            return path / name
+    raise DataError(
+        f"{path} holds no boxes of vehicles ({', '.join(VEHICLE_FILES)}); name a file with "
+        "post.crop.boxes=FILE, or a detector with post.crop.model=torchvision:NAME"
+    )
+
+
+def read_vehicle_boxes(path: Path, table: Sightings) -> Shares:
+    """Where the vehicle is on each picture of a table; of several boxes, the largest.
+
+    Args:
+        path: a ``.csv``, or the ``labels.parquet`` of a city.
+        table: the n pictures.
+
+    Returns:
+        (n, 4) shares.
+
+    Raises:
+        DataError: the file is missing or malformed, a box has no area or lies outside of its
+            picture, or no picture of the table is in it.
+        ImageError: a picture with a box cannot be read.
+    """
+    readers = {".csv": _csv_boxes, ".parquet": _city_boxes}
+    reader = readers.get(path.suffix.lower())
+    if reader is None or not path.is_file():
+        found = "is no file of vehicle boxes" if path.exists() else "does not exist"
+        raise DataError(
+            f"{path} {found}, expected boxes of vehicles as .csv (image,{','.join(_EDGES)}) or "
+            "the labels.parquet of a city"
+        )
+    path = path.absolute()
+    with reading(path):
+        entries = list(reader(path))
+    if not entries:
+        raise DataError(f"{path} names no picture, expected at least one")
+    rows = rows_of(np.array([name for name, _ in entries]), path.parent, table, "vehicle box")
+    kept = [
+        (row, box) for row, (_, box) in zip(rows.tolist(), entries, strict=True) if row >= 0 and box
+    ]
+    row = np.array([row for row, _ in kept], np.int64)
+    box = np.array([box for _, box in kept], np.float64).reshape(-1, 4)
+    if len(box) and box.max() <= 1.0:
+        raise DataError(
+            f"{path}: no coordinate is above 1, so these are shares of width and height: multiply "
+            "them by the size of their pictures, since pixels are expected"
+        )
+    return largest(shares_of_pictures(box, table, row, "vehicle box"), row, len(table))
+
+
+def largest(share: Shares, row: NDArray[np.int64], rows: int) -> Shares:
+    """(rows, 4) the largest of the boxes of each row, of equals the first; NaN where none is.
+
+    Args:
+        share: (n, 4) boxes.
+        row: (n,) which row each is of.
+        rows: how many there are.
+    """
+    kept = np.full((rows, 4), np.nan)
+    areas = (share[:, 2] - share[:, 0]) * (share[:, 3] - share[:, 1])
+    for place in np.argsort(-areas, kind="stable"):
+        if np.isnan(kept[row[place], 0]):
+            kept[row[place]] = share[place]
+    return kept
+
+
+def with_margin(share: Shares, margin: float) -> Shares:
+    """Boxes that are wider and higher by a share of their own size on each side.
+
+    They end at the border of the picture.
+    """
+    grown = share.copy()
+    by = margin * (share[:, 2:] - share[:, :2])
+    grown[:, :2] -= by
+    grown[:, 2:] += by
+    return grown.clip(0.0, 1.0)
+
+
+Entry = tuple[str, tuple[float, ...]]
+"""Image and box; empty where nothing was found."""
+
+
+def _csv_boxes(path: Path) -> Iterator[Entry]:
+    records = csv_records(path)
+    header = [name.strip().lower() for name in next(records, (0, list[str]()))[1]]
+    missing = [name for name in ("image", *_EDGES) if name not in header]
+    if missing:
+        raise DataError(
+            f"{path} lacks the column {missing[0]!r}; vehicle boxes are image,{','.join(_EDGES)} "
+            "in pixels"
+        )
+    for line, cells in records:
+        row = dict(zip(header, (cell.strip() for cell in cells), strict=True))
+        texts = [row[name] for name in _EDGES]
+        if row["image"] == "":
+            raise DataError(f"{path}, line {line}: no image, expected the path of a picture")
+        yield row["image"], _pixels(path, line, texts) if any(texts) else ()
+
+
+def _pixels(path: Path, line: int, texts: list[str]) -> tuple[float, ...]:
+    shown = ", ".join(texts)
+    try:
+        box = tuple(float(text) for text in texts)
+    except ValueError:
+        box = (np.nan,) * 4
+    if not np.isfinite(box).all() or box[0] >= box[2] or box[1] >= box[3]:
+        raise DataError(
+            f"{path}, line {line}: {shown[:60]} is no box, expected left, top, right, bottom in "
+            "pixels, the right lower corner right of and below the left upper one"
+        )
+    return box
+
+
+def _city_boxes(path: Path) -> Iterator[Entry]:
+    try:
+        table = pq.read_table(path, columns=["image", "vehicle_box"])
+    except (pa.ArrowException, KeyError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise DataError(f"{path} is not the labels of a city ({reason})") from error
+    columns: dict[str, list[Any]] = {name: table[name].to_pylist() for name in table.column_names}
+    for image, box in zip(columns["image"], columns["vehicle_box"], strict=True):
+        yield image, tuple(map(float, box)) if any(box) else ()

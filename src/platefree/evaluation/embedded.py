@@ -1,0 +1,267 @@
+"""What the pictures of an evaluation are embedded to, each thing once, whatever steps need it.
+
+Zheng et al., VehicleNet, TMM 2020, section IV-C. Decided: with a tight crop, an embedding is the
+unit mean of both, space by space, of queries and gallery alike and of every model of an ensemble;
+a picture on which no vehicle was found keeps its own.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+import numpy as np
+
+from platefree.data.vehicle_boxes import (
+    Shares,
+    find_vehicle_boxes,
+    read_vehicle_boxes,
+    with_margin,
+)
+from platefree.ensemble import check_members
+from platefree.errors import DataError, RecipeError
+from platefree.model import Device, Model, load_model
+from platefree.ranking.distance import Distances
+from platefree.ranking.ensemble import concatenate, join_distances, shares_of
+from platefree.ranking.interval import covering_interval
+from platefree.ranking.settings import Crop, Post, Time
+from platefree.ranking.unit import unit_rows
+from platefree.types import Embeddings, Sightings
+
+OnBatch = Callable[[int], None] | None
+
+
+@dataclass(frozen=True, eq=False)
+class Looks:
+    """What one model makes of the pictures.
+
+    Attributes:
+        whole: of the pictures as they are.
+        distances: how its spaces combine; None is the cosine distance in the only one.
+        tight: unit means of the picture and its crop, where the step ``crop`` is asked for.
+    """
+
+    whole: Embeddings
+    distances: Distances | None
+    tight: Embeddings | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Embedded:
+    """The embeddings of an evaluation.
+
+    Attributes:
+        looks: of the evaluated model, and then of those of the step ``ensemble``.
+        weights: of these; empty is the same for each.
+        cameras: of the model that tells cameras apart, with its distances; None without one.
+        spent: what took how many seconds beyond embedding the pictures by the evaluated model:
+            the steps that need it together, and the seconds.
+        told: what was found on the way, for the settings of a report.
+    """
+
+    looks: tuple[Looks, ...]
+    weights: Sequence[float] = ()
+    cameras: Looks | None = None
+    spent: Sequence[tuple[frozenset[str], float]] = ()
+    told: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def plain(self) -> Embeddings:
+        """The evaluated model's, before all steps."""
+        return self.looks[0].whole
+
+    def under(self, steps: Sequence[str]) -> tuple[Embeddings, Distances | None]:
+        """The embeddings after the steps that change them, and how they are compared."""
+        mark = ("crop" in steps, "ensemble" in steps)
+        if mark not in self._made:
+            self._made[mark] = self._join(tight=mark[0], several=mark[1])
+        return self._made[mark]
+
+    def seconds(self, steps: Sequence[str]) -> float:
+        """What these steps cost in embedding."""
+        return sum(seconds for needs, seconds in self.spent if needs <= set(steps))
+
+    @cached_property
+    def _made(self) -> dict[tuple[bool, bool], tuple[Embeddings, Distances | None]]:
+        return {}
+
+    def _join(self, *, tight: bool, several: bool) -> tuple[Embeddings, Distances | None]:
+        used = self.looks if several else self.looks[:1]
+        parts = [look.tight if tight and look.tight else look.whole for look in used]
+        distances = [look.distances for look in used]
+        if not several:
+            return parts[0], distances[0]
+        weights = self.weights or None
+        joined = concatenate(parts, weights, distances)
+        return joined, join_distances(distances, shares_of(weights, len(parts)))
+
+
+def looks_at_each(post: Post) -> int:
+    """How often each picture is looked at, for progress bars."""
+    steps, crop = post.steps, post.crop
+    models = 1 + (len(post.ensemble.models) if "ensemble" in steps else 0)
+    crops = (models + bool(crop.model)) if "crop" in steps else 0
+    return models + crops + ("camera" in steps and bool(post.camera.model))
+
+
+def embed_for(
+    model: Model,
+    post: Post,
+    table: Sightings,
+    *,
+    workers: int = -1,
+    on_batch: OnBatch = None,
+) -> Embedded:
+    """Embed the pictures of an evaluation in every way that its steps need.
+
+    Args:
+        model: the evaluated one.
+        post: which steps, and their options.
+        table: the pictures.
+        workers: loading processes; -1 decides by the machine.
+        on_batch: called with the number of pictures looked at, `looks_at_each` times in all.
+
+    Raises:
+        RecipeError: a step lacks an option, or there is no such detector.
+        CheckpointError: a model of a step cannot be loaded.
+        DataError: there are no boxes, or the models of the ensemble cannot be joined.
+        ImageError: a picture cannot be read.
+    """
+    models = [model, *_more(model, post)]
+    device: Device = "cuda" if model.device.type == "cuda" else "cpu"
+    by_camera = None
+    if "camera" in post.steps and post.camera.model:
+        by_camera = load_model(post.camera.model, device=device)
+    clock = _Clock()
+    told, boxes = dict[str, str](), None
+    if "crop" in post.steps:
+        with clock.of("crop"):
+            boxes, told["tight crops"] = _boxes(post.crop, table, model, workers, on_batch)
+    looks = []
+    for number, each in enumerate(models):
+        needs = ("ensemble",) if number else ()
+        with clock.of(*needs):
+            whole, _ = each.embed(table, workers=workers, on_batch=on_batch)
+        tight = None
+        if boxes is not None:
+            with clock.of("crop", *needs):
+                tight = _with_crops(each, whole, boxes, workers, on_batch)
+        looks.append(Looks(whole, each.distances, tight))
+    cameras = None
+    if by_camera is not None:
+        with clock.of("camera"):
+            rows, _ = by_camera.embed(table, workers=workers, on_batch=on_batch)
+        cameras = Looks(rows, by_camera.distances)
+    return Embedded(tuple(looks), post.ensemble.weights, cameras, clock.spent, told)
+
+
+def with_window(post: Post, table: Sightings) -> tuple[Post, dict[str, str]]:
+    """The settings with the temporal window that the training rows of a whole table show.
+
+    Returns:
+        The settings, in seconds, and what was found, for a report; all as it was where the step
+        ``time`` is not asked for or says its seconds.
+
+    Raises:
+        DataError: the training rows tell no window.
+    """
+    if "time" not in post.steps or post.time.by == "seconds":
+        return post, {}
+    rows = table.take(table.split == "train")
+    if not len(rows):
+        raise DataError(
+            "post.time.by is training, but no row has split 'train'; set post.time.by=seconds and "
+            "post.time.seconds"
+        )
+    try:
+        seconds, count = covering_interval(rows.vehicle, rows.camera, rows.time, post.time.share)
+    except DataError as error:
+        raise DataError(
+            f"post.time.by is training, but {error}; set post.time.by=seconds and post.time.seconds"
+        ) from error
+    told = (
+        f"{seconds:g} s, which covers {100 * post.time.share:g} % of {count:,} intervals between "
+        f"cameras among {len(rows):,} training rows"
+    )
+    window = Time(seconds=seconds, share=post.time.share)
+    return post.model_copy(update={"time": window}), {"temporal window": told}
+
+
+class _Clock:
+    """What was spent on what."""
+
+    def __init__(self) -> None:
+        self.spent: list[tuple[frozenset[str], float]] = []
+
+    @contextmanager
+    def of(self, *needs: str) -> Iterator[None]:
+        """Count the time of a block for these steps together; for none, it is not counted."""
+        started = time.perf_counter()
+        yield
+        if needs:
+            self.spent.append((frozenset(needs), time.perf_counter() - started))
+
+
+def _more(model: Model, post: Post) -> list[Model]:
+    """The models of the step ``ensemble``."""
+    if "ensemble" not in post.steps:
+        return []
+    if not post.ensemble.models:
+        raise RecipeError(
+            "post-processing step 'ensemble' needs the models to join: --set "
+            "post.ensemble.models=['runs/b/best'], or join them to one model with 'platefree "
+            "ensemble'"
+        )
+    device: Device = "cuda" if model.device.type == "cuda" else "cpu"
+    others = [load_model(path, device=device) for path in post.ensemble.models]
+    check_members([model, *others])
+    return others
+
+
+def _boxes(
+    crop: Crop, table: Sightings, model: Model, workers: int, on_batch: OnBatch
+) -> tuple[Shares, str]:
+    """Where the vehicle is on each picture, and where that is known from."""
+    if crop.model:
+        from platefree.vehicle_finding import find_vehicles, load_detector
+
+        detector = load_detector(crop.model, crop.weights).to(model.device)
+        boxes = find_vehicles(
+            detector,
+            table,
+            threshold=crop.threshold,
+            device=model.device,
+            workers=workers,
+            on_batch=on_batch,
+        )
+        source = f"{crop.model}, weights {crop.weights}"
+    else:
+        path = find_vehicle_boxes(crop.boxes, table.root)
+        boxes, source = read_vehicle_boxes(path, table), str(path)
+    found = int((~np.isnan(boxes[:, 0])).sum())
+    if not found:
+        raise DataError(
+            f"no vehicle was found on any of {len(table)} pictures ({source}), so there is nothing "
+            "to crop; lower post.crop.threshold, or leave the step out"
+        )
+    told = f"vehicles on {found} of {len(table)} pictures, boxes from {source}"
+    kept = "" if found == len(table) else "; the others are not cropped"
+    return with_margin(boxes, crop.margin), told + kept
+
+
+def _with_crops(
+    model: Model, whole: Embeddings, boxes: Shares, workers: int, on_batch: OnBatch
+) -> Embeddings:
+    """The unit mean of each picture and its crop, where it has one."""
+    found = np.flatnonzero(~np.isnan(boxes[:, 0]))
+    if on_batch is not None:
+        on_batch(len(boxes) - len(found))
+    table = whole.sightings.take(found)
+    crops, _ = model.embed(table, boxes=boxes[found], workers=workers, on_batch=on_batch)
+    spaces = {}
+    for name, rows in whole.spaces.items():
+        spaces[name] = rows.copy()
+        total = rows[found].astype(np.float64) + crops.spaces[name]
+        spaces[name][found] = unit_rows(total, otherwise=rows[found])
+    return replace(whole, spaces=spaces)

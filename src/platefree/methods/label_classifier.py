@@ -1,0 +1,120 @@
+"""Small classifiers of a label: from which side is the vehicle seen, by which camera?
+
+VANet trains its viewpoint classifier apart and never changes it afterwards (Chu et al., ICCV 2019,
+section 3.3): it learns the column ``view`` of a table, tells the views of another table (`platefree
+label`), and lives inside VANet models. Camera verification clusters the embeddings of a classifier
+of cameras (Zheng et al., VehicleNet, TMM 2020, section IV-C).
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from platefree.config import Input
+from platefree.losses import smoothed_cross_entropy
+from platefree.methods.base import Batch, Method
+from platefree.methods.settings import CameraSettings, ViewpointSettings
+from platefree.nets.heads import Average
+from platefree.nets.trunks import Trunk
+from platefree.ranking.distance import cosine_distance
+from platefree.types import Embeddings, Floats
+
+FEATURES = "features"
+"""The space that cameras are clustered in."""
+
+
+class LabelClassifier(Method):
+    """trunk -> average pooling -> linear -> softmax over the classes of a label.
+
+    Its one space, named after the column, holds the probabilities of the classes (in sorted order
+    of their names) scaled to unit length: divided by their sum they are probabilities again.
+
+    Args:
+        trunk: the network that makes the feature map.
+        column: the label column that is learnt.
+        classes: how many values it has.
+        label_smoothing: of the cross-entropy.
+    """
+
+    def __init__(
+        self, trunk: Trunk, *, column: str, classes: int, label_smoothing: float = 0.0
+    ) -> None:
+        super().__init__()
+        self.trunk = trunk
+        self.pool = Average()
+        self.classifier = nn.Linear(trunk.channels, classes)
+        self.column = column
+        self.label_smoothing = label_smoothing
+
+    def embed(self, images: Tensor) -> dict[str, Tensor]:
+        """Unit rows (b, classes) along the probabilities."""
+        return {self.column: self._probable(self._features(images))}
+
+    def distances(self, query: Embeddings, gallery: Embeddings) -> Floats:
+        """How differently two pictures are taken, by the cosine of their probabilities."""
+        return cosine_distance(query.spaces[self.column], gallery.spaces[self.column])
+
+    def losses(self, batch: Batch) -> dict[str, Tensor]:
+        """Cross-entropy of the label."""
+        logits: Tensor = self.classifier(self._features(batch.images))
+        labels = batch.labels[self.column]
+        return {self.column: smoothed_cross_entropy(logits, labels, self.label_smoothing)}
+
+    def _features(self, images: Tensor) -> Tensor:
+        """(b, d) what the linear layer sees."""
+        pooled: Tensor = self.pool(self.trunk(images))
+        return pooled
+
+    def _probable(self, features: Tensor) -> Tensor:
+        logits: Tensor = self.classifier(features)
+        return functional.normalize(logits.float().softmax(dim=1))
+
+
+class CameraClassifier(LabelClassifier):
+    """The same for cameras, with a space for those that it was not trained on.
+
+    Probabilities of known cameras say little of an unknown one, so cameras are compared by what the
+    linear layer sees. Decided: that is normalised over the batch first, without a shift, since
+    pooled features share most of their direction, and clusters by the cosine would run together.
+    """
+
+    def __init__(
+        self, trunk: Trunk, *, column: str, classes: int, label_smoothing: float = 0.0
+    ) -> None:
+        super().__init__(trunk, column=column, classes=classes, label_smoothing=label_smoothing)
+        self.norm = nn.BatchNorm1d(trunk.channels, affine=False)
+
+    def embed(self, images: Tensor) -> dict[str, Tensor]:
+        """Unit rows (b, classes) along the probabilities, and (b, d) ``features``."""
+        features = self._features(images)
+        return {
+            self.column: self._probable(features),
+            FEATURES: functional.normalize(features.float()),
+        }
+
+    def distances(self, query: Embeddings, gallery: Embeddings) -> Floats:
+        """The cosine distance of the ``features``."""
+        return cosine_distance(query.spaces[FEATURES], gallery.spaces[FEATURES])
+
+    def _features(self, images: Tensor) -> Tensor:
+        pooled = super()._features(images)
+        with torch.autocast(pooled.device.type, enabled=False):
+            normalised: Tensor = self.norm(pooled.float())
+        return normalised
+
+
+def make_label_classifier(
+    settings: ViewpointSettings | CameraSettings, given: Input, classes: int, weights: str
+) -> LabelClassifier:
+    """The method of a recipe."""
+    trunk = Trunk(
+        settings.trunk,
+        height=given.height,
+        width=given.width,
+        last_stride=settings.last_stride,
+        drop_path=settings.drop_path,
+        weights=weights,
+    )
+    kind = CameraClassifier if isinstance(settings, CameraSettings) else LabelClassifier
+    smoothing = settings.label_smoothing
+    return kind(trunk, column=settings.learns, classes=classes, label_smoothing=smoothing)
