@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from conftest import TINY
 from torch import nn
 
 from platefree.config import load_recipe
@@ -16,7 +17,6 @@ from platefree.methods.base import Batch
 from platefree.methods.build import build_method, needs_training, resolve
 from platefree.methods.color_stripes import ColorStripes, rgb_to_hsv
 from platefree.methods.strong_baseline import StrongBaseline
-from platefree.nets.trunks import Trunk
 
 
 def test_hue_saturation_value_are_those_of_the_standard_library() -> None:
@@ -52,8 +52,10 @@ def test_color_stripes_has_no_heat_map_and_needs_no_training() -> None:
 
 def baseline(**options: object) -> StrongBaseline:
     torch.manual_seed(0)
-    trunk = Trunk("test_resnet", height=32, width=32)
-    return StrongBaseline(trunk, vehicles=4, **options)  # type: ignore[arg-type]
+    settings = {f"model.{key}": value for key, value in options.items()}
+    method = build_method(load_recipe("strong_baseline/demo", {**TINY, **settings}), {"vehicle": 4})
+    assert isinstance(method, StrongBaseline)
+    return method
 
 
 def batch() -> Batch:
@@ -62,7 +64,9 @@ def batch() -> Batch:
 
 
 def test_the_baselines_losses_are_those_of_the_vectors_round_its_neck() -> None:
-    method = baseline(margin=0.3, identity_weight=2.0, triplet_weight=0.5, label_smoothing=0.2)
+    method = baseline(
+        triplet="margin", margin=0.3, identity_weight=2.0, triplet_weight=0.5, label_smoothing=0.2
+    )
     losses = method.losses(batch())
     pooled = method.pool(method.trunk(batch().images))
     mean, variance = pooled.mean(0), pooled.var(0, unbiased=False)

@@ -91,8 +91,9 @@ class Train(Section):
     adam_epsilon: Positive = 1e-8  # with optimizer = "adam" or "adamw"
     weight_decay: NotNegative = 5e-4
     warmup_epochs: NotNegative = 5.0
+    warmup_steps: Annotated[int, Field(ge=0)] = 0  # length of the warm-up in steps; 0: by epochs
     decay: Decay = "cosine"
-    decay_epochs: list[Positive] = []  # "step": times decay_factor at each; "linear": from here
+    decay_epochs: list[Positive] = []  # "step": at each; "cosine", "linear": from here
     decay_steps: Annotated[int, Field(ge=0)] = 0  # ... and every so many steps of the stage
     decay_factor: Rate = 0.1
     final_lr: Rate = 0.01  # "cosine", "exponential": the share of lr left at the end
@@ -126,6 +127,7 @@ class Stage(Section):
     lr: Positive | None = None
     weight_decay: NotNegative | None = None
     warmup_epochs: NotNegative | None = None
+    warmup_steps: Annotated[int, Field(ge=0)] | None = None
     decay: Decay | None = None
     decay_epochs: list[Positive] | None = None
     decay_steps: Annotated[int, Field(ge=0)] | None = None

@@ -143,8 +143,10 @@ def training_mode(method: Method, prefixes: Sequence[str]) -> None:
 def rate_factor(step: int, batches_per_epoch: int, train: Train) -> float:
     """The learning rate at a step of a stage, as a share of ``train.lr``.
 
-    Linear warm-up from a hundredth, then cosine or exponential decay to ``final_lr``, steps, a
-    straight line to zero, or constant.
+    Linear warm-up from a hundredth, then steps, constant, or a decay to the stage's end: by a
+    cosine or exponentially to ``final_lr``, or in a straight line to zero. Cosine and line begin
+    at the first of ``decay_epochs``, and the rate is constant before; without any, after the
+    warm-up.
 
     Args:
         step: from 0, within the stage.
@@ -152,23 +154,25 @@ def rate_factor(step: int, batches_per_epoch: int, train: Train) -> float:
         train: settings of the stage.
     """
     epoch = step / batches_per_epoch
-    if epoch < train.warmup_epochs:
-        return 0.01 + 0.99 * epoch / train.warmup_epochs
+    steps = train.warmup_steps
+    warmup = steps / batches_per_epoch if steps else train.warmup_epochs
+    if epoch < warmup:
+        return 0.01 + 0.99 * epoch / warmup
     if train.decay == "step":
         drops = sum(epoch >= mark for mark in train.decay_epochs)
         drops += step // train.decay_steps if train.decay_steps else 0
         return float(train.decay_factor**drops)
+    if train.decay == "constant":
+        return 1.0
+    epochs = train.steps / batches_per_epoch if train.steps else train.epochs
+    marks = [] if train.decay == "exponential" else train.decay_epochs
+    begin = max(min(marks, default=warmup), warmup)
+    share = min(max(epoch - begin, 0.0) / max(epochs - begin, 1e-9), 1.0)
     if train.decay == "linear":
-        begin = min(train.decay_epochs, default=train.warmup_epochs)
-        return 1.0 - min(max(epoch - begin, 0.0) / max(train.epochs - begin, 1e-9), 1.0)
-    if train.decay in ("cosine", "exponential"):
-        epochs = train.steps / batches_per_epoch if train.steps else train.epochs
-        rest = max(epochs - train.warmup_epochs, 1e-9)
-        share = min((epoch - train.warmup_epochs) / rest, 1.0)
-        if train.decay == "exponential":
-            return float(train.final_lr**share)
-        return train.final_lr + (1.0 - train.final_lr) * 0.5 * (1.0 + math.cos(math.pi * share))
-    return 1.0
+        return 1.0 - share
+    if train.decay == "exponential":
+        return float(train.final_lr**share)
+    return train.final_lr + (1.0 - train.final_lr) * 0.5 * (1.0 + math.cos(math.pi * share))
 
 
 def _as_floats(values: Mapping[str, Tensor]) -> dict[str, float]:

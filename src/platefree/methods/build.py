@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from torch import nn
+
 from platefree.config import Recipe
 from platefree.errors import RecipeError
 from platefree.methods.base import Method
@@ -10,6 +12,7 @@ from platefree.methods.color_stripes import ColorStripes
 from platefree.methods.drdl import Drdl
 from platefree.methods.fda_net import EmbeddingNet, FdaNet
 from platefree.methods.label_classifier import make_label_classifier
+from platefree.methods.metric_losses import MetricLosses
 from platefree.methods.part_detector import make_part_detector
 from platefree.methods.part_regularized import PartRegularized
 from platefree.methods.relations import ViewRelations
@@ -38,7 +41,9 @@ from platefree.methods.viewpoint import (
 )
 from platefree.nets.attended import EmbeddingDiscriminator
 from platefree.nets.branches import BranchedTrunk
+from platefree.nets.classifiers import IdentityClassifier
 from platefree.nets.generator import Generator
+from platefree.nets.heads import Average, BNNeck, GeneralisedMean
 from platefree.nets.patch_gan import PatchGan
 from platefree.nets.trunks import (
     Trunk,
@@ -218,15 +223,35 @@ def _part_regularized(
 def _strong_baseline(
     settings: StrongBaselineSettings, recipe: Recipe, classes: Mapping[str, int], weights: str
 ) -> StrongBaseline:
-    return StrongBaseline(
-        _trunk(settings, recipe, weights),
-        vehicles=classes["vehicle"],
-        pooling=settings.pooling,
-        embedding_size=settings.embedding_size,
-        label_smoothing=settings.label_smoothing,
+    trunk, vehicles = _trunk(settings, recipe, weights), classes["vehicle"]
+    size = settings.embedding_size or trunk.channels
+    average = settings.pooling == "average"
+    pool = Average() if average else GeneralisedMean(learns=settings.pooling == "gem")
+    reduce = nn.Linear(trunk.channels, size, bias=False) if settings.embedding_size else None
+    classifier = IdentityClassifier(
+        size,
+        vehicles,
+        margin=settings.classifier,
+        scale=settings.scale,
+        size=settings.classifier_margin,
+        centres=settings.classifier_centres,
+        share=settings.classifier_share,
+    )
+    metric = MetricLosses(
+        size,
+        vehicles,
         margin=settings.margin if settings.triplet == "margin" else None,
+        **settings.model_dump(include=settings.of_metric),
+    )
+    return StrongBaseline(
+        trunk,
+        pool,
+        reduce or nn.Identity(),
+        BNNeck(size, vehicles, classifier),
+        metric,
+        metric_at=settings.metric_at,
+        label_smoothing=settings.label_smoothing,
         identity_weight=settings.identity_weight,
-        triplet_weight=settings.triplet_weight,
     )
 
 

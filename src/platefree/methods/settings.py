@@ -48,18 +48,54 @@ class TrunkSettings(MethodSettings):
 
 
 class StrongBaselineSettings(TrunkSettings):
-    """Trunk, pooling, BNNeck, smoothed cross-entropy and batch-hard triplet."""
+    """Trunk, pooling, BNNeck, classifier of vehicles, and losses between pictures by weight."""
 
+    of_metric: ClassVar[set[str]] = {
+        *("triplet_weight", "mining", "circle_weight", "circle_margin", "circle_scale"),
+        *("contrastive_weight", "temperature", "proxy_weight", "centre_weight"),
+        *("memory", "memory_start"),
+    }
     method: Literal["strong_baseline"]
     last_stride: Literal[1, 2] = 2  # ResNets: 1 keeps a larger last feature map
-    pooling: Literal["gem", "average"] = "gem"
+    pooling: Literal["gem", "fixed_gem", "average"] = "gem"  # fixed_gem: its exponent stays 3
     embedding_size: Annotated[int, Field(ge=0)] = 0  # 0: as wide as the trunk
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    classifier: Literal["linear", "circle", "arc", "cos"] = "linear"
+    scale: Annotated[float, Field(gt=0)] = 64.0  # s of circle, arc and cos
+    classifier_margin: Annotated[float, Field(ge=0, le=1)] = 0.35  # m of circle, arc and cos
+    classifier_centres: Annotated[int, Field(ge=1)] = 1  # of a vehicle; the nearest counts
+    classifier_share: Annotated[float, Field(gt=0, le=1)] = 1.0  # of the vehicles, in each step
+    metric_at: Literal["before_neck", "after_neck"] = "before_neck"  # what pictures compare by
     triplet: Literal["soft", "margin"] = "soft"
     margin: Annotated[float, Field(gt=0)] = 0.3  # with triplet = "margin"
+    mining: Literal["hardest", "weighted"] = "hardest"  # pairs of the triplet loss
     identity_weight: Annotated[float, Field(ge=0)] = 1.0
     triplet_weight: Annotated[float, Field(ge=0)] = 1.0
+    circle_weight: Annotated[float, Field(ge=0)] = 0.0
+    circle_margin: Annotated[float, Field(ge=0, le=1)] = 0.25
+    circle_scale: Annotated[float, Field(gt=0)] = 128.0
+    contrastive_weight: Annotated[float, Field(ge=0)] = 0.0
+    temperature: Annotated[float, Field(gt=0)] = 0.1  # of the contrastive loss
+    proxy_weight: Annotated[float, Field(ge=0)] = 0.0
+    centre_weight: Annotated[float, Field(ge=0)] = 0.0
+    memory: Annotated[int, Field(ge=0)] = 0  # vectors of earlier batches to compare with
+    memory_start: Annotated[int, Field(ge=0)] = 0  # steps before they are used
     drop_path: Annotated[float, Field(ge=0, lt=1)] = 0.0
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> "StrongBaselineSettings":
+        if self.classifier == "linear" and self.classifier_centres > 1:
+            raise ValueError(
+                f"model.classifier_centres is {self.classifier_centres}, but several centres of "
+                "a vehicle need angles: set model.classifier to circle, arc or cos"
+            )
+        between_pairs = self.triplet_weight + self.circle_weight + self.contrastive_weight
+        if self.memory and not between_pairs:
+            raise ValueError(
+                f"model.memory is {self.memory}, but no loss compares pairs: set triplet_weight, "
+                "circle_weight or contrastive_weight above 0, or memory to 0"
+            )
+        return self
 
 
 class DrdlSettings(TrunkSettings):

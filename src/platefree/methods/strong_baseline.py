@@ -1,14 +1,14 @@
-"""The strong baseline of the field (Luo et al., CVPRW 2019; fast-reid's SBS settings).
+"""The strong baseline of the field (Luo et al., CVPRW 2019; fast-reid's BoT and SBS settings).
 
-trunk -> pooling (GeM) -> [linear] -> vector (triplet loss) -> BNNeck -> embedding -> classifier.
+trunk -> pooling (GeM) -> [linear] -> vector (metric losses) -> BNNeck -> embedding -> classifier.
 """
 
 from torch import Tensor, nn
 from torch.nn import functional
 
-from platefree.losses import batch_hard_triplet, smoothed_cross_entropy
 from platefree.methods.base import Batch, Method
-from platefree.nets.heads import Average, BNNeck, GeneralisedMean
+from platefree.methods.metric_losses import MetricLosses
+from platefree.nets.heads import BNNeck
 from platefree.nets.trunks import Trunk
 
 
@@ -17,39 +17,33 @@ class StrongBaseline(Method):
 
     Args:
         trunk: the network that makes the feature map.
-        vehicles: number of training identities.
-        pooling: ``gem`` or ``average``.
-        embedding_size: 0 keeps the trunk's width, else a linear layer reduces it.
+        pool: from a (b, c, h, w) map to a (b, c) vector.
+        reduce: of the vector, to (b, d).
+        neck: from (b, d) to the embedding, with the classifier of training vehicles behind it.
+        metric: the losses between pictures.
+        metric_at: ``before_neck`` or ``after_neck``, which vectors the metric losses see.
         label_smoothing: of the identity cross-entropy.
-        margin: of the triplet loss; None is the soft margin.
         identity_weight: of the cross-entropy in the sum.
-        triplet_weight: of the triplet loss in the sum.
     """
 
     def __init__(
         self,
         trunk: Trunk,
+        pool: nn.Module,
+        reduce: nn.Module,
+        neck: BNNeck,
+        metric: MetricLosses,
         *,
-        vehicles: int,
-        pooling: str = "gem",
-        embedding_size: int = 0,
+        metric_at: str = "before_neck",
         label_smoothing: float = 0.1,
-        margin: float | None = None,
         identity_weight: float = 1.0,
-        triplet_weight: float = 1.0,
     ) -> None:
         super().__init__()
-        self.trunk = trunk
-        self.pool: nn.Module = GeneralisedMean() if pooling == "gem" else Average()
-        size = embedding_size or trunk.channels
-        self.reduce = (
-            nn.Linear(trunk.channels, size, bias=False) if embedding_size else nn.Identity()
-        )
-        self.neck = BNNeck(size, vehicles)
+        self.trunk, self.pool, self.reduce = trunk, pool, reduce
+        self.neck, self.metric = neck, metric
+        self.metric_at = metric_at
         self.label_smoothing = label_smoothing
-        self.margin = margin
         self.identity_weight = identity_weight
-        self.triplet_weight = triplet_weight
 
     def feature_map(self, images: Tensor) -> Tensor:
         """The trunk's last map, (b, c, h', w')."""
@@ -65,15 +59,15 @@ class StrongBaseline(Method):
         return self.embed_map(self.feature_map(images))
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
-        """Smoothed identity cross-entropy, and batch-hard triplet before the neck."""
+        """Smoothed identity cross-entropy, and metric losses over the batch of all processes."""
         vehicles = batch.labels["vehicle"]
         pooled = self._pooled(self.feature_map(batch.images))
-        logits = self.neck.classifier(self.neck(pooled))
-        identity = smoothed_cross_entropy(logits, vehicles, self.label_smoothing)
-        triplet = batch_hard_triplet(self.gather(pooled), self.gather(vehicles), self.margin)
+        embeddings = self.neck(pooled)
+        identity = self.neck.classifier.loss(embeddings, vehicles, self.label_smoothing)
+        compared = pooled if self.metric_at == "before_neck" else embeddings
         return {
             "identity": self.identity_weight * identity,
-            "triplet": self.triplet_weight * triplet,
+            **self.metric(self.gather(compared), self.gather(vehicles)),
         }
 
     def _pooled(self, maps: Tensor) -> Tensor:

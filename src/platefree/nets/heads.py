@@ -3,18 +3,21 @@
 import torch
 from torch import Tensor, nn
 
+from platefree.nets.classifiers import IdentityClassifier
+
 
 class GeneralisedMean(nn.Module):
-    """Generalised-mean pooling (Radenovic et al., PAMI 2018, eq. 3) with a learnt exponent.
+    """Generalised-mean pooling (Radenovic et al., PAMI 2018, eq. 3).
 
     Args:
         exponent: start value; 1 is the mean, infinity the maximum.
+        learns: whether the exponent does.
         floor: smallest value that enters the power.
     """
 
-    def __init__(self, *, exponent: float = 3.0, floor: float = 1e-6) -> None:
+    def __init__(self, *, exponent: float = 3.0, learns: bool = True, floor: float = 1e-6) -> None:
         super().__init__()
-        self.exponent = nn.Parameter(torch.tensor(exponent))
+        self.exponent = nn.Parameter(torch.tensor(exponent), requires_grad=learns)
         self.floor = floor
 
     def forward(self, maps: Tensor) -> Tensor:
@@ -42,14 +45,16 @@ class BNNeck(nn.Module):
     Args:
         channels: size of the vector.
         vehicles: number of training identities.
+        classifier: of another kind than the linear one.
     """
 
-    def __init__(self, channels: int, vehicles: int) -> None:
+    def __init__(
+        self, channels: int, vehicles: int, classifier: IdentityClassifier | None = None
+    ) -> None:
         super().__init__()
         self.norm = nn.BatchNorm1d(channels)
         self.norm.bias.requires_grad_(False)
-        self.classifier = nn.Linear(channels, vehicles, bias=False)
-        nn.init.normal_(self.classifier.weight, std=0.001)
+        self.classifier = classifier or IdentityClassifier(channels, vehicles)
 
     def forward(self, pooled: Tensor) -> Tensor:
         """Normalise (b, channels); same shape out."""

@@ -1,8 +1,9 @@
 """Trunks: any timm model as a function from pictures to a feature map (b, c, h, w).
 
-Added to timm: ResNets with IBN-a layers (``resnet50_ibn_a``), a last stride of 1, as re-ID
-networks use it, ``googlenet``, and ``vgg_cnn_m_1024`` of the papers of 2016. Transformers give
-their patch tokens as a map; prefix tokens are dropped.
+Added to timm: ResNets with IBN-a layers (``resnet50_ibn_a``), also with non-local blocks
+(``resnet50_ibn_a_nl``), a last stride of 1, as re-ID networks use it, ``googlenet``, and
+``vgg_cnn_m_1024`` of the papers of 2016. Transformers give their patch tokens as a map; prefix
+tokens are dropped.
 """
 
 import difflib
@@ -20,11 +21,14 @@ from platefree.checkpoint import read_checkpoint
 from platefree.errors import RecipeError, TrainingError
 from platefree.nets import googlenet
 from platefree.nets.ibn import add_ibn_a
+from platefree.nets.non_local import NON_LOCAL, add_non_local
 from platefree.nets.vgg_m import VGG_CNN_M, VggM
 
 IBN_SUFFIX = "_ibn_a"
 IBN_TRUNKS = tuple(f"resnet{depth}{IBN_SUFFIX}" for depth in (18, 34, 50, 101, 152))
-OWN_TRUNKS = (*IBN_TRUNKS, googlenet.NAME, VGG_CNN_M)
+NON_LOCAL_SUFFIX = "_nl"
+NON_LOCAL_TRUNKS = tuple(f"resnet{depth}{IBN_SUFFIX}{NON_LOCAL_SUFFIX}" for depth in (50, 101, 152))
+OWN_TRUNKS = (*IBN_TRUNKS, *NON_LOCAL_TRUNKS, googlenet.NAME, VGG_CNN_M)
 """Trunks that timm lacks."""
 
 _HEADS = (
@@ -128,6 +132,8 @@ def trunk_statistics(name: str) -> tuple[list[float], list[float]]:
 def load_trunk_weights(network: nn.Module, path: Path) -> None:
     """Load ImageNet-type weights from a local file; a classifier in the file is ignored.
 
+    Non-local blocks of which the file knows nothing stay as they are.
+
     Args:
         network: a timm network without head.
         path: safetensors, a torch file that holds only tensors, or the folder of a checkpoint.
@@ -138,7 +144,14 @@ def load_trunk_weights(network: nn.Module, path: Path) -> None:
     """
     found = read_weights(path)
     wanted = network.state_dict()
-    missing = [key for key in wanted if key not in found and not key.endswith("batches_tracked")]
+    knows_non_local = any(f".{NON_LOCAL}." in key for key in found)
+    missing = [
+        key
+        for key in wanted
+        if key not in found
+        and not key.endswith("batches_tracked")
+        and (knows_non_local or f".{NON_LOCAL}." not in key)
+    ]
     foreign = [key for key in found if key not in wanted and not key.startswith(_HEADS)]
     shapes = [key for key in wanted if key in found and found[key].shape != wanted[key].shape]
     if missing or foreign or shapes:
@@ -197,11 +210,14 @@ def _create(name: str, size: tuple[int, int], drop_path: float, *, published: bo
         raise RecipeError(
             f"trunk {name} cannot be built at {size[0]} x {size[1]} pixels: {_first_line(error)}"
         ) from error
-    return add_ibn_a(network) if name in IBN_TRUNKS else network
+    if name in (*IBN_TRUNKS, *NON_LOCAL_TRUNKS):
+        add_ibn_a(network)
+    return add_non_local(network) if name in NON_LOCAL_TRUNKS else network
 
 
 def _timm_name(name: str) -> str:
-    bare = name.removesuffix(IBN_SUFFIX) if name in IBN_TRUNKS else name
+    ours = name in (*IBN_TRUNKS, *NON_LOCAL_TRUNKS)
+    bare = name.removesuffix(NON_LOCAL_SUFFIX).removesuffix(IBN_SUFFIX) if ours else name
     if not timm.is_model(bare.partition(".")[0]):
         near = difflib.get_close_matches(name, [*timm.list_models(), *OWN_TRUNKS], n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""

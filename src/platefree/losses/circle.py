@@ -1,0 +1,42 @@
+"""Circle loss between pairs (Sun et al., CVPR 2020, "Circle Loss")."""
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+
+def circle_loss(
+    similarities: Tensor,
+    positive: Tensor,
+    negative: Tensor,
+    *,
+    margin: float = 0.25,
+    scale: float = 128.0,
+) -> Tensor:
+    """Every pair is pulled as hard as it is far from its optimum (eq. 6).
+
+    The optima are 1 + margin and -margin. How hard a pair is pulled (alpha of eq. 5) is a
+    constant of the backward pass, as in published code.
+
+    Args:
+        similarities: (n, m) cosines of anchors (rows) to all others.
+        positive: (n, m) bool.
+        negative: (n, m) bool.
+        margin: m.
+        scale: gamma.
+
+    Returns:
+        The mean over the anchors that have both kinds of pairs; zero (with a gradient of zero)
+        if there are none.
+    """
+    takes_part = positive.any(1) & negative.any(1)
+    if not takes_part.any():
+        return similarities.sum() * 0.0
+    similarities = similarities[takes_part].float()
+    pulls = functional.relu(1.0 + margin - similarities.detach())
+    pushes = functional.relu(similarities.detach() + margin)
+    near = (-scale * pulls * (similarities - (1.0 - margin))).masked_fill(
+        ~positive[takes_part], -torch.inf
+    )
+    far = (scale * pushes * (similarities - margin)).masked_fill(~negative[takes_part], -torch.inf)
+    return functional.softplus(near.logsumexp(1) + far.logsumexp(1)).mean()

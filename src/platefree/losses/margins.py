@@ -1,0 +1,46 @@
+"""Logits of classifiers with a margin: from cosines to classes, to what the softmax sees.
+
+Each takes (n, classes) cosines, (n,) int64 own classes, a scale and a margin, and gives
+(n, classes) logits; cosines are float32 (`platefree.losses.pairwise_cosines`).
+"""
+
+import math
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+_LARGEST_COSINE = 1.0 - 1e-6  # beyond it the slope of the angle is not finite in float32
+
+
+def circle_logits(cosines: Tensor, vehicles: Tensor, *, scale: float, margin: float) -> Tensor:
+    """Circle loss with class labels (Sun et al., CVPR 2020, eq. 6 with weights as similarities).
+
+    Optima are 1 + margin and -margin; the weights are constants of the backward pass.
+    """
+    constant = cosines.detach()
+    near = functional.relu(1.0 + margin - constant) * (cosines - (1.0 - margin))
+    far = functional.relu(constant + margin) * (cosines - margin)
+    return scale * torch.where(_own(cosines, vehicles), near, far)
+
+
+def arc_logits(cosines: Tensor, vehicles: Tensor, *, scale: float, margin: float) -> Tensor:
+    """ArcFace (Deng et al., CVPR 2019, eq. 3): the angle to the own class grows by the margin.
+
+    Where the angle would pass a half turn, and its cosine rise again, the cosine is lowered by
+    ``margin * sin(margin)`` instead, as the authors' code does.
+    """
+    cosines = cosines.clamp(-_LARGEST_COSINE, _LARGEST_COSINE)
+    turned = torch.cos(torch.acos(cosines) + margin)
+    lowered = cosines - margin * math.sin(margin)
+    own = torch.where(cosines > -math.cos(margin), turned, lowered)
+    return scale * torch.where(_own(cosines, vehicles), own, cosines)
+
+
+def cos_logits(cosines: Tensor, vehicles: Tensor, *, scale: float, margin: float) -> Tensor:
+    """CosFace (Wang et al., CVPR 2018, eq. 4): the own class's cosine is lowered by the margin."""
+    return scale * (cosines - margin * _own(cosines, vehicles))
+
+
+def _own(cosines: Tensor, vehicles: Tensor) -> Tensor:
+    return functional.one_hot(vehicles, cosines.shape[1]).bool()

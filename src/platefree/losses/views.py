@@ -1,0 +1,52 @@
+"""VANet's triplet losses: pairs of the same view and of different views."""
+
+from torch import Tensor
+
+from platefree.losses.pairs import self_pairs
+from platefree.losses.triplets import hardest_triplet
+
+
+def same_view_triplet(
+    distances: Tensor, vehicles: Tensor, views: Tensor, margin: float = 0.5
+) -> Tensor:
+    """VANet's L_s (Chu et al., ICCV 2019, eq. 2): S-view positives against S-view negatives.
+
+    Args:
+        distances: (n, n) float; only those of same-view (S) pairs are looked at.
+        vehicles: (n,) int64 identities.
+        views: (n,) int64 codes; a picture of unknown view (-1) takes no part.
+        margin: alpha.
+
+    Returns:
+        A scalar, see `hardest_triplet`.
+    """
+    same, same_view, _ = _view_pairs(vehicles, views)
+    return hardest_triplet(distances, same & same_view, ~same & same_view, margin)
+
+
+def different_view_triplet(
+    distances: Tensor, vehicles: Tensor, views: Tensor, margin: float = 0.5
+) -> Tensor:
+    """VANet's L_d (eq. 3): D-view positives against D-view negatives; as `same_view_triplet`."""
+    same, _, different_view = _view_pairs(vehicles, views)
+    return hardest_triplet(distances, same & different_view, ~same & different_view, margin)
+
+
+def cross_view_triplet(
+    distances: Tensor, vehicles: Tensor, views: Tensor, margin: float = 0.5
+) -> Tensor:
+    """VANet's L_cross (eq. 4): D-view positives against S-view negatives.
+
+    ``distances`` is the integrated matrix of the paper's figure 3: S pairs as measured in the
+    S-view space, D pairs in the D-view space. The other arguments are as in `same_view_triplet`.
+    """
+    same, same_view, different_view = _view_pairs(vehicles, views)
+    return hardest_triplet(distances, same & different_view, ~same & same_view, margin)
+
+
+def _view_pairs(vehicles: Tensor, views: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """(n, n) which pairs of two pictures are one vehicle, S-view, and D-view."""
+    same = vehicles[:, None] == vehicles[None, :]
+    known = (views >= 0)[:, None] & (views >= 0)[None, :] & ~self_pairs(views)
+    same_view = views[:, None] == views[None, :]
+    return same, known & same_view, known & ~same_view
