@@ -9,6 +9,7 @@ from platefree.methods.base import Method
 from platefree.methods.color_stripes import ColorStripes
 from platefree.methods.drdl import Drdl
 from platefree.methods.fda_net import EmbeddingNet, FdaNet
+from platefree.methods.multi_branch import BranchLosses, MultiBranch
 from platefree.methods.part_detector import make_part_detector
 from platefree.methods.part_regularized import PartRegularized
 from platefree.methods.relations import ViewRelations
@@ -16,6 +17,7 @@ from platefree.methods.settings import (
     ColorStripesSettings,
     DrdlSettings,
     FdaNetSettings,
+    MultiBranchSettings,
     PartDetectorSettings,
     PartRegularizedSettings,
     StrongBaselineSettings,
@@ -35,6 +37,7 @@ from platefree.methods.viewpoint import (
 from platefree.nets.attended import EmbeddingDiscriminator
 from platefree.nets.branches import BranchedTrunk
 from platefree.nets.generator import Generator
+from platefree.nets.late_branches import LateBranches
 from platefree.nets.patch_gan import PatchGan
 from platefree.nets.trunks import (
     Trunk,
@@ -68,6 +71,8 @@ def build_method(
             return _drdl(settings, recipe, classes, weights or settings.weights)
         case FdaNetSettings() as settings:
             return _fda_net(settings, recipe, classes, weights or settings.weights)
+        case MultiBranchSettings() as settings:
+            return _multi_branch(settings, recipe, classes, weights or settings.weights)
         case PartDetectorSettings() as settings:
             return make_part_detector(settings, recipe.input, weights or settings.weights)
         case PartRegularizedSettings() as settings:
@@ -113,9 +118,12 @@ def check_scales(recipe: Recipe) -> None:
     scales, settings = recipe.input.scales, recipe.model
     if scales == [1.0] or not isinstance(settings, TrunkSettings):
         return
-    flattens = isinstance(settings, DrdlSettings | FdaNetSettings) and settings.pooling == "flatten"
-    if flattens or has_fixed_size(settings.trunk):
-        what = "model.pooling = flatten" if flattens else f"trunk {settings.trunk}"
+    what = f"trunk {settings.trunk}" if has_fixed_size(settings.trunk) else ""
+    if isinstance(settings, DrdlSettings | FdaNetSettings) and settings.pooling == "flatten":
+        what = "model.pooling = flatten"
+    if isinstance(settings, MultiBranchSettings) and settings.attention_branches:
+        what = "an attention branch"
+    if what:
         raise RecipeError(
             f"input.scales is {scales}, but {what} takes pictures of "
             f"{recipe.input.height} x {recipe.input.width} pixels only; set it to [1.0]"
@@ -177,6 +185,42 @@ def _fda_net(
         std=recipe.input.std or (1.0, 1.0, 1.0),
         **settings.model_dump(include={*game, "realism_weight"}),
     )
+
+
+def _multi_branch(
+    settings: MultiBranchSettings, recipe: Recipe, classes: Mapping[str, int], weights: str
+) -> MultiBranch:
+    trunk = LateBranches(
+        settings.trunk,
+        convolution=settings.convolution_branches,
+        attention=settings.attention_branches,
+        height=recipe.input.height,
+        width=recipe.input.width,
+        last_stride=settings.last_stride,
+        heads=settings.heads,
+        weights=weights,
+    )
+    return MultiBranch(
+        trunk,
+        _branch_losses(settings),
+        vehicles=classes["vehicle"],
+        label_smoothing=settings.label_smoothing,
+        margin=settings.margin if settings.triplet == "margin" else None,
+    )
+
+
+def _branch_losses(settings: MultiBranchSettings) -> list[BranchLosses]:
+    """The losses of each branch; split, they take turns."""
+    both = [BranchLosses(settings.identity_weight, settings.triplet_weight)]
+    both *= settings.convolution_branches
+    attention = (settings.attention_identity_weight, settings.attention_triplet_weight)
+    both += [BranchLosses(*attention)] * settings.attention_branches
+    if settings.losses == "both":
+        return both
+    return [
+        BranchLosses(0.0, each.triplet) if number % 2 else BranchLosses(each.identity, 0.0)
+        for number, each in enumerate(both)
+    ]
 
 
 def _part_regularized(

@@ -104,6 +104,36 @@ class FdaNetSettings(TrunkSettings):
         return self
 
 
+class MultiBranchSettings(TrunkSettings):
+    """Branches of convolution and of attention that share the losses (Almeida et al., 2023)."""
+
+    method: Literal["multi_branch"]
+    trunk: str = "resnet50_ibn_a"  # a ResNet
+    last_stride: Literal[1, 2] = 1  # 1 keeps a larger last feature map
+    convolution_branches: Annotated[int, Field(ge=0, le=16)] = 2
+    attention_branches: Annotated[int, Field(ge=0, le=16)] = 2  # they come after the others
+    heads: Annotated[int, Field(ge=1)] = 4  # of the attention
+    losses: Literal["split", "both"] = "split"  # split: cross-entropy, triplet, cross-entropy, ...
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    triplet: Literal["soft", "margin"] = "margin"
+    margin: Annotated[float, Field(gt=0)] = 0.1  # with triplet = "margin"
+    identity_weight: Annotated[float, Field(gt=0)] = 0.6  # of each convolution branch
+    triplet_weight: Annotated[float, Field(gt=0)] = 1.0
+    attention_identity_weight: Annotated[float, Field(gt=0)] = 0.4  # of each attention branch
+    attention_triplet_weight: Annotated[float, Field(gt=0)] = 0.4
+
+    @model_validator(mode="after")
+    def _there_are_branches(self) -> "MultiBranchSettings":
+        count = self.convolution_branches + self.attention_branches
+        least = 2 if self.losses == "split" else 1
+        if count < least:
+            raise ValueError(
+                f'model.losses = "{self.losses}" needs at least {least} branch(es), found {count}: '
+                "raise model.convolution_branches or model.attention_branches"
+            )
+        return self
+
+
 class ViewpointSettings(TrunkSettings):
     """Trunk, average pooling and cross-entropy: front, rear or side?"""
 
@@ -202,6 +232,7 @@ ModelSettings = (
     ColorStripesSettings
     | DrdlSettings
     | FdaNetSettings
+    | MultiBranchSettings
     | PartDetectorSettings
     | PartRegularizedSettings
     | StrongBaselineSettings
@@ -213,6 +244,7 @@ SETTINGS: dict[str, type[MethodSettings]] = {
     "color_stripes": ColorStripesSettings,
     "drdl": DrdlSettings,
     "fda_net": FdaNetSettings,
+    "multi_branch": MultiBranchSettings,
     "part_detector": PartDetectorSettings,
     "part_regularized": PartRegularizedSettings,
     "strong_baseline": StrongBaselineSettings,
