@@ -239,8 +239,15 @@ def _part_regularized(
 def _strong_baseline(
     settings: StrongBaselineSettings, recipe: Recipe, classes: Mapping[str, int], weights: str
 ) -> StrongBaseline:
+    trunk = _trunk(
+        settings,
+        recipe,
+        weights,
+        patch_stride=settings.patch_stride,
+        class_token=settings.pooling == "class_token",
+    )
     return StrongBaseline(
-        _trunk(settings, recipe, weights),
+        trunk,
         vehicles=classes["vehicle"],
         pooling=settings.pooling,
         embedding_size=settings.embedding_size,
@@ -252,7 +259,12 @@ def _strong_baseline(
 
 
 def _trunk(
-    settings: PartRegularizedSettings | StrongBaselineSettings, recipe: Recipe, weights: str
+    settings: PartRegularizedSettings | StrongBaselineSettings,
+    recipe: Recipe,
+    weights: str,
+    *,
+    patch_stride: int = 0,
+    class_token: bool = False,
 ) -> Trunk:
     return Trunk(
         settings.trunk,
@@ -260,6 +272,8 @@ def _trunk(
         width=recipe.input.width,
         last_stride=settings.last_stride,
         drop_path=settings.drop_path,
+        patch_stride=patch_stride,
+        class_token=class_token,
         weights=weights,
     )
 

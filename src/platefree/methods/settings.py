@@ -43,7 +43,8 @@ class StrongBaselineSettings(TrunkSettings):
 
     method: Literal["strong_baseline"]
     last_stride: Literal[1, 2] = 2  # ResNets: 1 keeps a larger last feature map
-    pooling: Literal["gem", "average"] = "gem"
+    patch_stride: Annotated[int, Field(ge=0)] = 0  # ViTs: pixels between patches; 0: side by side
+    pooling: Literal["gem", "average", "class_token"] = "gem"  # class_token: of a transformer
     embedding_size: Annotated[int, Field(ge=0)] = 0  # 0: as wide as the trunk
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.1
     triplet: Literal["soft", "margin"] = "soft"

@@ -18,7 +18,7 @@ class StrongBaseline(Method):
     Args:
         trunk: the network that makes the feature map.
         vehicles: number of training identities.
-        pooling: ``gem`` or ``average``.
+        pooling: ``gem`` or ``average`` (also of a map of one cell, such as a class token).
         embedding_size: 0 keeps the trunk's width, else a linear layer reduces it.
         label_smoothing: of the identity cross-entropy.
         margin: of the triplet loss; None is the soft margin.
