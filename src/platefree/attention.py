@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from platefree.data.image import read_image
+from platefree.errors import DataError
 from platefree.model import Model
 from platefree.types import Floats, Sightings
 
@@ -40,7 +41,7 @@ def heat_map(model: Model, picture: Path, other: Path) -> Floats:
     images = model.transform.normalise(pair.to(model.device))
     model.method.eval()
     with torch.enable_grad():
-        maps = model.method.feature_map(images).detach().requires_grad_()
+        maps = _feature_map(model, images)
         spaces = model.method.embed_map(maps)
         judging = _judging_space(model, picture, other) if len(spaces) > 1 else ""
         compared = [spaces[judging]] if judging else list(spaces.values())
@@ -70,10 +71,19 @@ def class_activation(model: Model, picture: Path) -> Floats:
     model.method.eval()
     with torch.enable_grad():
         normalised = model.transform.normalise(image.to(model.device))
-        maps = model.method.feature_map(normalised).detach().requires_grad_()
+        maps = _feature_map(model, normalised)
         logits = model.method.identify(maps)
         (gradient,) = torch.autograd.grad(logits.amax(), maps)
     return _enlarged(gradient * maps, model)
+
+
+def _feature_map(model: Model, images: Tensor) -> Tensor:
+    if getattr(model.recipe.model, "pooling", "") == "class_token":
+        raise DataError(
+            'this model has model.pooling = "class_token", one vector for the whole picture, so no '
+            "heat map can be drawn"
+        )
+    return model.method.feature_map(images).detach().requires_grad_()
 
 
 @torch.inference_mode()

@@ -98,6 +98,7 @@ class Train(Section):
     decay_factor: Rate = 0.1
     final_lr: Rate = 0.01  # "cosine", "exponential": the share of lr left at the end
     freeze: list[str] = []  # parameter name prefixes that do not learn
+    average: Annotated[float, Field(ge=0, lt=1)] = 0.0  # decay of the mean of weights; 0: none
     clip_norm: NotNegative = 0.0  # 0: no clipping
     precision: Precision = "auto"
     seed: Annotated[int, Field(ge=0)] = 0

@@ -194,7 +194,7 @@ def optimizer_state(name: str, tensors: Mapping[str, Tensor]) -> dict[int, dict[
     """The ``state`` of an optimizer's state dict, back from `optimizer_tensors`."""
     state: dict[int, dict[str, Tensor]] = {}
     for key, tensor in tensors.items():
-        optimizer, parameter, entry = key.split("/")
-        if optimizer == name:
+        if key.startswith(f"{name}/"):
+            _, parameter, entry = key.split("/")
             state.setdefault(int(parameter), {})[entry] = tensor
     return state

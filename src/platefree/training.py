@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from platefree.averaging import WeightAverage
 from platefree.checkpoint import CARD, read_checkpoint, save_checkpoint
 from platefree.config import Recipe, Train
 from platefree.data.dataset import DataSet
@@ -205,6 +206,7 @@ class Trainer:
 
     def _run_stage(self, stage: StagePlan, stop: int) -> None:
         descent = FabricDescent(self.fabric, self.method, stage.train)
+        self.average = WeightAverage(self.method, stage.train.average)
         self._restore_stage(stage, descent)
         batches = StepBatches(
             stage.sampler,
@@ -228,6 +230,7 @@ class Trainer:
         self._stepped_at = time.monotonic()
         for pictures_read in loader:
             batch = self._take_step(stage, descent, pictures_read)
+            self.average.update(self.step - stage.start)
             self._sample(stage, batch)
             self._after_step(stage, descent, is_end=self.step == stop)
 
@@ -235,6 +238,7 @@ class Trainer:
         if self._resumed_state is not None and self._resumed_state[0] == stage.name:
             _, tensors, content = self._resumed_state
             descent.load_state(tensors, content)
+            self.average.load_state(tensors)
         self._resumed_state = None
 
     def _take_step(self, stage: StagePlan, descent: FabricDescent, pictures: PictureBatch) -> Batch:
@@ -299,7 +303,8 @@ class Trainer:
     def _validate(self, stage: StagePlan, descent: FabricDescent) -> None:
         # Every process scores, so that none waits; only the first writes.
         model = Model(self.method, self.recipe, name="", fingerprint="", device=self.fabric.device)
-        score = held_back_score(model, self.data, workers=stage.train.workers)
+        with self.average.in_use():
+            score = held_back_score(model, self.data, workers=stage.train.workers)
         training_mode(self.method, stage.train.freeze)
         self.log.write({"step": self.step, "validation_map": score})
         log.info("step %d: validation score %.4f", self.step, score)
@@ -311,7 +316,7 @@ class Trainer:
         self._saved_at = time.monotonic()
         if not self.fabric.is_global_zero:
             return
-        weights = self.method.state_dict()
+        weights = self.average.tensors if kind == "best" else self.method.state_dict()
         broken = [name for name, tensor in weights.items() if not tensor.isfinite().all()]
         if broken:
             what = f"{len(broken)} weights are not finite (first: {broken[0]})"
@@ -327,7 +332,7 @@ class Trainer:
             "best_map": self.best_map,
             "training": {"stage": stage.name, **content},
         }
-        training = tensors if kind == "last" else None
+        training = tensors | self.average.state() if kind == "last" else None
         save_checkpoint(self.folder / kind, card, weights, training)
 
     def _report(self, stage: StagePlan, descent: FabricDescent) -> None:

@@ -13,6 +13,7 @@ from platefree.methods.drdl import Drdl
 from platefree.methods.fda_net import EmbeddingNet, FdaNet
 from platefree.methods.label_classifier import make_label_classifier
 from platefree.methods.metric_losses import MetricLosses
+from platefree.methods.multi_branch import BranchLosses, MultiBranch
 from platefree.methods.part_detector import make_part_detector
 from platefree.methods.part_regularized import PartRegularized
 from platefree.methods.relations import ViewRelations
@@ -22,6 +23,7 @@ from platefree.methods.settings import (
     DrdlSettings,
     EnsembleSettings,
     FdaNetSettings,
+    MultiBranchSettings,
     PartDetectorSettings,
     PartRegularizedSettings,
     StrongBaselineSettings,
@@ -44,6 +46,7 @@ from platefree.nets.branches import BranchedTrunk
 from platefree.nets.classifiers import IdentityClassifier
 from platefree.nets.generator import Generator
 from platefree.nets.heads import Average, BNNeck, GeneralisedMean
+from platefree.nets.late_branches import LateBranches
 from platefree.nets.patch_gan import PatchGan
 from platefree.nets.trunks import (
     Trunk,
@@ -82,6 +85,8 @@ def build_method(
             )
         case FdaNetSettings() as settings:
             return _fda_net(settings, recipe, classes, weights or settings.weights)
+        case MultiBranchSettings() as settings:
+            return _multi_branch(settings, recipe, classes, weights or settings.weights)
         case PartDetectorSettings() as settings:
             return make_part_detector(settings, recipe.input, weights or settings.weights)
         case PartRegularizedSettings() as settings:
@@ -135,9 +140,12 @@ def check_scales(recipe: Recipe) -> None:
     scales, settings = recipe.input.scales, recipe.model
     if scales == [1.0] or not isinstance(settings, TrunkSettings):
         return
-    flattens = isinstance(settings, DrdlSettings | FdaNetSettings) and settings.pooling == "flatten"
-    if flattens or has_fixed_size(settings.trunk):
-        what = "model.pooling = flatten" if flattens else f"trunk {settings.trunk}"
+    what = f"trunk {settings.trunk}" if has_fixed_size(settings.trunk) else ""
+    if isinstance(settings, DrdlSettings | FdaNetSettings) and settings.pooling == "flatten":
+        what = "model.pooling = flatten"
+    if isinstance(settings, MultiBranchSettings) and settings.attention_branches:
+        what = "an attention branch"
+    if what:
         raise RecipeError(
             f"input.scales is {scales}, but {what} takes pictures of "
             f"{recipe.input.height} x {recipe.input.width} pixels only; set it to [1.0]"
@@ -207,6 +215,42 @@ def _fda_net(
     )
 
 
+def _multi_branch(
+    settings: MultiBranchSettings, recipe: Recipe, classes: Mapping[str, int], weights: str
+) -> MultiBranch:
+    trunk = LateBranches(
+        settings.trunk,
+        convolution=settings.convolution_branches,
+        attention=settings.attention_branches,
+        height=recipe.input.height,
+        width=recipe.input.width,
+        last_stride=settings.last_stride,
+        heads=settings.heads,
+        weights=weights,
+    )
+    return MultiBranch(
+        trunk,
+        _branch_losses(settings),
+        vehicles=classes["vehicle"],
+        label_smoothing=settings.label_smoothing,
+        margin=settings.margin if settings.triplet == "margin" else None,
+    )
+
+
+def _branch_losses(settings: MultiBranchSettings) -> list[BranchLosses]:
+    """The losses of each branch; split, they take turns."""
+    both = [BranchLosses(settings.identity_weight, settings.triplet_weight)]
+    both *= settings.convolution_branches
+    attention = (settings.attention_identity_weight, settings.attention_triplet_weight)
+    both += [BranchLosses(*attention)] * settings.attention_branches
+    if settings.losses == "both":
+        return both
+    return [
+        BranchLosses(0.0, each.triplet) if number % 2 else BranchLosses(each.identity, 0.0)
+        for number, each in enumerate(both)
+    ]
+
+
 def _part_regularized(
     settings: PartRegularizedSettings, recipe: Recipe, classes: Mapping[str, int], weights: str
 ) -> PartRegularized:
@@ -223,10 +267,17 @@ def _part_regularized(
 def _strong_baseline(
     settings: StrongBaselineSettings, recipe: Recipe, classes: Mapping[str, int], weights: str
 ) -> StrongBaseline:
-    trunk, vehicles = _trunk(settings, recipe, weights), classes["vehicle"]
+    trunk = _trunk(
+        settings,
+        recipe,
+        weights,
+        patch_stride=settings.patch_stride,
+        class_token=settings.pooling == "class_token",
+    )
+    vehicles = classes["vehicle"]
     size = settings.embedding_size or trunk.channels
-    average = settings.pooling == "average"
-    pool = Average() if average else GeneralisedMean(learns=settings.pooling == "gem")
+    gem = settings.pooling in ("gem", "fixed_gem")
+    pool = GeneralisedMean(learns=settings.pooling == "gem") if gem else Average()
     reduce = nn.Linear(trunk.channels, size, bias=False) if settings.embedding_size else None
     classifier = IdentityClassifier(
         size,
@@ -259,6 +310,9 @@ def _trunk(
     settings: PartRegularizedSettings | StrongBaselineSettings | VehicleNetSettings,
     recipe: Recipe,
     weights: str,
+    *,
+    patch_stride: int = 0,
+    class_token: bool = False,
 ) -> Trunk:
     return Trunk(
         settings.trunk,
@@ -266,6 +320,8 @@ def _trunk(
         width=recipe.input.width,
         last_stride=settings.last_stride,
         drop_path=settings.drop_path,
+        patch_stride=patch_stride,
+        class_token=class_token,
         weights=weights,
     )
 

@@ -57,7 +57,9 @@ class StrongBaselineSettings(TrunkSettings):
     }
     method: Literal["strong_baseline"]
     last_stride: Literal[1, 2] = 2  # ResNets: 1 keeps a larger last feature map
-    pooling: Literal["gem", "fixed_gem", "average"] = "gem"  # fixed_gem: its exponent stays 3
+    patch_stride: Annotated[int, Field(ge=0)] = 0  # ViTs: pixels between patches; 0: side by side
+    # fixed_gem: its exponent stays 3; class_token: of a transformer
+    pooling: Literal["gem", "fixed_gem", "average", "class_token"] = "gem"
     embedding_size: Annotated[int, Field(ge=0)] = 0  # 0: as wide as the trunk
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.1
     classifier: Literal["linear", "circle", "arc", "cos"] = "linear"
@@ -146,6 +148,36 @@ class FdaNetSettings(TrunkSettings):
             raise ValueError(
                 f"model.margin is {self.margin} and model.similarity_margin "
                 f"{self.similarity_margin}, but alpha is at least twice beta (eq. 8)"
+            )
+        return self
+
+
+class MultiBranchSettings(TrunkSettings):
+    """Branches of convolution and of attention that share the losses (Almeida et al., 2023)."""
+
+    method: Literal["multi_branch"]
+    trunk: str = "resnet50_ibn_a"  # a ResNet
+    last_stride: Literal[1, 2] = 1  # 1 keeps a larger last feature map
+    convolution_branches: Annotated[int, Field(ge=0, le=16)] = 2
+    attention_branches: Annotated[int, Field(ge=0, le=16)] = 2  # they come after the others
+    heads: Annotated[int, Field(ge=1)] = 4  # of the attention
+    losses: Literal["split", "both"] = "split"  # split: cross-entropy, triplet, cross-entropy, ...
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    triplet: Literal["soft", "margin"] = "margin"
+    margin: Annotated[float, Field(gt=0)] = 0.1  # with triplet = "margin"
+    identity_weight: Annotated[float, Field(gt=0)] = 0.6  # of each convolution branch
+    triplet_weight: Annotated[float, Field(gt=0)] = 1.0
+    attention_identity_weight: Annotated[float, Field(gt=0)] = 0.4  # of each attention branch
+    attention_triplet_weight: Annotated[float, Field(gt=0)] = 0.4
+
+    @model_validator(mode="after")
+    def _there_are_branches(self) -> "MultiBranchSettings":
+        count = self.convolution_branches + self.attention_branches
+        least = 2 if self.losses == "split" else 1
+        if count < least:
+            raise ValueError(
+                f'model.losses = "{self.losses}" needs at least {least} branch(es), found {count}: '
+                "raise model.convolution_branches or model.attention_branches"
             )
         return self
 
@@ -272,6 +304,7 @@ ModelSettings = (
     | DrdlSettings
     | EnsembleSettings
     | FdaNetSettings
+    | MultiBranchSettings
     | PartDetectorSettings
     | PartRegularizedSettings
     | StrongBaselineSettings
@@ -286,6 +319,7 @@ SETTINGS: dict[str, type[MethodSettings]] = {
     "drdl": DrdlSettings,
     "ensemble": EnsembleSettings,
     "fda_net": FdaNetSettings,
+    "multi_branch": MultiBranchSettings,
     "part_detector": PartDetectorSettings,
     "part_regularized": PartRegularizedSettings,
     "strong_baseline": StrongBaselineSettings,

@@ -2,11 +2,12 @@
 
 Added to timm: ResNets with IBN-a layers (``resnet50_ibn_a``), also with non-local blocks
 (``resnet50_ibn_a_nl``), a last stride of 1, as re-ID networks use it, ``googlenet``, and
-``vgg_cnn_m_1024`` of the papers of 2016. Transformers give their patch tokens as a map; prefix
-tokens are dropped.
+``vgg_cnn_m_1024`` of the papers of 2016. Transformers give their patch tokens as a map, or the
+class token as a map of one cell.
 """
 
 import difflib
+import functools
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,12 @@ from platefree.errors import RecipeError, TrainingError
 from platefree.nets import googlenet
 from platefree.nets.ibn import add_ibn_a
 from platefree.nets.non_local import NON_LOCAL, add_non_local
+from platefree.nets.patches import (
+    OverlappingPatches,
+    check_patches,
+    fitted_to_grid,
+    grid_of_patches,
+)
 from platefree.nets.vgg_m import VGG_CNN_M, VggM
 
 IBN_SUFFIX = "_ibn_a"
@@ -36,6 +43,7 @@ _HEADS = (
     *("aux1.", "aux2.", "fc6.", "fc7.", "fc8."),
 )
 _OWN = "trunk.network."  # in our checkpoints
+_VITS = ("vision_transformer", "deit")  # modules of timm
 _WRAPPERS = ("module.", "backbone.", "model.", "base.", _OWN, "network.")
 
 
@@ -49,6 +57,8 @@ class Trunk(nn.Module):
         width: picture width in pixels.
         last_stride: 1 keeps a ResNet's last feature map at a sixteenth of the picture.
         drop_path: stochastic depth rate.
+        patch_stride: pixels between the patches of a ViT; 0 is as many as a patch has.
+        class_token: whether a transformer's map is its class token instead of its patches.
         weights: ``none``, ``timm`` (published weights, fetched or cached by timm), or a file.
 
     Attributes:
@@ -67,11 +77,21 @@ class Trunk(nn.Module):
         width: int,
         last_stride: int = 2,
         drop_path: float = 0.0,
+        patch_stride: int = 0,
+        class_token: bool = False,
         weights: str = "none",
     ) -> None:
         super().__init__()
-        self.network = _create(name, (height, width), drop_path, published=weights == "timm")
+        options = _options(name, drop_path, patch_stride)
+        self.network = _create(name, (height, width), options, published=weights == "timm")
+        check_patches(self.network, name, (height, width))
         self.channels: int = self.network.num_features  # type: ignore[assignment]
+        self.class_token = class_token
+        if class_token and getattr(self.network, "cls_token", None) is None:
+            raise RecipeError(
+                f'model.pooling = "class_token" needs a transformer that has one, not {name}; '
+                'set it to "average"'
+            )
         if last_stride == 1:
             _keep_last_map_large(self.network, name)
         if weights not in ("none", "timm"):
@@ -87,10 +107,13 @@ class Trunk(nn.Module):
         return features
 
     def _tokens_to_map(self, tokens: Tensor, images: Tensor) -> Tensor:
+        if self.class_token:
+            return tokens[:, 0, :, None, None]
         patches = tokens[:, getattr(self.network, "num_prefix_tokens", 0) :]  # (b, n, c)
-        aspect = images.shape[2] / images.shape[3]
-        rows = round((patches.shape[1] * aspect) ** 0.5)
         batch, count, channels = patches.shape
+        height, width = images.shape[2:]
+        grid = grid_of_patches(self.network, (height, width))
+        rows = grid[0] if grid else round((count * height / width) ** 0.5)
         return patches.transpose(1, 2).reshape(batch, channels, rows, count // rows)
 
 
@@ -142,8 +165,14 @@ def load_trunk_weights(network: nn.Module, path: Path) -> None:
         TrainingError: the file cannot be read, or does not fit the network.
         CheckpointError: a folder holds no checkpoint, or a damaged one.
     """
-    found = read_weights(path)
     wanted = network.state_dict()
+    try:
+        found = fitted_to_grid(read_weights(path), network)
+    except (KeyError, ValueError, RuntimeError, AttributeError) as error:
+        raise TrainingError(
+            f"weights {path} do not fit the trunk ({_first_line(error)}); use weights of the same "
+            "trunk"
+        ) from error
     knows_non_local = any(f".{NON_LOCAL}." in key for key in found)
     missing = [
         key
@@ -183,7 +212,21 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     return _without_wrappers(read_tensors(path))
 
 
-def _create(name: str, size: tuple[int, int], drop_path: float, *, published: bool) -> nn.Module:
+def _options(name: str, drop_path: float, patch_stride: int) -> dict[str, Any]:
+    options: dict[str, Any] = {"drop_path_rate": drop_path} if drop_path else {}
+    if patch_stride:
+        if not timm.models.is_model_in_modules(name.partition(".")[0], _VITS):
+            raise RecipeError(
+                f"model.patch_stride = {patch_stride} needs a plain vision transformer, such as "
+                f"vit_base_patch16_224, not {name}; set it to 0"
+            )
+        options["embed_layer"] = functools.partial(OverlappingPatches, stride=patch_stride)
+    return options
+
+
+def _create(
+    name: str, size: tuple[int, int], options: dict[str, Any], *, published: bool
+) -> nn.Module:
     if published and name in OWN_TRUNKS:
         raise RecipeError(
             f"timm publishes no weights for {name}; download the authors' file and "
@@ -194,11 +237,9 @@ def _create(name: str, size: tuple[int, int], drop_path: float, *, published: bo
     if name == googlenet.NAME:
         return googlenet.GoogLeNet()
     timm_name = _timm_name(name)
-    options: dict[str, Any] = {"num_classes": 0, "global_pool": ""}
+    options = {"num_classes": 0, "global_pool": "", **options}
     if has_fixed_size(name):
         options["img_size"] = size
-    if drop_path:
-        options["drop_path_rate"] = drop_path
     try:
         network: nn.Module = timm.create_model(timm_name, pretrained=published, **options)
     except (OSError, RuntimeError) as error:

@@ -1,0 +1,97 @@
+"""An average of the weights over the steps of a stage: what is used is smoother than what learns.
+
+After step t the average a of a weight w is (Polyak and Juditsky 1992; with a decay that grows as
+in TensorFlow's ExponentialMovingAverage):
+
+    a  <-  a + (1 - d) * (w - a),    d = min(decay, (t - 1) / (t + 9))
+
+So the first average is the weights after the first step, nothing of the random start stays in it,
+and early steps are forgotten soon. Buffers of numbers (the statistics of batch norms) are averaged
+like weights; counters are copied.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+from platefree.errors import CheckpointError
+
+_PREFIX = "average/"
+
+
+class WeightAverage:
+    """The average of all tensors of a module, whichever optimizer moves them.
+
+    Args:
+        module: on its device; what `update` looks at.
+        decay: in [0, 1); 0 is no average: `tensors` are the weights themselves.
+
+    Attributes:
+        tensors: by name, as in the module's state dict.
+    """
+
+    def __init__(self, module: nn.Module, decay: float) -> None:
+        self._learning: dict[str, Tensor] = module.state_dict()  # shares the module's memory
+        self.decay = decay
+        self.tensors = self._learning
+        if decay:
+            self.tensors = {name: tensor.clone() for name, tensor in self._learning.items()}
+
+    @torch.no_grad()
+    def update(self, step: int) -> None:
+        """Take in the weights of now.
+
+        Args:
+            step: of the stage, from 1.
+        """
+        if not self.decay:
+            return
+        share = 1.0 - min(self.decay, (step - 1) / (step + 9))
+        for name, weight in self._learning.items():
+            if weight.is_floating_point():
+                self.tensors[name].lerp_(weight, share)
+            else:
+                self.tensors[name].copy_(weight)
+
+    @contextmanager
+    def in_use(self) -> Iterator[None]:
+        """Have the averages in the module within the block, and the learning weights after it."""
+        if not self.decay:
+            yield
+            return
+        learning = {name: weight.clone() for name, weight in self._learning.items()}
+        self._write(self.tensors)
+        try:
+            yield
+        finally:
+            self._write(learning)
+
+    def state(self) -> dict[str, Tensor]:
+        """What resuming needs."""
+        if not self.decay:
+            return {}
+        return {f"{_PREFIX}{name}": tensor for name, tensor in self.tensors.items()}
+
+    def load_state(self, tensors: Mapping[str, Tensor]) -> None:
+        """Put back what `state` gave; other tensors are left alone.
+
+        Raises:
+            CheckpointError: a tensor is missing.
+        """
+        if not self.decay:
+            return
+        for name, average in self.tensors.items():
+            found = tensors.get(f"{_PREFIX}{name}")
+            if found is None:
+                raise CheckpointError(
+                    f"the state to resume from holds no average of {name}, but train.average is "
+                    f"{self.decay}; resume from a run that had it, or choose another --out"
+                )
+            average.copy_(found)
+
+    @torch.no_grad()
+    def _write(self, tensors: Mapping[str, Tensor]) -> None:
+        for name, weight in self._learning.items():
+            weight.copy_(tensors[name])

@@ -1,0 +1,111 @@
+"""Several views of one picture: branches of two kinds that learn from different losses (MBR).
+
+Almeida, Silva and Batista, "Strength in Diversity: Multi-Branch Representation Learning for Vehicle
+Re-Identification", ITSC 2023. Shared layers -> branches of convolution and of attention -> average
+pooling = the vector of the triplet loss -> batch norm = the vector that a classifier of vehicles
+sees; the unit vectors of all branches side by side are the embedding. With the losses split among
+the branches, every other one has the cross-entropy alone and the others the triplet loss alone.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from platefree.losses import batch_hard_triplet, smoothed_cross_entropy
+from platefree.methods.base import Batch, Method
+from platefree.nets.heads import Average
+from platefree.nets.late_branches import LateBranches
+
+
+@dataclass(frozen=True)
+class BranchLosses:
+    """How much the losses of one branch count; a branch has no loss of weight 0."""
+
+    identity: float
+    triplet: float
+
+
+class MultiBranch(Method):
+    """One space, ``main``: the unit vectors of all branches, together of length 1.
+
+    Args:
+        trunk: with its branches.
+        branches: the losses of each branch.
+        vehicles: number of training identities.
+        label_smoothing: of the identity cross-entropy.
+        margin: of the triplet loss; None is the soft margin.
+    """
+
+    def __init__(
+        self,
+        trunk: LateBranches,
+        branches: Sequence[BranchLosses],
+        *,
+        vehicles: int,
+        label_smoothing: float = 0.1,
+        margin: float | None = 0.1,
+    ) -> None:
+        super().__init__()
+        self.trunk = trunk
+        self.pool = Average()
+        self.branch_losses = tuple(branches)
+        self.norms = nn.ModuleList(_norm(trunk.channels, each) for each in branches)
+        self.classifiers = nn.ModuleList(
+            _classifier(trunk.channels, vehicles) if each.identity else nn.Identity()
+            for each in branches
+        )
+        self.label_smoothing = label_smoothing
+        self.margin = margin
+
+    def feature_map(self, images: Tensor) -> Tensor:
+        """The map that all branches start from."""
+        maps: Tensor = self.trunk.shared(images)
+        return maps
+
+    def embed_map(self, maps: Tensor) -> dict[str, Tensor]:
+        """Pool, normalise and scale each branch to unit length, then the whole."""
+        rows = [
+            functional.normalize(norm(self.pool(each)).float())
+            for norm, each in zip(self.norms, self.trunk.branch(maps), strict=True)
+        ]
+        return {"main": functional.normalize(torch.cat(rows, dim=1))}
+
+    def embed(self, images: Tensor) -> dict[str, Tensor]:
+        """Unit rows (b, branches * channels); their cosine is the mean of the branches' cosines."""
+        return self.embed_map(self.feature_map(images))
+
+    def losses(self, batch: Batch) -> dict[str, Tensor]:
+        """Smoothed cross-entropy and batch-hard triplet, each summed over its branches."""
+        vehicles = batch.labels["vehicle"]
+        all_vehicles = self.gather(vehicles)
+        found: dict[str, list[Tensor]] = {"identity": [], "triplet": []}
+        forked = zip(self.branch_losses, self.trunk(batch.images), self.norms, strict=True)
+        for branch, (weights, maps, norm) in enumerate(forked):
+            pooled = self.pool(maps)
+            normed = norm(pooled)  # also where only its statistics are learnt
+            if weights.identity:
+                logits = self.classifiers[branch](normed)
+                loss = smoothed_cross_entropy(logits, vehicles, self.label_smoothing)
+                found["identity"].append(weights.identity * loss)
+            if weights.triplet:
+                loss = batch_hard_triplet(self.gather(pooled), all_vehicles, self.margin)
+                found["triplet"].append(weights.triplet * loss)
+        return {name: torch.stack(losses).sum() for name, losses in found.items() if losses}
+
+
+def _norm(channels: int, losses: BranchLosses) -> nn.BatchNorm1d:
+    """A batch norm whose shift is not learnt, nor its scale where no loss comes after it."""
+    if not losses.identity:
+        return nn.BatchNorm1d(channels, affine=False)
+    norm = nn.BatchNorm1d(channels)
+    norm.bias.requires_grad_(False)
+    return norm
+
+
+def _classifier(channels: int, vehicles: int) -> nn.Linear:
+    classifier = nn.Linear(channels, vehicles, bias=False)
+    nn.init.normal_(classifier.weight, std=0.001)
+    return classifier

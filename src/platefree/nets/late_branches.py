@@ -1,0 +1,129 @@
+"""A ResNet whose last stage exists several times, with convolutions or with attention (MBR).
+
+Almeida, Silva and Batista, "Strength in Diversity: Multi-Branch Representation Learning for Vehicle
+Re-Identification", ITSC 2023: everything up to ``layer3`` is shared. A convolution branch is a
+``layer4``; in an attention branch the 3 x 3 convolutions of ``layer4`` are multi-head
+self-attention over all places of the map (Srinivas et al., CVPR 2021, "Bottleneck Transformers").
+
+Decided: the attention is timm's, with the relative places of height and width as in the
+Bottleneck Transformer's own paper; the rest of an attention branch starts from the same weights as
+a convolution branch.
+"""
+
+from collections import OrderedDict
+
+import timm
+import torch
+from timm.layers.bottleneck_attn import BottleneckAttn
+from torch import Tensor, nn
+
+from platefree.errors import RecipeError
+from platefree.nets.trunks import Trunk
+
+LAST = "layer4"
+
+
+class LateBranches(nn.Module):
+    """The shared layers of a ResNet, and branches from its ``layer4`` that share no weights.
+
+    Args:
+        name: of a ResNet, see `Trunk`.
+        convolution: how many branches are as they are in the ResNet; they come first.
+        attention: how many branches attend instead.
+        height: picture height in pixels; attention is built for it.
+        width: picture width in pixels.
+        last_stride: see `Trunk`.
+        heads: of the attention; must divide the channels of its convolutions.
+        weights: see `Trunk`; every branch starts from these weights, or from its own random ones.
+
+    Attributes:
+        channels: c of each branch's feature map.
+
+    Raises:
+        RecipeError: no such trunk, no ResNet, or no attention over maps of this size.
+        TrainingError: the weights cannot be had or do not fit.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        convolution: int,
+        attention: int,
+        height: int,
+        width: int,
+        last_stride: int = 2,
+        heads: int = 4,
+        weights: str = "none",
+    ) -> None:
+        super().__init__()
+        trunks = [
+            Trunk(name, height=height, width=width, last_stride=last_stride, weights=weights)
+            for _ in range(convolution + attention)
+        ]
+        for trunk in trunks:
+            if not isinstance(trunk.network, timm.models.ResNet):
+                raise RecipeError(
+                    f"model.trunk {name} is not a ResNet, whose {LAST} the branches are made from; "
+                    "take resnet50_ibn_a or another one"
+                )
+        self.channels = trunks[0].channels
+        layers = list(trunks[0].network.named_children())
+        end = [layer for layer, _ in layers].index(LAST)
+        self.shared = nn.Sequential(OrderedDict(layers[:end]))
+        self.branches = nn.ModuleList(trunk.network.get_submodule(LAST) for trunk in trunks)
+        maps = _shared_map(self.shared, height, width)
+        for branch in self.branches[convolution:]:
+            _attend(branch, maps, heads, f"{name} at {height} x {width} pixels")
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        """Map (b, 3, h, w) to a feature map (b, channels, h', w') of each branch."""
+        return self.branch(self.shared(images))
+
+    def branch(self, maps: Tensor) -> list[Tensor]:
+        """The feature map of each branch, of the map that `shared` gives."""
+        return [branch(maps) for branch in self.branches]
+
+
+@torch.no_grad()
+def _shared_map(shared: nn.Module, height: int, width: int) -> Tensor:
+    shared.eval()
+    maps: Tensor = shared(torch.zeros(1, 3, height, width))
+    shared.train()
+    return maps
+
+
+@torch.no_grad()
+def _attend(branch: nn.Module, maps: Tensor, heads: int, where: str) -> None:
+    """Put attention in the place of the second convolution of every block."""
+    branch.eval()
+    try:
+        for block in branch.children():
+            convolution: nn.Conv2d = block.conv2  # type: ignore[assignment]
+            size = _input_size(block, convolution, maps)
+            block.conv2 = BottleneckAttn(
+                convolution.in_channels,
+                convolution.out_channels,
+                feat_size=size,
+                stride=convolution.stride[0],
+                num_heads=heads,
+            )
+            maps = block(maps)
+    except (AssertionError, RuntimeError) as error:
+        raise RecipeError(
+            f"there is no attention with {heads} heads in {LAST} of {where} "
+            f"({str(error).strip() or 'its channels cannot be shared by the heads'}); change "
+            "model.heads, or take a height and width that are multiples of 32"
+        ) from error
+    branch.train()
+
+
+def _input_size(block: nn.Module, convolution: nn.Module, maps: Tensor) -> tuple[int, int]:
+    """Height and width of what a convolution of a block sees."""
+    seen: list[tuple[int, int]] = []
+    handle = convolution.register_forward_pre_hook(
+        lambda _, inputs: seen.append((inputs[0].shape[2], inputs[0].shape[3]))
+    )
+    block(maps)
+    handle.remove()
+    return seen[0]

@@ -1,0 +1,94 @@
+"""Patches that overlap, for vision transformers (He et al., ICCV 2021, "TransReID", section 3.2).
+
+A transformer cuts a picture into patches side by side; what lies on a border is torn apart. With a
+stride smaller than the patch, neighbours share pixels: at 256 x 256 pixels, patches of 16 and a
+stride of 12, there are 21 x 21 instead of 16 x 16. Position embeddings of weights that were learnt
+on another grid are interpolated to this one.
+"""
+
+from collections.abc import Mapping
+
+from timm.layers import PatchEmbed
+from timm.models import eva, vision_transformer
+from torch import Tensor, nn
+
+from platefree.errors import RecipeError
+
+Size = tuple[int, int]
+
+
+class OverlappingPatches(PatchEmbed):  # type: ignore[misc]
+    """timm's patch embedding with a stride of its own; the same parameters.
+
+    Args:
+        stride: pixels from patch to patch.
+        **options: of timm's ``PatchEmbed``.
+    """
+
+    def __init__(self, *, stride: int, **options: object) -> None:
+        self.stride = stride  # the constructor asks for the grid
+        super().__init__(**options)
+        self.proj.stride = (stride, stride)
+
+    def dynamic_feat_size(self, img_size: Size) -> Size:
+        """Rows and columns of patches in a picture of (height, width) pixels."""
+        rows, columns = (
+            (pixels - patch) // self.stride + 1
+            for pixels, patch in zip(img_size, self.patch_size, strict=True)
+        )
+        return rows, columns
+
+    def _init_img_size(self, img_size: int | Size) -> tuple[Size, Size, int]:
+        size = (img_size, img_size) if isinstance(img_size, int) else img_size
+        rows, columns = self.dynamic_feat_size(size)
+        return size, (rows, columns), rows * columns
+
+
+def check_patches(network: nn.Module, name: str, size: Size) -> None:
+    """Refuse pictures of which a transformer would silently leave out the last rows or columns.
+
+    Raises:
+        RecipeError: height or width is not a multiple of the patch.
+    """
+    embedding = getattr(network, "patch_embed", None)
+    is_plain = isinstance(embedding, PatchEmbed) and not isinstance(embedding, OverlappingPatches)
+    if not is_plain or not isinstance(network, _TRANSFORMERS):
+        return
+    patch = max(embedding.patch_size)
+    if size[0] % patch or size[1] % patch:
+        near = [pixels - pixels % patch + step for pixels in size for step in (0, patch)]
+        raise RecipeError(
+            f"trunk {name} cannot look at {size[0]} x {size[1]} pixels: its patches have {patch}, "
+            "and input.height and input.width must be divisible by that, such as "
+            f"{' or '.join(str(each) for each in sorted({*near} - {0}))}"
+        )
+
+
+def grid_of_patches(network: nn.Module, size: Size) -> Size | None:
+    """Rows and columns of a transformer's patches; None where it does not say.
+
+    Args:
+        network: a timm network.
+        size: (height, width) of a picture in pixels.
+    """
+    embedding = getattr(network, "patch_embed", None)
+    return embedding.dynamic_feat_size(size) if isinstance(embedding, PatchEmbed) else None
+
+
+def fitted_to_grid(tensors: Mapping[str, Tensor], network: nn.Module) -> dict[str, Tensor]:
+    """Weights of a transformer, position embeddings interpolated to the grid of ``network``.
+
+    Published files of other projects (DINO, CLIP) get timm's names on the way. Weights of networks
+    of other kinds are returned as they are.
+    """
+    if not isinstance(network, _TRANSFORMERS):
+        return dict(tensors)
+    if isinstance(network, vision_transformer.VisionTransformer):
+        convert = vision_transformer.checkpoint_filter_fn
+    else:
+        convert = eva.checkpoint_filter_fn
+    fitted: dict[str, Tensor] = convert(dict(tensors), network)
+    return fitted
+
+
+_TRANSFORMERS = (vision_transformer.VisionTransformer, eva.Eva)
