@@ -3,7 +3,9 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from rich import box
+from rich.console import Console
 from rich.markup import escape
+from rich.measure import Measurement
 from rich.table import Table
 
 from platefree.data.check import TableCheck
@@ -99,6 +101,12 @@ def plain_table(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) 
     for row in rows:
         table.add_row(*(escape(cell) for cell in row))
     return table
+
+
+def natural_width(table: Table) -> int:
+    """Characters that a table takes where nothing in it is cut or wrapped."""
+    roomy = Console(width=1000)
+    return Measurement.get(roomy, roomy.options, table).maximum
 
 
 def demo_table(demo: Demo) -> Table:

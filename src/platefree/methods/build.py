@@ -158,7 +158,13 @@ def _fda_net(
             f"pictures of {height} x {width} pixels; fda_net's generator needs sides that are "
             "multiples of 4, 32 or more"
         )
-    trunk = Trunk(settings.trunk, height=height, width=width, weights=weights)
+    trunk = Trunk(
+        settings.trunk,
+        height=height,
+        width=width,
+        last_stride=settings.last_stride,
+        weights=weights,
+    )
     parts = {"attention", "pooling", "shared_size", "embedding_size", "dropout"}
     embedding = EmbeddingDiscriminator(
         trunk,

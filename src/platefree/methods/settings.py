@@ -78,6 +78,7 @@ class FdaNetSettings(TrunkSettings):
 
     method: Literal["fda_net"]
     trunk: str = "vgg_cnn_m_1024"
+    last_stride: Literal[1, 2] = 2  # ResNets: 1 keeps a larger last feature map
     adversary: Literal["feature_distance", "none"] = "feature_distance"
     attention: Literal["softmax", "none"] = "softmax"
     negatives: Literal["random", "nearest"] = "random"  # the real ones, among the batch
