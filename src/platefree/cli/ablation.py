@@ -102,14 +102,13 @@ def bench_methods(
 
 
 def _show(table: "AblationTable", folder: Path, *, as_json: bool) -> None:
-    from platefree.cli.tables import natural_width, plain_table
+    from platefree.cli.tables import plain_table, print_whole
 
     if as_json:
         print_json(table.to_json())
     else:
         head, *cells = table.cells()
-        shown = plain_table(table.ablation.title, head, cells)
-        out.print(shown, width=max(out.width, natural_width(shown)))
+        print_whole(plain_table(table.ablation.title, head, cells))
         for note in table.ablation.notes:
             out.print(f"- {note}", markup=False)
     done(folder / "table.md", "table")

@@ -8,6 +8,7 @@ from rich.markup import escape
 from rich.measure import Measurement
 from rich.table import Table
 
+from platefree.cli.console import out
 from platefree.data.check import TableCheck
 from platefree.demo import Demo
 from platefree.evaluation.figures import figure_table, steps_table
@@ -103,10 +104,11 @@ def plain_table(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) 
     return table
 
 
-def natural_width(table: Table) -> int:
-    """Characters that a table takes where nothing in it is cut or wrapped."""
+def print_whole(table: Table) -> None:
+    """Print a table of many columns, none of them cut, however narrow the terminal is."""
     roomy = Console(width=1000)
-    return Measurement.get(roomy, roomy.options, table).maximum
+    natural = Measurement.get(roomy, roomy.options, table).maximum
+    Console(width=max(out.width, natural), highlight=False).print(table)
 
 
 def demo_table(demo: Demo) -> Table:
