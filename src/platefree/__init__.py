@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from platefree.attention import heat_map
+    from platefree.bench import bench_methods
     from platefree.city.generate import generate_city
     from platefree.config import Recipe, load_recipe, recipe_names
     from platefree.data.check import TableCheck, check_table
@@ -55,6 +56,7 @@ __all__ = [
     "Run",
     "Sightings",
     "TableCheck",
+    "bench_methods",
     "check_table",
     "compare",
     "contact_sheet",
@@ -108,6 +110,7 @@ _HOME = {
     "Run": "run_folder",
     "Sightings": "types",
     "TableCheck": "data.check",
+    "bench_methods": "bench",
     "check_table": "data.check",
     "compare": "model",
     "contact_sheet": "sheet",

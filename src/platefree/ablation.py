@@ -19,15 +19,17 @@ from pydantic import Field, ValidationError, field_validator
 
 from platefree.complaints import explain
 from platefree.config import Recipe, Section, load_recipe
+from platefree.cost import COSTS, training_cost, use_cost
 from platefree.data.dataset import DataSet
 from platefree.errors import RecipeError
 from platefree.evaluation.run import evaluate, open_data
-from platefree.model import Device
+from platefree.methods.build import needs_training, resolve
+from platefree.model import Device, Model, load_model, untrained_model
 from platefree.run_folder import flat
 from platefree.storage import make_folder, write_text
 from platefree.training import StepReport, train
 
-REPORT = "report.html"
+REPORT, COST = "report.html", "cost.json"
 
 
 class Row(Section):
@@ -51,12 +53,14 @@ class Ablation(Section):
 
     Attributes:
         title: of the table.
-        figures: the columns, by the names that a report uses (``rank-1``, ``mAP``).
+        figures: the columns, by the names that a report uses (``rank-1``, ``mAP``), or costs
+            by their names in `platefree.cost.COSTS`.
         protocol: see `platefree.evaluate`; by default that of the data.
         also: further protocols, whose figures are named ``TEST FIGURE`` (of a protocol of one
             test, ``PROTOCOL FIGURE``).
         set: key -> value, for all rows.
-        rows: at least one.
+        notes: sentences that are printed under the table.
+        rows: at least one; a method that learns nothing is only scored.
     """
 
     title: str
@@ -64,6 +68,7 @@ class Ablation(Section):
     protocol: str | None = None
     also: list[str] = Field(default_factory=list)
     set: dict[str, Any] = Field(default_factory=dict)
+    notes: list[str] = Field(default_factory=list)
     rows: list[Row]
 
     @field_validator("rows")
@@ -82,7 +87,7 @@ class AblationTable:
     Attributes:
         ablation: what was compared.
         seeds: which were run.
-        measured: row name -> one mapping of figures a seed, as fractions.
+        measured: row name -> one mapping of figures a seed, as fractions, and of costs.
         settings: what all reports share: data, protocol, versions and the like.
     """
 
@@ -107,11 +112,15 @@ class AblationTable:
             "title": self.ablation.title,
             "seeds": list(self.seeds),
             "settings": dict(self.settings),
+            "notes": self.ablation.notes,
             "rows": rows,
         }
 
     def cells(self) -> list[list[str]]:
-        """The head and the rows of the table, as text: means in % and deviations over the seeds."""
+        """The head and the rows, as text: means in % and deviations over the seeds.
+
+        Of a cost it is the median, since the machine may have been busy with other work.
+        """
         claimed = [
             name for name in self.ablation.figures if any(name in r.paper for r in self._rows())
         ]
@@ -125,10 +134,12 @@ class AblationTable:
         table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
         what = "; ".join(f"{name} {value}" for name, value in self.settings.items())
         seeds = ", ".join(map(str, self.seeds))
-        return (
+        of_costs = ", of costs the median" if any(f in COSTS for f in self.ablation.figures) else ""
+        told = (
             f"{table}\n\n{self.ablation.title}. Mean ± standard deviation (n - 1) over the seeds "
-            f"{seeds}, in %; {what}.\n"
+            f"{seeds}, in %{of_costs}; {what}.\n"
         )
+        return "\n".join([told, *(f"- {note}" for note in self.ablation.notes), ""]).rstrip() + "\n"
 
     def _rows(self) -> list[Row]:
         return [row for row in self.ablation.rows if self.measured[row.name]]
@@ -241,21 +252,46 @@ def _run(
     reports = {REPORT: ablation.protocol}
     reports |= {f"report-{protocol}.html": protocol for protocol in ablation.also}
     missing = [name for name in reports if not (folder / name).with_suffix(".json").exists()]
-    if missing:
+    counts_cost = any(name in COSTS for name in ablation.figures)
+    if missing or (counts_cost and not (folder / COST).exists()):
         make_folder(folder)
         write_text(known, json.dumps(content, indent=2) + "\n")
-        run = train(recipe, data, folder, resume=True, device=device, on_step=on_step)
+        model = _made(recipe, row.name, data, folder, device, on_step)
         for name in missing:
-            report = evaluate(run.best, data, reports[name], data_label=label, device=device)
+            report = evaluate(model, data, reports[name], data_label=label, device=device)
             report.save(folder / name)
+        if counts_cost:
+            write_text(folder / COST, json.dumps(_cost(model, folder), indent=2) + "\n")
     found, *others = (
         json.loads((folder / name).with_suffix(".json").read_text("utf-8")) for name in reports
     )
     for other in others:
         of = f"{other['protocol']} " if len(other["tests"]) == 1 else ""
         found["figures"] |= {of + name: value for name, value in other["figures"].items()}
+    if counts_cost:
+        found["figures"] |= json.loads((folder / COST).read_text("utf-8"))
     whole: dict[str, Any] = found
     return whole
+
+
+def _made(
+    recipe: Recipe,
+    name: str,
+    data: DataSet,
+    folder: Path,
+    device: Device,
+    on_step: Callable[[StepReport], None] | None,
+) -> Model:
+    """The model of a row, trained if there is anything to learn."""
+    if not needs_training(recipe):
+        return untrained_model(resolve(recipe), name=name, device=device)
+    run = train(recipe, data, folder, resume=True, device=device, on_step=on_step)
+    return load_model(run.best, device=device)
+
+
+def _cost(model: Model, folder: Path) -> dict[str, float]:
+    trained = needs_training(model.recipe)
+    return use_cost(model) | (training_cost(folder, model.recipe) if trained else {})
 
 
 def _shared(before: Mapping[str, str], now: Mapping[str, str]) -> dict[str, str]:
@@ -308,5 +344,7 @@ def _deviation(each: Sequence[Mapping[str, float]], name: str) -> float:
 
 
 def _spread(each: Sequence[Mapping[str, float]], name: str) -> str:
+    if name in COSTS:
+        return format(float(np.median(_values(each, name))), COSTS[name])
     mean = f"{100 * _mean(each, name):.1f}"
     return f"{mean} ± {100 * _deviation(each, name):.1f}" if len(each) > 1 else mean

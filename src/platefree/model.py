@@ -251,6 +251,14 @@ def load_model(
     return _model(method, recipe, checkpoint, device)
 
 
+def untrained_model(recipe: Recipe, *, name: str, device: Device = "auto") -> Model:
+    """The model of a resolved recipe whose method learns nothing."""
+    method = build_method(recipe, {})
+    described = recipe.model_dump_json(exclude={"post"})
+    fingerprint = hashlib.sha256(described.encode()).hexdigest()[:12]
+    return Model(method, recipe, name=name, fingerprint=fingerprint, device=choose_device(device))
+
+
 def compare(model: Model, a: str | Path, b: str | Path) -> Comparison:
     """Compare two pictures of vehicles.
 
@@ -295,11 +303,7 @@ def _untrained(name: str, device: Device, overrides: Mapping[str, Any]) -> Model
             f"{name} is a recipe that needs training; run 'platefree train {name} --data TABLE' "
             "and give its best folder"
         )
-    recipe = change_in_use(recipe, overrides)
-    method = build_method(recipe, {})
-    described = recipe.model_dump_json(exclude={"post"})
-    fingerprint = hashlib.sha256(described.encode()).hexdigest()[:12]
-    return Model(method, recipe, name=name, fingerprint=fingerprint, device=choose_device(device))
+    return untrained_model(change_in_use(recipe, overrides), name=name, device=device)
 
 
 def _model(method: Method, recipe: Recipe, checkpoint: Checkpoint, device: Device) -> Model:

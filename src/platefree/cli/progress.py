@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from statistics import mean
 
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
@@ -10,6 +11,7 @@ from platefree.cli.console import notes
 from platefree.training import StepReport
 
 _SECONDS_BETWEEN_LINES = 30.0
+_SECONDS_OF_A_KEPT_RUN = 1.0  # at most
 
 
 @contextmanager
@@ -48,6 +50,28 @@ def training_progress() -> Iterator[Callable[[StepReport], None]]:
             )
 
         yield show
+
+
+def announce_runs(total: int) -> Callable[[str, int], None]:
+    """Say which of ``total`` runs begins, and about how long all take that are left.
+
+    Returns the function to call with row and seed before each run. Runs that are left are expected
+    to take as long as the mean row that was run; those that were kept do not count.
+    """
+    seconds: dict[str, list[float]] = {}
+    begun: list[tuple[str, float]] = []
+
+    def say(row: str, seed: int) -> None:
+        now = time.monotonic()
+        if begun and now - begun[-1][1] > _SECONDS_OF_A_KEPT_RUN:
+            seconds.setdefault(begun[-1][0], []).append(now - begun[-1][1])
+        begun.append((row, now))
+        each = [mean(taken) for taken in seconds.values()]
+        rest = (total - len(begun) + 1) * mean(each) if each else 0.0
+        left = f", about {rest / 60:.0f} min for all that is left" if each else ""
+        notes.print(f"run {len(begun)} of {total}: {row!r}, seed {seed}{left}", soft_wrap=True)
+
+    return say
 
 
 def _lines() -> Callable[[StepReport], None]:

@@ -3,9 +3,12 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from rich import box
+from rich.console import Console
 from rich.markup import escape
+from rich.measure import Measurement
 from rich.table import Table
 
+from platefree.cli.console import out
 from platefree.data.check import TableCheck
 from platefree.demo import Demo
 from platefree.evaluation.figures import figure_table, steps_table
@@ -99,6 +102,13 @@ def plain_table(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) 
     for row in rows:
         table.add_row(*(escape(cell) for cell in row))
     return table
+
+
+def print_whole(table: Table) -> None:
+    """Print a table of many columns, none of them cut, however narrow the terminal is."""
+    roomy = Console(width=1000)
+    natural = Measurement.get(roomy, roomy.options, table).maximum
+    Console(width=max(out.width, natural), highlight=False).print(table)
 
 
 def demo_table(demo: Demo) -> Table:
