@@ -26,6 +26,8 @@ class StrongBaseline(Method):
         triplet_weight: of the triplet loss in the sum.
     """
 
+    teachable = True
+
     def __init__(
         self,
         trunk: Trunk,
@@ -65,15 +67,17 @@ class StrongBaseline(Method):
         return self.embed_map(self.feature_map(images))
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
-        """Smoothed identity cross-entropy, and batch-hard triplet before the neck."""
+        """Smoothed identity cross-entropy, batch-hard triplet before the neck, and a teacher's."""
         vehicles = batch.labels["vehicle"]
         pooled = self._pooled(self.feature_map(batch.images))
-        logits = self.neck.classifier(self.neck(pooled))
+        normed = self.neck(pooled)
+        logits = self.neck.classifier(normed)
         identity = smoothed_cross_entropy(logits, vehicles, self.label_smoothing)
         triplet = batch_hard_triplet(self.gather(pooled), self.gather(vehicles), self.margin)
         return {
             "identity": self.identity_weight * identity,
             "triplet": self.triplet_weight * triplet,
+            **self.taught(functional.normalize(normed.float()), batch),
         }
 
     def _pooled(self, maps: Tensor) -> Tensor:
