@@ -99,6 +99,10 @@ class Train(Section):
     final_lr: Rate = 0.01  # "cosine", "exponential": the share of lr left at the end
     freeze: list[str] = []  # parameter name prefixes that do not learn
     average: Annotated[float, Field(ge=0, lt=1)] = 0.0  # decay of the mean of weights; 0: none
+    teacher: str = ""  # checkpoint folder of a trained model to learn from as well
+    teacher_distance: NotNegative = 1.0  # weight of its distances between the pictures of a batch
+    teacher_angle: NotNegative = 2.0  # ... and of its angles
+    teacher_fingerprint: str = ""  # filled in when training starts
     clip_norm: NotNegative = 0.0  # 0: no clipping
     precision: Precision = "auto"
     seed: Annotated[int, Field(ge=0)] = 0

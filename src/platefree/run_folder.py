@@ -23,7 +23,9 @@ from platefree.errors import CheckpointError
 from platefree.storage import make_folder, storage_errors, write_text
 
 # These may differ when a run is resumed: they say how long and with what, not what is learnt.
+# (A teacher may lie elsewhere; its fingerprint has to stay.)
 FREE_TO_CHANGE = (
+    "teacher",
     "max_steps",
     "workers",
     "samples_epochs",

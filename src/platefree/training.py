@@ -53,6 +53,7 @@ from platefree.run_folder import (
 from platefree.sample_sheet import save_samples
 from platefree.seeding import seed_stage, seed_step
 from platefree.stages import StagePlan, first_classes, plan_stages, target_of
+from platefree.teacher import teacher_of, with_teacher
 from platefree.types import Sightings
 
 log = logging.getLogger(__name__)
@@ -120,7 +121,8 @@ def train(
     table = training_table(data, recipe.train.lists)
     label = Path(data) if isinstance(data, str | Path) else table.root
     with graceful_stop() as stop:
-        trainer = Trainer(resolve(recipe), table, str(label), Path(out), device, stop, on_step)
+        whole = with_teacher(resolve(recipe))
+        trainer = Trainer(whole, table, str(label), Path(out), device, stop, on_step)
         trainer.restore(resume=resume)
         return trainer.run()
 
@@ -153,6 +155,7 @@ class Trainer:
         if self.fabric.world_size > 1:
             self.method.gather = gather_with_gradient
         self.transform = InputTransform(recipe.input)
+        self.teacher = teacher_of(recipe, self.method, self.fabric.device)
         self.log = TrainingLog(folder / "log.jsonl", writes=self.fabric.is_global_zero)
         self.step = 0
         self.best_map: float | None = None
@@ -253,7 +256,9 @@ class Trainer:
         rows = torch.tensor(pictures.rows)
         labels = {k: v[rows].to(self.fabric.device) for k, v in stage.data.labels.items()}
         boxes = None if pictures.boxes is None else pictures.boxes.to(self.fabric.device)
-        batch = Batch(self.transform.normalise(images), labels, boxes)
+        with self.fabric.autocast():
+            lesson = None if self.teacher is None else self.teacher.lesson(images)
+        batch = Batch(self.transform.normalise(images), labels, boxes, lesson)
         try:
             self.method.step(batch, descent)
         except NonFiniteLoss as error:

@@ -13,6 +13,7 @@ from torch.optim import Optimizer
 from platefree.config import Train
 from platefree.data.loader import Boxes
 from platefree.data.training import TrainingData
+from platefree.distillation import Lesson, relational_losses
 from platefree.errors import DataError
 from platefree.ranking.distance import cosine_distance
 from platefree.types import Embeddings, Floats
@@ -26,11 +27,13 @@ class Batch:
         images: (b, 3, h, w) float32, normalised.
         labels: label column -> (b,) int64 codes, -1 unknown; ``vehicle`` is the class to learn.
         boxes: of parts in the images, where the training data has such.
+        lesson: of the run's teacher, where it has one.
     """
 
     images: Tensor
     labels: Mapping[str, Tensor]
     boxes: Boxes | None = None
+    lesson: Lesson | None = None
 
 
 @dataclass(frozen=True)
@@ -67,9 +70,11 @@ class Method(nn.Module):
         gather: joins the vectors (or labels) of all training processes along the first
             dimension, with gradients; the training loop replaces it when there are several,
             so that pairs are mined over the whole batch.
+        teachable: whether ``losses`` asks `taught` for those of a teacher.
     """
 
     forwards: ClassVar[tuple[str, ...]] = ("losses",)
+    teachable: ClassVar[bool] = False
     gather: Callable[[Tensor], Tensor]
 
     def __init__(self) -> None:
@@ -129,6 +134,13 @@ class Method(nn.Module):
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """Named scalar losses of a batch; `step` sums them."""
         raise NotImplementedError  # pragma: no cover
+
+    def taught(self, rows: Tensor, batch: Batch) -> dict[str, Tensor]:
+        """Losses of (b, d) unit rows against the lesson of a batch; none where there is none."""
+        if batch.lesson is None:
+            return {}
+        known = self.gather(batch.lesson.embeddings)
+        return relational_losses(self.gather(rows), known, batch.lesson)
 
     def optimizers(self, train: Train) -> dict[str, Optimizer]:
         """The optimizers of a stage by name, over the parameters that learn."""

@@ -39,6 +39,8 @@ class MultiBranch(Method):
         margin: of the triplet loss; None is the soft margin.
     """
 
+    teachable = True
+
     def __init__(
         self,
         trunk: LateBranches,
@@ -67,25 +69,27 @@ class MultiBranch(Method):
 
     def embed_map(self, maps: Tensor) -> dict[str, Tensor]:
         """Pool, normalise and scale each branch to unit length, then the whole."""
-        rows = [
-            functional.normalize(norm(self.pool(each)).float())
-            for norm, each in zip(self.norms, self.trunk.branch(maps), strict=True)
-        ]
-        return {"main": functional.normalize(torch.cat(rows, dim=1))}
+        forked = zip(self.norms, self.trunk.branch(maps), strict=True)
+        return {"main": _joined([norm(self.pool(each)) for norm, each in forked])}
 
     def embed(self, images: Tensor) -> dict[str, Tensor]:
         """Unit rows (b, branches * channels); their cosine is the mean of the branches' cosines."""
         return self.embed_map(self.feature_map(images))
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
-        """Smoothed cross-entropy and batch-hard triplet, each summed over its branches."""
+        """Smoothed cross-entropy and batch-hard triplet, each summed over its branches.
+
+        And those of a teacher, on the whole embedding.
+        """
         vehicles = batch.labels["vehicle"]
         all_vehicles = self.gather(vehicles)
         found: dict[str, list[Tensor]] = {"identity": [], "triplet": []}
+        embedded: list[Tensor] = []
         forked = zip(self.branch_losses, self.trunk(batch.images), self.norms, strict=True)
         for branch, (weights, maps, norm) in enumerate(forked):
             pooled = self.pool(maps)
             normed = norm(pooled)  # also where only its statistics are learnt
+            embedded.append(normed)
             if weights.identity:
                 logits = self.classifiers[branch](normed)
                 loss = smoothed_cross_entropy(logits, vehicles, self.label_smoothing)
@@ -93,7 +97,14 @@ class MultiBranch(Method):
             if weights.triplet:
                 loss = batch_hard_triplet(self.gather(pooled), all_vehicles, self.margin)
                 found["triplet"].append(weights.triplet * loss)
-        return {name: torch.stack(losses).sum() for name, losses in found.items() if losses}
+        summed = {name: torch.stack(losses).sum() for name, losses in found.items() if losses}
+        return summed | self.taught(_joined(embedded), batch)
+
+
+def _joined(branches: Sequence[Tensor]) -> Tensor:
+    """Unit rows of all branches side by side, at unit length."""
+    rows = [functional.normalize(each.float()) for each in branches]
+    return functional.normalize(torch.cat(rows, dim=1))
 
 
 def _norm(channels: int, losses: BranchLosses) -> nn.BatchNorm1d:

@@ -26,6 +26,8 @@ class StrongBaseline(Method):
         identity_weight: of the cross-entropy in the sum.
     """
 
+    teachable = True
+
     def __init__(
         self,
         trunk: Trunk,
@@ -59,7 +61,7 @@ class StrongBaseline(Method):
         return self.embed_map(self.feature_map(images))
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
-        """Smoothed identity cross-entropy, and metric losses over the batch of all processes."""
+        """Smoothed identity cross-entropy, metric losses over all processes, and a teacher's."""
         vehicles = batch.labels["vehicle"]
         pooled = self._pooled(self.feature_map(batch.images))
         embeddings = self.neck(pooled)
@@ -68,6 +70,7 @@ class StrongBaseline(Method):
         return {
             "identity": self.identity_weight * identity,
             **self.metric(self.gather(compared), self.gather(vehicles)),
+            **self.taught(functional.normalize(embeddings.float()), batch),
         }
 
     def _pooled(self, maps: Tensor) -> Tensor:

@@ -7,8 +7,9 @@ on another grid are interpolated to this one.
 """
 
 from collections.abc import Mapping
+from typing import Any
 
-from timm.layers import PatchEmbed
+from timm.layers.patch_embed import PatchEmbed
 from timm.models import eva, vision_transformer
 from torch import Tensor, nn
 
@@ -17,7 +18,7 @@ from platefree.errors import RecipeError
 Size = tuple[int, int]
 
 
-class OverlappingPatches(PatchEmbed):  # type: ignore[misc]
+class OverlappingPatches(PatchEmbed):
     """timm's patch embedding with a stride of its own; the same parameters.
 
     Args:
@@ -25,7 +26,7 @@ class OverlappingPatches(PatchEmbed):  # type: ignore[misc]
         **options: of timm's ``PatchEmbed``.
     """
 
-    def __init__(self, *, stride: int, **options: object) -> None:
+    def __init__(self, *, stride: int, **options: Any) -> None:  # noqa: ANN401
         self.stride = stride  # the constructor asks for the grid
         super().__init__(**options)
         self.proj.stride = (stride, stride)
@@ -51,8 +52,9 @@ def check_patches(network: nn.Module, name: str, size: Size) -> None:
         RecipeError: height or width is not a multiple of the patch.
     """
     embedding = getattr(network, "patch_embed", None)
-    is_plain = isinstance(embedding, PatchEmbed) and not isinstance(embedding, OverlappingPatches)
-    if not is_plain or not isinstance(network, _TRANSFORMERS):
+    if not isinstance(network, _TRANSFORMERS) or not isinstance(embedding, PatchEmbed):
+        return
+    if isinstance(embedding, OverlappingPatches):
         return
     patch = max(embedding.patch_size)
     if size[0] % patch or size[1] % patch:
@@ -81,14 +83,11 @@ def fitted_to_grid(tensors: Mapping[str, Tensor], network: nn.Module) -> dict[st
     Published files of other projects (DINO, CLIP) get timm's names on the way. Weights of networks
     of other kinds are returned as they are.
     """
-    if not isinstance(network, _TRANSFORMERS):
-        return dict(tensors)
     if isinstance(network, vision_transformer.VisionTransformer):
-        convert = vision_transformer.checkpoint_filter_fn
-    else:
-        convert = eva.checkpoint_filter_fn
-    fitted: dict[str, Tensor] = convert(dict(tensors), network)
-    return fitted
+        return vision_transformer.checkpoint_filter_fn(dict(tensors), network)
+    if isinstance(network, eva.Eva):
+        return eva.checkpoint_filter_fn(dict(tensors), network)
+    return dict(tensors)
 
 
 _TRANSFORMERS = (vision_transformer.VisionTransformer, eva.Eva)
