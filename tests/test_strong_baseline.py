@@ -155,3 +155,18 @@ def test_the_peers_claims_have_the_names_of_our_figures() -> None:
         claims = load_recipe(f"strong_baseline/{name}").paper
         assert claims
         assert {key.rpartition(" ")[2] for key in claims} <= {"mAP", "mINP", "rank-1", "rank-5"}
+
+
+def test_over_processes_the_neck_normalises_the_whole_batch() -> None:
+    whole = batch()
+    half = Batch(whole.images[:4], {"vehicle": whole.labels["vehicle"][:4]})
+    alone, shared = (built(tiny(model__classifier="circle")) for _ in range(2))
+    for method in (alone, shared):
+        method.trunk.eval()  # whose own batch norms see what their process has
+    elsewhere = shared.pool(shared.trunk(whole.images[4:])).detach()
+    others = {2: elsewhere, 1: whole.labels["vehicle"][4:]}
+    shared.gather = lambda rows: torch.cat([rows, others[rows.ndim]])
+    expected, found = alone.losses(whole), shared.losses(half)
+    for name, loss in expected.items():
+        torch.testing.assert_close(found[name], loss)
+    torch.testing.assert_close(shared.neck.norm.running_mean, alone.neck.norm.running_mean)
