@@ -324,6 +324,10 @@ def test_the_schedule_warms_up_then_decays() -> None:
     falling = settings.model_copy(update={"decay": "exponential"})
     shares = [rate_factor(step, 5, falling) for step in (10, 20, 30, 50)]
     assert shares == pytest.approx([1.0, 0.1**0.25, 0.1**0.5, 0.1])  # equal shares in equal times
+    late = settings.model_copy(update={"decay_epochs": [6.0], "warmup_steps": 5})
+    assert [rate_factor(s, 5, late) for s in (5, 30, 40, 50)] == pytest.approx(
+        [1.0, 1.0, 0.1 + 0.9 * 0.5, 0.1]
+    )
     every = settings.model_copy(update={"decay": "step", "decay_steps": 15, "decay_factor": 0.7})
     expected = [1.0, 1.0, 0.7, 0.7, 0.49]
     assert [rate_factor(s, 5, every) for s in (10, 14, 15, 29, 30)] == pytest.approx(expected)

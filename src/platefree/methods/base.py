@@ -136,11 +136,15 @@ class Method(nn.Module):
         raise NotImplementedError  # pragma: no cover
 
     def taught(self, rows: Tensor, batch: Batch) -> dict[str, Tensor]:
-        """Losses of (b, d) unit rows against the lesson of a batch; none where there is none."""
+        """Losses against the lesson of a batch; none where there is none.
+
+        Args:
+            rows: (n, d) unit rows of the pictures of all processes, see `gather`.
+            batch: of this process.
+        """
         if batch.lesson is None:
             return {}
-        known = self.gather(batch.lesson.embeddings)
-        return relational_losses(self.gather(rows), known, batch.lesson)
+        return relational_losses(rows, self.gather(batch.lesson.embeddings), batch.lesson)
 
     def optimizers(self, train: Train) -> dict[str, Optimizer]:
         """The optimizers of a stage by name, over the parameters that learn."""

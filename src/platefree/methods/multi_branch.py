@@ -98,7 +98,7 @@ class MultiBranch(Method):
                 loss = batch_hard_triplet(self.gather(pooled), all_vehicles, self.margin)
                 found["triplet"].append(weights.triplet * loss)
         summed = {name: torch.stack(losses).sum() for name, losses in found.items() if losses}
-        return summed | self.taught(_joined(embedded), batch)
+        return summed | self.taught(self.gather(_joined(embedded)), batch)
 
 
 def _joined(branches: Sequence[Tensor]) -> Tensor:

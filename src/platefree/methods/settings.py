@@ -84,6 +84,12 @@ class StrongBaselineSettings(TrunkSettings):
     memory_start: Annotated[int, Field(ge=0)] = 0  # steps before they are used
     drop_path: Annotated[float, Field(ge=0, lt=1)] = 0.0
 
+    @property
+    def metric_weights(self) -> list[float]:
+        """Of the losses between pictures."""
+        pairs = [self.triplet_weight, self.circle_weight, self.contrastive_weight]
+        return [*pairs, self.proxy_weight, self.centre_weight]
+
     @model_validator(mode="after")
     def _parts_fit(self) -> "StrongBaselineSettings":
         if self.classifier == "linear" and self.classifier_centres > 1:
@@ -91,8 +97,9 @@ class StrongBaselineSettings(TrunkSettings):
                 f"model.classifier_centres is {self.classifier_centres}, but several centres of "
                 "a vehicle need angles: set model.classifier to circle, arc or cos"
             )
-        between_pairs = self.triplet_weight + self.circle_weight + self.contrastive_weight
-        if self.memory and not between_pairs:
+        if not any((self.identity_weight, *self.metric_weights)):
+            raise ValueError("the weights of all losses in [model] are 0, so nothing is learnt")
+        if self.memory and not any(self.metric_weights[:3]):
             raise ValueError(
                 f"model.memory is {self.memory}, but no loss compares pairs: set triplet_weight, "
                 "circle_weight or contrastive_weight above 0, or memory to 0"
