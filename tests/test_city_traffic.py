@@ -123,6 +123,22 @@ def test_a_city_too_small_is_refused() -> None:
         CitySettings(images=30)
 
 
+def test_a_mounting_that_is_asked_for_is_that_of_all_cameras() -> None:
+    network = draw_network(4, 40)
+    drawn = place_cameras(network, 40, 4)
+    assert {each.mounting for each in drawn} == {"gantry", "mast", "across"}
+    for mounting in ("gantry", "mast", "across"):
+        asked = place_cameras(network, 40, 4, mounting)
+        assert {each.mounting for each in asked} == {mounting}
+        assert [each.street for each in asked] == [each.street for each in drawn]
+        same = [a == b for a, b in zip(asked, drawn, strict=True)]
+        assert same == [each.mounting == mounting for each in drawn]
+    with pytest.raises(DataError, match="mounting is 'roof', expected any, gantry, mast, across"):
+        CitySettings(mounting="roof")
+    assert "mounting" not in CitySettings().to_json()
+    assert CitySettings(mounting="mast").to_json()["mounting"] == "mast"
+
+
 @pytest.mark.parametrize("wanted", [0.0, 0.3, 0.5, 1.0])
 def test_as_many_near_duplicates_as_asked(wanted: float) -> None:
     fleet = draw_fleet(BlockStudio(), 40, wanted, seed=2)

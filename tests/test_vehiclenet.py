@@ -478,7 +478,8 @@ def test_the_accuracy_of_a_step_is_that_of_its_logits(
 
     monkeypatch.setattr(functional, "cross_entropy", spy)
     seen: list[StepReport] = []
-    recipe = changed(stages=[], train__steps=20, train__lr=5e-3)
+    settings = {"train__sources": ["b"], "augment__flip": 0.0, "augment__erase": 0.0}
+    recipe = changed(stages=[], train__steps=25, train__lr=5e-3, **settings)
     train(recipe, merged, tmp_path, on_step=seen.append)
     hits = shown = 0.0
     for (logits, vehicles), report in zip(steps, seen, strict=True):
@@ -487,7 +488,7 @@ def test_the_accuracy_of_a_step_is_that_of_its_logits(
             hits += row.index(max(row)) == vehicle
             shown += 1
         assert report.observed["accuracy"] == pytest.approx(hits / shown, abs=1e-6)
-    assert seen[-1].observed["accuracy"] > 1.5 * seen[2].observed["accuracy"]
+    assert seen[-1].observed["accuracy"] > 0.4  # of six vehicles: the network learns
 
 
 # Recipes and rows

@@ -43,6 +43,7 @@ def generate_city(
     near_duplicates: float | None = None,
     size: int | None = None,
     days: int | None = None,
+    mounting: str | None = None,
     studio: Studio | None = None,
     on_progress: Progress | None = None,
 ) -> CityCard:
@@ -60,6 +61,7 @@ def generate_city(
         size: longest side of a picture in pixels; vehicles that are smaller in the camera's
             frame give smaller pictures.
         days: that are filmed.
+        mounting: of all cameras, gantry, mast or across; ``any`` draws it for each.
         studio: who draws; by default the city's own renderer.
         on_progress: told how many pictures are done, of how many.
 
@@ -67,13 +69,14 @@ def generate_city(
         What the city holds, as in its ``card.json``.
 
     Raises:
-        DataError: a number is out of range, or the folder holds something else.
+        DataError: a number or the mounting is not possible, or the folder holds something else.
         StorageError: another run has the folder, the disk cannot hold it, or a file cannot be
             written.
         Interrupted: stopped by Ctrl-C; finished shards are kept.
     """
-    asked: dict[str, float | None] = {"vehicles": vehicles, "cameras": cameras, "images": images}
-    asked |= {"days": days, "size": size, "near_duplicates": near_duplicates}
+    asked: dict[str, float | str | None] = {"vehicles": vehicles, "cameras": cameras}
+    asked |= {"images": images, "days": days, "size": size, "mounting": mounting}
+    asked |= {"near_duplicates": near_duplicates}
     settings = _settings(preset, {k: v for k, v in asked.items() if v is not None}, seed)
     folder = make_folder(Path(out))
     with only_writer(folder):
@@ -110,7 +113,7 @@ def require_space(folder: Path, needed: int, free: Callable[[Path], int] | None 
         )
 
 
-def _settings(preset: str, changes: dict[str, float], seed: int) -> CitySettings:
+def _settings(preset: str, changes: dict[str, float | str], seed: int) -> CitySettings:
     if preset not in PRESETS:
         raise DataError(f"preset {preset!r} is unknown, expected {', '.join(PRESETS)}")
     return replace(PRESETS[preset], seed=seed, **changes)  # type: ignore[arg-type]

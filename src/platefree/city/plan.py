@@ -12,7 +12,7 @@ from typing import Any
 from platefree.city.demand import draw_demand
 from platefree.city.fleet import Vehicle, draw_fleet, model_shares
 from platefree.city.network import RoadNetwork, draw_network
-from platefree.city.sites import PlacedCamera, place_cameras
+from platefree.city.sites import MOUNTINGS, PlacedCamera, place_cameras
 from platefree.city.streams import Purpose, draw_seed, stream
 from platefree.city.studio import Order, Studio
 from platefree.city.traffic import Pass, Traffic
@@ -44,6 +44,7 @@ class CitySettings:
         size: longest side of a picture in pixels, 32 to 1024.
         near_duplicates: share of the vehicles that share model and colour with another, 0 to 1.
         preset: the name they started from.
+        mounting: of all cameras, one of `platefree.city.sites.MOUNTINGS`, or ``any``.
     """
 
     vehicles: int = 20
@@ -54,6 +55,7 @@ class CitySettings:
     size: int = 128
     near_duplicates: float = 0.5
     preset: str = "tiny"
+    mounting: str = "any"
 
     def __post_init__(self) -> None:
         limits = {
@@ -69,10 +71,15 @@ class CitySettings:
             value = getattr(self, name)
             if not low <= value <= high:
                 raise DataError(f"{name} is {value:,}, expected {low:,} to {high:,}")
+        if self.mounting not in ("any", *MOUNTINGS):
+            raise DataError(f"mounting is {self.mounting!r}, expected any, {', '.join(MOUNTINGS)}")
 
     def to_json(self) -> dict[str, Any]:
         """Ready for ``json.dumps``, with the version of the city."""
-        return {"city_version": CITY_VERSION, **asdict(self)}
+        content = {"city_version": CITY_VERSION, **asdict(self)}
+        if self.mounting == "any":  # a city from before there was a choice stays the same one
+            del content["mounting"]
+        return content
 
 
 PRESETS = {
@@ -132,7 +139,7 @@ def plan_city(settings: CitySettings, studio: Studio) -> CityPlan:
         studio: who will draw it.
     """
     network = draw_network(settings.seed, settings.cameras)
-    cameras = place_cameras(network, settings.cameras, settings.seed)
+    cameras = place_cameras(network, settings.cameras, settings.seed, settings.mounting)
     demands = draw_demand(settings.vehicles, settings.cameras, settings.images, settings.seed)
     fleet = draw_fleet(studio, settings.vehicles, settings.near_duplicates, settings.seed)
     traffic = Traffic(network, cameras, start=START, days=settings.days, seed=settings.seed)

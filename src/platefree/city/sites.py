@@ -43,28 +43,32 @@ class PlacedCamera:
     mounting: str
 
 
-def place_cameras(network: RoadNetwork, count: int, seed: int) -> tuple[PlacedCamera, ...]:
+def place_cameras(
+    network: RoadNetwork, count: int, seed: int, mounting: str = "any"
+) -> tuple[PlacedCamera, ...]:
     """Cameras on different streets of a city.
 
     Args:
         network: with at least ``count`` streets.
         count: how many cameras.
         seed: of the city.
+        mounting: of all of them, one of `MOUNTINGS`; ``any`` draws it for each.
     """
     order = stream(Purpose.CAMERA, seed).permutation(len(network.streets))
     digits = max(3, len(str(count)))
     placed = []
     for index, street in enumerate(order[:count].tolist()):
         random = stream(Purpose.CAMERA, seed, index)
-        mounting = str(random.choice(MOUNTINGS, p=_MOUNTING_SHARES))
+        drawn = str(random.choice(MOUNTINGS, p=_MOUNTING_SHARES))
+        mounted = drawn if mounting == "any" else mounting
         lanes = network.streets[street].lanes
         placed.append(
             PlacedCamera(
-                camera=_camera(f"c{index + 1:0{digits}d}", mounting, lanes, random),
+                camera=_camera(f"c{index + 1:0{digits}d}", mounted, lanes, random),
                 street=street,
                 offset=float(network.streets[street].length * random.uniform(0.3, 0.7)),
                 bearing=network.bearing(street),
-                mounting=mounting,
+                mounting=mounted,
             )
         )
     return tuple(placed)

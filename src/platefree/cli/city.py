@@ -20,6 +20,15 @@ class PresetName(StrEnum):
     wild = "wild"
 
 
+class MountingName(StrEnum):
+    """Where cameras hang."""
+
+    any = "any"
+    gantry = "gantry"
+    mast = "mast"
+    across = "across"
+
+
 class LayoutName(StrEnum):
     """Public data sets whose folder layout a city can take."""
 
@@ -43,6 +52,13 @@ def city(
     near_duplicates: Annotated[
         float | None, typer.Option(help="Share of vehicles with a twin in model and colour.")
     ] = None,
+    mounting: Annotated[
+        MountingName,
+        typer.Option(
+            help="Of all cameras: over the road (fronts and rears), beside it, or across it "
+            "(sides)."
+        ),
+    ] = MountingName.any,
     seed: Annotated[int, typer.Option(min=0, help="Same seed, same bytes.")] = 0,
     workers: Annotated[
         int | None, typer.Option(min=1, help="Processes; by default one for each core.")
@@ -76,6 +92,7 @@ def city(
             days=days,
             size=size,
             near_duplicates=near_duplicates,
+            mounting=mounting.value,
             seed=seed,
             workers=workers,
             preset=preset.value,
