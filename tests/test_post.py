@@ -161,7 +161,9 @@ class SlowChain:
                     self.result[number, place] = min(before[number, each] for each in mates)
 
 
-CHAINS = [chain for count in range(3) for chain in combinations(STEPS, count)] + [STEPS]
+# The first two change embeddings before a chain starts: see test_post_embedded.
+IN_CHAIN = STEPS[2:]
+CHAINS = [chain for count in range(3) for chain in combinations(IN_CHAIN, count)] + [IN_CHAIN]
 
 
 @pytest.mark.parametrize("steps", CHAINS, ids=",".join)

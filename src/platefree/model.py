@@ -133,7 +133,6 @@ class Model:
         pictures = UsePictures(sightings, self.transform)
         if boxes is not None:
             pictures = TightPictures(sightings, self.transform, boxes)
-        self.method.eval()
         for batch in use_loader(pictures, batch_size=batch_size, workers=workers):
             for reason in batch.unreadable:
                 if unreadable == "refuse":
@@ -155,6 +154,7 @@ class Model:
         A row is the unit mean over ``input.scales`` and, with ``input.mirror = "average"``, over
         the picture and its mirror image (VehicleNet, section V: the network's input is resized).
         """
+        self.method.eval()
         with torch.inference_mode():
             normalised = self.transform.normalise(images.to(self.device))
             spaces, *others = [self.method.embed(view) for view in self._views(normalised)]

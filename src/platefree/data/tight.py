@@ -12,6 +12,8 @@ from platefree.data.vehicle_boxes import Shares
 from platefree.errors import ImageError
 from platefree.types import Sightings
 
+_BITS = 1e-6  # of a pixel
+
 
 class TightPictures(UsePictures):
     """The inside of a box of each picture, as the fixed transform makes it.
@@ -41,6 +43,7 @@ class TightPictures(UsePictures):
 def cut_out(picture: Image.Image, box: Shares) -> Image.Image:
     """The pixels that a box of shares (4,) touches, at least one."""
     size = np.array(picture.size)
-    left, top = np.minimum(np.floor(box[:2] * size), size - 1).astype(int).tolist()
-    right, bottom = np.ceil(box[2:] * size).astype(int).tolist()
+    # Shares of whole pixels are not whole again to the last bits.
+    left, top = np.minimum(np.floor(box[:2] * size + _BITS), size - 1).astype(int).tolist()
+    right, bottom = np.ceil(box[2:] * size - _BITS).astype(int).tolist()
     return picture.crop((left, top, max(right, left + 1), max(bottom, top + 1)))
