@@ -120,13 +120,13 @@ class Run:
         handle.remove()
         self.method.zero_grad()
         torch.autograd.backward(torch.stack(list(losses.values())).sum())
-        norms = [_norm(self.trunk), _norm(self.head)]
+        trunk, head = _norm(self.trunk), _norm(self.head)
         if self.case.clip:
             nn.utils.clip_grad_norm_(self.method.parameters(), self.case.clip)
         for group in optimizer.param_groups:
             group["lr"] = self.case.rate * factor
         optimizer.step()
-        return Step(losses["identity"].item(), *norms, vectors[0].abs().max().item())
+        return Step(losses["identity"].item(), trunk, head, vectors[0].abs().max().item())
 
     def _start(self) -> None:
         """Weights that have seen something, as those of ImageNet have."""
@@ -141,7 +141,8 @@ class Run:
 
 
 def _norm(parameters: Iterable[Tensor]) -> float:
-    return float(sum(p.grad.square().sum() for p in parameters if p.grad is not None)) ** 0.5
+    gradients = [p.grad.norm() for p in parameters if p.grad is not None]
+    return float(torch.stack(gradients).norm())
 
 
 def measure(case: Case) -> tuple[list[Step], list[Step]]:
