@@ -61,20 +61,16 @@ class StrongBaseline(Method):
         return self.embed_map(self.feature_map(images))
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
-        """Identity cross-entropy, metric losses, a teacher's; over the batch of all processes.
-
-        The neck too: over the pictures of one vehicle its batch norm takes away what tells the
-        vehicle from others, and the loss can then only fall by vectors that grow without end.
-        """
-        vehicles = self.gather(batch.labels["vehicle"])
-        pooled = self.gather(self._pooled(self.feature_map(batch.images)))
+        """Identity cross-entropy, metric losses over the batch of all processes, a teacher's."""
+        vehicles = batch.labels["vehicle"]
+        pooled = self._pooled(self.feature_map(batch.images))
         embeddings = self.neck(pooled)
         identity = self.neck.classifier.loss(embeddings, vehicles, self.label_smoothing)
         compared = pooled if self.metric_at == "before_neck" else embeddings
         return {
             "identity": self.identity_weight * identity,
-            **self.metric(compared, vehicles),
-            **self.taught(functional.normalize(embeddings.float()), batch),
+            **self.metric(self.gather(compared), self.gather(vehicles)),
+            **self.taught(self.gather(functional.normalize(embeddings.float())), batch),
         }
 
     def _pooled(self, maps: Tensor) -> Tensor:
