@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from platefree.checkpoint import CARD, Checkpoint, read_checkpoint
+from platefree.checkpoint import CARD, read_checkpoint
 from platefree.config import Recipe, change_in_use, check_recipe, load_recipe
-from platefree.data.loader import UsePictures, use_loader
 from platefree.data.transforms import InputTransform
+from platefree.embedding import EmbeddedBatch, embed_batches, embed_in_processes
 from platefree.errors import CheckpointError, ImageError, RecipeError, TrainingError
 from platefree.methods.base import Method
 from platefree.methods.build import build_method, check_scales, needs_training, resolve
@@ -37,6 +37,8 @@ class Model:
         fingerprint: hash that tells models apart.
         device: where it runs.
         card: what is known of it.
+        processes: that embed a table together, each on a GPU of its own where there are; the
+            result is that of one process.
     """
 
     def __init__(
@@ -48,6 +50,7 @@ class Model:
         fingerprint: str,
         device: torch.device,
         card: dict[str, Any] | None = None,
+        processes: int = 1,
     ) -> None:
         self.method = method.to(device)
         self.recipe = recipe
@@ -55,6 +58,7 @@ class Model:
         self.fingerprint = fingerprint
         self.device = device
         self.card = card or {}
+        self.processes = processes
         self.transform = InputTransform(recipe.input)
 
     @property
@@ -94,23 +98,31 @@ class Model:
         parts: list[dict[str, NDArray[np.float32]]] = []
         rows: list[int] = []
         skipped: list[str] = []
-        pictures = UsePictures(sightings, self.transform)
-        self.method.eval()
-        for batch in use_loader(pictures, batch_size=batch_size, workers=workers):
-            for reason in batch.unreadable:
-                if unreadable == "refuse":
-                    raise ImageError(reason)
-                skipped.append(reason)
-            if batch.images is not None:
-                parts.append(self.embed_images(batch.images))
-                rows += batch.rows
+        for batch in self._batches(sightings, batch_size, workers):
+            if batch.unreadable and unreadable == "refuse":
+                raise ImageError(batch.unreadable[0])
+            skipped += batch.unreadable
+            parts += [batch.spaces] if batch.rows else []
+            rows += batch.rows
             if on_batch is not None:
                 on_batch(len(batch.rows) + len(batch.unreadable))
         if not parts:
             raise ImageError(f"none of {len(sightings)} pictures can be read; first: {skipped[0]}")
+        # Every picture came once, whichever process it came from.
+        assert len(rows) + len(skipped) == len(sightings)  # noqa: S101
+        assert (np.diff(rows) > 0).all()  # noqa: S101
         spaces = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
         kept = sightings if not skipped else sightings.take(np.array(rows))
         return Embeddings(spaces, kept, self.fingerprint), skipped
+
+    def _batches(
+        self, sightings: Sightings, batch_size: int, workers: int
+    ) -> Iterator[EmbeddedBatch]:
+        if self.processes == 1:
+            return embed_batches(self, sightings, batch_size=batch_size, workers=workers)
+        return embed_in_processes(
+            self, sightings, processes=self.processes, batch_size=batch_size, workers=workers
+        )
 
     def embed_images(self, images: Tensor) -> dict[str, NDArray[np.float32]]:
         """Embed (b, 3, h, w) uint8 pictures of the transform's size: unit rows by space.
@@ -148,6 +160,7 @@ class Model:
             fingerprint=hashlib.sha256(described.encode()).hexdigest()[:12],
             device=self.device,
             card=self.card,
+            processes=self.processes,
         )
 
     def _views(self, normalised: Tensor) -> Iterator[Tensor]:
@@ -177,7 +190,11 @@ class Comparison:
 
 
 def load_model(
-    path: str | Path, *, device: Device = "auto", overrides: Mapping[str, Any] | None = None
+    path: str | Path,
+    *,
+    device: Device = "auto",
+    overrides: Mapping[str, Any] | None = None,
+    processes: int = 1,
 ) -> Model:
     """Load a checkpoint folder (``runs/x/best``), or a method that needs no training by its name.
 
@@ -186,6 +203,8 @@ def load_model(
         device: where to run.
         overrides: dotted key -> value of the recipe, for what a trained model may still change,
             such as ``{"model.view_from": "table"}`` of VANet.
+        processes: that embed a table together, started for it, each on a GPU of its own where
+            there are; the result is that of one process, bit for bit.
 
     Raises:
         CheckpointError: there is no checkpoint, or it is damaged, or does not fit its recipe.
@@ -193,7 +212,7 @@ def load_model(
     """
     folder = Path(path)
     if not (folder / CARD).exists() and not folder.exists() and os.sep not in str(path):
-        return _untrained(str(path), device, overrides or {})
+        return _untrained(str(path), device, overrides or {}, processes)
     checkpoint = read_checkpoint(folder)
     try:
         recipe = check_recipe(checkpoint.card["recipe"])
@@ -205,15 +224,32 @@ def load_model(
     except (RecipeError, TrainingError, KeyError, ValueError) as error:
         raise CheckpointError(f"checkpoint {folder} cannot be rebuilt: {error}") from error
     checkpoint.load_into(method)
-    return _model(method, recipe, checkpoint, device)
+    return Model(
+        method,
+        recipe,
+        name=str(checkpoint.folder),
+        fingerprint=checkpoint.fingerprint,
+        device=choose_device(device),
+        card=dict(checkpoint.card),
+        processes=processes,
+    )
 
 
-def untrained_model(recipe: Recipe, *, name: str, device: Device = "auto") -> Model:
+def untrained_model(
+    recipe: Recipe, *, name: str, device: Device = "auto", processes: int = 1
+) -> Model:
     """The model of a resolved recipe whose method learns nothing."""
     method = build_method(recipe, {})
     described = recipe.model_dump_json(exclude={"post"})
     fingerprint = hashlib.sha256(described.encode()).hexdigest()[:12]
-    return Model(method, recipe, name=name, fingerprint=fingerprint, device=choose_device(device))
+    return Model(
+        method,
+        recipe,
+        name=name,
+        fingerprint=fingerprint,
+        device=choose_device(device),
+        processes=processes,
+    )
 
 
 def compare(model: Model, a: str | Path, b: str | Path) -> Comparison:
@@ -247,7 +283,7 @@ def choose_device(device: Device) -> torch.device:
     return torch.device(device)
 
 
-def _untrained(name: str, device: Device, overrides: Mapping[str, Any]) -> Model:
+def _untrained(name: str, device: Device, overrides: Mapping[str, Any], processes: int) -> Model:
     try:
         recipe = resolve(load_recipe(name))
     except RecipeError as error:
@@ -260,15 +296,6 @@ def _untrained(name: str, device: Device, overrides: Mapping[str, Any]) -> Model
             f"{name} is a recipe that needs training; run 'platefree train {name} --data TABLE' "
             "and give its best folder"
         )
-    return untrained_model(change_in_use(recipe, overrides), name=name, device=device)
-
-
-def _model(method: Method, recipe: Recipe, checkpoint: Checkpoint, device: Device) -> Model:
-    return Model(
-        method,
-        recipe,
-        name=str(checkpoint.folder),
-        fingerprint=checkpoint.fingerprint,
-        device=choose_device(device),
-        card=dict(checkpoint.card),
+    return untrained_model(
+        change_in_use(recipe, overrides), name=name, device=device, processes=processes
     )
