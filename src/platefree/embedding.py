@@ -62,7 +62,13 @@ def embed_batches(
     process, processes = share
     pictures = UsePictures(sightings, model.transform)
     model.method.eval()
-    loader = use_loader(pictures, batch_size=batch_size, workers=workers, share=share)
+    loader = use_loader(
+        pictures,
+        batch_size=batch_size,
+        workers=workers,
+        share=share,
+        pin_memory=model.device.type == "cuda",
+    )
     for number, batch in enumerate(loader):
         spaces = {} if batch.images is None else model.embed_images(batch.images)
         yield EmbeddedBatch(process + number * processes, batch.rows, spaces, batch.unreadable)

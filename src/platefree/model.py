@@ -131,7 +131,7 @@ class Model:
         the picture and its mirror image (VehicleNet, section V: the network's input is resized).
         """
         with torch.inference_mode():
-            normalised = self.transform.normalise(images.to(self.device))
+            normalised = self.transform.normalise(images.to(self.device, non_blocking=True))
             spaces, *others = [self.method.embed(view) for view in self._views(normalised)]
             if others:
                 spaces = {

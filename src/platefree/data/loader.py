@@ -165,7 +165,12 @@ class UsePictures(Dataset[Item]):
 
 
 def use_loader(
-    pictures: UsePictures, *, batch_size: int, workers: int, share: tuple[int, int] = (0, 1)
+    pictures: UsePictures,
+    *,
+    batch_size: int,
+    workers: int,
+    share: tuple[int, int] = (0, 1),
+    pin_memory: bool = False,
 ) -> DataLoader[PictureBatch]:
     """A loader of `PictureBatch` in row order.
 
@@ -174,6 +179,7 @@ def use_loader(
         batch_size: pictures at a time.
         workers: loading processes; -1 decides by the machine.
         share: (process, processes): of all batches this process takes every so manieth.
+        pin_memory: for a faster way to a GPU.
     """
     process, processes = share
     starts = range(process * batch_size, len(pictures), processes * batch_size)
@@ -183,6 +189,7 @@ def use_loader(
         batch_sampler=batches,
         num_workers=worker_count(workers, sum(map(len, batches)), processes),
         collate_fn=_collate,
+        pin_memory=pin_memory,
         worker_init_fn=leave_ctrl_c_to_the_main_process,
     )
 
