@@ -2,4 +2,5 @@
 
 from platefree.cli import main
 
-main()
+if __name__ == "__main__":  # processes that embed import this file too
+    main()

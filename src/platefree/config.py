@@ -29,6 +29,7 @@ Scale = Annotated[float, Field(ge=0.25, le=2)]
 Decay = Literal["cosine", "step", "linear", "exponential", "constant"]
 SamplerName = Literal["identity", "shuffle", "sets", "balanced"]
 RowsName = Literal["all", "target"]
+Compile = Literal["off", "default", "reduce-overhead"]
 # On a command line 32 is a number.
 Precision = Annotated[
     Literal["auto", "32", "bf16", "fp16"],
@@ -105,6 +106,9 @@ class Train(Section):
     teacher_fingerprint: str = ""  # filled in when training starts
     clip_norm: NotNegative = 0.0  # 0: no clipping
     precision: Precision = "auto"
+    compile: Compile = "off"  # torch.compile of the trunk, and its mode
+    mining: Literal["global", "local"] = "global"  # pairs of all processes, or of each its own
+    norm: Literal["global", "local"] = "global"  # batch statistics of all processes, or of each
     seed: Annotated[int, Field(ge=0)] = 0
     workers: Annotated[int, Field(ge=-1)] = -1  # loading processes; -1: by the machine
     validation: Annotated[float, Field(ge=0, lt=1)] = 0.0  # share of training vehicles held back

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any, cast
 
 import torch
@@ -13,6 +13,7 @@ from torch import Tensor
 from platefree.config import Train
 from platefree.errors import NonFiniteLoss, TrainingError
 from platefree.methods.base import Method
+from platefree.processes import GlobalNorm
 
 
 class FabricDescent:
@@ -40,6 +41,7 @@ class FabricDescent:
                 f"in one process only, found {fabric.world_size}: start it without torchrun"
             )
         self.fabric, self.train = fabric, train
+        self.norms = GlobalNorm if fabric.world_size > 1 and train.norm == "global" else nullcontext
         self.module: _FabricModule = fabric.setup_module(method)
         for name in method.forwards:
             self.module.mark_forward_method(name)
@@ -57,16 +59,17 @@ class FabricDescent:
     def forward(self, name: str, *inputs: Any) -> Any:  # noqa: ANN401
         """Call one of the method's ``forwards`` under the run's precision and process group."""
         # A marked method of an unwrapped module (one process) would run without its precision.
-        with self.fabric.autocast():
+        with self.fabric.autocast(), self.norms():
             return getattr(self.module, name)(*inputs)
 
     def step(self, losses: Mapping[str, Tensor], optimizer: str) -> None:
         """Sum the losses, clear gradients, backward, clip, step.
 
         Raises:
-            NonFiniteLoss: the loss is NaN or infinite; nothing was changed by this step.
+            NonFiniteLoss: the loss is NaN or infinite, in whichever process; nothing was changed
+                by this step.
         """
-        found = _as_floats(losses)
+        found = self._over_processes(losses)
         self.losses_now |= found
         if not all(map(math.isfinite, found.values())):
             named = ", ".join(f"{name} {value:.4g}" for name, value in found.items())
@@ -87,8 +90,14 @@ class FabricDescent:
 
     def observe(self, values: Mapping[str, Tensor]) -> dict[str, float]:
         """Remember scalars for the log."""
-        self.observed_now = _as_floats(values)
+        self.observed_now = self._over_processes(values)
         return self.observed_now
+
+    def _over_processes(self, values: Mapping[str, Tensor]) -> dict[str, float]:
+        """Scalars as numbers, each the mean over the processes."""
+        numbers = torch.stack([value.detach().float() for value in values.values()])
+        mean = cast(Tensor, self.fabric.all_reduce(numbers, reduce_op="mean"))
+        return dict(zip(values, mean.tolist(), strict=True))
 
     def set_rates(self, factor: float) -> None:
         """Set every learning rate to its start value times ``factor``."""
@@ -173,11 +182,6 @@ def rate_factor(step: int, batches_per_epoch: int, train: Train) -> float:
     if train.decay == "exponential":
         return float(train.final_lr**share)
     return train.final_lr + (1.0 - train.final_lr) * 0.5 * (1.0 + math.cos(math.pi * share))
-
-
-def _as_floats(values: Mapping[str, Tensor]) -> dict[str, float]:
-    numbers = torch.stack([value.detach().float() for value in values.values()]).tolist()
-    return dict(zip(values, numbers, strict=True))
 
 
 def optimizer_tensors(name: str, state_dict: Mapping[str, Any]) -> dict[str, Tensor]:

@@ -199,19 +199,22 @@ def make_ensemble(
     return ensemble
 
 
-def load_ensemble(checkpoint: Checkpoint, recipe: Recipe, device: torch.device) -> Ensemble:
+def load_ensemble(
+    checkpoint: Checkpoint, recipe: Recipe, device: torch.device, processes: int = 1
+) -> Ensemble:
     """The ensemble of a checkpoint.
 
     Args:
         checkpoint: whose recipe is that of an ensemble.
         recipe: the same, checked.
         device: where to run.
+        processes: that embed a table together.
 
     Raises:
         CheckpointError: it is damaged, or does not fit its own card.
     """
     try:
-        members = [_rebuilt(card, device) for card in checkpoint.card["members"]]
+        members = [_rebuilt(card, device, processes) for card in checkpoint.card["members"]]
         weights = recipe.model.model_dump()["weights"]
         ensemble = Ensemble(
             members,
@@ -314,7 +317,7 @@ def _member_card(member: Model) -> dict[str, Any]:
     }
 
 
-def _rebuilt(card: Mapping[str, Any], device: torch.device) -> Model:
+def _rebuilt(card: Mapping[str, Any], device: torch.device, processes: int) -> Model:
     """A member without its weights."""
     recipe = check_recipe(card["recipe"])
     return Model(
@@ -324,6 +327,7 @@ def _rebuilt(card: Mapping[str, Any], device: torch.device) -> Model:
         fingerprint=card["fingerprint"],
         device=device,
         card=dict(card),
+        processes=processes,
     )
 
 

@@ -12,12 +12,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from platefree.checkpoint import CARD, Checkpoint, read_checkpoint
+from platefree.checkpoint import CARD, read_checkpoint
 from platefree.config import Recipe, change_in_use, check_recipe, load_recipe
-from platefree.data.loader import UsePictures, use_loader
-from platefree.data.tight import TightPictures
 from platefree.data.transforms import InputTransform
 from platefree.data.vehicle_boxes import Shares
+from platefree.embedding import EmbeddedBatch, embed_batches, embed_in_processes
 from platefree.errors import CheckpointError, ImageError, RecipeError, TrainingError
 from platefree.methods.base import Method
 from platefree.methods.build import build_method, check_scales, needs_training, resolve
@@ -39,6 +38,8 @@ class Model:
         fingerprint: hash that tells models apart.
         device: where it runs.
         card: what is known of it.
+        processes: that embed a table together, each on a GPU of its own where there are; the
+            result is that of one process.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class Model:
         fingerprint: str,
         device: torch.device,
         card: dict[str, Any] | None = None,
+        processes: int = 1,
     ) -> None:
         self.method = method.to(device)
         self.recipe = recipe
@@ -57,6 +59,7 @@ class Model:
         self.fingerprint = fingerprint
         self.device = device
         self.card = card or {}
+        self.processes = processes
         self.transform = InputTransform(recipe.input)
 
     @property
@@ -130,23 +133,35 @@ class Model:
         parts: list[dict[str, Floats]] = []
         rows: list[int] = []
         skipped: list[str] = []
-        pictures = UsePictures(sightings, self.transform)
-        if boxes is not None:
-            pictures = TightPictures(sightings, self.transform, boxes)
-        for batch in use_loader(pictures, batch_size=batch_size, workers=workers):
-            for reason in batch.unreadable:
-                if unreadable == "refuse":
-                    raise ImageError(reason)
-                skipped.append(reason)
-            if batch.images is not None:
-                parts.append(self.embed_images(batch.images))
-                rows += batch.rows
+        for batch in self._batches(sightings, boxes, batch_size, workers):
+            if batch.unreadable and unreadable == "refuse":
+                raise ImageError(batch.unreadable[0])
+            skipped += batch.unreadable
+            parts += [batch.spaces] if batch.rows else []
+            rows += batch.rows
             if on_batch is not None:
                 on_batch(len(batch.rows) + len(batch.unreadable))
         if not parts:
             raise ImageError(f"none of {len(sightings)} pictures can be read; first: {skipped[0]}")
+        # Every picture came once, whichever process it came from.
+        assert len(rows) + len(skipped) == len(sightings)  # noqa: S101
+        assert (np.diff(rows) > 0).all()  # noqa: S101
         spaces = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
         return np.array(rows), spaces, skipped
+
+    def _batches(
+        self, sightings: Sightings, boxes: Shares | None, batch_size: int, workers: int
+    ) -> Iterator[EmbeddedBatch]:
+        if self.processes == 1:
+            return embed_batches(self, sightings, boxes, batch_size=batch_size, workers=workers)
+        return embed_in_processes(
+            self,
+            sightings,
+            boxes,
+            processes=self.processes,
+            batch_size=batch_size,
+            workers=workers,
+        )
 
     def embed_images(self, images: Tensor) -> dict[str, Floats]:
         """Embed (b, 3, h, w) uint8 pictures of the transform's size: unit rows by space.
@@ -156,7 +171,7 @@ class Model:
         """
         self.method.eval()
         with torch.inference_mode():
-            normalised = self.transform.normalise(images.to(self.device))
+            normalised = self.transform.normalise(images.to(self.device, non_blocking=True))
             spaces, *others = [self.method.embed(view) for view in self._views(normalised)]
             if others:
                 spaces = {
@@ -185,6 +200,7 @@ class Model:
             fingerprint=hashlib.sha256(described.encode()).hexdigest()[:12],
             device=self.device,
             card=self.card,
+            processes=self.processes,
         )
 
     def _views(self, normalised: Tensor) -> Iterator[Tensor]:
@@ -214,7 +230,11 @@ class Comparison:
 
 
 def load_model(
-    path: str | Path, *, device: Device = "auto", overrides: Mapping[str, Any] | None = None
+    path: str | Path,
+    *,
+    device: Device = "auto",
+    overrides: Mapping[str, Any] | None = None,
+    processes: int = 1,
 ) -> Model:
     """Load a checkpoint folder (``runs/x/best``), or a method that needs no training by its name.
 
@@ -225,6 +245,8 @@ def load_model(
         device: where to run.
         overrides: dotted key -> value of the recipe, for what a trained model may still change,
             such as ``{"model.view_from": "table"}`` of VANet.
+        processes: that embed a table together, started for it, each on a GPU of its own where
+            there are; the result is that of one process, bit for bit.
 
     Raises:
         CheckpointError: there is no checkpoint, or it is damaged, or does not fit its recipe.
@@ -232,7 +254,7 @@ def load_model(
     """
     folder = Path(path)
     if not (folder / CARD).exists() and not folder.exists() and os.sep not in str(path):
-        return _untrained(str(path), device, overrides or {})
+        return _untrained(str(path), device, overrides or {}, processes)
     checkpoint = read_checkpoint(folder)
     try:
         recipe = check_recipe(checkpoint.card["recipe"])
@@ -242,21 +264,38 @@ def load_model(
     if isinstance(recipe.model, EnsembleSettings):
         from platefree.ensemble import load_ensemble  # a model itself, made of the class above
 
-        return load_ensemble(checkpoint, recipe, choose_device(device))
+        return load_ensemble(checkpoint, recipe, choose_device(device), processes)
     try:
         method = build_method(recipe, checkpoint.card["classes"], weights="none")
     except (RecipeError, TrainingError, KeyError, ValueError) as error:
         raise CheckpointError(f"checkpoint {folder} cannot be rebuilt: {error}") from error
     checkpoint.load_into(method)
-    return _model(method, recipe, checkpoint, device)
+    return Model(
+        method,
+        recipe,
+        name=str(checkpoint.folder),
+        fingerprint=checkpoint.fingerprint,
+        device=choose_device(device),
+        card=dict(checkpoint.card),
+        processes=processes,
+    )
 
 
-def untrained_model(recipe: Recipe, *, name: str, device: Device = "auto") -> Model:
+def untrained_model(
+    recipe: Recipe, *, name: str, device: Device = "auto", processes: int = 1
+) -> Model:
     """The model of a resolved recipe whose method learns nothing."""
     method = build_method(recipe, {})
     described = recipe.model_dump_json(exclude={"post"})
     fingerprint = hashlib.sha256(described.encode()).hexdigest()[:12]
-    return Model(method, recipe, name=name, fingerprint=fingerprint, device=choose_device(device))
+    return Model(
+        method,
+        recipe,
+        name=name,
+        fingerprint=fingerprint,
+        device=choose_device(device),
+        processes=processes,
+    )
 
 
 def compare(model: Model, a: str | Path, b: str | Path) -> Comparison:
@@ -290,7 +329,7 @@ def choose_device(device: Device) -> torch.device:
     return torch.device(device)
 
 
-def _untrained(name: str, device: Device, overrides: Mapping[str, Any]) -> Model:
+def _untrained(name: str, device: Device, overrides: Mapping[str, Any], processes: int) -> Model:
     try:
         recipe = resolve(load_recipe(name))
     except RecipeError as error:
@@ -303,15 +342,6 @@ def _untrained(name: str, device: Device, overrides: Mapping[str, Any]) -> Model
             f"{name} is a recipe that needs training; run 'platefree train {name} --data TABLE' "
             "and give its best folder"
         )
-    return untrained_model(change_in_use(recipe, overrides), name=name, device=device)
-
-
-def _model(method: Method, recipe: Recipe, checkpoint: Checkpoint, device: Device) -> Model:
-    return Model(
-        method,
-        recipe,
-        name=str(checkpoint.folder),
-        fingerprint=checkpoint.fingerprint,
-        device=choose_device(device),
-        card=dict(checkpoint.card),
+    return untrained_model(
+        change_in_use(recipe, overrides), name=name, device=device, processes=processes
     )

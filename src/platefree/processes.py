@@ -1,7 +1,8 @@
 """Devices, precision and processes: alone, or together as torchrun started them."""
 
 import os
-from typing import Literal, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal, TypeVar
 
 import numba
 import torch
@@ -9,6 +10,8 @@ from lightning_fabric import Fabric
 from lightning_fabric.plugins.precision import MixedPrecision
 from torch import Tensor, distributed
 from torch.autograd.function import FunctionCtx
+from torch.nn import functional
+from torch.overrides import TorchFunctionMode
 
 from platefree.config import Train
 from platefree.errors import TrainingError
@@ -30,6 +33,11 @@ def launch(train: Train, device: Device) -> Fabric:
         raise TrainingError(
             f"train.{shared} {getattr(train, shared)} cannot be shared by {processes} processes; "
             "make it a multiple"
+        )
+    if processes > 1 and train.compile != "off" and train.norm == "global":
+        raise TrainingError(
+            f"train.compile is {train.compile} and train.norm global, but what is compiled cannot "
+            "ask other processes; set train.norm=local, or train.compile=off"
         )
     precision = _precision(train.precision, chosen)
     fabric = Fabric(
@@ -102,3 +110,78 @@ class _Gather(torch.autograd.Function):
         total = gradient.clone(memory_format=torch.contiguous_format)
         distributed.all_reduce(total)
         return total.chunk(distributed.get_world_size())[distributed.get_rank()]
+
+
+class GlobalNorm(TorchFunctionMode):
+    """Within the block, batch norms that learn take mean and variance over all processes.
+
+    So a batch is normalised alike however many processes share it. It is the function that is
+    replaced, not the layers: every kind of batch norm calls it, and names of weights stay.
+    """
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Sequence[type],
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:  # noqa: ANN401
+        """Call ``func``, or what takes the place of batch norm."""
+        del types
+        chosen = _global_batch_norm if func is functional.batch_norm else func
+        return chosen(*args, **(kwargs or {}))
+
+
+def _global_batch_norm(
+    values: Tensor,
+    running_mean: Tensor | None,
+    running_variance: Tensor | None,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    training: bool = False,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> Tensor:
+    """Batch norm of (b, c, ...) values with the statistics of all processes; sums in float32."""
+    if not training:
+        return functional.batch_norm(values, running_mean, running_variance, weight, bias, eps=eps)
+    shape = [1, -1, *(1 for _ in values.shape[2:])]
+    others = [axis for axis in range(values.ndim) if axis != 1]
+    wide = values.float()
+    count = wide.numel() // wide.shape[1] * distributed.get_world_size()
+    mean = _sum_with_gradient(wide.sum(others)) / count
+    centred = wide - mean.view(shape)
+    variance = _sum_with_gradient(centred.square().sum(others)) / count
+    if running_mean is not None and running_variance is not None:
+        with torch.no_grad():
+            running_mean.lerp_(mean.to(running_mean.dtype), momentum)
+            unbiased = variance * (count / max(count - 1, 1))
+            running_variance.lerp_(unbiased.to(running_variance.dtype), momentum)
+    normalised = centred * torch.rsqrt(variance + eps).view(shape)
+    if weight is not None:
+        normalised = normalised * weight.view(shape)
+    if bias is not None:
+        normalised = normalised + bias.view(shape)
+    return normalised.to(values.dtype)
+
+
+def _sum_with_gradient(values: Tensor) -> Tensor:
+    """The sum of a tensor over all processes."""
+    total: Tensor = _Sum.apply(values)
+    return total
+
+
+class _Sum(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: FunctionCtx, values: Tensor) -> Tensor:
+        del ctx
+        total = values.clone()
+        distributed.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(ctx: FunctionCtx, gradient: Tensor) -> Tensor:
+        del ctx
+        total = gradient.clone()
+        distributed.all_reduce(total)
+        return total

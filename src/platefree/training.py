@@ -7,6 +7,7 @@ one, bit for bit on a CPU. To follow a step: `Trainer._take_step`, the method's 
 """
 
 import logging
+import os
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -18,6 +19,7 @@ from torch import Tensor
 
 from platefree.averaging import WeightAverage
 from platefree.checkpoint import CARD, read_checkpoint, save_checkpoint
+from platefree.compiling import compile_trunks
 from platefree.config import Recipe, Train
 from platefree.data.dataset import DataSet
 from platefree.data.loader import (
@@ -152,7 +154,9 @@ class Trainer:
         self.taken_up = self.plan[0]  # whose classes the method's classifier has
         self.total = self.plan[-1].stop
         self.method.to(memory_format=torch.channels_last)  # the faster layout for convolutions
-        if self.fabric.world_size > 1:
+        if recipe.train.compile != "off":
+            compile_trunks(self.method, recipe.train.compile)
+        if self.fabric.world_size > 1 and recipe.train.mining == "global":
             self.method.gather = gather_with_gradient
         self.transform = InputTransform(recipe.input)
         self.teacher = teacher_of(recipe, self.method, self.fabric.device)
@@ -198,6 +202,7 @@ class Trainer:
                 self._take_up(stage)
                 with frozen(self.method, stage.train.freeze):
                     self._run_stage(stage, min(stage.stop, limit))
+        self.fabric.barrier()  # what the first process wrote is there for all
         return Run(self.folder, self.step, self.total, self.best_map)
 
     def _take_up(self, stage: StagePlan) -> None:
@@ -226,7 +231,11 @@ class Trainer:
         loader = training_loader(
             pictures,
             batches,
-            workers=worker_count(stage.train.workers, len(batches) * stage.train.batch_size),
+            workers=worker_count(
+                stage.train.workers,
+                len(batches) * stage.train.batch_size,
+                int(os.environ.get("LOCAL_WORLD_SIZE", "1")),
+            ),
             pin_memory=self.fabric.device.type == "cuda",
         )
         training_mode(self.method, stage.train.freeze)

@@ -5,6 +5,7 @@ one line, 2 wrong usage. Heavy imports happen inside the verbs, so ``--help`` is
 """
 
 import logging
+import os
 import sys
 from typing import Annotated, Any
 
@@ -68,6 +69,7 @@ app.command("parts")(parts.parts)
 
 @app.callback()
 def options(
+    context: typer.Context,
     *,
     debug: Annotated[
         bool, typer.Option("--debug", help="Show the trace of an error and more notes.")
@@ -81,6 +83,13 @@ def options(
 ) -> None:
     """Find the same vehicle across cameras without reading its plate."""
     del version
+    processes = int(os.environ.get("WORLD_SIZE", "1"))
+    if processes > 1 and context.invoked_subcommand != "train":
+        raise PlatefreeError(
+            f"torchrun started {processes} processes, but only 'train' is started so; run "
+            f"'platefree {context.invoked_subcommand}' by itself ('eval' and 'embed' start "
+            "processes of their own with --processes)"
+        )
     logging.basicConfig(
         level=logging.DEBUG if debug else logging.WARNING, format="%(message)s", stream=sys.stderr
     )

@@ -41,6 +41,12 @@ DeviceOption = Annotated[DeviceName, typer.Option(help="Where to run.")]
 Workers = Annotated[
     int, typer.Option(min=-1, help="Processes that load pictures; -1 decides by the machine.")
 ]
+Processes = Annotated[
+    int,
+    typer.Option(
+        min=1, help="Embed in so many processes, each on a GPU of its own; same result as one."
+    ),
+]
 ModelOption = Annotated[
     str | None,
     typer.Option(

@@ -9,6 +9,7 @@ from platefree.cli.console import (
     DeviceName,
     DeviceOption,
     Json,
+    Processes,
     Workers,
     done,
     out,
@@ -70,6 +71,7 @@ def evaluate(
         bool, typer.Option("--heat-maps", help="Show what made each example query match.")
     ] = False,
     workers: Workers = -1,
+    processes: Processes = 1,
     device: DeviceOption = DeviceName.auto,
     as_json: Json = False,
 ) -> None:
@@ -84,7 +86,7 @@ def evaluate(
     if post is not None and ablate_post is not None:
         raise typer.BadParameter("give --post or --ablate-post", param_hint="--ablate-post")
     overrides = parse_overrides(settings or ())
-    loaded = load_model(model, device=device.value, overrides=overrides)
+    loaded = load_model(model, device=device.value, overrides=overrides, processes=processes)
     plan = plan_for(loaded, open_data(data), protocol, tests or (), seed)
     if scales is not None:
         loaded = loaded.with_scales(_numbers(scales))

@@ -10,6 +10,7 @@ from platefree.cli.console import (
     DeviceOption,
     Json,
     ModelOption,
+    Processes,
     Workers,
     done,
     notes,
@@ -123,6 +124,7 @@ def embed(
     model: ModelOption = None,
     *,
     workers: Workers = -1,
+    processes: Processes = 1,
     device: DeviceOption = DeviceName.auto,
     as_json: Json = False,
 ) -> None:
@@ -132,7 +134,7 @@ def embed(
     from platefree.ranking.store import save_embeddings
 
     table = read_table(data)
-    loaded = load_model(_chosen(model, None), device=device.value)
+    loaded = load_model(_chosen(model, None), device=device.value, processes=processes)
     with picture_progress("embedding", len(table)) as advance:
         embeddings, skipped = loaded.embed(
             table, unreadable="skip", workers=workers, on_batch=advance

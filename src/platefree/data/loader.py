@@ -164,27 +164,47 @@ class UsePictures(Dataset[Item]):
             return Item(row, str(error))
 
 
-def use_loader(pictures: UsePictures, *, batch_size: int, workers: int) -> DataLoader[PictureBatch]:
-    """A loader of `PictureBatch` in row order."""
+def use_loader(
+    pictures: UsePictures,
+    *,
+    batch_size: int,
+    workers: int,
+    share: tuple[int, int] = (0, 1),
+    pin_memory: bool = False,
+) -> DataLoader[PictureBatch]:
+    """A loader of `PictureBatch` in row order.
+
+    Args:
+        pictures: all of them.
+        batch_size: pictures at a time.
+        workers: loading processes; -1 decides by the machine.
+        share: (process, processes): of all batches this process takes every so manieth.
+        pin_memory: for a faster way to a GPU.
+    """
+    process, processes = share
+    starts = range(process * batch_size, len(pictures), processes * batch_size)
+    batches = [list(range(at, min(at + batch_size, len(pictures)))) for at in starts]
     return DataLoader(
         pictures,  # type: ignore[arg-type]
-        batch_size=batch_size,
-        num_workers=worker_count(workers, len(pictures)),
+        batch_sampler=batches,
+        num_workers=worker_count(workers, sum(map(len, batches)), processes),
         collate_fn=_collate,
+        pin_memory=pin_memory,
         worker_init_fn=leave_ctrl_c_to_the_main_process,
     )
 
 
-def worker_count(workers: int, pictures: int) -> int:
+def worker_count(workers: int, pictures: int, processes: int = 1) -> int:
     """How many loading processes to start: the number asked for, or what the machine allows.
 
     Args:
         workers: -1 decides by the machine.
         pictures: how many pictures will be loaded; few are loaded without processes.
+        processes: that load at the same time on this machine and share its processors.
     """
     if workers >= 0:
         return workers
-    return 0 if pictures < 256 else min(8, len(os.sched_getaffinity(0)))
+    return 0 if pictures < 256 else max(1, min(8, len(os.sched_getaffinity(0)) // processes))
 
 
 def leave_ctrl_c_to_the_main_process(worker: int) -> None:

@@ -1,0 +1,37 @@
+"""Trunks compiled by ``torch.compile``, in place, so that the names of weights stay."""
+
+import torch
+from torch import nn
+
+from platefree.errors import TrainingError
+from platefree.nets.branches import BranchedTrunk
+from platefree.nets.trunks import Trunk
+
+BACKEND = "inductor"
+
+
+def compile_trunks(method: nn.Module, mode: str) -> None:
+    """Compile the trunks inside a method; what surrounds them stays as it is.
+
+    Args:
+        method: that calls its trunks.
+        mode: of ``torch.compile``.
+
+    Raises:
+        TrainingError: this machine cannot compile.
+    """
+    try:
+        torch.compile(_doubled, backend=BACKEND)(torch.ones(2))
+    except Exception as error:
+        reason = str(error).strip().partition("\n")[0] or type(error).__name__
+        raise TrainingError(
+            f"train.compile is {mode}, but this machine cannot compile ({reason}); install a C++ "
+            "compiler, or set train.compile=off"
+        ) from error
+    for module in method.modules():
+        if isinstance(module, Trunk | BranchedTrunk):
+            module.compile(backend=BACKEND, **({"mode": mode} if BACKEND == "inductor" else {}))
+
+
+def _doubled(values: torch.Tensor) -> torch.Tensor:
+    return 2 * values
