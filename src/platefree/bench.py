@@ -63,6 +63,12 @@ ENTRIES: Mapping[str, Entry] = {
         {"train.rates": {"generator": 2e-4, "critic": 2e-4}, "train.samples_epochs": 0},
         "generator and critic learn beside the embedding, at their own rates",
     ),
+    "vehiclenet": Entry(
+        "vehiclenet/city",
+        {"train.sampler": "shuffle", "stages": []},
+        "pictures in any order; one stage, for the data is one source",
+    ),
+    "multi_branch": Entry("multi_branch/city"),
 }
 """The methods by name."""
 
