@@ -1,7 +1,7 @@
 """What happens when a frozen trunk begins to learn under a classifier of scale 64.
 
 Run ``PYTHONPATH=src python benchmarks/unfreezing.py``, a minute of one core. A very small ResNet
-that has learnt a little is frozen for 40 steps and learns for 150 more, in float32, on coloured
+that has learnt a little is frozen for 40 steps and learns for 80 more, in float32, on coloured
 patterns with noise. Of each case it prints the identity loss before and after, the norms of the
 gradients of trunk and head at the first step, and how large the vectors before the neck become.
 """
@@ -21,8 +21,9 @@ from platefree.methods.build import build_method
 from platefree.methods.strong_baseline import StrongBaseline
 
 VEHICLES, SIZE, PICTURES = 24, 32, 8
-BEFORE, FROZEN, OPEN = 20, 40, 150
-LOOKS = (0, 50, 100, 149)
+RATE = 0.05
+BEFORE, FROZEN, OPEN = 20, 40, 80
+LOOKS = (0, 20, 40, 79)
 
 
 @dataclass(frozen=True)
@@ -42,21 +43,17 @@ class Case:
     warmup: int = 0
     clip: float = 0.0
     statistics: str = "kept"
-    rate: float = 0.05
 
 
 CASES = (
     Case("as published"),
     Case("statistics move while frozen", statistics="moved"),
+    Case("warm-up", warmup=40),
+    Case("warm-up, clip 5", warmup=40, clip=5.0),
     Case("linear classifier", classifier="linear"),
-    Case("warm-up", warmup=50),
-    Case("warm-up, clip 5", warmup=50, clip=5.0),
     Case("one vehicle", vehicles=1),
-    Case("one vehicle, linear", vehicles=1, classifier="linear"),
-    Case("one vehicle, warm-up", vehicles=1, warmup=50),
-    Case("one vehicle, clip 5", vehicles=1, clip=5.0),
-    Case("six times the rate", rate=0.3),
-    Case("six times the rate, warm-up, clip 5", rate=0.3, warmup=50, clip=5.0),
+    Case("one vehicle, warm-up, clip 5", vehicles=1, warmup=40, clip=5.0),
+    Case("one vehicle, linear classifier", vehicles=1, classifier="linear"),
 )
 
 
@@ -104,7 +101,7 @@ class Run:
     def take(self, steps: int, parameters: Iterable[Tensor], *, warmup: int) -> list[Step]:
         """Learn for some steps."""
         learning = [p for p in parameters if p.requires_grad]
-        optimizer = torch.optim.SGD(learning, lr=self.case.rate, momentum=0.9, weight_decay=5e-4)
+        optimizer = torch.optim.SGD(learning, lr=RATE, momentum=0.9, weight_decay=5e-4)
         return [
             self._step(optimizer, number, min(1.0, 0.01 + number / warmup) if warmup else 1.0)
             for number in range(steps)
@@ -124,7 +121,7 @@ class Run:
         if self.case.clip:
             nn.utils.clip_grad_norm_(self.method.parameters(), self.case.clip)
         for group in optimizer.param_groups:
-            group["lr"] = self.case.rate * factor
+            group["lr"] = RATE * factor
         optimizer.step()
         return Step(losses["identity"].item(), trunk, head, vectors[0].abs().max().item())
 
@@ -133,7 +130,7 @@ class Run:
         classifier = nn.Linear(self.method.trunk.channels, VEHICLES)
         optimizer = torch.optim.SGD([*self.trunk, *classifier.parameters()], lr=0.05, momentum=0.9)
         for number in range(BEFORE):
-            batch = self.batch(16, 10_000 + number)
+            batch = self.batch(8, 10_000 + number)
             logits = classifier(self.method.trunk(batch.images).mean((2, 3)))
             optimizer.zero_grad()
             torch.autograd.backward(nn.functional.cross_entropy(logits, batch.labels["vehicle"]))
@@ -142,11 +139,11 @@ class Run:
 
 def _norm(parameters: Iterable[Tensor]) -> float:
     gradients = [p.grad.norm() for p in parameters if p.grad is not None]
-    return float(torch.stack(gradients).norm())
+    return float(torch.stack(gradients).norm()) if gradients else 0.0
 
 
 def measure(case: Case) -> tuple[list[Step], list[Step]]:
-    """The steps while frozen, and those after."""
+    """The steps while the trunk is frozen, and those after."""
     run = Run(case)
     if case.statistics == "kept":
         training_mode(run.method, ["trunk"])

@@ -133,7 +133,7 @@ def test_all_vehicles_drawn_give_the_loss_and_gradient_of_the_whole(margin: Marg
     sampled = classifier.loss(rows, vehicles, 0.1)
     torch.testing.assert_close(sampled, whole)
     gradients = [torch.autograd.grad(loss, classifier.weight)[0] for loss in (sampled, whole)]
-    torch.testing.assert_close(*gradients)
+    torch.testing.assert_close(*gradients, atol=1e-4, rtol=1e-4)
 
 
 def test_a_sample_holds_the_batch_and_touches_no_other_row() -> None:
