@@ -110,7 +110,7 @@ def test_two_processes_learn_what_one_learns(
     # With pairs and statistics of its own, each process learns from its half of the batch.
     for name, value in two["local"][0].items():
         assert value == pytest.approx(np.mean([half[name].item() for half in halves]), rel=1e-5)
-        assert value != pytest.approx(alone[0][name], rel=1e-3)
+    assert two["local"][0]["triplet"] != pytest.approx(alone[0]["triplet"], rel=0.1)
 
 
 def test_only_training_is_started_by_torchrun(
