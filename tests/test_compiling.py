@@ -11,7 +11,7 @@ from platefree.config import Train, load_recipe
 from platefree.errors import TrainingError
 from platefree.model import load_model
 from platefree.processes import launch
-from platefree.training import train
+from platefree.training import StepReport, train
 from platefree.types import Sightings
 
 
@@ -19,18 +19,16 @@ def test_a_compiled_trunk_learns_the_same_under_the_same_names(
     drawn_table: Sightings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(compiling, "BACKEND", "eager")  # traces, and needs no compiler
-    losses: dict[str, list[dict[str, float]]] = {"off": [], "default": []}
+    seen: list[StepReport] = []
     names = {}
-    for mode, seen in losses.items():
+    for mode in ("off", "default"):
         settings = {**TINY, "train.max_steps": 2, "train.compile": mode}
         recipe = load_recipe("strong_baseline/demo", settings)
-        run = train(
-            recipe, drawn_table, tmp_path / mode, on_step=lambda r, s=seen: s.append(r.losses)
-        )
+        run = train(recipe, drawn_table, tmp_path / mode, on_step=seen.append)
         names[mode] = set(read_checkpoint(run.best).tensors("weights"))
     assert names["default"] == names["off"]
-    for compiled, plain in zip(losses["default"], losses["off"], strict=True):
-        assert compiled == pytest.approx(plain, rel=1e-4)
+    for plain, compiled in zip(seen[:2], seen[2:], strict=True):
+        assert compiled.losses == pytest.approx(plain.losses, rel=1e-4)
     assert load_model(tmp_path / "default" / "best").recipe.train.compile == "default"
 
 

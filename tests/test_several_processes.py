@@ -55,21 +55,19 @@ if os.environ["RANK"] == "0":
 """
 
 
-def torchrun(*arguments: str, expect: int = 0) -> subprocess.CompletedProcess[str]:
-    words = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-    done = subprocess.run(
-        [*words, "--nproc-per-node", "2", *arguments], capture_output=True, text=True, timeout=300
-    )
-    assert (done.returncode == 0) == (expect == 0), done.stderr
-    return done
-
-
 def test_two_processes_learn_what_one_learns(
     drawn_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     script = tmp_path / "child.py"
     script.write_text(CHILD)
-    torchrun(str(script), json.dumps([SETTINGS, LOCAL, str(drawn_folder), str(tmp_path)]))
+    arguments = json.dumps([SETTINGS, LOCAL, str(drawn_folder), str(tmp_path)])
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    subprocess.run(
+        [*torchrun, "--nproc-per-node", "2", str(script), arguments],
+        check=True,
+        capture_output=True,
+        timeout=300,
+    )
     two = json.loads((tmp_path / "losses.json").read_text())
 
     halves: list[dict[str, Tensor]] = []
@@ -110,7 +108,7 @@ def test_two_processes_learn_what_one_learns(
     # With pairs and statistics of its own, each process learns from its half of the batch.
     for name, value in two["local"][0].items():
         assert value == pytest.approx(np.mean([half[name].item() for half in halves]), rel=1e-5)
-        assert value != pytest.approx(alone[0][name], rel=1e-3)
+    assert two["local"][0]["triplet"] != pytest.approx(alone[0]["triplet"], rel=0.1)
 
 
 def test_only_training_is_started_by_torchrun(
@@ -138,59 +136,57 @@ def damaged(drawn_table: Sightings, tmp_path: Path) -> Sightings:
     return Sightings.from_columns(Path(), {"image": names, "vehicle": drawn_table.vehicle.tolist()})
 
 
-def test_a_table_is_embedded_alike_by_one_process_and_three(
+def test_a_table_is_embedded_alike_by_one_process_and_two(
     damaged: Sightings, tiny_model_folder: Path
 ) -> None:
-    seen: dict[int, list[int]] = {1: [], 3: []}
+    seen: dict[int, list[int]] = {1: [], 2: []}
     found = {
         processes: load_model(tiny_model_folder, processes=processes).embed(
             damaged, unreadable="skip", batch_size=10, workers=0, on_batch=seen[processes].append
         )
         for processes in seen
     }
-    (one, skipped), (three, also_skipped) = found[1], found[3]
+    (one, skipped), (two, also_skipped) = found[1], found[2]
     assert len(one) == len(damaged) - 2
-    assert np.array_equal(one.spaces["main"], three.spaces["main"]), "bit for bit"
-    assert one.sightings.image.tolist() == three.sightings.image.tolist()
-    assert one.model == three.model
+    assert np.array_equal(one.spaces["main"], two.spaces["main"]), "bit for bit"
+    assert one.sightings.image.tolist() == two.sightings.image.tolist()
+    assert one.model == two.model
     assert skipped == also_skipped
     assert ["none.jpg" in skipped[0], "bad.jpg" in skipped[1]] == [True, True]
-    assert seen[1] == seen[3]
+    assert seen[1] == seen[2]
     with pytest.raises(ImageError, match=r"none\.jpg"):
-        load_model(tiny_model_folder, processes=2).embed(damaged, batch_size=10, workers=0)
+        load_model(tiny_model_folder, processes=2).embed(damaged, batch_size=100, workers=0)
 
 
 class Dying(nn.Module):
-    """Ends its process in the second batch."""
+    """Ends the process that embeds."""
 
     def embed(self, images: Tensor) -> dict[str, Tensor]:
-        if images.mean() > 0:
-            os._exit(3)
-        return {"main": torch.ones(len(images), 2)}
+        os._exit(len(images) and 3)
 
 
 def test_a_process_that_dies_is_told(drawn_table: Sightings, tiny_model_folder: Path) -> None:
     model = load_model(tiny_model_folder, processes=2)
     model.method = Dying()  # type: ignore[assignment]
     with pytest.raises(PlatefreeError, match="ended before its work was done"):
-        model.embed(drawn_table, batch_size=10, workers=0)
+        model.embed(drawn_table, batch_size=100, workers=0)
 
 
 def test_an_evaluation_in_two_processes_writes_the_report_of_one(
-    drawn_folder: Path, tiny_model_folder: Path, tmp_path: Path
+    drawn_folder: Path, tiny_model_folder: Path, run: Run
 ) -> None:
-    reports = []
-    for processes in ("1", "2"):
-        words = ["eval", str(tiny_model_folder), "--data", str(drawn_folder), "--json"]
-        done = subprocess.run(
-            [sys.executable, "-m", "platefree", *words, "--processes", processes, "--workers", "0"],
-            check=True,
-            capture_output=True,
-            text=True,
-            timeout=300,
-        )
-        report = json.loads(done.stdout)
-        del report["settings"]["scored"]
-        reports.append(report)
-    assert reports[0] == reports[1]
-    assert reports[0]["figures"]["mAP"] > 0
+    words = ["eval", str(tiny_model_folder), "--data", str(drawn_folder), "--json"]
+    words += ["--workers", "0"]
+    code, shown, _ = run(*words)
+    assert code == 0
+    done = subprocess.run(
+        [sys.executable, "-m", "platefree", *words, "--processes", "2"],
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    one, two = json.loads(shown), json.loads(done.stdout)
+    assert one["settings"].pop("scored") <= two["settings"].pop("scored")
+    assert one == two
+    assert one["figures"]["mAP"] > 0
