@@ -46,7 +46,7 @@ def test_a_bare_method_name_means_its_default_recipe() -> None:
         ("train.epochs=true", "train.epochs is True (bool)"),
         ("train.epochs=0", "greater than or equal to 1"),
         ("train.lr.x=3", "cannot set 'train.lr.x'"),
-        ("model.method=foo", "expected tags: color_stripes, drdl, fda_net, "),
+        ("model.method=foo", "expected tags: camera, color_stripes, drdl, "),
         ("train.images_per_vehicle=1", "at least 2 pictures"),
         ("input.mean=[1.0]", "at least 3 items"),
         ("train.lr", "expected KEY=VALUE"),

@@ -20,7 +20,7 @@ from platefree.checkpoint import read_checkpoint
 from platefree.config import Recipe, load_recipe
 from platefree.data.merge import merge_tables
 from platefree.data.samplers import BalancedSampler
-from platefree.data.table import read_table
+from platefree.data.table import read_table, write_table
 from platefree.data.training import training_data
 from platefree.errors import RecipeError, TrainingError
 from platefree.evaluation.run import evaluate
@@ -553,9 +553,12 @@ def test_rows_train_on_a_table_of_four_sources(name: str, merged: Sightings) -> 
         assert "veri" in learnt
 
 
-def test_the_example_runs(merged: Sightings, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_example_runs(
+    merged: Sightings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_table(merged, tmp_path / "merged.csv")
     main = runpy.run_path(str(REPOSITORY / "examples" / "vehiclenet.py"))["main"]
-    arguments = ["--steps", "3", "2", "--trunk", "test_resnet", "--size", "32"]
-    metrics = main([*arguments, "--vehicles", "6", "--images", "40"])
+    given = ["--data", str(tmp_path / "merged.csv"), "--target", "b"]
+    metrics = main([*given, "--steps", "3", "2", "--trunk", "test_resnet", "--size", "32"])
     assert 0 < metrics.mAP <= 1
     assert "rank-1" in capsys.readouterr().out
