@@ -66,7 +66,7 @@ def test_two_processes_learn_what_one_learns(
         [*torchrun, "--nproc-per-node", "2", str(script), arguments],
         check=True,
         capture_output=True,
-        timeout=300,
+        timeout=600,
     )
     two = json.loads((tmp_path / "losses.json").read_text())
 
@@ -184,7 +184,7 @@ def test_an_evaluation_in_two_processes_writes_the_report_of_one(
         check=True,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=600,
     )
     one, two = json.loads(shown), json.loads(done.stdout)
     assert one["settings"].pop("scored") <= two["settings"].pop("scored")
