@@ -49,6 +49,10 @@ def test_a_bare_method_name_means_its_default_recipe() -> None:
         ("model.method=foo", "expected tags: camera, color_stripes, drdl, "),
         ("train.images_per_vehicle=1", "at least 2 pictures"),
         ("input.mean=[1.0]", "at least 3 items"),
+        (
+            "model={method='strong_baseline', identity_weight=0.0, triplet_weight=0.0}",
+            "no train.teacher, so nothing is learnt",
+        ),
         ("train.lr", "expected KEY=VALUE"),
         ("stages=[{name='a'}, {name='a'}]", "tells them by distinct names"),
     ],

@@ -24,11 +24,10 @@ from platefree.distillation import (
     relational_losses,
 )
 from platefree.errors import CheckpointError, TrainingError
-from platefree.methods.base import Batch
+from platefree.methods.base import Batch, Method
+from platefree.methods.build import build_method
 from platefree.methods.multi_branch import BranchLosses, MultiBranch
-from platefree.methods.strong_baseline import StrongBaseline
 from platefree.nets.late_branches import LateBranches
-from platefree.nets.trunks import Trunk
 from platefree.teacher import Teacher
 from platefree.training import StepReport, train
 from platefree.types import Sightings
@@ -134,8 +133,9 @@ def test_weights_of_zero_leave_a_loss_out() -> None:
     assert set(relational_losses(student, teacher, Lesson(teacher, 0.0, 1.0))) == {"teacher_angle"}
 
 
-def strong_baseline() -> StrongBaseline:
-    return StrongBaseline(Trunk("test_resnet", height=32, width=32), vehicles=4)
+def strong_baseline() -> Method:
+    changes = {"model.trunk": "test_resnet", "input.height": 32, "input.width": 32}
+    return build_method(load_recipe("strong_baseline/demo", changes), {"vehicle": 4})
 
 
 def multi_branch() -> MultiBranch:

@@ -172,6 +172,16 @@ class Recipe(Section):
         return self
 
     @model_validator(mode="after")
+    def _something_is_learnt(self) -> "Recipe":
+        model = self.model
+        if model.method == "strong_baseline" and model.needs_teacher and not self.train.teacher:
+            raise ValueError(
+                "the weights of all losses in [model] are 0 and there is no train.teacher, so "
+                "nothing is learnt"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _parts_have_no_vehicles(self) -> "Recipe":
         if self.model.learns == "parts" and any(s.sampler != "shuffle" for _, s in self.staged()):
             raise ValueError(

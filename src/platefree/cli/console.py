@@ -43,9 +43,7 @@ Workers = Annotated[
 ]
 Processes = Annotated[
     int,
-    typer.Option(
-        min=1, help="Embed in so many processes, each on a GPU of its own; same result as one."
-    ),
+    typer.Option(min=1, help="Embed in so many processes, each on a GPU of its own."),
 ]
 ModelOption = Annotated[
     str | None,

@@ -42,8 +42,8 @@ def evaluate(
         str | None,
         typer.Option(
             "--post",
-            help="Post-processing: crop, ensemble, expand, camera, time, rerank, tracks, joined by "
-            "commas, or none; by default that of the model's recipe. See docs/scoring.md.",
+            help="Steps of crop,ensemble,expand,camera,time,rerank,tracks, or none; by default "
+            "those of the recipe.",
         ),
     ] = None,
     ablate_post: Annotated[

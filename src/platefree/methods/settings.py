@@ -90,6 +90,11 @@ class StrongBaselineSettings(TrunkSettings):
         pairs = [self.triplet_weight, self.circle_weight, self.contrastive_weight]
         return [*pairs, self.proxy_weight, self.centre_weight]
 
+    @property
+    def needs_teacher(self) -> bool:
+        """Whether every loss of its own is left out."""
+        return not any((self.identity_weight, *self.metric_weights))
+
     @model_validator(mode="after")
     def _parts_fit(self) -> "StrongBaselineSettings":
         if self.classifier == "linear" and self.classifier_centres > 1:
@@ -97,8 +102,6 @@ class StrongBaselineSettings(TrunkSettings):
                 f"model.classifier_centres is {self.classifier_centres}, but several centres of "
                 "a vehicle need angles: set model.classifier to circle, arc or cos"
             )
-        if not any((self.identity_weight, *self.metric_weights)):
-            raise ValueError("the weights of all losses in [model] are 0, so nothing is learnt")
         if self.memory and not any(self.metric_weights[:3]):
             raise ValueError(
                 f"model.memory is {self.memory}, but no loss compares pairs: set triplet_weight, "
