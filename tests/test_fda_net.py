@@ -126,6 +126,18 @@ def test_attention_sums_to_one() -> None:
     assert weights.sum(dim=(1, 2, 3)).tolist() == pytest.approx([1, 1, 1])
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_attention_starts_where_it_can_learn(seed: int) -> None:
+    torch.manual_seed(seed)
+    attention, maps = AttentionMap(96), 3.0 * torch.rand(16, 96, 4, 4)
+    assert (attention.layers(maps) > 0).all(), "a score under the last ReLU has no gradient"
+    attention(maps)[:, :, 0, 0].sum().backward()
+    for name, parameter in attention.named_parameters():
+        if name.endswith("weight"):
+            assert parameter.grad is not None
+            assert parameter.grad.any()
+
+
 def test_the_largest_singular_value_is_found() -> None:
     layer = torch.nn.Conv2d(3, 4, 2)
     matrix = layer.weight.detach().reshape(4, -1).numpy()

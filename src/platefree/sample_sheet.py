@@ -9,10 +9,13 @@ from platefree.methods.base import Samples
 from platefree.storage import atomic_file, make_folder
 
 _ROWS, _GAP, _LINE = 8, 4, 16
+_CAPTION = 140  # pixels of the longest caption
 
 
 def save_samples(samples: Samples, path: Path) -> Path:
     """Draw the first rows with their captions, and save them as PNG.
+
+    Pictures narrower than their captions are drawn several times as large.
 
     Args:
         samples: from `Method.samples`.
@@ -22,6 +25,7 @@ def save_samples(samples: Samples, path: Path) -> Path:
         StorageError: it cannot be written.
     """
     pictures = samples.pictures[:_ROWS].clamp(0.0, 1.0).mul(255).round().byte().numpy()
+    pictures = pictures.repeat(times := -(-_CAPTION // pictures.shape[4]), 3).repeat(times, 4)
     rows, columns, _, height, width = pictures.shape
     size = (columns * (width + _GAP) + _GAP, _LINE + rows * (height + _GAP) + _GAP)
     sheet = Image.new("RGB", size, "white")

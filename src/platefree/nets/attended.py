@@ -22,9 +22,11 @@ class AttentionMap(nn.Module):
     def __init__(self, channels: int, *, hidden: int = 0) -> None:
         super().__init__()
         between = hidden or max(1, channels // 8)
-        self.layers = nn.Sequential(
-            nn.Conv2d(channels, between, 1), nn.ReLU(), nn.Conv2d(between, 1, 1), nn.ReLU()
-        )
+        score = nn.Conv2d(between, 1, 1)
+        # Where all scores lie under the last ReLU the map is even and stays so, without a gradient.
+        # The softmax does not see this shift, which keeps them above.
+        nn.init.constant_(score.bias, 3.0)
+        self.layers = nn.Sequential(nn.Conv2d(channels, between, 1), nn.ReLU(), score, nn.ReLU())
 
     def forward(self, maps: Tensor) -> Tensor:
         """Weights (b, 1, h, w) of (b, c, h, w) maps: not negative, of sum 1 over the places."""
