@@ -21,7 +21,8 @@ from PIL import Image
 
 from platefree.city.card import CityCard
 from platefree.city.generate import estimated_bytes, generate_city, require_space
-from platefree.city.layouts import NAMES, write_layout
+from platefree.city.layout_compcars import write_compcars
+from platefree.city.layouts import NAMES, Source, write_layout
 from platefree.data.check import check_table
 from platefree.data.support import valid_matches
 from platefree.data.table import read_table
@@ -463,6 +464,16 @@ def test_compcars(layouts: Path, table: Sightings, labels: dict[str, list]) -> N
             truth[label] += 1
         assert len({(one, other) for one, other, _ in pairs}) == len(pairs) > 20
         assert abs(truth["0"] - truth["1"]) <= 1
+
+
+def test_a_hidden_vehicle_has_the_whole_picture_as_box(table: Sightings, tmp_path: Path) -> None:
+    source = Source(table.root, table, tmp_path)
+    source.labels["vehicle_box"][5] = [0.0, 0.0, 0.0, 0.0]
+    write_compcars(source)
+    whole = f"1 1 {source.labels['width'][5]} {source.labels['height'][5]}"
+    found = [path.read_text().splitlines()[2] for path in tmp_path.rglob("data/label/**/*.txt")]
+    assert whole in found
+    assert "1 1 0 0" not in found
 
 
 def test_the_surveillance_part_of_compcars(

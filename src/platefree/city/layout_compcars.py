@@ -38,10 +38,10 @@ _KINDS = ("easy", "medium", "hard")
 def write_compcars(source: Source) -> None:
     """Both parts; pairs are of one viewpoint (easy), of any (medium), or of one make (hard)."""
     paths = _paths(source)
-    boxes, views = source.labels["vehicle_box"], source.labels["view8"]
+    views = source.labels["view8"]
     for row, path in enumerate(paths):
         source.link(row, f"data/image/{path}")
-        left, top, right, bottom = (int(edge) for edge in boxes[row])
+        left, top, right, bottom = _box(source, row)
         label = (str(VIEWPOINTS[views[row]]), "1", f"{left + 1} {top + 1} {right} {bottom}")
         source.write(f"data/label/{path.removesuffix('.jpg')}.txt", label)
     split = "data/train_test_split"
@@ -71,6 +71,14 @@ def _write_surveillance(source: Source, paths: list[str]) -> None:
                 lines.append(f"{model}/{picture}")
                 source.link(row, f"sv_data/image/{lines[-1]}")
         source.write(f"sv_data/{name}_surveillance.txt", lines)
+
+
+def _box(source: Source, row: int) -> tuple[int, int, int, int]:
+    """Left, top, right, bottom of the visible vehicle; a hidden one has the whole picture."""
+    left, top, right, bottom = (int(edge) for edge in source.labels["vehicle_box"][row])
+    if right > left and bottom > top:
+        return left, top, right, bottom
+    return 0, 0, int(source.labels["width"][row]), int(source.labels["height"][row])
 
 
 def _paths(source: Source) -> list[str]:
