@@ -1,7 +1,7 @@
 """The records of a CSV file, each with its line; what is no CSV is refused with the line."""
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TextIO
 
@@ -41,6 +41,26 @@ def csv_records(path: Path) -> Iterator[tuple[int, list[str]]]:
                 )
             if cells:
                 yield line, cells
+
+
+def csv_rows(path: Path, columns: Sequence[str], what: str) -> Iterator[tuple[int, dict[str, str]]]:
+    """The records as column -> cell, each with its line; columns are told in lower case.
+
+    Args:
+        path: of the file.
+        columns: that it has to have; further ones are given too.
+        what: the file holds, for the message where one is missing.
+
+    Raises:
+        DataError: a column is missing, or as for `csv_records`.
+        OSError: it cannot be read.
+    """
+    records = csv_records(path)
+    header = [name.strip().lower() for name in next(records, (0, list[str]()))[1]]
+    for missing in [name for name in columns if name not in header][:1]:
+        raise DataError(f"{path} lacks the column {missing!r}; {what}")
+    for line, cells in records:
+        yield line, dict(zip(header, (cell.strip() for cell in cells), strict=True))
 
 
 def _lines(path: Path, file: TextIO) -> Iterator[str]:

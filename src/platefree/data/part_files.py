@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from platefree.data.csv_records import csv_records
+from platefree.data.csv_records import csv_rows
 from platefree.data.part_boxes import PARTS, PartBoxes
 from platefree.data.text import reading
 from platefree.errors import DataError
@@ -167,16 +167,8 @@ def _checked(path: Path, box: Sequence[float], place: str) -> Sequence[float]:
 
 
 def _csv_entries(path: Path) -> Iterator[Entry]:
-    records = csv_records(path)
-    header = [name.strip().lower() for name in next(records, (0, list[str]()))[1]]
-    missing = [name for name in _COLUMNS if name not in header]
-    if missing:
-        raise DataError(
-            f"{path} lacks the column {missing[0]!r}; part boxes are {','.join(_COLUMNS)} in "
-            "pixels: left, top, right, bottom"
-        )
-    for line, cells in records:
-        row = dict(zip(header, (cell.strip() for cell in cells), strict=True))
+    what = f"part boxes are {','.join(_COLUMNS)} in pixels: left, top, right, bottom"
+    for line, row in csv_rows(path, _COLUMNS, what):
         place = f"line {line}"
         if row["image"] == "":
             raise DataError(f"{path}, {place}: no image, expected the path of a picture")

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from platefree.data.box_places import rows_of, shares_of_pictures
-from platefree.data.csv_records import csv_records
+from platefree.data.csv_records import csv_rows
 from platefree.data.text import reading
 from platefree.errors import DataError
 from platefree.types import Sightings
@@ -126,16 +126,8 @@ Entry = tuple[str, tuple[float, ...]]
 
 
 def _csv_boxes(path: Path) -> Iterator[Entry]:
-    records = csv_records(path)
-    header = [name.strip().lower() for name in next(records, (0, list[str]()))[1]]
-    missing = [name for name in ("image", *_EDGES) if name not in header]
-    if missing:
-        raise DataError(
-            f"{path} lacks the column {missing[0]!r}; vehicle boxes are image,{','.join(_EDGES)} "
-            "in pixels"
-        )
-    for line, cells in records:
-        row = dict(zip(header, (cell.strip() for cell in cells), strict=True))
+    columns = ("image", *_EDGES)
+    for line, row in csv_rows(path, columns, f"vehicle boxes are {','.join(columns)} in pixels"):
         texts = [row[name] for name in _EDGES]
         if row["image"] == "":
             raise DataError(f"{path}, line {line}: no image, expected the path of a picture")

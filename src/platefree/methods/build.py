@@ -57,6 +57,14 @@ from platefree.nets.trunks import (
 )
 from platefree.nets.vgg_m import VGG_CNN_M
 
+WithLastStride = (
+    DrdlSettings
+    | FdaNetSettings
+    | PartRegularizedSettings
+    | StrongBaselineSettings
+    | VehicleNetSettings
+)
+
 
 def build_method(
     recipe: Recipe, classes: Mapping[str, int], *, weights: str | None = None
@@ -100,7 +108,12 @@ def build_method(
             return _vanet(settings, recipe, classes, weights)
         case VehicleNetSettings() as settings:
             return VehicleNet(
-                _trunk(settings, recipe, weights or settings.weights),
+                _trunk(
+                    settings,
+                    recipe,
+                    weights or settings.weights,
+                    drop_path=settings.drop_path,
+                ),
                 vehicles=classes["vehicle"],
                 embedding_size=settings.embedding_size,
                 dropout=settings.dropout,
@@ -159,13 +172,7 @@ def needs_training(recipe: Recipe) -> bool:
 
 def _drdl(settings: DrdlSettings, recipe: Recipe, classes: Mapping[str, int], weights: str) -> Drdl:
     height, width = recipe.input.height, recipe.input.width
-    trunk = Trunk(
-        settings.trunk,
-        height=height,
-        width=width,
-        last_stride=settings.last_stride,
-        weights=weights,
-    )
+    trunk = _trunk(settings, recipe, weights)
     method = Drdl(
         trunk,
         map_size=map_size(trunk, height, width),
@@ -188,13 +195,7 @@ def _fda_net(
             f"pictures of {height} x {width} pixels; fda_net's generator needs sides that are "
             "multiples of 4, 32 or more"
         )
-    trunk = Trunk(
-        settings.trunk,
-        height=height,
-        width=width,
-        last_stride=settings.last_stride,
-        weights=weights,
-    )
+    trunk = _trunk(settings, recipe, weights)
     parts = {"attention", "pooling", "shared_size", "embedding_size", "dropout"}
     embedding = EmbeddingDiscriminator(
         trunk,
@@ -255,7 +256,7 @@ def _part_regularized(
     settings: PartRegularizedSettings, recipe: Recipe, classes: Mapping[str, int], weights: str
 ) -> PartRegularized:
     return PartRegularized(
-        _trunk(settings, recipe, weights),
+        _trunk(settings, recipe, weights, drop_path=settings.drop_path),
         vehicles=classes["vehicle"],
         embedding_size=settings.embedding_size,
         global_weight=settings.global_weight,
@@ -271,6 +272,7 @@ def _strong_baseline(
         settings,
         recipe,
         weights,
+        drop_path=settings.drop_path,
         patch_stride=settings.patch_stride,
         class_token=settings.pooling == "class_token",
     )
@@ -307,10 +309,11 @@ def _strong_baseline(
 
 
 def _trunk(
-    settings: PartRegularizedSettings | StrongBaselineSettings | VehicleNetSettings,
+    settings: WithLastStride,
     recipe: Recipe,
     weights: str,
     *,
+    drop_path: float = 0.0,
     patch_stride: int = 0,
     class_token: bool = False,
 ) -> Trunk:
@@ -319,7 +322,7 @@ def _trunk(
         height=recipe.input.height,
         width=recipe.input.width,
         last_stride=settings.last_stride,
-        drop_path=settings.drop_path,
+        drop_path=drop_path,
         patch_stride=patch_stride,
         class_token=class_token,
         weights=weights,

@@ -25,7 +25,7 @@ class AttentionMap(nn.Module):
         score = nn.Conv2d(between, 1, 1)
         # Where all scores lie under the last ReLU the map is even and stays so, without a gradient.
         # The softmax does not see this shift, which keeps them above.
-        nn.init.constant_(score.bias, 3.0)
+        score.bias = nn.Parameter(torch.full((1,), 3.0))
         self.layers = nn.Sequential(nn.Conv2d(channels, between, 1), nn.ReLU(), score, nn.ReLU())
 
     def forward(self, maps: Tensor) -> Tensor:
