@@ -25,7 +25,8 @@ def save_samples(samples: Samples, path: Path) -> Path:
         StorageError: it cannot be written.
     """
     pictures = samples.pictures[:_ROWS].clamp(0.0, 1.0).mul(255).round().byte().numpy()
-    pictures = pictures.repeat(times := -(-_CAPTION // pictures.shape[4]), 3).repeat(times, 4)
+    times = -(-_CAPTION // pictures.shape[4])
+    pictures = pictures.repeat(times, axis=3).repeat(times, axis=4)
     rows, columns, _, height, width = pictures.shape
     size = (columns * (width + _GAP) + _GAP, _LINE + rows * (height + _GAP) + _GAP)
     sheet = Image.new("RGB", size, "white")

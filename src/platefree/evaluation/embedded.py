@@ -128,8 +128,8 @@ def embed_for(
         DataError: there are no boxes, or the models of the ensemble cannot be joined.
         ImageError: a picture cannot be read.
     """
-    models = [model, *_more(model, post)]
     device: Device = "cuda" if model.device.type == "cuda" else "cpu"
+    models = [model, *_more(model, post, device)]
     by_camera = None
     if "camera" in post.steps and post.camera.model:
         by_camera = load_model(post.camera.model, device=device)
@@ -203,7 +203,7 @@ class _Clock:
             self.spent.append((frozenset(needs), time.perf_counter() - started))
 
 
-def _more(model: Model, post: Post) -> list[Model]:
+def _more(model: Model, post: Post, device: Device) -> list[Model]:
     """The models of the step ``ensemble``."""
     if "ensemble" not in post.steps:
         return []
@@ -213,7 +213,6 @@ def _more(model: Model, post: Post) -> list[Model]:
             "post.ensemble.models=['runs/b/best'], or join them to one model with 'platefree "
             "ensemble'"
         )
-    device: Device = "cuda" if model.device.type == "cuda" else "cpu"
     others = [load_model(path, device=device) for path in post.ensemble.models]
     check_members([model, *others])
     return others

@@ -33,10 +33,23 @@ def circle_loss(
     if not takes_part.any():
         return similarities.sum() * 0.0
     similarities = similarities[takes_part].float()
-    pulls = functional.relu(1.0 + margin - similarities.detach())
-    pushes = functional.relu(similarities.detach() + margin)
-    near = (-scale * pulls * (similarities - (1.0 - margin))).masked_fill(
-        ~positive[takes_part], -torch.inf
-    )
-    far = (scale * pushes * (similarities - margin)).masked_fill(~negative[takes_part], -torch.inf)
+    pulled, pushed = weighted_similarities(similarities, margin)
+    near = (-scale * pulled).masked_fill(~positive[takes_part], -torch.inf)
+    far = (scale * pushed).masked_fill(~negative[takes_part], -torch.inf)
     return functional.softplus(near.logsumexp(1) + far.logsumexp(1)).mean()
+
+
+def weighted_similarities(similarities: Tensor, margin: float) -> tuple[Tensor, Tensor]:
+    """How far similarities are beyond their margins, times alpha of eq. 5.
+
+    Args:
+        similarities: of any shape.
+        margin: m.
+
+    Returns:
+        For positives and for negatives, of the same shape; alpha has no gradient.
+    """
+    constant = similarities.detach()
+    pulled = functional.relu(1.0 + margin - constant) * (similarities - (1.0 - margin))
+    pushed = functional.relu(constant + margin) * (similarities - margin)
+    return pulled, pushed

@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from platefree.losses.circle import weighted_similarities
+
 _LARGEST_COSINE = 1.0 - 1e-6  # beyond it the slope of the angle is not finite in float32
 
 
@@ -18,10 +20,8 @@ def circle_logits(cosines: Tensor, vehicles: Tensor, *, scale: float, margin: fl
 
     Optima are 1 + margin and -margin; the weights are constants of the backward pass.
     """
-    constant = cosines.detach()
-    near = functional.relu(1.0 + margin - constant) * (cosines - (1.0 - margin))
-    far = functional.relu(constant + margin) * (cosines - margin)
-    return scale * torch.where(_own(cosines, vehicles), near, far)
+    pulled, pushed = weighted_similarities(cosines, margin)
+    return scale * torch.where(_own(cosines, vehicles), pulled, pushed)
 
 
 def arc_logits(cosines: Tensor, vehicles: Tensor, *, scale: float, margin: float) -> Tensor:

@@ -26,6 +26,7 @@ from platefree.methods.settings import (
     MultiBranchSettings,
     PartDetectorSettings,
     PartRegularizedSettings,
+    StridedSettings,
     StrongBaselineSettings,
     TrunkSettings,
     VANetSettings,
@@ -56,14 +57,6 @@ from platefree.nets.trunks import (
     trunk_statistics,
 )
 from platefree.nets.vgg_m import VGG_CNN_M
-
-WithLastStride = (
-    DrdlSettings
-    | FdaNetSettings
-    | PartRegularizedSettings
-    | StrongBaselineSettings
-    | VehicleNetSettings
-)
 
 
 def build_method(
@@ -107,18 +100,7 @@ def build_method(
         case VANetSettings() as settings:
             return _vanet(settings, recipe, classes, weights)
         case VehicleNetSettings() as settings:
-            return VehicleNet(
-                _trunk(
-                    settings,
-                    recipe,
-                    weights or settings.weights,
-                    drop_path=settings.drop_path,
-                ),
-                vehicles=classes["vehicle"],
-                embedding_size=settings.embedding_size,
-                dropout=settings.dropout,
-                trunk_rate=settings.trunk_rate,
-            )
+            return _vehiclenet(settings, recipe, classes, weights or settings.weights)
 
 
 def resolve(recipe: Recipe) -> Recipe:
@@ -309,7 +291,7 @@ def _strong_baseline(
 
 
 def _trunk(
-    settings: WithLastStride,
+    settings: StridedSettings,
     recipe: Recipe,
     weights: str,
     *,
@@ -374,3 +356,15 @@ def _viewpoint_inside(
     if is_new:
         copy_viewpoint(settings.viewpoint, settings.inside, frozen)
     return frozen
+
+
+def _vehiclenet(
+    settings: VehicleNetSettings, recipe: Recipe, classes: Mapping[str, int], weights: str
+) -> VehicleNet:
+    return VehicleNet(
+        _trunk(settings, recipe, weights, drop_path=settings.drop_path),
+        vehicles=classes["vehicle"],
+        embedding_size=settings.embedding_size,
+        dropout=settings.dropout,
+        trunk_rate=settings.trunk_rate,
+    )

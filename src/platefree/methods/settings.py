@@ -47,7 +47,13 @@ class TrunkSettings(MethodSettings):
     weights: str = "none"  # none, timm (its published weights), or a local file
 
 
-class StrongBaselineSettings(TrunkSettings):
+class StridedSettings(TrunkSettings):
+    """What every method has whose trunk may keep a larger last feature map."""
+
+    last_stride: Literal[1, 2] = 2  # ResNets: 1 keeps a larger last feature map
+
+
+class StrongBaselineSettings(StridedSettings):
     """Trunk, pooling, BNNeck, classifier of vehicles, and losses between pictures by weight."""
 
     of_metric: ClassVar[set[str]] = {
@@ -56,7 +62,6 @@ class StrongBaselineSettings(TrunkSettings):
         *("memory", "memory_start"),
     }
     method: Literal["strong_baseline"]
-    last_stride: Literal[1, 2] = 2  # ResNets: 1 keeps a larger last feature map
     patch_stride: Annotated[int, Field(ge=0)] = 0  # ViTs: pixels between patches; 0: side by side
     # fixed_gem: its exponent stays 3; class_token: of a transformer
     pooling: Literal["gem", "fixed_gem", "average", "class_token"] = "gem"
@@ -110,12 +115,11 @@ class StrongBaselineSettings(TrunkSettings):
         return self
 
 
-class DrdlSettings(TrunkSettings):
+class DrdlSettings(StridedSettings):
     """Coupled clusters loss and mixed difference network (Liu et al., CVPR 2016)."""
 
     method: Literal["drdl"]
     trunk: str = "vgg_cnn_m_1024"
-    last_stride: Literal[1, 2] = 2  # ResNets: 1 keeps a larger last feature map
     structure: Literal["mixed", "single"] = "mixed"  # single: no softmax and no second branch
     loss: Literal["coupled", "triplet"] = "coupled"
     softmax: Literal["model", "make", "type"] = "model"  # the column that the upper branch learns
@@ -130,12 +134,11 @@ class DrdlSettings(TrunkSettings):
     embedding_weight: Annotated[float, Field(ge=0)] = 1.0
 
 
-class FdaNetSettings(TrunkSettings):
+class FdaNetSettings(StridedSettings):
     """Feature distance adversary (Lou et al., CVPR 2019)."""
 
     method: Literal["fda_net"]
     trunk: str = "vgg_cnn_m_1024"
-    last_stride: Literal[1, 2] = 2  # ResNets: 1 keeps a larger last feature map
     adversary: Literal["feature_distance", "none"] = "feature_distance"
     attention: Literal["softmax", "none"] = "softmax"
     negatives: Literal["random", "nearest"] = "random"  # the real ones, among the batch
@@ -162,12 +165,12 @@ class FdaNetSettings(TrunkSettings):
         return self
 
 
-class MultiBranchSettings(TrunkSettings):
+class MultiBranchSettings(StridedSettings):
     """Branches of convolution and of attention that share the losses (Almeida et al., 2023)."""
 
     method: Literal["multi_branch"]
     trunk: str = "resnet50_ibn_a"  # a ResNet
-    last_stride: Literal[1, 2] = 1  # 1 keeps a larger last feature map
+    last_stride: Literal[1, 2] = 1
     convolution_branches: Annotated[int, Field(ge=0, le=16)] = 2
     attention_branches: Annotated[int, Field(ge=0, le=16)] = 2  # they come after the others
     heads: Annotated[int, Field(ge=1)] = 4  # of the attention
@@ -192,24 +195,25 @@ class MultiBranchSettings(TrunkSettings):
         return self
 
 
-class ViewpointSettings(TrunkSettings):
+class LabelSettings(StridedSettings):
+    """What classifiers of a label have."""
+
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    drop_path: Annotated[float, Field(ge=0, lt=1)] = 0.0
+
+
+class ViewpointSettings(LabelSettings):
     """Trunk, average pooling and cross-entropy: front, rear or side?"""
 
     learns: ClassVar[str] = "view"
     method: Literal["viewpoint"]
-    last_stride: Literal[1, 2] = 2  # ResNets: 1 keeps a larger last feature map
-    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    drop_path: Annotated[float, Field(ge=0, lt=1)] = 0.0
 
 
-class CameraSettings(TrunkSettings):
+class CameraSettings(LabelSettings):
     """The same for cameras: which one took the picture? (VehicleNet, section IV-C)."""
 
     learns: ClassVar[str] = "camera"
     method: Literal["camera"]
-    last_stride: Literal[1, 2] = 2  # ResNets: 1 keeps a larger last feature map
-    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    drop_path: Annotated[float, Field(ge=0, lt=1)] = 0.0
 
 
 class ViewpointInside(BaseModel):
@@ -225,11 +229,10 @@ class ViewpointInside(BaseModel):
     fingerprint: str
 
 
-class PartRegularizedSettings(TrunkSettings):
+class PartRegularizedSettings(StridedSettings):
     """Global branch, and a classifier of vehicles on each part (He et al., CVPR 2019)."""
 
     method: Literal["part_regularized"]
-    last_stride: Literal[1, 2] = 2  # ResNets: 1 keeps a larger last feature map
     boxes: str = ""  # file of part boxes, for training; empty: parts.csv or a city's labels
     embedding_size: Annotated[int, Field(ge=1)] = 256
     global_weight: Annotated[float, Field(ge=0)] = 1.0  # 0: no global branch
@@ -270,12 +273,11 @@ class PartDetectorSettings(TrunkSettings):
 ViewName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,30}$")]
 
 
-class VANetSettings(TrunkSettings):
+class VANetSettings(StridedSettings):
     """Two branches: one metric for pictures of the same view, one for those of different views."""
 
     free_in_use: ClassVar[tuple[str, ...]] = ("view_from", "view_error")
     method: Literal["vanet"]
-    last_stride: Literal[1, 2] = 2  # ResNets: 1 keeps a larger last feature map
     views: Annotated[list[ViewName], Field(min_length=2, max_length=12)] = ["front", "rear"]
     viewpoint: str = ""  # a trained viewpoint model; its weights become part of this one
     view_from: Literal["prediction", "table"] = "prediction"  # what says the view in use
@@ -296,12 +298,11 @@ class VANetSettings(TrunkSettings):
         return sorted(views)
 
 
-class VehicleNetSettings(TrunkSettings):
+class VehicleNetSettings(StridedSettings):
     """Trunk, fc1 with batch norm, and a classifier that each stage may replace (Zheng et al.)."""
 
     restarts_classifier: ClassVar[bool] = True
     method: Literal["vehiclenet"]
-    last_stride: Literal[1, 2] = 2  # ResNets: 1 keeps a larger last feature map
     embedding_size: Annotated[int, Field(ge=1)] = 512  # fc1
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0  # between fc1 and fc2
     trunk_rate: Annotated[float, Field(gt=0, le=1)] = 1.0  # share of train.lr for the trunk
