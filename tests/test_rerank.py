@@ -67,8 +67,6 @@ def squared_distances(rows: NDArray[Any]) -> NDArray[np.float64]:
     rows = rows.astype(np.float64)
     products = np.stack([(row * rows).sum(axis=1) for row in rows])
     lengths = np.diag(products)
-    if (abs(lengths - 1) < 1e-5).all():
-        return 2 - 2 * products
     return lengths[:, None] + lengths - 2 * products
 
 

@@ -37,7 +37,6 @@ _FARTHEST = 24  # candidates for the farthest row, in int8
 _MANY = 32_768  # rows from which int8 is worth its preparation
 _SAMPLE = 64  # rows that are compared with all at a time; such a sample judges int8
 _ENOUGH = 0.8  # of the sample
-_UNIT = 1e-5  # rows whose squared lengths differ from 1 by no more are unit rows, rounded
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +47,8 @@ class RowSet:
 
     Attributes:
         rows: (n, d) float32 or float64, as given.
-        half: (n,) float64, half the squared lengths; exactly 0.5 for unit rows.
+        half: (n,) float64, half the squared lengths, also of unit rows: their rounding would
+            else put a row at a distance from itself.
         centred: the same distances in float32, of the rows minus their mean.
     """
 
@@ -61,8 +61,6 @@ class RowSet:
         """Prepare finite rows, (n, d) float32 or float64."""
         half = np.empty(len(rows))
         _fill_half(rows, half)
-        if (abs(2 * half - 1) <= _UNIT).all():
-            half[:] = 0.5
         mean = rows.mean(axis=0, dtype=np.float64) if len(rows) else np.zeros(rows.shape[1])
         centred = np.empty(rows.shape, np.float32)
         centred_half, length = np.empty(len(rows)), np.empty(len(rows))

@@ -66,8 +66,8 @@ def k_reciprocal(
     points, unless ``self_index`` says where it stands.
 
     Args:
-        query: embeddings, or (q, d) rows. Unit rows are compared by 2 - 2 cosine similarity, and
-            others by their squared Euclidean distance; they may be memory-mapped.
+        query: embeddings, or (q, d) rows. Rows are compared by their squared Euclidean
+            distance, which is 2 - 2 cosine similarity of unit rows; they may be memory-mapped.
         gallery: the same for the gallery.
         k1: size of the neighbourhood, 1 or more.
         k2: points to average the weights over, 1 or more; 1 is no averaging.
