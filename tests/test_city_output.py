@@ -3,7 +3,6 @@
 import hashlib
 import itertools
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -99,8 +98,7 @@ def test_kill_9_loses_only_the_shards_in_hand(city: Path, tmp_path: Path, worker
     out, script = tmp_path / "city", tmp_path / "slow.py"
     tests = str(REPOSITORY / "tests")
     script.write_text(SLOW.format(tests=tests, out=str(out), numbers=NUMBERS, workers=workers))
-    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY / "src")}
-    process = subprocess.Popen([sys.executable, script], env=environment)
+    process = subprocess.Popen([sys.executable, script])
     wait_for(lambda: len(finished(out)) >= 3)
     with pytest.raises(StorageError, match="being written by another run"):
         generate_city(out, **NUMBERS, studio=BlockStudio(), workers=1)
@@ -509,7 +507,6 @@ def test_the_command_line_renders_the_same_real_city_with_two_processes(tmp_path
     command = [sys.executable, "-m", "platefree", "city", tmp_path / "two", *options]
     result = subprocess.run(
         [*command, "--workers", "2", "--layout", "veri-776", "--json"],
-        env={**os.environ, "PYTHONPATH": str(REPOSITORY / "src")},
         capture_output=True,
         text=True,
         check=True,

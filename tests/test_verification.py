@@ -16,12 +16,13 @@ from platefree.evaluation.verification import BINS, SimilarityCounts, Verificati
 def slow_pairs(similarity: np.ndarray, ids: dict) -> tuple[list[float], list[float]]:
     """Similarities of the same and of different vehicles, in any order."""
     same, different = [], []
+    ignored = set(zip(*ids["ignored"], strict=True))
     for query, row in enumerate(similarity.astype(np.float64)):
         for index, value in enumerate(row):
             vehicles = ids["query_vehicles"][query], ids["gallery_vehicles"][index]
             if "" in vehicles or ids["self_index"][query] == index:
                 continue
-            if (query, index) in set(zip(*ids["ignored"], strict=True)):
+            if (query, index) in ignored:
                 continue
             cameras = ids["query_cameras"][query], ids["gallery_cameras"][index]
             if vehicles[0] != vehicles[1]:
