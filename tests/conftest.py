@@ -1,5 +1,6 @@
 """Small worlds that the tests share."""
 
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +16,8 @@ from platefree.types import Sightings
 
 Outcome = tuple[int, str, str]
 Run = Callable[..., Outcome]
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # torch, loaded later: its networks are small here
 
 REPOSITORY = Path(__file__).parents[1]
 
