@@ -52,7 +52,7 @@ def evaluate(
     ] = None,
     scales: Annotated[
         str | None,
-        typer.Option(help="Average embeddings over scales of the pictures, such as 1,0.9,0.8."),
+        typer.Option(help="Average embeddings over scales, such as 1,0.9,0.8."),
     ] = None,
     beside: Annotated[
         str | None,
@@ -72,7 +72,7 @@ def evaluate(
     ] = False,
     metadata: Annotated[
         bool,
-        typer.Option("--metadata", help="Beside each figure, that of the model told model.side."),
+        typer.Option("--metadata", help="Also score with model.side."),
     ] = False,
     workers: Workers = -1,
     processes: Processes = 1,
