@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 import torch
 from conftest import TINY, Run
-from torch import Tensor, nn
+from torch import Tensor
 
 from platefree.checkpoint import read_checkpoint
 from platefree.config import load_recipe
 from platefree.errors import ImageError, PlatefreeError
-from platefree.methods.base import Batch
+from platefree.methods.base import Batch, Method
 from platefree.methods.strong_baseline import StrongBaseline
 from platefree.model import load_model
 from platefree.training import train
@@ -158,7 +158,7 @@ def test_a_table_is_embedded_alike_by_one_process_and_two(
         load_model(tiny_model_folder, processes=2).embed(damaged, batch_size=100, workers=0)
 
 
-class Dying(nn.Module):
+class Dying(Method):
     """Ends the process that embeds."""
 
     def embed(self, images: Tensor) -> dict[str, Tensor]:
@@ -167,7 +167,7 @@ class Dying(nn.Module):
 
 def test_a_process_that_dies_is_told(drawn_table: Sightings, tiny_model_folder: Path) -> None:
     model = load_model(tiny_model_folder, processes=2)
-    model.method = Dying()  # type: ignore[assignment]
+    model.method = Dying()
     with pytest.raises(PlatefreeError, match="ended before its work was done"):
         model.embed(drawn_table, batch_size=100, workers=0)
 

@@ -182,6 +182,18 @@ class Recipe(Section):
         return self
 
     @model_validator(mode="after")
+    def _side_information_is_of_all_rows(self) -> "Recipe":
+        model = self.model
+        chosen = model.method == "strong_baseline" and model.side
+        if chosen and any(s.rows == "target" for _, s in self.staged()):
+            raise ValueError(
+                f"model.side is {chosen}, whose labels are those of all training rows, but "
+                'train.rows = "target" learns from some of them: name their source in '
+                "train.sources instead"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _parts_have_no_vehicles(self) -> "Recipe":
         if self.model.learns == "parts" and any(s.sampler != "shuffle" for _, s in self.staged()):
             raise ValueError(

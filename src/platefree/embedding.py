@@ -22,7 +22,7 @@ from platefree.data.tight import TightPictures
 from platefree.data.vehicle_boxes import Shares
 from platefree.errors import PlatefreeError
 from platefree.methods.base import Method
-from platefree.types import Sightings
+from platefree.types import Sightings, Text
 
 if TYPE_CHECKING:
     from platefree.model import Model
@@ -64,6 +64,7 @@ def embed_batches(
         share: (process, processes): which batches are taken, every so manieth.
     """
     process, processes = share
+    labels = model.known_labels(sightings)
     pictures = UsePictures(sightings, model.transform)
     if boxes is not None:
         pictures = TightPictures(sightings, model.transform, boxes)
@@ -76,7 +77,8 @@ def embed_batches(
         pin_memory=model.device.type == "cuda",
     )
     for number, batch in enumerate(loader):
-        spaces = {} if batch.images is None else model.embed_images(batch.images)
+        known = {name: codes[batch.rows] for name, codes in labels.items()}
+        spaces = {} if batch.images is None else model.embed_images(batch.images, known)
         yield EmbeddedBatch(process + number * processes, batch.rows, spaces, batch.unreadable)
 
 
@@ -140,6 +142,7 @@ def _children(
                 target=_embed_share,
                 args=(theirs, method, model.recipe, _device(model.device, process), sightings),
                 kwargs={
+                    "metadata": model.metadata,
                     "share": (process, processes),
                     "threads": torch.get_num_threads(),
                     **options,
@@ -171,6 +174,7 @@ def _embed_share(
     device: torch.device,
     sightings: Sightings,
     *,
+    metadata: Mapping[str, Text],
     boxes: Shares | None,
     share: tuple[int, int],
     batch_size: int,
@@ -182,7 +186,7 @@ def _embed_share(
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the first process decides what Ctrl-C means
     torch.set_num_threads(threads)
-    model = Model(method, recipe, name="", fingerprint="", device=device)
+    model = Model(method, recipe, name="", fingerprint="", device=device, metadata=metadata)
     try:
         for batch in embed_batches(
             model, sightings, boxes, batch_size=batch_size, workers=workers, share=share

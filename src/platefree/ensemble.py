@@ -140,7 +140,9 @@ class Ensemble(Model):
             parts.append(spaces)
         return rows, join_spaces(parts, self._compares, self.shares), skipped
 
-    def embed_images(self, images: Tensor) -> dict[str, Floats]:
+    def embed_images(
+        self, images: Tensor, labels: Mapping[str, Tensor] | None = None
+    ) -> dict[str, Floats]:
         """Refused: its members take pictures of their own sizes; `embed` shows them those."""
         raise DataError("an ensemble takes no tensors of one size; use 'embed', or a member of it")
 
@@ -235,7 +237,7 @@ def check_members(members: Sequence[Model]) -> None:
     """Refuse models that cannot be joined.
 
     Raises:
-        DataError: one tells no vehicles apart, or is there twice.
+        DataError: one tells no vehicles apart, is told metadata, or is there twice.
     """
     names: dict[str, str] = {}
     for member in members:
@@ -244,6 +246,11 @@ def check_members(members: Sequence[Model]) -> None:
             raise DataError(
                 f"{member.name} is a {member.recipe.model.method} model, which learns {learns}; "
                 "only models that tell vehicles apart can be joined to an ensemble"
+            )
+        if member.metadata:
+            raise DataError(
+                f"{member.name} is told metadata of the pictures, and an ensemble looks at "
+                "pictures alone; give the model without"
             )
         if member.fingerprint in names:
             other = names[member.fingerprint]

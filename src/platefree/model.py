@@ -14,6 +14,7 @@ from torch.nn import functional
 
 from platefree.checkpoint import CARD, read_checkpoint
 from platefree.config import Recipe, change_in_use, check_recipe, load_recipe
+from platefree.data.training import codes
 from platefree.data.transforms import InputTransform
 from platefree.data.vehicle_boxes import Shares
 from platefree.embedding import EmbeddedBatch, embed_batches, embed_in_processes
@@ -22,7 +23,7 @@ from platefree.methods.base import Method
 from platefree.methods.build import build_method, check_scales, needs_training, resolve
 from platefree.methods.settings import EnsembleSettings
 from platefree.ranking.distance import Distances
-from platefree.types import Embeddings, Floats, Indices, Sightings
+from platefree.types import Embeddings, Floats, Indices, Sightings, Text
 
 Device = Literal["auto", "cpu", "cuda"]
 Unreadable = Literal["refuse", "skip"]
@@ -40,6 +41,8 @@ class Model:
         card: what is known of it.
         processes: that embed a table together, each on a GPU of its own where there are; the
             result is that of one process.
+        metadata: label column -> the names that it knows, sorted, of the labels that it is told
+            of every picture, see `with_metadata`; by default none.
     """
 
     def __init__(
@@ -52,6 +55,7 @@ class Model:
         device: torch.device,
         card: dict[str, Any] | None = None,
         processes: int = 1,
+        metadata: Mapping[str, Text] | None = None,
     ) -> None:
         self.method = method.to(device)
         self.recipe = recipe
@@ -60,6 +64,7 @@ class Model:
         self.device = device
         self.card = card or {}
         self.processes = processes
+        self.metadata = metadata or {}
         self.transform = InputTransform(recipe.input)
 
     @property
@@ -163,14 +168,21 @@ class Model:
             workers=workers,
         )
 
-    def embed_images(self, images: Tensor) -> dict[str, Floats]:
+    def embed_images(
+        self, images: Tensor, labels: Mapping[str, Tensor] | None = None
+    ) -> dict[str, Floats]:
         """Embed (b, 3, h, w) uint8 pictures of the transform's size: unit rows by space.
 
         A row is the unit mean over ``input.scales`` and, with ``input.mirror = "average"``, over
         the picture and its mirror image (VehicleNet, section V: the network's input is resized).
+
+        Args:
+            images: the pictures.
+            labels: of `known_labels`, those of these pictures.
         """
         self.method.eval()
-        with torch.inference_mode():
+        told = {name: each.to(self.device) for name, each in (labels or {}).items()}
+        with torch.inference_mode(), self.method.knowing(told):
             normalised = self.transform.normalise(images.to(self.device, non_blocking=True))
             spaces, *others = [self.method.embed(view) for view in self._views(normalised)]
             if others:
@@ -192,7 +204,37 @@ class Model:
         content["input"]["scales"] = [float(scale) for scale in scales]
         recipe = check_recipe(content)
         check_scales(recipe)
-        described = f"{self.fingerprint} scales {recipe.input.scales}"
+        return self._looking(recipe, self.metadata, f"scales {recipe.input.scales}")
+
+    def with_metadata(self) -> "Model":
+        """The same weights, told the labels of every picture that ``model.side`` names.
+
+        It has a fingerprint of its own, so that what it embeds is never compared with embeddings of
+        pictures alone. For figures that stand beside those without: such labels are known where the
+        model was trained, not before other cameras.
+
+        Raises:
+            RecipeError: the model was trained without such labels.
+        """
+        if self.method.side is None:
+            raise RecipeError(
+                f"{self.name} was trained from pictures alone, so there is no metadata that it "
+                "could be told; leave that out, or train a transformer with model.side"
+            )
+        names = self.card["names"]
+        metadata = {column: np.array(names[column]) for column in self.method.side.classes}
+        return self._looking(self.recipe, metadata, "with metadata")
+
+    def known_labels(self, sightings: Sightings) -> dict[str, Tensor]:
+        """The labels of n pictures that it is told: column -> (n,) int64 codes, -1 unknown."""
+        return {
+            column: torch.from_numpy(codes(getattr(sightings, column), names))
+            for column, names in self.metadata.items()
+        }
+
+    def _looking(self, recipe: Recipe, metadata: Mapping[str, Text], how: str) -> "Model":
+        """The same weights, which look at pictures in another way."""
+        described = f"{self.fingerprint} {how}"
         return Model(
             self.method,
             recipe,
@@ -201,6 +243,7 @@ class Model:
             device=self.device,
             card=self.card,
             processes=self.processes,
+            metadata=metadata,
         )
 
     def _views(self, normalised: Tensor) -> Iterator[Tensor]:

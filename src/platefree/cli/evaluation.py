@@ -52,7 +52,7 @@ def evaluate(
     ] = None,
     scales: Annotated[
         str | None,
-        typer.Option(help="Average embeddings over scales of the pictures, such as 1,0.9,0.8."),
+        typer.Option(help="Average embeddings over scales, such as 1,0.9,0.8."),
     ] = None,
     beside: Annotated[
         str | None,
@@ -69,6 +69,10 @@ def evaluate(
     *,
     heat_maps: Annotated[
         bool, typer.Option("--heat-maps", help="Show what made each example query match.")
+    ] = False,
+    metadata: Annotated[
+        bool,
+        typer.Option("--metadata", help="Also score with model.side."),
     ] = False,
     workers: Workers = -1,
     processes: Processes = 1,
@@ -93,7 +97,7 @@ def evaluate(
     chain = loaded.recipe.post
     named = post if ablate_post is None else ablate_post
     chain = chain if named is None else chain.with_steps(named)
-    looks = looks_at_each(chain) * len(plan.rows)
+    looks = looks_at_each(chain) * len(plan.rows) * (1 + metadata)
     with picture_progress("embedding", looks) as advance:
         result = score_plan(
             loaded,
@@ -102,6 +106,7 @@ def evaluate(
             post=chain,
             ablate_post=ablate_post is not None,
             heat_maps=heat_maps,
+            metadata=metadata,
             beside=None if beside is None else load_model(beside, device=device.value),
             workers=workers,
             on_batch=advance,
@@ -109,12 +114,10 @@ def evaluate(
     if as_json:
         print_json(result.to_json())
     else:
-        from platefree.cli.tables import prefix_table, report_table
+        from platefree.cli.tables import report_table, tables_beside
 
-        out.print(report_table(result))
-        steps = prefix_table(result)
-        if steps is not None:
-            out.print(steps)
+        for table in (report_table(result), *tables_beside(result)):
+            out.print(table)
     if report is not None:
         done(result.save(report), "report")
 

@@ -11,7 +11,12 @@ from rich.table import Table
 from platefree.cli.console import out
 from platefree.data.check import TableCheck
 from platefree.demo import Demo
-from platefree.evaluation.figures import figure_table, steps_table
+from platefree.evaluation.figures import (
+    FigureTable,
+    figure_table,
+    metadata_table,
+    steps_table,
+)
 from platefree.evaluation.report import Report, TrialResult
 from platefree.types import Hit
 
@@ -52,21 +57,27 @@ def _measured(report: Report) -> str:
     )
 
 
-def prefix_table(report: Report) -> Table | None:
-    """The post-processing step by step, or None if it was not asked for."""
-    steps = steps_table(report)
-    if steps is None:
-        return None
-    table = Table(box=box.SIMPLE_HEAD, title=escape(f"post-processing of {report.model['name']}"))
-    table.caption = "each row adds a step; figures in %, gains in percentage points"
+def tables_beside(report: Report) -> Iterator[Table]:
+    """Figures with metadata beside those without, and post-processing step by step, if asked."""
+    name, unit = report.model["name"], "figures in %, gains in percentage points"
+    told, steps = metadata_table(report), steps_table(report)
+    if told is not None:
+        caption = f"with metadata it can be scored before the cameras of its training only; {unit}"
+        yield _beside(told, f"{name}, told nothing and told labels of the pictures", caption)
+    if steps is not None:
+        yield _beside(steps, f"post-processing of {name}", f"each row adds a step; {unit}")
+
+
+def _beside(figures: FigureTable, title: str, caption: str) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, title=escape(title), caption=caption)
     rows = [
         [
-            [escape(name), *(cells.get(column, "") for column in steps.head[1:])]
+            [escape(name), *(cells.get(column, "") for column in figures.head[1:])]
             for name, cells in group
         ]
-        for group in steps.groups
+        for group in figures.groups
     ]
-    _fill(table, steps.head, rows)
+    _fill(table, figures.head, rows)
     return table
 
 

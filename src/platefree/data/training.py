@@ -207,11 +207,40 @@ def _require_classes(learnt: Sightings, train: Train, learns: str) -> None:
         )
 
 
-def codes(column: Text) -> Indices:
-    """Number the known values of a label column in sorted order; unknown is -1."""
-    known = known_values(column)
-    numbers = np.searchsorted(known, column)
-    return np.where(column == "", -1, numbers).astype(np.int64)
+def codes(column: Text, names: Text | None = None) -> Indices:
+    """Number the values of a label column by their places in ``names``; others are -1.
+
+    Args:
+        column: (n,) labels.
+        names: sorted; by default all that the column knows.
+    """
+    names = known_values(column) if names is None else names
+    numbers = np.searchsorted(names, column)
+    return np.where(np.isin(column, names), numbers, -1).astype(np.int64)
+
+
+def require_known(data: TrainingData, columns: Sequence[str], key: str) -> None:
+    """Refuse training rows of which none has all of these labels.
+
+    Args:
+        data: the rows.
+        columns: label columns, all needed together.
+        key: of the recipe that asks for them.
+
+    Raises:
+        TrainingError: one is unknown for all rows, or they are never known together.
+    """
+    for column in columns:
+        if not data.classes[column]:
+            raise TrainingError(
+                f"{key} is {[*columns]}, but the column {column!r} is unknown for all "
+                f"{len(data.sightings)} training pictures; {_FILL[column]}, or set {key}=[]"
+            )
+    codes = torch.stack([data.labels[column] for column in columns])
+    if not (codes >= 0).all(0).any():
+        raise TrainingError(
+            f"{key} is {[*columns]}, but no training picture has both; name the one that is known"
+        )
 
 
 def _hold_back(rows: Sightings, train: Train, target: str) -> tuple[Sightings, Sightings]:

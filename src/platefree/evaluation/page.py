@@ -16,7 +16,15 @@ from platefree.evaluation.charts import (
     similarity_chart,
     view_chart,
 )
-from platefree.evaluation.figures import CAPTION, STEPS, figure_table, steps_table
+from platefree.evaluation.figures import (
+    CAPTION,
+    METADATA,
+    STEPS,
+    FigureTable,
+    figure_table,
+    metadata_table,
+    steps_table,
+)
 from platefree.evaluation.markup import clean
 from platefree.evaluation.report import AnyResult, Outcome, Report, ToldResult, TrialResult
 from platefree.evaluation.strips import render_strips
@@ -143,11 +151,17 @@ def _section(name: str, body: str, context: str) -> str:
 
 
 def _figures(report: Report) -> str:
-    """Paper, ours and gap, then a row per trial, or several tests; and post-processing by step."""
-    table, steps = figure_table(report), steps_table(report)
+    """Paper, ours and gap, then a row per trial, or several tests; metadata; post-processing."""
+    table = figure_table(report)
     figures = _table(CAPTION, table.head, table.groups, kind=f"{table.first}s")
+    told = _figure_table(METADATA, metadata_table(report))
+    steps = _figure_table(STEPS, steps_table(report))
     matrices = [_confusion(each) for each in report.trials if isinstance(each, ToldResult)]
-    return "".join([figures, _table(STEPS, steps.head, steps.groups) if steps else "", *matrices])
+    return "".join([figures, told, steps, *matrices])
+
+
+def _figure_table(caption: str, table: FigureTable | None) -> str:
+    return "" if table is None else _table(caption, table.head, table.groups)
 
 
 def _confusion(result: ToldResult) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from platefree.evaluation.metadata import WithMetadata
 from platefree.evaluation.metrics import RankMetrics
 from platefree.evaluation.part_report import PartResult
 from platefree.evaluation.verification import Verification
@@ -275,6 +276,8 @@ class Report:
         settings: seed, mirror, post-processing, re-ranking and the like, as text.
         tests: every test of the protocol with its scores.
         strips: best, median and worst queries.
+        metadata: the same tests by the same model, told labels of the pictures, if asked for; all
+            other figures are those without.
     """
 
     model: Mapping[str, str]
@@ -283,6 +286,7 @@ class Report:
     settings: Mapping[str, str]
     tests: tuple[Outcome, ...]
     strips: tuple[Strip, ...] = ()
+    metadata: WithMetadata | None = None
 
     @property
     def trials(self) -> tuple[AnyResult, ...]:
@@ -308,6 +312,8 @@ class Report:
             "settings": dict(self.settings),
             "figures": self.figures(),
             "tests": [test.to_json() for test in self.tests],
+            "with_metadata": self.metadata
+            and self.metadata.to_json({test.name: test.figures() for test in self.tests}),
         }
         cleaned: dict[str, Any] = _without_nan(content)
         return cleaned

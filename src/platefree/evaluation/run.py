@@ -16,6 +16,7 @@ from platefree.errors import ProtocolError
 from platefree.evaluation.chain import check_post, make_chain
 from platefree.evaluation.embedded import embed_for, with_window
 from platefree.evaluation.examples import pick_strips
+from platefree.evaluation.metadata import WithMetadata, count_known
 from platefree.evaluation.outcomes import Scorer
 from platefree.evaluation.part_report import part_trial, score_parts
 from platefree.evaluation.part_trial import PROTOCOL, PartTrial
@@ -43,6 +44,7 @@ def evaluate(
     post: Post | str | None = None,
     ablate_post: bool = False,
     heat_maps: bool = False,
+    metadata: bool = False,
     beside: Model | str | Path | None = None,
     examples: int = 4,
     workers: int = -1,
@@ -66,6 +68,8 @@ def evaluate(
         heat_maps: draw on each example query where its similarity to the first hit comes from.
         beside: another model, whose class-activation map of each example query is drawn beside
             that of this one.
+        metadata: also score the model told the labels of the table that ``model.side`` names; the
+            report has these figures beside those without.
         examples: how many best, median and worst queries the report shows of each.
         workers: loading processes; -1 decides by the machine.
         on_batch: called with the number of pictures done, for progress bars.
@@ -73,8 +77,8 @@ def evaluate(
     Raises:
         DataError: the data cannot be read.
         ProtocolError: the data cannot support the protocol, or the protocol no post-processing.
-        RecipeError: there is no such post-processing step, a step lacks an option, or the trunk
-            takes no other scales.
+        RecipeError: there is no such post-processing step, a step lacks an option, the trunk
+            takes no other scales, or the model was trained without metadata.
         CheckpointError: the model, or one that a step names, cannot be loaded.
         ImageError: a picture cannot be read.
     """
@@ -92,6 +96,7 @@ def evaluate(
         post=model.recipe.post.with_steps(post) if isinstance(post, str) else post,
         ablate_post=ablate_post,
         heat_maps=heat_maps,
+        metadata=metadata,
         beside=load_model(beside, device=device) if isinstance(beside, str | Path) else beside,
         examples=examples,
         workers=workers,
@@ -150,6 +155,7 @@ def score_plan(
     post: Post | None = None,
     ablate_post: bool = False,
     heat_maps: bool = False,
+    metadata: bool = False,
     beside: Model | None = None,
     examples: int = 4,
     workers: int = -1,
@@ -162,8 +168,10 @@ def score_plan(
         DataError: heat maps or class-activation maps are asked for and a method has none, or the
             pictures lack what a post-processing step needs.
         ProtocolError: post-processing is asked for, and the protocol compares pairs.
+        RecipeError: metadata is asked for, and the model was trained without.
     """
     post = model.recipe.post if post is None else post
+    told = _with_metadata(model, plan, post, workers, on_batch) if metadata else None
     table = plan.data.table.take(plan.rows)
     place = np.full(len(plan.data.table), -1)
     place[plan.rows] = np.arange(len(plan.rows))
@@ -205,7 +213,21 @@ def score_plan(
         strips=pick_strips(
             table, scorer.searched, model, each=examples, heat_maps=heat_maps, beside=beside
         ),
+        metadata=told,
     )
+
+
+def _with_metadata(
+    model: Model, plan: Plan, post: Post, workers: int, on_batch: Callable[[int], None] | None
+) -> WithMetadata:
+    """The figures of a plan by the same model, told the labels of its pictures."""
+    told = model.with_metadata()
+    table = plan.data.table.take(plan.rows)
+    report = score_plan(
+        told, plan, data_label="", post=post, examples=0, workers=workers, on_batch=on_batch
+    )
+    figures = tuple(test.figures() for test in report.tests)
+    return WithMetadata(tuple(told.metadata), count_known(told, table), len(table), figures)
 
 
 def _told(model: Model, trials: Sequence[AnyTrial]) -> tuple[str, ...]:
@@ -266,6 +288,8 @@ def _settings(model: Model, plan: Plan, scored: Sightings, post: Post) -> dict[s
     cameras = "ignored" if scored.knows("camera") else "cameras unknown, nothing ignored"
     chosen = model.recipe.model
     in_use = {name.replace("_", " "): str(getattr(chosen, name)) for name in chosen.free_in_use}
+    if model.method.side is not None:
+        in_use["metadata"] = " and ".join(model.metadata) or NONE
     made = {
         "scored": datetime.now(UTC).isoformat(timespec="seconds"),
         "platefree": version("platefree"),

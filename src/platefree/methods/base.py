@@ -1,6 +1,7 @@
 """What every method is: embedding spaces for use, named losses and a step for training."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
@@ -15,6 +16,7 @@ from platefree.data.loader import Boxes
 from platefree.data.training import TrainingData
 from platefree.distillation import Lesson, relational_losses
 from platefree.errors import DataError
+from platefree.nets.side_information import SideInformation
 from platefree.ranking.distance import cosine_distance
 from platefree.types import Embeddings, Floats
 
@@ -71,19 +73,32 @@ class Method(nn.Module):
             dimension, with gradients; the training loop replaces it when there are several,
             so that pairs are mined over the whole batch.
         teachable: whether ``losses`` asks `taught` for those of a teacher.
+        side: what `embed` can make of labels, see `knowing`; None where it has no use for them.
     """
 
     forwards: ClassVar[tuple[str, ...]] = ("losses",)
     teachable: ClassVar[bool] = False
     gather: Callable[[Tensor], Tensor]
+    side: SideInformation | None
 
     def __init__(self) -> None:
         super().__init__()
         self.gather = _alone
+        self.side = None
 
     def embed(self, images: Tensor) -> dict[str, Tensor]:
         """Map (b, 3, h, w) normalised pictures to named spaces of unit rows, (b, d) each."""
         raise NotImplementedError  # pragma: no cover
+
+    @contextmanager
+    def knowing(self, labels: Mapping[str, Tensor]) -> Iterator[None]:
+        """Have `embed` look at labels of its pictures within the block, if it has a use for them.
+
+        Args:
+            labels: label column -> (b,) int64 codes, -1 unknown; empty: nothing is known.
+        """
+        del labels
+        yield
 
     def distances(self, query: Embeddings, gallery: Embeddings) -> Floats:
         """How the spaces combine to one (q, g) distance; here the cosine distance in ``main``."""

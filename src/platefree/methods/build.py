@@ -49,6 +49,7 @@ from platefree.nets.generator import Generator
 from platefree.nets.heads import Average, BNNeck, GeneralisedMean
 from platefree.nets.late_branches import LateBranches
 from platefree.nets.patch_gan import PatchGan
+from platefree.nets.side_information import SideInformation
 from platefree.nets.trunks import (
     Trunk,
     has_fixed_size,
@@ -257,6 +258,7 @@ def _strong_baseline(
         drop_path=settings.drop_path,
         patch_stride=settings.patch_stride,
         class_token=settings.pooling == "class_token",
+        side=bool(settings.side),
     )
     vehicles = classes["vehicle"]
     size = settings.embedding_size or trunk.channels
@@ -278,6 +280,11 @@ def _strong_baseline(
         margin=settings.margin if settings.triplet == "margin" else None,
         **settings.model_dump(include=settings.of_metric),
     )
+    side = None
+    if settings.side:
+        labels: dict[str, int] = {column: classes[column] for column in settings.side}
+        weight, hidden = settings.side_weight, settings.side_hidden
+        side = SideInformation(labels, trunk.channels, weight=weight, hidden=hidden)
     return StrongBaseline(
         trunk,
         pool,
@@ -287,6 +294,7 @@ def _strong_baseline(
         metric_at=settings.metric_at,
         label_smoothing=settings.label_smoothing,
         identity_weight=settings.identity_weight,
+        side=side,
     )
 
 
@@ -298,6 +306,7 @@ def _trunk(
     drop_path: float = 0.0,
     patch_stride: int = 0,
     class_token: bool = False,
+    side: bool = False,
 ) -> Trunk:
     return Trunk(
         settings.trunk,
@@ -307,6 +316,7 @@ def _trunk(
         drop_path=drop_path,
         patch_stride=patch_stride,
         class_token=class_token,
+        side=side,
         weights=weights,
     )
 

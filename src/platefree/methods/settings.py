@@ -88,6 +88,9 @@ class StrongBaselineSettings(StridedSettings):
     memory: Annotated[int, Field(ge=0)] = 0  # vectors of earlier batches to compare with
     memory_start: Annotated[int, Field(ge=0)] = 0  # steps before they are used
     drop_path: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    side: list[Literal["camera", "view"]] = []  # ViTs: labels as input of training
+    side_weight: Annotated[float, Field(gt=0)] = 3.0  # lambda
+    side_hidden: Annotated[float, Field(ge=0, lt=1)] = 0.1  # share of pictures without these labels
 
     @property
     def metric_weights(self) -> list[float]:
@@ -99,6 +102,13 @@ class StrongBaselineSettings(StridedSettings):
     def needs_teacher(self) -> bool:
         """Whether every loss of its own is left out."""
         return not any((self.identity_weight, *self.metric_weights))
+
+    @field_validator("side")
+    @classmethod
+    def _named_once(cls, side: list[str]) -> list[str]:
+        if len(set(side)) < len(side):
+            raise ValueError(f"model.side is {side}; name each label once")
+        return sorted(side)
 
     @model_validator(mode="after")
     def _parts_fit(self) -> "StrongBaselineSettings":

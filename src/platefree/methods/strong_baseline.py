@@ -1,14 +1,20 @@
 """The strong baseline of the field (Luo et al., CVPRW 2019; fast-reid's BoT and SBS settings).
 
 trunk -> pooling (GeM) -> [linear] -> vector (metric losses) -> BNNeck -> embedding -> classifier.
+A transformer as trunk may have side information as an input, in training above all.
 """
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 from torch import Tensor, nn
 from torch.nn import functional
 
+from platefree.data.training import TrainingData, require_known
 from platefree.methods.base import Batch, Method
 from platefree.methods.metric_losses import MetricLosses
 from platefree.nets.heads import BNNeck
+from platefree.nets.side_information import SideInformation
 from platefree.nets.trunks import Trunk
 
 
@@ -24,6 +30,7 @@ class StrongBaseline(Method):
         metric_at: ``before_neck`` or ``after_neck``, which vectors the metric losses see.
         label_smoothing: of the identity cross-entropy.
         identity_weight: of the cross-entropy in the sum.
+        side: of pictures, for a trunk that takes it.
     """
 
     teachable = True
@@ -39,6 +46,7 @@ class StrongBaseline(Method):
         metric_at: str = "before_neck",
         label_smoothing: float = 0.1,
         identity_weight: float = 1.0,
+        side: SideInformation | None = None,
     ) -> None:
         super().__init__()
         self.trunk, self.pool, self.reduce = trunk, pool, reduce
@@ -46,10 +54,33 @@ class StrongBaseline(Method):
         self.metric_at = metric_at
         self.label_smoothing = label_smoothing
         self.identity_weight = identity_weight
+        self.side = side
+        self._labels: Mapping[str, Tensor] = {}
+
+    def prepare(self, data: TrainingData) -> TrainingData:
+        """Check that the labels of the side information are known, and start its vectors.
+
+        Raises:
+            TrainingError: one is unknown for all training pictures.
+        """
+        if self.side is not None:
+            require_known(data, [*self.side.classes], "model.side")
+            self.side.start(data.labels)
+        return data
+
+    @contextmanager
+    def knowing(self, labels: Mapping[str, Tensor]) -> Iterator[None]:
+        """Have `embed` add the side information of its pictures within the block."""
+        self._labels = labels
+        try:
+            yield
+        finally:
+            self._labels = {}
 
     def feature_map(self, images: Tensor) -> Tensor:
         """The trunk's last map, (b, c, h', w')."""
-        maps: Tensor = self.trunk(images)
+        side = self.side(self._labels) if self.side is not None and self._labels else None
+        maps: Tensor = self.trunk(images, side)
         return maps
 
     def embed_map(self, maps: Tensor) -> dict[str, Tensor]:
@@ -63,7 +94,8 @@ class StrongBaseline(Method):
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """Identity cross-entropy, metric losses over the batch of all processes, a teacher's."""
         vehicles = batch.labels["vehicle"]
-        pooled = self._pooled(self.feature_map(batch.images))
+        with self.knowing(batch.labels):
+            pooled = self._pooled(self.feature_map(batch.images))
         embeddings = self.neck(pooled)
         identity = self.neck.classifier.loss(embeddings, vehicles, self.label_smoothing)
         compared = pooled if self.metric_at == "before_neck" else embeddings

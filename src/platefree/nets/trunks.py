@@ -29,6 +29,7 @@ from platefree.nets.patches import (
     fitted_to_grid,
     grid_of_patches,
 )
+from platefree.nets.side_information import add_token_shift
 from platefree.nets.vgg_m import VGG_CNN_M, VggM
 
 IBN_SUFFIX = "_ibn_a"
@@ -59,6 +60,7 @@ class Trunk(nn.Module):
         drop_path: stochastic depth rate.
         patch_stride: pixels between the patches of a ViT; 0 is as many as a patch has.
         class_token: whether a transformer's map is its class token instead of its patches.
+        side: whether a transformer's tokens can be shifted, see `forward`.
         weights: ``none``, ``timm`` (published weights, fetched or cached by timm), or a file.
 
     Attributes:
@@ -79,6 +81,7 @@ class Trunk(nn.Module):
         drop_path: float = 0.0,
         patch_stride: int = 0,
         class_token: bool = False,
+        side: bool = False,
         weights: str = "none",
     ) -> None:
         super().__init__()
@@ -87,6 +90,7 @@ class Trunk(nn.Module):
         check_patches(self.network, name, (height, width))
         self.channels: int = self.network.num_features  # type: ignore[assignment]
         self.class_token = class_token
+        self.shift = add_token_shift(self.network, name) if side else None
         if class_token and getattr(self.network, "cls_token", None) is None:
             raise RecipeError(
                 f'model.pooling = "class_token" needs a transformer that has one, not {name}; '
@@ -97,9 +101,18 @@ class Trunk(nn.Module):
         if weights not in ("none", "timm"):
             load_trunk_weights(self.network, Path(weights))
 
-    def forward(self, images: Tensor) -> Tensor:
-        """Map (b, 3, h, w) float pictures to (b, channels, h', w') features."""
+    def forward(self, images: Tensor, side: Tensor | None = None) -> Tensor:
+        """Map (b, 3, h, w) float pictures to (b, channels, h', w') features.
+
+        Args:
+            images: the pictures.
+            side: (b, channels) to add to every token of each, if the trunk is made for it.
+        """
+        if self.shift is not None:
+            self.shift.vectors = side
         features: Tensor = self.network.forward_features(images)  # type: ignore[operator]
+        if self.shift is not None:
+            self.shift.vectors = None  # which would hold on to the step's gradients
         if features.ndim == 3:
             return self._tokens_to_map(features, images)
         if features.shape[1] != self.channels and features.shape[-1] == self.channels:

@@ -1,0 +1,69 @@
+"""Figures of a model that is told the labels of the pictures, to stand beside those without."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from platefree.model import Model
+from platefree.types import Sightings
+
+
+@dataclass(frozen=True)
+class WithMetadata:
+    """What a model makes of the tests of a report when it is told labels of the pictures.
+
+    Attributes:
+        columns: the labels.
+        known: pictures whose labels (or the pair of them) it was trained with; it is told nothing
+            of the others.
+        pictures: number of pictures scored.
+        figures: of each test in the order of the report, as fractions.
+    """
+
+    columns: tuple[str, ...]
+    known: int
+    pictures: int
+    figures: tuple[Mapping[str, float], ...]
+
+    def told(self) -> str:
+        """What it was told of how many pictures, for people."""
+        return f"{' and '.join(self.columns)} of {self.known:,} of {self.pictures:,} pictures"
+
+    def gains(self, figures: Sequence[Mapping[str, float]]) -> list[dict[str, float]]:
+        """What the labels change in each test.
+
+        Args:
+            figures: of each test without them.
+        """
+        return [
+            {name: value - before[name] for name, value in after.items()}
+            for before, after in zip(figures, self.figures, strict=True)
+        ]
+
+    def to_json(self, figures: Mapping[str, Mapping[str, float]]) -> dict[str, Any]:
+        """Everything, with the gains.
+
+        Args:
+            figures: of each test by its name, without the labels.
+        """
+        gains = self.gains([*figures.values()])
+        each = zip(figures, self.figures, gains, strict=True)
+        return {
+            "columns": list(self.columns),
+            "known": self.known,
+            "pictures": self.pictures,
+            "tests": [
+                {"name": name, "figures": dict(after), "gains": gain} for name, after, gain in each
+            ],
+        }
+
+
+def count_known(model: Model, table: Sightings) -> int:
+    """Pictures whose labels a model from `Model.with_metadata` was trained with."""
+    side = model.method.side
+    assert side is not None  # noqa: S101 - else there is no such model
+    labels = model.known_labels(table)
+    with torch.inference_mode():
+        return int(side.known({name: each.to(model.device) for name, each in labels.items()}).sum())

@@ -1,0 +1,118 @@
+"""What is known of a picture beside its pixels, as an input of transformers.
+
+He et al., "TransReID", ICCV 2021, "Side Information Embeddings": a learnt vector of the picture's
+camera, of its view, or of the pair of both is added, times lambda, to every token after the
+position embeddings. As there, a pair has a vector of its own, S(C, V), since a sum S(C) + S(V) may
+cancel itself out.
+
+Decided: what is unknown adds nothing, so that without metadata the network is the plain one; a pair
+is known if both its labels are. And the labels of some training pictures are hidden, since a
+network that is always told would never have learnt to see a picture alone; the authors hide none.
+"""
+
+from collections.abc import Mapping
+
+import torch
+from timm.models import eva, vision_transformer
+from torch import Tensor, nn
+
+from platefree.errors import RecipeError
+
+
+class SideInformation(nn.Module):
+    """A learnt vector for each value of a label, or for each pair of values of two.
+
+    Args:
+        classes: label column -> number of its values; one column or two.
+        channels: size of a token.
+        weight: lambda.
+        hidden: share of the pictures of a training batch whose labels are not looked at, drawn from
+            torch's generator, which the training loop seeds at every step.
+    """
+
+    def __init__(
+        self,
+        classes: Mapping[str, int],
+        channels: int,
+        *,
+        weight: float = 3.0,
+        hidden: float = 0.1,
+    ) -> None:
+        super().__init__()
+        self.classes = dict(classes)
+        self.weight, self.hidden = weight, hidden
+        rows = torch.tensor([*self.classes.values()]).prod().item()
+        self.vectors = nn.Parameter(torch.empty(int(rows), channels))
+        nn.init.trunc_normal_(self.vectors, std=0.02)
+
+    def forward(self, labels: Mapping[str, Tensor]) -> Tensor:
+        """(b, channels) what is added to every token of each picture; zeros where unknown.
+
+        Args:
+            labels: label column -> (b,) int64 codes, -1 unknown.
+        """
+        rows = self.rows(labels)
+        if self.training and self.hidden:
+            shown = torch.rand(len(rows), device=rows.device) >= self.hidden
+            rows = torch.where(shown, rows, -1)
+        vectors = self.weight * self.vectors[rows.clamp(min=0)]
+        return torch.where((rows >= 0)[:, None], vectors, 0.0)
+
+    def rows(self, labels: Mapping[str, Tensor]) -> Tensor:
+        """(b,) int64 which of the vectors is a picture's, -1 unknown."""
+        columns = torch.stack([labels[name] for name in self.classes])
+        rows = torch.zeros_like(columns[0])
+        for codes, count in zip(columns, self.classes.values(), strict=True):
+            rows = rows * count + codes
+        return torch.where((columns >= 0).all(0), rows, -1)
+
+    def known(self, labels: Mapping[str, Tensor]) -> Tensor:
+        """(b,) bool, whose labels (or pair of them) the vectors were trained with."""
+        rows = self.rows(labels)
+        return (rows >= 0) & self.vectors.any(1)[rows.clamp(min=0)]
+
+    @torch.no_grad()
+    def start(self, labels: Mapping[str, Tensor]) -> None:
+        """Zero the vectors of pairs that no training picture has; without gradient they stay zero.
+
+        Args:
+            labels: of all training pictures.
+        """
+        rows = self.rows(labels)
+        unseen = torch.ones(len(self.vectors), dtype=torch.bool)
+        unseen[rows[rows >= 0]] = False
+        self.vectors[unseen] = 0.0
+
+
+class TokenShift(nn.Module):
+    """Adds a picture's vector to all of its tokens.
+
+    Attributes:
+        vectors: (b, channels) for the pictures of now; None adds nothing.
+    """
+
+    vectors: Tensor | None = None
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """(b, tokens, channels) in and out."""
+        if self.vectors is None:
+            return tokens
+        return tokens + self.vectors[:, None].to(tokens.dtype)
+
+
+def add_token_shift(network: nn.Module, name: str) -> TokenShift:
+    """Have a transformer of timm shift its tokens after the position embeddings; same weights.
+
+    Raises:
+        RecipeError: it is no plain transformer, so it has no such tokens.
+    """
+    plain = isinstance(network, vision_transformer.VisionTransformer | eva.Eva)
+    # without position embeddings VisionTransformer leaves out what comes after them
+    if not plain or (not isinstance(network, eva.Eva) and network.pos_embed is None):
+        raise RecipeError(
+            "model.side is added to the tokens of a plain vision transformer, such as "
+            f"vit_base_patch16_224, which {name} is not; set model.side=[]"
+        )
+    shift = TokenShift()
+    network.pos_drop = nn.Sequential(shift, network.get_submodule("pos_drop"))
+    return shift
