@@ -1,4 +1,4 @@
-"""Patches that overlap, for vision transformers (He et al., ICCV 2021, "TransReID", section 3.2).
+"""Patches that overlap, for vision transformers (He et al., ICCV 2021, "TransReID", section 3.1).
 
 A transformer cuts a picture into patches side by side; what lies on a border is torn apart. With a
 stride smaller than the patch, neighbours share pixels: at 256 x 256 pixels, patches of 16 and a
