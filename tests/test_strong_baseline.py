@@ -75,6 +75,8 @@ def test_a_fixed_exponent_does_not_learn() -> None:
         ({"model.classifier_share": 0.0}, "classifier_share"),
         ({"model.classifier": "sphere"}, "classifier"),
         ({"model.identity_weight": 0.0, "model.triplet_weight": 0.0}, "nothing is learnt"),
+        ({"model.memory": 64, "train.mining": "local"}, "are kept of the pictures of all"),
+        ({"model.centre_weight": 1.0, "train.mining": "local"}, "are kept of the pictures of all"),
     ],
 )
 def test_settings_that_cannot_be_are_refused(settings: dict[str, object], complaint: str) -> None:

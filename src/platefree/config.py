@@ -182,6 +182,17 @@ class Recipe(Section):
         return self
 
     @model_validator(mode="after")
+    def _what_is_kept_is_of_all_pictures(self) -> "Recipe":
+        model = self.model
+        keeps = model.method == "strong_baseline" and (model.memory or model.centre_weight)
+        if keeps and self.train.mining == "local":
+            raise ValueError(
+                "a memory and centres are kept of the pictures of all processes; set "
+                'train.mining = "global", or model.memory and model.centre_weight to 0'
+            )
+        return self
+
+    @model_validator(mode="after")
     def _side_information_is_of_all_rows(self) -> "Recipe":
         model = self.model
         chosen = model.method == "strong_baseline" and model.side
