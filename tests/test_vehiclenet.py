@@ -523,13 +523,14 @@ def test_published_networks_can_be_built() -> None:
 
 
 @pytest.mark.parametrize("name", ["vehiclenet", "vehiclenet-sources"])
-def test_rows_are_compared_on_equal_numbers_of_steps(name: str) -> None:
+def test_rows_learn_for_equal_numbers_of_steps_unless_their_name_says_else(name: str) -> None:
     ablation = load_ablation(name)
     steps = {
         row.name: sum(stage.steps for _, stage in row_recipe(ablation, row, seed=0).staged())
         for row in ablation.rows
     }
-    assert set(steps.values()) == {480}
+    longer = {"all four, as often": 2000} if name == "vehiclenet-sources" else {}
+    assert steps == dict.fromkeys(steps, 480) | longer
 
 
 @pytest.mark.parametrize("name", ["vehiclenet", "vehiclenet-sources"])
