@@ -17,7 +17,8 @@ from platefree.types import Sightings
 Outcome = tuple[int, str, str]
 Run = Callable[..., Outcome]
 
-os.environ.setdefault("OMP_NUM_THREADS", "1")  # torch, loaded later: its networks are small here
+for threads in ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS"):  # read when torch and numba are loaded;
+    os.environ.setdefault(threads, "1")  # several processes of tests share the cores
 
 REPOSITORY = Path(__file__).parents[1]
 
