@@ -57,8 +57,9 @@ def csv_rows(path: Path, columns: Sequence[str], what: str) -> Iterator[tuple[in
     """
     records = csv_records(path)
     header = [name.strip().lower() for name in next(records, (0, list[str]()))[1]]
-    for missing in [name for name in columns if name not in header][:1]:
-        raise DataError(f"{path} lacks the column {missing!r}; {what}")
+    missing = [name for name in columns if name not in header]
+    if missing:
+        raise DataError(f"{path} lacks the column {missing[0]!r}; {what}")
     for line, cells in records:
         yield line, dict(zip(header, (cell.strip() for cell in cells), strict=True))
 

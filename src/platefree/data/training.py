@@ -236,8 +236,8 @@ def require_known(data: TrainingData, columns: Sequence[str], key: str) -> None:
                 f"{key} is {[*columns]}, but the column {column!r} is unknown for all "
                 f"{len(data.sightings)} training pictures; {_FILL[column]}, or set {key}=[]"
             )
-    codes = torch.stack([data.labels[column] for column in columns])
-    if not (codes >= 0).all(0).any():
+    labels = torch.stack([data.labels[column] for column in columns])
+    if not (labels >= 0).all(0).any():
         raise TrainingError(
             f"{key} is {[*columns]}, but no training picture has both; name the one that is known"
         )

@@ -11,6 +11,7 @@ network that is always told would never have learnt to see a picture alone; the 
 """
 
 from collections.abc import Mapping
+from math import prod
 
 import torch
 from timm.models import eva, vision_transformer
@@ -41,8 +42,7 @@ class SideInformation(nn.Module):
         super().__init__()
         self.classes = dict(classes)
         self.weight, self.hidden = weight, hidden
-        rows = torch.tensor([*self.classes.values()]).prod().item()
-        self.vectors = nn.Parameter(torch.empty(int(rows), channels))
+        self.vectors = nn.Parameter(torch.empty(prod(self.classes.values()), channels))
         nn.init.trunc_normal_(self.vectors, std=0.02)
 
     def forward(self, labels: Mapping[str, Tensor]) -> Tensor:
