@@ -19,9 +19,9 @@ from platefree.city.atelier import Atelier
 from platefree.city.generate import generate_city
 from platefree.city.scene import Crop, Picture, Scene
 from platefree.data.table import read_table
+from platefree.evaluation.evaluate import evaluate
 from platefree.evaluation.metrics import rank_metrics
 from platefree.evaluation.protocols import cross_camera
-from platefree.evaluation.run import evaluate
 
 _DRAWS = 3  # of random embeddings
 

@@ -71,7 +71,7 @@ class Functions:
 def platefree(_: Path | None) -> Functions:
     """This package."""
     import platefree.evaluation.metrics as metrics
-    from platefree.evaluation.labels import PairLabels
+    from platefree.evaluation.pair_labels import PairLabels
     from platefree.ranking.reciprocal import k_reciprocal, k_reciprocal_blocks
 
     def scores(found: metrics.RankMetrics) -> Scores:

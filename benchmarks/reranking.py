@@ -25,8 +25,8 @@ from rank_metrics import VERI, VERI_WILD, Size, extra_memory
 from threadpoolctl import threadpool_limits
 
 import platefree.evaluation.metrics as metrics
-from platefree.evaluation.labels import PairLabels
-from platefree.ranking.distance import cosine_distance
+from platefree.evaluation.pair_labels import PairLabels
+from platefree.ranking.exact import cosine_distance
 from platefree.ranking.reciprocal import k_reciprocal, k_reciprocal_blocks, rerank_top
 
 DIMENSIONS = 512

@@ -23,16 +23,16 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
-from platefree.compiling import compile_trunks
-from platefree.config import Recipe, load_recipe
-from platefree.data.loader import StepBatches, TrainingPictures, training_loader, worker_count
+from platefree.batches.loader import StepBatches, TrainingPictures, training_loader, worker_count
+from platefree.batches.training_data import TrainingData, training_data
+from platefree.batches.transforms import InputTransform, TrainingTransform
 from platefree.data.table import read_table
-from platefree.data.training import TrainingData, training_data
-from platefree.data.transforms import InputTransform, TrainingTransform
-from platefree.descent import FabricDescent
 from platefree.methods.base import Batch, make_optimizer
 from platefree.methods.build import build_method, resolve
-from platefree.processes import launch
+from platefree.recipes.recipe import Recipe, load_recipe
+from platefree.training.compiling import compile_trunks
+from platefree.training.descent import FabricDescent
+from platefree.training.processes import launch
 
 WARM_UP = 5  # steps before the clock starts, while workers start and kernels are chosen
 _VEHICLES, _EACH = 40, 8

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from platefree.config import load_recipe
-from platefree.descent import frozen, training_mode
 from platefree.methods.base import Batch
 from platefree.methods.build import build_method
 from platefree.methods.strong_baseline import StrongBaseline
+from platefree.recipes.recipe import load_recipe
+from platefree.training.descent import frozen, training_mode
 
 VEHICLES, SIZE, PICTURES = 24, 32, 8
 RATE = 0.05

@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw
 
 from platefree.city.atelier import Atelier
 from platefree.city.identity import draw_identity
-from platefree.city.labels import label_shot
+from platefree.city.label_files import label_shot
 from platefree.city.models import MODELS
 from platefree.city.near_duplicates import draw_near_duplicate
 from platefree.city.optics import full_frame

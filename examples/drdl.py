@@ -14,15 +14,15 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 import platefree as pf
+from platefree.batches.samplers import SetSampler
+from platefree.batches.training_data import codes
+from platefree.batches.transforms import InputTransform, TrainingTransform
 from platefree.city.generate import generate_city
-from platefree.config import Augment, Input
 from platefree.data.image import read_image
-from platefree.data.samplers import SetSampler
-from platefree.data.training import codes
-from platefree.data.transforms import InputTransform, TrainingTransform
 from platefree.losses import coupled_clusters, known_cross_entropy
 from platefree.methods.drdl import MixedDifference, Vectors
 from platefree.nets.trunks import Trunk
+from platefree.recipes.recipe import Augment, Input
 
 SETS, POSITIVES, NEGATIVES = 6, 5, 5
 

@@ -15,17 +15,17 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 import platefree as pf
+from platefree.batches.loader import Boxes
+from platefree.batches.samplers import ShuffleSampler
+from platefree.batches.training_data import codes
+from platefree.batches.transforms import InputTransform, TrainingTransform
 from platefree.city.generate import generate_city
-from platefree.config import Augment, Input
 from platefree.data.image import read_image
-from platefree.data.loader import Boxes
 from platefree.data.part_boxes import PARTS, PictureBoxes, fill_missing, place_boxes
 from platefree.data.part_files import find_part_boxes
-from platefree.data.samplers import ShuffleSampler
-from platefree.data.training import codes
-from platefree.data.transforms import InputTransform, TrainingTransform
 from platefree.nets.roi import local_average, part_masks
 from platefree.nets.trunks import Trunk
+from platefree.recipes.recipe import Augment, Input
 
 
 class PartRegularized(nn.Module):

@@ -15,12 +15,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 import platefree as pf
+from platefree.batches.samplers import IdentitySampler
+from platefree.batches.training_data import codes
+from platefree.batches.transforms import InputTransform, TrainingTransform
 from platefree.city.generate import generate_city
-from platefree.config import Augment, Input
 from platefree.data.image import read_image
-from platefree.data.samplers import IdentitySampler
-from platefree.data.training import codes
-from platefree.data.transforms import InputTransform, TrainingTransform
 from platefree.losses import (
     cross_view_triplet,
     different_view_triplet,
@@ -28,6 +27,7 @@ from platefree.losses import (
     same_view_triplet,
 )
 from platefree.nets.branches import BranchedTrunk
+from platefree.recipes.recipe import Augment, Input
 
 
 class TwoMetrics(nn.Module):

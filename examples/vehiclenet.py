@@ -15,13 +15,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 import platefree as pf
+from platefree.batches.samplers import ShuffleSampler
+from platefree.batches.training_data import codes
+from platefree.batches.transforms import InputTransform, TrainingTransform
 from platefree.city.generate import generate_city
-from platefree.config import Augment, Input
 from platefree.data.image import read_image
-from platefree.data.samplers import ShuffleSampler
-from platefree.data.training import codes
-from platefree.data.transforms import InputTransform, TrainingTransform
 from platefree.nets.trunks import Trunk
+from platefree.recipes.recipe import Augment, Input
 
 
 class Net(nn.Module):

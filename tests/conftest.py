@@ -9,9 +9,9 @@ import pytest
 from drawn import draw_vehicles
 
 from platefree import cli
-from platefree.config import Recipe, load_recipe
 from platefree.data.dataset import DataSet
 from platefree.data.table import read_table
+from platefree.recipes.recipe import Recipe, load_recipe
 from platefree.types import Sightings
 
 Outcome = tuple[int, str, str]
@@ -112,7 +112,7 @@ def tiny_recipe() -> Recipe:
 @pytest.fixture(scope="session")
 def tiny_model_folder(tmp_path_factory: pytest.TempPathFactory, drawn_table: Sightings) -> Path:
     """A trained checkpoint folder."""
-    from platefree.training import train
+    from platefree.training.loop import train
 
     recipe = load_recipe("strong_baseline/demo", TINY)
     return train(recipe, drawn_table, tmp_path_factory.mktemp("run")).best

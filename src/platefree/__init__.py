@@ -7,10 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from platefree.attention import heat_map
-    from platefree.bench import bench_methods
     from platefree.city.generate import generate_city
-    from platefree.config import Recipe, load_recipe, recipe_names
     from platefree.data.check import TableCheck, check_table
     from platefree.data.crops import crop_compcars
     from platefree.data.dataset import DataSet
@@ -21,23 +18,26 @@ if TYPE_CHECKING:
     from platefree.data.split import hold_back_vehicles, split_by_vehicle
     from platefree.data.submission import write_submission
     from platefree.data.table import read_table, write_table
-    from platefree.ensemble import make_ensemble
     from platefree.errors import PlatefreeError
     from platefree.evaluation.challenge import submit
+    from platefree.evaluation.evaluate import evaluate
     from platefree.evaluation.metrics import RankMetrics, rank_metrics
-    from platefree.evaluation.report import Report
-    from platefree.evaluation.run import evaluate
-    from platefree.labelling import label_views
-    from platefree.model import Comparison, Model, compare, load_model
-    from platefree.part_finding import find_parts, write_parts
-    from platefree.ranking.distance import rank_exact
+    from platefree.evaluation.results import Report
+    from platefree.experiments.all_methods import bench_methods
+    from platefree.gallery.search import open_gallery, search
+    from platefree.gallery.stored import load_embeddings, save_embeddings
+    from platefree.inference.ensemble import make_ensemble
+    from platefree.inference.explain import heat_map
+    from platefree.inference.labelling import label_views
+    from platefree.inference.model import Comparison, Model, compare, load_model
+    from platefree.inference.part_finding import find_parts, write_parts
+    from platefree.ranking.exact import rank_exact
     from platefree.ranking.reciprocal import k_reciprocal, k_reciprocal_blocks, rerank_top
-    from platefree.ranking.settings import Post
-    from platefree.ranking.store import load_embeddings, save_embeddings
-    from platefree.retrieval import open_gallery, search
-    from platefree.run_folder import Run
-    from platefree.sheet import contact_sheet
-    from platefree.training import train
+    from platefree.recipes.post import Post
+    from platefree.recipes.recipe import Recipe, load_recipe, recipe_names
+    from platefree.reports.contact_sheet import contact_sheet
+    from platefree.training.loop import train
+    from platefree.training.run_folder import Run
     from platefree.types import Embeddings, Hit, Ranking, Sightings
 
 __all__ = [
@@ -95,55 +95,55 @@ __all__ = [
 ]
 
 _HOME = {
-    "Comparison": "model",
+    "Comparison": "inference.model",
     "DataSet": "data.dataset",
     "Embeddings": "types",
     "Hit": "types",
-    "Model": "model",
+    "Model": "inference.model",
     "PartBoxes": "data.part_boxes",
     "PlatefreeError": "errors",
-    "Post": "ranking.settings",
+    "Post": "recipes.post",
     "RankMetrics": "evaluation.metrics",
     "Ranking": "types",
-    "Recipe": "config",
-    "Report": "evaluation.report",
-    "Run": "run_folder",
+    "Recipe": "recipes.recipe",
+    "Report": "evaluation.results",
+    "Run": "training.run_folder",
     "Sightings": "types",
     "TableCheck": "data.check",
-    "bench_methods": "bench",
+    "bench_methods": "experiments.all_methods",
     "check_table": "data.check",
-    "compare": "model",
-    "contact_sheet": "sheet",
+    "compare": "inference.model",
+    "contact_sheet": "reports.contact_sheet",
     "crop_compcars": "data.crops",
-    "evaluate": "evaluation.run",
-    "find_parts": "part_finding",
+    "evaluate": "evaluation.evaluate",
+    "find_parts": "inference.part_finding",
     "generate_city": "city.generate",
-    "heat_map": "attention",
+    "heat_map": "inference.explain",
     "hold_back_vehicles": "data.split",
     "k_reciprocal": "ranking.reciprocal",
     "k_reciprocal_blocks": "ranking.reciprocal",
-    "label_views": "labelling",
-    "load_embeddings": "ranking.store",
-    "load_model": "model",
-    "load_recipe": "config",
-    "make_ensemble": "ensemble",
+    "label_views": "inference.labelling",
+    "load_embeddings": "gallery.stored",
+    "load_model": "inference.model",
+    "load_recipe": "recipes.recipe",
+    "make_ensemble": "inference.ensemble",
     "merge_tables": "data.merge",
     "model_as_vehicle": "data.merge",
-    "open_gallery": "retrieval",
-    "rank_exact": "ranking.distance",
+    "open_gallery": "gallery.search",
+    "rank_exact": "ranking.exact",
     "rank_metrics": "evaluation.metrics",
     "read_dataset": "data.readers.detect",
     "read_part_boxes": "data.part_files",
     "read_table": "data.table",
-    "recipe_names": "config",
+    "recipe_names": "recipes.recipe",
     "rerank_top": "ranking.reciprocal",
-    "save_embeddings": "ranking.store",
-    "search": "retrieval",
+    "save_embeddings": "gallery.stored",
+    "search": "gallery.search",
     "split_by_vehicle": "data.split",
     "submit": "evaluation.challenge",
-    "train": "training",
+    "train": "training.loop",
     "write_part_boxes": "data.part_files",
-    "write_parts": "part_finding",
+    "write_parts": "inference.part_finding",
     "write_submission": "data.submission",
     "write_table": "data.table",
 }

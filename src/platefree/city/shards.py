@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from platefree.city.labels import ShotLabels, label_shot
+from platefree.city.label_files import ShotLabels, label_shot
 from platefree.city.plan import Journey
 from platefree.city.scene import Picture, VehicleAsset
 from platefree.city.shots import Shot, shots_of, without_neighbours

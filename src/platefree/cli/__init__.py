@@ -13,18 +13,18 @@ import typer
 from typer.core import TyperGroup
 
 from platefree.cli import (
-    ablation,
-    city,
-    data,
-    demo,
-    evaluation,
-    info,
-    joining,
-    labelling,
-    parts,
-    searching,
-    submission,
-    training,
+    ablate_verbs,
+    city_verb,
+    data_verbs,
+    demo_verb,
+    ensemble_verb,
+    eval_verb,
+    info_verbs,
+    label_verb,
+    parts_verb,
+    search_verbs,
+    submit_verb,
+    train_verb,
 )
 from platefree.errors import Interrupted, PlatefreeError
 
@@ -49,22 +49,22 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.add_typer(data.app, name="data")
-app.add_typer(info.recipes_app, name="recipes")
-app.command("city")(city.city)
-app.command("demo")(demo.demo)
-app.command("doctor")(info.doctor)
-app.command("train")(training.train)
-app.command("eval")(evaluation.evaluate)
-app.command("ablate")(ablation.ablate)
-app.command("ensemble")(joining.ensemble)
-app.command("bench-methods")(ablation.bench_methods)
-app.command("submit")(submission.submit)
-app.command("compare")(searching.compare)
-app.command("embed")(searching.embed)
-app.command("search")(searching.search)
-app.command("label")(labelling.label)
-app.command("parts")(parts.parts)
+app.add_typer(data_verbs.app, name="data")
+app.add_typer(info_verbs.recipes_app, name="recipes")
+app.command("city")(city_verb.city)
+app.command("demo")(demo_verb.demo)
+app.command("doctor")(info_verbs.doctor)
+app.command("train")(train_verb.train)
+app.command("eval")(eval_verb.evaluate)
+app.command("ablate")(ablate_verbs.ablate)
+app.command("ensemble")(ensemble_verb.ensemble)
+app.command("bench-methods")(ablate_verbs.bench_methods)
+app.command("submit")(submit_verb.submit)
+app.command("compare")(search_verbs.compare)
+app.command("embed")(search_verbs.embed)
+app.command("search")(search_verbs.search)
+app.command("label")(label_verb.label)
+app.command("parts")(parts_verb.parts)
 
 
 @app.callback()
@@ -77,7 +77,7 @@ def options(
     version: Annotated[
         bool,
         typer.Option(
-            "--version", callback=info.print_version, is_eager=True, help="Print the version."
+            "--version", callback=info_verbs.print_version, is_eager=True, help="Print the version."
         ),
     ] = False,
 ) -> None:

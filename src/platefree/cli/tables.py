@@ -10,14 +10,14 @@ from rich.table import Table
 
 from platefree.cli.console import out
 from platefree.data.check import TableCheck
-from platefree.demo import Demo
-from platefree.evaluation.figures import (
+from platefree.evaluation.results import Report, TrialResult
+from platefree.experiments.demo import Demo
+from platefree.reports.figures import (
     FigureTable,
     figure_table,
     metadata_table,
     steps_table,
 )
-from platefree.evaluation.report import Report, TrialResult
 from platefree.types import Hit
 
 _SHOWN_TRIALS = 20

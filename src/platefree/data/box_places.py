@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from platefree.data.image import read_header
-from platefree.data.text import many
+from platefree.data.listed_text import many
 from platefree.errors import DataError
 from platefree.types import Indices, Sightings, Text
 

@@ -16,8 +16,8 @@ from typing import Any, Literal, Self, TypeVar, get_args
 import numpy as np
 
 from platefree.data.image import ImageHeader, read_header, read_image
+from platefree.data.listed_text import many
 from platefree.data.support import ProtocolSupport, protocol_support, valid_matches
-from platefree.data.text import many
 from platefree.errors import ImageError, OversizedImage
 from platefree.types import Indices, Sightings, known_values
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from platefree.data.dataset import DataSet
 from platefree.data.image import read_part
+from platefree.data.listed_text import Folder, Lines
 from platefree.data.readers.compcars import (
     CROPPED,
     IMAGES,
@@ -26,7 +27,6 @@ from platefree.data.readers.compcars import (
 )
 from platefree.data.readers.detect import read_dataset
 from platefree.data.readers.pictures import split_ending
-from platefree.data.text import Folder, Lines
 from platefree.errors import DataError
 from platefree.storage import atomic_file, make_folder, write_text
 

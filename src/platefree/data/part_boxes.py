@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from platefree.data.box_places import rows_of, shares_of_pictures
-from platefree.data.text import many
+from platefree.data.listed_text import many
 from platefree.types import Indices, Sightings, Text
 
 PARTS = ("window", "light", "brand")

@@ -19,8 +19,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from platefree.data.csv_records import csv_rows
+from platefree.data.listed_text import reading
 from platefree.data.part_boxes import PARTS, PartBoxes
-from platefree.data.text import reading
 from platefree.errors import DataError
 from platefree.storage import atomic_file
 

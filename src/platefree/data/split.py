@@ -28,7 +28,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from platefree.data.text import many
+from platefree.data.listed_text import many
 from platefree.errors import DataError
 from platefree.types import Sightings, known_values
 

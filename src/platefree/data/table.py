@@ -24,8 +24,8 @@ from platefree.data.columns import SPLITS, known_columns, sightings_of
 from platefree.data.csv_records import csv_records
 from platefree.data.dataset import DataSet
 from platefree.data.image import IMAGE_SUFFIXES, find_pictures
+from platefree.data.listed_text import reading
 from platefree.data.readers.detect import find_dataset
-from platefree.data.text import reading
 from platefree.errors import DataError
 from platefree.storage import atomic_file
 from platefree.types import LABELS, Sightings, Times

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from platefree.data.box_places import rows_of, shares_of_pictures
 from platefree.data.csv_records import csv_rows
-from platefree.data.text import reading
+from platefree.data.listed_text import reading
 from platefree.errors import DataError
 from platefree.types import Sightings
 

@@ -11,9 +11,9 @@ from platefree.data.readers.cityflow import NAME
 from platefree.data.readers.detect import read_dataset
 from platefree.data.submission import NEAREST, check_numbers, write_submission
 from platefree.errors import Interrupted, StorageError
-from platefree.model import Model, load_model
-from platefree.ranking.distance import rank_exact
-from platefree.ranking.store import is_embeddings_folder, load_embeddings, save_embeddings
+from platefree.gallery.stored import is_embeddings_folder, load_embeddings, save_embeddings
+from platefree.inference.model import Model, load_model
+from platefree.ranking.exact import rank_exact
 from platefree.types import Embeddings, Sightings
 
 _PART = 2048  # pictures embedded between two that are kept

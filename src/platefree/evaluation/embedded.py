@@ -19,14 +19,14 @@ from platefree.data.vehicle_boxes import (
     read_vehicle_boxes,
     with_margin,
 )
-from platefree.ensemble import check_members
 from platefree.errors import DataError, RecipeError
-from platefree.model import Device, Model, load_model
-from platefree.ranking.distance import Distances
-from platefree.ranking.ensemble import concatenate, join_distances, shares_of
+from platefree.inference.ensemble import check_members
+from platefree.inference.model import Device, Model, load_model
+from platefree.ranking.exact import Distances
 from platefree.ranking.interval import covering_interval
-from platefree.ranking.settings import Crop, Post, Time
+from platefree.ranking.joined_spaces import concatenate, join_distances, shares_of
 from platefree.ranking.unit import unit_rows
+from platefree.recipes.post import Crop, Post, Time
 from platefree.types import Embeddings, Sightings
 
 OnBatch = Callable[[int], None] | None
@@ -223,7 +223,7 @@ def _boxes(
 ) -> tuple[Shares, str]:
     """Where the vehicle is on each picture, and where that is known from."""
     if crop.model:
-        from platefree.vehicle_finding import find_vehicles, load_detector
+        from platefree.inference.vehicle_finding import find_vehicles, load_detector
 
         detector = load_detector(crop.model, crop.weights).to(model.device)
         boxes = find_vehicles(

@@ -5,14 +5,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from platefree.attention import class_activation, heat_map
-from platefree.evaluation.heads import Heads
-from platefree.evaluation.labels import split_mates
+from platefree.evaluation.first_hits import Heads
 from platefree.evaluation.metrics import RankMetrics
+from platefree.evaluation.pair_labels import split_mates
 from platefree.evaluation.protocols import Trial
-from platefree.evaluation.report import Picture, Strip
+from platefree.evaluation.results import Picture, Strip
 from platefree.evaluation.score import trial_labels
-from platefree.model import Model
+from platefree.inference.explain import class_activation, heat_map
+from platefree.inference.model import Model
 from platefree.types import Floats, Indices, Sightings, utc_text
 
 SHOWN_HITS = 10

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from platefree.model import Model
+from platefree.inference.model import Model
 from platefree.types import Sightings
 
 

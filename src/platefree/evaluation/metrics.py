@@ -19,7 +19,7 @@ from numba import njit, prange
 from numpy.typing import NDArray
 
 from platefree.errors import DataError
-from platefree.evaluation.labels import (
+from platefree.evaluation.pair_labels import (
     ALL,
     Ids,
     PairLabels,

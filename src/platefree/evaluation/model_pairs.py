@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from platefree.data.dataset import DataSet, PairList
 from platefree.errors import ProtocolError
-from platefree.ranking.distance import Distances
+from platefree.ranking.exact import Distances
 from platefree.types import Embeddings, Indices
 
 TRAINING_PAIRS = 10_000

@@ -5,16 +5,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 
-from platefree.evaluation.chain import Chain
 from platefree.evaluation.embedded import Embedded
 from platefree.evaluation.examples import SHOWN_HITS, Searched
-from platefree.evaluation.heads import Heads
-from platefree.evaluation.labels import PairLabels
+from platefree.evaluation.first_hits import Heads
+from platefree.evaluation.label_trials import ToldTrial, confusion, told
 from platefree.evaluation.metrics import RankMetrics, merge_rank_metrics
 from platefree.evaluation.model_pairs import PairTrial, score_pairs
+from platefree.evaluation.pair_labels import PairLabels
+from platefree.evaluation.post_chain import Chain
 from platefree.evaluation.protocols import Trial
 from platefree.evaluation.removed import sink_removed
-from platefree.evaluation.report import (
+from platefree.evaluation.results import (
     AnyResult,
     Outcome,
     PairResult,
@@ -30,11 +31,10 @@ from platefree.evaluation.score import (
     trial_labels,
 )
 from platefree.evaluation.set_protocols import AnyTrial
-from platefree.evaluation.told import ToldTrial, confusion, told
 from platefree.evaluation.verification import SimilarityCounts
 from platefree.evaluation.view_pairs import TrialViews, ViewPairCounts
-from platefree.ranking.distance import Distances
-from platefree.ranking.settings import Post
+from platefree.ranking.exact import Distances
+from platefree.recipes.post import Post
 from platefree.types import Embeddings, Floats
 
 

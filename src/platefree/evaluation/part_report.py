@@ -12,8 +12,8 @@ from platefree.data.part_files import find_part_boxes
 from platefree.errors import ImageError, ProtocolError
 from platefree.evaluation.part_precision import LIMITS, PartPrecision, part_precision
 from platefree.evaluation.part_trial import PROTOCOL, PartTrial
-from platefree.model import Model
-from platefree.part_finding import find_parts
+from platefree.inference.model import Model
+from platefree.inference.part_finding import find_parts
 from platefree.types import Sightings
 
 

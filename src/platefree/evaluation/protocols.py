@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from platefree.errors import ProtocolError
-from platefree.evaluation.labels import IgnoredPairs
+from platefree.evaluation.pair_labels import IgnoredPairs
 from platefree.types import Indices, Sightings, known_values
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 from numba import njit, prange
 
-from platefree.evaluation.labels import PairLabels, mates_of
+from platefree.evaluation.pair_labels import PairLabels, mates_of
 from platefree.types import Floats
 
 REMOVED = float(np.finfo(np.float32).max)

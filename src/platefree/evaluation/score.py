@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 
-from platefree.evaluation.labels import PairLabels
 from platefree.evaluation.metrics import RankMetrics, merge_rank_metrics, score_block
+from platefree.evaluation.pair_labels import PairLabels
 from platefree.evaluation.protocols import Trial, leave_one_out
-from platefree.ranking.distance import Distances
+from platefree.ranking.exact import Distances
 from platefree.types import Embeddings, Floats, Indices, Sightings
 
 OnBlock = Callable[[Floats, PairLabels, slice], None]

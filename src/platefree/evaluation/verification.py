@@ -14,7 +14,7 @@ from numba import get_num_threads, njit, prange
 from numpy.typing import NDArray
 
 from platefree.errors import DataError
-from platefree.evaluation.labels import (
+from platefree.evaluation.pair_labels import (
     ALL,
     UNKNOWN,
     PairLabels,

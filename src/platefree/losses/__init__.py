@@ -19,7 +19,7 @@ from platefree.losses.pairs import pairwise_cosines, pairwise_distances, vehicle
 from platefree.losses.proxies import proxy_anchor
 from platefree.losses.sets import coupled_clusters, set_triplets
 from platefree.losses.triplets import batch_hard_triplet, hardest_triplet, weighted_triplet
-from platefree.losses.views import (
+from platefree.losses.view_triplets import (
     cross_view_triplet,
     different_view_triplet,
     same_view_triplet,

@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from platefree.config import Train
-from platefree.data.loader import Boxes
-from platefree.data.training import TrainingData
-from platefree.distillation import Lesson, relational_losses
+from platefree.batches.loader import Boxes
+from platefree.batches.training_data import TrainingData
 from platefree.errors import DataError
+from platefree.losses.distillation import Lesson, relational_losses
 from platefree.nets.side_information import SideInformation
-from platefree.ranking.distance import cosine_distance
+from platefree.ranking.exact import cosine_distance
+from platefree.recipes.recipe import Train
 from platefree.types import Embeddings, Floats
 
 

@@ -5,7 +5,6 @@ from pathlib import Path
 
 from torch import nn
 
-from platefree.config import Recipe
 from platefree.errors import RecipeError
 from platefree.methods.base import Method
 from platefree.methods.color_stripes import ColorStripes
@@ -58,6 +57,7 @@ from platefree.nets.trunks import (
     trunk_statistics,
 )
 from platefree.nets.vgg_m import VGG_CNN_M
+from platefree.recipes.recipe import Recipe
 
 
 def build_method(
@@ -68,7 +68,7 @@ def build_method(
     Args:
         recipe: a checked recipe.
         classes: label column -> number of classes among the training rows, as in
-            `platefree.data.training.TrainingData.classes`.
+            `platefree.batches.training_data.TrainingData.classes`.
         weights: instead of the recipe's start weights; ``none`` when a checkpoint follows.
 
     Raises:

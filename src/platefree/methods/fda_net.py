@@ -32,7 +32,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.optim import Optimizer
 
-from platefree.config import Train
 from platefree.losses import (
     difference_hinges,
     real_fake,
@@ -44,6 +43,7 @@ from platefree.methods.base import Batch, Descent, Method, Samples, make_optimiz
 from platefree.nets.attended import EmbeddingDiscriminator
 from platefree.nets.generator import Generator, largest_singular_value
 from platefree.nets.patch_gan import PatchGan
+from platefree.recipes.recipe import Train
 
 log = logging.getLogger(__name__)
 

@@ -10,13 +10,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from platefree.config import Input
 from platefree.losses import smoothed_cross_entropy
 from platefree.methods.base import Batch, Method
 from platefree.methods.settings import CameraSettings, ViewpointSettings
 from platefree.nets.heads import Average
 from platefree.nets.trunks import Trunk
-from platefree.ranking.distance import cosine_distance
+from platefree.ranking.exact import cosine_distance
+from platefree.recipes.recipe import Input
 from platefree.types import Embeddings, Floats
 
 FEATURES = "features"

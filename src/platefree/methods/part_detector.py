@@ -12,16 +12,16 @@ import torch
 from torch import Tensor
 from torchvision.utils import draw_bounding_boxes
 
-from platefree.config import Input
-from platefree.data.loader import Boxes
+from platefree.batches.loader import Boxes
+from platefree.batches.training_data import TrainingData
 from platefree.data.part_boxes import PARTS, count_parts, place_boxes
 from platefree.data.part_files import find_part_boxes
-from platefree.data.training import TrainingData
 from platefree.errors import DataError, RecipeError, TrainingError
 from platefree.methods.base import Batch, Method, Samples
 from platefree.methods.settings import PartDetectorSettings
 from platefree.nets.pyramid_detector import STRIDES, Found, PyramidDetector
 from platefree.nets.trunks import Trunk
+from platefree.recipes.recipe import Input
 
 THRESHOLD = 0.4
 """The score from which a box counts, unless said otherwise."""

@@ -20,9 +20,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from platefree.batches.training_data import TrainingData
 from platefree.data.part_boxes import PARTS, count_parts, fill_missing, place_boxes
 from platefree.data.part_files import find_part_boxes
-from platefree.data.training import TrainingData
 from platefree.errors import TrainingError
 from platefree.methods.base import Batch, Method
 from platefree.nets.heads import Average

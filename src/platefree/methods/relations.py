@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from platefree.ranking.distance import cosine_distance
+from platefree.ranking.exact import cosine_distance
 from platefree.types import Embeddings, Floats, Indices, Text
 
 Relations = Literal["none", "same-different", "pairs", "ordered-pairs"]

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from torch import Tensor, nn
 from torch.nn import functional
 
-from platefree.data.training import TrainingData, require_known
+from platefree.batches.training_data import TrainingData, require_known
 from platefree.methods.base import Batch, Method
 from platefree.methods.metric_losses import MetricLosses
 from platefree.nets.heads import BNNeck

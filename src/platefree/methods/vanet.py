@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from platefree.data.training import TrainingData
+from platefree.batches.training_data import TrainingData
 from platefree.errors import DataError, TrainingError
 from platefree.losses import (
     batch_hard_triplet,

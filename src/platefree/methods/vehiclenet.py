@@ -19,12 +19,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.optim import Optimizer
 
-from platefree.config import Train
-from platefree.data.training import TrainingData
+from platefree.batches.training_data import TrainingData
 from platefree.methods.base import Batch, Descent, Method, make_optimizer
 from platefree.methods.source_accuracy import SourceAccuracy
 from platefree.nets.heads import Average
 from platefree.nets.trunks import Trunk
+from platefree.recipes.recipe import Train
 
 
 class VehicleNet(Method):

@@ -7,11 +7,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from platefree.checkpoint import Checkpoint, read_checkpoint
-from platefree.config import Input, check_recipe
 from platefree.errors import CheckpointError, RecipeError
 from platefree.methods.label_classifier import LabelClassifier
 from platefree.methods.settings import ViewpointInside, ViewpointSettings
 from platefree.nets.trunks import Trunk
+from platefree.recipes.recipe import Input, check_recipe
 
 VIEW = "view"
 """The space of a viewpoint classifier, and the column that it learns."""

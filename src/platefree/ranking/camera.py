@@ -8,7 +8,7 @@ a picture in no cluster has an unknown camera. Known cameras need no clusters.
 import numpy as np
 
 from platefree.ranking.clusters import cluster_by, cluster_rows
-from platefree.ranking.distance import Distances, only_space
+from platefree.ranking.exact import Distances, only_space
 from platefree.ranking.penalty import check_labels, penalise
 from platefree.types import Embeddings, Floats, Indices, Ranking, Text
 

@@ -8,7 +8,7 @@ depends on the other queries, which a benchmark may forbid and a live search doe
 import numpy as np
 
 from platefree.ranking.clusters import cluster_by, cluster_rows
-from platefree.ranking.distance import Distances, check_comparable, only_space
+from platefree.ranking.exact import Distances, check_comparable, only_space
 from platefree.ranking.unit import unit_rows
 from platefree.types import Embeddings, Floats, Indices
 

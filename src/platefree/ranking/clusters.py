@@ -8,7 +8,7 @@ from sklearn.cluster import DBSCAN
 from sklearn.neighbors import sort_graph_by_row_values
 
 from platefree.errors import DataError
-from platefree.ranking.distance import Distances, check_block, embedding_blocks
+from platefree.ranking.exact import Distances, check_block, embedding_blocks
 from platefree.types import Embeddings, Floats, Indices
 
 _BLOCK = 2048  # rows and columns of distances: 16 MB

@@ -7,7 +7,7 @@ Fine-tuning CNN Image Retrieval with No Human Annotation, TPAMI 2019, section 4.
 import numpy as np
 
 from platefree.errors import DataError
-from platefree.ranking.distance import check_comparable
+from platefree.ranking.exact import check_comparable
 from platefree.ranking.unit import unit_rows
 from platefree.types import Embeddings, Floats, Indices, Ranking
 

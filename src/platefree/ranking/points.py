@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from platefree.errors import DataError
-from platefree.ranking.distance import (
+from platefree.ranking.exact import (
     Distances,
     check_block,
     check_comparable,

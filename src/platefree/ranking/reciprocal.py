@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csc_array, csr_array
 
 from platefree.errors import DataError
-from platefree.ranking.distance import Distances, check_comparable, only_space
+from platefree.ranking.exact import Distances, check_comparable, only_space
 from platefree.ranking.heaps import NOBODY, keep_nearest, sort_heaps
 from platefree.ranking.points import ComparedPoints, Points, RowPoints
 from platefree.ranking.reciprocal_sets import (

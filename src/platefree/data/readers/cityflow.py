@@ -9,10 +9,10 @@ have ids. Cameras are in the label files; of 2019 and 2020 those of the test pic
 import re
 
 from platefree.data.dataset import DataSet
+from platefree.data.listed_text import Folder, Lines, many
 from platefree.data.readers.labels_xml import Item
 from platefree.data.readers.pictures import Pictures, indices
 from platefree.data.readers.veri_layout import Split, first_name, splits_of, tracks_of
-from platefree.data.text import Folder, Lines, many
 from platefree.types import Indices
 
 NAME = "cityflow"

@@ -5,10 +5,10 @@ README of the data set.
 """
 
 from platefree.data.dataset import DataSet
+from platefree.data.listed_text import Folder, Lines
 from platefree.data.readers.matlab import read_cells
 from platefree.data.readers.names import distinct_names
 from platefree.data.readers.pictures import PictureFolder, Pictures, indices, split_ending
-from platefree.data.text import Folder, Lines
 from platefree.types import Indices
 
 NAME = "compcars-surveillance"

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from platefree.data.dataset import DataSet
+from platefree.data.listed_text import Folder, reading
 from platefree.data.readers import (
     cityflow,
     compcars,
@@ -19,7 +20,6 @@ from platefree.data.readers import (
     veri_wild,
     vric,
 )
-from platefree.data.text import Folder, reading
 from platefree.errors import DataError
 
 _DEEPER = 2  # folders below the one that is given

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.parsers import expat
 
-from platefree.data.text import read_text
+from platefree.data.listed_text import read_text
 from platefree.errors import DataError
 
 

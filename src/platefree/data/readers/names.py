@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
-from platefree.data.text import Lines
+from platefree.data.listed_text import Lines
 
 
 def read_names(path: Path | None) -> Mapping[str, str] | None:

@@ -9,7 +9,7 @@ from typing import Self
 import numpy as np
 
 from platefree.data.image import IMAGE_SUFFIXES
-from platefree.data.text import Folder, Lines
+from platefree.data.listed_text import Folder, Lines
 from platefree.types import Indices, Sightings, Times
 
 _ENDINGS = (".jpg", ".JPG", ".jpeg", ".JPEG", ".png", ".PNG", ".bmp", ".webp")

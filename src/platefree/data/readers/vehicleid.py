@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from platefree.data.dataset import DataSet
+from platefree.data.listed_text import Folder, Lines, many
 from platefree.data.readers.names import distinct_names, name_for, read_names
 from platefree.data.readers.pictures import PictureFolder, Pictures, indices, split_ending
-from platefree.data.text import Folder, Lines, many
 from platefree.types import Indices
 
 NAME = "vehicleid"

@@ -8,10 +8,10 @@ angle is the front.
 import re
 
 from platefree.data.dataset import DataSet
+from platefree.data.listed_text import Folder
 from platefree.data.readers.labels_xml import Item
 from platefree.data.readers.pictures import PictureFolder, Pictures, indices
 from platefree.data.readers.veri_layout import Listed, Split, first_name, kinds_of, split_of
-from platefree.data.text import Folder
 from platefree.errors import DataError
 
 NAME = "vehiclex"

@@ -10,11 +10,11 @@ import re
 from collections.abc import Mapping, Sequence
 
 from platefree.data.dataset import DataSet
+from platefree.data.listed_text import Folder, Lines, many
 from platefree.data.readers.labels_xml import Item
 from platefree.data.readers.pictures import Pictures, indices
 from platefree.data.readers.veri_indices import ignored_rows
 from platefree.data.readers.veri_layout import Split, first_name, kinds_of, splits_of, tracks_of
-from platefree.data.text import Folder, Lines, many
 from platefree.errors import DataError
 from platefree.types import Indices
 

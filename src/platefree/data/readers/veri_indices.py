@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
+from platefree.data.listed_text import Folder, Lines, many
 from platefree.data.readers.pictures import Pictures
-from platefree.data.text import Folder, Lines, many
 from platefree.errors import DataError
 from platefree.types import Indices
 

@@ -4,10 +4,10 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from platefree.data.listed_text import Folder, Lines, reading
 from platefree.data.readers.labels_xml import Item, read_items
 from platefree.data.readers.names import name_for, read_names
 from platefree.data.readers.pictures import PictureFolder, listed_pictures
-from platefree.data.text import Folder, Lines, reading
 from platefree.errors import DataError
 
 _PEEK = 4096  # bytes that are enough to meet the first picture of a label file

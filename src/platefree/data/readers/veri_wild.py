@@ -16,6 +16,7 @@ from typing import NamedTuple, Self
 import numpy as np
 
 from platefree.data.dataset import DataSet
+from platefree.data.listed_text import Folder, Lines, many, reading
 from platefree.data.readers.pictures import (
     PictureFolder,
     Pictures,
@@ -26,7 +27,6 @@ from platefree.data.readers.pictures import (
     split_ending,
     with_ending,
 )
-from platefree.data.text import Folder, Lines, many, reading
 from platefree.types import Indices, Times
 
 NAME = "veri-wild"

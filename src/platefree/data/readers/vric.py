@@ -1,8 +1,8 @@
 """VRIC (Kanaci, Zhu and Gong, GCPR 2018): 5,622 vehicles at many resolutions, from UA-DETRAC."""
 
 from platefree.data.dataset import DataSet
+from platefree.data.listed_text import Folder, Lines
 from platefree.data.readers.pictures import PictureFolder, Pictures, indices
-from platefree.data.text import Folder, Lines
 from platefree.types import Indices
 
 NAME = "vric"

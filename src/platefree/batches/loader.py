@@ -1,0 +1,230 @@
+"""Pictures from disk to batches, in worker processes, each item a function of its key alone."""
+
+import os
+import signal
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from platefree.batches.samplers import Sampler
+from platefree.batches.transforms import InputTransform, TrainingTransform
+from platefree.data.image import read_image
+from platefree.data.part_boxes import PictureBoxes
+from platefree.errors import ImageError
+from platefree.types import Sightings
+
+
+class Key(NamedTuple):
+    """One training item: which row, and the seed of its random changes."""
+
+    row: int
+    seed: int
+
+
+class Item(NamedTuple):
+    """A row and its picture.
+
+    Attributes:
+        row: of the table.
+        picture: (3, h, w) uint8, or the reason why it cannot be read.
+        boxes: (n, 4) float32 pixels of the picture, where there are part boxes.
+        parts: (n,) int64, the part of each box.
+    """
+
+    row: int
+    picture: Tensor | str
+    boxes: Tensor | None = None
+    parts: Tensor | None = None
+
+
+class Boxes(NamedTuple):
+    """The part boxes of a batch of pictures.
+
+    Attributes:
+        box: (n, 4) float32, left, top, right, bottom in pixels of the batch's pictures; those
+            without area are no boxes.
+        picture: (n,) int64, place of the picture in the batch.
+        part: (n,) int64, place in `platefree.data.part_boxes.PARTS`.
+    """
+
+    box: Tensor
+    picture: Tensor
+    part: Tensor
+
+    def to(self, device: torch.device) -> "Boxes":
+        """The same on a device."""
+        return Boxes(*(each.to(device, non_blocking=True) for each in self))
+
+
+class PictureBatch(NamedTuple):
+    """What could be read of a batch, and why the rest could not.
+
+    Attributes:
+        rows: table rows of ``images``.
+        images: (b, 3, h, w) uint8, or None where nothing could be read.
+        unreadable: reasons.
+        boxes: of the parts of the pictures, where there are such.
+    """
+
+    rows: list[int]
+    images: Tensor | None
+    unreadable: list[str]
+    boxes: Boxes | None = None
+
+
+class TrainingPictures(Dataset[Item]):
+    """Training pictures by `Key`, changed at random, with the part boxes on them."""
+
+    def __init__(
+        self,
+        sightings: Sightings,
+        transform: TrainingTransform,
+        boxes: PictureBoxes | None = None,
+    ) -> None:
+        self.sightings, self.transform, self.boxes = sightings, transform, boxes
+
+    def __getitem__(self, key: Key) -> Item:
+        size = (self.transform.fixed.width, self.transform.fixed.height)
+        try:
+            picture = read_image(self.sightings.path(key.row), at_least=size)
+        except ImageError as error:
+            return Item(key.row, str(error))
+        if self.boxes is None:
+            return Item(key.row, self.transform(picture, key.seed))
+        share, part = (torch.from_numpy(each) for each in self.boxes.of(key.row))
+        return Item(key.row, *self.transform.with_boxes(picture, share, key.seed), part)
+
+
+class StepBatches:
+    """The keys of each step from ``start`` to ``stop``, as a batch sampler.
+
+    Args:
+        sampler: makes the rows of an epoch.
+        seed: of the run.
+        start: first step.
+        stop: step after the last.
+        share: (process, processes): which consecutive part of each batch this process takes.
+    """
+
+    def __init__(
+        self, sampler: Sampler, *, seed: int, start: int, stop: int, share: tuple[int, int] = (0, 1)
+    ) -> None:
+        self.sampler, self.seed, self.start, self.stop = sampler, seed, start, stop
+        self.share = share
+
+    def __len__(self) -> int:
+        return self.stop - self.start
+
+    def __iter__(self) -> Iterator[list[Key]]:
+        rows, current = np.empty((0, 0), dtype=np.int64), -1
+        process, processes = self.share
+        for step in range(self.start, self.stop):
+            epoch, place = divmod(step, self.sampler.batches_per_epoch)
+            if epoch != current:
+                rows, current = self.sampler.epoch(self.seed, epoch), epoch
+            seeds = np.random.SeedSequence((2, self.seed, step)).generate_state(rows.shape[1])
+            keys = [Key(int(row), int(seed)) for row, seed in zip(rows[place], seeds, strict=True)]
+            size = len(keys) // processes
+            yield keys[process * size : (process + 1) * size]
+
+
+def training_loader(
+    pictures: TrainingPictures, batches: StepBatches, *, workers: int, pin_memory: bool
+) -> DataLoader[PictureBatch]:
+    """A loader of the `PictureBatch` of each step of ``batches``, by so many processes."""
+    return DataLoader(
+        pictures,  # type: ignore[arg-type]
+        batch_sampler=batches,
+        num_workers=workers,
+        collate_fn=_collate,
+        pin_memory=pin_memory,
+        worker_init_fn=leave_ctrl_c_to_the_main_process,
+    )
+
+
+class UsePictures(Dataset[Item]):
+    """Pictures for use, by row, as the fixed transform makes them."""
+
+    def __init__(self, sightings: Sightings, transform: InputTransform) -> None:
+        self.sightings, self.transform = sightings, transform
+
+    def __len__(self) -> int:
+        return len(self.sightings)
+
+    def __getitem__(self, row: int) -> Item:
+        size = (self.transform.width, self.transform.height)
+        try:
+            picture = read_image(self.sightings.path(row), at_least=size)
+            return Item(row, self.transform(picture))
+        except ImageError as error:
+            return Item(row, str(error))
+
+
+def use_loader(
+    pictures: UsePictures,
+    *,
+    batch_size: int,
+    workers: int,
+    share: tuple[int, int] = (0, 1),
+    pin_memory: bool = False,
+) -> DataLoader[PictureBatch]:
+    """A loader of `PictureBatch` in row order.
+
+    Args:
+        pictures: all of them.
+        batch_size: pictures at a time.
+        workers: loading processes; -1 decides by the machine.
+        share: (process, processes): of all batches this process takes every so manieth.
+        pin_memory: for a faster way to a GPU.
+    """
+    process, processes = share
+    starts = range(process * batch_size, len(pictures), processes * batch_size)
+    batches = [list(range(at, min(at + batch_size, len(pictures)))) for at in starts]
+    return DataLoader(
+        pictures,  # type: ignore[arg-type]
+        batch_sampler=batches,
+        num_workers=worker_count(workers, sum(map(len, batches)), processes),
+        collate_fn=_collate,
+        pin_memory=pin_memory,
+        worker_init_fn=leave_ctrl_c_to_the_main_process,
+    )
+
+
+def worker_count(workers: int, pictures: int, processes: int = 1) -> int:
+    """How many loading processes to start: the number asked for, or what the machine allows.
+
+    Args:
+        workers: -1 decides by the machine.
+        pictures: how many pictures will be loaded; few are loaded without processes.
+        processes: that load at the same time on this machine and share its processors.
+    """
+    if workers >= 0:
+        return workers
+    return 0 if pictures < 256 else max(1, min(8, len(os.sched_getaffinity(0)) // processes))
+
+
+def leave_ctrl_c_to_the_main_process(worker: int) -> None:
+    """Let the main process decide what Ctrl-C means, so that workers end quietly."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    torch.set_num_threads(1)
+
+
+def _collate(items: Sequence[Item]) -> PictureBatch:
+    readable = [item for item in items if isinstance(item.picture, Tensor)]
+    images = [item.picture for item in readable if isinstance(item.picture, Tensor)]
+    reasons = [item.picture for item in items if isinstance(item.picture, str)]
+    rows = [item.row for item in readable]
+    return PictureBatch(rows, torch.stack(images) if images else None, reasons, _boxes(readable))
+
+
+def _boxes(items: Sequence[Item]) -> Boxes | None:
+    boxes = [item.boxes for item in items if item.boxes is not None]
+    parts = [item.parts for item in items if item.parts is not None]
+    if not boxes:
+        return None
+    picture = torch.cat([torch.full_like(part, place) for place, part in enumerate(parts)])
+    return Boxes(torch.cat(boxes), picture, torch.cat(parts))

@@ -1,0 +1,49 @@
+"""Pictures for use, of which a network is shown only what is inside a box."""
+
+import math
+
+import numpy as np
+from PIL import Image
+
+from platefree.batches.loader import Item, UsePictures
+from platefree.batches.transforms import InputTransform
+from platefree.data.image import read_image
+from platefree.data.vehicle_boxes import Shares
+from platefree.errors import ImageError
+from platefree.types import Sightings
+
+_BITS = 1e-6  # of a pixel
+
+
+class TightPictures(UsePictures):
+    """The inside of a box of each picture, as the fixed transform makes it.
+
+    Args:
+        sightings: the n pictures.
+        transform: of a model.
+        boxes: (n, 4) shares of width and height, all of them known.
+    """
+
+    def __init__(self, sightings: Sightings, transform: InputTransform, boxes: Shares) -> None:
+        super().__init__(sightings, transform)
+        self.boxes = boxes
+
+    def __getitem__(self, row: int) -> Item:
+        box = self.boxes[row]
+        # A JPEG may be decoded small, but what is inside of the box has to stay large enough.
+        wide, high = (box[2:] - box[:2]).tolist()
+        size = math.ceil(self.transform.width / wide), math.ceil(self.transform.height / high)
+        try:
+            picture = read_image(self.sightings.path(row), at_least=size)
+            return Item(row, self.transform(cut_out(picture, box)))
+        except ImageError as error:
+            return Item(row, str(error))
+
+
+def cut_out(picture: Image.Image, box: Shares) -> Image.Image:
+    """The pixels that a box of shares (4,) touches, at least one."""
+    size = np.array(picture.size)
+    # Shares of whole pixels are not whole again to the last bits.
+    left, top = np.minimum(np.floor(box[:2] * size + _BITS), size - 1).astype(int).tolist()
+    right, bottom = np.ceil(box[2:] * size - _BITS).astype(int).tolist()
+    return picture.crop((left, top, max(right, left + 1), max(bottom, top + 1)))

@@ -1,0 +1,252 @@
+"""Which rows of a table are trained on, and their labels as class numbers."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from platefree.batches.samplers import (
+    BalancedSampler,
+    IdentitySampler,
+    Sampler,
+    SetSampler,
+    ShuffleSampler,
+)
+from platefree.data.dataset import DataSet
+from platefree.data.part_boxes import PictureBoxes
+from platefree.data.sources import rows_of_sources
+from platefree.data.table import dataset_at, read_table
+from platefree.errors import TrainingError
+from platefree.recipes.recipe import Train
+from platefree.types import Indices, Sightings, Text, known_values
+
+_FILL = {
+    "vehicle": "give every picture of a vehicle its id in the column 'vehicle'",
+    "model": "write make and model of every picture in the column 'model'",
+    "view": "write what is seen (front, rear, side) in the column 'view'",
+    "camera": "write which camera took each picture in the column 'camera'",
+}
+"""What to do about a label column of which too little is known."""
+
+CODED = ("vehicle", "camera", "make", "model", "type", "colour", "view", "source")
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingData:
+    """What a run learns from.
+
+    Attributes:
+        sightings: the training rows.
+        labels: label column -> (n,) int64 codes in sorted order of the names, -1 unknown.
+        names: label column -> its known values, sorted; a code is a place in them.
+        validation: rows of held-back vehicles; empty when none are held back.
+        fingerprint: of the whole table, to notice another one on resume.
+        learns: the label column that is learnt, or ``parts``.
+        target: the source that is scored, where a stage learns from its rows alone.
+        boxes: of parts in the training rows, for methods that learn from them.
+        validation_boxes: of parts in the held-back rows.
+        counts: what a method found in the data, for the log and the checkpoint's card.
+    """
+
+    sightings: Sightings
+    labels: Mapping[str, Tensor]
+    names: Mapping[str, Text]
+    validation: Sightings
+    fingerprint: str
+    learns: str = "vehicle"
+    target: str = ""
+    boxes: PictureBoxes | None = None
+    validation_boxes: PictureBoxes | None = None
+    counts: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def classes(self) -> dict[str, int]:
+        """Label column -> number of known values."""
+        return {column: len(names) for column, names in self.names.items()}
+
+    def of_stage(self, train: Train) -> "TrainingData":
+        """What a stage learns from: everything, or the rows of the target alone.
+
+        Then the classes are numbered anew, from 0 in the old order; other labels keep their codes.
+
+        Raises:
+            TrainingError: too little of the target is for training.
+        """
+        if train.rows == "all":
+            return self
+        chosen = np.flatnonzero(self.sightings.source == self.target)
+        labels = {name: codes[chosen] for name, codes in self.labels.items()}
+        rows, names = self.sightings.take(chosen), dict(self.names)
+        if self.learns in CODED:
+            _require_classes(rows, train, self.learns)
+            kept, anew = np.unique(labels[self.learns].numpy(), return_inverse=True)
+            labels[self.learns] = torch.from_numpy(anew.astype(np.int64))
+            names[self.learns] = names[self.learns][kept]
+        boxes = None if self.boxes is None else self.boxes.take(chosen)
+        return replace(self, sightings=rows, labels=labels, names=names, boxes=boxes)
+
+    def same_classes(self, other: "TrainingData") -> bool:
+        """Whether a classifier that learns from one can go on learning from the other."""
+        return self.learns not in CODED or np.array_equal(
+            self.names[self.learns], other.names[self.learns]
+        )
+
+    def sampler(self, train: Train) -> Sampler:
+        """The sampler of a stage.
+
+        Raises:
+            TrainingError: the rows cannot fill its batches.
+        """
+        rows = self.sightings
+        if train.sampler == "shuffle":
+            return ShuffleSampler(len(rows), train.batch_size)
+        if train.sampler == "balanced":
+            return BalancedSampler(getattr(rows, self.learns), train.batch_size)
+        if train.sampler == "sets":
+            return SetSampler(
+                rows.vehicle,
+                rows.camera,
+                rows.model,
+                sets_per_batch=train.sets_per_batch,
+                positives=train.positives_per_set,
+                negatives=train.negatives_per_set,
+                prefer=train.negatives,
+            )
+        return IdentitySampler(
+            getattr(rows, self.learns),
+            rows.camera,
+            vehicles_per_batch=train.vehicles_per_batch,
+            images_per_vehicle=train.images_per_vehicle,
+        )
+
+
+def training_table(data: str | Path | Sightings | DataSet, lists: Sequence[str]) -> Sightings:
+    """The table that a run is given.
+
+    Args:
+        data: a table or a public data set, or the path of one.
+        lists: of a public data set: its rows for training are those of these lists.
+
+    Raises:
+        DataError: it cannot be read.
+        TrainingError: there are no such lists, or the pairs of a test have pictures of them.
+    """
+    if not lists:
+        read = read_table(data) if isinstance(data, str | Path) else data
+        return read.table if isinstance(read, DataSet) else read
+    found = dataset_at(data) if isinstance(data, str | Path) else data
+    known = found.lists if isinstance(found, DataSet) else {}
+    missing = [name for name in lists if name not in known]
+    if missing or not isinstance(found, DataSet):
+        has = f"its lists are {', '.join(known)}" if known else "it is no public data set"
+        raise TrainingError(
+            f"train.lists names {', '.join(missing)}, which the data does not have ({has}); give "
+            "that data set, or set train.lists=[] to train on split 'train'"
+        )
+    rows = np.unique(np.concatenate([known[name] for name in lists]))
+    for name, pairs in found.pairs.items():
+        tested = int(np.isin(rows, [pairs.first, pairs.second]).sum())
+        if tested and name != "train":
+            raise TrainingError(
+                f"{tested} of {len(rows)} pictures of the lists {', '.join(lists)} are in the "
+                f"pairs that {name} tests; leave a list out of train.lists"
+            )
+    table = found.table.take(rows)
+    return replace(table, split=np.full(len(table), "train"))
+
+
+def training_data(
+    table: Sightings, train: Train, learns: str = "vehicle", *, target: str = ""
+) -> TrainingData:
+    """Take the training rows of a table: split ``train`` where splits are known, else all.
+
+    Rows without the label that is learnt are left out. With ``train.identity = "model"`` a model
+    is what a vehicle is otherwise, here and in the labels. With ``train.validation`` a seeded share
+    of the vehicles is held back (of the pictures, where no vehicle is known); of the target's
+    vehicles, where there is one, since it is what the model is for.
+
+    Args:
+        table: the pictures.
+        train: settings of the run.
+        learns: the label column that is learnt, or ``parts``, which need no labels.
+        target: the source that a stage may learn from alone; empty: none.
+
+    Raises:
+        TrainingError: there is nothing to learn from; the message says why.
+    """
+    rows = table.take(table.split == "train") if table.knows("split") else table
+    if not len(rows):
+        raise TrainingError(f"{table!r} has a split column but no row with split 'train'")
+    rows = rows_of_sources(rows, train.sources)
+    rows = replace(rows, vehicle=getattr(rows, train.identity))
+    if learns in CODED:
+        rows = rows.take(getattr(rows, learns) != "")
+    learnt, validation = _hold_back(rows, train, target)
+    if learns in CODED:
+        _require_classes(learnt, train, learns)
+    labels = {name: torch.from_numpy(codes(getattr(learnt, name))) for name in CODED}
+    known = {name: known_values(getattr(learnt, name)) for name in CODED}
+    return TrainingData(learnt, labels, known, validation, table.fingerprint(), learns, target)
+
+
+def _require_classes(learnt: Sightings, train: Train, learns: str) -> None:
+    names, counts = np.unique(getattr(learnt, learns), return_counts=True)
+    column = train.identity if learns == "vehicle" else learns
+    if len(names) < 2:
+        raise TrainingError(
+            f"the training rows know {len(names)} {column}(s), expected at least 2; {_FILL[column]}"
+        )
+    if train.sampler == "identity" and counts.max() < 2:
+        raise TrainingError(
+            f"each of the {len(names)} training {learns}s has one picture, but a pair of pictures "
+            f"of one {learns} is what is learnt from; add pictures, or set train.sampler=shuffle"
+        )
+
+
+def codes(column: Text, names: Text | None = None) -> Indices:
+    """Number the values of a label column by their places in ``names``; others are -1.
+
+    Args:
+        column: (n,) labels.
+        names: sorted; by default all that the column knows.
+    """
+    names = known_values(column) if names is None else names
+    numbers = np.searchsorted(names, column)
+    return np.where(np.isin(column, names), numbers, -1).astype(np.int64)
+
+
+def require_known(data: TrainingData, columns: Sequence[str], key: str) -> None:
+    """Refuse training rows of which none has all of these labels.
+
+    Args:
+        data: the rows.
+        columns: label columns, all needed together.
+        key: of the recipe that asks for them.
+
+    Raises:
+        TrainingError: one is unknown for all rows, or they are never known together.
+    """
+    for column in columns:
+        if not data.classes[column]:
+            raise TrainingError(
+                f"{key} is {[*columns]}, but the column {column!r} is unknown for all "
+                f"{len(data.sightings)} training pictures; {_FILL[column]}, or set {key}=[]"
+            )
+    labels = torch.stack([data.labels[column] for column in columns])
+    if not (labels >= 0).all(0).any():
+        raise TrainingError(
+            f"{key} is {[*columns]}, but no training picture has both; name the one that is known"
+        )
+
+
+def _hold_back(rows: Sightings, train: Train, target: str) -> tuple[Sightings, Sightings]:
+    groups = np.where(rows.vehicle == "", rows.image, rows.vehicle)
+    names = np.unique(groups[rows.source == target] if target else groups)
+    count = round(train.validation * len(names))
+    chosen = np.random.default_rng((4, train.seed)).permutation(names)[:count]
+    held = np.isin(groups, chosen)
+    return rows.take(~held), rows.take(held)

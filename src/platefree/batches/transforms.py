@@ -1,0 +1,186 @@
+"""From a picture to a tensor: one fixed way for use, one random way for training.
+
+Pictures travel to the device as bytes and become floats there; nothing is changed in place.
+"""
+
+import io
+from collections.abc import Sequence
+
+import torch
+from PIL import Image
+from torch import Tensor
+from torchvision.transforms import v2
+from torchvision.transforms.v2 import functional
+from torchvision.tv_tensors import BoundingBoxes
+
+from platefree.recipes.recipe import Augment, Input
+
+
+class InputTransform:
+    """Resize (without keeping the aspect: a crop's shape is not the vehicle's) and normalise.
+
+    Args:
+        settings: the resolved ``[input]`` of a recipe; ``mean`` and ``std`` are set.
+    """
+
+    def __init__(self, settings: Input) -> None:
+        self.height, self.width = settings.height, settings.width
+        self.mean = _per_channel(settings.mean or [0.0] * 3)
+        self.std = _per_channel(settings.std or [1.0] * 3)
+
+    def __call__(self, picture: Image.Image) -> Tensor:
+        """An RGB picture as (3, height, width) uint8."""
+        resized = picture.resize((self.width, self.height), Image.Resampling.BILINEAR)
+        tensor: Tensor = functional.pil_to_tensor(resized)
+        return tensor
+
+    def normalise(self, images: Tensor) -> Tensor:
+        """(b, 3, h, w) uint8 to float32: scaled to 0..1, minus mean, over deviation."""
+        mean, std = self.mean.to(images.device), self.std.to(images.device)
+        return (images.float() / 255.0 - mean) / std
+
+
+class TrainingTransform:
+    """The fixed transform, then the random changes of ``[augment]``, drawn from a seed.
+
+    Args:
+        settings: the resolved ``[input]``.
+        augment: the ``[augment]`` of the recipe.
+    """
+
+    def __init__(self, settings: Input, augment: Augment) -> None:
+        self.fixed = InputTransform(settings)
+        fill = [round(255 * mean) for mean in settings.mean or [0.0] * 3]
+        moves: list[torch.nn.Module] = [v2.RandomHorizontalFlip(augment.flip)]
+        size = (settings.height, settings.width)
+        if augment.warp:
+            moves += _warp(augment.warp, size)
+        if augment.pad:
+            moves.append(v2.RandomCrop(size, padding=augment.pad, fill=fill))
+        steps: list[torch.nn.Module] = [torch.nn.Identity()]
+        if augment.colour:
+            c = augment.colour
+            steps.append(v2.ColorJitter(brightness=c, contrast=c, saturation=c, hue=0.1 * c))
+        if augment.balance:
+            steps.append(RandomBalance(augment.balance))
+        if augment.grey:
+            steps.append(v2.RandomGrayscale(augment.grey))
+        if augment.degrade:
+            steps += _degrade(augment.degrade, size)
+        if augment.erase:
+            steps.append(v2.RandomErasing(augment.erase, scale=(0.02, 0.33), value=fill))
+        self.moves = v2.Compose(moves)  # boxes follow these
+        self.changes = v2.Compose(steps)
+
+    def __call__(self, picture: Image.Image, seed: int) -> Tensor:
+        """An RGB picture as (3, height, width) uint8, changed at random; same seed, same tensor."""
+        with torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(seed)
+            changed: Tensor = self.changes(self.moves(self.fixed(picture)))
+        return changed
+
+    def with_boxes(self, picture: Image.Image, shares: Tensor, seed: int) -> tuple[Tensor, Tensor]:
+        """The picture as above, and the boxes that went with it.
+
+        A turned box becomes the upright box round it; one that left the picture has no area.
+
+        Args:
+            picture: RGB.
+            shares: (n, 4) float64 left, top, right, bottom as shares of width and height.
+            seed: the same seed gives the same picture, with and without boxes.
+
+        Returns:
+            (3, height, width) uint8, and (n, 4) float32 boxes in its pixels.
+        """
+        size = (self.fixed.height, self.fixed.width)
+        # In 64 bits, so that an edge on the border of two grid cells comes out on it.
+        pixels = (shares * torch.tensor([size[1], size[0]] * 2)).float()
+        boxes = BoundingBoxes(pixels, format="XYXY", canvas_size=size)
+        with torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(seed)
+            moved, followed = self.moves(self.fixed(picture), boxes)
+            changed: Tensor = self.changes(moved)
+        return changed, followed.as_subclass(Tensor)
+
+
+class RandomBalance(torch.nn.Module):
+    """White balance of another camera: each channel times exp(u), u uniform in +-strength.
+
+    Args:
+        strength: 0 changes nothing.
+    """
+
+    def __init__(self, strength: float) -> None:
+        super().__init__()
+        self.strength = strength
+
+    def forward(self, picture: Tensor) -> Tensor:
+        """(3, h, w) uint8 to the same."""
+        gain = torch.empty(3, 1, 1).uniform_(-self.strength, self.strength).exp()
+        return (picture * gain).round_().clamp_(0, 255).to(torch.uint8)
+
+
+class RandomResolution(torch.nn.Module):
+    """A vehicle farther away: the picture is shrunk and enlarged again.
+
+    Args:
+        smallest: share of the size that it is shrunk to at most, in (0, 1].
+    """
+
+    def __init__(self, smallest: float) -> None:
+        super().__init__()
+        self.smallest = smallest
+
+    def forward(self, picture: Tensor) -> Tensor:
+        """(3, h, w) uint8 to the same."""
+        height, width = picture.shape[-2:]
+        share = float(torch.empty(()).uniform_(self.smallest, 1.0))
+        small = [max(8, round(share * height)), max(8, round(share * width))]
+        shrunk = functional.resize(picture, small, antialias=True)
+        enlarged: Tensor = functional.resize(shrunk, [height, width], antialias=True)
+        return enlarged
+
+
+class RandomJPEG(torch.nn.Module):
+    """Blocks and smeared colours of compression.
+
+    Args:
+        lowest: quality, 1 to 95.
+        highest: quality, 1 to 95.
+    """
+
+    def __init__(self, lowest: int, highest: int) -> None:
+        super().__init__()
+        self.lowest, self.highest = lowest, highest
+
+    def forward(self, picture: Tensor) -> Tensor:
+        """(3, h, w) uint8 to the same."""
+        quality = int(torch.randint(self.lowest, self.highest + 1, ()))
+        with io.BytesIO() as file:
+            functional.to_pil_image(picture).save(file, "JPEG", quality=quality)
+            coded: Tensor = functional.pil_to_tensor(Image.open(file))
+        return coded
+
+
+def _warp(strength: float, size: tuple[int, int]) -> list[torch.nn.Module]:
+    """What a looser or tighter box, another zoom and another angle do to a crop."""
+    smallest = 1.0 - 0.45 * strength
+    aspect = 1.0 + 0.35 * strength
+    crop = v2.RandomResizedCrop(size, scale=(smallest, 1.0), ratio=(1 / aspect, aspect))
+    return [v2.RandomPerspective(0.3 * strength, p=0.4), v2.RandomRotation(8 * strength), crop]
+
+
+def _degrade(chance: float, size: tuple[int, int]) -> list[torch.nn.Module]:
+    """What lens, distance, sharpening and compression of a camera do."""
+    radius = 1.5 * max(size) / 128
+    blur = v2.GaussianBlur(5, sigma=(0.1, radius))
+    focus = v2.RandomChoice([blur, v2.RandomAdjustSharpness(4.0, p=1.0)])
+    return [
+        v2.RandomApply([RandomResolution(0.3)], chance),
+        v2.RandomApply([focus], chance),
+        v2.RandomApply([RandomJPEG(20, 90)], chance),
+    ]
+
+
+def _per_channel(values: Sequence[float]) -> Tensor:
+    return torch.tensor(list(values), dtype=torch.float32)[:, None, None]

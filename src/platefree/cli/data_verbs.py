@@ -1,0 +1,269 @@
+"""The verbs ``data check``, ``data split``, ``data merge``, ``data crop`` and ``data sets``."""
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from platefree.cli.console import (
+    Json,
+    done,
+    notes,
+    out,
+    print_json,
+    stage_progress,
+)
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from platefree.data.dataset import DataSet
+    from platefree.data.documented import Count
+    from platefree.types import Sightings
+
+app = typer.Typer(help="Check, split and merge tables of pictures.", no_args_is_help=True)
+
+Data = Annotated[
+    Path,
+    typer.Argument(help="A CSV or Parquet table, a folder of pictures, or of a public data set."),
+]
+
+
+@app.command("check")
+def check(
+    path: Data,
+    *,
+    pixels: Annotated[
+        bool, typer.Option("--pixels", help="Decode every picture whole, not only its header.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Read every picture's header and say what the table holds and what that means for scoring."""
+    from platefree.data.check import check_table
+    from platefree.data.documented import compare_counts
+    from platefree.data.table import dataset_at, read_table
+
+    dataset = dataset_at(path)
+    table = read_table(path) if dataset is None else dataset.table
+    listed = None if dataset is None else dataset.listed
+    with stage_progress() as report:
+        result = check_table(
+            table, depth="pixels" if pixels else "header", listed=listed, on_progress=report
+        )
+    counts = () if dataset is None else compare_counts(dataset)
+    if as_json:
+        about = {} if dataset is None else {"data_set": _set_json(dataset, counts)}
+        print_json({**result.to_json(), **about})
+    else:
+        from platefree.cli.tables import check_tables
+
+        for part in check_tables(result, str(path), _protocols(dataset)):
+            out.print(part)
+        if dataset is not None:
+            _tell_set(dataset, counts)
+    if not result.passed:
+        raise typer.Exit(1)
+
+
+def _protocols(dataset: "DataSet | None") -> "Table | None":
+    if dataset is None:
+        return None
+    from platefree.cli.data_tables import overview_table
+    from platefree.reports.overview import Overview
+
+    return overview_table(Overview.of(dataset))
+
+
+def _set_json(dataset: "DataSet", counts: "tuple[Count, ...]") -> dict[str, Any]:
+    from platefree.reports.overview import Overview
+
+    return {
+        "name": dataset.name,
+        "scored_by": asdict(Overview.of(dataset)),
+        "counts": [
+            {"what": c.what, "documented": dict(c.documented), "found": c.found, "agrees": c.agrees}
+            for c in counts
+        ],
+        "remarks": list(dataset.remarks),
+    }
+
+
+def _tell_set(dataset: "DataSet", counts: "tuple[Count, ...]") -> None:
+    from platefree.cli.data_tables import counts_table
+
+    out.print(counts_table(counts, dataset.name))
+    for remark in dataset.remarks:
+        notes.print(f"note: {remark}", markup=False, soft_wrap=True)
+    differing = sum(not count.agrees for count in counts)
+    if differing:
+        notes.print(
+            f"warning: {differing} of {len(counts)} counts are not as documented: figures are not "
+            "comparable with published ones",
+            soft_wrap=True,
+        )
+
+
+@app.command("split")
+def split(
+    path: Data,
+    target: Annotated[
+        Path, typer.Option("--out", "-o", help="Where the table with splits goes: .csv or .parquet")
+    ],
+    train: Annotated[
+        float | None,
+        typer.Option("--train", help="Share of the vehicles that is trained on; by default 0.5."),
+    ] = None,
+    hold_back: Annotated[
+        int | None,
+        typer.Option(
+            "--hold-back",
+            min=1,
+            help="Instead, hold so many training vehicles back; the tests of the set are left out.",
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Same seed, same split.")] = 0,
+    *,
+    as_json: Json = False,
+) -> None:
+    """Split a table by vehicle into train, query and gallery; no vehicle is on both sides."""
+    from platefree.data.split import hold_back_vehicles, split_by_vehicle
+    from platefree.data.table import read_table, write_table
+
+    if train is not None and hold_back is not None:
+        raise typer.BadParameter("give --train or --hold-back, not both", param_hint="--hold-back")
+    table = read_table(path)
+    if hold_back is None:
+        table = split_by_vehicle(table, train=0.5 if train is None else train, seed=seed)
+    else:
+        table = hold_back_vehicles(table, vehicles=hold_back, seed=seed)
+    write_table(table, target)
+    _tell_splits(table, target, {"seed": seed}, as_json=as_json)
+
+
+@app.command("merge")
+def merge(
+    paths: Annotated[
+        list[Path], typer.Argument(help="Tables, folders of pictures, or of public data sets.")
+    ],
+    target: Annotated[
+        Path, typer.Option("--out", "-o", help="Where the table goes: .csv or .parquet")
+    ],
+    *,
+    models: Annotated[
+        bool,
+        typer.Option(
+            "--model-as-vehicle",
+            help="Train on the models of a set that knows no vehicles, such as CompCars.",
+        ),
+    ] = False,
+    scored: Annotated[
+        str | None,
+        typer.Option(
+            "--target",
+            help="Source that will be scored: all pictures of the others are for training, their "
+            "tests too.",
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Merge tables into one in which equal ids of two data sets stay two vehicles."""
+    from platefree.data.merge import merge_tables, model_as_vehicle
+    from platefree.data.table import read_table, write_table
+
+    tables = [_with_name(read_table(path), path) for path in paths]
+    if models:
+        tables = [
+            model_as_vehicle(table)
+            if table.knows("model") and not table.knows("vehicle")
+            else table
+            for table in tables
+        ]
+    table = merge_tables(*tables, target=scored)
+    write_table(table, target)
+    for name, pictures in _tests_trained_on(tables, scored):
+        notes.print(
+            f"warning: {pictures:,} test pictures of {name} are for training: what is trained on "
+            f"this table must not be scored on {name}",
+            markup=False,
+            soft_wrap=True,
+        )
+    _tell_splits(table, target, {}, as_json=as_json)
+
+
+def _tests_trained_on(tables: "list[Sightings]", target: str | None) -> "Iterator[tuple[str, int]]":
+    """The sources beside the target that have tests, with the number of their test pictures."""
+    for table in tables if target is not None else ():
+        for name in sorted(set(table.source.tolist()) - {target}):
+            split = table.split[table.source == name]
+            if (split != "").any() and (split != "train").any():
+                yield name, int((split != "train").sum())
+
+
+def _with_name(table: "Sightings", path: Path) -> "Sightings":
+    """The table with a source: its own, or the name of its file or folder."""
+    from dataclasses import replace
+
+    import numpy as np
+
+    if table.knows("source"):
+        return table
+    return replace(table, source=np.full(len(table), path.absolute().stem))
+
+
+def _tell_splits(table: "Sightings", target: Path, more: dict[str, Any], *, as_json: bool) -> None:
+    """What a written table holds, and where it is."""
+    rows, vehicles = _by_split(table)
+    if as_json:
+        print_json({"table": str(target), **more, "pictures": rows, "vehicles": vehicles})
+    else:
+        for name, count in rows.items():
+            out.print(f"{name}: {count:,} pictures of {vehicles[name]:,} vehicles")
+    done(target, "table")
+
+
+def _by_split(table: "Sightings") -> tuple[dict[str, int], dict[str, int]]:
+    """Pictures and vehicles of each split."""
+    import numpy as np
+
+    from platefree.types import known_values
+
+    names, counts = np.unique(table.split, return_counts=True)
+    rows = {str(name) or "unknown": int(n) for name, n in zip(names, counts, strict=True)}
+    vehicles = {
+        str(name) or "unknown": len(known_values(table.vehicle[table.split == name]))
+        for name in names
+    }
+    return rows, vehicles
+
+
+@app.command("crop")
+def crop(
+    path: Annotated[Path, typer.Argument(help="The folder of CompCars, as it is unpacked.")],
+    target: Annotated[Path, typer.Option("--out", "-o", help="The folder of crops to fill.")],
+) -> None:
+    """Cut the cars of CompCars out of their photographs, once; resumable."""
+    from platefree.data.crops import crop_compcars
+
+    with stage_progress() as report:
+        dataset = crop_compcars(
+            path, target, on_progress=lambda number, of: report("cropping", number, of)
+        )
+    for remark in dataset.remarks:
+        notes.print(f"note: {remark}", markup=False, soft_wrap=True)
+    out.print(f"{len(dataset.table)} crops")
+    done(target, "data set")
+
+
+@app.command("sets")
+def sets(*, as_json: Json = False) -> None:
+    """The public data sets whose folders are understood, and by which files they are known."""
+    from platefree.data.readers.detect import FORMATS
+
+    if as_json:
+        print_json({each.name: each.looks_for for each in FORMATS})
+    else:
+        from platefree.cli.data_tables import formats_table
+
+        out.print(formats_table(FORMATS))

@@ -1,0 +1,37 @@
+"""The verb ``demo``: render, train, score and report, from nothing but the package."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from platefree.cli.console import Json, done, notes, out, print_json, stage_progress
+
+
+def demo(
+    folder: Annotated[
+        Path, typer.Option("--out", "-o", help="Folder for pictures, model and report.")
+    ] = Path("platefree-demo"),
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Same seed, same demo.")] = 0,
+    *,
+    as_json: Json = False,
+) -> None:
+    """Render a small city, train about a minute, score, and write a report. Offline, no GPU."""
+    from platefree.cli.progress import training_progress
+    from platefree.experiments.demo import run_demo
+
+    result = run_demo(
+        folder,
+        seed=seed,
+        say=notes.print,
+        watch_rendering=stage_progress,
+        watch_training=training_progress,
+    )
+    if as_json:
+        print_json(result.to_json())
+    else:
+        from platefree.cli.tables import demo_table
+
+        out.print(demo_table(result))
+    notes.print(f"search it: [bold]{result.search_command}[/bold]", soft_wrap=True)
+    done(result.report, "report")

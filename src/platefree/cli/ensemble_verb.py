@@ -1,0 +1,61 @@
+"""The verb ``ensemble``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from platefree.cli.console import DeviceName, DeviceOption, Json, done, out, print_json
+
+
+def ensemble(
+    models: Annotated[
+        list[str], typer.Argument(help="Checkpoint folders, such as runs/a/best runs/b/best.")
+    ],
+    target: Annotated[Path, typer.Option("--out", "-o", help="Folder of the ensemble.")],
+    weights: Annotated[
+        str | None,
+        typer.Option("--weights", "-w", help="What each counts, such as 1,1,2 [all the same]."),
+    ] = None,
+    *,
+    device: DeviceOption = DeviceName.auto,
+    as_json: Json = False,
+) -> None:
+    """Join trained models to one, whose similarity is the mean of theirs.
+
+    The folder holds everything, and is used like any model: eval, search, embed, compare, submit.
+    """
+    from platefree.cli.tables import plain_table
+    from platefree.inference.ensemble import make_ensemble
+
+    made = make_ensemble(models, target, _numbers(weights), device=device.value)
+    members = [
+        {
+            "name": member.name,
+            "method": member.recipe.model.method,
+            "fingerprint": member.fingerprint,
+            "weight": share,
+            **member.told(),
+        }
+        for member, share in zip(made.members, made.shares, strict=True)
+    ]
+    if as_json:
+        print_json({"model": str(target), "fingerprint": made.fingerprint, "members": members})
+    else:
+        head = ("model", "method", "fingerprint", "input", "weight")
+        rows = [
+            [str(each[key]) for key in ("name", *head[1:4])] + [f"{each['weight']:.3f}"]
+            for each in members
+        ]
+        out.print(plain_table(f"ensemble {made.fingerprint}", head, rows))
+    done(target, "ensemble")
+
+
+def _numbers(text: str | None) -> list[float] | None:
+    if text is None:
+        return None
+    try:
+        return [float(part) for part in text.split(",")]
+    except ValueError:
+        message = f"{text} is no list of numbers such as 1,1,2"
+        raise typer.BadParameter(message, param_hint="--weights") from None

@@ -1,0 +1,86 @@
+"""The verbs ``doctor`` and ``recipes``, and ``--version``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from platefree.cli.console import Json, out, print_json
+
+recipes_app = typer.Typer(help="List the built-in recipes, or show one.", no_args_is_help=False)
+
+
+def print_version(value: bool) -> None:
+    """Print the version and leave."""
+    if value:
+        from importlib.metadata import version
+
+        out.print(f"platefree {version('platefree')}")
+        raise typer.Exit
+
+
+def doctor(
+    *,
+    as_json: Json = False,
+) -> None:
+    """Show versions, devices, codecs and disk, and the command for what is missing."""
+    from platefree.doctor import diagnose
+
+    diagnosis = diagnose(Path())
+    if as_json:
+        print_json(diagnosis.to_json())
+    else:
+        table = Table(title="platefree doctor")
+        for column in ("", "what", "found", "to do"):
+            table.add_column(column, overflow="fold")
+        marks = {"ok": "✓", "note": "·", "missing": "✗", "old": "✗"}
+        for finding in diagnosis.findings:
+            texts = (finding.subject, finding.found, finding.remedy)
+            table.add_row(marks[finding.state], *(escape(text) for text in texts))
+        out.print(table)
+    if not diagnosis.healthy:
+        raise typer.Exit(1)
+
+
+@recipes_app.callback(invoke_without_command=True)
+def list_recipes(
+    context: typer.Context,
+    *,
+    as_json: Json = False,
+) -> None:
+    """List the built-in recipes."""
+    if context.invoked_subcommand is not None:
+        return
+    from platefree.recipes.recipe import load_recipe, recipe_names
+
+    descriptions = {name: load_recipe(name).description for name in recipe_names()}
+    if as_json:
+        print_json(descriptions)
+        return
+    table = Table(title="recipes", caption="platefree recipes show NAME prints one whole")
+    table.add_column("name", no_wrap=True)
+    table.add_column("what it is")
+    for name, description in descriptions.items():
+        table.add_row(name, escape(description))
+    out.print(table)
+
+
+@recipes_app.command("show")
+def show_recipe(
+    name: Annotated[str, typer.Argument(help="A recipe name or a .toml file.")],
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", "-s", help="Change one value: train.lr=0.01.")
+    ] = None,
+    *,
+    as_json: Json = False,
+) -> None:
+    """Print a recipe whole, defaults filled in, as TOML that can be saved and changed."""
+    from platefree.recipes.recipe import load_recipe, parse_overrides, to_toml
+
+    recipe = load_recipe(name, parse_overrides(settings or []))
+    if as_json:
+        print_json(recipe.model_dump())
+    else:
+        out.print(to_toml(recipe), markup=False, end="")

@@ -1,0 +1,63 @@
+"""The verb ``label``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from platefree.cli.console import (
+    DeviceName,
+    DeviceOption,
+    Json,
+    Workers,
+    done,
+    notes,
+    out,
+    picture_progress,
+    print_json,
+)
+
+
+def label(
+    data: Annotated[Path, typer.Argument(help="Table, folder of pictures, or public data set.")],
+    view: Annotated[str, typer.Option("--view", help="A viewpoint model: runs/view/best.")],
+    target: Annotated[
+        Path, typer.Option("--out", "-o", help="Where the table goes: .csv or .parquet")
+    ],
+    *,
+    only_unknown: Annotated[
+        bool, typer.Option("--only-unknown", help="Keep the views that the table knows.")
+    ] = False,
+    workers: Workers = -1,
+    device: DeviceOption = DeviceName.auto,
+    as_json: Json = False,
+) -> None:
+    """Write a table with the view (front, rear, side) that a model sees on each picture."""
+    import numpy as np
+
+    from platefree.data.table import read_table, write_table
+    from platefree.inference.labelling import label_views
+    from platefree.inference.model import load_model
+
+    table = read_table(data)
+    model = load_model(view, device=device.value)
+    with picture_progress("labelling", len(table)) as advance:
+        labelled, skipped = label_views(
+            model, table, only_unknown=only_unknown, workers=workers, on_batch=advance
+        )
+    write_table(labelled, target)
+    names, counts = np.unique(labelled.view, return_counts=True)
+    views = {str(name) or "unknown": int(n) for name, n in zip(names, counts, strict=True)}
+    known = table.view != ""
+    agreement = float((labelled.view == table.view)[known].mean()) if known.any() else None
+    for reason in skipped[:5]:
+        notes.print(f"view left as it was: {reason}", markup=False, soft_wrap=True)
+    if as_json:
+        told = {"views": views, "agreement_with_known": agreement, "skipped": skipped}
+        print_json({"table": str(target), "pictures": len(labelled), **told})
+    else:
+        for name, count in views.items():
+            out.print(f"{name}: {count} {'picture' if count == 1 else 'pictures'}")
+        if agreement is not None and not only_unknown:
+            out.print(f"{agreement:.1%} of {int(known.sum())} known views told alike")
+    done(target, "table")

@@ -1,0 +1,62 @@
+"""The verb ``submit``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from platefree.cli.console import (
+    DeviceName,
+    DeviceOption,
+    Json,
+    Workers,
+    done,
+    notes,
+    out,
+    picture_progress,
+    print_json,
+)
+
+
+def submit(
+    model: Annotated[str, typer.Argument(help="A checkpoint folder, or color_stripes.")],
+    data: Annotated[Path, typer.Option("--data", "-d", help="The folder of CityFlow.")],
+    target: Annotated[
+        Path, typer.Option("--out", "-o", help="The file; the server wants it called track2.txt.")
+    ] = Path("track2.txt"),
+    *,
+    workers: Workers = -1,
+    device: DeviceOption = DeviceName.auto,
+    as_json: Json = False,
+) -> None:
+    """Write the 100 nearest test pictures of each query of CityFlow, for its server; resumable.
+
+    A line for each query, in the order of their numbers; in it the numbers of the gallery
+    pictures, nearest first. Stop with Ctrl-C; the same command goes on.
+    """
+    from platefree.data.readers.detect import read_dataset
+    from platefree.data.submission import NEAREST
+    from platefree.evaluation.challenge import submit as run_submission
+    from platefree.inference.model import load_model
+
+    dataset = read_dataset(data, "cityflow")
+    for remark in dataset.remarks:
+        notes.print(f"note: {remark}", markup=False, soft_wrap=True)
+    queries, gallery = len(dataset.rows("query")), len(dataset.rows("gallery"))
+    loaded = load_model(model, device=device.value)
+    with picture_progress("embedding", queries + gallery) as advance:
+        run_submission(loaded, dataset, target, workers=workers, on_batch=advance)
+    nearest = min(NEAREST, gallery)
+    if as_json:
+        print_json(
+            {
+                "submission": str(target),
+                "queries": queries,
+                "gallery": gallery,
+                "nearest": nearest,
+                "model": {"name": loaded.name, "fingerprint": loaded.fingerprint},
+            }
+        )
+    else:
+        out.print(f"{queries:,} queries, the nearest {nearest} of {gallery:,} pictures for each")
+    done(target, "submission")

@@ -1,0 +1,65 @@
+"""The verb ``train``."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from platefree.cli.console import DeviceName, DeviceOption, Json, done, notes, print_json
+
+
+def train(
+    recipe: Annotated[
+        str, typer.Argument(help="A recipe name (see 'platefree recipes') or a .toml file.")
+    ],
+    data: Annotated[Path, typer.Option("--data", "-d", help="Table or folder of pictures.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Folder of the run [runs/RECIPE].")
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", "-s", help="Change one value: --set train.lr=0.01 (repeatable)."),
+    ] = None,
+    *,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on from the run's last checkpoint.")
+    ] = False,
+    device: DeviceOption = DeviceName.auto,
+    as_json: Json = False,
+) -> None:
+    """Train a recipe on a table of pictures (image, vehicle, ...).
+
+    Several GPUs: torchrun --nproc-per-node 4 -m platefree train RECIPE --data TABLE
+    """
+    from platefree.cli.progress import training_progress
+    from platefree.recipes.recipe import load_recipe, parse_overrides
+    from platefree.training.loop import train as run_training
+
+    chosen = load_recipe(recipe, parse_overrides(settings or []))
+    folder = out or Path("runs") / chosen.name.replace("/", "-")
+    with training_progress() as on_step:
+        run = run_training(
+            chosen, data, folder, resume=resume, device=device.value, on_step=on_step
+        )
+    if os.environ.get("RANK", "0") != "0":
+        return  # the first process speaks for all
+    if as_json:
+        print_json(
+            {
+                "best": str(run.best),
+                "last": str(run.last),
+                "step": run.step,
+                "total_steps": run.total,
+                "validation_map": run.validation_map,
+            }
+        )
+    if run.validation_map is not None:
+        figures = {
+            "vehicle": "mAP on held-back vehicles (leave-one-out)",
+            "parts": "AP on held-back pictures",
+        }
+        figure = figures.get(chosen.model.learns, "held-back accuracy")
+        notes.print(f"{figure}: {run.validation_map:.4f}")
+    notes.print(f"trained {run.step} of {run.total} steps")
+    done(run.best, "model")

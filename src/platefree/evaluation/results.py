@@ -1,0 +1,366 @@
+"""What an evaluation measured, with everything needed to repeat it.
+
+A number never stands alone: the report carries model, data set, protocol, split, seed and
+settings beside every figure, and the paper's figure where there is one.
+"""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from platefree.evaluation.metadata import WithMetadata
+from platefree.evaluation.metrics import RankMetrics
+from platefree.evaluation.part_report import PartResult
+from platefree.evaluation.verification import Verification
+from platefree.evaluation.view_pairs import ViewPairs
+from platefree.storage import write_text
+
+SHOWN_RANKS = (1, 5, 10)
+TRACK_RANKS = (1, 5)
+
+
+@dataclass(frozen=True, eq=False)
+class TrialResult:
+    """One trial (for instance one camera searched from another) and its scores.
+
+    Attributes:
+        name: what was searched in what, for people ("cam1 -> cam2").
+        queries: number of query pictures.
+        gallery: number of gallery pictures, or tracks.
+        metrics: the scores; queries without a valid match are counted there and left out.
+        of_tracks: whether tracks were searched, whose ranks are called HIT@1 and HIT@5.
+    """
+
+    name: str
+    queries: int
+    gallery: int
+    metrics: RankMetrics
+    of_tracks: bool = False
+
+    @property
+    def without_match(self) -> int:
+        """Queries that nothing in the gallery matches; they are left out of the scores."""
+        return int((~self.metrics.valid).sum())
+
+    def figures(self) -> dict[str, float]:
+        """mAP, mINP and CMC at `SHOWN_RANKS` (of tracks mAP and HIT@k), as fractions."""
+        name, ranks = ("HIT@", TRACK_RANKS) if self.of_tracks else ("rank-", SHOWN_RANKS)
+        cmc = self.metrics.cmc
+        figures = {f"{name}{rank}": float(cmc[rank - 1]) for rank in ranks if rank <= len(cmc)}
+        figures["mAP"] = self.metrics.mAP
+        return figures if self.of_tracks else {**figures, "mINP": self.metrics.mINP}
+
+    def counts(self) -> dict[str, int | float]:
+        """What the figures were measured on, for people."""
+        return {
+            "queries": self.queries,
+            "without match": self.without_match,
+            "gallery": self.gallery,
+        }
+
+    def to_json(self) -> dict[str, Any]:
+        """The figures, the counts and the whole match curve."""
+        return {
+            "name": self.name,
+            "queries": self.queries,
+            "queries_without_match": self.without_match,
+            "gallery": self.gallery,
+            "figures": self.figures(),
+            "cmc": [float(value) for value in self.metrics.cmc],
+        }
+
+
+@dataclass(frozen=True)
+class PairResult:
+    """A list of pairs told apart by a threshold.
+
+    Attributes:
+        name: for people.
+        pairs: number of pairs.
+        threshold: fitted on training pairs; pairs that are at least as similar are accepted.
+        accuracy: share of the pairs that are told right.
+    """
+
+    name: str
+    pairs: int
+    threshold: float
+    accuracy: float
+
+    def figures(self) -> dict[str, float]:
+        """The accuracy, as a fraction."""
+        return {"accuracy": self.accuracy}
+
+    def counts(self) -> dict[str, int | float]:
+        """What the figure was measured on and with, for people."""
+        return {"pairs": self.pairs, "threshold": self.threshold}
+
+    def to_json(self) -> dict[str, Any]:
+        """The figure and the counts."""
+        return {"name": self.name, **self.counts(), "figures": self.figures()}
+
+
+@dataclass(frozen=True)
+class Prefix:
+    """The first steps of a post-processing, and what they make of a test.
+
+    Attributes:
+        steps: their names, ``expand,rerank``, or ``none``.
+        seconds: that distances and scores took, embedding left out.
+        figures: of the test, as fractions.
+    """
+
+    steps: str
+    seconds: float
+    figures: Mapping[str, float]
+
+    def gains(self, before: "Prefix") -> dict[str, float]:
+        """What the last step changed, as fractions."""
+        return {name: value - before.figures[name] for name, value in self.figures.items()}
+
+
+@dataclass(frozen=True, eq=False)
+class ToldResult:
+    """Pictures whose label a classifier told.
+
+    Attributes:
+        name: for people.
+        labels: the classes, sorted.
+        confusion: (classes, classes) pictures by what they show (rows) and what was told (columns).
+    """
+
+    name: str
+    labels: tuple[str, ...]
+    confusion: NDArray[np.int64]
+
+    def figures(self) -> dict[str, float]:
+        """The accuracy, and the share of each label's pictures that were told right."""
+        counts = self.confusion
+        right = np.diag(counts).astype(np.float64)
+        with np.errstate(invalid="ignore"):
+            recall = right / counts.sum(axis=1)  # nan for a label without a picture
+            accuracy = float(right.sum() / counts.sum())
+        recalls = zip(self.labels, recall.tolist(), strict=True)
+        return {"accuracy": accuracy, **{f"recall {name}": value for name, value in recalls}}
+
+    def counts(self) -> dict[str, int | float]:
+        """What the figures were measured on, for people."""
+        return {"pictures": int(self.confusion.sum())}
+
+    def to_json(self) -> dict[str, Any]:
+        """The figures, the count and the whole matrix."""
+        matrix = {"labels": list(self.labels), "confusion": self.confusion.tolist()}
+        return {"name": self.name, **self.counts(), "figures": self.figures(), **matrix}
+
+
+AnyResult = TrialResult | PairResult | ToldResult | PartResult
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """One test of a protocol, such as one of several published lists.
+
+    Attributes:
+        name: of the test; of the protocol where that is one test.
+        trials: with their scores; the figures of the test are the means over them.
+        verification: similarity histograms, ROC and thresholds over the pairs of all its trials;
+            None where nothing is compared.
+        paper: the claimed figures for this test, by the names that `figures` uses.
+        prefixes: the test before each step of post-processing and after the last, if asked for.
+        view_pairs: distances by same or different view; None where views are unknown.
+    """
+
+    name: str
+    trials: tuple[AnyResult, ...]
+    verification: Verification | None
+    paper: Mapping[str, float] = field(default_factory=dict)
+    prefixes: tuple[Prefix, ...] = ()
+    view_pairs: ViewPairs | None = None
+
+    def figures(self) -> dict[str, float]:
+        """The mean over the trials of each figure, as fractions."""
+        return mean_figures(self.trials)
+
+    def deviations(self) -> dict[str, float]:
+        """The standard deviation of each figure over the trials, of a sample (n - 1).
+
+        Empty where there is one trial.
+        """
+        if len(self.trials) < 2:
+            return {}
+        by_figure = _by_figure(self.trials)
+        return {name: float(np.std(values, ddof=1)) for name, values in by_figure.items()}
+
+    def gaps(self) -> dict[str, float]:
+        """Ours minus the paper's, where there is a claim."""
+        ours = self.figures()
+        return {name: ours[name] - claim for name, claim in self.paper.items() if name in ours}
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything, ready for ``json.dumps`` but for NaN."""
+        return {
+            "name": self.name,
+            "figures": self.figures(),
+            "deviations": self.deviations(),
+            "paper": dict(self.paper),
+            "gaps": self.gaps(),
+            "trials": [trial.to_json() for trial in self.trials],
+            "verification": self.verification and self.verification.to_json(),
+            "view_pairs": self.view_pairs and self.view_pairs.to_json(),
+            "prefixes": [
+                {
+                    "post": prefix.steps,
+                    "seconds": prefix.seconds,
+                    "figures": dict(prefix.figures),
+                    "gains": prefix.gains(before),
+                }
+                for before, prefix in self.steps()
+            ],
+        }
+
+    def steps(self) -> list[tuple[Prefix, Prefix]]:
+        """Each prefix after the one before it; the first after itself."""
+        return list(zip((*self.prefixes[:1], *self.prefixes), self.prefixes, strict=False))
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One picture of a strip: where it is and what is known of it."""
+
+    path: Path
+    vehicle: str = ""
+    camera: str = ""
+    time: str = ""
+    similarity: float | None = None
+    correct: bool | None = None  # None for the query itself
+
+
+@dataclass(frozen=True, eq=False)
+class Strip:
+    """A query and its nearest gallery pictures, as an example of good or bad behaviour.
+
+    Attributes:
+        kind: best, median or worst, by average precision.
+        trial: name of the trial it comes from.
+        average_precision: of this query.
+        first_match: rank (from 1) of the first correct picture.
+        query: the query picture.
+        hits: nearest first, pictures ignored by the protocol left out.
+        heat_map: (h, w) float32 in [0, 1] over the query picture, where asked for.
+        activations: class-activation maps of the query picture, likewise, by the model's name.
+    """
+
+    kind: str
+    trial: str
+    average_precision: float
+    first_match: int
+    query: Picture
+    hits: tuple[Picture, ...]
+    heat_map: NDArray[np.float32] | None = None
+    activations: tuple[tuple[str, NDArray[np.float32]], ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Report:
+    """The outcome of `platefree.evaluate`.
+
+    Attributes:
+        model: name, method, fingerprint and recipe of what was scored, as text.
+        data: path, fingerprint and counts of what it was scored on.
+        protocol: name of the protocol.
+        settings: seed, mirror, post-processing, re-ranking and the like, as text.
+        tests: every test of the protocol with its scores.
+        strips: best, median and worst queries.
+        metadata: the same tests by the same model, told labels of the pictures, if asked for; all
+            other figures are those without.
+    """
+
+    model: Mapping[str, str]
+    data: Mapping[str, str]
+    protocol: str
+    settings: Mapping[str, str]
+    tests: tuple[Outcome, ...]
+    strips: tuple[Strip, ...] = ()
+    metadata: WithMetadata | None = None
+
+    @property
+    def trials(self) -> tuple[AnyResult, ...]:
+        """The trials of all tests."""
+        return tuple(trial for test in self.tests for trial in test.trials)
+
+    def figures(self) -> dict[str, float]:
+        """The figures, as fractions; of several tests by ``TEST FIGURE``, such as ``800 mAP``."""
+        if len(self.tests) == 1:
+            return self.tests[0].figures()
+        return {
+            f"{test.name} {name}": value
+            for test in self.tests
+            for name, value in test.figures().items()
+        }
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything but the pictures, ready for ``json.dumps``."""
+        content = {
+            "model": dict(self.model),
+            "data": dict(self.data),
+            "protocol": self.protocol,
+            "settings": dict(self.settings),
+            "figures": self.figures(),
+            "tests": [test.to_json() for test in self.tests],
+            "with_metadata": self.metadata
+            and self.metadata.to_json({test.name: test.figures() for test in self.tests}),
+        }
+        cleaned: dict[str, Any] = _without_nan(content)
+        return cleaned
+
+    def to_markdown(self) -> str:
+        """What was measured on what, and the table of figures."""
+        from platefree.reports.figures import render_markdown
+
+        return render_markdown(self)
+
+    def save(self, path: str | Path) -> Path:
+        """Write one self-contained HTML page, and the same figures as JSON and Markdown beside it.
+
+        Args:
+            path: the HTML file, ``report.html``; beside it ``report.json`` and ``report.md``.
+
+        Returns:
+            The path of the HTML file.
+
+        Raises:
+            StorageError: a file cannot be written.
+        """
+        from platefree.reports.page import render_page
+
+        page = Path(path)
+        # the largest first, so that a full disk leaves no others beside a page that is not there
+        write_text(page, render_page(self))
+        write_text(page.with_suffix(".json"), json.dumps(self.to_json(), indent=2) + "\n")
+        write_text(page.with_suffix(".md"), self.to_markdown())
+        return page
+
+
+def mean_figures(trials: Sequence[AnyResult]) -> dict[str, float]:
+    """The mean over trials of each figure that all of them have, as fractions."""
+    return {name: float(np.mean(values)) for name, values in _by_figure(trials).items()}
+
+
+def _by_figure(trials: Sequence[AnyResult]) -> dict[str, list[float]]:
+    each = [trial.figures() for trial in trials]
+    shared = [name for name in each[0] if all(name in figures for figures in each)]
+    return {name: [figures[name] for figures in each] for name in shared}
+
+
+def _without_nan(content: Any) -> Any:  # noqa: ANN401
+    # A figure without any valid query is NaN, which JSON does not know.
+    if isinstance(content, dict):
+        return {key: _without_nan(value) for key, value in content.items()}
+    if isinstance(content, list):
+        return [_without_nan(value) for value in content]
+    return None if isinstance(content, float) and math.isnan(content) else content

@@ -1,0 +1,1 @@
+"""Comparisons that train: ablations, all methods in one table, the demo."""

@@ -1,0 +1,350 @@
+"""Ablations: rows of settings, each trained with several seeds and scored alike, as one table.
+
+A file of rows (TOML) says what is compared; every row gets the same pictures, the same seeds and,
+unless a row says otherwise, the same budget. Seeds come first and rows second, so that a table
+that is cut short holds every row. What is done is kept: start again, and it goes on.
+"""
+
+import json
+import re
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import Field, ValidationError, field_validator
+
+from platefree.data.dataset import DataSet
+from platefree.errors import RecipeError
+from platefree.evaluation.evaluate import evaluate, open_data
+from platefree.experiments.cost import COSTS, training_cost, use_cost
+from platefree.inference.model import Device, Model, load_model, untrained_model
+from platefree.methods.build import needs_training, resolve
+from platefree.recipes.complaints import explain
+from platefree.recipes.recipe import Recipe, Section, load_recipe
+from platefree.storage import make_folder, write_text
+from platefree.training.loop import StepReport, train
+from platefree.training.run_folder import flat
+
+REPORT, COST = "report.html", "cost.json"
+
+
+class Row(Section):
+    """One row: a recipe and what it changes.
+
+    Attributes:
+        name: for people, unlike all others.
+        recipe: a built-in name or a file.
+        set: key -> value (``"train.lr" = 0.01``, or a table ``train``), after the shared ones.
+        paper: the published figures of this row by name, as fractions.
+    """
+
+    name: str
+    recipe: str
+    set: dict[str, Any] = Field(default_factory=dict)
+    paper: dict[str, float] = Field(default_factory=dict)
+
+
+class Ablation(Section):
+    """What is compared, and how.
+
+    Attributes:
+        title: of the table.
+        figures: the columns, by the names that a report uses (``rank-1``, ``mAP``), or costs
+            by their names in `platefree.experiments.cost.COSTS`.
+        protocol: see `platefree.evaluate`; by default that of the data.
+        also: further protocols, whose figures are named ``TEST FIGURE`` (of a protocol of one
+            test, ``PROTOCOL FIGURE``).
+        set: key -> value, for all rows.
+        notes: sentences that are printed under the table.
+        rows: at least one; a method that learns nothing is only scored.
+    """
+
+    title: str
+    figures: list[str] = Field(default=["rank-1", "mAP"])
+    protocol: str | None = None
+    also: list[str] = Field(default_factory=list)
+    set: dict[str, Any] = Field(default_factory=dict)
+    notes: list[str] = Field(default_factory=list)
+    rows: list[Row]
+
+    @field_validator("rows")
+    @classmethod
+    def _have_names_of_their_own(cls, rows: list[Row]) -> list[Row]:
+        names = [_folder_name(row.name) for row in rows]
+        if not rows or len(set(names)) < len(names):
+            raise ValueError(f"rows are named {[row.name for row in rows]}; expected distinct ones")
+        return rows
+
+
+@dataclass(frozen=True, eq=False)
+class AblationTable:
+    """Figures of every row and seed.
+
+    Attributes:
+        ablation: what was compared.
+        seeds: which were run.
+        measured: row name -> one mapping of figures a seed, as fractions, and of costs.
+        settings: what all reports share: data, protocol, versions and the like.
+    """
+
+    ablation: Ablation
+    seeds: tuple[int, ...]
+    measured: Mapping[str, Sequence[Mapping[str, float]]]
+    settings: Mapping[str, str]
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything, ready for ``json.dumps``."""
+        rows = {
+            row.name: {
+                "mean": {name: _mean(each, name) for name in self._known(each)},
+                "deviation": {name: _deviation(each, name) for name in self._known(each)},
+                "seeds": [dict(figures) for figures in each],
+                "paper": row.paper,
+            }
+            for row in self.ablation.rows
+            if (each := self.measured[row.name])
+        }
+        return {
+            "title": self.ablation.title,
+            "seeds": list(self.seeds),
+            "settings": dict(self.settings),
+            "notes": self.ablation.notes,
+            "rows": rows,
+        }
+
+    def cells(self) -> list[list[str]]:
+        """The head and the rows, as text: means in % and deviations over the seeds.
+
+        Of a cost it is the median, since the machine may have been busy with other work.
+        """
+        claimed = [
+            name for name in self.ablation.figures if any(name in r.paper for r in self._rows())
+        ]
+        head = ["row", *self.ablation.figures, *(f"paper {name}" for name in claimed)]
+        return [head, *(self._cells_of(row, claimed) for row in self._rows())]
+
+    def to_markdown(self) -> str:
+        """The table, and under it what it was measured on."""
+        head, *rows = self.cells()
+        lines = [head, ["---", *("--:" for _ in head[1:])], *rows]
+        table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+        what = "; ".join(f"{name} {value}" for name, value in self.settings.items())
+        seeds = ", ".join(map(str, self.seeds))
+        of_costs = ", of costs the median" if any(f in COSTS for f in self.ablation.figures) else ""
+        told = (
+            f"{table}\n\n{self.ablation.title}. Mean ± standard deviation (n - 1) over the seeds "
+            f"{seeds}, in %{of_costs}; {what}.\n"
+        )
+        return "\n".join([told, *(f"- {note}" for note in self.ablation.notes), ""]).rstrip() + "\n"
+
+    def _rows(self) -> list[Row]:
+        return [row for row in self.ablation.rows if self.measured[row.name]]
+
+    def _cells_of(self, row: Row, claimed: Sequence[str]) -> list[str]:
+        each = self.measured[row.name]
+        known = self._known(each)
+        ours = [_spread(each, name) if name in known else "" for name in self.ablation.figures]
+        theirs = [f"{100 * row.paper[name]:.2f}" if name in row.paper else "" for name in claimed]
+        return [row.name, *ours, *theirs]
+
+    def _known(self, each: Sequence[Mapping[str, float]]) -> list[str]:
+        return [name for name in self.ablation.figures if all(name in one for one in each)]
+
+
+def ablation_names() -> list[str]:
+    """The names of the built-in ablations, sorted."""
+    folder = resources.files("platefree.experiments") / "ablations"
+    return sorted(file.name.removesuffix(".toml") for file in folder.iterdir())
+
+
+def load_ablation(name: str | Path) -> Ablation:
+    """Read a file of rows, or a built-in one by its name, and check it and all its recipes.
+
+    Raises:
+        RecipeError: no such ablation, not TOML, an unknown key, or a recipe that cannot be.
+    """
+    text = _read(str(name))
+    try:
+        ablation = Ablation.model_validate(tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
+        raise RecipeError(f"ablation {name} is not valid TOML: {error}") from error
+    except ValidationError as error:
+        found = "; ".join(explain(detail, Ablation) for detail in error.errors())
+        raise RecipeError(f"ablation {name}: {found}") from error
+    for row in ablation.rows:
+        row_recipe(ablation, row, seed=0)
+    return ablation
+
+
+def row_recipe(ablation: Ablation, row: Row, *, seed: int) -> Recipe:
+    """The recipe of a row with a seed.
+
+    Raises:
+        RecipeError: it cannot be.
+    """
+    return load_recipe(row.recipe, {**flat(ablation.set), **flat(row.set), "train.seed": seed})
+
+
+def run_ablation(
+    ablation: Ablation,
+    data: str | Path | DataSet,
+    out: str | Path,
+    *,
+    seeds: Sequence[int] = (0, 1, 2),
+    device: Device = "auto",
+    on_run: Callable[[str, int], None] | None = None,
+    on_step: Callable[[StepReport], None] | None = None,
+) -> AblationTable:
+    """Train and score every row with every seed; what ``out`` holds already is not done again.
+
+    Args:
+        ablation: from `load_ablation`.
+        data: what to train on (its rows with split ``train``) and to score (the others).
+        out: folder of the runs, ``ROW/seed-N``; gets ``table.json`` and ``table.md``.
+        seeds: of the trainings.
+        device: where to run.
+        on_run: called with row and seed before each run.
+        on_step: called after every training step.
+
+    Raises:
+        PlatefreeError: whatever training and evaluation raise; what is done is kept.
+    """
+    opened, folder = open_data(data), Path(out)
+    label = str(data) if isinstance(data, str | Path) else str(opened.table.root)
+    measured: dict[str, list[Mapping[str, float]]] = {row.name: [] for row in ablation.rows}
+    settings: dict[str, str] = {}
+    for seed in seeds:
+        for row in ablation.rows:
+            if on_run is not None:
+                on_run(row.name, seed)
+            run = folder / _folder_name(row.name) / f"seed-{seed}"
+            content = _run(ablation, row, seed, opened, label, run, device, on_step)
+            measured[row.name].append(content["figures"])
+            settings = _shared(settings, _settings(content))
+            table = AblationTable(ablation, tuple(seeds), measured, settings)
+            _save(table, folder)
+    return AblationTable(ablation, tuple(seeds), measured, settings)
+
+
+def _run(
+    ablation: Ablation,
+    row: Row,
+    seed: int,
+    data: DataSet,
+    label: str,
+    folder: Path,
+    device: Device,
+    on_step: Callable[[StepReport], None] | None,
+) -> dict[str, Any]:
+    """The report of one run, as JSON content, with the figures of all protocols."""
+    recipe = row_recipe(ablation, row, seed=seed)
+    known = folder / "row.json"
+    content = {"recipe": recipe.model_dump(), "data": data.table.fingerprint()}
+    if known.exists() and json.loads(known.read_text("utf-8")) != content:
+        raise RecipeError(
+            f"{folder} holds a run of row {row.name!r} with other settings or other pictures; "
+            "choose another --out, or remove that folder"
+        )
+    reports = {REPORT: ablation.protocol}
+    reports |= {f"report-{protocol}.html": protocol for protocol in ablation.also}
+    missing = [name for name in reports if not (folder / name).with_suffix(".json").exists()]
+    counts_cost = any(name in COSTS for name in ablation.figures)
+    if missing or (counts_cost and not (folder / COST).exists()):
+        make_folder(folder)
+        write_text(known, json.dumps(content, indent=2) + "\n")
+        model = _made(recipe, row.name, data, folder, device, on_step)
+        for name in missing:
+            report = evaluate(model, data, reports[name], data_label=label, device=device)
+            report.save(folder / name)
+        if counts_cost:
+            write_text(folder / COST, json.dumps(_cost(model, folder), indent=2) + "\n")
+    found, *others = (
+        json.loads((folder / name).with_suffix(".json").read_text("utf-8")) for name in reports
+    )
+    for other in others:
+        of = f"{other['protocol']} " if len(other["tests"]) == 1 else ""
+        found["figures"] |= {of + name: value for name, value in other["figures"].items()}
+    if counts_cost:
+        found["figures"] |= json.loads((folder / COST).read_text("utf-8"))
+    whole: dict[str, Any] = found
+    return whole
+
+
+def _made(
+    recipe: Recipe,
+    name: str,
+    data: DataSet,
+    folder: Path,
+    device: Device,
+    on_step: Callable[[StepReport], None] | None,
+) -> Model:
+    """The model of a row, trained if there is anything to learn."""
+    if not needs_training(recipe):
+        return untrained_model(resolve(recipe), name=name, device=device)
+    run = train(recipe, data, folder, resume=True, device=device, on_step=on_step)
+    return load_model(run.best, device=device)
+
+
+def _cost(model: Model, folder: Path) -> dict[str, float]:
+    trained = needs_training(model.recipe)
+    return use_cost(model) | (training_cost(folder, model.recipe) if trained else {})
+
+
+def _shared(before: Mapping[str, str], now: Mapping[str, str]) -> dict[str, str]:
+    """Settings of the reports so far, where a row differs said so; when they were scored: last."""
+    return {
+        name: value if name == "scored" or before.get(name, value) == value else "differs by row"
+        for name, value in now.items()
+    }
+
+
+def _settings(content: Mapping[str, Any]) -> dict[str, str]:
+    data = content["data"]
+    return {"data": data["path"], "protocol": content["protocol"], **content["settings"]}
+
+
+def _save(table: AblationTable, folder: Path) -> None:
+    write_text(folder / "table.json", json.dumps(table.to_json(), indent=2) + "\n")
+    write_text(folder / "table.md", table.to_markdown())
+
+
+def _read(name: str) -> str:
+    if not name.endswith(".toml"):
+        if name not in ablation_names():
+            raise RecipeError(
+                f"no ablation named {name!r}; expected one of {', '.join(ablation_names())}, or a "
+                "file that ends in .toml"
+            )
+        file = resources.files("platefree.experiments") / "ablations" / f"{name}.toml"
+        return file.read_text(encoding="utf-8")
+    try:
+        return Path(name).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise RecipeError(f"cannot read the ablation file {name}: {error}") from error
+
+
+def _folder_name(row: str) -> str:
+    return re.sub(r"[^\w+-]+", "-", row).strip("-").lower()
+
+
+def _values(each: Sequence[Mapping[str, float]], name: str) -> list[float]:
+    return [figures[name] for figures in each]
+
+
+def _mean(each: Sequence[Mapping[str, float]], name: str) -> float:
+    return float(np.mean(_values(each, name)))
+
+
+def _deviation(each: Sequence[Mapping[str, float]], name: str) -> float:
+    return float(np.std(_values(each, name), ddof=1)) if len(each) > 1 else 0.0
+
+
+def _spread(each: Sequence[Mapping[str, float]], name: str) -> str:
+    if name in COSTS:
+        return format(float(np.median(_values(each, name))), COSTS[name])
+    mean = f"{100 * _mean(each, name):.1f}"
+    return f"{mean} ± {100 * _deviation(each, name):.1f}" if len(each) > 1 else mean

@@ -1,0 +1,77 @@
+"""What a method costs beside what it finds: time to train, and size and time in use."""
+
+import json
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from statistics import median
+
+import torch
+from torch import nn
+
+from platefree.inference.model import Model
+from platefree.recipes.recipe import Recipe
+
+COSTS: Mapping[str, str] = {
+    "train seconds": ",.0f",
+    "images/s": ",.0f",
+    "parameters": ",.0f",
+    "embedding size": ",.0f",
+    "ms/picture": ".2f",
+}
+"""The names of the costs, and how each is printed."""
+
+_PICTURES, _RUNS = 16, 20
+
+
+def training_cost(folder: Path, recipe: Recipe) -> dict[str, float]:
+    """How fast a finished run learnt, by its log; pauses before a resume do not count.
+
+    Args:
+        folder: of the run.
+        recipe: that was trained.
+
+    Returns:
+        ``images/s``, the median over the run, and the ``train seconds`` that all steps take at
+        that speed: loading and learning, without checkpoints and scoring.
+    """
+    lines = (json.loads(line) for line in (folder / "log.jsonl").read_text("utf-8").splitlines())
+    reports = [line for line in lines if "images_per_second" in line]
+    speed = median(report["images_per_second"] for report in reports)
+    pictures = reports[-1]["step"] * recipe.train.batch_size
+    return {"train seconds": pictures / speed, "images/s": speed}
+
+
+def use_cost(model: Model) -> dict[str, float]:
+    """What embedding takes.
+
+    Returns:
+        ``parameters``: of the modules that an embedding runs through. ``embedding size``: numbers
+        that a gallery keeps of a picture, over all spaces. ``ms/picture``: of pictures in memory,
+        16 at a time, the least of twenty runs.
+    """
+    size = model.recipe.input
+    random = torch.Generator().manual_seed(0)
+    shape = (_PICTURES, 3, size.height, size.width)
+    images = torch.randint(0, 256, shape, generator=random, dtype=torch.uint8)
+    used: set[nn.Module] = set()
+    model.method.eval()
+    hooks = [
+        module.register_forward_pre_hook(lambda module, _: used.add(module))
+        for module in model.method.modules()
+    ]
+    spaces = model.embed_images(images)
+    for hook in hooks:
+        hook.remove()
+    parameters = {p for module in used for p in module.parameters(recurse=False)}
+    return {
+        "parameters": float(sum(p.numel() for p in parameters)),
+        "embedding size": float(sum(rows.shape[1] for rows in spaces.values())),
+        "ms/picture": 1000 * min(_seconds(model, images) for _ in range(_RUNS)) / _PICTURES,
+    }
+
+
+def _seconds(model: Model, images: torch.Tensor) -> float:
+    started = time.perf_counter()
+    model.embed_images(images)
+    return time.perf_counter() - started

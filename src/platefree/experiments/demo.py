@@ -1,0 +1,134 @@
+"""The demo: render a small city, train about a minute, score beside the floor, write a report.
+
+A minute of training on fifty rendered vehicles: its figures say nothing about real ones.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from platefree.city.generate import generate_city
+from platefree.data.table import read_table
+from platefree.evaluation.evaluate import evaluate
+from platefree.recipes.recipe import load_recipe
+from platefree.storage import make_folder
+from platefree.training.loop import train
+
+CITY: Mapping[str, Any] = {"vehicles": 100, "cameras": 5, "images": 1200, "near_duplicates": 0.3}
+"""The city that is rendered; half of its vehicles are trained on."""
+
+Watch = Callable[[], AbstractContextManager[Callable[..., None]]]
+"""Opens a display that is told of progress."""
+
+
+@dataclass(frozen=True)
+class Demo:
+    """What the demo made and measured.
+
+    Attributes:
+        report: the HTML report of the trained model.
+        model: the checkpoint.
+        pictures: folder of the city.
+        query: a picture to search with.
+        floor: figures of ``color_stripes`` on the held-back vehicles.
+        trained: figures of the trained model on the same.
+        seconds: how long each part took.
+    """
+
+    report: Path
+    model: Path
+    pictures: Path
+    query: Path
+    floor: Mapping[str, float]
+    trained: Mapping[str, float]
+    seconds: Mapping[str, float]
+
+    @property
+    def search_command(self) -> str:
+        """A search for the reader to try."""
+        return f"platefree search {self.query} --gallery {self.pictures} --model {self.model}"
+
+    def to_json(self) -> dict[str, Any]:
+        """Ready for ``json.dumps``."""
+        return {
+            "report": str(self.report),
+            "model": str(self.model),
+            "floor": dict(self.floor),
+            "trained": dict(self.trained),
+            "seconds": dict(self.seconds),
+        }
+
+
+def run_demo(
+    folder: str | Path,
+    *,
+    seed: int = 0,
+    overrides: Mapping[str, Any] | None = None,
+    say: Callable[[str], None] | None = None,
+    watch_rendering: Watch | None = None,
+    watch_training: Watch | None = None,
+) -> Demo:
+    """Run the demo in a folder; what was interrupted is taken up where it stopped.
+
+    Args:
+        folder: gets ``city``, ``run`` and ``report.html``.
+        seed: of the city and the training.
+        overrides: changes of the recipe ``strong_baseline/demo``.
+        say: told what happens next.
+        watch_rendering: its display is told (stage, pictures done, pictures in all).
+        watch_training: its display is told a `StepReport` after every step.
+
+    Raises:
+        DataError: the folder holds a demo with another seed.
+        StorageError: the folder cannot be written.
+        Interrupted: Ctrl-C; the same call goes on.
+    """
+    target, say = Path(folder), say or _quiet
+    pictures = target / "city"
+    seconds: dict[str, float] = {}
+    make_folder(target)
+    say("1/3 rendering a city of {vehicles} vehicles before {cameras} cameras".format(**CITY))
+    with _timed(seconds, "rendering"), (watch_rendering or _unwatched)() as on_picture:
+        generate_city(
+            pictures,
+            seed=seed,
+            on_progress=lambda count, total: on_picture("rendering", count, total),
+            **CITY,
+        )
+    table = read_table(pictures)
+    say("2/3 training strong_baseline/demo on half of them, about a minute on two cores")
+    recipe = load_recipe("strong_baseline/demo", {"train.seed": seed, **(overrides or {})})
+    with _timed(seconds, "training"), (watch_training or _unwatched)() as on_step:
+        run = train(recipe, table, target / "run", resume=True, on_step=on_step)
+    say("3/3 scoring both on the other half")
+    with _timed(seconds, "scoring"):
+        label = str(pictures)
+        floor = evaluate("color_stripes", table, data_label=label)
+        trained = evaluate(run.best, table, data_label=label, heat_maps=True)
+    return Demo(
+        report=trained.save(target / "report.html"),
+        model=run.best,
+        pictures=pictures,
+        query=table.path(int((table.split == "query").argmax())),
+        floor=floor.figures(),
+        trained=trained.figures(),
+        seconds=seconds,
+    )
+
+
+@contextmanager
+def _timed(seconds: dict[str, float], name: str) -> Iterator[None]:
+    started = time.monotonic()
+    yield
+    seconds[name] = round(time.monotonic() - started, 1)
+
+
+def _unwatched() -> AbstractContextManager[Callable[..., None]]:
+    return nullcontext(lambda *progress: None)
+
+
+def _quiet(message: str) -> None:
+    del message

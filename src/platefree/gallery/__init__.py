@@ -1,0 +1,1 @@
+"""Stored embeddings, and searches in them."""

@@ -1,0 +1,104 @@
+"""Where in a picture its similarity to another comes from (HiResCAM, Draelos and Carin 2020).
+
+And where a classifier looks (`class_activation`).
+
+Gradient times activation, place by place: averaging the gradient over places first, as Grad-CAM
+does, would spread what generalised-mean pooling took from a few places over all of them.
+The target is the cosine similarity of the two pictures, so the map answers "what made these two
+alike", not "what looks like a vehicle".
+"""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from platefree.data.image import read_image
+from platefree.errors import DataError
+from platefree.inference.model import Model
+from platefree.types import Floats, Sightings
+
+
+def heat_map(model: Model, picture: Path, other: Path) -> Floats:
+    """Where in ``picture`` its similarity to ``other`` comes from.
+
+    Args:
+        model: a model whose method has a feature map.
+        picture: path of the picture that is explained.
+        other: path of the picture that it is compared with.
+
+    Returns:
+        (h, w) float32 in [0, 1], of the transform's height and width; all zero where nothing
+        speaks for a match.
+
+    Raises:
+        DataError: the method has no feature map, or cannot tell in which space to compare.
+        ImageError: a picture cannot be read.
+    """
+    pair = torch.stack([model.transform(read_image(path)) for path in (picture, other)])
+    images = model.transform.normalise(pair.to(model.device))
+    model.method.eval()
+    with torch.enable_grad():
+        maps = _feature_map(model, images)
+        spaces = model.method.embed_map(maps)
+        judging = _judging_space(model, picture, other) if len(spaces) > 1 else ""
+        compared = [spaces[judging]] if judging else list(spaces.values())
+        similarity = torch.stack([rows[0] @ rows[1].detach() for rows in compared]).mean()
+        (gradient,) = torch.autograd.grad(similarity, maps)
+    return _enlarged(gradient[:1] * maps[:1], model)
+
+
+def class_activation(model: Model, picture: Path) -> Floats:
+    """Where in a picture the model sees the training vehicle that it takes it for.
+
+    With average pooling and a linear classifier that is the class-activation map of Zhou et al.
+    (CVPR 2016), as in figure 5 of part-regularized re-ID.
+
+    Args:
+        model: a model whose method has a classifier of vehicles on its feature map.
+        picture: path of the picture.
+
+    Returns:
+        (h, w) float32 in [0, 1], of the transform's height and width.
+
+    Raises:
+        DataError: the method has no such classifier.
+        ImageError: the picture cannot be read.
+    """
+    image = model.transform(read_image(picture))[None]
+    model.method.eval()
+    with torch.enable_grad():
+        normalised = model.transform.normalise(image.to(model.device))
+        maps = _feature_map(model, normalised)
+        logits = model.method.identify(maps)
+        (gradient,) = torch.autograd.grad(logits.amax(), maps)
+    return _enlarged(gradient * maps, model)
+
+
+def _feature_map(model: Model, images: Tensor) -> Tensor:
+    if getattr(model.recipe.model, "pooling", "") == "class_token":
+        raise DataError(
+            'this model has model.pooling = "class_token", one vector for the whole picture, so no '
+            "heat map can be drawn"
+        )
+    return model.method.feature_map(images).detach().requires_grad_()
+
+
+@torch.inference_mode()
+def _enlarged(products: Tensor, model: Model) -> Floats:
+    """What speaks for the target, summed over channels, at the size of the transform's pictures."""
+    cam = functional.relu(products.sum(1, keepdim=True))
+    size = (model.transform.height, model.transform.width)
+    cam = functional.interpolate(cam, size=size, mode="bilinear", align_corners=False)[0, 0]
+    heat: Floats = (cam / cam.amax().clamp(min=1e-12)).float().cpu().numpy()
+    return heat.astype(np.float32)
+
+
+def _judging_space(model: Model, picture: Path, other: Path) -> str:
+    """The space that compares two pictures; empty where all of them do."""
+    pair = Sightings.from_columns(Path(), {"image": [str(picture), str(other)]})
+    embeddings, _ = model.embed(pair)
+    one, two = embeddings.take(np.array([0])), embeddings.take(np.array([1]))
+    return str(model.method.judged_in(one, two)[0, 0])

@@ -1,0 +1,237 @@
+"""Find the parts of all pictures of a table, once: what was found is kept by the picture's hash."""
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from platefree.batches.loader import UsePictures, use_loader
+from platefree.data.image import read_header
+from platefree.data.part_boxes import PARTS, PartBoxes, PictureBoxes
+from platefree.data.part_files import write_part_boxes
+from platefree.errors import DataError, ImageError, Interrupted
+from platefree.inference.model import Model
+from platefree.methods.part_detector import THRESHOLD, PartDetector
+from platefree.nets.pyramid_detector import joined
+from platefree.storage import make_folder, only_writer, storage_errors
+from platefree.types import Sightings
+
+_BATCH = 32
+Row = tuple[list[float], int, float]
+"""A box as shares of width and height, its part, its score."""
+
+
+def find_parts(
+    model: Model,
+    table: Sightings,
+    *,
+    workers: int = -1,
+    on_batch: Callable[[int], None] | None = None,
+) -> tuple[PictureBoxes, list[str]]:
+    """Look for parts in the pictures of a table.
+
+    Args:
+        model: a part detector.
+        table: the pictures.
+        workers: loading processes; -1 decides by the machine.
+        on_batch: called with the number of pictures done, for progress bars.
+
+    Returns:
+        Boxes of any score by row, and why some pictures were not looked at (they cannot be read).
+
+    Raises:
+        DataError: the model is no part detector.
+    """
+    seen = np.zeros(len(table), np.bool_)
+    skipped: list[str] = []
+    columns: list[tuple[NDArray[Any], ...]] = []
+    for rows, found, reasons in _batches(model, table, workers):
+        seen[rows] = True
+        columns.append(found)
+        skipped += reasons
+        if on_batch is not None:
+            on_batch(len(rows) + len(reasons))
+    row, part, share, score = (
+        np.concatenate([each[n] for each in columns]) if columns else np.zeros(0) for n in range(4)
+    )
+    share = share.reshape(-1, 4)
+    order = np.argsort(row, kind="stable")
+    found_parts = PictureBoxes(
+        seen, row[order].astype(np.int64), part[order].astype(np.int64), share[order], score[order]
+    )
+    return found_parts, skipped
+
+
+def write_parts(
+    model: Model,
+    table: Sightings,
+    out: str | Path,
+    *,
+    threshold: float = THRESHOLD,
+    workers: int = -1,
+    on_batch: Callable[[int], None] | None = None,
+) -> tuple[PartBoxes, list[str]]:
+    """Write the parts of all pictures of a table as a file of part boxes.
+
+    What was found in a picture is kept beside the file, by the hash of the picture and the
+    fingerprint of the model, as soon as it is known: a stopped run goes on where it was, and
+    pictures that were looked at before (also under another name) are not looked at again.
+
+    Args:
+        model: a part detector.
+        table: the pictures.
+        out: ``.csv``; ``parts.csv`` beside the table is where training looks for it.
+        threshold: boxes that score less are not written.
+        workers: loading processes; -1 decides by the machine.
+        on_batch: called with the number of pictures done, for progress bars.
+
+    Returns:
+        The boxes, and why some pictures were left out (they cannot be read).
+
+    Raises:
+        DataError: the model is no part detector, or the name does not end in ``.csv``.
+        ImageError: no picture can be read.
+        StorageError: a file cannot be written.
+        Interrupted: stopped by Ctrl-C; what was found is kept.
+    """
+    out = Path(os.path.abspath(out))
+    if out.suffix.lower() != ".csv":
+        raise DataError(f"{out}: part boxes are written as .csv")
+    _require_detector(model)
+    with only_writer(make_folder(out.parent)):
+        known = _Known(out.with_name(f".{out.stem}-{model.fingerprint}.jsonl"))
+        hashes, skipped = _hashes(table)
+        asked = _unknown_rows(hashes, known.found)
+        if on_batch is not None and len(asked) < len(table):
+            on_batch(len(table) - len(asked))
+        try:
+            for rows, found, reasons in _batches(model, table.take(asked), workers):
+                known.add({hashes[asked[row]]: _rows_of(found, row) for row in rows})
+                skipped += reasons
+                if on_batch is not None:
+                    on_batch(len(rows) + len(reasons))
+        except KeyboardInterrupt:
+            done = len(known.found.keys() & set(hashes))
+            raise Interrupted(
+                f"stopped with {done} of {len(set(hashes))} pictures looked at: run the same "
+                "command again to go on"
+            ) from None
+        boxes = _part_boxes(table, hashes, known.found).at_least(threshold)
+        write_part_boxes(boxes, out)
+    return boxes, skipped
+
+
+class _Known:
+    """What was found so far: a line a picture, added as it is found."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.found: dict[str, list[Row]] = {}
+        if path.exists():
+            for line in path.read_text("utf-8").splitlines():
+                try:
+                    entry = json.loads(line)
+                    self.found[entry["picture"]] = [(b, p, s) for b, p, s in entry["boxes"]]
+                except (ValueError, KeyError, TypeError):
+                    continue  # a line cut short by a kill
+
+    def add(self, found: Mapping[str, list[Row]]) -> None:
+        self.found |= found
+        lines = [json.dumps({"picture": key, "boxes": rows}) for key, rows in found.items()]
+        with storage_errors(self.path), self.path.open("a", encoding="utf-8") as file:
+            # After a kill the last line may have no end.
+            file.write("\n" + "\n".join(lines) + "\n")
+
+
+def _require_detector(model: Model) -> PartDetector:
+    if not isinstance(model.method, PartDetector):
+        raise DataError(
+            f"{model.name} is a {model.recipe.model.method} model and finds no parts; give a part "
+            "detector, as 'platefree train part_detector' makes it"
+        )
+    return model.method
+
+
+def _batches(
+    model: Model, table: Sightings, workers: int
+) -> Iterator[tuple[list[int], tuple[NDArray[Any], ...], list[str]]]:
+    """Rows that were read; row, part, share and score of each box; why others were not read."""
+    method = _require_detector(model)
+    method.eval()
+    size = np.array([model.transform.width, model.transform.height] * 2, np.float64)
+    pictures = UsePictures(table, model.transform)
+    for batch in use_loader(pictures, batch_size=_BATCH, workers=workers):
+        columns: tuple[NDArray[Any], ...] = (np.zeros(0, np.int64),) * 2
+        columns += (np.zeros((0, 4)), np.zeros(0))
+        if batch.images is not None:
+            with torch.inference_mode():
+                images = model.transform.normalise(batch.images.to(model.device))
+                place, found = joined(method.find(images))
+            box = found.box.double().numpy().clip(0.0, size) / size
+            rows = np.array(batch.rows)[place.numpy()]
+            columns = (rows, found.kind.numpy(), box, found.score.double().numpy())
+        yield batch.rows, columns, batch.unreadable
+
+
+def _rows_of(found: tuple[NDArray[Any], ...], row: int) -> list[Row]:
+    own = found[0] == row
+    part, share, score = (column[own].tolist() for column in found[1:])
+    return list(zip(share, part, score, strict=True))
+
+
+def _hashes(table: Sightings) -> tuple[list[str], list[str]]:
+    """The hash of the bytes of each picture, empty where there is none; and the reasons."""
+    hashes, reasons = [], []
+    for row in range(len(table)):
+        try:
+            content = table.path(row).read_bytes()
+            hashes.append(hashlib.sha256(content).hexdigest()[:24])
+        except OSError as error:
+            hashes.append("")
+            reasons.append(f"{table.path(row)} cannot be read ({error.strerror})")
+    if reasons and len(reasons) == len(hashes):
+        raise ImageError(f"none of {len(hashes)} pictures can be read; first: {reasons[0]}")
+    return hashes, reasons
+
+
+def _unknown_rows(hashes: list[str], known: Mapping[str, Any]) -> NDArray[np.int64]:
+    """The first row of each hash that is not known."""
+    first = {key: row for row, key in reversed(list(enumerate(hashes)))}
+    return np.array([row for key, row in first.items() if key and key not in known][::-1], np.int64)
+
+
+def _part_boxes(table: Sightings, hashes: list[str], known: Mapping[str, list[Row]]) -> PartBoxes:
+    rows = [row for row, key in enumerate(hashes) if key in known]
+    picture, part, box, score = list[int](), list[int](), list[list[float]](), list[float]()
+    for place, row in enumerate(rows):
+        found = known[hashes[row]]
+        header = read_header(table.path(row)) if found else None
+        for share, kind, certainty in found:
+            assert header is not None  # noqa: S101
+            size = (header.width, header.height) * 2
+            box.append([edge * length for edge, length in zip(share, size, strict=True)])
+            picture.append(place)
+            part.append(kind)
+            score.append(certainty)
+    return PartBoxes(
+        table.root,
+        table.image[np.array(rows, np.int64)],
+        np.array(picture, np.int64),
+        np.array(part, np.int64),
+        np.array(box, np.float64).reshape(-1, 4),
+        np.array(score, np.float64),
+    )
+
+
+def parts_found(boxes: PartBoxes) -> dict[str, int]:
+    """In how many pictures each part was found."""
+    return {
+        name: len(np.unique(boxes.picture[boxes.part == number]))
+        for number, name in enumerate(PARTS)
+    }

@@ -1,0 +1,158 @@
+"""Find the vehicle on each picture, for a tight crop of it: any COCO detector of torchvision.
+
+VehicleNet (TMM 2020, section IV-C) re-detects vehicles by Mask R-CNN. Decided: of several vehicles
+on a picture, the one with the largest box is meant, since the picture was cut out for it.
+"""
+
+import difflib
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset
+from torchvision.models import detection as detectors
+from torchvision.models import get_model, get_model_weights, list_models
+from torchvision.transforms.v2 import functional
+
+from platefree.batches.loader import Item, leave_ctrl_c_to_the_main_process, worker_count
+from platefree.data.image import read_image
+from platefree.data.vehicle_boxes import Shares, largest
+from platefree.errors import ImageError, RecipeError, TrainingError
+from platefree.nets.trunks import read_tensors
+from platefree.types import Sightings
+
+PUBLISHED = "published"
+"""Stands for the weights that torchvision publishes."""
+
+_MARK = "torchvision:"
+_VEHICLES = (3, 4, 6, 8)  # car, motorcycle, bus and truck, as torchvision numbers COCO
+_BATCH = 8
+
+
+def load_detector(name: str, weights: str = PUBLISHED) -> nn.Module:
+    """A detector of the 91 COCO classes, ready to use.
+
+    Args:
+        name: such as ``torchvision:fasterrcnn_mobilenet_v3_large_320_fpn``.
+        weights: ``published`` (downloaded once, then in torchvision's cache), or a local file of
+            tensors (``.safetensors``, or ``.pth`` as torchvision publishes it).
+
+    Raises:
+        RecipeError: torchvision has no such detector.
+        TrainingError: the weights cannot be had or do not fit.
+    """
+    bare = name.removeprefix(_MARK)
+    known = [each for each in list_models(module=detectors) if not each.startswith("keypoint")]
+    if not name.startswith(_MARK) or bare not in known:
+        near = difflib.get_close_matches(bare, known, n=1) or known[:1]
+        raise RecipeError(
+            f"post.crop.model {name!r} is no detector; did you mean '{_MARK}{near[0]}'? "
+            f"There are {', '.join(known)}"
+        )
+    detector: nn.Module = get_model(bare, weights=None, weights_backbone=None)
+    try:
+        detector.load_state_dict(_tensors(bare, weights))
+    except RuntimeError as error:
+        raise TrainingError(
+            f"weights {weights} do not fit {bare}: {' '.join(str(error).split())[:200]}"
+        ) from error
+    return detector.eval()
+
+
+def find_vehicles(
+    detector: Callable[[list[Tensor]], Sequence[Mapping[str, Tensor]]],
+    table: Sightings,
+    *,
+    threshold: float = 0.5,
+    device: torch.device | None = None,
+    workers: int = -1,
+    on_batch: Callable[[int], None] | None = None,
+) -> Shares:
+    """The largest box of a car, motorcycle, bus or truck on each picture.
+
+    Args:
+        detector: from `load_detector`, on the device: lists of (3, h, w) float32 pictures in
+            [0, 1] in, for each ``boxes`` (pixels), ``labels`` and ``scores`` out, as torchvision.
+        table: the n pictures.
+        threshold: what scores less is not found.
+        device: where the pictures are put; by default the CPU.
+        workers: loading processes; -1 decides by the machine.
+        on_batch: called with the number of pictures done, for progress bars.
+
+    Returns:
+        (n, 4) left, top, right, bottom as shares of width and height; NaN where none was found.
+
+    Raises:
+        ImageError: a picture cannot be read.
+    """
+    rows, shares = [np.zeros(0, np.int64)], [np.zeros((0, 4))]
+    for items in DataLoader(
+        _WholePictures(table),
+        batch_size=_BATCH,
+        num_workers=worker_count(workers, len(table)),
+        collate_fn=list,
+        worker_init_fn=leave_ctrl_c_to_the_main_process,
+    ):
+        pictures = [_readable(item).to(device or "cpu").float() / 255 for item in items]
+        with torch.inference_mode():
+            found = detector(pictures)
+        for item, picture, boxes in zip(items, pictures, found, strict=True):
+            share = _vehicles(boxes, picture.shape[-2:], threshold)
+            rows.append(np.full(len(share), item.row))
+            shares.append(share)
+        if on_batch is not None:
+            on_batch(len(items))
+    return largest(np.concatenate(shares), np.concatenate(rows), len(table))
+
+
+class _WholePictures(Dataset[Item]):
+    """Pictures at their own sizes, by row."""
+
+    def __init__(self, sightings: Sightings) -> None:
+        self.sightings = sightings
+
+    def __len__(self) -> int:
+        return len(self.sightings)
+
+    def __getitem__(self, row: int) -> Item:
+        try:
+            return Item(row, functional.pil_to_tensor(read_image(self.sightings.path(row))))
+        except ImageError as error:
+            return Item(row, str(error))
+
+
+def _readable(item: Item) -> Tensor:
+    if isinstance(item.picture, str):
+        raise ImageError(item.picture)
+    return item.picture
+
+
+def _vehicles(found: Mapping[str, Tensor], size: torch.Size, threshold: float) -> Shares:
+    """(n, 4) the boxes of vehicles on one picture, best first; those without area are none."""
+    kind = torch.isin(found["labels"], torch.tensor(_VEHICLES, device=found["labels"].device))
+    kept = found["boxes"][kind & (found["scores"] >= threshold)].double().cpu().numpy()
+    height, width = size
+    share = (kept / np.array([width, height, width, height])).clip(0.0, 1.0)
+    return np.asarray(share[(share[:, :2] < share[:, 2:]).all(axis=1)])
+
+
+def _tensors(name: str, weights: str) -> Mapping[str, Tensor]:
+    if weights != PUBLISHED:
+        if not Path(weights).is_file():
+            raise TrainingError(
+                f"post.crop.weights {weights}: no such file; give {PUBLISHED} or a file of tensors"
+            )
+        return read_tensors(Path(weights))
+    try:
+        published = get_model_weights(name)["DEFAULT"]
+        tensors: Mapping[str, Tensor] = published.get_state_dict(
+            progress=False, check_hash=True, weights_only=True
+        )
+    except (OSError, RuntimeError) as error:
+        raise TrainingError(
+            f"cannot get torchvision's weights of {name} ({error}); without internet, download "
+            "the file elsewhere and set post.crop.weights=FILE"
+        ) from error
+    return tensors

@@ -1,0 +1,1 @@
+"""Results as pages, figures, strips and contact sheets."""

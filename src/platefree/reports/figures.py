@@ -1,0 +1,189 @@
+"""The figures of a report as one table, which the page, the terminal and Markdown show alike."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from platefree.evaluation.results import AnyResult, Outcome, Report
+from platefree.reports.markup import clean
+
+CAPTION = (
+    "Figures in %, gaps in percentage points; queries without match are left out of them. A "
+    "deviation is the standard deviation over so many trials (n - 1)."
+)
+
+STEPS = (
+    "The post-processing step by step: each row adds a step to the row above. Figures in %, with "
+    "the gain in percentage points; seconds are those of distances and scores, without embedding."
+)
+
+METADATA = (
+    "The same model and pictures, without metadata and with: the second row is told labels that it "
+    "was trained with, so such a figure holds for the cameras of its training alone. All other "
+    "figures, curves and examples are those without. In %, with the gain in percentage points."
+)
+
+Row = tuple[str, Mapping[str, str]]
+"""The name of a row, and its cells by the names of their columns."""
+
+_MINUS = "\N{MINUS SIGN}"
+
+
+@dataclass(frozen=True)
+class FigureTable:
+    """A table of figures.
+
+    Attributes:
+        first: what the rows are, ``trial``, ``test`` or ``post-processing``.
+        figures: the names of the columns of figures.
+        counts: the names of the columns that say what the figures were measured on, or took.
+        groups: rows that belong together, such as paper, ours and gap of a test.
+    """
+
+    first: str
+    figures: tuple[str, ...]
+    counts: tuple[str, ...]
+    groups: tuple[tuple[Row, ...], ...]
+
+    @property
+    def head(self) -> tuple[str, ...]:
+        """The names of all columns."""
+        return (self.first, *self.figures, *self.counts)
+
+
+def figure_table(report: Report) -> FigureTable:
+    """One test with a row for each trial, or several tests side by side with their means."""
+    figures = tuple(dict.fromkeys(name for test in report.tests for name in test.figures()))
+    counts = tuple(dict.fromkeys(name for trial in report.trials for name in trial.counts()))
+    if len(report.tests) > 1:
+        groups = tuple(tuple(_compared(test.name, test)) for test in report.tests)
+        return FigureTable("test", figures, counts, groups)
+    (test,) = report.tests
+    each: tuple[Row, ...] = tuple(
+        (trial.name, _percents(trial.figures()) | _counts([trial])) for trial in test.trials
+    )
+    summary = tuple(_compared("", test)) if test.paper or len(test.trials) > 1 else ()
+    return FigureTable("trial", figures, counts, (summary, each) if summary else (each,))
+
+
+def steps_table(report: Report) -> FigureTable | None:
+    """The post-processing step by step, a group of rows for each test; None if not asked for."""
+    tests = [test for test in report.tests if test.prefixes]
+    if not tests:
+        return None
+    figures = dict.fromkeys(name for test in tests for name in test.prefixes[0].figures)
+    groups = tuple(
+        tuple(_steps("" if len(report.tests) == 1 else f"{test.name}: ", test)) for test in tests
+    )
+    return FigureTable("post-processing", tuple(figures), ("seconds",), groups)
+
+
+def _steps(of_test: str, test: Outcome) -> Iterator[Row]:
+    for before, prefix in test.steps():
+        cells, gains = _percents(prefix.figures), prefix.gains(before)
+        if prefix is not before:
+            cells = {name: f"{text} ({_gap(gains[name])})" for name, text in cells.items()}
+        added = prefix.steps if prefix is before else f"+ {prefix.steps.rpartition(',')[2]}"
+        yield f"{of_test}{added}", {**cells, "seconds": f"{prefix.seconds:.2f}"}
+
+
+def metadata_table(report: Report) -> FigureTable | None:
+    """Each test without and with metadata; None if not asked for."""
+    told = report.metadata
+    if told is None:
+        return None
+    before = [test.figures() for test in report.tests]
+    several = len(report.tests) > 1
+    groups = []
+    for test, plain, after, gains in zip(
+        report.tests, before, told.figures, told.gains(before), strict=True
+    ):
+        of_test = f"{test.name}: " if several else ""
+        cells = {name: f"{text} ({_gap(gains[name])})" for name, text in _percents(after).items()}
+        without = (f"{of_test}no metadata", {**_percents(plain), "told": "nothing"})
+        groups.append((without, (f"{of_test}with metadata", {**cells, "told": told.told()})))
+    figures = tuple(dict.fromkeys(name for figures in before for name in figures))
+    return FigureTable("metadata", figures, ("told",), tuple(groups))
+
+
+def render_markdown(report: Report) -> str:
+    """What was measured on what, and the table of figures, as Markdown."""
+    facts = {
+        "Model": report.model,
+        "Data": report.data,
+        "Measured": {"protocol": report.protocol, **report.settings},
+    }
+    lines = ["# Vehicle re-identification report", ""]
+    for title, pairs in facts.items():
+        told = ", ".join(f"{_cell(name)} {_cell(text)}" for name, text in pairs.items())
+        lines.append(f"- {title}: {told}")
+    lines += ["", CAPTION, "", *_table_lines(figure_table(report))]
+    for caption, table in ((STEPS, steps_table(report)), (METADATA, metadata_table(report))):
+        if table is not None:
+            lines += ["", caption, "", *_table_lines(table)]
+    return "\n".join(lines) + "\n"
+
+
+def _table_lines(table: FigureTable) -> Iterator[str]:
+    yield _line(table.head)
+    yield _line(["---", *("---:" for _ in table.head[1:])])
+    for group in table.groups:
+        for name, cells in group:
+            yield _line([name, *_filled(cells, table.head)])
+
+
+def _compared(name: str, test: Outcome) -> Iterator[Row]:
+    """Paper, ours, its deviation and the gap, as far as there are such."""
+    paper = {figure: claim for figure, claim in test.paper.items() if figure in test.figures()}
+    prefix = f"{name}: " if name else ""
+    if paper:
+        yield f"{prefix}paper", _percents(paper)
+    if name:
+        label = f"{prefix}ours" if paper else name
+        yield label, _percents(test.figures()) | _counts(test.trials)
+    else:
+        label = "ours, mean of trials" if len(test.trials) > 1 else "ours"
+        yield label, _percents(test.figures())
+    if test.deviations():
+        yield f"{prefix}deviation of {len(test.trials)}", _percents(test.deviations())
+    if paper:
+        yield f"{prefix}gap", {figure: _gap(gap) for figure, gap in test.gaps().items()}
+
+
+def _percents(figures: Mapping[str, float]) -> dict[str, str]:
+    return {
+        name: f"{100 * value:.2f}" if np.isfinite(value) else "undefined"
+        for name, value in figures.items()
+    }
+
+
+def _counts(trials: Sequence[AnyResult]) -> dict[str, str]:
+    """The counts of some trials, from the smallest to the largest."""
+    found = {}
+    for name in trials[0].counts():
+        values = sorted({trial.counts()[name] for trial in trials})
+        found[name] = " to ".join(_count(value) for value in dict.fromkeys((values[0], values[-1])))
+    return found
+
+
+def _count(value: float) -> str:
+    return f"{value:,}" if isinstance(value, int) else f"{value:.4f}"
+
+
+def _gap(difference: float) -> str:
+    if not np.isfinite(difference):
+        return "undefined"
+    return f"{100 * difference:+.2f}".replace("-", _MINUS)
+
+
+def _filled(cells: Mapping[str, str], head: Sequence[str]) -> list[str]:
+    return [cells.get(column, "") for column in head[1:]]
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(map(_cell, cells))} |"
+
+
+def _cell(text: object) -> str:
+    return " ".join(clean(text).replace("|", "\\|").split())

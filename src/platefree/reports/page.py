@@ -1,0 +1,326 @@
+"""A report as one HTML page that needs nothing else: no network, no script, no file beside it.
+
+Every section repeats what was measured on what, so that no number can be read without it.
+"""
+
+from collections.abc import Mapping, Sequence
+from importlib.resources import files
+
+import numpy as np
+
+from platefree.evaluation.results import AnyResult, Outcome, Report, ToldResult, TrialResult
+from platefree.evaluation.verification import OperatingPoint, Verification
+from platefree.evaluation.view_pairs import KINDS, ViewPairs
+from platefree.reports.charts import (
+    HATCH,
+    NAMED_CURVES,
+    cmc_chart,
+    roc_chart,
+    similarity_chart,
+    view_chart,
+)
+from platefree.reports.figures import (
+    CAPTION,
+    METADATA,
+    STEPS,
+    FigureTable,
+    figure_table,
+    metadata_table,
+    steps_table,
+)
+from platefree.reports.markup import clean
+from platefree.reports.strips import render_strips
+
+Cells = Mapping[str, str] | str
+"""The cells of a row by the names of their columns, or one text in place of all of them."""
+
+_TITLE = "Vehicle re-identification report"
+_FINE_BINS = 2000  # over [-1, 1]; the chart joins them
+# Nothing may be fetched, whatever a label or a path contains.
+_POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+_CONTEXT = (
+    "split",
+    "seed",
+    "mirror",
+    "scales",
+    "post-processing",
+    "re-ranking",
+)  # facts that stand beside every number
+_SECTIONS = {
+    "figures": "Figures",
+    "reading": "How to read this page",
+    "curves": "Curves",
+    "thresholds": "Similarities and thresholds",
+    "examples": "Examples",
+}
+_EXAMPLES = """
+<p>Below each hit: whether it is correct, its rank, its similarity to the query (1 minus the
+distance, after post-processing), and what is known of it. A heat map, where there is one, brightens
+what in the query its similarity to the first hit comes from; a class activation, what makes a model
+take it for the training vehicle that it is most like.</p>
+"""
+_NOTHING_COMPARED = "<p>This protocol compares no pictures with each other.</p>"
+_NO_EXAMPLES = "<p>No examples were asked for.</p>"
+_HOW_TO_READ = """
+<div class="prose">
+<p>Each <em>query</em> picture is searched in the <em>gallery</em>, whose pictures are ranked by
+similarity. <strong>&ldquo;Correct&rdquo; means that the label of the data says same
+vehicle</strong>, and nothing more: labels can be wrong, and two vehicles can look the same.
+Pictures that the protocol ignores, such as the same vehicle before the same camera, are neither
+correct nor wrong and are left out. So are queries without a correct picture in the gallery.</p>
+<p><strong>rank-k</strong> is the share of queries with a correct picture among the first k.
+<strong>mAP</strong>, the mean average precision, is high only if all correct pictures come early.
+<strong>mINP</strong>, the mean inverse negative penalty, is low if a single correct picture comes
+late. HIT@k is rank-k where tracks are searched instead of pictures, and accuracy is the share of
+pairs told right by a threshold fitted on other pairs. A mean over trials weighs every trial
+alike. Post-processing, where there is any, changes these figures and the examples.</p>
+<p>At a threshold, the <strong>false accept rate</strong> (FAR) is the share of pairs of different
+vehicles that are at least as similar, the <strong>true accept rate</strong> (TAR) that of pairs of
+one vehicle. A threshold holds for this model and for data like these; for others, measure it
+again. A similarity is not a probability. Curves of pairs and thresholds are those before any
+post-processing, which looks at all pictures of a search.</p>
+</div>
+"""
+
+
+def render_page(report: Report) -> str:
+    """The whole report as the text of one HTML file."""
+    style = files("platefree.reports").joinpath("page.css").read_text(encoding="utf-8")
+    bodies = {
+        "figures": _figures(report),
+        "reading": _HOW_TO_READ,
+        "curves": _curves(report),
+        "thresholds": _thresholds(report),
+        "examples": _EXAMPLES + render_strips(report.strips) if report.strips else _NO_EXAMPLES,
+    }
+    context = _context(report)
+    sections = "".join(
+        _section(name, body, "" if name == "reading" else context) for name, body in bodies.items()
+    )
+    return (
+        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
+        f"<title>{clean(report.protocol)}: {_TITLE}</title>"
+        f"<style>{style}</style></head><body>{HATCH}{_header(report, context)}"
+        f"<main>{sections}</main><footer>Written by platefree. The figures are also in the JSON "
+        "and Markdown files of the same name.</footer></body></html>\n"
+    )
+
+
+def _header(report: Report, context: str) -> str:
+    facts = {
+        "Model": report.model,
+        "Data": report.data,
+        "Measured": {"protocol": report.protocol, **report.settings},
+    }
+    cards = "".join(
+        f"<div><h2>{title}</h2><dl>{_pairs(pairs)}</dl></div>" for title, pairs in facts.items()
+    )
+    links = "".join(f'<li><a href="#{name}">{title}</a></li>' for name, title in _SECTIONS.items())
+    return (
+        f'<header><h1>{_TITLE}</h1><p class="measured">{context}</p>'
+        f'<nav aria-label="Sections"><ul>{links}</ul></nav>'
+        f'<div class="facts">{cards}</div></header>'
+    )
+
+
+def _pairs(pairs: Mapping[str, str]) -> str:
+    return "".join(f"<dt>{clean(name)}</dt><dd>{clean(text)}</dd>" for name, text in pairs.items())
+
+
+def _context(report: Report) -> str:
+    """One line that says what was measured, to stand beside any number."""
+    facts = {**report.data, **report.settings}
+    short = {name: facts[name].partition(":")[0] for name in _CONTEXT if name in facts}
+    named = (_identity(report.model, "name"), _identity(report.data, "path"), report.protocol)
+    return " · ".join(clean(part) for part in (*named, *map(" ".join, short.items())))
+
+
+def _identity(facts: Mapping[str, str], first: str) -> str:
+    named = [facts[key] for key in (first, "fingerprint") if key in facts]
+    return " @ ".join(named or facts.values())
+
+
+def _section(name: str, body: str, context: str) -> str:
+    beside = f'<p class="context">{context}</p>' if context else ""
+    return (
+        f'<section id="{name}" aria-labelledby="{name}-heading">'
+        f'<h2 id="{name}-heading">{_SECTIONS[name]}</h2>{beside}{body}</section>'
+    )
+
+
+def _figures(report: Report) -> str:
+    """Paper, ours and gap, then a row per trial, or several tests; metadata; post-processing."""
+    table = figure_table(report)
+    figures = _table(CAPTION, table.head, table.groups, kind=f"{table.first}s")
+    told = _figure_table(METADATA, metadata_table(report))
+    steps = _figure_table(STEPS, steps_table(report))
+    matrices = [_confusion(each) for each in report.trials if isinstance(each, ToldResult)]
+    return "".join([figures, told, steps, *matrices])
+
+
+def _figure_table(caption: str, table: FigureTable | None) -> str:
+    return "" if table is None else _table(caption, table.head, table.groups)
+
+
+def _confusion(result: ToldResult) -> str:
+    rows = [
+        (shown, {told: f"{count:,}" for told, count in zip(result.labels, counts, strict=True)})
+        for shown, counts in zip(result.labels, result.confusion.tolist(), strict=True)
+    ]
+    caption = f"{clean(result.name)}: number of pictures, by what they show (rows) and what is told"
+    return _table(caption, ["shown", *result.labels], [rows])
+
+
+def _curves(report: Report) -> str:
+    """The match curves of all tests, and the ROC of each."""
+    roc = [
+        _roc(test.verification, _of(report, test))
+        for test in report.tests
+        if test.verification is not None
+    ]
+    return _side_by_side(*_match_curves(report), *roc) if roc else _NOTHING_COMPARED
+
+
+def _of(report: Report, test: Outcome) -> str:
+    """Of which test, where there are several."""
+    return f" of test {clean(test.name)}" if len(report.tests) > 1 else ""
+
+
+def _match_curves(report: Report) -> list[str]:
+    """A line per trial of the only test and their mean, or the mean of each test."""
+    several = len(report.tests) > 1
+    noun = "test, the mean of its trials" if several else "trial"
+    if several:
+        lines = [(test.name, _ranked(test.trials)) for test in report.tests]
+    else:
+        lines = [(trial.name, _ranked([trial])) for trial in report.trials]
+    lines = [(name, trials) for name, trials in lines if trials]
+    if not lines:
+        return []  # pairs have no ranks
+    length = min(len(trial.metrics.cmc) for _, trials in lines for trial in trials)
+    curves = np.stack(
+        [np.mean([trial.metrics.cmc[:length] for trial in trials], axis=0) for _, trials in lines]
+    )
+    if not np.isfinite(curves).all():
+        return [_undefined("the match curve", "a trial has no query with a match")]
+    caption = f"Cumulative match curves: a line per {noun}, marked at rank 1, 5 and 10."
+    mean = None
+    if len(lines) > 1 and not several:
+        mean = curves.mean(axis=0)
+        caption += " The thick line is their mean."
+    if len(lines) > NAMED_CURVES:
+        caption += f" Only the best and the worst {noun.partition(',')[0]} at rank 1 are named."
+    return [_chart(cmc_chart([name for name, _ in lines], curves, mean), caption)]
+
+
+def _ranked(trials: Sequence[AnyResult]) -> list[TrialResult]:
+    return [trial for trial in trials if isinstance(trial, TrialResult)]
+
+
+def _roc(verification: Verification, of: str) -> str:
+    if not all(verification.pairs):
+        return _undefined(f"the ROC curve{of}", "there are not pairs of both kinds")
+    marks = [(point.far, point.tar) for point in verification.thresholds() if not point.reason]
+    return _chart(
+        roc_chart(*verification.roc(), marks),
+        f"Same or different, for the pairs of all trials{of} and every threshold. Marks are the "
+        f"thresholds stated below. Area under the curve: {verification.auc:.4f}.",
+    )
+
+
+def _thresholds(report: Report) -> str:
+    """The similarities of pairs, and the thresholds that tell same from different, by test."""
+    parts = [
+        _threshold_parts(test.verification, _of(report, test)) + _view_part(test, _of(report, test))
+        for test in report.tests
+        if test.verification is not None
+    ]
+    return "".join(parts) or _NOTHING_COMPARED
+
+
+def _view_part(test: Outcome, of: str) -> str:
+    pairs: ViewPairs | None = test.view_pairs
+    if pairs is None:
+        return ""
+    counts = pairs.counts.astype(np.float64)
+    overlap = f"{100 * pairs.overlap:.1f} %" if np.isfinite(pairs.overlap) else "not known"
+    return _side_by_side(
+        _chart(
+            view_chart(pairs.edges, dict(zip(KINDS, counts, strict=True))),
+            f"Distances of the pairs of all trials{of} whose views are known: S-view pairs see the "
+            "same side of the vehicle, D-view pairs different sides; positive pairs show one "
+            "vehicle. Common area of D-view positive and S-view negative, which is what leads a "
+            f"search astray: {overlap}.",
+        )
+    )
+
+
+def _threshold_parts(verification: Verification, of: str) -> str:
+    points = verification.thresholds()
+    lines = {f"FAR {point.far_target:g}": point.threshold for point in points if not point.reason}
+    same, different = verification.pairs
+    chart = _chart(
+        similarity_chart(*verification.histogram(_FINE_BINS), lines),
+        f"The pairs of all trials{of} by similarity: {same:,} of one vehicle, {different:,} of "
+        "two, each kind adding up to 100 %. Upright lines are the thresholds stated beside.",
+    )
+    rows = [(f"{point.far_target:g}", _operating_cells(point)) for point in points]
+    table = _table(
+        f"Thresholds over the pairs of all trials{of}, by the false accept rate asked for.",
+        ["FAR", "threshold", "FAR reached", "TAR in %"],
+        [rows],
+    )
+    return _side_by_side(chart, table)
+
+
+def _operating_cells(point: OperatingPoint) -> Cells:
+    if point.reason:
+        return f"cannot be stated: {point.reason}"
+    return {
+        "threshold": f"{point.threshold:.4f}",
+        "FAR reached": f"{point.far:.3g}",
+        "TAR in %": f"{100 * point.tar:.2f}",
+    }
+
+
+def _side_by_side(*parts: str) -> str:
+    return f'<div class="columns">{"".join(parts)}</div>'
+
+
+def _undefined(what: str, reason: str) -> str:
+    return f'<p class="card">Cannot state {what}: {reason}.</p>'
+
+
+def _chart(chart: str, caption: str) -> str:
+    return f'<figure class="card">{chart}<figcaption>{caption}</figcaption></figure>'
+
+
+def _table(
+    caption: str,
+    head: Sequence[str],
+    groups: Sequence[Sequence[tuple[str, Cells]]],
+    *,
+    kind: str = "plain",
+) -> str:
+    """A table in which each row is its name and some cells by the names of their columns."""
+    titles = "".join(f'<th scope="col">{clean(title)}</th>' for title in head)
+    bodies = "".join(
+        f"<tbody>{''.join(_row(name, cells, head[1:]) for name, cells in group)}</tbody>"
+        for group in groups
+    )
+    # A region that scrolls can only be scrolled by keyboard if it takes the focus.
+    return (
+        f'<figure class="card"><figcaption>{caption}</figcaption>'
+        f'<div class="scroll" role="region" tabindex="0" aria-label="{caption}">'
+        f'<table class="{kind}"><thead><tr>{titles}</tr></thead>{bodies}</table></div></figure>'
+    )
+
+
+def _row(name: str, cells: Cells, columns: Sequence[str]) -> str:
+    if isinstance(cells, str):
+        filled = f'<td class="note" colspan="{len(columns)}">{clean(cells)}</td>'
+    else:
+        filled = "".join(f"<td>{cells.get(column, '')}</td>" for column in columns)
+    return f'<tr><th scope="row">{clean(name)}</th>{filled}</tr>'

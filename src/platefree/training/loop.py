@@ -1,0 +1,380 @@
+"""The one training loop, for every method: stages, checkpoints, exact resume, log.
+
+Randomness is a function of (seed, step): batches, augmentation and dropout are drawn from it
+anew at every step, so no generator state is saved and a resumed run repeats the uninterrupted
+one, bit for bit on a CPU. To follow a step: `Trainer._take_step`, the method's ``losses``, and
+`FabricDescent.step`.
+"""
+
+import logging
+import os
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from platefree.batches.loader import (
+    PictureBatch,
+    StepBatches,
+    TrainingPictures,
+    training_loader,
+    worker_count,
+)
+from platefree.batches.training_data import TrainingData, training_data, training_table
+from platefree.batches.transforms import InputTransform, TrainingTransform
+from platefree.checkpoint import CARD, read_checkpoint, save_checkpoint
+from platefree.data.dataset import DataSet
+from platefree.errors import (
+    CheckpointError,
+    ImageError,
+    Interrupted,
+    NonFiniteLoss,
+    TrainingError,
+)
+from platefree.evaluation.held_out import held_back_score
+from platefree.inference.model import Device, Model
+from platefree.methods.base import Batch, Method
+from platefree.methods.build import build_method, needs_training, resolve
+from platefree.recipes.recipe import Recipe, Train
+from platefree.training.average import WeightAverage
+from platefree.training.compiling import compile_trunks
+from platefree.training.descent import FabricDescent, frozen, rate_factor, training_mode
+from platefree.training.processes import gather_with_gradient, launch
+from platefree.training.run_folder import (
+    Run,
+    StopRequest,
+    TrainingLog,
+    describe,
+    graceful_stop,
+    same_run,
+)
+from platefree.training.sample_sheet import save_samples
+from platefree.training.seeding import seed_stage, seed_step
+from platefree.training.stages import StagePlan, first_classes, plan_stages, target_of
+from platefree.training.teacher import teacher_of, with_teacher
+from platefree.types import Sightings
+
+log = logging.getLogger(__name__)
+
+LOG_EVERY = 10  # steps
+
+
+@dataclass(frozen=True)
+class StepReport:
+    """What a progress display may show after a step.
+
+    Attributes:
+        step: steps done, of the whole run.
+        total: steps of the whole run.
+        epoch: from 1, within the stage.
+        epochs: of the stage.
+        stage: its name.
+        rate: learning rate.
+        losses: by name.
+        observed: what the method observed beside them, by name.
+        images_per_second: over all processes, smoothed.
+    """
+
+    step: int
+    total: int
+    epoch: int
+    epochs: int
+    stage: str
+    rate: float
+    losses: dict[str, float]
+    observed: dict[str, float]
+    images_per_second: float
+
+
+def train(
+    recipe: Recipe,
+    data: str | Path | Sightings | DataSet,
+    out: str | Path,
+    *,
+    resume: bool = False,
+    device: Device = "auto",
+    on_step: Callable[[StepReport], None] | None = None,
+) -> Run:
+    """Train a recipe on a table of pictures.
+
+    Args:
+        recipe: from `platefree.load_recipe`.
+        data: a table or a public data set, or the path of one.
+        out: folder of the run; gets ``best``, ``last`` and ``log.jsonl``.
+        resume: go on from ``last`` where there is one.
+        device: where to train; with several processes start this under torchrun.
+        on_step: called after every step on the first process.
+
+    Raises:
+        TrainingError: the table cannot fill the batches, or the folder holds another run.
+        NonFiniteLoss: a loss became NaN or infinite; the last good checkpoint is kept.
+        Interrupted: Ctrl-C or SIGTERM; a checkpoint was written, resume goes on from it.
+        StorageError: the disk is full or read-only; the last good checkpoint is kept.
+    """
+    if not needs_training(recipe):
+        raise TrainingError(
+            f"{recipe.model.method} learns nothing; use it by its name, as in "
+            f"'platefree eval {recipe.model.method} --data TABLE'"
+        )
+    table = training_table(data, recipe.train.lists)
+    label = Path(data) if isinstance(data, str | Path) else table.root
+    with graceful_stop() as stop:
+        whole = with_teacher(resolve(recipe))
+        trainer = Trainer(whole, table, str(label), Path(out), device, stop, on_step)
+        trainer.restore(resume=resume)
+        return trainer.run()
+
+
+class Trainer:
+    """One run: its data, its method and how far it is."""
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        table: Sightings,
+        data_label: str,
+        folder: Path,
+        device: Device,
+        stop: StopRequest,
+        on_step: Callable[[StepReport], None] | None,
+    ) -> None:
+        self.recipe, self.folder, self.stop, self.on_step = recipe, folder, stop, on_step
+        self.data_label = data_label
+        target = target_of(recipe, table)
+        data = training_data(table, recipe.train, recipe.model.learns, target=target)
+        self.fabric = launch(recipe.train, device)
+        torch.manual_seed(recipe.train.seed)
+        self.method: Method = build_method(recipe, first_classes(recipe, data))
+        self.data: TrainingData = self.method.prepare(data)
+        self.plan = plan_stages(recipe, self.data)
+        self.taken_up = self.plan[0]  # whose classes the method's classifier has
+        self.total = self.plan[-1].stop
+        self.method.to(memory_format=torch.channels_last)  # the faster layout for convolutions
+        if recipe.train.compile != "off":
+            compile_trunks(self.method, recipe.train.compile)
+        if self.fabric.world_size > 1 and recipe.train.mining == "global":
+            self.method.gather = gather_with_gradient
+        self.transform = InputTransform(recipe.input)
+        self.teacher = teacher_of(recipe, self.method, self.fabric.device)
+        self.log = TrainingLog(folder / "log.jsonl", writes=self.fabric.is_global_zero)
+        self.step = 0
+        self.best_map: float | None = None
+        self._resumed_state: tuple[str, dict[str, Tensor], dict[str, Any]] | None = None
+        self._saved_at = self._stepped_at = time.monotonic()
+        self._speed = 0.0
+
+    def restore(self, *, resume: bool) -> None:
+        """Take up the folder's ``last`` checkpoint, or refuse to write over a run."""
+        last = self.folder / "last"
+        if not (last / CARD).exists():
+            return
+        checkpoint = read_checkpoint(last)
+        if not resume:
+            raise TrainingError(
+                f"{self.folder} already holds a run at step {checkpoint.card['step']}; "
+                "add --resume to go on with it, or choose another --out"
+            )
+        same_run(checkpoint, self.recipe, self.data.fingerprint)
+        try:
+            self.step = int(checkpoint.card["step"])
+            self.best_map = checkpoint.card["best_map"]
+            content = checkpoint.card["training"]
+            self._take_up(next(each for each in self.plan if each.name == content["stage"]))
+            checkpoint.load_into(self.method)
+            self._resumed_state = (content["stage"], checkpoint.tensors("training"), content)
+        except KeyError as error:
+            raise CheckpointError(
+                f"{last} cannot be resumed from: its card lacks {error}"
+            ) from None
+        self.log.cut(self.step)
+
+    def run(self) -> Run:
+        """Train to the end, or to ``max_steps``."""
+        if self.step == 0 and self.data.counts:
+            self.log.write({"step": 0, **self.data.counts})
+        limit = self.recipe.train.max_steps or self.total
+        for stage in self.plan:
+            if self.step < min(stage.stop, limit):
+                self._take_up(stage)
+                with frozen(self.method, stage.train.freeze):
+                    self._run_stage(stage, min(stage.stop, limit))
+        self.fabric.barrier()  # what the first process wrote is there for all
+        return Run(self.folder, self.step, self.total, self.best_map)
+
+    def _take_up(self, stage: StagePlan) -> None:
+        """Start a new classifier if a stage learns other classes than the one before it."""
+        if not stage.data.same_classes(self.taken_up.data):
+            seed_stage(self.recipe.train.seed, stage.start)
+            self.method.restart_classifier(stage.data.classes[stage.data.learns])
+        self.taken_up = stage
+
+    def _run_stage(self, stage: StagePlan, stop: int) -> None:
+        descent = FabricDescent(self.fabric, self.method, stage.train)
+        self.average = WeightAverage(self.method, stage.train.average)
+        self._restore_stage(stage, descent)
+        batches = StepBatches(
+            stage.sampler,
+            seed=self.recipe.train.seed,
+            start=self.step - stage.start,
+            stop=stop - stage.start,
+            share=(self.fabric.global_rank, self.fabric.world_size),
+        )
+        pictures = TrainingPictures(
+            stage.data.sightings,
+            TrainingTransform(self.recipe.input, self.recipe.augment),
+            stage.data.boxes,
+        )
+        loader = training_loader(
+            pictures,
+            batches,
+            workers=worker_count(
+                stage.train.workers,
+                len(batches) * stage.train.batch_size,
+                int(os.environ.get("LOCAL_WORLD_SIZE", "1")),
+            ),
+            pin_memory=self.fabric.device.type == "cuda",
+        )
+        training_mode(self.method, stage.train.freeze)
+        self._stepped_at = time.monotonic()
+        for pictures_read in loader:
+            batch = self._take_step(stage, descent, pictures_read)
+            self.average.update(self.step - stage.start)
+            self._sample(stage, batch)
+            self._after_step(stage, descent, is_end=self.step == stop)
+
+    def _restore_stage(self, stage: StagePlan, descent: FabricDescent) -> None:
+        if self._resumed_state is not None and self._resumed_state[0] == stage.name:
+            _, tensors, content = self._resumed_state
+            descent.load_state(tensors, content)
+            self.average.load_state(tensors)
+        self._resumed_state = None
+
+    def _take_step(self, stage: StagePlan, descent: FabricDescent, pictures: PictureBatch) -> Batch:
+        if pictures.unreadable or pictures.images is None:
+            raise ImageError(pictures.unreadable[0])
+        seed_step(self.recipe.train.seed, self.step, self.fabric.global_rank)
+        place = self.step - stage.start
+        descent.set_rates(rate_factor(place, stage.sampler.batches_per_epoch, stage.train))
+        images = pictures.images.to(
+            self.fabric.device, non_blocking=True, memory_format=torch.channels_last
+        )
+        rows = torch.tensor(pictures.rows)
+        labels = {k: v[rows].to(self.fabric.device) for k, v in stage.data.labels.items()}
+        boxes = None if pictures.boxes is None else pictures.boxes.to(self.fabric.device)
+        with self.fabric.autocast():
+            lesson = None if self.teacher is None else self.teacher.lesson(images)
+        batch = Batch(self.transform.normalise(images), labels, boxes, lesson)
+        try:
+            self.method.step(batch, descent)
+        except NonFiniteLoss as error:
+            raise self._not_finite(self.step + 1, str(error)) from None
+        self.step += 1
+        return batch
+
+    def _sample(self, stage: StagePlan, batch: Batch) -> None:
+        """Show what the method makes of a batch, every few epochs."""
+        epoch, place = divmod(self.step - stage.start, stage.sampler.batches_per_epoch)
+        every = stage.train.samples_epochs
+        if not every or place or epoch % every or not self.fabric.is_global_zero:
+            return
+        self.method.eval()
+        samples, health = self.method.samples(batch), self.method.health()
+        training_mode(self.method, stage.train.freeze)
+        if samples is not None:
+            save_samples(samples, self.folder / "samples" / f"{self.step:08d}.png")
+        if health:
+            self.log.write({"step": self.step, "health": health})
+
+    def _after_step(self, stage: StagePlan, descent: FabricDescent, *, is_end: bool) -> None:
+        self._report(stage, descent)
+        per_epoch = stage.sampler.batches_per_epoch
+        epoch, place = divmod(self.step - stage.start, per_epoch)
+        is_last = self.step == stage.stop
+        validates = (is_last or place == 0) and len(self.data.validation) > 0
+        if validates and (is_last or epoch % stage.train.validate_epochs == 0):
+            self._validate(stage, descent)
+        stopped = self.stop.agreed(self.fabric, self.step)
+        if is_end or stopped or self._checkpoint_is_due(stage.train):
+            self._save("last", stage, descent)
+        if is_end and (not len(self.data.validation) or self.best_map is None):
+            self._save("best", stage, descent)
+        if stopped and not is_end:
+            raise Interrupted(
+                f"stopped at step {self.step} of {self.total}; the state is in "
+                f"{self.folder / 'last'}: run the same command with --resume to go on"
+            )
+
+    def _checkpoint_is_due(self, train: Train) -> bool:
+        minutes = (time.monotonic() - self._saved_at) / 60
+        by_time = train.checkpoint_minutes > 0 and minutes >= train.checkpoint_minutes
+        by_step = train.checkpoint_steps > 0 and self.step % train.checkpoint_steps == 0
+        return by_time or by_step
+
+    def _validate(self, stage: StagePlan, descent: FabricDescent) -> None:
+        # Every process scores, so that none waits; only the first writes.
+        model = Model(self.method, self.recipe, name="", fingerprint="", device=self.fabric.device)
+        with self.average.in_use():
+            score = held_back_score(model, self.data, workers=stage.train.workers)
+        training_mode(self.method, stage.train.freeze)
+        self.log.write({"step": self.step, "validation_map": score})
+        log.info("step %d: validation score %.4f", self.step, score)
+        if self.best_map is None or score > self.best_map:
+            self.best_map = score
+            self._save("best", stage, descent)
+
+    def _save(self, kind: str, stage: StagePlan, descent: FabricDescent) -> None:
+        self._saved_at = time.monotonic()
+        if not self.fabric.is_global_zero:
+            return
+        weights = self.average.tensors if kind == "best" else self.method.state_dict()
+        broken = [name for name, tensor in weights.items() if not tensor.isfinite().all()]
+        if broken:
+            what = f"{len(broken)} weights are not finite (first: {broken[0]})"
+            raise self._not_finite(self.step, what)
+        tensors, content = descent.state()
+        epoch = (self.step - stage.start) / stage.sampler.batches_per_epoch
+        card = {
+            **describe(self.recipe, self.data, self.data_label),
+            "classes": stage.data.classes,
+            "step": self.step,
+            "total_steps": self.total,
+            "epoch": round(epoch, 3),
+            "best_map": self.best_map,
+            "training": {"stage": stage.name, **content},
+        }
+        training = tensors | self.average.state() if kind == "last" else None
+        save_checkpoint(self.folder / kind, card, weights, training)
+
+    def _report(self, stage: StagePlan, descent: FabricDescent) -> None:
+        now = time.monotonic()
+        images = self.recipe.train.batch_size
+        speed = images / max(now - self._stepped_at, 1e-9)
+        self._stepped_at = now
+        self._speed = speed if not self._speed else 0.9 * self._speed + 0.1 * speed
+        report = StepReport(
+            step=self.step,
+            total=self.total,
+            epoch=(self.step - 1 - stage.start) // stage.sampler.batches_per_epoch + 1,
+            epochs=-(-(stage.stop - stage.start) // stage.sampler.batches_per_epoch),
+            stage=stage.name,
+            rate=descent.rate(),
+            losses=dict(descent.losses_now),
+            observed=dict(descent.observed_now),
+            images_per_second=self._speed,
+        )
+        if self.step % LOG_EVERY == 0 or self.step == stage.stop:
+            self.log.write(asdict(report))
+        if self.on_step is not None and self.fabric.is_global_zero:
+            self.on_step(report)
+
+    def _not_finite(self, step: int, what: str) -> NonFiniteLoss:
+        last = self.folder / "last"
+        kept = f"the last good checkpoint is {last}" if (last / CARD).exists() else "none was saved"
+        return NonFiniteLoss(
+            f"training stopped at step {step}: {what}; {kept}; lower train.lr or set "
+            "train.clip_norm=1.0 and start again"
+        )

@@ -1,0 +1,187 @@
+"""Devices, precision and processes: alone, or together as torchrun started them."""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal, TypeVar
+
+import numba
+import torch
+from lightning_fabric import Fabric
+from lightning_fabric.plugins.precision import MixedPrecision
+from torch import Tensor, distributed
+from torch.autograd.function import FunctionCtx
+from torch.nn import functional
+from torch.overrides import TorchFunctionMode
+
+from platefree.errors import TrainingError
+from platefree.inference.model import Device, choose_device
+from platefree.recipes.recipe import Train
+
+T = TypeVar("T")
+
+
+def launch(train: Train, device: Device) -> Fabric:
+    """Join the process group that torchrun made, or be alone.
+
+    Raises:
+        TrainingError: the device or the precision cannot be had, or the batch cannot be shared.
+    """
+    chosen = choose_device(device).type
+    processes = int(os.environ.get("WORLD_SIZE", "1"))
+    shared = "sets_per_batch" if train.sampler == "sets" else "vehicles_per_batch"
+    if getattr(train, shared) % processes:
+        raise TrainingError(
+            f"train.{shared} {getattr(train, shared)} cannot be shared by {processes} processes; "
+            "make it a multiple"
+        )
+    if processes > 1 and train.compile != "off" and train.norm == "global":
+        raise TrainingError(
+            f"train.compile is {train.compile} and train.norm global, but what is compiled cannot "
+            "ask other processes; set train.norm=local, or train.compile=off"
+        )
+    precision = _precision(train.precision, chosen)
+    fabric = Fabric(
+        accelerator=chosen,
+        devices=int(os.environ.get("LOCAL_WORLD_SIZE", "1")),
+        num_nodes=int(os.environ.get("GROUP_WORLD_SIZE", "1")),
+        strategy="ddp" if processes > 1 else "auto",
+        plugins=[] if precision == "32" else [_Mixed(precision, chosen)],
+    )
+    fabric.launch()
+    _keep_threads()
+    return fabric
+
+
+def _keep_threads() -> None:
+    """Leave torch the threads it has; numba, which scores, takes as many and no more.
+
+    When numba starts its threads, it gives torch the same number: all processors, for each of the
+    processes of torchrun.
+    """
+    threads = torch.get_num_threads()
+    numba.set_num_threads(min(threads, numba.get_num_threads()))
+    torch.set_num_threads(threads)
+
+
+class _Mixed(MixedPrecision):
+    """Mixed precision that leaves the pictures as they are: autocast decides by operation."""
+
+    def convert_input(self, data: T) -> T:
+        return data
+
+
+def _precision(asked: str, device: str) -> Literal["32", "bf16-mixed", "16-mixed"]:
+    if asked == "auto" and device == "cuda":
+        return "bf16-mixed" if torch.cuda.is_bf16_supported() else "16-mixed"
+    if asked == "auto" and device == "cpu":
+        return "bf16-mixed" if _multiplies_bf16() else "32"
+    if asked == "fp16" and device == "cpu":
+        raise TrainingError("train.precision fp16 needs a GPU; use 32, bf16 or auto")
+    return {"bf16": "bf16-mixed", "fp16": "16-mixed"}.get(asked, "32")  # type: ignore[return-value]
+
+
+def _multiplies_bf16() -> bool:
+    """Whether the processor has matrix units (AMX); without them bf16 is slower than float32."""
+    supported = getattr(torch.cpu, "_is_amx_tile_supported", None)
+    return bool(supported and supported())
+
+
+def gather_with_gradient(rows: Tensor) -> Tensor:
+    """Join the (b, ...) rows of all processes to (processes * b, ...).
+
+    Every process then scores the whole batch. A row's gradient is summed over the processes and
+    the parameters' is averaged, which together is the gradient of the whole batch.
+    """
+    joined: Tensor = _Gather.apply(rows)
+    return joined
+
+
+class _Gather(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: FunctionCtx, rows: Tensor) -> Tensor:
+        del ctx
+        parts = [torch.empty_like(rows) for _ in range(distributed.get_world_size())]
+        distributed.all_gather(parts, rows.contiguous())
+        return torch.cat(parts)
+
+    @staticmethod
+    def backward(ctx: FunctionCtx, gradient: Tensor) -> Tensor:
+        del ctx
+        total = gradient.clone(memory_format=torch.contiguous_format)
+        distributed.all_reduce(total)
+        return total.chunk(distributed.get_world_size())[distributed.get_rank()]
+
+
+class GlobalNorm(TorchFunctionMode):
+    """Within the block, batch norms that learn take mean and variance over all processes.
+
+    So a batch is normalised alike however many processes share it. It is the function that is
+    replaced, not the layers: every kind of batch norm calls it, and names of weights stay.
+    """
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Sequence[type],
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:  # noqa: ANN401
+        """Call ``func``, or what takes the place of batch norm."""
+        del types
+        chosen = _global_batch_norm if func is functional.batch_norm else func
+        return chosen(*args, **(kwargs or {}))
+
+
+def _global_batch_norm(
+    values: Tensor,
+    running_mean: Tensor | None,
+    running_variance: Tensor | None,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    training: bool = False,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> Tensor:
+    """Batch norm of (b, c, ...) values with the statistics of all processes; sums in float32."""
+    if not training:
+        return functional.batch_norm(values, running_mean, running_variance, weight, bias, eps=eps)
+    shape = [1, -1, *(1 for _ in values.shape[2:])]
+    others = [axis for axis in range(values.ndim) if axis != 1]
+    wide = values.float()
+    count = wide.numel() // wide.shape[1] * distributed.get_world_size()
+    mean = _sum_with_gradient(wide.sum(others)) / count
+    centred = wide - mean.view(shape)
+    variance = _sum_with_gradient(centred.square().sum(others)) / count
+    if running_mean is not None and running_variance is not None:
+        with torch.no_grad():
+            running_mean.lerp_(mean.to(running_mean.dtype), momentum)
+            unbiased = variance * (count / max(count - 1, 1))
+            running_variance.lerp_(unbiased.to(running_variance.dtype), momentum)
+    normalised = centred * torch.rsqrt(variance + eps).view(shape)
+    if weight is not None:
+        normalised = normalised * weight.view(shape)
+    if bias is not None:
+        normalised = normalised + bias.view(shape)
+    return normalised.to(values.dtype)
+
+
+def _sum_with_gradient(values: Tensor) -> Tensor:
+    """The sum of a tensor over all processes."""
+    total: Tensor = _Sum.apply(values)
+    return total
+
+
+class _Sum(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: FunctionCtx, values: Tensor) -> Tensor:
+        del ctx
+        total = values.clone()
+        distributed.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(ctx: FunctionCtx, gradient: Tensor) -> Tensor:
+        del ctx
+        total = gradient.clone()
+        distributed.all_reduce(total)
+        return total

@@ -1,0 +1,201 @@
+"""What surrounds a training run: its folder, log and card, the wish to stop, which run it is."""
+
+import json
+import platform
+import signal
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import torch
+from lightning_fabric import Fabric
+
+from platefree.batches.training_data import TrainingData
+from platefree.checkpoint import Checkpoint
+from platefree.errors import CheckpointError
+from platefree.recipes.recipe import Recipe, check_recipe
+from platefree.storage import make_folder, storage_errors, write_text
+
+# These may differ when a run is resumed: they say how long and with what, not what is learnt.
+# (A teacher may lie elsewhere; its fingerprint has to stay.)
+FREE_TO_CHANGE = (
+    "teacher",
+    "max_steps",
+    "workers",
+    "samples_epochs",
+    "checkpoint_minutes",
+    "checkpoint_steps",
+)
+
+# labels whose names a card lists
+DESCRIPTIVE = ("camera", "make", "model", "type", "colour", "view")
+_AGREE_EVERY = 10  # steps between asking the other processes whether to stop
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished (or stopped by ``max_steps``) training run.
+
+    Attributes:
+        folder: of the run.
+        step: steps done.
+        total: steps of the whole schedule.
+        validation_map: best mAP on held-back vehicles, where some were held back (of a
+            classifier, its best accuracy; of a part detector, its best mean AP).
+    """
+
+    folder: Path
+    step: int
+    total: int
+    validation_map: float | None = None
+
+    @property
+    def best(self) -> Path:
+        """The checkpoint to use: the best on held-back vehicles, else the last."""
+        return self.folder / "best"
+
+    @property
+    def last(self) -> Path:
+        """The checkpoint to resume from."""
+        return self.folder / "last"
+
+
+class TrainingLog:
+    """``log.jsonl``: one JSON object a line, kept consistent with the checkpoint on resume.
+
+    Args:
+        path: of the file.
+        writes: false on all processes but the first.
+    """
+
+    def __init__(self, path: Path, *, writes: bool) -> None:
+        self.path, self.writes = path, writes
+
+    def write(self, entry: Mapping[str, Any]) -> None:
+        """Add a line.
+
+        Raises:
+            StorageError: the disk is full or read-only.
+        """
+        if not self.writes:
+            return
+        make_folder(self.path.parent)
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        with storage_errors(self.path), self.path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"time": now, **entry}) + "\n")
+
+    def cut(self, step: int) -> None:
+        """Drop the lines of steps after ``step``, which will be run again."""
+        if not self.path.exists() or not self.writes:
+            return
+        kept = [line for line in self.path.read_text("utf-8").splitlines() if _step(line) <= step]
+        write_text(self.path, "".join(line + "\n" for line in kept))
+
+
+class StopRequest:
+    """Whether Ctrl-C or SIGTERM asked the run to stop."""
+
+    def __init__(self) -> None:
+        self.asked = False
+
+    def agreed(self, fabric: Fabric, step: int) -> bool:
+        """Whether all processes stop after this step; one that was asked stops them all."""
+        if fabric.world_size == 1:
+            return self.asked
+        if step % _AGREE_EVERY:
+            return False
+        asked = torch.tensor(float(self.asked), device=fabric.device)
+        return bool(fabric.all_reduce(asked, reduce_op="sum") > 0)  # type: ignore[operator]
+
+
+@contextmanager
+def graceful_stop() -> Iterator[StopRequest]:
+    """Turn the first Ctrl-C or SIGTERM into a `StopRequest`; a second one stops at once."""
+    request = StopRequest()
+    if threading.current_thread() is not threading.main_thread():
+        yield request
+        return
+
+    def ask(number: int, frame: FrameType | None) -> None:
+        request.asked = True
+        for known, handler in before.items():
+            signal.signal(known, handler)
+
+    before = {known: signal.signal(known, ask) for known in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield request
+    finally:
+        for known, handler in before.items():
+            signal.signal(known, handler)
+
+
+def describe(recipe: Recipe, data: TrainingData, data_label: str) -> dict[str, Any]:
+    """The part of a checkpoint's card that stays the same during a run."""
+    return {
+        "method": recipe.model.method,
+        "recipe": recipe.model_dump(),
+        "names": {column: data.names[column].tolist() for column in DESCRIPTIVE},
+        "data": {
+            "path": data_label,
+            "fingerprint": data.fingerprint,
+            "images": len(data.sightings),
+            "vehicles": data.classes["vehicle"],
+            "held_back_images": len(data.validation),
+            **data.counts,
+        },
+        "seed": recipe.train.seed,
+        "written": datetime.now(UTC).isoformat(timespec="seconds"),
+        "versions": {
+            "platefree": version("platefree"),
+            "torch": torch.__version__,
+            "timm": version("timm"),
+            "python": platform.python_version(),
+        },
+    }
+
+
+def same_run(checkpoint: Checkpoint, recipe: Recipe, data_fingerprint: str) -> None:
+    """Refuse to resume a run with another recipe or another table.
+
+    Raises:
+        CheckpointError: something that decides the weights differs; the message names it.
+    """
+    kept = check_recipe(checkpoint.card["recipe"])  # fills in what was added to recipes since
+    before, now = (flat(each.model_dump(exclude={"post"})) for each in (kept, recipe))
+    free = {f"train.{name}" for name in FREE_TO_CHANGE}
+    changed = sorted(k for k in before.keys() | now.keys() if before.get(k) != now.get(k))
+    changed = [key for key in changed if key not in free]
+    if changed:
+        what = ", ".join(f"{key}: {before.get(key)} then, {now.get(key)} now" for key in changed)
+        raise CheckpointError(
+            f"{checkpoint.folder} was trained with another recipe ({what}); resume with the same "
+            "one, or choose another --out"
+        )
+    if checkpoint.card["data"]["fingerprint"] != data_fingerprint:
+        raise CheckpointError(
+            f"{checkpoint.folder} was trained on another table (fingerprint "
+            f"{checkpoint.card['data']['fingerprint']}, now {data_fingerprint}); give the same "
+            "--data, or choose another --out"
+        )
+
+
+def flat(content: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested sections as one table with dotted keys."""
+    entries: dict[str, Any] = {}
+    for key, value in content.items():
+        inner = isinstance(value, Mapping)
+        entries |= flat(value, f"{prefix}{key}.") if inner else {f"{prefix}{key}": value}
+    return entries
+
+
+def _step(line: str) -> int:
+    try:
+        return int(json.loads(line)["step"])
+    except (ValueError, KeyError, TypeError):
+        return 1 << 62  # a line cut short by a kill

@@ -1,0 +1,57 @@
+"""The stages of a recipe as ranges of steps of one run, each with the rows it learns from."""
+
+from dataclasses import dataclass
+
+from platefree.batches.samplers import Sampler
+from platefree.batches.training_data import TrainingData
+from platefree.data.sources import scored_source
+from platefree.recipes.recipe import Recipe, Train
+from platefree.types import Sightings
+
+
+@dataclass(frozen=True)
+class StagePlan:
+    """A stage, what it learns from, and where it lies among the steps of the run."""
+
+    name: str
+    train: Train
+    data: TrainingData
+    sampler: Sampler
+    start: int
+    stop: int
+
+
+def target_of(recipe: Recipe, table: Sightings) -> str:
+    """The source of a table that some stage learns from alone, or that is named; empty: none.
+
+    Raises:
+        TrainingError: there is no telling which one it is.
+    """
+    wanted = recipe.train.target or any(train.rows == "target" for _, train in recipe.staged())
+    return scored_source(table, recipe.train.target) if wanted else ""
+
+
+def first_classes(recipe: Recipe, data: TrainingData) -> dict[str, int]:
+    """The classes that the first stage learns, by label column.
+
+    Raises:
+        TrainingError: too little of the target is for training.
+    """
+    _, train = recipe.staged()[0]
+    return data.of_stage(train).classes
+
+
+def plan_stages(recipe: Recipe, data: TrainingData) -> tuple[StagePlan, ...]:
+    """The stages of a recipe as consecutive ranges of steps.
+
+    Raises:
+        TrainingError: the rows cannot fill a stage's batches.
+    """
+    plan: list[StagePlan] = []
+    for name, settings in recipe.staged():
+        own = data.of_stage(settings)
+        sampler = own.sampler(settings)
+        start = plan[-1].stop if plan else 0
+        stop = start + (settings.steps or settings.epochs * sampler.batches_per_epoch)
+        plan.append(StagePlan(name, settings, own, sampler, start, stop))
+    return tuple(plan)

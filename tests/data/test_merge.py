@@ -1,0 +1,191 @@
+"""Merged tables keep everything apart that was apart, and together what was together."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from platefree.batches.training_data import codes
+from platefree.data.merge import KEPT_APART, merge_tables, model_as_vehicle
+from platefree.data.table import read_table, write_table
+from platefree.errors import DataError
+from platefree.types import LABELS, Sightings
+
+value = st.sampled_from(["", "1", "2", "b/1", "a/1"])
+row = st.fixed_dictionaries(dict.fromkeys(KEPT_APART, value))
+rows = st.lists(row, min_size=1, max_size=5)
+
+
+def table(root: str, **columns: list[str]) -> Sightings:
+    return Sightings.from_columns(Path(root), columns)
+
+
+def of_rows(name: str, cells: list[dict[str, str]]) -> Sightings:
+    columns = {column: [row[column] for row in cells] for column in KEPT_APART}
+    return table(f"/{name}", image=[f"{n}.jpg" for n in range(len(cells))], **columns)
+
+
+@given(st.lists(rows, min_size=1, max_size=3))
+@settings(deadline=None, max_examples=50)
+def test_values_are_equal_after_if_and_only_if_before_in_one_table(
+    cells: list[list[dict[str, str]]],
+) -> None:
+    tables = [of_rows(str(place), each) for place, each in enumerate(cells)]
+    sources = [f"set{place}" for place in range(len(tables))]
+    merged = merge_tables(*tables, sources=sources)
+    flat = [(place, row) for place, each in enumerate(cells) for row in each]
+    assert len(merged) == len(flat)
+    for one, (place, row) in enumerate(flat):
+        assert merged.source[one] == sources[place]
+        for other, (other_place, other_row) in enumerate(flat):
+            for column in KEPT_APART:
+                values = getattr(merged, column)
+                assert (values[one] == "") == (row[column] == "")
+                if row[column] and other_row[column]:
+                    same = place == other_place and row[column] == other_row[column]
+                    assert (values[one] == values[other]) == same
+
+
+def test_other_columns_and_pictures_are_as_they_were(tmp_path: Path) -> None:
+    one = table(
+        str(tmp_path / "one"),
+        image=["a.jpg", "/elsewhere/b.jpg"],
+        colour=["red", ""],
+        type=["bus", "van"],
+        view=["front", "rear"],
+        time=["2026-01-02T03:04:05", "NaT"],
+        source=["x", "x"],
+    )
+    other = table(str(tmp_path / "two"), image=["a.jpg"], vehicle=["1"], source=["y"])
+    merged = merge_tables(one, other)
+    assert [merged.path(n) for n in range(3)] == [one.path(0), one.path(1), other.path(0)]
+    assert all(Path(image).is_absolute() for image in merged.image.tolist())
+    assert merged.colour.tolist() == ["red", "", ""]
+    assert merged.type.tolist() == ["bus", "van", ""]
+    assert merged.view.tolist() == ["front", "rear", ""]
+    np.testing.assert_array_equal(merged.time[:2], one.time)
+    assert np.isnat(merged.time[2])
+    assert merged.vehicle.tolist() == ["", "", "y/1"]
+    write_table(merged, tmp_path / "all.csv")
+    again = read_table(tmp_path / "all.csv")
+    for name in (*LABELS, "time"):
+        np.testing.assert_array_equal(getattr(again, name), getattr(merged, name))
+
+
+def test_paths_stay_relative_in_one_root() -> None:
+    tables = [table("/data", image=[f"{n}.jpg"], source=[str(n)]) for n in range(2)]
+    merged = merge_tables(*tables)
+    assert (merged.root, merged.image.tolist()) == (Path("/data"), ["0.jpg", "1.jpg"])
+
+
+def test_what_was_merged_can_be_merged_again() -> None:
+    parts = [table(f"/{n}", image=["a"], vehicle=["7"], source=[n]) for n in "abc"]
+    at_once = merge_tables(*parts)
+    in_steps = merge_tables(merge_tables(*parts[:2]), parts[2])
+    assert in_steps.fingerprint() == at_once.fingerprint()
+    assert at_once.vehicle.tolist() == ["a/7", "b/7", "c/7"]
+
+
+def test_a_table_without_splits_is_for_training_beside_one_with() -> None:
+    plain = table("/a", image=["a", "b"], source=["a"] * 2)
+    split = table("/b", image=["c", "d"], split=["query", ""], source=["b"] * 2)
+    assert merge_tables(plain, split).split.tolist() == ["train", "train", "query", ""]
+    assert merge_tables(plain).split.tolist() == ["", ""]
+
+
+def test_classes_of_all_sources_are_counted_apart() -> None:
+    """As many classes as the sources have together: no label is shared."""
+    sizes = (5, 3, 4)
+    tables = [
+        table(
+            f"/{name}", image=[str(n) for n in range(size)],
+            vehicle=[f"{n:04d}" for n in range(size)], source=[name] * size,
+        )
+        for name, size in zip("abc", sizes, strict=True)
+    ]  # fmt: skip
+    assert len(set(codes(merge_tables(*tables).vehicle).tolist())) == sum(sizes)
+
+
+def test_models_stand_for_vehicles() -> None:
+    cars = table("/c", image=["a", "b", "c"], model=["A3 2011", "A3 2012", ""], split=["", "", ""])
+    classes = model_as_vehicle(cars)
+    assert classes.vehicle.tolist() == classes.model.tolist() == cars.model.tolist()
+    assert set(classes.split.tolist()) == {"train"}
+    for wrong in (classes, table("/d", image=["a"])):
+        with pytest.raises(DataError, match="expected a table that knows models and no vehicle"):
+            model_as_vehicle(wrong)
+
+
+def test_a_target_alone_keeps_its_tests() -> None:
+    target = table(
+        "/a", image=list("abcd"), vehicle=list("1233"), source=["a"] * 4,
+        split=["train", "train", "query", "gallery"],
+    )  # fmt: skip
+    lists = table("/b", image=list("ef"), vehicle=list("12"), split=["train", ""], source=["b"] * 2)
+    plain = table("/c", image=["g"], vehicle=["1"], source=["c"])
+    merged = merge_tables(lists, target, plain, target="a")
+    assert merged.split.tolist() == ["train"] * 2 + target.split.tolist() + ["train"]
+    again = merge_tables(
+        merged, table("/d", image=["h"], split=["query"], source=["d"]), target="a"
+    )
+    assert again.split.tolist() == [*merged.split.tolist(), "train"]
+    assert merge_tables(lists, target, target="b").split.tolist() == ["train", "", *["train"] * 4]
+
+
+def test_a_query_that_is_in_its_gallery_is_trained_on_once() -> None:
+    target = table("/t", image=["1", "2"], split=["train", "query"], source=["t"] * 2)
+    cells = [  # picture, vehicle, camera, split, whether it stays
+        ("query/1.jpg", "7", "c1", "query", False),
+        ("query/2.jpg", "7", "c1", "query", True),  # no such picture in the gallery
+        ("query/3.jpg", "", "c1", "query", True),  # vehicles are not known, so names say nothing
+        ("query/4.jpg", "8", "c2", "query", True),  # another camera, so another picture
+        ("test/1.jpg", "7", "c1", "gallery", True),
+        ("test/3.jpg", "", "c1", "gallery", True),
+        ("test/4.jpg", "8", "c1", "gallery", True),
+        ("train/1.jpg", "7", "c1", "train", True),
+    ]
+    names = ("image", "vehicle", "camera", "split")
+    columns = dict(
+        zip(names, map(list, zip(*[cell[:4] for cell in cells], strict=True)), strict=True)
+    )
+    other = table("/v", **columns, source=["v"] * len(cells))
+    merged = merge_tables(other, target, target="t")
+    expected = [f"/v/{image}" for image, *_, stays in cells if stays] + ["/t/1", "/t/2"]
+    assert merged.image.tolist() == expected
+    assert len(merge_tables(other, target)) == len(cells) + 2  # without a target all stay
+
+
+def test_a_target_needs_something_to_train_on_and_something_to_score() -> None:
+    other = table("/o", image=["a"], source=["o"])
+    for splits, message in (
+        (["train", "train"], "t is all for training: expected a source"),
+        (["", ""], "t has no split 'train': expected a source"),
+        (["query", "gallery"], "t has no split 'train'"),
+    ):
+        target = table("/t", image=["a", "b"], split=splits, source=["t"] * 2)
+        with pytest.raises(DataError, match=message):
+            merge_tables(other, target, target="t")
+    with pytest.raises(DataError, match="no source 'x' to score on, expected one of o, t"):
+        merge_tables(other, target, target="x")
+
+
+def test_refusals() -> None:
+    one = table("/a", image=["a", "b"], vehicle=["1", "2"], source=["x", "x"])
+    refused = {
+        "nothing to merge": lambda: merge_tables(),
+        "both have source 'x'": lambda: merge_tables(one, one),
+        "both have picture 'a'": lambda: merge_tables(one, one, sources=["p", "q"]),
+        "1 sources for 2 tables": lambda: merge_tables(one, one, sources=["p"]),
+        "holds a slash": lambda: merge_tables(one, sources=["p/q"]),
+        "table 2 has 1 rows without a source": lambda: merge_tables(
+            one, table("/c", image=["e", "f"], source=["z", ""])
+        ),
+        "both have vehicle 'x/1'": lambda: merge_tables(
+            one, table("/c", image=["e", "f"], vehicle=["x/1", "9"], source=["y", "z"])
+        ),
+    }
+    for message, merge in refused.items():
+        with pytest.raises(DataError, match=message):
+            merge()

@@ -1,0 +1,104 @@
+"""Embeddings as the mean over scales and mirror images."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torchvision.transforms.v2 import functional
+
+import platefree as pf
+from platefree import cli
+from platefree.errors import MismatchError, RecipeError
+from platefree.methods.build import resolve
+from platefree.recipes.recipe import load_recipe, to_toml
+
+SCALES = [1.0, 0.9, 0.75]
+
+
+def slow_rows(model: pf.Model, images: torch.Tensor, *, mirror: bool) -> np.ndarray:
+    """One view of one picture after another, resized by torchvision."""
+    rows = []
+    for image in images:
+        normalised = model.transform.normalise(image[None])
+        total = torch.zeros(())
+        for scale in SCALES:
+            size = [round(scale * side) for side in image.shape[1:]]
+            for flip in (False, True)[: 1 + mirror]:
+                view = functional.resize(normalised, size, antialias=True)
+                view = functional.horizontal_flip(view) if flip else view
+                with torch.inference_mode():
+                    total = total + model.method.embed(view)["main"][0].double()
+        rows.append((total / total.norm()).numpy())
+    return np.stack(rows)
+
+
+@pytest.mark.parametrize("name", ["color_stripes", "trained"])
+@pytest.mark.parametrize("mirror", [True, False])
+def test_rows_are_the_unit_mean_of_all_views(
+    name: str, mirror: bool, tiny_model_folder: Path
+) -> None:
+    model = pf.load_model(tiny_model_folder if name == "trained" else name).with_scales(SCALES)
+    model.method.eval()
+    settings = model.recipe.input.model_copy(update={"mirror": "average" if mirror else "off"})
+    model.recipe = model.recipe.model_copy(update={"input": settings})
+    size = model.transform.height, model.transform.width
+    generator = torch.Generator().manual_seed(0)
+    images = torch.randint(0, 255, (4, 3, *size), dtype=torch.uint8, generator=generator)
+    found = model.embed_images(images)["main"]
+    np.testing.assert_allclose(found, slow_rows(model, images, mirror=mirror), rtol=0, atol=1e-5)
+
+
+def test_other_scales_are_another_model(drawn_table: pf.Sightings) -> None:
+    model = pf.load_model("color_stripes")
+    several = model.with_scales([1, 0.5])
+    assert several.recipe.input.scales == [1.0, 0.5]
+    assert several.fingerprint != model.fingerprint
+    assert several.with_scales([1.0, 0.5]) is several
+    assert model.with_scales([1]) is model
+    gallery, _ = model.embed(drawn_table)
+    with pytest.raises(MismatchError):
+        pf.search(several, drawn_table.path(0), gallery)
+    report = pf.evaluate(model, drawn_table, scales=[1, 0.5])
+    assert report.settings["scales"] == "1, 0.5"
+    assert report.model["fingerprint"] == several.fingerprint
+    assert pf.evaluate(model, drawn_table).settings["scales"] == "1"
+
+
+def test_a_recipe_has_scales(tmp_path: Path) -> None:
+    recipe = load_recipe("strong_baseline/small", {"input.scales": [1.0, 0.9, 0.8]})
+    (tmp_path / "mine.toml").write_text(to_toml(recipe))
+    assert load_recipe(tmp_path / "mine.toml").input.scales == [1.0, 0.9, 0.8]
+    assert resolve(recipe).input.scales == [1.0, 0.9, 0.8]
+    assert load_recipe("strong_baseline/small").input.scales == [1.0]
+    for wrong in ([], [0.0], [3.0], ["a"]):
+        with pytest.raises(RecipeError, match=r"input\.scales"):
+            load_recipe("strong_baseline/small", {"input.scales": wrong})
+
+
+def test_a_trunk_of_one_size_is_refused_before_training(
+    drawn_table: pf.Sightings, tmp_path: Path
+) -> None:
+    recipe = load_recipe(
+        "strong_baseline/small", {"model.trunk": "test_vit", "input.scales": [1.0, 0.9]}
+    )
+    with pytest.raises(RecipeError, match=r"trunk test_vit takes pictures of .* pixels only"):
+        pf.train(recipe, drawn_table, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_command_line(
+    drawn_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for scales, code, message in (
+        ("1,0.9,0.8", 0, "scales 1, 0.9, 0.8"),
+        ("1,big", 2, "no list of numbers"),
+        ("1,9", 1, "input.scales.1 is 9.0"),
+    ):
+        words = ["eval", "color_stripes", "--data", str(drawn_folder), "--scales", scales]
+        monkeypatch.setattr(sys, "argv", ["platefree", *words])
+        with pytest.raises(SystemExit) as stopped:
+            cli.main()
+        assert stopped.value.code == code
+        assert message in " ".join("".join(capsys.readouterr()).split())

@@ -1,0 +1,136 @@
+"""The verb ``submit``: what the challenge's server is handed, and what happens on the way there."""
+
+import json
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import Run
+from small_sets import CITYFLOW, VRIC, label_file, write_files
+
+import platefree as pf
+from platefree.data.dataset import DataSet
+from platefree.errors import DataError, Interrupted, StorageError
+from platefree.evaluation import challenge
+from platefree.inference.model import Model
+
+
+@pytest.fixture
+def cityflow(layouts: dict[str, DataSet]) -> DataSet:
+    return layouts["cityflow"]
+
+
+def number(dataset: DataSet, row: int) -> int:
+    return int(Path(str(dataset.table.image[row])).stem)
+
+
+def test_the_nearest_pictures_of_every_query_from_the_command_line(
+    run: Run, cityflow: DataSet, tmp_path: Path
+) -> None:
+    out = tmp_path / "new" / "track2.txt"
+    code, text, err = run(
+        "submit", "color_stripes", "--data", cityflow.table.root.parent, "--out", out
+    )
+    assert code == 0, err
+    query, gallery = cityflow.rows("query").tolist(), cityflow.rows("gallery").tolist()
+    assert (
+        text
+        == f"{len(query)} queries, the nearest {len(gallery)} of {len(gallery)} pictures for each\n"
+    )
+    assert err.strip().splitlines()[-1] == f"submission: {out}"
+    assert sorted(path.name for path in out.parent.iterdir()) == ["track2.txt"]
+    lines = [list(map(int, line.split())) for line in out.read_text().splitlines()]
+    rows = {number(cityflow, row): row for row in gallery}
+    embedded, _ = pf.load_model("color_stripes", device="cpu").embed(cityflow.table)
+    space = embedded.spaces["main"].astype(np.float64)
+    assert len(lines) == len(query)
+    for asked, line in zip(
+        sorted(query, key=lambda row: number(cityflow, row)), lines, strict=True
+    ):
+        assert sorted(line) == sorted(rows)  # each picture once
+        distances = [1 - space[asked] @ space[rows[each]] for each in line]
+        assert all(one <= other + 1e-6 for one, other in pairwise(distances))
+    code, text, _ = run(
+        "submit", "color_stripes", "--data", cityflow.table.root, "--out", out, "--json"
+    )
+    content = json.loads(text)
+    assert (code, content["submission"], content["queries"]) == (0, str(out), len(query))
+    assert [list(map(int, line.split())) for line in out.read_text().splitlines()] == lines
+
+
+def test_a_run_that_is_stopped_goes_on(
+    run: Run, cityflow: DataSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pf.submit("color_stripes", cityflow, tmp_path / "whole.txt")
+    monkeypatch.setattr(challenge, "_PART", 8)
+    embed, embedded = Model.embed, list[int]()
+
+    def counted(model: Model, sightings: pf.Sightings, **options: object) -> object:
+        if len(embedded) == 3:
+            raise KeyboardInterrupt
+        embedded.append(len(sightings))
+        return embed(model, sightings, **options)
+
+    monkeypatch.setattr(Model, "embed", counted)
+    out = tmp_path / "track2.txt"
+    words = ("submit", "color_stripes", "--data", cityflow.table.root, "--out", out)
+    total = len(cityflow.rows("query")) + len(cityflow.rows("gallery"))
+    code, _, err = run(*words)
+    assert code == 1
+    assert f"stopped with 24 of {total} pictures embedded: run the same command again" in err
+    assert not out.exists()
+    embedded.clear()
+    with pytest.raises(Interrupted):
+        pf.submit("color_stripes", cityflow, out)
+    assert len(list((tmp_path / "track2.txt.parts").iterdir())) == 6
+    monkeypatch.setattr(Model, "embed", embed)
+    done: list[int] = []
+    pf.submit("color_stripes", cityflow, out, on_batch=done.append)
+    assert sum(done) == total
+    assert out.read_text() == (tmp_path / "whole.txt").read_text()
+    assert not (tmp_path / "track2.txt.parts").exists()
+
+
+def test_what_another_model_or_another_table_left_is_not_taken_over(
+    cityflow: DataSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = pf.load_model("color_stripes", device="cpu")
+    table = cityflow.table.take(cityflow.rows("gallery"))
+    model.fingerprint = "another"
+    kept = challenge._embed_in_parts(model, table, tmp_path, 0, None)
+    assert challenge._kept(tmp_path / "0000000", model, table) is not None
+    assert challenge._kept(tmp_path / "0000000", model, table.take(np.arange(3))) is None
+    model.fingerprint = "this"
+    assert challenge._kept(tmp_path / "0000000", model, table) is None
+    again = challenge._embed_in_parts(model, table, tmp_path, 0, None)
+    assert again.model == "this"
+    np.testing.assert_array_equal(again.spaces["main"], kept.spaces["main"])
+
+
+def test_what_cannot_be_handed_in_is_refused_before_anything_is_embedded(
+    run: Run, cityflow: DataSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Model, "embed", lambda *_, **__: pytest.fail("embedded"))
+    with pytest.raises(StorageError, match="is a folder, expected a file such as"):
+        pf.submit("color_stripes", cityflow, tmp_path)
+    write_files(tmp_path / "vric", VRIC)
+    code, _, err = run("submit", "color_stripes", "--data", tmp_path / "vric")
+    assert (code, "is no cityflow: looked for train_label.xml" in err) == (1, True)
+    code, _, err = run("submit", "no_such_model", "--data", cityflow.table.root)
+    assert (code, "no checkpoint folder at no_such_model" in err) == (1, True)
+    bare = {"train_label.xml": CITYFLOW["train_label.xml"]}
+    code, _, err = run("submit", "color_stripes", "--data", write_files(tmp_path / "bare", bare))
+    assert (code, "cityflow has no list 'query'; it has: train" in err) == (1, True)
+    for name, message in (
+        ("a1.jpg", "picture 'a1', expected a number"),
+        (None, "names no picture"),
+    ):
+        items = [] if name is None else [{"imageName": name}]
+        files = {**CITYFLOW, "name_test.txt": "" if name is None else f"{name}\n"}
+        dataset = pf.read_dataset(
+            write_files(tmp_path / message, {**files, "test_label.xml": label_file(items)})
+        )
+        with pytest.raises(DataError, match=message):
+            pf.submit("color_stripes", dataset, tmp_path / "out.txt")
+    assert run("submit", "--help")[1].count("\n") <= 50

@@ -1,0 +1,240 @@
+"""Rows of settings, trained with several seeds and scored alike."""
+
+import itertools
+import json
+import re
+import statistics
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import TINY
+from drawn import draw_vehicles
+
+from platefree import ablation as module
+from platefree.cli import main, progress
+from platefree.errors import RecipeError
+from platefree.evaluation.evaluate import evaluate
+from platefree.experiments.ablation import (
+    Ablation,
+    ablation_names,
+    load_ablation,
+    row_recipe,
+    run_ablation,
+)
+from platefree.recipes.recipe import load_recipe
+from platefree.training.loop import StepReport, train
+
+SHARED = {**TINY, "train.epochs": 1}
+ROWS = [
+    {"name": "both losses", "recipe": "strong_baseline/demo", "paper": {"mAP": 0.5}},
+    {
+        "name": "no triplet",
+        "recipe": "strong_baseline/demo",
+        "set": {"model.triplet_weight": 0.0, "train.epochs": 2},
+    },
+]
+
+
+@pytest.fixture
+def rows() -> Ablation:
+    return Ablation.model_validate({"title": "Losses", "set": SHARED, "rows": ROWS})
+
+
+@pytest.mark.parametrize("name", ablation_names())
+def test_built_in_rows_have_recipes(name: str) -> None:
+    ablation = load_ablation(name)
+    budgets = {
+        (recipe.train.epochs, recipe.train.max_steps, recipe.train.batch_size)
+        for recipe in (row_recipe(ablation, row, seed=1) for row in ablation.rows)
+    }
+    assert len(budgets) == 1, "rows are compared on equal budgets"
+
+
+def test_a_table_is_what_training_and_scoring_by_hand_give(
+    rows: Ablation, drawn_folder: Path, tmp_path: Path
+) -> None:
+    table = run_ablation(rows, drawn_folder, tmp_path / "runs", seeds=(0, 3))
+    by_hand: dict[str, list[float]] = {}
+    for row in ROWS:
+        for seed in (0, 3):
+            settings: dict[str, Any] = {**SHARED, **row.get("set", {}), "train.seed": seed}  # type: ignore[dict-item]
+            recipe = load_recipe(str(row["recipe"]), settings)
+            best = train(recipe, drawn_folder, tmp_path / f"{row['name']}{seed}").best
+            by_hand.setdefault(str(row["name"]), []).append(
+                evaluate(best, drawn_folder).figures()["mAP"]
+            )
+    content = table.to_json()["rows"]
+    for name, values in by_hand.items():
+        assert [each["mAP"] for each in content[name]["seeds"]] == values
+        assert content[name]["mean"]["mAP"] == pytest.approx(statistics.mean(values))
+        assert content[name]["deviation"]["mAP"] == pytest.approx(statistics.stdev(values))
+    head, both, none = table.cells()
+    assert head == ["row", "rank-1", "mAP", "paper mAP"]
+    mean, deviation = (100 * content["both losses"][k]["mAP"] for k in ("mean", "deviation"))
+    assert both[2:] == [f"{mean:.1f} ± {deviation:.1f}", "50.00"]
+    assert none[0] == "no triplet"
+    assert none[3] == ""
+    markdown = (tmp_path / "runs" / "table.md").read_text()
+    assert markdown == table.to_markdown()
+    assert "re-ranking" in markdown
+    assert str(drawn_folder) in markdown
+
+
+def test_keys_may_be_dotted_or_tables(rows: Ablation) -> None:
+    nested = rows.model_copy(update={"set": {"train": {"lr": 0.5}, "input.height": 40}})
+    recipe = row_recipe(nested, rows.rows[0], seed=7)
+    assert (recipe.train.lr, recipe.train.seed, recipe.input.height) == (0.5, 7, 40)
+    assert recipe.train.warmup_epochs != TINY["train.warmup_epochs"]
+
+
+def test_what_is_done_is_not_done_again(rows: Ablation, drawn_folder: Path, tmp_path: Path) -> None:
+    steps: list[StepReport] = []
+    runs: list[tuple[str, int]] = []
+    first = run_ablation(rows, drawn_folder, tmp_path, seeds=[0], on_step=steps.append)
+    done = len(steps)
+    assert done > 0
+    again = run_ablation(
+        rows,
+        drawn_folder,
+        tmp_path,
+        seeds=[0],
+        on_step=steps.append,
+        on_run=lambda row, seed: runs.append((row, seed)),
+    )
+    assert len(steps) == done
+    assert again.to_json() == first.to_json()
+    assert runs == [("both losses", 0), ("no triplet", 0)]
+
+
+def test_a_protocol_that_is_asked_for_later_needs_no_training(
+    rows: Ablation, drawn_folder: Path, tmp_path: Path
+) -> None:
+    one = rows.model_copy(update={"rows": rows.rows[:1]})
+    first = run_ablation(one, drawn_folder, tmp_path, seeds=[0])
+    more = one.model_copy(
+        update={"also": ["leave-one-out"], "figures": ["mAP", "leave-one-out mAP"]}
+    )
+    steps: list[StepReport] = []
+    table = run_ablation(more, drawn_folder, tmp_path, seeds=[0], on_step=steps.append)
+    assert steps == []
+    (found,) = table.measured["both losses"]
+    best = tmp_path / "both-losses" / "seed-0" / "best"
+    other = evaluate(best, drawn_folder, "leave-one-out").figures()
+    assert found["leave-one-out mAP"] == other["mAP"]
+    assert found["mAP"] == first.measured["both losses"][0]["mAP"]
+    head, row = table.cells()
+    assert head[1:3] == ["mAP", "leave-one-out mAP"]
+    assert row[2] == f"{100 * other['mAP']:.1f}"
+
+
+def test_a_table_that_was_cut_short_goes_on(
+    rows: Ablation, drawn_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = run_ablation(rows, drawn_folder, tmp_path / "whole", seeds=[0])
+
+    def stop_before_scoring(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(module, "evaluate", stop_before_scoring)
+    with pytest.raises(KeyboardInterrupt):
+        run_ablation(rows, drawn_folder, tmp_path / "cut", seeds=[0])
+    monkeypatch.undo()
+    steps: list[StepReport] = []
+    resumed = run_ablation(rows, drawn_folder, tmp_path / "cut", seeds=[0], on_step=steps.append)
+    assert resumed.to_json()["rows"] == whole.to_json()["rows"]
+    assert {step.epochs for step in steps} == {2}, "the first row was trained already"
+
+
+def test_a_folder_of_other_rows_is_refused(
+    rows: Ablation, drawn_folder: Path, tmp_path: Path
+) -> None:
+    run_ablation(rows, drawn_folder, tmp_path, seeds=[0])
+    changed = rows.model_copy(update={"set": {**SHARED, "train.lr": 1e-2}})
+    with pytest.raises(RecipeError, match="'both losses' with other settings"):
+        run_ablation(changed, drawn_folder, tmp_path, seeds=[0])
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("title = ", "not valid TOML"),
+        ('title = "x"\nrows = []', "expected distinct ones"),
+        ('title = "x"\n[[rows]]\nname = "a"\nrecipe = "strong_baseline/demo"\nsets = {}', "'set'"),
+        ('title = "x"\n[[rows]]\nname = "a"\nrecipe = "strong_basline/demo"', "did you mean"),
+        ('title = "x"\n[[rows]]\nname = "a"', "rows.0.recipe is missing"),
+        (
+            'title = "x"\n[[rows]]\nname = "a"\nrecipe = "strong_baseline/demo"\n'
+            '[[rows]]\nname = "A"\nrecipe = "strong_baseline/demo"',
+            "distinct",
+        ),
+        (
+            'title = "x"\n[[rows]]\nname = "a"\nrecipe = "strong_baseline/demo"\n'
+            'set = { "train.lrr" = 1 }',
+            "unknown key 'lrr'",
+        ),
+    ],
+)
+def test_bad_files_are_refused(text: str, complaint: str, tmp_path: Path) -> None:
+    file = tmp_path / "rows.toml"
+    file.write_text(text)
+    with pytest.raises(RecipeError, match=complaint):
+        load_ablation(file)
+
+
+def test_unknown_names_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="expected one of"):
+        load_ablation("nothing")
+    with pytest.raises(RecipeError, match="cannot read"):
+        load_ablation(tmp_path / "none.toml")
+
+
+def test_from_the_command_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pictures = tmp_path / "pictures"
+    draw_vehicles(pictures, vehicles=10, cameras=2, images_per_camera=2, size=32)
+    settings = ", ".join(f'"{key}" = {json.dumps(value)}' for key, value in SHARED.items())
+    (tmp_path / "rows.toml").write_text(
+        f'title = "Mine"\nset = {{ {settings} }}\n[[rows]]\nname = "one"\n'
+        'recipe = "strong_baseline/demo"\n'
+    )
+    arguments = ["ablate", str(tmp_path / "rows.toml"), "--data", str(pictures), "--seeds", "1"]
+    monkeypatch.setattr("sys.argv", ["platefree", *arguments, "--out", str(tmp_path / "out")])
+    with pytest.raises(SystemExit) as left:
+        main()
+    shown = capsys.readouterr()
+    assert left.value.code == 0
+    assert "Mine" in shown.out
+    assert "rank-1" in shown.out
+    assert shown.err.splitlines()[-1].endswith("table.md")
+    monkeypatch.setattr(
+        "sys.argv", ["platefree", *arguments, "--out", str(tmp_path / "out"), "--json"]
+    )
+    with pytest.raises(SystemExit):
+        main()
+    assert json.loads(capsys.readouterr().out)["rows"]["one"]["seeds"]
+
+
+def test_settings_that_differ_by_row_are_not_said_of_all() -> None:
+    from platefree.experiments.ablation import _shared
+
+    first = {"re-ranking": "none", "mirror": "off", "scored": "monday"}
+    both = _shared(_shared({}, first), {**first, "re-ranking": "k1 20", "scored": "tuesday"})
+    assert both == {"re-ranking": "differs by row", "mirror": "off", "scored": "tuesday"}
+    assert _shared(both, first)["re-ranking"] == "differs by row"
+
+
+def test_progress_of_a_resumed_run_and_the_next_one_foretells_the_end(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    seconds = itertools.count(step=60.0)  # a minute a step
+    monkeypatch.setattr(progress.time, "monotonic", lambda: next(seconds))
+    blank = StepReport(0, 9, 1, 1, "main", 0.1, {"triplet": 0.5}, {}, 8.0)
+    with progress.training_progress() as on_step:
+        for step in (*range(5, 10), *range(1, 10)):
+            on_step(replace(blank, step=step))
+    found = re.findall(r"step (\d)/9 .* ETA ([-.\d]+) min", capsys.readouterr().err)
+    assert [int(step) for step, _ in found] == [*range(5, 10), *range(1, 10)]
+    assert all(float(eta) == 9 - int(step) for step, eta in found)

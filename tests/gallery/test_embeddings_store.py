@@ -1,0 +1,212 @@
+"""Embeddings on disk: what goes in comes out, and damage is told in one line."""
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from platefree.errors import DataError, StorageError
+from platefree.gallery.stored import (
+    CARD,
+    TABLE,
+    is_embeddings_folder,
+    load_embeddings,
+    save_embeddings,
+    stored_model_path,
+)
+from platefree.types import LABELS, Embeddings, Sightings
+
+
+def embeddings(n: int = 4, root: Path = Path("/pictures"), dimensions: int = 3) -> Embeddings:
+    random = np.random.default_rng(n)
+    columns = {
+        "image": [f"ü {row}.jpg" for row in range(n)],
+        "vehicle": ["0012", "", "12", "a\nb"][:n],
+        "time": [np.datetime64("2026-05-01T12:00:00.123"), *[np.datetime64("NaT")] * 3][:n],
+    }
+    return Embeddings(
+        spaces={
+            "same_view": random.random((n, dimensions), np.float32),
+            "different_view": random.random((n, 5), np.float32),
+        },
+        sightings=Sightings.from_columns(root, columns),
+        model="3f2a",
+    )
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return save_embeddings(embeddings(), tmp_path / "lot", model_path="runs/lot/best")
+
+
+def edit_card(folder: Path, **changes: object) -> None:
+    card = json.loads((folder / CARD).read_text())
+    (folder / CARD).write_text(json.dumps(card | changes))
+
+
+@pytest.mark.parametrize("n", [0, 1, 4])
+def test_round_trip(n: int, tmp_path: Path) -> None:
+    before = embeddings(n)
+    after = load_embeddings(save_embeddings(before, tmp_path / "deep" / "lot"))
+    assert after.model == before.model
+    assert after.sightings.root == before.sightings.root
+    for name in ("image", *LABELS, "time"):
+        np.testing.assert_array_equal(
+            getattr(after.sightings, name), getattr(before.sightings, name)
+        )
+    assert list(after.spaces) == list(before.spaces)
+    for name, rows in after.spaces.items():
+        np.testing.assert_array_equal(rows, before.spaces[name])
+        assert isinstance(rows, np.memmap)
+        assert not rows.flags.writeable
+
+
+def test_strided_rows_are_stored_in_order(tmp_path: Path) -> None:
+    before = embeddings().take(np.array([2, 0]))
+    fortran = {name: np.asfortranarray(rows) for name, rows in before.spaces.items()}
+    save_embeddings(Embeddings(fortran, before.sightings, before.model), tmp_path / "lot")
+    after = load_embeddings(tmp_path / "lot")
+    assert after.spaces["same_view"].flags.c_contiguous
+    np.testing.assert_array_equal(after.spaces["same_view"], before.spaces["same_view"])
+
+
+def test_pictures_are_found_from_another_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    save_embeddings(embeddings(root=Path("pictures")), "lot")
+    monkeypatch.chdir("/")
+    assert load_embeddings(tmp_path / "lot").sightings.root == tmp_path / "pictures"
+
+
+def test_an_embeddings_folder_is_replaced_while_it_is_read(folder: Path) -> None:
+    before = load_embeddings(folder)
+    save_embeddings(before.take(np.array([1])), folder)
+    assert len(load_embeddings(folder)) == 1
+    assert before.spaces["same_view"].sum() > 0
+    assert os.listdir(folder.parent) == [folder.name]
+
+
+def test_an_empty_folder_is_used(tmp_path: Path) -> None:
+    (tmp_path / "lot").mkdir()
+    save_embeddings(embeddings(), tmp_path / "lot")
+    assert len(load_embeddings(tmp_path / "lot")) == 4
+
+
+@pytest.mark.parametrize("kept", ["photo.jpg", CARD, "main.npy", TABLE])
+def test_a_folder_of_other_files_is_never_replaced(kept: str, tmp_path: Path) -> None:
+    (tmp_path / "lot").mkdir()
+    (tmp_path / "lot" / kept).write_text("{}")
+    with pytest.raises(StorageError, match="would be lost"):
+        save_embeddings(embeddings(), tmp_path / "lot")
+    assert (tmp_path / "lot" / kept).read_text() == "{}"
+
+
+def test_other_files_beside_embeddings_are_never_replaced(folder: Path) -> None:
+    (folder / "notes.txt").write_text("mine")
+    with pytest.raises(StorageError, match=r"notes\.txt"):
+        save_embeddings(embeddings(), folder)
+    assert (folder / "notes.txt").read_text() == "mine"
+
+
+def test_a_file_is_never_replaced(tmp_path: Path) -> None:
+    (tmp_path / "lot").write_text("mine")
+    with pytest.raises(StorageError, match="is a file"):
+        save_embeddings(embeddings(), tmp_path / "lot")
+
+
+@pytest.mark.parametrize("name", ["a/b", "..", "", "a b"])
+def test_a_space_must_be_the_name_of_a_file(name: str, tmp_path: Path) -> None:
+    one = embeddings()
+    wrong = Embeddings({name: one.spaces["same_view"]}, one.sightings, one.model)
+    with pytest.raises(DataError, match="cannot be stored"):
+        save_embeddings(wrong, tmp_path / "lot")
+    assert not (tmp_path / "lot").exists()
+
+
+def rewrite_table(folder: Path, change: Callable[[pa.Table], pa.Table]) -> None:
+    table = pq.ParquetFile(folder / TABLE).read()
+    pq.write_table(change(table), folder / TABLE)
+
+
+def cut(path: Path, keep: int) -> None:
+    path.write_bytes(path.read_bytes()[:keep])
+
+
+SPACE = "same_view.npy"
+DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
+    "no card": (lambda folder: (folder / CARD).unlink(), "no embeddings folder"),
+    "card is no JSON": (lambda folder: cut(folder / CARD, 20), "not JSON"),
+    "card is no text": (lambda folder: (folder / CARD).write_bytes(b"\xff\xfe"), "not JSON"),
+    "foreign list": (lambda folder: (folder / CARD).write_text("[1]"), "not the card"),
+    "foreign format": (lambda folder: edit_card(folder, format="x"), "not the card"),
+    "newer version": (lambda folder: edit_card(folder, version=2), "version 2.*upgrade"),
+    "no version": (lambda folder: edit_card(folder, version=None), "version"),
+    "rows as text": (lambda folder: edit_card(folder, rows="4"), "rows"),
+    "no spaces": (lambda folder: edit_card(folder, spaces={}), "spaces"),
+    "path in a space": (lambda folder: edit_card(folder, spaces={"../x": 3}), "spaces"),
+    "wrong rows": (lambda folder: edit_card(folder, rows=5), r"\(4, 3\).*\(5, 3\)"),
+    "wrong dimensions": (
+        lambda folder: edit_card(folder, spaces={"same_view": 9}),
+        r"\(4, 3\).*\(4, 9\)",
+    ),
+    "another table": (lambda folder: edit_card(folder, table="0"), "its card says 0"),
+    "no space": (lambda folder: (folder / SPACE).unlink(), "cannot be read"),
+    "empty space": (lambda folder: cut(folder / SPACE, 0), "damaged or cut short"),
+    "half a header": (lambda folder: cut(folder / SPACE, 40), "damaged or cut short"),
+    "half a space": (lambda folder: cut(folder / SPACE, 150), "damaged or cut short"),
+    "pickle": (
+        lambda folder: np.save(folder / SPACE, np.array([{}]), allow_pickle=True),
+        "damaged or cut short",
+    ),
+    "float64 space": (lambda folder: np.save(folder / SPACE, np.ones((4, 3))), "float64"),
+    "no table": (lambda folder: (folder / TABLE).unlink(), "cannot be read"),
+    "half a table": (lambda folder: cut(folder / TABLE, 500), "cannot be read"),
+    "fewer rows": (lambda folder: rewrite_table(folder, lambda t: t.slice(1)), "has 3 rows"),
+    "fewer columns": (
+        lambda folder: rewrite_table(folder, lambda t: t.drop_columns(["track"])),
+        "columns|rows of",
+    ),
+    "another order": (
+        lambda folder: rewrite_table(folder, lambda t: t.take([1, 0, 2, 3])),
+        "its card says",
+    ),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_damage_is_told_in_one_line(damage: str, folder: Path) -> None:
+    change, message = DAMAGES[damage]
+    change(folder)
+    with pytest.raises(DataError, match=message) as caught:
+        load_embeddings(folder)
+    assert "\n" not in str(caught.value)
+    assert str(folder) in str(caught.value)
+    assert "platefree embed" in str(caught.value)
+
+
+def test_a_damaged_folder_can_be_made_again(folder: Path) -> None:
+    (folder / SPACE).unlink()
+    cut(folder / TABLE, 10)
+    save_embeddings(embeddings(), folder)
+    assert len(load_embeddings(folder)) == 4
+
+
+def test_missing_folder(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no embeddings folder"):
+        load_embeddings(tmp_path / "nowhere")
+
+
+def test_what_a_folder_says_of_itself(folder: Path) -> None:
+    assert is_embeddings_folder(folder)
+    assert not is_embeddings_folder(folder.parent)
+    assert not is_embeddings_folder(folder / CARD)
+    assert stored_model_path(folder) == "runs/lot/best"
+    assert stored_model_path(folder.parent) is None
+    save_embeddings(embeddings(), folder)
+    assert stored_model_path(folder) is None

@@ -1,0 +1,388 @@
+"""FDA-Net: its equations by hand, its networks by probing, its game step by step."""
+
+import json
+import logging
+import math
+import runpy
+from collections.abc import Mapping
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+import torch
+from conftest import REPOSITORY
+from lightning_fabric import Fabric
+from torch import Tensor
+from torch.nn import functional
+
+from platefree.errors import NonFiniteLoss, RecipeError, TrainingError
+from platefree.inference.model import load_model
+from platefree.losses import difference_hinges, real_fake, similarity_hinges, triplet_hinges
+from platefree.methods.base import Batch
+from platefree.methods.build import build_method
+from platefree.methods.fda_net import EmbeddingNet, FdaNet, draw_pairs, untraced_norms
+from platefree.nets.attended import AttentionMap
+from platefree.nets.generator import Generator, largest_singular_value
+from platefree.nets.patch_gan import PatchGan
+from platefree.recipes.recipe import load_recipe
+from platefree.training.descent import FabricDescent, rate_factor
+from platefree.training.loop import StepReport, train
+from platefree.types import Sightings
+
+TINY = {
+    "model.trunk": "test_resnet",
+    "model.embedding_size": 8,
+    "model.generator_width": 2,
+    "model.generator_blocks": 1,
+    "model.patch_width": 2,
+    "input.height": 32,
+    "input.width": 32,
+    "augment.pad": 2,
+    "train.epochs": 2,
+    "train.vehicles_per_batch": 4,
+    "train.images_per_vehicle": 2,
+    "train.workers": 0,
+    "train.precision": "32",
+    "train.decay_epochs": [1.0],
+    "train.samples_epochs": 1,
+}
+
+
+def rows(count: int, seed: int) -> Tensor:
+    return functional.normalize(
+        torch.randn(count, 5, generator=torch.Generator().manual_seed(seed))
+    )
+
+
+def squared(one: Tensor, other: Tensor) -> float:
+    return sum((a - b) ** 2 for a, b in zip(one.tolist(), other.tolist(), strict=True))
+
+
+def test_hinges_are_those_of_the_paper() -> None:
+    x, xp, made, xn = (rows(7, seed) for seed in range(4))
+    for i in range(7):
+        to_p, to_g, to_n = (squared(x[i], each[i]) for each in (xp, made, xn))
+        eq_8 = max(to_p - to_g + 0.6, 0)
+        eq_4 = max(to_p - to_g + 0.3, 0), max(to_g - to_n + 0.3, 0)
+        eq_7 = max(0.7 - to_g, 0)
+        assert triplet_hinges(x, xp, made, 0.6)[i].item() == pytest.approx(eq_8, abs=1e-6)
+        assert similarity_hinges(x, xp, made, xn, 0.3)[i].tolist() == pytest.approx(eq_4, abs=1e-6)
+        assert difference_hinges(x, made, 0.7)[i].item() == pytest.approx(eq_7, abs=1e-6)
+
+
+def test_a_generated_negative_in_the_belt_costs_nothing() -> None:
+    x = torch.tensor([[1.0, 0.0]])
+    angles = (0.1, 0.9, 1.5)
+    xp, made, xn = (torch.tensor([[math.cos(a), math.sin(a)]]) for a in angles)
+    assert similarity_hinges(x, xp, made, xn, 0.3).tolist() == [[0.0, 0.0]]
+    assert (similarity_hinges(x, xp, xp, xn, 0.3)[0] > 0).tolist() == [True, False]
+    assert (similarity_hinges(x, xp, xn, xn, 0.3)[0] > 0).tolist() == [False, True]
+
+
+def test_real_fake_is_the_cross_entropy_of_equation_10() -> None:
+    real, made = torch.tensor([0.3, -2.0]), torch.tensor([1.0, 0.0, -4.0])
+
+    def probability(logit: float) -> float:
+        return 1 / (1 + math.exp(-logit))
+
+    expected = sum(math.log(probability(v)) for v in real.tolist()) / 2
+    expected += sum(math.log(1 - probability(v)) for v in made.tolist()) / 3
+    assert real_fake(real, made).item() == pytest.approx(expected, abs=1e-6)
+
+
+def test_a_patch_is_70_pixels() -> None:
+    critic = PatchGan(width=2).eval()
+    # Instance norm looks at the whole picture, so the reach is that of the convolutions.
+    convolutions = torch.nn.Sequential(
+        *(each for each in critic.layers if not isinstance(each, torch.nn.InstanceNorm2d))
+    )
+    picture = torch.randn(1, 3, 160, 160, dtype=torch.float64, requires_grad=True)
+    logits = convolutions.double()(picture)
+    middle = logits.shape[2] // 2
+    (gradient,) = torch.autograd.grad(logits[0, 0, middle, middle], picture)
+    seen = gradient[0].abs().sum(0).nonzero()
+    spans = (seen.max(0).values - seen.min(0).values + 1).tolist()
+    assert spans == [70, 70]
+
+
+def test_the_generator_keeps_size_and_range() -> None:
+    generator = Generator(width=4, blocks=9)
+    made = generator(torch.rand(2, 3, 40, 32) * 2 - 1)
+    assert made.shape == (2, 3, 40, 32)
+    assert made.abs().max() <= 1
+    strides = [
+        layer.stride
+        for layer in generator.modules()
+        if isinstance(layer, torch.nn.Conv2d) and layer.stride != (1, 1)
+    ]
+    assert strides == [(2, 2), (2, 2)]
+
+
+def test_attention_sums_to_one() -> None:
+    weights = AttentionMap(6)(torch.randn(3, 6, 4, 5))
+    assert weights.shape == (3, 1, 4, 5)
+    assert (weights >= 0).all()
+    assert weights.sum(dim=(1, 2, 3)).tolist() == pytest.approx([1, 1, 1])
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_attention_starts_where_it_can_learn(seed: int) -> None:
+    torch.manual_seed(seed)
+    attention, maps = AttentionMap(96), 3.0 * torch.rand(16, 96, 4, 4)
+    assert (attention.layers(maps) > 0).all(), "a score under the last ReLU has no gradient"
+    attention(maps)[:, :, 0, 0].sum().backward()
+    for name, parameter in attention.named_parameters():
+        if name.endswith("weight"):
+            assert parameter.grad is not None
+            assert parameter.grad.any()
+
+
+def test_the_largest_singular_value_is_found() -> None:
+    layer = torch.nn.Conv2d(3, 4, 2)
+    matrix = layer.weight.detach().reshape(4, -1).numpy()
+    import numpy as np
+
+    assert largest_singular_value(layer) == pytest.approx(np.linalg.svd(matrix)[1][0], rel=1e-5)
+
+
+def make(**changes: object) -> EmbeddingNet:
+    torch.manual_seed(0)
+    recipe = load_recipe("fda_net/city", {**TINY, **changes})
+    method = build_method(recipe, {"vehicle": 4})
+    assert isinstance(method, EmbeddingNet)
+    return method
+
+
+def make_game(**changes: object) -> FdaNet:
+    method = make(**changes)
+    assert isinstance(method, FdaNet)
+    return method
+
+
+def batch() -> Batch:
+    images = torch.randn(8, 3, 32, 32, generator=torch.Generator().manual_seed(5))
+    return Batch(images, {"vehicle": torch.arange(4).repeat_interleave(2)})
+
+
+def test_an_even_attention_makes_f_equal_to_h() -> None:
+    method = make_game()
+    maps = method.feature_map(batch().images)
+    found = method.embedding(maps, torch.ones_like(maps[:, :1]))
+    assert torch.allclose(found.whole, found.attended, atol=1e-6)
+    own = method.embedding(maps)
+    assert own.attention.mean(dim=(1, 2, 3)).tolist() == pytest.approx([1.0] * 8)
+
+
+def test_search_uses_f() -> None:
+    method = make_game().eval()
+    maps = method.feature_map(batch().images)
+    expected = functional.normalize(method.embedding(maps).attended)
+    assert torch.equal(method.embed(batch().images)["main"], expected)
+
+
+class Recorded:
+    """A descent that computes gradients and remembers what was asked."""
+
+    def __init__(self, method: FdaNet) -> None:
+        self.method = method
+        self.asked: list[tuple[str, tuple[Any, ...]]] = []
+        self.stepped: list[str] = []
+
+    def forward(self, name: str, *inputs: Any) -> Any:  # noqa: ANN401
+        self.asked.append((name, inputs))
+        return getattr(self.method, name)(*inputs)
+
+    def step(self, losses: Mapping[str, Tensor], optimizer: str) -> None:
+        part = getattr(self.method, optimizer)
+        learning = [p for p in part.parameters() if p.requires_grad]
+        gradients = torch.autograd.grad(sum(losses.values()), learning, allow_unused=True)  # type: ignore[arg-type]
+        assert any(g is not None and g.abs().sum() > 0 for g in gradients), optimizer
+        self.stepped.append(optimizer)
+
+    def observe(self, values: Mapping[str, Tensor]) -> dict[str, float]:
+        return {name: float(value) for name, value in values.items()}
+
+
+def test_both_sides_learn_in_turn_and_z_alternates() -> None:
+    method = make_game()
+    descent = Recorded(method)
+    for _ in range(4):
+        method.step(batch(), descent)
+    assert descent.stepped == ["embedding", "critic", "generator"] * 4
+    z = [inputs[1] for name, inputs in descent.asked if name == "embedding_losses"]
+    assert [each is not None for each in z] == [True, False, True, False]
+    assert all(each is None or not each.requires_grad for each in z)
+
+
+def test_the_generator_s_loss_is_put_together_from_its_equations() -> None:
+    method = make_game(**{"model.realism_weight": 0.5})
+    given = batch()
+    torch.manual_seed(9)
+    made = method.generate(given.images)
+    torch.manual_seed(9)
+    losses, observed = method.generator_losses(given, made)
+    real = method.embedding(method.feature_map(given.images))
+    h, f = real.unit()
+    torch.manual_seed(9)
+    positive, negative = draw_pairs(given.labels["vehicle"], h, "random")
+    with untraced_norms(method.embedding):
+        h_made, f_made = method.embedding(method.feature_map(made), real.attention).unit()
+    eq_4 = eq_7 = 0.0
+    for i in range(8):
+        to_p, to_n = squared(h[i], h[positive[i]]), squared(h[i], h[negative[i]])
+        to_g = squared(h[i], h_made[i])
+        eq_4 += max(to_p - to_g + 0.3, 0) + max(to_g - to_n + 0.3, 0)
+        eq_7 += max(0.7 - squared(f[i], f_made[i]), 0)
+    assert losses["similarity"].item() == pytest.approx(eq_4 / 8, abs=1e-5)
+    assert losses["difference"].item() == pytest.approx(eq_7 / 8, abs=1e-5)
+    fooled = torch.sigmoid(method.critic(made)).log().mean()
+    assert losses["realism"].item() == pytest.approx(-0.5 * fooled.item(), abs=1e-5)
+    assert set(observed) == {"made spread", "critic accuracy", "too near", "too far", "too alike"}
+    assert 0 <= observed["critic accuracy"] <= 1
+
+
+def test_minimax_is_equation_11_to_the_letter() -> None:
+    method = make_game(**{"model.real_fake": "minimax"})
+    made = method.generate(batch().images)
+    losses, _ = method.generator_losses(batch(), made)
+    expected = torch.log(1 - torch.sigmoid(method.critic(made))).mean()
+    assert losses["realism"].item() == pytest.approx(expected.item(), abs=1e-5)
+
+
+def test_without_attention_h_is_f_and_nothing_is_said_twice() -> None:
+    method = make_game(**{"model.attention": "none"})
+    made = method.generate(batch().images)
+    losses, _ = method.generator_losses(batch(), made)
+    assert set(losses) == {"realism", "similarity"}
+    assert set(method.embedding_losses(batch(), made)) == {"identity", "triplet"}
+    en = make(**{"model.attention": "none", "model.adversary": "none"})
+    assert not isinstance(en, FdaNet)
+    assert set(en.losses(batch())) == {"identity", "triplet"}
+
+
+def test_made_pictures_leave_no_trace_in_batch_norm() -> None:
+    method = make_game().train()
+    method.feature_map(batch().images)
+    before = {k: v.clone() for k, v in method.state_dict().items() if "running" in k}
+    assert before
+    with untraced_norms(method.embedding):
+        method.feature_map(torch.randn(8, 3, 32, 32) * 9)
+    assert all(torch.equal(method.state_dict()[k], v) for k, v in before.items())
+    method.feature_map(torch.randn(8, 3, 32, 32) * 9)
+    assert not all(torch.equal(method.state_dict()[k], v) for k, v in before.items())
+
+
+def test_pairs_are_of_the_batch() -> None:
+    vehicles = torch.tensor([0, 0, 0, 1, 1, 2])
+    embeddings = rows(6, 3)
+    for seed in range(20):
+        torch.manual_seed(seed)
+        positive, negative = draw_pairs(vehicles, embeddings, "random")
+        assert positive[5] == negative[5] == -1, "it has no second picture"
+        for i in range(5):
+            assert positive[i] != i
+            assert vehicles[positive[i]] == vehicles[i] != vehicles[negative[i]]
+    _, nearest = draw_pairs(vehicles, embeddings, "nearest")
+    for i in range(5):
+        others = [j for j in range(6) if vehicles[j] != vehicles[i]]
+        assert nearest[i] == min(others, key=lambda j: squared(embeddings[i], embeddings[j]))
+
+
+def test_a_batch_without_pairs_costs_nothing_and_breaks_nothing() -> None:
+    method = make_game()
+    lonely = Batch(batch().images, {"vehicle": torch.arange(8) % 4})
+    alone = Batch(batch().images[:4], {"vehicle": torch.arange(4)})
+    assert method.embedding_losses(lonely, None)["triplet"] > 0
+    made = method.generate(alone.images)
+    assert method.embedding_losses(alone, made)["triplet"] == 0
+    assert method.generator_losses(alone, made)[0]["similarity"] == 0
+
+
+def test_collapse_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
+    method = make_game()
+    healthy = {"made spread": 0.8, "critic accuracy": 0.7}
+    with caplog.at_level(logging.WARNING):
+        for _ in range(49):
+            method.watch.see({**healthy, "made spread": 0.001})
+        method.watch.see(healthy)
+        for _ in range(49):
+            method.watch.see({**healthy, "made spread": 0.001})
+        assert not caplog.records
+        for _ in range(60):
+            method.watch.see({**healthy, "made spread": 0.001})
+        for _ in range(300):
+            method.watch.see({**healthy, "critic accuracy": 1.0})
+    assert [("collapsed" in r.message, "critic" in r.message) for r in caplog.records] == [
+        (True, False),
+        (False, True),
+    ]
+
+
+def test_it_trains_resumes_exactly_and_is_searched(drawn_table: Sightings, tmp_path: Path) -> None:
+    seen: list[StepReport] = []
+    recipe = load_recipe("fda_net/city", TINY)
+    whole = train(recipe, drawn_table, tmp_path / "whole", on_step=seen.append)
+    assert {"triplet F", "critic", "realism", "similarity", "difference"} <= set(seen[-1].losses)
+    assert "made spread" in seen[-1].observed
+    assert seen[-1].rate < seen[0].rate
+    half = load_recipe("fda_net/city", {**TINY, "train.max_steps": whole.total // 2})
+    train(half, drawn_table, tmp_path / "cut")
+    resumed = train(recipe, drawn_table, tmp_path / "cut", resume=True)
+    one, other = load_model(whole.best), load_model(resumed.best)
+    assert one.fingerprint == other.fingerprint
+    assert int(one.method.state_dict()["updates"]) == whole.total
+    embeddings, _ = one.embed(drawn_table)
+    assert embeddings.spaces["main"].shape == (len(drawn_table), 8)
+    sheets = sorted(path.name for path in (whole.folder / "samples").iterdir())
+    assert len(sheets) == 2
+    lines = [json.loads(line) for line in (whole.folder / "log.jsonl").read_text().splitlines()]
+    assert any(line.get("health", {}).get("generator stretch", 0) > 0 for line in lines)
+
+
+def test_the_parts_have_rates_of_their_own() -> None:
+    recipe = load_recipe("fda_net/veri-wild")
+    method = make_game()
+    rates = {
+        name: optimizer.param_groups[0]["lr"]
+        for name, optimizer in method.optimizers(recipe.train).items()
+    }
+    assert rates == {"embedding": 1e-3, "critic": 2e-4, "generator": 2e-4}
+    factors = [rate_factor(epoch * 10, 10, recipe.train) for epoch in (0, 50, 75, 100)]
+    assert factors == pytest.approx([1.0, 1.0, 0.5, 0.0])
+
+
+def test_several_processes_are_refused() -> None:
+    fabric = cast(Fabric, SimpleNamespace(world_size=2))
+    with pytest.raises(
+        TrainingError, match="3 optimizers in turn, which works in one process only"
+    ):
+        FabricDescent(fabric, make_game(), load_recipe("fda_net/city").train)
+
+
+def test_what_is_not_a_number_stops_the_run(drawn_table: Sightings, tmp_path: Path) -> None:
+    recipe = load_recipe("fda_net/city", {**TINY, "train.rates": {"generator": 1e30}})
+    with pytest.raises(NonFiniteLoss, match="training stopped at step"):
+        train(recipe, drawn_table, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({"model.margin": 0.5}, "at least twice beta"),
+        ({"input.height": 34}, "multiples of 4"),
+        ({"input.height": 28, "input.width": 28}, "32 or more"),
+    ],
+)
+def test_what_cannot_be_built_is_refused(changes: dict[str, Any], complaint: str) -> None:
+    with pytest.raises(RecipeError, match=complaint):
+        make(**changes)
+
+
+def test_the_example_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    example = runpy.run_path(str(REPOSITORY / "examples" / "fda_net.py"))
+    example["main"]([str(tmp_path), "--vehicles", "12", "--steps", "12"])
+    shown = capsys.readouterr().out
+    assert "mAP" in shown
+    assert (tmp_path / "report.html").exists()
+    assert list((tmp_path / "run" / "samples").glob("*.png"))

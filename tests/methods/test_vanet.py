@@ -1,0 +1,477 @@
+"""VANet: relations of views, its losses, its distances, and the classifier inside."""
+
+import json
+import logging
+import runpy
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from conftest import REPOSITORY, TINY
+from torch.nn import functional
+
+import platefree as pf
+from platefree.batches.training_data import training_data
+from platefree.checkpoint import read_checkpoint
+from platefree.errors import CheckpointError, DataError, RecipeError, TrainingError
+from platefree.losses import (
+    batch_hard_triplet,
+    cross_view_triplet,
+    different_view_triplet,
+    same_view_triplet,
+)
+from platefree.methods.base import Batch
+from platefree.methods.relations import Relations, ViewRelations
+from platefree.methods.vanet import VANet
+from platefree.nets.branches import BranchedTrunk
+from platefree.ranking.exact import rank_exact
+from platefree.recipes.recipe import load_recipe
+from platefree.types import Embeddings, Sightings
+
+KINDS: tuple[Relations, ...] = ("none", "same-different", "pairs", "ordered-pairs")
+SMALL = {key: value for key, value in TINY.items() if key != "model.last_stride"}
+SMALL |= {"train.images_per_vehicle": 4}
+
+
+@pytest.fixture(scope="module")
+def seen_table(drawn_table: Sightings) -> Sightings:
+    """The drawn vehicles face right before every other camera: a view that can be learnt."""
+    camera = np.char.strip(drawn_table.camera, "cam").astype(int)
+    return replace(drawn_table, view=np.where(camera % 2, "front", "rear"))
+
+
+@pytest.fixture(scope="module")
+def viewpoint(tmp_path_factory: pytest.TempPathFactory, seen_table: Sightings) -> Path:
+    """A trained viewpoint model."""
+    quick = {"augment.warp": 0.0, "augment.colour": 0.0, "train.epochs": 10, "train.lr": 3e-3}
+    changes = {"augment.flip": 0.0, "input.mirror": "off", **quick}
+    recipe = load_recipe("viewpoint/city", {**SMALL, **changes})
+    return pf.train(recipe, seen_table, tmp_path_factory.mktemp("view")).best
+
+
+def vanet_recipe(**changes: object) -> pf.Recipe:
+    changed = {key.replace("__", "."): value for key, value in changes.items()}
+    return load_recipe("vanet/vehicleid", {**SMALL, "input.mirror": "off", **changed})
+
+
+def make(kind: Relations = "same-different", views: int = 2, **options: object) -> VANet:
+    torch.manual_seed(0)
+    relations = ViewRelations([f"v{number}" for number in range(views)], kind)
+    trunk = BranchedTrunk("test_resnet", branches=len(relations.spaces), height=32, width=32)
+    return VANet(trunk, relations, vehicles=4, **options)  # type: ignore[arg-type]
+
+
+def batch(views: list[int]) -> Batch:
+    images = torch.randn(8, 3, 32, 32, generator=torch.Generator().manual_seed(2))
+    vehicles = torch.tensor([0, 0, 0, 1, 1, 1, 2, 2])
+    return Batch(images, {"vehicle": vehicles, "view": torch.tensor(views)})
+
+
+VIEWS = [0, 1, 1, 0, 1, -1, 0, 0]
+
+
+def embeddings(
+    relations: ViewRelations, n: int, seed: int, *, predicted: bool = True
+) -> Embeddings:
+    random = np.random.default_rng(seed)
+    spaces = {}
+    for name in relations.spaces:
+        rows = random.standard_normal((n, 6)).astype(np.float32)
+        spaces[name] = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    if predicted:
+        rows = random.random((n, len(relations.views))).astype(np.float32)
+        spaces["view"] = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    table = Sightings.from_columns(Path(), {"image": [f"{seed}-{row}.jpg" for row in range(n)]})
+    return Embeddings(spaces, table, "m")
+
+
+# --- relations ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("kind", "views", "spaces"),
+    [
+        ("none", 2, 1),
+        ("same-different", 2, 2),
+        ("same-different", 3, 2),
+        ("pairs", 2, 3),  # section 4.6: front-front, rear-rear, front/rear
+        ("ordered-pairs", 2, 4),
+        ("pairs", 3, 6),  # its six branches of VeRi-776
+    ],
+)
+def test_a_relation_has_the_spaces_of_the_paper(kind: Relations, views: int, spaces: int) -> None:
+    relations = ViewRelations([f"v{number}" for number in range(views)], kind)
+    assert len(relations.spaces) == len(set(relations.spaces)) == spaces
+    assert sorted(set(relations.branch_of.ravel().tolist())) == list(range(spaces))
+    for a in range(views):
+        for b in range(views):
+            one, other = relations.branch_of[a, b], relations.branch_of[b, a]
+            assert (one == other) == (kind != "ordered-pairs" or a == b)
+            if kind == "same-different":
+                assert relations.spaces[one] == ("same_view" if a == b else "different_view")
+            elif kind != "none":
+                assert set(relations.spaces[one].split("_")) == {f"v{a}", f"v{b}"}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("views", [2, 3])
+def test_distances_are_what_two_loops_compute(kind: Relations, views: int) -> None:
+    method = make(kind, views)
+    query, gallery = (embeddings(method.relations, n, n) for n in (7, 23))
+    found = method.distances(query, gallery)
+    judged = method.judged_in(query, gallery)
+    for row in range(7):
+        for column in range(23):
+            sides = [
+                int(np.argmax(each.spaces["view"][place]))
+                for each, place in ((query, row), (gallery, column))
+            ]
+            if kind == "none":
+                name = "main"
+                assert judged[row, column] == ""
+            else:
+                name = method.relations.spaces[method.relations.branch_of[sides[0], sides[1]]]
+                assert judged[row, column] == name
+            if kind == "same-different":
+                assert name == ("same_view" if sides[0] == sides[1] else "different_view")
+            expected = 1 - query.spaces[name][row] @ gallery.spaces[name][column]
+            assert found[row, column] == pytest.approx(expected, abs=1e-5)
+
+
+def test_a_search_merges_the_neighbours_of_both_spaces() -> None:
+    method = make()
+    query = embeddings(method.relations, 5, 1)
+    gallery = embeddings(method.relations, 400, 2)
+    ranking = rank_exact(query, gallery, 20, method.distances)
+    whole = method.distances(query, gallery)
+    for row in range(5):
+        expected = np.argsort(whole[row], kind="stable")[:20]
+        np.testing.assert_array_equal(ranking.indices[row], expected)
+        view = query.spaces["view"][row].argmax()
+        same = gallery.spaces["view"].argmax(axis=1) == view
+        assert same[expected].any()
+        assert not same[expected].all()
+        nearest = [
+            (float(1 - query.spaces[name][row] @ gallery.spaces[name][column]), column)
+            for column in range(400)
+            for name in ["same_view" if same[column] else "different_view"]
+        ]
+        by_space = [column for _, column in sorted(nearest)[:20]]
+        assert by_space == expected.tolist()
+
+
+def test_the_known_view_can_be_used_and_the_prediction_fills_its_gaps() -> None:
+    method = make(view_from="table")
+    gallery = embeddings(method.relations, 40, 3)
+    view = np.random.default_rng(0).choice(["v0", "v1", "", "v9"], 40)
+    gallery = replace(gallery, sightings=replace(gallery.sightings, view=view))
+    predicted = gallery.spaces["view"].argmax(axis=1)
+    for row, number in enumerate(method.views(gallery).tolist()):
+        known = {"v0": 0, "v1": 1}
+        assert number == known.get(str(view[row]), predicted[row])
+    without = embeddings(method.relations, 2, 3, predicted=False)
+    with pytest.raises(DataError, match=r"view of .*3-0\.jpg is unknown"):
+        method.distances(without, without)
+
+
+def test_a_share_of_the_views_is_made_wrong_by_picture() -> None:
+    relations = ViewRelations(["a", "b", "c"], "same-different")
+    views = np.random.default_rng(0).integers(-1, 3, 4000)
+    images = np.array([f"images/{row:05d}.jpg" for row in range(4000)])
+    np.testing.assert_array_equal(relations.mistaken(views, images, 0.0), views)
+    wrong = relations.mistaken(views, images, 0.1)
+    known = views >= 0
+    assert (wrong[~known] == -1).all()
+    assert (wrong[known] >= 0).all()
+    assert (wrong != views)[known].mean() == pytest.approx(0.1, abs=0.02)
+    assert (relations.mistaken(views, images, 1.0) != views)[known].all()
+    order = np.random.default_rng(1).permutation(4000)
+    np.testing.assert_array_equal(
+        relations.mistaken(views[order], images[order], 0.1), wrong[order]
+    )
+    more = relations.mistaken(views, images, 0.3)  # contains the errors of a smaller share
+    assert ((more != views) >= (wrong != views)).all()
+
+
+# --- losses ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_losses_are_those_of_the_integrated_matrix_and_of_every_classifier(kind: Relations) -> None:
+    method = make(kind, identity_weight=0.5)
+    given = batch(VIEWS)
+    losses = method.losses(given)
+    vectors = [maps.mean((2, 3)) for maps in method.trunk(given.images)]
+    vehicles, views = given.labels["vehicle"], given.labels["view"]
+    identity = sum(
+        functional.cross_entropy(rows @ layer.weight.T + layer.bias, vehicles)
+        for rows, layer in zip(vectors, method.classifiers, strict=True)
+    )
+    torch.testing.assert_close(losses["identity"], 0.5 * identity, atol=1e-4, rtol=1e-4)
+    unit = [rows / rows.norm(dim=1, keepdim=True) for rows in vectors]
+    if kind == "none":
+        assert set(losses) == {"identity", "triplet"}
+        expected = batch_hard_triplet(unit[0], vehicles, 0.5)
+        torch.testing.assert_close(losses["triplet"], expected, atol=1e-4, rtol=1e-4)
+        return
+    integrated = torch.zeros(8, 8)
+    for a in range(8):
+        for b in range(8):
+            branch = method.relations.branch_of[VIEWS[a], VIEWS[b]]
+            integrated[a, b] = (unit[branch][a] - unit[branch][b]).norm()
+    for name, term in (
+        ("same_view", same_view_triplet),
+        ("different_view", different_view_triplet),
+        ("cross", cross_view_triplet),
+    ):
+        expected = term(integrated, vehicles, views, 0.5)
+        assert expected > 0
+        torch.testing.assert_close(losses[name], expected, atol=1e-4, rtol=1e-4)
+
+
+def test_switches_take_terms_away() -> None:
+    given = batch(VIEWS)
+    assert set(make(within=False).losses(given)) == {"identity", "cross"}
+    assert set(make(cross=False).losses(given)) == {"identity", "same_view", "different_view"}
+
+
+def test_each_branch_learns_from_its_own_pairs_only() -> None:
+    method = make(identity_weight=0.0)
+    losses = method.losses(batch(VIEWS))
+    one, other = (list(branch.parameters()) for branch in method.trunk.branches)
+    for name, mine, others in (("same_view", one, other), ("different_view", other, one)):
+        gradients = torch.autograd.grad(
+            losses[name], [*mine, *others], retain_graph=True, materialize_grads=True
+        )
+        assert any((each != 0).any() for each in gradients[: len(mine)])
+        assert all((each == 0).all() for each in gradients[len(mine) :])
+    both = torch.autograd.grad(losses["cross"], [*one, *other])
+    for mine in (both[: len(one)], both[len(one) :]):
+        assert any((each != 0).any() for each in mine)
+
+
+def test_batches_without_two_views_of_a_vehicle_are_told_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    method = make()
+    with caplog.at_level(logging.WARNING):
+        method.losses(batch(VIEWS))
+        assert not caplog.records
+        for _ in range(3):
+            losses = method.losses(batch([0, 0, 0, 1, 1, 1, 0, 0]))
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert "seen from two views" in caplog.text
+    assert losses["cross"].item() == losses["different_view"].item() == 0.0
+
+
+# --- training and use -----------------------------------------------------------------------
+
+
+def test_the_viewpoint_model_learns_and_labels_a_table(
+    viewpoint: Path, seen_table: Sightings
+) -> None:
+    model = pf.load_model(viewpoint)
+    unknown = replace(seen_table, view=np.full(len(seen_table), ""))
+    labelled, skipped = pf.label_views(model, unknown)
+    assert skipped == []
+    assert (labelled.view == seen_table.view).mean() > 0.9
+    half = np.where(np.arange(len(seen_table)) % 2, seen_table.view, "side")
+    kept, _ = pf.label_views(model, replace(seen_table, view=half), only_unknown=True)
+    np.testing.assert_array_equal(kept.view, half)
+    rows = model.embed(seen_table)[0].spaces["view"]
+    np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1.0, atol=1e-5)
+
+
+def test_a_viewpoint_model_is_scored_by_what_it_tells(
+    viewpoint: Path, seen_table: Sightings, tmp_path: Path
+) -> None:
+    report = pf.evaluate(viewpoint, seen_table)
+    assert report.protocol == "view-labels"
+    scored = seen_table.take(seen_table.split != "train")
+    labelled, _ = pf.label_views(pf.load_model(viewpoint), scored)
+    right = labelled.view == scored.view
+    figures = report.figures()
+    assert figures["accuracy"] == pytest.approx(right.mean())
+    for name in ("front", "rear"):
+        assert figures[f"recall {name}"] == pytest.approx(right[scored.view == name].mean())
+    page = report.save(tmp_path / "report.html").read_text("utf-8")
+    assert "by what they show" in page
+    (trial,) = json.loads((tmp_path / "report.json").read_text())["tests"][0]["trials"]
+    assert np.array(trial["confusion"]).sum() == trial["pictures"] == len(scored)
+    with pytest.raises(DataError, match="tells no views"):
+        pf.evaluate("color_stripes", seen_table, "view-labels")
+
+
+def test_held_back_pictures_choose_the_best_viewpoint_model(
+    seen_table: Sightings, tmp_path: Path
+) -> None:
+    changes = {"train.validation": 0.4, "train.validate_epochs": 1, "train.epochs": 2}
+    run = pf.train(load_recipe("viewpoint/city", {**SMALL, **changes}), seen_table, tmp_path)
+    assert run.validation_map is not None
+    assert 0.2 <= run.validation_map <= 1.0
+    unnamed = replace(seen_table, vehicle=np.full(len(seen_table), ""))
+    recipe = load_recipe("viewpoint/city", {**SMALL, **changes})
+    data = training_data(unnamed, recipe.train, "view")
+    assert 0 < len(data.validation) < len(data.sightings)
+    with pytest.raises(TrainingError, match=r"know 0 view\(s\).*front, rear, side"):
+        training_data(replace(seen_table, view=unnamed.vehicle), recipe.train, "view")
+
+
+def test_a_vanet_model_is_whole_without_its_viewpoint_model(
+    viewpoint: Path, seen_table: Sightings, tmp_path: Path
+) -> None:
+    copied = tmp_path / "view"
+    copied.mkdir()
+    for file in viewpoint.iterdir():
+        (copied / file.name).write_bytes(file.read_bytes())
+    whole = pf.train(vanet_recipe(model__viewpoint=str(copied)), seen_table, tmp_path / "whole")
+    cut = vanet_recipe(model__viewpoint=str(copied), train__max_steps=3)
+    pf.train(cut, seen_table, tmp_path / "cut")
+    rest = vanet_recipe(model__viewpoint=str(copied), train__max_steps=0)
+    resumed = pf.train(rest, seen_table, tmp_path / "cut", resume=True)
+    weights = read_checkpoint(whole.best).tensors("weights")
+    again = read_checkpoint(resumed.best).tensors("weights")
+    assert all(torch.equal(weights[name], again[name]) for name in weights)
+    frozen = read_checkpoint(viewpoint).tensors("weights")
+    for name, tensor in frozen.items():  # batch statistics too
+        assert torch.equal(weights[f"viewpoint.classifier.{name}"], tensor)
+    for file in copied.iterdir():
+        file.unlink()
+    model = pf.load_model(whole.best)
+    found, _ = model.embed(seen_table)
+    assert set(found.spaces) == {"same_view", "different_view", "view"}
+    told = pf.load_model(viewpoint).embed(seen_table)[0].spaces["view"]
+    np.testing.assert_allclose(found.spaces["view"], told, atol=1e-4)
+    pf.save_embeddings(found, tmp_path / "stored")
+    stored = pf.load_embeddings(tmp_path / "stored")
+    np.testing.assert_array_equal(
+        model.method.distances(stored, stored), model.method.distances(found, found)
+    )
+
+
+def test_hits_say_which_space_compared_them(
+    viewpoint: Path, seen_table: Sightings, tmp_path: Path
+) -> None:
+    recipe = vanet_recipe(model__viewpoint=str(viewpoint), input__mirror="average")
+    run = pf.train(recipe, seen_table, tmp_path / "run")
+    model = pf.load_model(run.best)
+    gallery, _ = model.embed(seen_table)
+    view = gallery.spaces["view"].argmax(axis=1)
+    hits = pf.search(model, seen_table.path(0), gallery, top=50)
+    row_of = {seen_table.path(row): row for row in range(len(seen_table))}
+    assert {hit.space for hit in hits} == {"same_view", "different_view"}
+    for hit in hits:
+        expected = "same_view" if view[row_of[hit.image]] == view[0] else "different_view"
+        assert hit.space == expected
+        rows = gallery.spaces[expected]
+        assert hit.similarity == pytest.approx(rows[0] @ rows[row_of[hit.image]], abs=1e-4)
+    same, other = (int(np.flatnonzero(view[1:] == v)[0]) + 1 for v in (view[0], 1 - view[0]))
+    for row, branch in ((same, 0), (other, 1)):  # a branch that judges nothing makes no heat
+        heat = pf.heat_map(model, seen_table.path(0), seen_table.path(row))
+        assert heat.shape == (32, 32)
+        blind = pf.load_model(run.best)
+        torch.nn.init.zeros_(blind.method.trunk.branches[1 - branch][0].conv1.weight)
+        unchanged = pf.heat_map(blind, seen_table.path(0), seen_table.path(row))
+        np.testing.assert_allclose(heat, unchanged, atol=1e-5)
+    known = pf.load_model(run.best, overrides={"model.view_from": "table"})
+    assert known.fingerprint == model.fingerprint
+    report = pf.evaluate(known, seen_table)
+    assert report.settings["view from"] == "table"
+    with pytest.raises(
+        RecipeError, match=r"only model\.view_from, model\.view_error, \[post\] can"
+    ):
+        pf.load_model(run.best, overrides={"model.margin": 1.0})
+    with pytest.raises(RecipeError, match=r"only \[post\] can"):
+        pf.load_model("color_stripes", overrides={"model.stripes": 1})
+
+
+def test_views_written_beforehand_give_the_distances_of_views_predicted_in_use(
+    viewpoint: Path, seen_table: Sightings, tmp_path: Path
+) -> None:
+    recipe = vanet_recipe(model__viewpoint=str(viewpoint), train__max_steps=1)
+    run = pf.train(recipe, seen_table, tmp_path / "run")
+    model = pf.load_model(run.best)
+    found, _ = model.embed(seen_table)
+    labelled, _ = pf.label_views(model, seen_table)  # a VANet model tells views, too
+    known = pf.load_model(run.best, overrides={"model.view_from": "table"})
+    written = replace(found, sightings=labelled)
+    np.testing.assert_array_equal(
+        known.method.distances(written, written), model.method.distances(found, found)
+    )
+    turned = replace(labelled, view=np.where(labelled.view == "front", "rear", "front"))
+    other_space = known.method.judged_in(replace(found, sightings=turned), found)
+    assert (other_space != known.method.judged_in(written, found)).all()
+
+
+def prepared(table: Sightings, **changes: object) -> Callable[[], object]:
+    recipe = vanet_recipe(model__view_from="table", **changes)
+    relations = ViewRelations(recipe.model.views, recipe.model.relations)  # type: ignore[union-attr]
+    method = make(relations.kind)
+    method.relations = relations
+    method.view_error = recipe.model.view_error  # type: ignore[union-attr]
+    return lambda: method.prepare(training_data(table, recipe.train))
+
+
+def test_tables_that_views_cannot_be_learnt_from_are_refused(seen_table: Sightings) -> None:
+    n = len(seen_table)
+    unknown = replace(seen_table, view=np.full(n, ""))
+    with pytest.raises(TrainingError, match=r"column 'view', which is unknown.*platefree label"):
+        prepared(unknown)()
+    prepared(unknown, model__relations="none")()  # the baseline needs no views
+    side = replace(seen_table, view=np.where(np.arange(n) < 9, "side", seen_table.view))
+    with pytest.raises(
+        TrainingError, match=r"knows front, rear, side, but model\.views is front, rear: set mod"
+    ):
+        prepared(side)()
+    number = np.char.strip(seen_table.vehicle, "v").astype(int)
+    apart = replace(seen_table, view=np.where(number % 4 < 2, "front", "rear"))
+    with pytest.raises(TrainingError, match="no training vehicle is seen from two views"):
+        prepared(apart)()
+
+
+def test_errors_of_the_view_are_learnt_from_too(seen_table: Sightings) -> None:
+    right: Any = prepared(seen_table)()
+    wrong: Any = prepared(seen_table, model__view_error=0.3)()
+    share = (right.labels["view"] != wrong.labels["view"]).float().mean().item()
+    assert 0.1 < share < 0.5
+
+
+def test_viewpoint_models_that_do_not_fit_are_refused(
+    viewpoint: Path, seen_table: Sightings, tiny_model_folder: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(RecipeError, match="train a viewpoint model"):
+        pf.train(vanet_recipe(), seen_table, tmp_path / "run")
+    with pytest.raises(CheckpointError, match="a strong_baseline model; expected a viewpoint"):
+        pf.train(
+            vanet_recipe(model__viewpoint=str(tiny_model_folder)), seen_table, tmp_path / "run"
+        )
+    again = tmp_path / "again"
+    shutil.copytree(viewpoint, again)
+    recipe = vanet_recipe(model__viewpoint=str(again), train__max_steps=1)
+    pf.train(recipe, seen_table, tmp_path / "old")
+    other = load_recipe("viewpoint/city", {**SMALL, "train.max_steps": 1, "train.seed": 7})
+    shutil.copytree(pf.train(other, seen_table, tmp_path / "other").best, again, dirs_exist_ok=True)
+    with pytest.raises(CheckpointError, match=r"another recipe \(model\.inside\.fingerprint"):
+        pf.train(recipe, seen_table, tmp_path / "old", resume=True)
+    three = {"model__views": ["front", "rear", "side"], "model__viewpoint": str(viewpoint)}
+    with pytest.raises(
+        RecipeError, match=r"tells apart front, rear, but model\.views is front, re"
+    ):
+        pf.train(vanet_recipe(**three), seen_table, tmp_path / "run")
+    with pytest.raises(RecipeError, match="a name of its own"):
+        vanet_recipe(model__views=["front", "front"])
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_example_trains_and_scores(seen_table: Sightings, tmp_path: Path) -> None:
+    pf.write_table(seen_table, tmp_path / "seen.csv")
+    example = runpy.run_path(str(REPOSITORY / "examples" / "vanet.py"))
+    small = ["--trunk", "test_resnet", "--size", "32", "--steps", "3"]
+    metrics = example["main"](["--data", str(tmp_path / "seen.csv"), *small])
+    assert metrics.valid.all()
+    assert 0 < metrics.mAP < 1

@@ -1,0 +1,123 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from drawn import draw_vehicles
+from PIL import Image
+
+from platefree.errors import DataError, StorageError
+from platefree.reports.contact_sheet import contact_sheet
+from platefree.types import Hit
+
+LABELS = {"camera": "gate", "time": "2026-05-01T07:12:03Z"}
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    table = draw_vehicles(tmp_path_factory.mktemp("drawn"), vehicles=2, cameras=2, size=64)
+    return sorted((table.parent / "images").iterdir())
+
+
+def hits(pictures: list[Path]) -> list[Hit]:
+    return [Hit(i + 1, 0.9 - i / 10, path, LABELS) for i, path in enumerate(pictures)]
+
+
+@pytest.mark.parametrize(
+    ("name", "format_name"), [("a.jpg", "JPEG"), ("a.JPEG", "JPEG"), ("a.png", "PNG")]
+)
+def test_suffix_decides_the_format(
+    pictures: list[Path], tmp_path: Path, name: str, format_name: str
+) -> None:
+    path = contact_sheet(pictures[0], hits(pictures[1:]), tmp_path / name)
+    assert path == tmp_path / name
+    with Image.open(path) as sheet:
+        sheet.load()
+        assert sheet.format == format_name
+    assert [file.name for file in tmp_path.iterdir()] == [name]
+
+
+@pytest.mark.parametrize("name", ["a.pdf", "a", "a.webp"])
+def test_another_suffix_is_refused(pictures: list[Path], tmp_path: Path, name: str) -> None:
+    with pytest.raises(DataError, match=r"\.jpg, \.jpeg, \.png"):
+        contact_sheet(pictures[0], [], tmp_path / name)
+    assert not any(tmp_path.iterdir())
+
+
+def test_rows_and_columns(pictures: list[Path], tmp_path: Path) -> None:
+    def size(count: int, columns: int) -> tuple[int, int]:
+        path = contact_sheet(
+            pictures[0], hits((pictures * 2)[:count]), tmp_path / "a.png", columns=columns
+        )
+        with Image.open(path) as sheet:
+            return sheet.size
+
+    one = size(0, 5)
+    assert size(4, 5)[1] == one[1]
+    assert size(5, 5)[1] > one[1]
+    assert size(5, 5)[0] == size(9, 5)[0]
+    assert size(5, 2)[0] < size(5, 3)[0]
+
+
+def test_only_the_query_is_framed(pictures: list[Path], tmp_path: Path) -> None:
+    path = contact_sheet(pictures[0], hits(pictures[1:4]), tmp_path / "a.png")
+    with Image.open(path) as sheet:
+        dark = (np.asarray(sheet.convert("L")) < 60).mean(axis=0)
+    left, *_, right = np.flatnonzero(dark > 0.8)
+    assert left < 20
+    assert len(dark) / 5 < right < len(dark) / 3
+
+
+def test_same_answer_gives_the_same_bytes(pictures: list[Path], tmp_path: Path) -> None:
+    sheets = [
+        contact_sheet(pictures[0], hits(pictures[1:]), tmp_path / name)
+        for name in ("a.png", "b.png")
+    ]
+    assert sheets[0].read_bytes() == sheets[1].read_bytes()
+
+
+def test_captions_change_the_sheet(pictures: list[Path], tmp_path: Path) -> None:
+    def drawn(hit: Hit) -> bytes:
+        return contact_sheet(pictures[0], [hit], tmp_path / "a.png").read_bytes()
+
+    plain = Hit(1, 0.9, pictures[1], LABELS)
+    others = (
+        Hit(2, 0.9, pictures[1], LABELS),
+        Hit(1, 0.8, pictures[1], LABELS),
+        Hit(1, 0.9, pictures[1], {**LABELS, "camera": "ramp"}),
+        Hit(1, 0.9, pictures[1], {**LABELS, "time": "2026-05-01T07:12:04Z"}),
+        Hit(1, 0.9, pictures[1], {}),
+    )
+    assert len({drawn(hit) for hit in (plain, *others)}) == 6
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["x" * 500, "Königsplatz 東京 🚗", "two\nlines\tand\0more", "q\udcff", "\u202eabc", "", "…"],
+)
+def test_any_label_can_be_drawn(pictures: list[Path], tmp_path: Path, text: str) -> None:
+    strange = Hit(1, 0.5, tmp_path / f"{text[:200]}.jpg", {"camera": text, "time": text})
+    contact_sheet(tmp_path / text[:200], [strange], tmp_path / "a.jpg")
+
+
+def test_unreadable_pictures_leave_a_placeholder(pictures: list[Path], tmp_path: Path) -> None:
+    broken = tmp_path / "broken.jpg"
+    broken.write_bytes(pictures[0].read_bytes()[:200])
+    path = contact_sheet(broken, [Hit(1, 0.5, tmp_path / "gone.jpg")], tmp_path / "a.png")
+    with Image.open(path) as sheet:
+        colours = {colour for _, colour in sheet.getcolors(1 << 24) or []}
+    assert (0xEC, 0xEE, 0xF0) in colours
+
+
+def test_impossible_sheets_are_refused(pictures: list[Path], tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="0 columns, expected 1 or more"):
+        contact_sheet(pictures[0], [], tmp_path / "a.jpg", columns=0)
+    with pytest.raises(DataError, match="ask for fewer hits"):
+        contact_sheet(pictures[0], hits(pictures[:1]) * 2000, tmp_path / "a.jpg")
+
+
+def test_a_failed_sheet_leaves_the_old_one(pictures: list[Path], tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_text("old")
+    with pytest.raises(StorageError):
+        contact_sheet(pictures[0], [], file / "a.jpg")
+    assert file.read_text() == "old"

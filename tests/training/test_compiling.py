@@ -1,0 +1,48 @@
+"""Compiled trunks: same names of weights, same numbers, and a clear word where none can be made."""
+
+from pathlib import Path
+
+import pytest
+from conftest import TINY
+
+from platefree.checkpoint import read_checkpoint
+from platefree.errors import TrainingError
+from platefree.inference.model import load_model
+from platefree.recipes.recipe import Train, load_recipe
+from platefree.training import compiling
+from platefree.training.loop import StepReport, train
+from platefree.training.processes import launch
+from platefree.types import Sightings
+
+
+def test_a_compiled_trunk_learns_the_same_under_the_same_names(
+    drawn_table: Sightings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compiling, "BACKEND", "eager")  # traces, and needs no compiler
+    seen: list[StepReport] = []
+    names = {}
+    for mode in ("off", "default"):
+        settings = {**TINY, "train.max_steps": 2, "train.compile": mode}
+        recipe = load_recipe("strong_baseline/demo", settings)
+        run = train(recipe, drawn_table, tmp_path / mode, on_step=seen.append)
+        names[mode] = set(read_checkpoint(run.best).tensors("weights"))
+    assert names["default"] == names["off"]
+    for plain, compiled in zip(seen[:2], seen[2:], strict=True):
+        assert compiled.losses == pytest.approx(plain.losses, rel=1e-4)
+    assert load_model(tmp_path / "default" / "best").recipe.train.compile == "default"
+
+
+def test_a_machine_that_cannot_compile_is_told(
+    drawn_table: Sightings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compiling, "BACKEND", "no_such_backend")
+    recipe = load_recipe("strong_baseline/demo", {**TINY, "train.compile": "default"})
+    with pytest.raises(TrainingError, match=r"cannot compile .*set train\.compile=off"):
+        train(recipe, drawn_table, tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_global_statistics_are_not_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(TrainingError, match=r"set train\.norm=local"):
+        launch(Train(compile="default"), "cpu")

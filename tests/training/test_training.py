@@ -1,0 +1,393 @@
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from conftest import TINY
+from safetensors.torch import load_file
+
+from platefree.checkpoint import read_checkpoint
+from platefree.errors import (
+    CheckpointError,
+    ImageError,
+    Interrupted,
+    NonFiniteLoss,
+    TrainingError,
+)
+from platefree.methods.strong_baseline import StrongBaseline
+from platefree.recipes.recipe import Recipe, load_recipe
+from platefree.training.descent import rate_factor
+from platefree.training.loop import StepReport, train
+from platefree.types import Sightings
+
+CHILD = """
+import json, os, signal, sys
+import platefree.storage as storage
+from platefree.recipes.recipe import load_recipe
+from platefree.training.loop import train
+
+overrides, data, out, deadly_sync = json.loads(sys.argv[1])
+synced = 0
+sync = storage._sync
+
+def sync_or_die(path):
+    global synced
+    synced += 1
+    if synced == deadly_sync:
+        os.kill(os.getpid(), signal.SIGKILL)
+    sync(path)
+
+storage._sync = sync_or_die
+recipe = load_recipe("strong_baseline/demo", overrides)
+train(recipe, data, out, resume=True, on_step=lambda report: print(report.step, flush=True))
+"""
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    return read_checkpoint(folder).tensors("weights")
+
+
+def assert_same_bits(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> None:
+    assert a.keys() == b.keys()
+    for name, tensor in a.items():
+        assert torch.equal(tensor, b[name]), name
+
+
+def changed(**overrides: object) -> Recipe:
+    settings = {key.replace("__", "."): value for key, value in overrides.items()}
+    return load_recipe("strong_baseline/demo", {**TINY, **settings})
+
+
+def start_child(
+    overrides: dict[str, object], data: Path, out: Path, deadly_sync: int = 0
+) -> subprocess.Popen[str]:
+    arguments = json.dumps([{**TINY, **overrides}, str(data), str(out), deadly_sync])
+    return subprocess.Popen(
+        [sys.executable, "-c", CHILD, arguments], stdout=subprocess.PIPE, text=True
+    )
+
+
+def test_training_writes_a_checkpoint_that_describes_itself(
+    drawn_table: Sightings, tiny_recipe: Recipe, tmp_path: Path
+) -> None:
+    seen: list[StepReport] = []
+    run = train(tiny_recipe, drawn_table, tmp_path, on_step=seen.append)
+    assert run.step == run.total == len(seen) == seen[-1].step
+    card = json.loads((run.best / "card.json").read_text())
+    assert card["method"] == "strong_baseline"
+    assert card["classes"]["vehicle"] == 8
+    assert card["names"]["view"] == sorted(set(drawn_table.view.tolist()) - {""})
+    assert card["seed"] == 0
+    assert card["recipe"]["input"]["mean"] == pytest.approx([0.485, 0.456, 0.406], abs=0.1)
+    assert card["data"]["fingerprint"] == drawn_table.fingerprint()
+    assert "training" not in card["files"]
+    lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert lines[-1]["step"] == run.total
+    assert set(lines[-1]["losses"]) == {"identity", "triplet"}
+
+
+def test_training_learns(drawn_table: Sightings, tmp_path: Path) -> None:
+    seen: list[StepReport] = []
+    recipe = changed(train__epochs=15, train__lr=3e-3, augment__erase=0.0)
+    train(recipe, drawn_table, tmp_path, on_step=seen.append)
+    first = np.mean([sum(report.losses.values()) for report in seen[:6]])
+    last = np.mean([sum(report.losses.values()) for report in seen[-6:]])
+    assert last < 0.7 * first
+
+
+def test_killed_at_random_moments_and_resumed_gives_the_same_bits(
+    drawn_folder: Path, tmp_path: Path
+) -> None:
+    settings: dict[str, object] = {"train.epochs": 4, "train.checkpoint_steps": 3}
+    whole = train(
+        load_recipe("strong_baseline/demo", {**TINY, **settings}), drawn_folder, tmp_path / "whole"
+    )
+    out = tmp_path / "killed"
+    for kill in range(3):
+        child = start_child(settings, drawn_folder, out)
+        assert child.stdout is not None
+        steps = random.Random(kill).randint(2, 7)  # noqa: S311
+        while steps and child.stdout.readline():
+            steps -= 1
+        time.sleep(random.Random(kill + 9).random() * 0.02)  # noqa: S311
+        child.kill()
+        child.wait()
+        child.stdout.close()
+    run = train(
+        load_recipe("strong_baseline/demo", {**TINY, **settings}), drawn_folder, out, resume=True
+    )
+    assert run.step == whole.step
+    assert_same_bits(weights(run.last), weights(whole.last))
+    assert_same_bits(
+        read_checkpoint(run.last).tensors("training"),
+        read_checkpoint(whole.last).tensors("training"),
+    )
+
+
+@pytest.mark.parametrize("deadly_sync", [7, 9, 11])
+def test_killed_while_a_checkpoint_is_written_and_resumed_gives_the_same_bits(
+    drawn_folder: Path, tmp_path: Path, deadly_sync: int
+) -> None:
+    # A checkpoint syncs its weights, training state and card, file and folder: two to survive,
+    # then death before the weights, the training state or the card of the second one are in place.
+    settings: dict[str, object] = {"train.checkpoint_steps": 2}
+    child = start_child(settings, drawn_folder, tmp_path / "killed", deadly_sync)
+    child.communicate()
+    assert child.returncode == -signal.SIGKILL
+    assert read_checkpoint(tmp_path / "killed" / "last").card["step"] == 2
+    recipe = load_recipe("strong_baseline/demo", {**TINY, **settings})
+    run = train(recipe, drawn_folder, tmp_path / "killed", resume=True)
+    whole = train(recipe, drawn_folder, tmp_path / "whole")
+    assert_same_bits(weights(run.best), weights(whole.best))
+    leftovers = [path.name for path in run.last.iterdir()]
+    assert len(leftovers) == 3, leftovers
+
+
+def test_workers_do_not_change_the_weights(drawn_table: Sightings, tmp_path: Path) -> None:
+    alone = train(changed(), drawn_table, tmp_path / "alone")
+    helped = train(changed(train__workers=2), drawn_table, tmp_path / "helped")
+    assert_same_bits(weights(alone.best), weights(helped.best))
+
+
+def test_max_steps_stops_early_and_raising_it_goes_on_along_the_same_schedule(
+    drawn_table: Sightings, tmp_path: Path
+) -> None:
+    short = train(changed(train__max_steps=3), drawn_table, tmp_path / "a")
+    assert (short.step, short.best.exists()) == (3, True)
+    rest = train(changed(train__max_steps=0), drawn_table, tmp_path / "a", resume=True)
+    whole = train(changed(), drawn_table, tmp_path / "b")
+    assert rest.step == whole.step
+    assert_same_bits(weights(rest.best), weights(whole.best))
+
+
+def test_stages_resume_exactly_too_and_frozen_parts_stay(
+    drawn_table: Sightings, tmp_path: Path
+) -> None:
+    stages = [
+        {"name": "head", "epochs": 1, "freeze": ["trunk"], "lr": 1e-2},
+        {"name": "all", "epochs": 2},
+    ]
+    whole = train(changed(stages=stages), drawn_table, tmp_path / "whole")
+    first = train(changed(stages=stages, train__max_steps=2), drawn_table, tmp_path / "cut")
+    fresh = train(changed(train__max_steps=1, train__lr=1e-12), drawn_table, tmp_path / "x")
+    trunk = [name for name in weights(first.last) if name.startswith("trunk")]
+    convolution = next(name for name in trunk if weights(first.last)[name].ndim == 4)
+    torch.testing.assert_close(
+        weights(first.last)[convolution], weights(fresh.last)[convolution], atol=1e-6, rtol=0
+    )
+    means = [name for name in trunk if name.endswith("running_mean")]
+    assert all((weights(first.last)[name] == 0).all() for name in means)
+    assert not torch.equal(weights(whole.last)[convolution], weights(first.last)[convolution])
+    for steps in (3, 4, 7, 0):
+        run = train(
+            changed(stages=stages, train__max_steps=steps),
+            drawn_table,
+            tmp_path / "cut",
+            resume=True,
+        )
+    assert_same_bits(weights(run.best), weights(whole.best))
+
+
+def test_held_back_vehicles_choose_the_best_checkpoint(
+    drawn_table: Sightings, tmp_path: Path
+) -> None:
+    recipe = changed(train__validation=0.4, train__validate_epochs=1, train__epochs=3)
+    run = train(recipe, drawn_table, tmp_path)
+    lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    scores = [line["validation_map"] for line in lines if "validation_map" in line]
+    assert len(scores) == 3
+    assert run.validation_map == max(scores)
+    assert read_checkpoint(run.best).card["best_map"] == max(scores)
+
+
+def test_an_interrupt_leaves_a_state_to_resume_from(
+    drawn_table: Sightings, tiny_recipe: Recipe, tmp_path: Path
+) -> None:
+    def interrupt(report: StepReport) -> None:
+        if report.step == 2:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(Interrupted, match="--resume"):
+        train(tiny_recipe, drawn_table, tmp_path / "a", on_step=interrupt)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    run = train(tiny_recipe, drawn_table, tmp_path / "a", resume=True)
+    whole = train(tiny_recipe, drawn_table, tmp_path / "b")
+    assert_same_bits(weights(run.best), weights(whole.best))
+
+
+def test_a_non_finite_loss_stops_and_keeps_the_last_good_checkpoint(
+    drawn_table: Sightings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    losses, calls = StrongBaseline.losses, 0
+
+    def explode(self: StrongBaseline, batch: object) -> dict[str, torch.Tensor]:
+        nonlocal calls
+        calls += 1
+        found = losses(self, batch)  # type: ignore[arg-type]
+        return {**found, "identity": found["identity"] * torch.nan} if calls == 6 else found
+
+    monkeypatch.setattr(StrongBaseline, "losses", explode)
+    with pytest.raises(NonFiniteLoss, match=r"step 6: .*identity nan, triplet \d") as caught:
+        train(changed(train__checkpoint_steps=2), drawn_table, tmp_path)
+    assert str(tmp_path / "last") in str(caught.value)
+    checkpoint = read_checkpoint(tmp_path / "last")
+    assert checkpoint.card["step"] == 4
+    assert all(tensor.isfinite().all() for tensor in checkpoint.tensors("weights").values())
+
+
+def test_weights_that_are_not_finite_are_never_saved(
+    drawn_table: Sightings, tmp_path: Path
+) -> None:
+    recipe = changed(
+        train__lr=1e30, train__optimizer="sgd", train__warmup_epochs=0.0, train__clip_norm=0.0
+    )
+    with pytest.raises(NonFiniteLoss, match=r"train\.lr"):
+        train(recipe, drawn_table, tmp_path)
+    assert not (tmp_path / "best").exists()
+
+
+def test_a_run_is_not_overwritten_nor_resumed_as_another(
+    drawn_table: Sightings, tmp_path: Path
+) -> None:
+    train(changed(train__max_steps=1), drawn_table, tmp_path)
+    with pytest.raises(TrainingError, match="already holds a run at step 1; add --resume"):
+        train(changed(), drawn_table, tmp_path)
+    with pytest.raises(CheckpointError, match=r"train\.lr: 0\.001 then, 0\.5 now"):
+        train(changed(train__lr=0.5), drawn_table, tmp_path, resume=True)
+    other = drawn_table.take(np.arange(len(drawn_table) - 1))
+    with pytest.raises(CheckpointError, match="another table"):
+        train(changed(), other, tmp_path, resume=True)
+
+
+def test_a_picture_that_cannot_be_read_names_itself(drawn_table: Sightings, tmp_path: Path) -> None:
+    image = drawn_table.image.copy()
+    image[int((drawn_table.split == "train").argmax())] = "absent.jpg"
+    columns = {name: getattr(drawn_table, name) for name in ("vehicle", "split")}
+    broken = Sightings.from_columns(drawn_table.root, {"image": image, **columns})
+    for workers in (0, 2):
+        with pytest.raises(ImageError, match=r"absent\.jpg") as caught:
+            train(changed(train__workers=workers), broken, tmp_path / str(workers))
+        assert "Traceback" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ({"vehicle": ["a"] * 8}, "know 1 vehicle"),
+        ({"vehicle": list("abcdefgh")}, "has one picture"),
+        ({}, "know 0 vehicle"),
+        ({"vehicle": list("aabbccdd"), "split": ["query"] * 8}, "no row with split 'train'"),
+        ({"vehicle": list("aabbbbbb")}, "vehicles_per_batch to at most 2"),
+    ],
+)
+def test_a_table_without_anything_to_learn_is_refused(
+    columns: dict[str, list[str]], message: str, tmp_path: Path
+) -> None:
+    images = [f"{number}.jpg" for number in range(8)]
+    table = Sightings.from_columns(tmp_path, {"image": images, **columns})
+    with pytest.raises(TrainingError, match=message):
+        train(changed(), table, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_color_stripes_cannot_be_trained(drawn_table: Sightings, tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="learns nothing"):
+        train(load_recipe("color_stripes"), drawn_table, tmp_path / "run")
+
+
+def test_the_schedule_warms_up_then_decays() -> None:
+    settings = changed(train__epochs=10, train__warmup_epochs=2.0, train__final_lr=0.1).train
+    factors = [rate_factor(step, 5, settings) for step in range(51)]
+    assert factors[0] == pytest.approx(0.01)
+    assert factors[10] == pytest.approx(1.0)
+    assert factors[30] == pytest.approx(0.55)
+    assert factors[50] == pytest.approx(0.1)
+    assert all(a < b for a, b in pairwise(factors[:11]))
+    assert all(a > b for a, b in pairwise(factors[10:]))
+    steps = settings.model_copy(
+        update={"decay": "step", "decay_epochs": [4.0, 8.0], "decay_factor": 0.1}
+    )
+    assert [round(rate_factor(5 * epoch, 5, steps), 6) for epoch in (3, 4, 7, 8)] == [
+        1,
+        0.1,
+        0.1,
+        0.01,
+    ]
+    falling = settings.model_copy(update={"decay": "exponential"})
+    shares = [rate_factor(step, 5, falling) for step in (10, 20, 30, 50)]
+    assert shares == pytest.approx([1.0, 0.1**0.25, 0.1**0.5, 0.1])  # equal shares in equal times
+    late = settings.model_copy(update={"decay_epochs": [6.0], "warmup_steps": 5})
+    assert [rate_factor(s, 5, late) for s in (5, 30, 40, 50)] == pytest.approx(
+        [1.0, 1.0, 0.1 + 0.9 * 0.5, 0.1]
+    )
+    every = settings.model_copy(update={"decay": "step", "decay_steps": 15, "decay_factor": 0.7})
+    expected = [1.0, 1.0, 0.7, 0.7, 0.49]
+    assert [rate_factor(s, 5, every) for s in (10, 14, 15, 29, 30)] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(("asked", "expected"), [("32", torch.float32), ("bf16", torch.bfloat16)])
+def test_the_network_runs_in_the_precision_that_was_asked_for(
+    drawn_table: Sightings,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    asked: str,
+    expected: torch.dtype,
+) -> None:
+    pictures, maps = [], []
+
+    def spy(self: StrongBaseline, images: torch.Tensor) -> torch.Tensor:
+        pictures.append(images.dtype)
+        maps.append(self.trunk(images))
+        return maps[-1]
+
+    monkeypatch.setattr(StrongBaseline, "feature_map", spy)
+    run = train(changed(train__precision=asked, train__max_steps=2), drawn_table, tmp_path)
+    assert {each.dtype for each in maps} == {expected}
+    assert set(pictures) == {torch.float32}  # 8 bits of a picture do not fit bfloat16's fraction
+    assert all(tensor.dtype != torch.bfloat16 for tensor in weights(run.best).values())
+
+
+@pytest.mark.parametrize("precision", ["32", "bf16"])
+def test_two_processes_train_one_model(drawn_folder: Path, tmp_path: Path, precision: str) -> None:
+    script = tmp_path / "run.py"
+    script.write_text(CHILD)
+    settings = {**TINY, "train.precision": precision}
+    arguments = json.dumps([settings, str(drawn_folder), str(tmp_path / "two"), 0])
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    subprocess.run(
+        [*torchrun, "--nproc-per-node", "2", str(script), arguments],
+        check=True,
+        capture_output=True,
+        timeout=240,
+    )
+    checkpoint = read_checkpoint(tmp_path / "two" / "best")
+    assert checkpoint.card["step"] == checkpoint.card["total_steps"]
+    assert all(t.isfinite().all() for t in checkpoint.tensors("weights").values())
+    assert load_file(next((tmp_path / "two" / "last").glob("training-*")))
+
+
+def test_scoring_leaves_training_its_number_of_threads() -> None:
+    script = """
+import numpy as np
+import torch
+from platefree.recipes.recipe import Train
+from platefree.training.processes import launch
+from platefree.ranking.reciprocal import k_reciprocal
+
+launch(Train(), "cpu")
+k_reciprocal(np.eye(9, 4, dtype=np.float32), np.eye(4, dtype=np.float32))
+print(torch.get_num_threads())
+"""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}  # as torchrun sets it
+    found = subprocess.run(
+        [sys.executable, "-c", script], check=True, capture_output=True, text=True, env=environment
+    )
+    assert found.stdout.split() == ["1"]
