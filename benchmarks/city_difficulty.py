@@ -1,4 +1,4 @@
-"""How hard a city is: the colour floor, and what its backgrounds give away.
+"""How hard a city is: the color floor, and what its backgrounds give away.
 
     python benchmarks/city_difficulty.py [--preset small] [--vehicles N --cameras N --images N]
 

@@ -32,7 +32,7 @@ from platefree.city.scene import (
 from platefree.city.studio import ModelName, Order
 
 _JPEG = np.random.default_rng(0).bytes(6000)  # about what a crop of 128 pixels takes
-_COLOURS = ("white", "black", "grey", "silver", "red", "blue")
+_COLORS = ("white", "black", "grey", "silver", "red", "blue")
 
 
 @dataclass(frozen=True)
@@ -43,10 +43,10 @@ class NoStudio:
         """Twenty of one type."""
         return tuple(ModelName(f"Make M{index}", "sedan") for index in range(20))
 
-    def colour(self, order: Order) -> str:
+    def color(self, order: Order) -> str:
         """By seed."""
         seed = order.seed if order.twin_of is None else order.twin_of
-        return _COLOURS[seed % len(_COLOURS)]
+        return _COLORS[seed % len(_COLORS)]
 
     def build(self, order: Order) -> VehicleAsset:
         """A block."""
@@ -58,7 +58,7 @@ class NoStudio:
         )  # fmt: skip
         maps = np.zeros((5, 2, 2, 6), np.uint8)
         surface = Surface(maps[..., :3], maps, maps[..., 0], np.zeros((5, 4), np.float32))
-        paint = Paint((1.0, 1.0, 1.0), 0.0, self.colour(order))
+        paint = Paint((1.0, 1.0, 1.0), 0.0, self.color(order))
         return VehicleAsset(mesh, mesh, surface, (), paint, (4.4, 1.8, 1.5))
 
     def render(self, scene: Scene, crop: Crop) -> Picture:

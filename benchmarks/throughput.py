@@ -1,6 +1,6 @@
 """How fast training goes: pictures a second of the data alone, of the model alone, and of both.
 
-    python benchmarks/throughput.py --trunk resnet50 --size 256 --batch 64 --steps 50 --markdown
+    python benchmarks/throughput.py --backbone resnet50 --size 256 --batch 64 --steps 50 --markdown
 
 Beside platefree stands the usual loop of the field, written out below as fast-reid and its kin have
 it: whole JPEGs decoded by Pillow, torchvision's transforms to normalised floats in the workers, no
@@ -30,7 +30,7 @@ from platefree.data.table import read_table
 from platefree.methods.base import Batch, make_optimizer
 from platefree.methods.build import build_method, resolve
 from platefree.recipes.recipe import Recipe, load_recipe
-from platefree.training.compiling import compile_trunks
+from platefree.training.compiling import compile_backbones
 from platefree.training.descent import FabricDescent
 from platefree.training.processes import launch
 
@@ -58,7 +58,7 @@ class Platefree:
         self.method = build_method(recipe, data.classes)
         self.method.to(memory_format=torch.channels_last)
         if recipe.train.compile != "off":
-            compile_trunks(self.method, recipe.train.compile)
+            compile_backbones(self.method, recipe.train.compile)
         self.descent = FabricDescent(self.fabric, self.method, recipe.train)
         self.transform = InputTransform(recipe.input)
         self.method.train()
@@ -151,13 +151,13 @@ def draw_pictures(folder: Path) -> Path:
     """A folder of JPEGs of about 800 x 600 pixels, some vehicles with a few pictures each."""
     random = np.random.default_rng(0)
     for vehicle in range(_VEHICLES):
-        colour = tuple(int(value) for value in random.integers(0, 256, 3))
+        color = tuple(int(value) for value in random.integers(0, 256, 3))
         for number in range(_EACH):
             width, height = int(random.integers(700, 900)), int(random.integers(500, 700))
             ground = random.integers(40, 200, (height // 8, width // 8, 3), dtype=np.uint8)
             picture = Image.fromarray(ground).resize((width, height), Image.Resampling.BICUBIC)
             box = [width * 0.15, height * 0.3, width * 0.85, height * 0.8]
-            ImageDraw.Draw(picture).rectangle(box, fill=colour)
+            ImageDraw.Draw(picture).rectangle(box, fill=color)
             path = folder / f"{vehicle:04d}" / f"{number}.jpg"
             path.parent.mkdir(exist_ok=True)
             picture.save(path, quality=90)
@@ -200,11 +200,11 @@ def _recipe(asked: argparse.Namespace) -> Recipe:
         load_recipe(
             "strong_baseline/default",
             {
-                "model.trunk": asked.trunk,
-                "model.last_stride": 1 if "resnet" in asked.trunk else 2,
+                "model.backbone": asked.backbone,
+                "model.last_stride": 1 if "resnet" in asked.backbone else 2,
                 "input.height": asked.size,
                 "input.width": asked.size,
-                "augment": {"flip": 0.5, "pad": 10, "colour": 0.0, "erase": 0.5},
+                "augment": {"flip": 0.5, "pad": 10, "color": 0.0, "erase": 0.5},
                 "train.vehicles_per_batch": asked.batch // 4,
                 "train.images_per_vehicle": 4,
                 "train.precision": asked.precision,
@@ -221,7 +221,7 @@ def main() -> None:
     parser.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda"])
     parser.add_argument("--precision", default="32", choices=["32", "bf16"])
     parser.add_argument("--compile", default="off", choices=["off", "default", "reduce-overhead"])
-    parser.add_argument("--trunk", default="resnet50")
+    parser.add_argument("--backbone", default="resnet50")
     parser.add_argument("--size", type=int, default=256)
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--workers", type=int, default=-1)
@@ -240,7 +240,7 @@ def main() -> None:
         }
         found = {name: measure(way, asked.steps, asked.batch) for name, way in ways.items()}
     what = (
-        f"{asked.trunk}, {asked.size} px, {asked.batch} pictures a step, {asked.precision}, "
+        f"{asked.backbone}, {asked.size} px, {asked.batch} pictures a step, {asked.precision}, "
         f"compile {asked.compile}, {asked.steps} steps, {ours.fabric.device}, "
         f"{torch.get_num_threads()} threads; pictures a second"
     )

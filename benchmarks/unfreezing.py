@@ -1,9 +1,9 @@
-"""What happens when a frozen trunk begins to learn under a classifier of scale 64.
+"""What happens when a frozen backbone begins to learn under a classifier of scale 64.
 
 Run ``PYTHONPATH=src python benchmarks/unfreezing.py``, a minute of one core. A very small ResNet
-that has learnt a little is frozen for 40 steps and learns for 80 more, in float32, on coloured
+that has learnt a little is frozen for 40 steps and learns for 80 more, in float32, on colored
 patterns with noise. Of each case it prints the identity loss before and after, the norms of the
-gradients of trunk and head at the first step, and how large the vectors before the neck become.
+gradients of backbone and head at the first step, and how large the vectors before the neck become.
 """
 
 import argparse
@@ -28,11 +28,11 @@ LOOKS = (0, 20, 40, 79)
 
 @dataclass(frozen=True)
 class Case:
-    """How the trunk is opened.
+    """How the backbone is opened.
 
     Attributes:
         vehicles: in a batch, of `PICTURES` each.
-        warmup: steps over which the rate rises again once the trunk is open.
+        warmup: steps over which the rate rises again once the backbone is open.
         clip: largest norm of the gradients; 0: any.
         statistics: ``kept`` or ``moved``, what frozen batch norms do with theirs.
     """
@@ -62,7 +62,7 @@ class Step:
     """What one step was like."""
 
     identity: float
-    trunk_gradient: float
+    backbone_gradient: float
     head_gradient: float
     largest: float
 
@@ -74,7 +74,7 @@ class Run:
         self.case = case
         torch.manual_seed(0)
         options = {
-            "model.trunk": "test_resnet",
+            "model.backbone": "test_resnet",
             "model.classifier": case.classifier,
             "model.metric_at": "after_neck",
             "input.height": SIZE,
@@ -85,8 +85,8 @@ class Run:
             raise TypeError("the recipe is of another method")
         self.method = method
         self.patterns = nn.functional.interpolate(torch.randn(VEHICLES, 3, 8, 8), scale_factor=4.0)
-        self.trunk = list(method.trunk.parameters())
-        self.head = [p for name, p in method.named_parameters() if not name.startswith("trunk")]
+        self.backbone = list(method.backbone.parameters())
+        self.head = [p for name, p in method.named_parameters() if not name.startswith("backbone")]
         self._start()
 
     def batch(self, vehicles: int, number: int) -> Batch:
@@ -117,21 +117,23 @@ class Run:
         handle.remove()
         self.method.zero_grad()
         torch.autograd.backward(torch.stack(list(losses.values())).sum())
-        trunk, head = _norm(self.trunk), _norm(self.head)
+        backbone, head = _norm(self.backbone), _norm(self.head)
         if self.case.clip:
             nn.utils.clip_grad_norm_(self.method.parameters(), self.case.clip)
         for group in optimizer.param_groups:
             group["lr"] = RATE * factor
         optimizer.step()
-        return Step(losses["identity"].item(), trunk, head, vectors[0].abs().max().item())
+        return Step(losses["identity"].item(), backbone, head, vectors[0].abs().max().item())
 
     def _start(self) -> None:
         """Weights that have seen something, as those of ImageNet have."""
-        classifier = nn.Linear(self.method.trunk.channels, VEHICLES)
-        optimizer = torch.optim.SGD([*self.trunk, *classifier.parameters()], lr=0.05, momentum=0.9)
+        classifier = nn.Linear(self.method.backbone.channels, VEHICLES)
+        optimizer = torch.optim.SGD(
+            [*self.backbone, *classifier.parameters()], lr=0.05, momentum=0.9
+        )
         for number in range(BEFORE):
             batch = self.batch(8, 10_000 + number)
-            logits = classifier(self.method.trunk(batch.images).mean((2, 3)))
+            logits = classifier(self.method.backbone(batch.images).mean((2, 3)))
             optimizer.zero_grad()
             torch.autograd.backward(nn.functional.cross_entropy(logits, batch.labels["vehicle"]))
             optimizer.step()
@@ -143,11 +145,11 @@ def _norm(parameters: Iterable[Tensor]) -> float:
 
 
 def measure(case: Case) -> tuple[list[Step], list[Step]]:
-    """The steps while the trunk is frozen, and those after."""
+    """The steps while the backbone is frozen, and those after."""
     run = Run(case)
     if case.statistics == "kept":
-        training_mode(run.method, ["trunk"])
-    with frozen(run.method, ["trunk"]):
+        training_mode(run.method, ["backbone"])
+    with frozen(run.method, ["backbone"]):
         before = run.take(FROZEN, run.head, warmup=FROZEN)
     run.method.train()
     return before, run.take(OPEN, run.method.parameters(), warmup=case.warmup)
@@ -160,12 +162,12 @@ def main() -> None:
     print(
         "identity loss: last 10 frozen steps, first 10 open ones, last 10; gradients of the first"
     )
-    print(f"open step: trunk, head; largest value of the vectors at the open steps {LOOKS}")
+    print(f"open step: backbone, head; largest value of the vectors at the open steps {LOOKS}")
     for case in CASES:
         before, after = measure(case)
         parts = (before[-10:], after[:10], after[-10:])
         losses = [statistics.fmean(step.identity for step in part) for part in parts]
-        gradients = (after[0].trunk_gradient, after[0].head_gradient)
+        gradients = (after[0].backbone_gradient, after[0].head_gradient)
         largest = [after[number].largest for number in LOOKS]
         print(
             f"{case.name:36}",

@@ -117,7 +117,7 @@ def conditions() -> Iterator[Image.Image]:
 
 
 def near_duplicates() -> Iterator[Image.Image]:
-    """Ten vehicles of one model and colour: from the front above, from behind below."""
+    """Ten vehicles of one model and color: from the front above, from behind below."""
     model = next(model for model in MODELS if model.kind == "suv")
     first = draw_identity(model, 3)
     identities = [first, *(draw_near_duplicate(first, seed) for seed in range(1, 10))]
@@ -163,9 +163,9 @@ def labels() -> Iterator[Image.Image]:
         drawn = squared(picture.pixels, 256)
         pen = ImageDraw.Draw(drawn)
         pen.rectangle([*(scale * found.vehicle_box)], outline="#e8ff00")
-        for name, colour in LINES.items():
+        for name, color in LINES.items():
             for box in getattr(found, name):
-                pen.rectangle([*(scale * box)], outline=colour, width=2)
+                pen.rectangle([*(scale * box)], outline=color, width=2)
         yield drawn
 
 

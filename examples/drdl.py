@@ -21,24 +21,24 @@ from platefree.city.generate import generate_city
 from platefree.data.image import read_image
 from platefree.losses import coupled_clusters, known_cross_entropy
 from platefree.methods.drdl import MixedDifference, Vectors
-from platefree.nets.trunks import Trunk
+from platefree.nets.backbones import Backbone
 from platefree.recipes.recipe import Augment, Input
 
 SETS, POSITIVES, NEGATIVES = 6, 5, 5
 
 
 class Network(nn.Module):
-    """Figure 6 of the paper on any trunk."""
+    """Figure 6 of the paper on any backbone."""
 
-    def __init__(self, trunk: Trunk, models: int) -> None:
+    def __init__(self, backbone: Backbone, models: int) -> None:
         super().__init__()
-        self.trunk = trunk
-        self.fc6 = nn.Sequential(nn.Linear(trunk.channels, 512), nn.ReLU())
+        self.backbone = backbone
+        self.fc6 = nn.Sequential(nn.Linear(backbone.channels, 512), nn.ReLU())
         self.head = MixedDifference(inputs=512, size=256, models=models, dropout=0, norm="batch")
 
     def forward(self, images: Tensor) -> Vectors:
         """fc8, fc7_2 and the logits of the vehicle models."""
-        vectors: Vectors = self.head(self.fc6(self.trunk(images).mean(dim=(2, 3))))
+        vectors: Vectors = self.head(self.fc6(self.backbone(images).mean(dim=(2, 3))))
         return vectors
 
     def loss(self, images: Tensor, models: Tensor) -> Tensor:
@@ -56,7 +56,7 @@ def relative(rows: Tensor) -> Tensor:
 
 def train(network: Network, table: pf.Sightings, settings: Input, steps: int) -> None:
     """Steps on batches of six pairs of sets."""
-    transform = TrainingTransform(settings, Augment(flip=0.5, pad=4, colour=0.2, erase=0.0))
+    transform = TrainingTransform(settings, Augment(flip=0.5, pad=4, color=0.2, erase=0.0))
     sampler = SetSampler(
         table.vehicle,
         table.camera,
@@ -101,7 +101,7 @@ def main(arguments: list[str] | None = None) -> pf.RankMetrics:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", help="a table; by default a city is rendered")
     parser.add_argument("--steps", type=int, default=40)
-    parser.add_argument("--trunk", default="resnet10t")
+    parser.add_argument("--backbone", default="resnet10t")
     parser.add_argument("--size", type=int, default=64)
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as folder:
@@ -114,8 +114,8 @@ def main(arguments: list[str] | None = None) -> pf.RankMetrics:
             table.take(table.split == name) for name in ("train", "query", "gallery")
         )
         torch.manual_seed(0)
-        trunk = Trunk(options.trunk, height=options.size, width=options.size)
-        network = Network(trunk, models=len(set(learnt.model.tolist()) - {""}))
+        backbone = Backbone(options.backbone, height=options.size, width=options.size)
+        network = Network(backbone, models=len(set(learnt.model.tolist()) - {""}))
         train(network, learnt, settings, options.steps)
         rows = embed(network, query, settings), embed(network, gallery, settings)
     metrics = pf.rank_metrics(

@@ -26,7 +26,7 @@ def train_game(data: pf.Sightings, folder: Path, steps: int) -> pf.Run:
     recipe = pf.load_recipe(
         "fda_net/city",
         {
-            "model.trunk": "resnet10t",
+            "model.backbone": "resnet10t",
             "input.height": 64,
             "input.width": 64,
             "train.vehicles_per_batch": 6,

@@ -23,29 +23,29 @@ from platefree.city.generate import generate_city
 from platefree.data.image import read_image
 from platefree.data.part_boxes import PARTS, PictureBoxes, fill_missing, place_boxes
 from platefree.data.part_files import find_part_boxes
+from platefree.nets.backbones import Backbone
 from platefree.nets.roi import local_average, part_masks
-from platefree.nets.trunks import Trunk
 from platefree.recipes.recipe import Augment, Input
 
 
 class PartRegularized(nn.Module):
     """A global branch, which is all that a search uses, and a classifier on each part."""
 
-    def __init__(self, trunk: Trunk, vehicles: int) -> None:
+    def __init__(self, backbone: Backbone, vehicles: int) -> None:
         super().__init__()
-        self.trunk = trunk
-        self.reduce = nn.Linear(trunk.channels, 256)
+        self.backbone = backbone
+        self.reduce = nn.Linear(backbone.channels, 256)
         self.classifier = nn.Linear(256, vehicles)
-        self.part_classifiers = nn.ModuleList(nn.Linear(trunk.channels, vehicles) for _ in PARTS)
+        self.part_classifiers = nn.ModuleList(nn.Linear(backbone.channels, vehicles) for _ in PARTS)
 
     def forward(self, images: Tensor) -> Tensor:
         """The global vector, (b, 256)."""
-        vectors: Tensor = self.reduce(self.trunk(images).mean(dim=(2, 3)))
+        vectors: Tensor = self.reduce(self.backbone(images).mean(dim=(2, 3)))
         return vectors
 
     def loss(self, images: Tensor, boxes: Boxes, vehicles: Tensor) -> Tensor:
         """Equation 3 with every lambda 1; a picture that lacks a part adds nothing there."""
-        maps = self.trunk(images)  # (b, channels, rows, columns)
+        maps = self.backbone(images)  # (b, channels, rows, columns)
         logits = self.classifier(self.reduce(maps.mean(dim=(2, 3))))
         total = functional.cross_entropy(logits, vehicles)
         (height, width), (rows, columns) = images.shape[2:], maps.shape[2:]
@@ -69,7 +69,7 @@ def train(
     model: PartRegularized, table: pf.Sightings, parts: PictureBoxes, settings: Input, steps: int
 ) -> None:
     """Steps on batches of 16 pictures; the boxes follow what happens to the pictures."""
-    transform = TrainingTransform(settings, Augment(flip=0.5, pad=4, colour=0.2, erase=0.0))
+    transform = TrainingTransform(settings, Augment(flip=0.5, pad=4, color=0.2, erase=0.0))
     sampler = ShuffleSampler(len(table), 16)
     vehicles = torch.from_numpy(codes(table.vehicle))
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
@@ -112,7 +112,7 @@ def main(arguments: list[str] | None = None) -> pf.RankMetrics:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", help="a folder with part boxes; by default a city is rendered")
     parser.add_argument("--steps", type=int, default=80)
-    parser.add_argument("--trunk", default="resnet10t")
+    parser.add_argument("--backbone", default="resnet10t")
     parser.add_argument("--size", type=int, default=64)
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as folder:
@@ -128,8 +128,10 @@ def main(arguments: list[str] | None = None) -> pf.RankMetrics:
         parts = fill_missing(place_boxes(find_part_boxes("", root), learnt), learnt.vehicle)
         torch.manual_seed(0)
         side = options.size
-        trunk = Trunk(options.trunk, height=side, width=side, last_stride=1)  # a finer grid
-        model = PartRegularized(trunk, vehicles=len(set(learnt.vehicle.tolist())))
+        backbone = Backbone(
+            options.backbone, height=side, width=side, last_stride=1
+        )  # a finer grid
+        model = PartRegularized(backbone, vehicles=len(set(learnt.vehicle.tolist())))
         train(model, learnt, parts, settings, options.steps)
         distance = 1.0 - embed(model, query, settings) @ embed(model, gallery, settings).T
     labels = (query.vehicle, gallery.vehicle, query.camera, gallery.camera)

@@ -26,21 +26,21 @@ from platefree.losses import (
     pairwise_distances,
     same_view_triplet,
 )
-from platefree.nets.branches import BranchedTrunk
+from platefree.nets.branches import BranchedBackbone
 from platefree.recipes.recipe import Augment, Input
 
 
 class TwoMetrics(nn.Module):
     """Two branches; each ends in a vector for distances and a classifier of vehicles."""
 
-    def __init__(self, trunk: BranchedTrunk, vehicles: int) -> None:
+    def __init__(self, backbone: BranchedBackbone, vehicles: int) -> None:
         super().__init__()
-        self.trunk = trunk
-        self.classifiers = nn.ModuleList(nn.Linear(trunk.channels, vehicles) for _ in range(2))
+        self.backbone = backbone
+        self.classifiers = nn.ModuleList(nn.Linear(backbone.channels, vehicles) for _ in range(2))
 
     def forward(self, images: Tensor) -> list[Tensor]:
         """The vector of each branch, (b, channels)."""
-        return [maps.mean(dim=(2, 3)) for maps in self.trunk(images)]
+        return [maps.mean(dim=(2, 3)) for maps in self.backbone(images)]
 
     def loss(self, images: Tensor, vehicles: Tensor, views: Tensor) -> Tensor:
         """L_s + L_d + L_cross (equation 5), and the cross-entropy of both classifiers."""
@@ -58,7 +58,7 @@ class TwoMetrics(nn.Module):
 
 def train(model: TwoMetrics, table: pf.Sightings, settings: Input, steps: int) -> None:
     """Steps on batches of four vehicles with four pictures of each."""
-    transform = TrainingTransform(settings, Augment(flip=0.5, pad=4, colour=0.2, erase=0.0))
+    transform = TrainingTransform(settings, Augment(flip=0.5, pad=4, color=0.2, erase=0.0))
     sampler = IdentitySampler(
         table.vehicle, table.camera, vehicles_per_batch=4, images_per_vehicle=4
     )
@@ -96,7 +96,7 @@ def main(arguments: list[str] | None = None) -> pf.RankMetrics:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", help="a table; by default a city is rendered")
     parser.add_argument("--steps", type=int, default=80)
-    parser.add_argument("--trunk", default="resnet10t")
+    parser.add_argument("--backbone", default="resnet10t")
     parser.add_argument("--size", type=int, default=64)
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as folder:
@@ -109,8 +109,10 @@ def main(arguments: list[str] | None = None) -> pf.RankMetrics:
             table.take(table.split == name) for name in ("train", "query", "gallery")
         )
         torch.manual_seed(0)
-        trunk = BranchedTrunk(options.trunk, branches=2, height=options.size, width=options.size)
-        model = TwoMetrics(trunk, vehicles=len(set(learnt.vehicle.tolist())))
+        backbone = BranchedBackbone(
+            options.backbone, branches=2, height=options.size, width=options.size
+        )
+        model = TwoMetrics(backbone, vehicles=len(set(learnt.vehicle.tolist())))
         train(model, learnt, settings, options.steps)
         sides = zip(embed(model, query, settings), embed(model, gallery, settings), strict=True)
         in_same, in_different = (1.0 - (q @ g.T).numpy() for q, g in sides)

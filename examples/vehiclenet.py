@@ -20,22 +20,22 @@ from platefree.batches.training_data import codes
 from platefree.batches.transforms import InputTransform, TrainingTransform
 from platefree.city.generate import generate_city
 from platefree.data.image import read_image
-from platefree.nets.trunks import Trunk
+from platefree.nets.backbones import Backbone
 from platefree.recipes.recipe import Augment, Input
 
 
 class Net(nn.Module):
-    """Trunk, average pooling, fc1 and batch norm: the embedding. Its classifier stands apart."""
+    """Backbone, average pooling, fc1 and batch norm: the embedding. Its classifier stands apart."""
 
-    def __init__(self, trunk: Trunk, size: int = 128) -> None:
+    def __init__(self, backbone: Backbone, size: int = 128) -> None:
         super().__init__()
-        self.trunk = trunk
-        self.embedding = nn.Sequential(nn.Linear(trunk.channels, size), nn.BatchNorm1d(size))
+        self.backbone = backbone
+        self.embedding = nn.Sequential(nn.Linear(backbone.channels, size), nn.BatchNorm1d(size))
         self.size = size
 
     def forward(self, images: Tensor) -> Tensor:
         """(b, size) vectors that the classifier sees; at unit length they are searched."""
-        vectors: Tensor = self.embedding(self.trunk(images).mean(dim=(2, 3)))
+        vectors: Tensor = self.embedding(self.backbone(images).mean(dim=(2, 3)))
         return vectors
 
 
@@ -44,7 +44,7 @@ def train_stage(net: Net, table: pf.Sightings, settings: Input, *, steps: int, l
     vehicles = torch.from_numpy(codes(table.vehicle))
     classifier = nn.Linear(net.size, int(vehicles.max()) + 1)
     nn.init.normal_(classifier.weight, std=0.001)
-    transform = TrainingTransform(settings, Augment(flip=0.5, pad=4, colour=0.2, erase=0.0))
+    transform = TrainingTransform(settings, Augment(flip=0.5, pad=4, color=0.2, erase=0.0))
     sampler = ShuffleSampler(len(table), 32)  # the naive sampling of table VIII
     optimizer = torch.optim.AdamW([*net.parameters(), *classifier.parameters()], lr=lr)
     net.train()
@@ -86,7 +86,7 @@ def main(arguments: list[str] | None = None) -> pf.RankMetrics:
     parser.add_argument("--data", help="a merged table; by default cities are rendered")
     parser.add_argument("--target", default="north", help="the source that is scored")
     parser.add_argument("--steps", type=int, nargs=2, default=[50, 20], help="of each stage")
-    parser.add_argument("--trunk", default="resnet10t")
+    parser.add_argument("--backbone", default="resnet10t")
     parser.add_argument("--size", type=int, default=64)
     parser.add_argument("--vehicles", type=int, default=24, help="of each city")
     parser.add_argument("--images", type=int, default=240, help="of each city")
@@ -107,7 +107,7 @@ def main(arguments: list[str] | None = None) -> pf.RankMetrics:
         settings = Input(height=options.size, width=options.size, mean=[0.5] * 3, std=[0.25] * 3)
         learnt = table.take((table.split == "train") & (table.vehicle != ""))
         torch.manual_seed(0)
-        net = Net(Trunk(options.trunk, height=options.size, width=options.size))
+        net = Net(Backbone(options.backbone, height=options.size, width=options.size))
         stages = {"I": learnt, "II": learnt.take(learnt.source == options.target)}
         for (name, rows), steps, lr in zip(
             stages.items(), options.steps, (2e-3, 5e-4), strict=True

@@ -27,7 +27,7 @@ def boxes(items: Sequence[tuple[Triple, Triple, int]], occlusion: float = 1.0) -
     )
 
 
-def box_car(colour: Triple = (0.6, 0.05, 0.04)) -> VehicleAsset:
+def box_car(color: Triple = (0.6, 0.05, 0.04)) -> VehicleAsset:
     """4.4 x 1.8 x 1.45 metres; windows, lamps and plates painted on."""
     wheels = [
         ((x - 0.32, y - 0.1, 0.0), (x + 0.32, y + 0.1, 0.64), 0)
@@ -61,6 +61,6 @@ def box_car(colour: Triple = (0.6, 0.05, 0.04)) -> VehicleAsset:
         interior,
         Surface(albedo, cover, part, extent.astype(np.float32)),
         _MATERIALS,
-        Paint(colour, 0.2, "red"),
+        Paint(color, 0.2, "red"),
         (4.4, 1.8, 1.45),
     )

@@ -23,7 +23,7 @@ for threads in ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS"):  # read when torch and 
 REPOSITORY = Path(__file__).parents[1]
 
 TINY = {
-    "model.trunk": "test_resnet",
+    "model.backbone": "test_resnet",
     "model.last_stride": 2,
     "input.height": 32,
     "input.width": 32,
@@ -39,7 +39,7 @@ TINY = {
 
 
 TINY_DRDL = {
-    "model.trunk": "test_resnet",
+    "model.backbone": "test_resnet",
     "model.shared_size": 24,
     "model.embedding_size": 16,
     "input.height": 32,

@@ -1,7 +1,7 @@
 """Vehicles drawn with a few polygons: what most tests look at instead of a rendered city.
 
 Enough for the tests to run end to end in no time. Vehicles come in
-groups of one type and colour, so a search has to look at decals, stripes and roof racks; cameras
+groups of one type and color, so a search has to look at decals, stripes and roof racks; cameras
 differ in background, light, blur, noise and the side they see. The same seed gives the same bytes.
 """
 
@@ -14,8 +14,8 @@ from PIL import Image, ImageDraw, ImageFilter
 from platefree.errors import DataError
 from platefree.storage import make_folder, storage_errors, write_text
 
-COLUMNS = ("image", "vehicle", "camera", "time", "type", "colour", "split")
-LOOKALIKES = 4  # vehicles in a row that share type and colour
+COLUMNS = ("image", "vehicle", "camera", "time", "type", "color", "split")
+LOOKALIKES = 4  # vehicles in a row that share type and color
 PAINTS = {"white": "#e2e4e4", "black": "#3a3c40", "red": "#b02a26", "blue": "#264e98"}
 _DECALS = ("#f4c20d", "#00a6a6", "#e4572e", "#7cb342", "#8e44ad")
 _START = np.datetime64("2026-05-01T07:00:00", "s")
@@ -105,9 +105,9 @@ def draw_vehicles(
     lines = [",".join(COLUMNS)]
     for vehicle in range(vehicles):
         group = _generator(seed, 1, vehicle // LOOKALIKES)
-        type_, colour = str(group.choice([*SHAPES])), str(group.choice([*PAINTS]))
+        type_, color = str(group.choice([*SHAPES])), str(group.choice([*PAINTS]))
         rng = _generator(seed, 2, vehicle)
-        layer = _paint(SHAPES[type_], PAINTS[colour], rng, size * _OVERSAMPLING)
+        layer = _paint(SHAPES[type_], PAINTS[color], rng, size * _OVERSAMPLING)
         query = (int(rng.integers(cameras)), 0)
         clock = _START + int(rng.integers(2 * 3600))
         for camera in range(cameras):
@@ -119,7 +119,7 @@ def draw_vehicles(
                     picture.save(folder / name, quality=92)
                 test = "query" if (camera, shot) == query else "gallery"
                 split = test if vehicle % 2 else "train"
-                labels = (f"v{vehicle:04d}", f"cam{camera + 1}", f"{clock + shot}Z", type_, colour)
+                labels = (f"v{vehicle:04d}", f"cam{camera + 1}", f"{clock + shot}Z", type_, color)
                 lines.append(",".join((name, *labels, split)))
     write_text(folder / "images.csv", "\n".join(lines) + "\n")
     return folder / "images.csv"
@@ -145,7 +145,7 @@ def _paint(shape: _Shape, paint: str, rng: np.random.Generator, side: int) -> Im
     def bar(left: float, top: float, right: float, bottom: float, fill: str) -> None:
         pen.rectangle((*at(left, top), *at(right, bottom)), fill=fill)
 
-    colours = [str(colour) for colour in rng.permutation(_DECALS)]
+    colors = [str(color) for color in rng.permutation(_DECALS)]
     pen.ellipse((*at(2, 73), *at(98, 80)), fill="#26272a")  # shadow
     left, right, top = shape.roof
     if rng.random() < 0.4:
@@ -157,12 +157,12 @@ def _paint(shape: _Shape, paint: str, rng: np.random.Generator, side: int) -> Im
         polygon(window, "#4f6675")
     left, top, right, bottom = shape.panel
     if rng.random() < 0.4:
-        bar(left, (top + bottom) / 2 - 1.5, right, (top + bottom) / 2 + 1.5, colours[3])
+        bar(left, (top + bottom) / 2 - 1.5, right, (top + bottom) / 2 + 1.5, colors[3])
     for third in rng.permutation(3)[: rng.integers(1, 4)]:
         across, down = (third + rng.uniform(0.3, 0.7)) / 3, rng.uniform(0.3, 0.7)
         centre = at(left + across * (right - left), top + down * (bottom - top))
         corners = int(rng.choice([3, 4, 6, 60]))
-        pen.regular_polygon((*centre, 0.06 * side), corners, fill=colours[third])
+        pen.regular_polygon((*centre, 0.06 * side), corners, fill=colors[third])
     bar(5, 66.5, 95, 70, "#3a3d40")  # sill
     for x in shape.wheels:
         pen.circle(at(x, 71), 0.085 * side, fill="#17181a")

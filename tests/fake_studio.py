@@ -24,10 +24,10 @@ from platefree.city.studio import ModelName, Order
 
 TYPES = ("sedan", "suv", "van", "motorcycle", "bus", "hatchback")
 SIZES = {"motorcycle": (2.0, 0.8, 1.6), "bus": (11.0, 2.5, 3.0), "van": (5.2, 2.0, 2.3)}
-COLOURS = ("white", "black", "grey", "silver", "red")
+COLORS = ("white", "black", "grey", "silver", "red")
 
 
-def block_asset(size: tuple[float, float, float], colour: str = "white") -> VehicleAsset:
+def block_asset(size: tuple[float, float, float], color: str = "white") -> VehicleAsset:
     """A block of this length, width and height."""
     x, y, z = np.array(size) / 2
     corners = [(a, b, c) for a in (-x, x) for b in (-y, y) for c in (0.0, 2 * z)]
@@ -41,7 +41,7 @@ def block_asset(size: tuple[float, float, float], colour: str = "white") -> Vehi
     )
     maps = np.zeros((5, 2, 2, 6), np.uint8)
     surface = Surface(maps[..., :3], maps, maps[..., 0], np.zeros((5, 4), np.float32))
-    return VehicleAsset(mesh, mesh, surface, (), Paint((1.0, 1.0, 1.0), 0.0, colour), size)
+    return VehicleAsset(mesh, mesh, surface, (), Paint((1.0, 1.0, 1.0), 0.0, color), size)
 
 
 @dataclass(frozen=True)
@@ -53,13 +53,13 @@ class BlockStudio:
             ModelName(f"Make{index % 4} M{index}", TYPES[index % len(TYPES)]) for index in range(18)
         )
 
-    def colour(self, order: Order) -> str:
+    def color(self, order: Order) -> str:
         original = order.seed if order.twin_of is None else order.twin_of
-        return COLOURS[original % len(COLOURS)]
+        return COLORS[original % len(COLORS)]
 
     def build(self, order: Order) -> VehicleAsset:
         size = SIZES.get(self.models()[order.model].type, (4.4, 1.8, 1.5))
-        return block_asset(size, self.colour(order))
+        return block_asset(size, self.color(order))
 
     def render(self, scene: Scene, crop: Crop) -> Picture:
         shape = (crop.out_height, crop.out_width)

@@ -10,7 +10,7 @@ from platefree.data.part_files import write_part_boxes
 from platefree.data.table import write_table
 from platefree.types import Sightings
 
-COLOURS = {"window": (40, 90, 250), "light": (250, 230, 40), "brand": (220, 30, 60)}
+COLORS = {"window": (40, 90, 250), "light": (250, 230, 40), "brand": (220, 30, 60)}
 _USUAL = {
     "window": [(0.2, 0.15, 0.8, 0.45)],
     "light": [(0.08, 0.6, 0.3, 0.95), (0.7, 0.6, 0.92, 0.95)],
@@ -45,7 +45,7 @@ def draw_parts(
                 for share in _USUAL[name]:
                     moved = np.array(share) + np.tile(shift, 2)
                     edges = np.rint(moved * [size, height, size, height]).astype(int).tolist()
-                    pen.rectangle((*edges[:2], edges[2] - 1, edges[3] - 1), fill=COLOURS[name])
+                    pen.rectangle((*edges[:2], edges[2] - 1, edges[3] - 1), fill=COLORS[name])
                     picture.append(len(names))
                     part.append(kind)
                     box.append([float(edge) for edge in edges])

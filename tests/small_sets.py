@@ -43,10 +43,10 @@ _TRAIN = ["0001_c001_00016450_0.jpg", "0001_c002_00016460_0.jpg", "0003_c001_000
 _TEST = ["0002_c001_00026450_0.jpg", "0002_c002_00026455_0.jpg", "0002_c001_00026460_0.jpg"]
 
 
-def veri_item(name: str, colour: str = "1", kind: str = "2") -> dict[str, str]:
+def veri_item(name: str, color: str = "1", kind: str = "2") -> dict[str, str]:
     vehicle, camera, *_ = name.split("_")
     ids = {"vehicleID": vehicle, "cameraID": camera}
-    return {"imageName": name, **ids, "colorID": colour, "typeID": kind}
+    return {"imageName": name, **ids, "colorID": color, "typeID": kind}
 
 
 VERI: Files = {
@@ -57,7 +57,7 @@ VERI: Files = {
     "name_query.txt": _TEST[0] + "\n",
     "name_test.txt": "\n".join(_TEST) + "\n",
     "train_label.xml": label_file([veri_item(_TRAIN[0]), veri_item(_TRAIN[1], kind="0")]),
-    "test_label.xml": label_file([veri_item(name, colour="2") for name in _TEST]),
+    "test_label.xml": label_file([veri_item(name, color="2") for name in _TEST]),
     "list_color.txt": "1 yellow\n2 orange\n",
     "list_type.txt": "1 sedan\n2 suv\n",
     "jk_index.txt": "1 3\n",

@@ -17,7 +17,7 @@ from conftest import REPOSITORY
 import platefree as pf
 
 SOURCE = REPOSITORY / "src" / "platefree"
-TORCH_FREE = ("ranking", "types", "errors", "storage", "config", "cli")
+TORCH_FREE = ("ranking", "types", "errors", "storage", "recipes", "cli")
 
 
 def test_all_names_are_there_and_no_others() -> None:
@@ -150,8 +150,8 @@ def own_pictures(drawn_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
     import shutil
 
     table = pf.read_table(drawn_folder)
-    kinds = zip(table.type.tolist(), table.colour.tolist(), strict=True)
-    table = replace(table, model=np.array([f"{type_} in {colour}" for type_, colour in kinds]))
+    kinds = zip(table.type.tolist(), table.color.tolist(), strict=True)
+    table = replace(table, model=np.array([f"{type_} in {color}" for type_, color in kinds]))
     side = [{"cam1": "front", "cam2": "rear", "cam3": "side"}[name] for name in table.camera]
     table = replace(table, view=np.array(side))
     pf.write_table(table, tmp_path / "photos.csv")
@@ -166,7 +166,7 @@ def own_pictures(drawn_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 # Documents train for real users; here the same code trains a small network for a moment.
 QUICK = {
-    "model.trunk": "test_resnet",
+    "model.backbone": "test_resnet",
     "model.last_stride": 2,
     "input.height": 32,
     "input.width": 32,

@@ -20,6 +20,7 @@ from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from platefree.errors import CheckpointError
+from platefree.recipes.old_names import current_tensor_name
 from platefree.storage import TEMPORARY, atomic_file, make_folder, write_text
 
 FORMAT = 1
@@ -63,7 +64,7 @@ class Checkpoint:
                 "the hash in card.json; copy the whole folder again"
             )
         try:
-            return load_file(path)
+            return {current_tensor_name(name): each for name, each in load_file(path).items()}
         except (SafetensorError, OSError) as error:
             raise CheckpointError(f"checkpoint file {path} cannot be read: {error}") from error
 

@@ -30,7 +30,7 @@ LABELS = (
     "make",
     "model",
     "type",
-    "colour",
+    "color",
     "view",
     "split",
     "source",
@@ -51,7 +51,7 @@ class Sightings:
         make: (n,) text, who makes the model.
         model: (n,) text, make and model.
         type: (n,) text, body type (sedan, bus, motorcycle ...).
-        colour: (n,) text, paint colour.
+        color: (n,) text, paint color.
         view: (n,) text, side of the vehicle that is seen (front, rear, side).
         split: (n,) text, train, query or gallery.
         source: (n,) text, the data set that a picture comes from.
@@ -66,7 +66,7 @@ class Sightings:
     make: Text
     model: Text
     type: Text
-    colour: Text
+    color: Text
     view: Text
     split: Text
     source: Text

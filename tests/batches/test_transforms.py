@@ -31,7 +31,7 @@ def test_normalising_is_the_formula_and_leaves_its_input_alone() -> None:
 
 
 def test_training_pictures_are_a_function_of_the_seed_alone() -> None:
-    transform = TrainingTransform(SETTINGS, Augment(colour=0.5, pad=4))
+    transform = TrainingTransform(SETTINGS, Augment(color=0.5, pad=4))
     torch.manual_seed(1)
     first = transform(picture(), 7)
     torch.manual_seed(2)
@@ -52,14 +52,14 @@ def test_drawing_a_picture_does_not_disturb_the_generator() -> None:
 
 
 def test_nothing_is_changed_when_every_change_is_off() -> None:
-    off = Augment(flip=0.0, pad=0, colour=0.0, erase=0.0)
+    off = Augment(flip=0.0, pad=0, color=0.0, erase=0.0)
     assert torch.equal(
         TrainingTransform(SETTINGS, off)(picture(), 1), InputTransform(SETTINGS)(picture())
     )
 
 
 def test_each_change_is_a_function_of_the_seed_and_keeps_the_shape() -> None:
-    for change in ("warp", "colour", "balance", "grey", "degrade", "erase"):
+    for change in ("warp", "color", "balance", "grey", "degrade", "erase"):
         settings = Augment(**{"flip": 0.0, "pad": 0, "erase": 0.0, change: 1.0})
         transform = TrainingTransform(SETTINGS, settings)
         first = transform(picture(), 7)

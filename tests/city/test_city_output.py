@@ -182,7 +182,7 @@ def test_the_estimate_is_not_too_small(city: Path) -> None:
 
 def test_the_table_reads_and_the_pictures_are_there(city: Path, table: Sightings) -> None:
     assert len(table) == 240
-    for column in ("vehicle", "camera", "track", "model", "type", "colour", "view", "split"):
+    for column in ("vehicle", "camera", "track", "model", "type", "color", "view", "split"):
         assert (getattr(table, column) != "").all(), column
     assert not np.isnat(table.time).any()
     check = check_table(table)
@@ -297,8 +297,8 @@ def test_vehicleid(layouts: Path, table: Sightings) -> None:
                  (root / "attribute" / "model_names.txt").read_text().splitlines())  # fmt: skip
     for number, vehicle in vehicles.items():
         assert names[models[number]] == table.model[table.vehicle == vehicle][0]
-    colours = [name for _, name in lines(root / "attribute" / "color_names.txt")]
-    assert colours[:7] == ["black", "blue", "gray", "red", "silver", "white", "yellow"]
+    colors = [name for _, name in lines(root / "attribute" / "color_names.txt")]
+    assert colors[:7] == ["black", "blue", "gray", "red", "silver", "white", "yellow"]
 
 
 def parse_veri(root: Path, split: str) -> dict[str, dict[str, str]]:
@@ -318,9 +318,9 @@ def test_veri_776(layouts: Path, table: Sightings) -> None:
         "test": (table.split != "train").sum(),
     }
     assert set(names["query"]) <= set(names["test"])
-    colours, types = (dict(lines(root / f"list_{n}.txt")) for n in ("color", "type"))
-    assert colours["1"] == "yellow"
-    assert colours["10"] == "black"
+    colors, types = (dict(lines(root / f"list_{n}.txt")) for n in ("color", "type"))
+    assert colors["1"] == "yellow"
+    assert colors["10"] == "black"
     assert types["9"] == "estate"
     for split in ("train", "test"):
         items = parse_veri(root, split)
@@ -331,7 +331,7 @@ def test_veri_776(layouts: Path, table: Sightings) -> None:
             assert len(name) == len("0002_c002_00030600_0.jpg")
             assert item["cameraID"] == table.camera[row]
             assert types[item["typeID"]] == str(table.type[row]).lower()
-            assert colours[item["colorID"]] == str(table.colour[row]).replace("grey", "gray")
+            assert colors[item["colorID"]] == str(table.color[row]).replace("grey", "gray")
     check_indices(root, names)
     tracks = lines(root / "test_track.txt")
     assert sorted(itertools.chain(*tracks)) == sorted(names["test"])
@@ -359,13 +359,13 @@ def test_veri_wild(layouts: Path, table: Sightings) -> None:
     known = {line.split(";")[0]: line.split(";")[1:] for line in info}
     assert len(known) == 240
     vehicles: dict[str, str] = {}
-    for name, (camera, when, model, kind, colour) in known.items():
+    for name, (camera, when, model, kind, color) in known.items():
         row = same_picture(root / "images" / f"{name}.jpg", table)
         assert vehicles.setdefault(name.split("/")[0], table.vehicle[row]) == table.vehicle[row]
         assert f"c{int(camera):03d}" == table.camera[row]
         assert np.datetime64(when) == table.time[row].astype("datetime64[s]")
         assert (model, kind) == (table.model[row], table.type[row])
-        assert colour == str(table.colour[row]).replace("grey", "gray")
+        assert color == str(table.color[row]).replace("grey", "gray")
     tested = len(set(table.vehicle[table.split == "query"].tolist()))
     for size in (3000, 5000, 10000):
         queries = [line[0] for line in lines(folder / f"test_{size}_query.txt")]
@@ -409,7 +409,7 @@ def test_the_simulated_part_of_cityflow(
     items = parse_veri(root, "train")
     assert sorted(items) == sorted(path.name for path in (root / "sys_image_train").iterdir())
     cameras = {each["name"]: each for each in json.loads((city / "cameras.json").read_text())}
-    colours, types = (dict(lines(root / f"list_{kind}.txt")) for kind in ("color", "type"))
+    colors, types = (dict(lines(root / f"list_{kind}.txt")) for kind in ("color", "type"))
     vehicles: dict[str, str] = {}
     for name, item in items.items():
         row = same_picture(root / "sys_image_train" / name, table)
@@ -418,7 +418,7 @@ def test_the_simulated_part_of_cityflow(
         assert int(vehicle) == int(item["vehicleID"])
         assert vehicles.setdefault(vehicle, table.vehicle[row]) == table.vehicle[row]
         assert camera == item["cameraID"] == table.camera[row]
-        assert colours[item["colorID"]] == table.colour[row]
+        assert colors[item["colorID"]] == table.color[row]
         assert types[item["typeID"]] == table.type[row]
         assert float(item["orientation"]) == pytest.approx(labels["azimuth"][row], abs=0.06)
         assert float(item["lightDir"]) == pytest.approx(labels["sun_elevation"][row], abs=0.06)

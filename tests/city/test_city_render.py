@@ -297,7 +297,7 @@ def test_fog_leaves_dark_and_light_vehicles_apart(sun_elevation: float) -> None:
 def test_light_is_finite_and_pictures_are_whole(weather: str) -> None:
     for elevation in (1.2, 0.05, -0.5):
         light = light_of(Conditions(sun_elevation=elevation, weather=weather))
-        for value in (light.sharp, light.glossy, light.diffuse, light.sun_colour, light.fog):
+        for value in (light.sharp, light.glossy, light.diffuse, light.sun_color, light.fog):
             assert np.isfinite(value).all()
             assert (value >= 0).all()
         scene = scene_with(at(lamps=1.0, brake=1.0), sun_elevation=elevation, weather=weather)

@@ -145,12 +145,12 @@ def test_as_many_near_duplicates_as_asked(wanted: float) -> None:
     assert near_duplicate_rate(fleet) == pytest.approx(wanted, abs=0.2)
     assert len({vehicle.name for vehicle in fleet}) == 40
     assert len({vehicle.order for vehicle in fleet}) == 40
-    assert all(vehicle.colour == BlockStudio().colour(vehicle.order) for vehicle in fleet)
+    assert all(vehicle.color == BlockStudio().color(vehicle.order) for vehicle in fleet)
     by_seed = {vehicle.order.seed: vehicle for vehicle in fleet}
     for vehicle in fleet:
         if vehicle.order.twin_of is not None:
             original = by_seed[vehicle.order.twin_of]
-            assert (vehicle.model, vehicle.colour) == (original.model, original.colour)
+            assert (vehicle.model, vehicle.color) == (original.model, original.color)
             group = [each.order for each in fleet if each.order.twin_of == vehicle.order.twin_of]
             group.sort(key=lambda order: len(order.after))
             place = group.index(vehicle.order)

@@ -331,6 +331,6 @@ def test_views_are_learnt_told_and_used_from_the_command_line(
     code, text, _ = run("eval", model, "-d", data, "--set", "model.view_from=table", "--json")
     assert code == 0
     assert json.loads(text)["settings"]["view from"] == "table"
-    refused(run("eval", model, "-d", data, "--set", "model.trunk=resnet18"), "cannot be changed")
+    refused(run("eval", model, "-d", data, "--set", "model.backbone=resnet18"), "cannot be changed")
     train = ("train", "vanet/vehicleid", "-o", tmp_path / "n", *inside, *QUICK, "-d")
     refused(run(*train, drawn_table.root), "platefree label")

@@ -18,15 +18,15 @@ from platefree.data.table import read_table
 from platefree.evaluation.protocols import PROTOCOLS, make_trials
 from platefree.types import Sightings
 
-REAL = Path(__file__).parents[2] / "shared" / "data" / "two-cameras"
+REAL = Path(__file__).parents[3] / "shared" / "data" / "two-cameras"
 
 Row = tuple[str, ...]
 Make = Callable[..., Sightings]
 
 
-def jpeg(colour: int, size: tuple[int, int] = (64, 48)) -> bytes:
+def jpeg(color: int, size: tuple[int, int] = (64, 48)) -> bytes:
     buffer = io.BytesIO()
-    Image.new("RGB", size, (colour % 256, colour // 256, 90)).save(buffer, "JPEG")
+    Image.new("RGB", size, (color % 256, color // 256, 90)).save(buffer, "JPEG")
     return buffer.getvalue()
 
 

@@ -19,13 +19,13 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Sightings:
 
 def test_table_is_complete(table: Sightings) -> None:
     assert len(table) == 12 * 3 * 2
-    for column in ("vehicle", "camera", "type", "colour", "split"):
+    for column in ("vehicle", "camera", "type", "color", "split"):
         assert (getattr(table, column) != "").all()
     assert not np.isnat(table.time).any()
     assert len(known_values(table.vehicle)) == 12
     assert len(known_values(table.camera)) == 3
     assert set(known_values(table.type)) <= set(SHAPES)
-    assert set(known_values(table.colour)) <= set(PAINTS)
+    assert set(known_values(table.color)) <= set(PAINTS)
 
 
 def test_pictures_are_there(table: Sightings) -> None:
@@ -69,12 +69,12 @@ def test_every_query_has_a_match_before_another_camera(table: Sightings) -> None
     assert len(known_values(query.camera)) > 1
 
 
-def test_type_and_colour_do_not_solve_it(table: Sightings) -> None:
+def test_type_and_color_do_not_solve_it(table: Sightings) -> None:
     for split in ("train", "query"):
         part = table.take(table.split == split)
         kinds: dict[tuple[str, str], set[str]] = {}
         for row in range(len(part)):
-            kind = (str(part.type[row]), str(part.colour[row]))
+            kind = (str(part.type[row]), str(part.color[row]))
             kinds.setdefault(kind, set()).add(str(part.vehicle[row]))
         assert all(len(vehicles) >= LOOKALIKES // 2 for vehicles in kinds.values())
 

@@ -23,19 +23,19 @@ from platefree.data.image import (
 )
 from platefree.errors import ImageError
 
-REAL = Path(__file__).parents[2] / "shared" / "data" / "two-cameras"
+REAL = Path(__file__).parents[3] / "shared" / "data" / "two-cameras"
 ORIENTATION = 0x0112
 
 
 def smooth(width: int = 48, height: int = 32) -> Image.Image:
-    """A colour gradient without symmetry, so that every turn and flip is visible."""
+    """A color gradient without symmetry, so that every turn and flip is visible."""
     x, y = np.meshgrid(np.linspace(0, 255, width), np.linspace(0, 255, height))
     return Image.fromarray(np.stack([x, y, (x + y) / 4], axis=2).astype(np.uint8))
 
 
-def png(width: int, height: int, depth: int, colour: int, *chunks: tuple[bytes, bytes]) -> bytes:
+def png(width: int, height: int, depth: int, color: int, *chunks: tuple[bytes, bytes]) -> bytes:
     """A PNG written by hand, so that its chunks may say anything."""
-    header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
+    header = struct.pack(">IIBBBBB", width, height, depth, color, 0, 0, 0)
     parts = [(b"IHDR", header), *chunks, (b"IEND", b"")]
     return b"\x89PNG\r\n\x1a\n" + b"".join(
         struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
@@ -169,7 +169,7 @@ def test_transparent_palette_entries_become_white(kind: str, put: Put) -> None:
     assert pixels(read_image(path))[0].tolist() == [[255, 255, 255], [200, 100, 50]]
 
 
-def test_partly_transparent_palettes_and_colour_keys_are_blended(put: Put) -> None:
+def test_partly_transparent_palettes_and_color_keys_are_blended(put: Put) -> None:
     half = encoded(palette_with_transparency(), "PNG", transparency=bytes([0, 128]))
     blended = [round(value * 128 / 255 + 255 * 127 / 255) for value in (200, 100, 50)]
     assert np.abs(pixels(read_image(put(half)))[0, 1] - blended).max() <= 1
@@ -188,7 +188,7 @@ def test_alpha_is_composited_on_white(mode: str, put: Put) -> None:
 
 @pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG", "TIFF"])
 def test_the_first_frame_of_an_animation_counts(kind: str, put: Put) -> None:
-    frames = [Image.new("RGB", (16, 16), colour) for colour in ("red", "lime", "blue")]
+    frames = [Image.new("RGB", (16, 16), color) for color in ("red", "lime", "blue")]
     options = {"lossless": True} if kind == "WEBP" else {}
     content = encoded(frames[0], kind, save_all=True, append_images=frames[1:], **options)
     path = put(content)

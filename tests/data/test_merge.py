@@ -52,7 +52,7 @@ def test_other_columns_and_pictures_are_as_they_were(tmp_path: Path) -> None:
     one = table(
         str(tmp_path / "one"),
         image=["a.jpg", "/elsewhere/b.jpg"],
-        colour=["red", ""],
+        color=["red", ""],
         type=["bus", "van"],
         view=["front", "rear"],
         time=["2026-01-02T03:04:05", "NaT"],
@@ -62,7 +62,7 @@ def test_other_columns_and_pictures_are_as_they_were(tmp_path: Path) -> None:
     merged = merge_tables(one, other)
     assert [merged.path(n) for n in range(3)] == [one.path(0), one.path(1), other.path(0)]
     assert all(Path(image).is_absolute() for image in merged.image.tolist())
-    assert merged.colour.tolist() == ["red", "", ""]
+    assert merged.color.tolist() == ["red", "", ""]
     assert merged.type.tolist() == ["bus", "van", ""]
     assert merged.view.tolist() == ["front", "rear", ""]
     np.testing.assert_array_equal(merged.time[:2], one.time)

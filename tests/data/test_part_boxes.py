@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import torch
-from part_pictures import COLOURS, draw_parts
+from part_pictures import COLORS, draw_parts
 from PIL import Image
 
 import platefree as pf
@@ -314,14 +314,14 @@ def test_both_lights_keep_their_places() -> None:
 
 
 def transform(size: int = 64, **augment: float) -> TrainingTransform:
-    quiet: dict[str, float] = dict.fromkeys(("flip", "colour", "erase", "warp"), 0.0)
+    quiet: dict[str, float] = dict.fromkeys(("flip", "color", "erase", "warp"), 0.0)
     settings = Input(height=size, width=size, mean=[0.5] * 3, std=[0.5] * 3)
     changed = {"pad": 0, **quiet, **augment}
     return TrainingTransform(settings, Augment.model_validate(changed))
 
 
 EVERYTHING = {
-    "flip": 0.5, "pad": 8, "warp": 0.5, "colour": 0.3, "balance": 0.1, "grey": 0.2,
+    "flip": 0.5, "pad": 8, "warp": 0.5, "color": 0.3, "balance": 0.1, "grey": 0.2,
     "degrade": 0.5, "erase": 0.5,
 }  # fmt: skip
 
@@ -348,7 +348,7 @@ def test_a_picture_with_boxes_is_the_picture_without(augment: dict[str, float]) 
 def test_boxes_follow_what_they_are_drawn_on(augment: dict[str, float], slack: int) -> None:
     """The box is where the blue pixels are; one that is turned may be a little larger."""
     picture = Image.new("RGB", (128, 128), (128, 128, 128))
-    picture.paste(COLOURS["window"], (48, 32, 88, 56))
+    picture.paste(COLORS["window"], (48, 32, 88, 56))
     shares = torch.tensor([[48, 32, 88, 56]], dtype=torch.float64) / 128
     change = transform(128, **augment)
     compared = 0

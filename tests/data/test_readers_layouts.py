@@ -61,7 +61,7 @@ def test_vehicleid(layouts: dict[str, DataSet], block_table: Sightings) -> None:
     rows, ours = city_rows(dataset, block_table), dataset.table
     assert_same_groups(ours.vehicle, block_table.vehicle[rows])
     assert ours.model.tolist() == block_table.model[rows].tolist()
-    assert ours.colour.tolist() == american(block_table.colour[rows])
+    assert ours.color.tolist() == american(block_table.color[rows])
     assert not any(map(ours.knows, ("camera", "track", "time", "view", "type")))
     assert images(dataset, "train", rows) == split_rows(block_table, "train")
     assert {str(ours.split[row]) for row in dataset.rows("train")} == {"train"}
@@ -76,7 +76,7 @@ def test_veri_776(layouts: dict[str, DataSet], block_table: Sightings) -> None:
     assert_same_groups(ours.vehicle, block_table.vehicle[rows])
     assert ours.camera.tolist() == block_table.camera[rows].tolist()
     assert ours.type.tolist() == [kind.lower() for kind in block_table.type[rows]]
-    assert ours.colour.tolist() == american(block_table.colour[rows])
+    assert ours.color.tolist() == american(block_table.color[rows])
     assert not ours.knows("time")
     for name in ("train", "query"):
         assert images(dataset, name, rows) == split_rows(block_table, name)
@@ -102,7 +102,7 @@ def test_veri_wild(layouts: dict[str, DataSet], block_table: Sightings) -> None:
     assert_same_groups(ours.camera, block_table.camera[rows])
     assert ours.model.tolist() == block_table.model[rows].tolist()
     assert ours.type.tolist() == block_table.type[rows].tolist()
-    assert ours.colour.tolist() == american(block_table.colour[rows])
+    assert ours.color.tolist() == american(block_table.color[rows])
     seconds = block_table.time[rows].astype("datetime64[s]")
     np.testing.assert_array_equal(ours.time, seconds.astype("datetime64[ms]"))
     assert images(dataset, "train", rows) == split_rows(block_table, "train")
@@ -138,7 +138,7 @@ def test_cityflow(layouts: dict[str, DataSet], block_table: Sightings) -> None:
         assert_same_groups(simulated.table.vehicle, block_table.vehicle[theirs])
         assert simulated.table.camera.tolist() == block_table.camera[theirs].tolist()
         assert simulated.table.type.tolist() == block_table.type[theirs].tolist()
-        assert simulated.table.colour.tolist() == block_table.colour[theirs].tolist()
+        assert simulated.table.color.tolist() == block_table.color[theirs].tolist()
 
 
 def test_compcars(layouts: dict[str, DataSet], block_table: Sightings) -> None:

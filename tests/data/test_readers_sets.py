@@ -60,7 +60,7 @@ def test_vehicleid_as_it_should_be(tmp_path: Path) -> None:
     assert table.model.tolist() == ["Audi A6L 2012"] * 2 + [""] + ["Mazda 6 (1)"] * 2 + [
         "Mazda 6 (2)"
     ]
-    assert table.colour.tolist() == ["red", "red", "", "", "", ""]
+    assert table.color.tolist() == ["red", "red", "", "", "", ""]
     assert not table.knows("camera")
     assert dataset.remarks == tuple(
         f"no test_list_{size}.txt: the list test_{size} is missing"
@@ -82,7 +82,7 @@ def test_vehicleid_without_attributes_and_with_large_letters(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    ("names", "colour"),
+    ("names", "color"),
     [
         ("0 black\n3 dark red\n", "dark red"),
         ("black 0\ndark red 3\n", "dark red"),
@@ -92,12 +92,12 @@ def test_vehicleid_without_attributes_and_with_large_letters(tmp_path: Path) -> 
         ("0 black\n1 blue\n", ""),
     ],
 )
-def test_colours_by_every_kind_of_list(
-    tmp_path: Path, names: str | bytes | None, colour: str
+def test_colors_by_every_kind_of_list(
+    tmp_path: Path, names: str | bytes | None, color: str
 ) -> None:
     place = "attribute/color_names.txt"
     files = {**without(VEHICLEID, place), **({} if names is None else {place: names})}
-    assert read(tmp_path, files).table.colour[0] == colour
+    assert read(tmp_path, files).table.color[0] == color
 
 
 def test_the_vehicle_of_every_picture_is_compared(tmp_path: Path) -> None:
@@ -125,14 +125,14 @@ def test_veri_as_it_should_be(tmp_path: Path) -> None:
     assert images(dataset, "gallery")[0] == "image_test/0002_c001_00026450_0.jpg"
     assert column(dataset, "vehicle", "train") == ["0001", "0001", "0003"]
     assert column(dataset, "camera", "gallery") == ["c001", "c002", "c001"]
-    assert column(dataset, "colour", "train") == ["yellow", "yellow", ""]
+    assert column(dataset, "color", "train") == ["yellow", "yellow", ""]
     assert column(dataset, "type", "train") == ["suv", "", ""]  # type 0 is none of the list
     assert column(dataset, "track", "gallery") == ["0001", "0002", "0001"]
     assert column(dataset, "track", "query") == ["0001"]
     assert not table.knows("time")
     gallery = dataset.rows("gallery")
     assert [junk.tolist() for junk in dataset.ignored["query"]] == [gallery[[0, 2]].tolist()]
-    assert dataset.remarks == ("1 picture not in the label files: no colour, no type",)
+    assert dataset.remarks == ("1 picture not in the label files: no color, no type",)
 
 
 def test_veri_in_a_folder_of_its_name_with_other_letters(tmp_path: Path) -> None:
@@ -156,7 +156,7 @@ def test_veri_without_what_is_optional(tmp_path: Path) -> None:
     dataset = read(tmp_path, files)
     assert column(dataset, "vehicle", "gallery") == ["0002"] * 3
     assert dataset.ignored == {}
-    assert not any(map(dataset.table.knows, ("colour", "type", "track")))
+    assert not any(map(dataset.table.knows, ("color", "type", "track")))
     assert len(dataset.remarks) == 3
 
 
@@ -170,7 +170,7 @@ def test_veri_without_lists_of_names(tmp_path: Path) -> None:
 
 def test_numbers_of_veri_without_their_names(tmp_path: Path) -> None:
     dataset = read(tmp_path, without(VERI, "list_color.txt", "list_type.txt"))
-    assert column(dataset, "colour", "gallery") == ["2", "2", "2"]
+    assert column(dataset, "color", "gallery") == ["2", "2", "2"]
 
 
 def test_labels_of_veri_that_contradict_the_names_are_remarked(tmp_path: Path) -> None:
@@ -389,8 +389,8 @@ def test_vehiclex(tmp_path: Path) -> None:
     table = dataset.table
     names = ["0001_c002_1.jpg", "0002_c001_7.jpg"]
     assert images(dataset, "train") == [f"sys_image_train/{name}" for name in names]
-    assert (table.vehicle[0], table.camera[0], table.colour[0]) == ("0001", "c002", "4")
-    assert table.colour[1] == ""
+    assert (table.vehicle[0], table.camera[0], table.color[0]) == ("0001", "c002", "4")
+    assert table.color[1] == ""
     assert not table.knows("view")
 
 
@@ -399,10 +399,10 @@ def test_vehiclex_flat_and_without_labels(tmp_path: Path) -> None:
     named = {**flat, "list_color.txt": "0 yellow\n4 red\n"}
     dataset = read(tmp_path / "flat", named)
     assert dataset.table.image.tolist() == ["0001_c002_1.jpg", "0002_c001_7.jpg"]
-    assert dataset.table.colour.tolist() == ["red", ""]
+    assert dataset.table.color.tolist() == ["red", ""]
     bare = read(tmp_path / "bare", without(VEHICLEX, "train_label.xml"))
     assert bare.table.vehicle.tolist() == ["0001"]
-    assert not bare.table.knows("colour")
+    assert not bare.table.knows("color")
 
 
 # --- CompCars and VRIC ------------------------------------------------------------------------
@@ -455,12 +455,12 @@ def test_surveillance_part_of_compcars(tmp_path: Path) -> None:
     assert dataset.table.model.tolist() == ["1", "2", "1"]
     assert dataset.table.split.tolist() == ["train", "train", ""]
     makes = cells([["Audi", "A4L", 58], ["BWM", "X5", 96]])
-    colours = cells([["1/aa.jpg", 9], ["2/bb.jpg", -1]])
+    colors = cells([["1/aa.jpg", 9], ["2/bb.jpg", -1]])
     savemat(root / "sv_make_model_name.mat", {"sv_make_model_name": makes})
-    savemat(root / "color_list.mat", {"color_list": colours})
+    savemat(root / "color_list.mat", {"color_list": colors})
     table = read_dataset(tmp_path, "compcars-surveillance").table
     assert table.model.tolist() == ["Audi A4L", "BWM X5", "Audi A4L"]
-    assert table.colour.tolist() == ["silver", "", ""]
+    assert table.color.tolist() == ["silver", "", ""]
 
 
 def test_vric(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ from platefree.types import Ranking, Sightings
 
 
 def photograph(path: Path, orientation: int = 1) -> np.ndarray:
-    """A picture of 40 x 30 pixels, each of another colour in PNG; its pixels as stored."""
+    """A picture of 40 x 30 pixels, each of another color in PNG; its pixels as stored."""
     rows, columns = np.mgrid[:30, :40]
     pixels = np.stack([rows * 8, columns * 6, rows + columns], axis=2).astype(np.uint8)
     exif = Image.Exif()

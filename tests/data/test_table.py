@@ -18,7 +18,7 @@ from platefree.data.table import read_table, write_table
 from platefree.errors import DataError, StorageError
 from platefree.types import LABELS, Sightings
 
-REAL = Path(__file__).parents[2] / "shared" / "data" / "two-cameras"
+REAL = Path(__file__).parents[3] / "shared" / "data" / "two-cameras"
 COLUMNS = ("image", *LABELS, "time")
 
 Csv = Callable[[str | bytes], Path]
@@ -77,7 +77,7 @@ def assert_same(left: Sightings, right: Sightings) -> None:
 
 def test_every_column_is_read_as_text(table: Csv) -> None:
     path = table(
-        "image,vehicle,camera,track,model,type,colour,view,split,time\n"
+        "image,vehicle,camera,track,model,type,color,view,split,time\n"
         "a/1.jpg,0012,c1,t1,Škoda Fabia,car,red,rear,Query,2026-05-01T10:00:00+02:00\n"
         '"b, 2.jpg",12, 007 ,,"10"" wheel",,,,,\n'
     )
@@ -121,8 +121,8 @@ def test_spellings_of_the_same_table(content: bytes, table: Csv) -> None:
     assert sightings.vehicle.tolist() == ["1", "2"]
 
 
-def test_color_is_colour(table: Csv) -> None:
-    assert read_table(table("image,Color\na.jpg,red\n")).colour.tolist() == ["red"]
+def test_color_is_color(table: Csv) -> None:
+    assert read_table(table("image,Color\na.jpg,red\n")).color.tolist() == ["red"]
 
 
 @pytest.mark.parametrize(
@@ -169,7 +169,7 @@ def test_relative_paths_start_at_the_table(
         ("image,vehicel\na.jpg,1\n", " has a column 'vehicel'; did you mean 'vehicle'? Rename"),
         ("image,vehicle_id\na.jpg,1\n", " has a column 'vehicle_id'; did you mean 'vehicle'?"),
         ("image,tiem\na.jpg,1\n", " has a column 'tiem'; did you mean 'time'?"),
-        ("image,color,colour\na.jpg,1,2\n", " has 2 columns 'colour': keep one of them"),
+        ("image,color,color\na.jpg,1,2\n", " has 2 columns 'color': keep one of them"),
         ("image,Image \na.jpg,b.jpg\n", " has 2 columns 'image'"),
         ("image;vehicle\na.jpg;1\n", " separates its columns by semicolons, expected commas"),
         ("image\tvehicle\na.jpg\t1\n", " separates its columns by tabs, expected commas"),
@@ -255,7 +255,7 @@ def test_parquet_types_become_text(parquet: Parquet) -> None:
     assert sightings.camera.tolist() == ["c1", "", "c1"]
     assert sightings.track.tolist() == ["1", "", "-3"]
     assert sightings.model.tolist() == ["", "", ""]
-    assert sightings.colour.tolist() == ["red", "", ""]
+    assert sightings.color.tolist() == ["red", "", ""]
     assert sightings.path(2) == path.parent / "c.jpg"
 
 

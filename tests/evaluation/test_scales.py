@@ -41,7 +41,9 @@ def test_rows_are_the_unit_mean_of_all_views(
 ) -> None:
     model = pf.load_model(tiny_model_folder if name == "trained" else name).with_scales(SCALES)
     model.method.eval()
-    settings = model.recipe.input.model_copy(update={"mirror": "average" if mirror else "off"})
+    settings = model.recipe.input.model_copy(
+        update={"test_time_flip": "average" if mirror else "off"}
+    )
     model.recipe = model.recipe.model_copy(update={"input": settings})
     size = model.transform.height, model.transform.width
     generator = torch.Generator().manual_seed(0)
@@ -77,13 +79,13 @@ def test_a_recipe_has_scales(tmp_path: Path) -> None:
             load_recipe("strong_baseline/small", {"input.scales": wrong})
 
 
-def test_a_trunk_of_one_size_is_refused_before_training(
+def test_a_backbone_of_one_size_is_refused_before_training(
     drawn_table: pf.Sightings, tmp_path: Path
 ) -> None:
     recipe = load_recipe(
-        "strong_baseline/small", {"model.trunk": "test_vit", "input.scales": [1.0, 0.9]}
+        "strong_baseline/small", {"model.backbone": "test_vit", "input.scales": [1.0, 0.9]}
     )
-    with pytest.raises(RecipeError, match=r"trunk test_vit takes pictures of .* pixels only"):
+    with pytest.raises(RecipeError, match=r"backbone test_vit takes pictures of .* pixels only"):
         pf.train(recipe, drawn_table, tmp_path / "run")
     assert not (tmp_path / "run").exists()
 

@@ -12,10 +12,10 @@ import pytest
 from conftest import TINY
 from drawn import draw_vehicles
 
-from platefree import ablation as module
 from platefree.cli import main, progress
 from platefree.errors import RecipeError
 from platefree.evaluation.evaluate import evaluate
+from platefree.experiments import ablation as module
 from platefree.experiments.ablation import (
     Ablation,
     ablation_names,
@@ -220,9 +220,9 @@ def test_from_the_command_line(
 def test_settings_that_differ_by_row_are_not_said_of_all() -> None:
     from platefree.experiments.ablation import _shared
 
-    first = {"re-ranking": "none", "mirror": "off", "scored": "monday"}
+    first = {"re-ranking": "none", "test-time flip": "off", "scored": "monday"}
     both = _shared(_shared({}, first), {**first, "re-ranking": "k1 20", "scored": "tuesday"})
-    assert both == {"re-ranking": "differs by row", "mirror": "off", "scored": "tuesday"}
+    assert both == {"re-ranking": "differs by row", "test-time flip": "off", "scored": "tuesday"}
     assert _shared(both, first)["re-ranking"] == "differs by row"
 
 

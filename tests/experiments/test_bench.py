@@ -51,9 +51,9 @@ def test_methods_are_trained_scored_and_weighed_alike(drawn_folder: Path, tmp_pa
     assert len(steps) == done
 
 
-@pytest.mark.parametrize("trunk", ["test_resnet", "test_vit"])
-def test_every_method_has_the_same_budget(block_table: Sightings, trunk: str) -> None:
-    shared = shared_settings(block_table, steps=7, size=48, trunk=trunk)
+@pytest.mark.parametrize("backbone", ["test_resnet", "test_vit"])
+def test_every_method_has_the_same_budget(block_table: Sightings, backbone: str) -> None:
+    shared = shared_settings(block_table, steps=7, size=48, backbone=backbone)
     rows = method_rows(list(ENTRIES), shared, {**SMALL, "train.lr": 0.5})
     recipes = [load_recipe(row.recipe, flat(row.set)) for row in rows]
     learning = [recipe for recipe in recipes if needs_training(recipe)]
@@ -61,15 +61,15 @@ def test_every_method_has_the_same_budget(block_table: Sightings, trunk: str) ->
     for of_all in (
         lambda r: (r.train.steps, r.train.batch_size, r.train.optimizer, r.train.lr),
         lambda r: (r.train.decay, r.train.warmup_epochs, r.train.weight_decay, r.train.clip_norm),
-        lambda r: (r.model.trunk, r.model.last_stride),
-        lambda r: (r.input.height, r.input.width, r.input.mirror, r.augment),
+        lambda r: (r.model.backbone, r.model.last_stride),
+        lambda r: (r.input.height, r.input.width, r.input.test_time_flip, r.augment),
     ):
         assert len({str(of_all(recipe)) for recipe in learning}) == 1
     assert {(r.train.steps, r.train.batch_size, r.train.lr) for r in learning} == {(7, 8, 0.5)}
 
 
 def test_a_change_reaches_the_methods_that_know_it(block_table: Sightings) -> None:
-    shared = shared_settings(block_table, steps=7, size=48, trunk="test_resnet")
+    shared = shared_settings(block_table, steps=7, size=48, backbone="test_resnet")
     rows = method_rows(["vanet", "drdl"], shared, {"model.margin": 0.25, "model.cross": False})
     margins = {row.name: (row.set["model.margin"], row.set.get("model.cross")) for row in rows}
     assert margins == {"drdl": (0.25, None), "vanet": (0.25, False)}
@@ -93,7 +93,7 @@ def test_costs_are_what_counting_by_hand_gives(drawn_folder: Path, tiny_model_fo
     whole = sum(p.numel() for p in model.method.parameters())
     classifier = sum(p.numel() for p in model.method.get_submodule("neck.classifier").parameters())
     assert cost["parameters"] == whole - classifier
-    assert cost["embedding size"] == model.method.get_submodule("trunk").channels
+    assert cost["embedding size"] == model.method.get_submodule("backbone").channels
     assert cost["ms/picture"] > 0
     log = tiny_model_folder.parent / "log.jsonl"
     lines = [json.loads(text) for text in log.read_text().splitlines()]

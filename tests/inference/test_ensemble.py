@@ -18,7 +18,12 @@ from platefree.inference.model import Model, load_model
 from platefree.recipes.recipe import load_recipe
 
 TREES = {key: value for key, value in TINY.items() if key != "model.last_stride"}
-LARGER = {"input.height": 48, "input.width": 40, "input.mirror": "off", "train.max_steps": 2}
+LARGER = {
+    "input.height": 48,
+    "input.width": 40,
+    "input.test_time_flip": "off",
+    "train.max_steps": 2,
+}
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +48,7 @@ def joined(pair: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
 def two_spaces(drawn_table: pf.Sightings, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A VANet model, which compares pictures in one of two spaces."""
     table = seen(drawn_table)
-    changes = {"model.view_from": "table", "input.mirror": "off", "train.max_steps": 2}
+    changes = {"model.view_from": "table", "input.test_time_flip": "off", "train.max_steps": 2}
     recipe = load_recipe("vanet/vehicleid", {**TREES, **changes, "train.images_per_vehicle": 4})
     return pf.train(recipe, table, tmp_path_factory.mktemp("vanet")).best
 
@@ -217,7 +222,7 @@ def test_it_is_used_like_any_model(
 def test_what_cannot_be_joined_is_refused(
     pair: list[Path], joined: Path, drawn_table: pf.Sightings, tmp_path: Path
 ) -> None:
-    changes = {"augment.colour": 0.0, "train.max_steps": 1}
+    changes = {"augment.color": 0.0, "train.max_steps": 1}
     recipe = load_recipe("viewpoint/city", {**TREES, **changes})
     viewpoint = pf.train(recipe, seen(drawn_table), tmp_path / "view").best
     damaged = tmp_path / "damaged"
@@ -267,7 +272,7 @@ def test_a_damaged_or_changed_ensemble_is_refused(
         pf.load_model(joined, overrides={"model.weights": [1.0, 1.0]})
     assert pf.load_model(joined, overrides={"post.rerank.k1": 7}).recipe.post.rerank.k1 == 7
     recipe = load_recipe("strong_baseline/demo", {**TINY, "model.weights": str(joined)})
-    with pytest.raises(pf.PlatefreeError, match="no trunk that others could start from"):
+    with pytest.raises(pf.PlatefreeError, match="no backbone that others could start from"):
         pf.train(recipe, drawn_table, tmp_path / "run")
     (tmp_path / "mine.toml").write_text(
         '[model]\nmethod = "ensemble"\nmembers = ["a"]\nweights = [1.0]\n'

@@ -134,13 +134,13 @@ def test_weights_of_zero_leave_a_loss_out() -> None:
 
 
 def strong_baseline() -> Method:
-    changes = {"model.trunk": "test_resnet", "input.height": 32, "input.width": 32}
+    changes = {"model.backbone": "test_resnet", "input.height": 32, "input.width": 32}
     return build_method(load_recipe("strong_baseline/demo", changes), {"vehicle": 4})
 
 
 def multi_branch() -> MultiBranch:
-    trunk = LateBranches("test_resnet", convolution=1, attention=1, height=32, width=32)
-    return MultiBranch(trunk, [BranchLosses(1.0, 0.0), BranchLosses(0.0, 1.0)], vehicles=4)
+    backbone = LateBranches("test_resnet", convolution=1, attention=1, height=32, width=32)
+    return MultiBranch(backbone, [BranchLosses(1.0, 0.0), BranchLosses(0.0, 1.0)], vehicles=4)
 
 
 @pytest.mark.parametrize("make", [strong_baseline, multi_branch])
@@ -163,9 +163,9 @@ def test_methods_compare_their_embedding_with_the_lesson(make: object) -> None:
 
 @pytest.fixture(scope="module")
 def big(tmp_path_factory: pytest.TempPathFactory, drawn_table: Sightings) -> Path:
-    """A teacher of another size, trunk and embedding."""
+    """A teacher of another size, backbone and embedding."""
     changes = {"input.height": 48, "input.width": 64, "model.embedding_size": 10}
-    recipe = load_recipe("strong_baseline/demo", {**SHORT, **changes, "model.trunk": "test_vit"})
+    recipe = load_recipe("strong_baseline/demo", {**SHORT, **changes, "model.backbone": "test_vit"})
     return train(recipe, drawn_table, tmp_path_factory.mktemp("big")).best
 
 

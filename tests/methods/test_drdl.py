@@ -24,7 +24,7 @@ from platefree.losses import coupled_clusters, set_triplets
 from platefree.methods.base import Batch
 from platefree.methods.build import build_method, resolve
 from platefree.methods.drdl import Drdl
-from platefree.nets.trunks import Trunk
+from platefree.nets.backbones import Backbone
 from platefree.recipes.recipe import Recipe, load_recipe
 from platefree.training.loop import train
 from platefree.types import Sightings
@@ -38,9 +38,9 @@ def changed(**overrides: object) -> Recipe:
 @pytest.fixture(scope="module")
 def with_models(drawn_table: Sightings) -> Sightings:
     """The drawn vehicles, half of them with a model."""
-    pairs = zip(drawn_table.type.tolist(), drawn_table.colour.tolist(), strict=True)
+    pairs = zip(drawn_table.type.tolist(), drawn_table.color.tolist(), strict=True)
     known = np.array([vehicle[-1] in "024" for vehicle in drawn_table.vehicle.tolist()])
-    model = np.where(known, [f"{type_} {colour}" for type_, colour in pairs], "")
+    model = np.where(known, [f"{type_} {color}" for type_, color in pairs], "")
     return replace(drawn_table, model=model)
 
 
@@ -68,7 +68,7 @@ def by_hand(method: Drdl, images: torch.Tensor) -> tuple[torch.Tensor, ...]:
         weight, bias = (method.state_dict()[f"{name}.{part}"] for part in ("weight", "bias"))
         return rows @ weight.T + bias
 
-    fc6 = layer("fc6", method.trunk(images).mean((2, 3))).clamp(min=0)
+    fc6 = layer("fc6", method.backbone(images).mean((2, 3))).clamp(min=0)
     fc7_1, fc7_2 = layer("head.fc7_1", fc6).clamp(min=0), layer("head.fc7_2", fc6)
     fc8 = layer("head.fc8", torch.cat([fc7_1, fc7_2.clamp(min=0)], dim=1))
     return fc7_2, fc8, layer("head.classifier", fc7_1)
@@ -162,7 +162,7 @@ def test_vgg_cnn_m_1024_has_the_sizes_that_were_published() -> None:
 
 def test_its_local_response_normalisation_is_that_of_caffe() -> None:
     maps = torch.randn(1, 9, 2, 2, generator=torch.Generator().manual_seed(3)) * 20
-    found = Trunk("vgg_cnn_m_1024", height=64, width=64).network.norm(maps)  # type: ignore[operator]
+    found = Backbone("vgg_cnn_m_1024", height=64, width=64).network.norm(maps)  # type: ignore[operator]
     for channel in range(9):
         near = maps[0, max(0, channel - 2) : channel + 3]
         scale = 2.0 + 5e-4 / 5 * near.square().sum(0)
@@ -170,7 +170,7 @@ def test_its_local_response_normalisation_is_that_of_caffe() -> None:
 
 
 def small_vgg(weights: str = "none", **options: object) -> Drdl:
-    options |= {"trunk": "vgg_cnn_m_1024", "pooling": "flatten", "weights": weights}
+    options |= {"backbone": "vgg_cnn_m_1024", "pooling": "flatten", "weights": weights}
     settings = {f"model__{name}": value for name, value in options.items()}
     recipe = resolve(changed(input__height=64, input__width=64, **settings))
     method = build_method(recipe, {"model": 3})
@@ -180,12 +180,12 @@ def small_vgg(weights: str = "none", **options: object) -> Drdl:
 
 def test_both_branches_start_from_the_published_fc7(tmp_path: Path) -> None:
     source = small_vgg(structure="single")
-    tensors = {f"{name}": value for name, value in source.trunk.network.state_dict().items()}
+    tensors = {f"{name}": value for name, value in source.backbone.network.state_dict().items()}
     for name, layer in (("fc6", source.fc6), ("fc7", source.head.fc7)):
         tensors |= {f"{name}.{part}": value for part, value in layer.state_dict().items()}  # type: ignore[union-attr]
     save_file(tensors | {"fc8.weight": torch.zeros(1000, 16)}, tmp_path / "vgg.safetensors")
     mixed = small_vgg(str(tmp_path / "vgg.safetensors")).state_dict()
-    assert torch.equal(mixed["trunk.network.conv3.weight"], tensors["conv3.weight"])
+    assert torch.equal(mixed["backbone.network.conv3.weight"], tensors["conv3.weight"])
     assert torch.equal(mixed["fc6.weight"], tensors["fc6.weight"])
     for branch in ("fc7_1", "fc7_2"):
         assert torch.equal(mixed[f"head.{branch}.weight"], tensors["fc7.weight"])
@@ -302,7 +302,7 @@ train(load_recipe("drdl/city", overrides), data, out)
 def test_the_example_trains_and_scores(with_models: Sightings, tmp_path: Path) -> None:
     write_table(with_models, tmp_path / "photos.csv")
     example = runpy.run_path(str(REPOSITORY / "examples" / "drdl.py"))
-    small = ["--trunk", "test_resnet", "--size", "32", "--steps", "2"]
+    small = ["--backbone", "test_resnet", "--size", "32", "--steps", "2"]
     metrics = example["main"](["--data", str(tmp_path / "photos.csv"), *small])
     assert metrics.valid.all()
     assert 0 < metrics.mAP < 1
@@ -310,7 +310,7 @@ def test_the_example_trains_and_scores(with_models: Sightings, tmp_path: Path) -
 
 def test_two_processes_take_the_steps_of_one(with_models: Sightings, tmp_path: Path) -> None:
     # Layer norms, so that nothing depends on how a batch is shared.
-    settings = {**TINY_DRDL, "model.trunk": "test_vit", "model.norm": "none", "train.steps": 3}
+    settings = {**TINY_DRDL, "model.backbone": "test_vit", "model.norm": "none", "train.steps": 3}
     settings |= {"train.optimizer": "sgd", "train.clip_norm": 0.0, "augment.flip": 0.0}
     table, script = tmp_path / "photos.csv", tmp_path / "two.py"
     write_table(with_models, table)

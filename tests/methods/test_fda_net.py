@@ -31,7 +31,7 @@ from platefree.training.loop import StepReport, train
 from platefree.types import Sightings
 
 TINY = {
-    "model.trunk": "test_resnet",
+    "model.backbone": "test_resnet",
     "model.embedding_size": 8,
     "model.generator_width": 2,
     "model.generator_blocks": 1,

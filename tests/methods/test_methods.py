@@ -68,7 +68,7 @@ def test_the_baselines_losses_are_those_of_the_vectors_round_its_neck() -> None:
         triplet="margin", margin=0.3, identity_weight=2.0, triplet_weight=0.5, label_smoothing=0.2
     )
     losses = method.losses(batch())
-    pooled = method.pool(method.trunk(batch().images))
+    pooled = method.pool(method.backbone(batch().images))
     mean, variance = pooled.mean(0), pooled.var(0, unbiased=False)
     normed = (pooled - mean) / (variance + method.neck.norm.eps).sqrt()
     logits = normed @ method.neck.classifier.weight.T
@@ -101,9 +101,9 @@ def test_vectors_and_norms_are_not_decayed() -> None:
     assert len(decayed["params"]) + len(plain["params"]) == learning
 
 
-def test_a_trunk_that_does_not_exist_is_a_recipe_error() -> None:
+def test_a_backbone_that_does_not_exist_is_a_recipe_error() -> None:
     with pytest.raises(RecipeError, match="not a timm model"):
-        resolve(load_recipe("strong_baseline", {"model.trunk": "resnet5000"}))
+        resolve(load_recipe("strong_baseline", {"model.backbone": "resnet5000"}))
 
 
 GATHERING = """

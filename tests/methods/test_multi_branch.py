@@ -16,8 +16,8 @@ from platefree.losses import batch_hard_triplet, smoothed_cross_entropy
 from platefree.methods.base import Batch
 from platefree.methods.build import build_method, resolve
 from platefree.methods.multi_branch import BranchLosses, MultiBranch
+from platefree.nets.backbones import Backbone
 from platefree.nets.late_branches import LateBranches
-from platefree.nets.trunks import Trunk
 from platefree.recipes.recipe import load_recipe
 from platefree.training.loop import StepReport
 from platefree.types import Sightings
@@ -41,24 +41,24 @@ def batch() -> Batch:
 
 
 def test_a_convolution_branch_is_what_the_whole_resnet_would_be() -> None:
-    trunk = branches().eval()
+    backbone = branches().eval()
     images = batch().images
-    for branch, forked in zip(trunk.branches[:2], trunk(images)[:2], strict=True):
-        whole = Trunk("test_resnet", height=64, width=96).eval()
-        weights = [*trunk.shared.state_dict().values(), *branch.state_dict().values()]
+    for branch, forked in zip(backbone.branches[:2], backbone(images)[:2], strict=True):
+        whole = Backbone("test_resnet", height=64, width=96).eval()
+        weights = [*backbone.shared.state_dict().values(), *branch.state_dict().values()]
         names = whole.network.state_dict().keys()
         whole.network.load_state_dict(dict(zip(names, weights, strict=True)))
         torch.testing.assert_close(whole(images), forked)
 
 
 def test_an_attention_branch_attends_in_every_block_and_sees_all_places() -> None:
-    trunk = branches().eval()
-    convolution, attention = trunk.branches[1], trunk.branches[2]
+    backbone = branches().eval()
+    convolution, attention = backbone.branches[1], backbone.branches[2]
     for one, other in zip(convolution.children(), attention.children(), strict=True):
         assert isinstance(one.conv2, torch.nn.Conv2d)
         assert isinstance(other.conv2, BottleneckAttn)
         assert (other.conv2.pos_embed.height, other.conv2.pos_embed.width) == (2, 3)
-    maps = torch.randn(1, trunk.shared(batch().images).shape[1], 4, 6)
+    maps = torch.randn(1, backbone.shared(batch().images).shape[1], 4, 6)
     block = next(attention.children())
     before = block.conv1(maps)
     changed = before.clone()
@@ -97,7 +97,7 @@ def test_branches_share_no_weights_and_start_from_those_of_a_file(tmp_path: Path
     assert not torch.equal(one["0.conv1.weight"], other["0.conv1.weight"])
     from safetensors.torch import save_file
 
-    source = Trunk("test_resnet", height=64, width=96).network.state_dict()
+    source = Backbone("test_resnet", height=64, width=96).network.state_dict()
     save_file(source, tmp_path / "weights.safetensors")
     started = branches(weights=str(tmp_path / "weights.safetensors"))
     for branch in started.branches:
@@ -113,7 +113,7 @@ def test_each_branch_has_its_own_losses() -> None:
     method = make()
     found = method.losses(batch())
     vehicles = batch().labels["vehicle"]
-    vectors = [maps.mean((2, 3)) for maps in method.trunk(batch().images)]
+    vectors = [maps.mean((2, 3)) for maps in method.backbone(batch().images)]
     identity, triplet = 0.0, 0.0
     for number, (losses, rows) in enumerate(zip(LOSSES, vectors, strict=True)):
         if losses.identity:
@@ -140,9 +140,9 @@ def test_the_embedding_compares_by_the_mean_of_the_branches() -> None:
         rows = method.embed(batch().images)["main"]
         vectors = [
             functional.normalize(norm(maps.mean((2, 3))))
-            for norm, maps in zip(method.norms, method.trunk(batch().images), strict=True)
+            for norm, maps in zip(method.norms, method.backbone(batch().images), strict=True)
         ]
-    assert rows.shape == (8, 3 * method.trunk.channels)
+    assert rows.shape == (8, 3 * method.backbone.channels)
     for a in range(8):
         for b in range(8):
             mean = sum(float(each[a] @ each[b]) for each in vectors) / 3
@@ -173,7 +173,7 @@ def test_the_published_stages_keep_what_is_shared_at_first() -> None:
     (_, first), (_, second) = recipe.staged()
     method = build_method(resolve(recipe), {"vehicle": 4})
     still = {n for n, _ in method.named_parameters() if n.startswith(tuple(first.freeze))}
-    assert still == {f"trunk.shared.{n}" for n, _ in method.trunk.shared.named_parameters()}
+    assert still == {f"backbone.shared.{n}" for n, _ in method.backbone.shared.named_parameters()}
     assert second.freeze == []
     marks = [10 + mark for mark in load_recipe("multi_branch/veri").train.decay_epochs]
     assert marks == [40, 70, 100]
@@ -187,7 +187,7 @@ def test_it_learns_is_saved_and_used(drawn_table: Sightings, tmp_path: Path) -> 
     assert np.mean(sums[-5:]) < 0.8 * np.mean(sums[:5])
     model = pf.load_model(run.best)
     rows = model.embed(drawn_table.take(np.arange(3)))[0].spaces["main"]
-    assert rows.shape == (3, 4 * model.method.trunk.channels)  # type: ignore[union-attr]
+    assert rows.shape == (3, 4 * model.method.backbone.channels)  # type: ignore[union-attr]
     np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-5)
     heat = pf.heat_map(model, drawn_table.path(0), drawn_table.path(1))
     assert heat.shape == (32, 32)
@@ -208,7 +208,7 @@ def test_attention_that_would_lose_a_row_of_the_map_says_which_sizes_are_possibl
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"model.trunk": "test_convnext"}, "is not a ResNet"),
+        ({"model.backbone": "test_convnext"}, "is not a ResNet"),
         ({"model.heads": 7}, "no attention with 7 heads in layer4"),
         ({"model.convolution_branches": 1, "model.attention_branches": 0}, "needs at least 2"),
         (

@@ -38,14 +38,14 @@ from platefree.recipes.recipe import Augment, Input, load_recipe
 from platefree.types import Sightings
 
 SMALL = {
-    "model.trunk": "test_resnet",
+    "model.backbone": "test_resnet",
     "model.width": 32,
     "model.depth": 1,
     "input.height": 64,
     "input.width": 64,
     "augment.pad": 2,
     "augment.warp": 0.0,
-    "augment.colour": 0.0,
+    "augment.color": 0.0,
     "train.workers": 0,
     "train.precision": "32",
     "train.lr": 3e-3,
@@ -234,7 +234,7 @@ def test_recipes_that_cannot_be_are_refused(
     with pytest.raises(RecipeError, match="multiples of 32"):
         pf.train(detector_recipe(input__height=80), drawn[0], tmp_path)
     with pytest.raises(RecipeError, match="has no maps of strides 8, 16, 32"):
-        pf.train(detector_recipe(model__trunk="test_vit"), drawn[0], tmp_path)
+        pf.train(detector_recipe(model__backbone="test_vit"), drawn[0], tmp_path)
 
 
 def test_sheets_show_what_was_drawn_and_what_is_found(

@@ -26,12 +26,12 @@ from platefree.experiments.ablation import load_ablation, row_recipe
 from platefree.inference.explain import class_activation
 from platefree.methods.base import Batch
 from platefree.methods.part_regularized import PartRegularized
+from platefree.nets.backbones import Backbone
 from platefree.nets.roi import covered_cells, local_average, part_masks
-from platefree.nets.trunks import Trunk
 from platefree.recipes.recipe import load_recipe
 from platefree.types import Sightings
 
-SMALL = {**TINY, "train.images_per_vehicle": 3, "augment.colour": 0.0}
+SMALL = {**TINY, "train.images_per_vehicle": 3, "augment.color": 0.0}
 SMALL |= {"input.height": 64, "input.width": 64}  # a map of 2 x 2
 
 
@@ -48,8 +48,8 @@ def drawn(tmp_path: Path) -> tuple[Sightings, PartBoxes]:
 
 def make(**options: object) -> PartRegularized:
     torch.manual_seed(0)
-    trunk = Trunk("test_resnet", height=64, width=96)
-    return PartRegularized(trunk, vehicles=5, embedding_size=12, **options)  # type: ignore[arg-type]
+    backbone = Backbone("test_resnet", height=64, width=96)
+    return PartRegularized(backbone, vehicles=5, embedding_size=12, **options)  # type: ignore[arg-type]
 
 
 def batch(seed: int = 0, pictures: int = 4, boxes: int = 9) -> Batch:
@@ -199,7 +199,7 @@ def test_switches_take_branches_away() -> None:
     parts_only = make(global_weight=0.0)
     assert set(parts_only.losses(batch())) == set(PARTS)
     assert not any(name.startswith(("reduce", "classifier")) for name in parts_only.state_dict())
-    assert parts_only.embed(batch().images)["main"].shape == (4, parts_only.trunk.channels)
+    assert parts_only.embed(batch().images)["main"].shape == (4, parts_only.backbone.channels)
     assert make().embed(batch().images)["main"].shape == (4, 12)
     with pytest.raises(RecipeError, match="so nothing is learnt"):
         part_recipe(
@@ -236,7 +236,7 @@ def test_a_batch_without_a_part_learns_nothing_from_it() -> None:
 def test_the_embedding_is_the_global_vector_scaled_to_unit_length() -> None:
     method = make().eval()
     images = batch().images
-    pooled = method.trunk(images).mean((2, 3))
+    pooled = method.backbone(images).mean((2, 3))
     vector = pooled @ method.reduce.weight.T + method.reduce.bias  # type: ignore[operator, union-attr]
     expected = functional.normalize(vector)
     torch.testing.assert_close(method.embed(images)["main"], expected, atol=1e-5, rtol=1e-5)
@@ -281,7 +281,7 @@ def test_it_trains_resumes_and_needs_no_parts_afterwards(
     assert first["parts"]["window"] == {"found": 24, "mean_location": 0, "missing": 0}
 
     tops = {name.split(".")[0] for name in weights}
-    assert tops == {"trunk", "reduce", "classifier", "part_classifiers"}  # and no detector
+    assert tops == {"backbone", "reduce", "classifier", "part_classifiers"}  # and no detector
     (data / "parts.csv").unlink()
     code, out, _ = run("eval", tmp_path / "whole" / "best", "--data", data, "--json")
     assert code == 0
@@ -408,8 +408,8 @@ def test_batches_without_boxes_are_refused() -> None:
 
 @pytest.mark.parametrize("size", [128, 256, 512])
 def test_the_sizes_of_the_paper_have_its_grids(size: int) -> None:
-    trunk = Trunk("test_resnet", height=size, width=size)
-    assert trunk(torch.zeros(1, 3, size, size)).shape[2:] == (size // 32, size // 32)
+    backbone = Backbone("test_resnet", height=size, width=size)
+    assert backbone(torch.zeros(1, 3, size, size)).shape[2:] == (size // 32, size // 32)
     recipe = load_recipe("part_regularized/veri", {"input.height": size, "input.width": size})
     assert recipe.input.height == size
 
@@ -447,7 +447,7 @@ def test_a_model_may_be_moved(drawn: tuple[Sightings, PartBoxes], tmp_path: Path
 def test_the_example_trains_and_scores(drawn: tuple[Sightings, PartBoxes]) -> None:
     table, _ = drawn
     example = runpy.run_path(str(REPOSITORY / "examples" / "part_regularized.py"))
-    small = ["--trunk", "test_resnet", "--size", "32", "--steps", "3"]
+    small = ["--backbone", "test_resnet", "--size", "32", "--steps", "3"]
     metrics = example["main"](["--data", str(table.root), *small])
     assert metrics.valid.all()
     assert 0 < metrics.mAP <= 1

@@ -1,4 +1,4 @@
-"""The strong baseline's recipes, its settings, and what happens when a frozen trunk is opened."""
+"""The strong baseline's recipes, its settings, and a frozen backbone that is opened."""
 
 import math
 from pathlib import Path
@@ -19,7 +19,7 @@ from platefree.training.loop import StepReport, train
 from platefree.types import Sightings
 
 SMALL = {
-    "model.trunk": "test_resnet",
+    "model.backbone": "test_resnet",
     "model.last_stride": 2,
     "input.height": 32,
     "input.width": 32,
@@ -30,7 +30,7 @@ SMALL = {
     "train.precision": "32",
 }
 TWO_STAGES = [
-    {"name": "head", "steps": 4, "freeze": ["trunk"], "warmup_steps": 4, "decay": "constant"},
+    {"name": "head", "steps": 4, "freeze": ["backbone"], "warmup_steps": 4, "decay": "constant"},
     {"name": "all", "steps": 8, "warmup_steps": 3, "decay_epochs": [1.0]},
 ]
 
@@ -55,7 +55,7 @@ def batch() -> Batch:
 def test_after_the_neck_the_metric_losses_see_the_embedding() -> None:
     before, after = (built(tiny(model__metric_at=place)) for place in ("before_neck", "after_neck"))
     found = after.losses(batch())
-    pooled = after.pool(after.trunk(batch().images))
+    pooled = after.pool(after.backbone(batch().images))
     normed = nn.functional.batch_norm(pooled, None, None, training=True)
     expected = after.metric(normed, batch().labels["vehicle"])["triplet"]
     torch.testing.assert_close(found["triplet"], expected, atol=1e-4, rtol=1e-4)
@@ -88,7 +88,7 @@ def test_the_published_schedule_of_sbs() -> None:
     """Frozen for 3000 steps, then constant, then a cosine from epoch 30 of 60 to 7.7e-5."""
     recipe = load_recipe("strong_baseline/sbs")
     (_, head), (_, rest) = recipe.staged()
-    assert head.freeze == ["trunk"]
+    assert head.freeze == ["backbone"]
     assert (rest.freeze, rest.lr) == ([], 0.01)
     rates = [0.01 * rate_factor(step, 590, head) for step in (0, 1500, 2999)]
     assert rates == pytest.approx([1e-4, 5.05e-3, 0.01], rel=1e-2)
@@ -119,7 +119,7 @@ def test_every_kind_of_state_resumes_exactly(drawn_table: Sightings, tmp_path: P
         assert torch.equal(tensor, found[name]), name
 
 
-def test_the_sequence_of_sbs_stays_finite_and_leaves_a_frozen_trunk_alone(
+def test_the_sequence_of_sbs_stays_finite_and_leaves_a_frozen_backbone_alone(
     drawn_table: Sightings, tmp_path: Path
 ) -> None:
     seen: list[StepReport] = []
@@ -130,7 +130,7 @@ def test_the_sequence_of_sbs_stays_finite_and_leaves_a_frozen_trunk_alone(
     train(first, drawn_table, tmp_path, on_step=seen.append)
     frozen = read_checkpoint(tmp_path / "last").tensors("weights")
     fresh = built(tiny("strong_baseline/sbs"), vehicles=8).state_dict()
-    statistics = [name for name in frozen if name.startswith("trunk") and "running" in name]
+    statistics = [name for name in frozen if name.startswith("backbone") and "running" in name]
     assert statistics
     for name in statistics:
         assert torch.equal(frozen[name], fresh[name]), name
@@ -144,7 +144,7 @@ def test_the_sequence_of_sbs_stays_finite_and_leaves_a_frozen_trunk_alone(
 
 def test_a_recipe_of_before_has_the_tensors_that_it_had() -> None:
     names = set(built(tiny()).state_dict())
-    assert {name for name in names if not name.startswith("trunk.")} == {
+    assert {name for name in names if not name.startswith("backbone.")} == {
         "pool.exponent",
         "neck.classifier.weight",
         *(f"neck.norm.{part}" for part in ("weight", "bias", "running_mean", "running_var")),

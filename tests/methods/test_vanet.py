@@ -28,7 +28,7 @@ from platefree.losses import (
 from platefree.methods.base import Batch
 from platefree.methods.relations import Relations, ViewRelations
 from platefree.methods.vanet import VANet
-from platefree.nets.branches import BranchedTrunk
+from platefree.nets.branches import BranchedBackbone
 from platefree.ranking.exact import rank_exact
 from platefree.recipes.recipe import load_recipe
 from platefree.types import Embeddings, Sightings
@@ -48,22 +48,22 @@ def seen_table(drawn_table: Sightings) -> Sightings:
 @pytest.fixture(scope="module")
 def viewpoint(tmp_path_factory: pytest.TempPathFactory, seen_table: Sightings) -> Path:
     """A trained viewpoint model."""
-    quick = {"augment.warp": 0.0, "augment.colour": 0.0, "train.epochs": 10, "train.lr": 3e-3}
-    changes = {"augment.flip": 0.0, "input.mirror": "off", **quick}
+    quick = {"augment.warp": 0.0, "augment.color": 0.0, "train.epochs": 10, "train.lr": 3e-3}
+    changes = {"augment.flip": 0.0, "input.test_time_flip": "off", **quick}
     recipe = load_recipe("viewpoint/city", {**SMALL, **changes})
     return pf.train(recipe, seen_table, tmp_path_factory.mktemp("view")).best
 
 
 def vanet_recipe(**changes: object) -> pf.Recipe:
     changed = {key.replace("__", "."): value for key, value in changes.items()}
-    return load_recipe("vanet/vehicleid", {**SMALL, "input.mirror": "off", **changed})
+    return load_recipe("vanet/vehicleid", {**SMALL, "input.test_time_flip": "off", **changed})
 
 
 def make(kind: Relations = "same-different", views: int = 2, **options: object) -> VANet:
     torch.manual_seed(0)
     relations = ViewRelations([f"v{number}" for number in range(views)], kind)
-    trunk = BranchedTrunk("test_resnet", branches=len(relations.spaces), height=32, width=32)
-    return VANet(trunk, relations, vehicles=4, **options)  # type: ignore[arg-type]
+    backbone = BranchedBackbone("test_resnet", branches=len(relations.spaces), height=32, width=32)
+    return VANet(backbone, relations, vehicles=4, **options)  # type: ignore[arg-type]
 
 
 def batch(views: list[int]) -> Batch:
@@ -206,7 +206,7 @@ def test_losses_are_those_of_the_integrated_matrix_and_of_every_classifier(kind:
     method = make(kind, identity_weight=0.5)
     given = batch(VIEWS)
     losses = method.losses(given)
-    vectors = [maps.mean((2, 3)) for maps in method.trunk(given.images)]
+    vectors = [maps.mean((2, 3)) for maps in method.backbone(given.images)]
     vehicles, views = given.labels["vehicle"], given.labels["view"]
     identity = sum(
         functional.cross_entropy(rows @ layer.weight.T + layer.bias, vehicles)
@@ -243,7 +243,7 @@ def test_switches_take_terms_away() -> None:
 def test_each_branch_learns_from_its_own_pairs_only() -> None:
     method = make(identity_weight=0.0)
     losses = method.losses(batch(VIEWS))
-    one, other = (list(branch.parameters()) for branch in method.trunk.branches)
+    one, other = (list(branch.parameters()) for branch in method.backbone.branches)
     for name, mine, others in (("same_view", one, other), ("different_view", other, one)):
         gradients = torch.autograd.grad(
             losses[name], [*mine, *others], retain_graph=True, materialize_grads=True
@@ -357,7 +357,7 @@ def test_a_vanet_model_is_whole_without_its_viewpoint_model(
 def test_hits_say_which_space_compared_them(
     viewpoint: Path, seen_table: Sightings, tmp_path: Path
 ) -> None:
-    recipe = vanet_recipe(model__viewpoint=str(viewpoint), input__mirror="average")
+    recipe = vanet_recipe(model__viewpoint=str(viewpoint), input__test_time_flip="average")
     run = pf.train(recipe, seen_table, tmp_path / "run")
     model = pf.load_model(run.best)
     gallery, _ = model.embed(seen_table)
@@ -375,7 +375,7 @@ def test_hits_say_which_space_compared_them(
         heat = pf.heat_map(model, seen_table.path(0), seen_table.path(row))
         assert heat.shape == (32, 32)
         blind = pf.load_model(run.best)
-        torch.nn.init.zeros_(blind.method.trunk.branches[1 - branch][0].conv1.weight)
+        torch.nn.init.zeros_(blind.method.backbone.branches[1 - branch][0].conv1.weight)
         unchanged = pf.heat_map(blind, seen_table.path(0), seen_table.path(row))
         np.testing.assert_allclose(heat, unchanged, atol=1e-5)
     known = pf.load_model(run.best, overrides={"model.view_from": "table"})
@@ -471,7 +471,7 @@ def test_viewpoint_models_that_do_not_fit_are_refused(
 def test_the_example_trains_and_scores(seen_table: Sightings, tmp_path: Path) -> None:
     pf.write_table(seen_table, tmp_path / "seen.csv")
     example = runpy.run_path(str(REPOSITORY / "examples" / "vanet.py"))
-    small = ["--trunk", "test_resnet", "--size", "32", "--steps", "3"]
+    small = ["--backbone", "test_resnet", "--size", "32", "--steps", "3"]
     metrics = example["main"](["--data", str(tmp_path / "seen.csv"), *small])
     assert metrics.valid.all()
     assert 0 < metrics.mAP < 1

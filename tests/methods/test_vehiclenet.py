@@ -28,15 +28,15 @@ from platefree.methods.base import Batch
 from platefree.methods.build import build_method, resolve
 from platefree.methods.source_accuracy import SourceAccuracy
 from platefree.methods.vehiclenet import VehicleNet
+from platefree.nets.backbones import Backbone
 from platefree.nets.heads import Average
-from platefree.nets.trunks import Trunk
 from platefree.recipes.recipe import Recipe, load_recipe
 from platefree.training.loop import StepReport, train
 from platefree.training.stages import plan_stages, target_of
 from platefree.types import Sightings
 
 TINY = {
-    "model.trunk": "test_resnet",
+    "model.backbone": "test_resnet",
     "model.embedding_size": 24,
     "input.height": 32,
     "input.width": 32,
@@ -154,13 +154,13 @@ def test_a_new_classifier_leaves_all_else_bit_for_bit() -> None:
     assert [name for name, _ in method.named_parameters()] == names  # optimizer states name places
 
 
-def test_the_trunk_learns_at_its_share_of_the_rate_and_everything_once() -> None:
-    method = network(trunk_rate=0.1)
+def test_the_backbone_learns_at_its_share_of_the_rate_and_everything_once() -> None:
+    method = network(backbone_rate=0.1)
     optimizer = method.optimizers(changed(train__lr=0.5).train)["main"]
     rate_of = {id(p): group["lr"] for group in optimizer.param_groups for p in group["params"]}
     assert sum(len(group["params"]) for group in optimizer.param_groups) == len(rate_of)
     for name, parameter in method.named_parameters():
-        expected = 0.05 if name.startswith("trunk.") else 0.5
+        expected = 0.05 if name.startswith("backbone.") else 0.5
         assert rate_of.pop(id(parameter)) == pytest.approx(expected)
     assert not rate_of
 
@@ -174,10 +174,10 @@ def test_dropout_is_before_the_classifier_and_only_in_training() -> None:
     assert not torch.equal(method.identify(maps), method.identify(maps))
 
 
-@pytest.mark.parametrize("trunk", ["densenet121", "seresnext101_32x4d", "legacy_senet154"])
-def test_the_trunks_of_the_paper_are_known(trunk: str) -> None:
+@pytest.mark.parametrize("backbone", ["densenet121", "seresnext101_32x4d", "legacy_senet154"])
+def test_the_backbones_of_the_paper_are_known(backbone: str) -> None:
     with torch.device("meta"):
-        built = Trunk(trunk, height=64, width=64)
+        built = Backbone(backbone, height=64, width=64)
     assert built.channels in (1024, 2048)
 
 
@@ -205,8 +205,8 @@ def test_a_stage_of_the_target_numbers_its_vehicles_anew(merged: Sightings) -> N
     assert own.names["vehicle"].tolist() == known
     assert own.labels["vehicle"].tolist() == numbers
     assert own.classes["vehicle"] == len(known) == 6
-    assert own.classes["colour"] == data.classes["colour"]  # other labels keep their codes
-    for name in ("colour", "source", "camera"):
+    assert own.classes["color"] == data.classes["color"]  # other labels keep their codes
+    for name in ("color", "source", "camera"):
         named = own.names[name][own.labels[name].numpy()]
         assert named.tolist() == getattr(own.sightings, name).tolist()
     assert data.of_stage(recipe.train) is data
@@ -509,7 +509,7 @@ def test_published_recipes_are_those_of_the_paper() -> None:
         assert first.batch_size == second.batch_size == (24 if is_large else 36)
         assert recipe.input.height == recipe.input.width == (384 if is_large else 256)
         assert recipe.input.scales == ([1.0, 0.9, 0.8] if is_large else [1.0])
-        assert recipe.input.mirror == "average"
+        assert recipe.input.test_time_flip == "average"
 
 
 def test_published_networks_can_be_built() -> None:
@@ -560,6 +560,6 @@ def test_the_example_runs(
     write_table(merged, tmp_path / "merged.csv")
     main = runpy.run_path(str(REPOSITORY / "examples" / "vehiclenet.py"))["main"]
     given = ["--data", str(tmp_path / "merged.csv"), "--target", "b"]
-    metrics = main([*given, "--steps", "3", "2", "--trunk", "test_resnet", "--size", "32"])
+    metrics = main([*given, "--steps", "3", "2", "--backbone", "test_resnet", "--size", "32"])
     assert 0 < metrics.mAP <= 1
     assert "rank-1" in capsys.readouterr().out

@@ -6,10 +6,10 @@ from safetensors.torch import save_file
 
 from platefree.checkpoint import save_checkpoint
 from platefree.errors import CheckpointError, RecipeError, TrainingError
-from platefree.nets.branches import BranchedTrunk
+from platefree.nets.backbones import Backbone, backbone_statistics
+from platefree.nets.branches import BranchedBackbone
 from platefree.nets.heads import BNNeck, GeneralisedMean
 from platefree.nets.ibn import IBN
-from platefree.nets.trunks import Trunk, trunk_statistics
 
 SMALL = {"height": 64, "width": 96}
 
@@ -26,26 +26,26 @@ SMALL = {"height": 64, "width": 96}
         ("swin_tiny_patch4_window7_224", 32),
     ],
 )
-def test_trunks_give_maps_of_the_pictures_shape(name: str, stride: int) -> None:
-    trunk = Trunk(name, height=64, width=128).eval()
+def test_backbones_give_maps_of_the_pictures_shape(name: str, stride: int) -> None:
+    backbone = Backbone(name, height=64, width=128).eval()
     with torch.inference_mode():
-        maps = trunk(torch.randn(2, 3, 64, 128))
-    assert maps.shape == (2, trunk.channels, 64 // stride, 128 // stride)
+        maps = backbone(torch.randn(2, 3, 64, 128))
+    assert maps.shape == (2, backbone.channels, 64 // stride, 128 // stride)
 
 
 def test_patch_tokens_keep_their_place() -> None:
-    trunk = Trunk("test_vit", height=64, width=128)
+    backbone = Backbone("test_vit", height=64, width=128)
     grid = torch.arange(4 * 8, dtype=torch.float32).reshape(4, 8)
-    prefix = torch.full((1, trunk.network.num_prefix_tokens, 1), -1.0)
+    prefix = torch.full((1, backbone.network.num_prefix_tokens, 1), -1.0)
     tokens = torch.cat([prefix, grid.reshape(1, -1, 1)], dim=1)
-    maps = trunk._tokens_to_map(tokens, torch.zeros(1, 3, 64, 128))
+    maps = backbone._tokens_to_map(tokens, torch.zeros(1, 3, 64, 128))
     assert torch.equal(maps[0, 0], grid)
 
 
 @pytest.mark.parametrize("name", ["resnet18", "resnet50", "resnet50_ibn_a", "resnet18d"])
 def test_last_stride_1_doubles_the_last_map_and_adds_no_parameter(name: str) -> None:
-    plain = Trunk(name, height=64, width=64).eval()
-    larger = Trunk(name, height=64, width=64, last_stride=1).eval()
+    plain = Backbone(name, height=64, width=64).eval()
+    larger = Backbone(name, height=64, width=64, last_stride=1).eval()
     with torch.inference_mode():
         assert larger(torch.zeros(1, 3, 64, 64)).shape[2:] == (4, 4)
     assert {k: v.shape for k, v in plain.state_dict().items()} == {
@@ -54,7 +54,7 @@ def test_last_stride_1_doubles_the_last_map_and_adds_no_parameter(name: str) -> 
 
 
 def test_ibn_a_sits_first_in_the_blocks_of_layers_1_to_3_only() -> None:
-    network = Trunk("resnet50_ibn_a", **SMALL).network
+    network = Backbone("resnet50_ibn_a", **SMALL).network
     places = {name for name, module in network.named_modules() if isinstance(module, IBN)}
     blocks = {1: 3, 2: 4, 3: 6}
     assert places == {f"layer{n}.{b}.bn1" for n, count in blocks.items() for b in range(count)}
@@ -104,15 +104,15 @@ def test_the_neck_has_no_learnt_shift_and_a_classifier_without_bias() -> None:
         ("googlenet", {"weights": "timm"}, "publishes no weights"),
     ],
 )
-def test_impossible_trunks_are_refused(name: str, options: dict[str, str], message: str) -> None:
+def test_impossible_backbones_are_refused(name: str, options: dict[str, str], message: str) -> None:
     with pytest.raises(RecipeError, match=message):
-        Trunk(name, **SMALL, **options)
+        Backbone(name, **SMALL, **options)
 
 
 @pytest.mark.parametrize("suffix", [".safetensors", ".pth"])
 @pytest.mark.parametrize("prefix", ["", "module.", "backbone."])
 def test_local_weights_load_whatever_wraps_them(tmp_path: Path, suffix: str, prefix: str) -> None:
-    source = Trunk("resnet18_ibn_a", **SMALL)
+    source = Backbone("resnet18_ibn_a", **SMALL)
     tensors = {prefix + key: value for key, value in source.network.state_dict().items()}
     tensors |= {"fc.weight": torch.zeros(10, 512), "fc.bias": torch.zeros(10)}
     file = tmp_path / f"weights{suffix}"
@@ -120,37 +120,37 @@ def test_local_weights_load_whatever_wraps_them(tmp_path: Path, suffix: str, pre
         torch.save({"state_dict": tensors}, file)
     else:
         save_file(tensors, file)
-    loaded = Trunk("resnet18_ibn_a", **SMALL, weights=str(file))
+    loaded = Backbone("resnet18_ibn_a", **SMALL, weights=str(file))
     for key, value in source.state_dict().items():
         assert torch.equal(loaded.state_dict()[key], value), key
 
 
-def test_a_trunk_starts_from_that_of_a_checkpoint(tmp_path: Path) -> None:
-    source = Trunk("test_resnet", **SMALL)
-    trunk = {f"trunk.{key}": value for key, value in source.state_dict().items()}
+def test_a_backbone_starts_from_that_of_a_checkpoint(tmp_path: Path) -> None:
+    source = Backbone("test_resnet", **SMALL)
+    backbone = {f"backbone.{key}": value for key, value in source.state_dict().items()}
     card = {"step": 1, "recipe": {"model": {}, "input": {}}}
-    save_checkpoint(tmp_path / "best", card, {**trunk, "neck.norm.weight": torch.ones(3)})
-    loaded = Trunk("test_resnet", **SMALL, weights=str(tmp_path / "best"))
+    save_checkpoint(tmp_path / "best", card, {**backbone, "neck.norm.weight": torch.ones(3)})
+    loaded = Backbone("test_resnet", **SMALL, weights=str(tmp_path / "best"))
     assert all(
         torch.equal(value, loaded.state_dict()[key]) for key, value in source.state_dict().items()
     )
     save_checkpoint(tmp_path / "other", card, {"branches.0.weight": torch.ones(3)})
-    with pytest.raises(TrainingError, match="no trunk that others could start from"):
-        Trunk("test_resnet", **SMALL, weights=str(tmp_path / "other"))
+    with pytest.raises(TrainingError, match="no backbone that others could start from"):
+        Backbone("test_resnet", **SMALL, weights=str(tmp_path / "other"))
     with pytest.raises(CheckpointError, match="did you mean"):
-        Trunk("test_resnet", **SMALL, weights=str(tmp_path))
+        Backbone("test_resnet", **SMALL, weights=str(tmp_path))
 
 
 def test_weights_that_do_not_fit_are_refused(tmp_path: Path) -> None:
     file = tmp_path / "other.safetensors"
-    save_file(Trunk("resnet18", **SMALL).network.state_dict(), file)
+    save_file(Backbone("resnet18", **SMALL).network.state_dict(), file)
     with pytest.raises(TrainingError, match=r"\d+ of \d+ tensors are missing"):
-        Trunk("resnet18_ibn_a", **SMALL, weights=str(file))
+        Backbone("resnet18_ibn_a", **SMALL, weights=str(file))
     file.write_bytes(b"not a file of tensors")
     with pytest.raises(TrainingError, match="cannot be read"):
-        Trunk("resnet18", **SMALL, weights=str(file))
+        Backbone("resnet18", **SMALL, weights=str(file))
     with pytest.raises(TrainingError, match="no such file"):
-        Trunk("resnet18", **SMALL, weights=str(tmp_path / "absent.safetensors"))
+        Backbone("resnet18", **SMALL, weights=str(tmp_path / "absent.safetensors"))
 
 
 def test_a_pickle_with_code_is_refused(tmp_path: Path) -> None:
@@ -161,7 +161,7 @@ def test_a_pickle_with_code_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "evil.pth"
     torch.save({"a": Evil()}, file)
     with pytest.raises(TrainingError, match="not a file of plain tensors"):
-        Trunk("resnet18", **SMALL, weights=str(file))
+        Backbone("resnet18", **SMALL, weights=str(file))
     assert not (tmp_path / "owned").exists()
 
 
@@ -170,12 +170,12 @@ def test_without_a_hub_published_weights_say_what_to_do(
 ) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises(TrainingError, match=r"set model\.weights=FILE"):
-        Trunk("test_resnet", **SMALL, weights="timm")
+        Backbone("test_resnet", **SMALL, weights="timm")
 
 
-def test_channel_statistics_are_those_of_the_trunk() -> None:
-    assert trunk_statistics("vit_base_patch16_224")[0] == [0.5, 0.5, 0.5]
-    assert trunk_statistics("resnet50_ibn_a")[0] == pytest.approx([0.485, 0.456, 0.406])
+def test_channel_statistics_are_those_of_the_backbone() -> None:
+    assert backbone_statistics("vit_base_patch16_224")[0] == [0.5, 0.5, 0.5]
+    assert backbone_statistics("resnet50_ibn_a")[0] == pytest.approx([0.485, 0.456, 0.406])
 
 
 @pytest.mark.parametrize(
@@ -194,52 +194,52 @@ def test_channel_statistics_are_those_of_the_trunk() -> None:
 def test_branches_fork_where_the_stride_becomes_16(
     name: str, shared: int | None, stride: int, options: dict[str, int]
 ) -> None:
-    trunk = BranchedTrunk(name, branches=2, height=64, width=64, **options).eval()  # type: ignore[arg-type]
+    backbone = BranchedBackbone(name, branches=2, height=64, width=64, **options).eval()  # type: ignore[arg-type]
     with torch.inference_mode():
-        before = trunk.shared(torch.zeros(1, 3, 64, 64))
-        forked = trunk(torch.zeros(1, 3, 64, 64))
+        before = backbone.shared(torch.zeros(1, 3, 64, 64))
+        forked = backbone(torch.zeros(1, 3, 64, 64))
     if shared is not None:
         assert before.shape[1:] == (shared, 64 // stride, 64 // stride)
     size = 4 if options else 2
-    assert [each.shape for each in forked] == 2 * [(1, trunk.channels, size, size)]
+    assert [each.shape for each in forked] == 2 * [(1, backbone.channels, size, size)]
 
 
 def test_googlenet_is_shared_up_to_inception_4a() -> None:
-    trunk = BranchedTrunk("googlenet", branches=2, height=64, width=64)
-    whole = Trunk("googlenet", height=64, width=64).network
-    shared = [name for name, _ in whole.named_children()][: len(trunk.shared)]
+    backbone = BranchedBackbone("googlenet", branches=2, height=64, width=64)
+    whole = Backbone("googlenet", height=64, width=64).network
+    shared = [name for name, _ in whole.named_children()][: len(backbone.shared)]
     assert shared[-2:] == ["inception3b", "maxpool3"]
     count = sum(p.numel() for p in whole.parameters())
-    added = sum(p.numel() for p in trunk.parameters()) - count
+    added = sum(p.numel() for p in backbone.parameters()) - count
     assert 0.85 < added / count < 0.9  # "+87 % parameters", section 4.7 of the paper
 
 
 def test_each_branch_is_what_the_whole_network_would_be_with_its_weights() -> None:
-    trunk = BranchedTrunk("test_resnet", branches=3, height=64, width=64).eval()
+    backbone = BranchedBackbone("test_resnet", branches=3, height=64, width=64).eval()
     images = torch.randn(2, 3, 64, 64)
-    for branch, forked in zip(trunk.branches, trunk(images), strict=True):
-        whole = Trunk("test_resnet", height=64, width=64).eval()
-        weights = [*trunk.shared.state_dict().values(), *branch.state_dict().values()]
+    for branch, forked in zip(backbone.branches, backbone(images), strict=True):
+        whole = Backbone("test_resnet", height=64, width=64).eval()
+        weights = [*backbone.shared.state_dict().values(), *branch.state_dict().values()]
         names = whole.network.state_dict().keys()
         whole.network.load_state_dict(dict(zip(names, weights, strict=True)))
         torch.testing.assert_close(whole(images), forked)
 
 
 def test_branches_share_no_weights_and_start_apart() -> None:
-    trunk = BranchedTrunk("test_resnet", branches=2, height=64, width=64)
-    one, other = (dict(branch.named_parameters()) for branch in trunk.branches)
+    backbone = BranchedBackbone("test_resnet", branches=2, height=64, width=64)
+    one, other = (dict(branch.named_parameters()) for branch in backbone.branches)
     assert not {id(p) for p in one.values()} & {id(p) for p in other.values()}
     matrices = [name for name, p in one.items() if p.ndim > 1]
     assert all(not torch.equal(one[name], other[name]) for name in matrices)
 
 
 def test_weights_of_a_file_start_the_shared_layers_and_every_branch(tmp_path: Path) -> None:
-    source = Trunk("test_resnet", **SMALL).network
+    source = Backbone("test_resnet", **SMALL).network
     save_file(source.state_dict(), tmp_path / "weights.safetensors")
     weights = str(tmp_path / "weights.safetensors")
-    trunk = BranchedTrunk("test_resnet", branches=2, **SMALL, weights=weights)
-    for branch in trunk.branches:
-        loaded = [*trunk.shared.state_dict().values(), *branch.state_dict().values()]
+    backbone = BranchedBackbone("test_resnet", branches=2, **SMALL, weights=weights)
+    for branch in backbone.branches:
+        loaded = [*backbone.shared.state_dict().values(), *branch.state_dict().values()]
         for found, expected in zip(loaded, source.state_dict().values(), strict=True):
             assert torch.equal(found, expected)
 
@@ -253,9 +253,9 @@ def test_weights_of_a_file_start_the_shared_layers_and_every_branch(tmp_path: Pa
 )
 def test_a_network_without_stages_cannot_be_cut(name: str, message: str) -> None:
     with pytest.raises(RecipeError, match=message):
-        BranchedTrunk(name, branches=2, height=112, width=112)
+        BranchedBackbone(name, branches=2, height=112, width=112)
 
 
 def test_a_network_that_cannot_look_at_such_pictures_says_so() -> None:
     with pytest.raises(RecipeError, match=r"cannot look at 56 x 56 pixels: .*divisible"):
-        BranchedTrunk("test_vit", branches=2, height=56, width=56)
+        BranchedBackbone("test_vit", branches=2, height=56, width=56)

@@ -1,4 +1,4 @@
-"""Non-local blocks in a trunk, against a loop over places."""
+"""Non-local blocks in a backbone, against a loop over places."""
 
 from pathlib import Path
 
@@ -7,8 +7,8 @@ import torch
 from safetensors.torch import save_file
 
 from platefree.errors import TrainingError
+from platefree.nets.backbones import Backbone
 from platefree.nets.non_local import NonLocal
-from platefree.nets.trunks import Trunk
 
 SMALL = {"height": 32, "width": 32}
 
@@ -36,25 +36,25 @@ def test_a_block_adds_what_a_loop_over_pairs_of_places_finds() -> None:
                 torch.testing.assert_close(found[picture].flatten(1)[:, i], expected)
 
 
-def test_a_trunk_with_blocks_starts_as_the_one_without(tmp_path: Path) -> None:
-    plain = Trunk("resnet50_ibn_a", **SMALL)
+def test_a_backbone_with_blocks_starts_as_the_one_without(tmp_path: Path) -> None:
+    plain = Backbone("resnet50_ibn_a", **SMALL)
     save_file(plain.network.state_dict(), tmp_path / "plain.safetensors")
     weights = str(tmp_path / "plain.safetensors")
-    trunk = Trunk("resnet50_ibn_a_nl", **SMALL, weights=weights)
+    backbone = Backbone("resnet50_ibn_a_nl", **SMALL, weights=weights)
     places = [
-        name for name, module in trunk.network.named_modules() if isinstance(module, NonLocal)
+        name for name, module in backbone.network.named_modules() if isinstance(module, NonLocal)
     ]
     blocks = [("2", "2"), ("2", "3"), ("3", "3"), ("3", "4"), ("3", "5")]
     assert places == [f"layer{layer}.{block}.act3.non_local" for layer, block in blocks]
     images = torch.randn(1, 3, 32, 32)
     with torch.inference_mode():
-        torch.testing.assert_close(trunk.eval()(images), plain.eval()(images))
-    saved = trunk.network.state_dict()
+        torch.testing.assert_close(backbone.eval()(images), plain.eval()(images))
+    saved = backbone.network.state_dict()
     saved[f"{places[0]}.norm.weight"] += 1.0
     save_file(saved, tmp_path / "whole.safetensors")
-    again = Trunk("resnet50_ibn_a_nl", **SMALL, weights=str(tmp_path / "whole.safetensors"))
+    again = Backbone("resnet50_ibn_a_nl", **SMALL, weights=str(tmp_path / "whole.safetensors"))
     assert (again.network.state_dict()[f"{places[0]}.norm.weight"] == 1.0).all()
     del saved[f"{places[0]}.norm.weight"]
     save_file(saved, tmp_path / "torn.safetensors")
     with pytest.raises(TrainingError, match=r"1 of \d+ tensors are missing"):
-        Trunk("resnet50_ibn_a_nl", **SMALL, weights=str(tmp_path / "torn.safetensors"))
+        Backbone("resnet50_ibn_a_nl", **SMALL, weights=str(tmp_path / "torn.safetensors"))

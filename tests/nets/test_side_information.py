@@ -25,8 +25,8 @@ from platefree.inference.ensemble import make_ensemble
 from platefree.methods.base import Batch
 from platefree.methods.build import build_method, resolve
 from platefree.methods.strong_baseline import StrongBaseline
+from platefree.nets.backbones import Backbone
 from platefree.nets.side_information import SideInformation, TokenShift, add_token_shift
-from platefree.nets.trunks import Trunk
 from platefree.recipes.recipe import load_recipe
 from platefree.training import compiling
 from platefree.training.loop import train
@@ -34,7 +34,7 @@ from platefree.types import Sightings
 
 VIT: dict[str, Any] = {
     **TINY,
-    "model.trunk": "test_vit",
+    "model.backbone": "test_vit",
     "model.side": ["camera"],
     "train.max_steps": 2,
     "train.warmup_epochs": 0.0,
@@ -91,9 +91,9 @@ def test_vectors_start_as_published() -> None:
 
 
 def test_every_token_is_shifted_after_the_position_embeddings() -> None:
-    trunk = Trunk("test_vit", height=32, width=48, class_token=True, side=True).eval()
+    backbone = Backbone("test_vit", height=32, width=48, class_token=True, side=True).eval()
     images, side = torch.randn(2, 3, 32, 48), torch.randn(2, 64)
-    network: Any = trunk.network
+    network: Any = backbone.network
     with torch.inference_mode():
         tokens = network.patch_embed(images).flatten(1, 2)
         tokens = torch.cat([network.cls_token.expand(2, -1, -1), tokens], dim=1)
@@ -102,17 +102,17 @@ def test_every_token_is_shifted_after_the_position_embeddings() -> None:
             for token in range(tokens.shape[1]):
                 tokens[picture, token] += side[picture]
         expected = network.norm(network.blocks(network.norm_pre(tokens)))
-        torch.testing.assert_close(trunk(images, side)[:, :, 0, 0], expected[:, 0])
-        assert not torch.allclose(trunk(images)[:, :, 0, 0], expected[:, 0])
+        torch.testing.assert_close(backbone(images, side)[:, :, 0, 0], expected[:, 0])
+        assert not torch.allclose(backbone(images)[:, :, 0, 0], expected[:, 0])
 
 
 @pytest.mark.parametrize("name", ["vit_small_patch16_dinov3", "test_vit2"])
 def test_other_plain_transformers_take_it_too(name: str) -> None:
-    trunk = Trunk(name, height=32, width=32, side=True).eval()
-    images, side = torch.randn(2, 3, 32, 32), torch.randn(2, trunk.channels)
+    backbone = Backbone(name, height=32, width=32, side=True).eval()
+    images, side = torch.randn(2, 3, 32, 32), torch.randn(2, backbone.channels)
     side[0] = 0.0
     with torch.inference_mode():
-        plain, shifted = trunk(images), trunk(images, side)
+        plain, shifted = backbone(images), backbone(images, side)
     torch.testing.assert_close(shifted[0], plain[0])
     assert not torch.allclose(shifted[1], plain[1])
 
@@ -157,13 +157,13 @@ def test_a_share_of_the_pictures_is_hidden_in_training_alone() -> None:
 
 
 @pytest.mark.parametrize("name", ["test_resnet", "swin_tiny_patch4_window7_224", "vgg_cnn_m_1024"])
-def test_other_trunks_are_refused(name: str) -> None:
+def test_other_backbones_are_refused(name: str) -> None:
     with pytest.raises(RecipeError, match=rf"plain vision transformer.* {name} is not; set model"):
-        Trunk(name, height=64, width=64, side=True)
+        Backbone(name, height=64, width=64, side=True)
 
 
 def test_a_transformer_without_position_embeddings_is_refused() -> None:
-    network = copy.copy(Trunk("test_vit", height=32, width=32).network)
+    network = copy.copy(Backbone("test_vit", height=32, width=32).network)
     network.pos_embed = None
     with pytest.raises(RecipeError, match="plain vision transformer"):
         add_token_shift(network, "bare")
@@ -239,7 +239,7 @@ def test_it_learns_compiled_and_from_a_teacher(
     ("settings", "message"),
     [
         ({"model.side": ["camera", "camera"]}, "name each label once"),
-        ({"model.side": ["colour"]}, r"model\.side\.0 is 'colour'.*'camera' or 'view'"),
+        ({"model.side": ["color"]}, r"model\.side\.0 is 'color'.*'camera' or 'view'"),
         ({"model.side_hidden": 1.0}, "side_hidden"),
         ({"train.rows": "target"}, r"name their source in train\.sources"),
     ],
@@ -404,8 +404,8 @@ def test_ensembles_look_at_pictures_alone(
 
 
 def test_a_shift_is_for_one_call() -> None:
-    trunk = Trunk("test_vit", height=32, width=32, side=True)
-    trunk(torch.zeros(1, 3, 32, 32), torch.ones(1, 64, requires_grad=True))
-    assert isinstance(trunk.shift, TokenShift)
-    assert trunk.shift.vectors is None
-    copy.deepcopy(trunk)
+    backbone = Backbone("test_vit", height=32, width=32, side=True)
+    backbone(torch.zeros(1, 3, 32, 32), torch.ones(1, 64, requires_grad=True))
+    assert isinstance(backbone.shift, TokenShift)
+    assert backbone.shift.vectors is None
+    copy.deepcopy(backbone)

@@ -1,4 +1,4 @@
-"""Vision transformers as trunks: overlapping patches, class tokens, weights of other grids."""
+"""Vision transformers as backbones: overlapping patches, class tokens, weights of other grids."""
 
 from pathlib import Path
 
@@ -13,27 +13,27 @@ from torch.nn import functional
 import platefree as pf
 from platefree.errors import DataError, RecipeError, TrainingError
 from platefree.methods.build import resolve
-from platefree.nets.trunks import Trunk
+from platefree.nets.backbones import Backbone
 from platefree.recipes.recipe import load_recipe
 from platefree.training.loop import train
 from platefree.types import Sightings
 
 DINO = "vit_small_patch14_dinov2"
-VIT = {**TINY, "model.trunk": "test_vit", "model.weights": "none", "model.drop_path": 0.0}
+VIT = {**TINY, "model.backbone": "test_vit", "model.weights": "none", "model.drop_path": 0.0}
 
 
 def test_a_picture_of_256_pixels_has_21_by_21_overlapping_patches() -> None:
-    trunk = Trunk("test_vit", height=256, width=256, patch_stride=12).eval()
-    assert trunk.network.patch_embed.grid_size == (21, 21)
-    assert trunk.network.pos_embed.shape[1] == 1 + 21 * 21
+    backbone = Backbone("test_vit", height=256, width=256, patch_stride=12).eval()
+    assert backbone.network.patch_embed.grid_size == (21, 21)
+    assert backbone.network.pos_embed.shape[1] == 1 + 21 * 21
     with torch.inference_mode():
-        assert trunk(torch.zeros(1, 3, 256, 256)).shape == (1, 64, 21, 21)
+        assert backbone(torch.zeros(1, 3, 256, 256)).shape == (1, 64, 21, 21)
 
 
 def test_patches_are_the_same_pixels_times_the_same_weights_wherever_they_lie() -> None:
-    trunk = Trunk("test_vit", height=64, width=96, patch_stride=12).eval()
+    backbone = Backbone("test_vit", height=64, width=96, patch_stride=12).eval()
     images = torch.randn(2, 3, 64, 96)
-    embed = trunk.network.patch_embed
+    embed = backbone.network.patch_embed
     with torch.inference_mode():
         found = embed(images)  # timm's format: a map with channels last
         assert found.shape[:3] == (2, 5, 7)
@@ -45,32 +45,32 @@ def test_patches_are_the_same_pixels_times_the_same_weights_wherever_they_lie() 
 
 
 def test_with_the_stride_of_the_patch_the_network_is_timms() -> None:
-    trunk = Trunk("test_vit", height=64, width=96, patch_stride=16).eval()
+    backbone = Backbone("test_vit", height=64, width=96, patch_stride=16).eval()
     plain = timm.create_model("test_vit", num_classes=0, global_pool="", img_size=(64, 96)).eval()
-    plain.load_state_dict(trunk.network.state_dict())
+    plain.load_state_dict(backbone.network.state_dict())
     images = torch.randn(2, 3, 64, 96)
     with torch.inference_mode():
         tokens = plain.forward_features(images)
-        assert torch.equal(trunk(images).flatten(2).transpose(1, 2), tokens[:, 1:])
+        assert torch.equal(backbone(images).flatten(2).transpose(1, 2), tokens[:, 1:])
 
 
 def test_the_class_token_is_a_map_of_one_cell() -> None:
-    trunk = Trunk("test_vit", height=64, width=96, class_token=True).eval()
+    backbone = Backbone("test_vit", height=64, width=96, class_token=True).eval()
     images = torch.randn(2, 3, 64, 96)
     with torch.inference_mode():
-        tokens = trunk.network.forward_features(images)
-        assert torch.equal(trunk(images)[:, :, 0, 0], tokens[:, 0])
-        assert trunk(images).shape == (2, 64, 1, 1)
+        tokens = backbone.network.forward_features(images)
+        assert torch.equal(backbone(images)[:, :, 0, 0], tokens[:, 0])
+        assert backbone(images).shape == (2, 64, 1, 1)
 
 
 @pytest.mark.parametrize("stride", [0, 12])
 def test_position_embeddings_of_a_file_are_interpolated_to_the_grid(
     tmp_path: Path, stride: int
 ) -> None:
-    source = Trunk("test_vit", height=160, width=160).network  # 10 x 10 patches
+    source = Backbone("test_vit", height=160, width=160).network  # 10 x 10 patches
     save_file(source.state_dict(), tmp_path / "vit.safetensors")
     weights = str(tmp_path / "vit.safetensors")
-    loaded = Trunk("test_vit", height=64, width=64, patch_stride=stride, weights=weights).network
+    loaded = Backbone("test_vit", height=64, width=64, patch_stride=stride, weights=weights).network
     rows = 5 if stride else 4
     before, after = source.state_dict(), loaded.state_dict()
     for name, tensor in after.items():
@@ -86,22 +86,24 @@ def test_position_embeddings_of_a_file_are_interpolated_to_the_grid(
 @pytest.mark.parametrize("authors", [False, True])
 def test_dinov2_starts_from_a_file_of_timm_or_of_its_authors(tmp_path: Path, authors: bool) -> None:
     torch.manual_seed(0)
-    source = Trunk(DINO, height=42, width=42).network.state_dict()
+    source = Backbone(DINO, height=42, width=42).network.state_dict()
     file = dict(source)
     if authors:
         file["mask_token"] = torch.zeros(1, 384)
     save_file(file, tmp_path / "dino.safetensors")
-    trunk = Trunk(DINO, height=28, width=42, weights=str(tmp_path / "dino.safetensors")).eval()
-    found = trunk.network.state_dict()
+    backbone = Backbone(
+        DINO, height=28, width=42, weights=str(tmp_path / "dino.safetensors")
+    ).eval()
+    found = backbone.network.state_dict()
     assert all(torch.equal(found[name], source[name]) for name in source if name != "pos_embed")
     with torch.inference_mode():
-        assert trunk(torch.zeros(1, 3, 28, 42)).shape == (1, 384, 2, 3)
+        assert backbone(torch.zeros(1, 3, 28, 42)).shape == (1, 384, 2, 3)
 
 
 def test_weights_of_another_transformer_are_refused(tmp_path: Path) -> None:
     save_file({"blocks.0.norm1.weight": torch.ones(3)}, tmp_path / "other.safetensors")
-    with pytest.raises(TrainingError, match="do not fit the trunk"):
-        Trunk("test_vit", height=64, width=64, weights=str(tmp_path / "other.safetensors"))
+    with pytest.raises(TrainingError, match="do not fit the backbone"):
+        Backbone("test_vit", height=64, width=64, weights=str(tmp_path / "other.safetensors"))
 
 
 @pytest.mark.parametrize(
@@ -115,11 +117,11 @@ def test_weights_of_another_transformer_are_refused(tmp_path: Path) -> None:
         ("resnet18", {"class_token": True}, "needs a transformer that has one, not resnet18"),
     ],
 )
-def test_trunks_that_cannot_look_so_are_refused(
+def test_backbones_that_cannot_look_so_are_refused(
     name: str, options: dict[str, int], message: str
 ) -> None:
     with pytest.raises(RecipeError, match=message):
-        Trunk(name, **{"height": 64, "width": 64, **options})  # type: ignore[arg-type]
+        Backbone(name, **{"height": 64, "width": 64, **options})  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("name", ["transreid", "dino"])
@@ -132,7 +134,7 @@ def test_the_recipes_train_and_their_models_are_used(
     rows = model.embed(drawn_table.take(np.arange(3)))[0].spaces["main"]
     assert rows.shape == (3, 64)
     grid = (2, 2)  # (32 - 16) // 12 + 1, and 32 // 16
-    assert model.method.trunk.network.patch_embed.grid_size == grid  # type: ignore[union-attr]
+    assert model.method.backbone.network.patch_embed.grid_size == grid  # type: ignore[union-attr]
     pair = drawn_table.path(0), drawn_table.path(1)
     if name == "transreid":
         with pytest.raises(DataError, match="one vector for the whole picture"):
@@ -146,7 +148,7 @@ def test_the_recipes_train_and_their_models_are_used(
 )
 def test_the_recipes_grids_are_those_that_they_say(name: str, size: tuple[int, int]) -> None:
     recipe = resolve(load_recipe(f"strong_baseline/{name}"))
-    details = timm.get_pretrained_cfg(recipe.model.trunk)  # type: ignore[union-attr]
+    details = timm.get_pretrained_cfg(recipe.model.backbone)  # type: ignore[union-attr]
     assert details is not None
     assert recipe.input.mean == pytest.approx(details.mean)
     patch = 14 if name == "dino" else 16

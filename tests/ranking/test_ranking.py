@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from platefree.errors import DataError, MismatchError
-from platefree.ranking import distance
+from platefree.ranking import exact as distance
 from platefree.ranking.exact import cosine_distance, rank_exact
 from platefree.types import Embeddings, Ranking, Sightings
 

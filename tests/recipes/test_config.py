@@ -37,7 +37,7 @@ def test_a_bare_method_name_means_its_default_recipe() -> None:
     ("setting", "message"),
     [
         ("train.lrr=1.0", "unknown key 'lrr' in [train]; did you mean 'lr'?"),
-        ("model.trunkk='x'", "unknown key 'trunkk' in [model]; did you mean 'trunk'?"),
+        ("model.backbonek='x'", "unknown key 'backbonek' in [model]; did you mean 'backbone'?"),
         ("trian.lr=1.0", "unknown key 'trian'; did you mean 'train'?"),
         ("stages=[{name='a', epoch=2}]", "unknown key 'epoch' in [stages.0]; did you mean"),
         ("train.lr=fast", "train.lr is 'fast' (str)"),
@@ -86,12 +86,12 @@ def test_overrides_are_read_as_toml_and_else_as_text(rate: float, count: int, te
 
 
 def test_stages_inherit_what_they_do_not_set() -> None:
-    stages = [{"name": "one", "epochs": 3}, {"name": "two", "lr": 0.5, "freeze": ["trunk"]}]
+    stages = [{"name": "one", "epochs": 3}, {"name": "two", "lr": 0.5, "freeze": ["backbone"]}]
     recipe = load_recipe("strong_baseline/small", {"stages": stages})
     (first, one), (second, two) = recipe.staged()
     assert (first, second) == ("one", "two")
     assert (one.epochs, one.lr) == (3, recipe.train.lr)
-    assert (two.epochs, two.lr, two.freeze) == (recipe.train.epochs, 0.5, ["trunk"])
+    assert (two.epochs, two.lr, two.freeze) == (recipe.train.epochs, 0.5, ["backbone"])
 
 
 @pytest.mark.parametrize(

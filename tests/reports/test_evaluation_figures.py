@@ -50,7 +50,7 @@ REPORT = Report(
     protocol="vehicleid",
     settings={
         "seed": "0",
-        "mirror": "off",
+        "test-time flip": "off",
         "scales": "1",
         "post-processing": "none",
         "re-ranking": "none",

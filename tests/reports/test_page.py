@@ -15,7 +15,7 @@ from platefree.evaluation.metrics import RankMetrics
 from platefree.evaluation.results import Outcome, Picture, Report, Strip, TrialResult
 from platefree.evaluation.verification import BINS, Verification
 from platefree.reports.charts import NAMED_CURVES, cmc_chart, roc_chart, similarity_chart
-from platefree.reports.overlay import heat_colours, overlay
+from platefree.reports.overlay import heat_colors, overlay
 from platefree.reports.page import render_page
 from platefree.reports.strips import PICTURE_HEIGHT, PICTURE_WIDTH, mark
 
@@ -112,7 +112,7 @@ def report(*tests: Outcome, **changes: object) -> Report:
         model={"name": "drdl", "fingerprint": "3f2a"},
         data={"path": "/data/lot", "fingerprint": "ab12", "split": "all rows"},
         protocol="cross-camera",
-        settings={"seed": "none: nothing is drawn", "mirror": "no", "scored": "today"},
+        settings={"seed": "none: nothing is drawn", "test-time flip": "no", "scored": "today"},
         tests=tests or (outcome(),),
     )
     return replace(plain, **changes)  # type: ignore[arg-type]
@@ -365,7 +365,7 @@ def test_charts_are_drawings_within_their_frame(chart: str) -> None:
             assert -5 <= float(y) <= height
 
 
-def test_curves_differ_without_colour() -> None:
+def test_curves_differ_without_color() -> None:
     curves = np.random.default_rng(0).random((6, 9))
     root = ElementTree.fromstring(cmc_chart(list("abcdef"), curves))  # noqa: S314
     lines = [path for path in root.iter("path") if "stroke-dasharray" in path.attrib]
@@ -375,13 +375,13 @@ def test_curves_differ_without_colour() -> None:
     assert len({path.attrib["d"] for path in markers}) == 6
 
 
-def test_heat_colours_grow_lighter() -> None:
-    colours = heat_colours(np.linspace(-0.5, 1.5, 200)).astype(float)
-    lightness = colours @ [0.2126, 0.7152, 0.0722]
+def test_heat_colors_grow_lighter() -> None:
+    colors = heat_colors(np.linspace(-0.5, 1.5, 200)).astype(float)
+    lightness = colors @ [0.2126, 0.7152, 0.0722]
     assert (np.diff(lightness) >= -1).all()
-    assert colours[0].tolist() == [0x44, 0x01, 0x54]
-    assert colours[-1].tolist() == [0xFD, 0xE7, 0x25]
-    assert heat_colours(np.array([np.nan]))[0].tolist() == [0x44, 0x01, 0x54]
+    assert colors[0].tolist() == [0x44, 0x01, 0x54]
+    assert colors[-1].tolist() == [0xFD, 0xE7, 0x25]
+    assert heat_colors(np.array([np.nan]))[0].tolist() == [0x44, 0x01, 0x54]
 
 
 def test_overlay_fits_the_picture() -> None:

@@ -104,8 +104,8 @@ def test_unreadable_pictures_leave_a_placeholder(pictures: list[Path], tmp_path:
     broken.write_bytes(pictures[0].read_bytes()[:200])
     path = contact_sheet(broken, [Hit(1, 0.5, tmp_path / "gone.jpg")], tmp_path / "a.png")
     with Image.open(path) as sheet:
-        colours = {colour for _, colour in sheet.getcolors(1 << 24) or []}
-    assert (0xEC, 0xEE, 0xF0) in colours
+        colors = {color for _, color in sheet.getcolors(1 << 24) or []}
+    assert (0xEC, 0xEE, 0xF0) in colors
 
 
 def test_impossible_sheets_are_refused(pictures: list[Path], tmp_path: Path) -> None:

@@ -126,7 +126,7 @@ def test_best_holds_the_average_and_last_both(drawn_table: Sightings, tmp_path: 
     assert_same_bits(tensors(averaged.best), averages(averaged.last))
     assert_same_bits(tensors(plain.best), tensors(plain.last))
     assert averages(plain.last) == {}
-    name = "trunk.network.conv1.0.weight"
+    name = "backbone.network.conv1.0.weight"
     assert not torch.equal(tensors(averaged.best)[name], tensors(plain.best)[name])
 
 

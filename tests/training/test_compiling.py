@@ -1,4 +1,4 @@
-"""Compiled trunks: same names of weights, same numbers, and a clear word where none can be made."""
+"""Compiled backbones: same names of weights, same numbers, a clear word where none is made."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from platefree.training.processes import launch
 from platefree.types import Sightings
 
 
-def test_a_compiled_trunk_learns_the_same_under_the_same_names(
+def test_a_compiled_backbone_learns_the_same_under_the_same_names(
     drawn_table: Sightings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(compiling, "BACKEND", "eager")  # traces, and needs no compiler

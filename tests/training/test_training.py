@@ -172,18 +172,18 @@ def test_stages_resume_exactly_too_and_frozen_parts_stay(
     drawn_table: Sightings, tmp_path: Path
 ) -> None:
     stages = [
-        {"name": "head", "epochs": 1, "freeze": ["trunk"], "lr": 1e-2},
+        {"name": "head", "epochs": 1, "freeze": ["backbone"], "lr": 1e-2},
         {"name": "all", "epochs": 2},
     ]
     whole = train(changed(stages=stages), drawn_table, tmp_path / "whole")
     first = train(changed(stages=stages, train__max_steps=2), drawn_table, tmp_path / "cut")
     fresh = train(changed(train__max_steps=1, train__lr=1e-12), drawn_table, tmp_path / "x")
-    trunk = [name for name in weights(first.last) if name.startswith("trunk")]
-    convolution = next(name for name in trunk if weights(first.last)[name].ndim == 4)
+    backbone = [name for name in weights(first.last) if name.startswith("backbone")]
+    convolution = next(name for name in backbone if weights(first.last)[name].ndim == 4)
     torch.testing.assert_close(
         weights(first.last)[convolution], weights(fresh.last)[convolution], atol=1e-6, rtol=0
     )
-    means = [name for name in trunk if name.endswith("running_mean")]
+    means = [name for name in backbone if name.endswith("running_mean")]
     assert all((weights(first.last)[name] == 0).all() for name in means)
     assert not torch.equal(weights(whole.last)[convolution], weights(first.last)[convolution])
     for steps in (3, 4, 7, 0):
@@ -345,7 +345,7 @@ def test_the_network_runs_in_the_precision_that_was_asked_for(
 
     def spy(self: StrongBaseline, images: torch.Tensor) -> torch.Tensor:
         pictures.append(images.dtype)
-        maps.append(self.trunk(images))
+        maps.append(self.backbone(images))
         return maps[-1]
 
     monkeypatch.setattr(StrongBaseline, "feature_map", spy)

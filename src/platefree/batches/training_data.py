@@ -32,7 +32,7 @@ _FILL = {
 }
 """What to do about a label column of which too little is known."""
 
-CODED = ("vehicle", "camera", "make", "model", "type", "colour", "view", "source")
+CODED = ("vehicle", "camera", "make", "model", "type", "color", "view", "source")
 
 
 @dataclass(frozen=True, eq=False)

@@ -58,8 +58,8 @@ class TrainingTransform:
         if augment.pad:
             moves.append(v2.RandomCrop(size, padding=augment.pad, fill=fill))
         steps: list[torch.nn.Module] = [torch.nn.Identity()]
-        if augment.colour:
-            c = augment.colour
+        if augment.color:
+            c = augment.color
             steps.append(v2.ColorJitter(brightness=c, contrast=c, saturation=c, hue=0.1 * c))
         if augment.balance:
             steps.append(RandomBalance(augment.balance))
@@ -142,7 +142,7 @@ class RandomResolution(torch.nn.Module):
 
 
 class RandomJPEG(torch.nn.Module):
-    """Blocks and smeared colours of compression.
+    """Blocks and smeared colors of compression.
 
     Args:
         lowest: quality, 1 to 95.

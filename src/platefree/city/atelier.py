@@ -22,7 +22,7 @@ class Atelier:
         """The vehicle models there are."""
         return tuple(ModelName(model.name, _TYPES.get(model.kind, model.kind)) for model in MODELS)
 
-    def colour(self, order: Order) -> str:
+    def color(self, order: Order) -> str:
         """The name of a vehicle's paint."""
         seed = order.seed if order.twin_of is None else order.twin_of
         return paint_of(MODELS[order.model], seed).name

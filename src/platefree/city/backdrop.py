@@ -26,7 +26,7 @@ class Props(NamedTuple):
         normals: (v, 3) float32, world.
         triangles: (t, 3) int32.
         kind: (t,) uint8.
-        colour: (t, 3) float32.
+        color: (t, 3) float32.
         first: number of the first triangle in the z-buffer.
     """
 
@@ -35,7 +35,7 @@ class Props(NamedTuple):
     normals: Floats
     triangles: NDArray[np.int32]
     kind: NDArray[np.uint8]
-    colour: Floats
+    color: Floats
     first: int
 
 
@@ -43,7 +43,7 @@ def props_of(scenery: Scenery, points: Floats, first: int) -> Props:
     """Scenery as compiled code reads it; ``points`` are its vertices in camera space."""
     return Props(
         points, scenery.vertices, scenery.normals, scenery.triangles, scenery.kind,
-        scenery.colour, first,
+        scenery.color, first,
     )  # fmt: skip
 
 
@@ -111,14 +111,14 @@ def _shade_props(samples, props, light, shadow, lamps, noise, view, factor, laye
                     base[n] = 0.25 * mirror[n] + 0.012 * light.lamp[n] * glowing
             for n in range(3):
                 value = (
-                    props.colour[t, n]
+                    props.color[t, n]
                     * tone
-                    * (ambient[n] * ground + light.sun_colour[n] * key + light.lamp[n] * lit)
+                    * (ambient[n] * ground + light.sun_color[n] * key + light.lamp[n] * lit)
                 )
                 value = value * (1 - glass) + glass * base[n]
                 if kind == 3:
-                    value += props.colour[t, n] * light.lamp[n] * 0.4
-                layer.colour[row >> halving, column >> halving, n] += share * (
+                    value += props.color[t, n] * light.lamp[n] * 0.4
+                layer.color[row >> halving, column >> halving, n] += share * (
                     value * clear + light.fog[n] * (1 - clear)
                 )
             layer.weight[row >> halving, column >> halving] += share
@@ -135,7 +135,7 @@ def shade_props(
     factor: int,
     layer: Layer,
 ) -> None:
-    """Colour the samples that show scenery.
+    """Color the samples that show scenery.
 
     Args:
         samples: the z-buffer.
@@ -146,7 +146,7 @@ def shade_props(
         noise: tile for walls and leaves.
         view: of the z-buffer.
         factor: samples along a side of a pixel, 1 or 2.
-        layer: where colours are added.
+        layer: where colors are added.
     """
     base = np.empty(3, np.float32)
     _shade_props(samples, props, light, shadow, lamps, noise, view, factor, layer, base)

@@ -39,9 +39,9 @@ class CityCard:
         vehicles: how many.
         cameras: how many.
         tracks: how many passes of one vehicle before one camera.
-        near_duplicate_rate: share of the vehicles that share model and colour with another one.
+        near_duplicate_rate: share of the vehicles that share model and color with another one.
         cameras_per_vehicle: number of cameras -> number of vehicles seen by so many.
-        pictures: counts of pictures by split, type, colour, view and weather.
+        pictures: counts of pictures by split, type, color, view and weather.
         fingerprint: of the table.
     """
 
@@ -110,7 +110,7 @@ def _sightings(out: Path, labels: pa.Table) -> Sightings:
 def _card(plan: CityPlan, table: Sightings, labels: pa.Table) -> CityCard:
     pairs = np.unique(np.stack([table.vehicle, table.camera], axis=1), axis=0)
     seen_by = np.unique(pairs[:, 0], return_counts=True)[1]
-    counted = ("split", "type", "colour", "view", "weather")
+    counted = ("split", "type", "color", "view", "weather")
     return CityCard(
         settings=plan.settings,
         platefree=_version(),

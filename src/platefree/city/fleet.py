@@ -1,9 +1,9 @@
 """The vehicles of a city: which models there are how often, and which are near-duplicates.
 
-A near-duplicate shares model *and* colour with another vehicle and differs only in small details.
+A near-duplicate shares model *and* color with another vehicle and differs only in small details.
 Groups of two to five are made on purpose until the asked share of all vehicles is in one. The
-others are drawn anew while another vehicle has their model and colour already; where there are
-more vehicles than pairs of model and colour, the true share is higher than asked.
+others are drawn anew while another vehicle has their model and color already; where there are
+more vehicles than pairs of model and color, the true share is higher than asked.
 """
 
 from collections import Counter
@@ -31,7 +31,7 @@ TYPE_SHARES = {
 
 _GROUP_SIZES = (2, 3, 4, 5)
 _GROUP_SHARES = (0.45, 0.3, 0.15, 0.1)
-_TRIES = 10  # to find a pair of model and colour that no other vehicle has
+_TRIES = 10  # to find a pair of model and color that no other vehicle has
 
 
 @dataclass(frozen=True)
@@ -43,14 +43,14 @@ class Vehicle:
         order: how to draw it.
         model: make and model.
         type: body type.
-        colour: of its paint.
+        color: of its paint.
     """
 
     name: str
     order: Order
     model: str
     type: str
-    colour: str
+    color: str
 
 
 def draw_fleet(
@@ -61,7 +61,7 @@ def draw_fleet(
     Args:
         studio: who will draw them.
         count: how many.
-        near_duplicates: share of them that shares model and colour with another one.
+        near_duplicates: share of them that shares model and color with another one.
         seed: of the city.
     """
     random = stream(Purpose.FLEET, seed)
@@ -69,13 +69,13 @@ def draw_fleet(
     shares = model_shares(models)
     taken: set[tuple[int, str]] = set()
     orders: list[Order] = []
-    colours: list[str] = []
+    colors: list[str] = []
     tries = _TRIES
     while len(orders) < count:
         size = _group_size(round(near_duplicates * count) - len(orders), random)
-        first, colour, is_new = _new_order(studio, shares, taken, tries, random)
+        first, color, is_new = _new_order(studio, shares, taken, tries, random)
         tries = tries if is_new else max(tries - 1, 1)  # a full street: stop looking
-        colours += [colour] * size
+        colors += [color] * size
         seeds = tuple(draw_seed(random) for _ in range(size - 1))
         orders.append(first)
         orders += [
@@ -83,14 +83,14 @@ def draw_fleet(
         ]
     digits = max(5, len(str(count)))
     return tuple(
-        _named(f"v{index + 1:0{digits}d}", orders[place], models, colours[place])
+        _named(f"v{index + 1:0{digits}d}", orders[place], models, colors[place])
         for index, place in enumerate(random.permutation(count).tolist())
     )
 
 
 def near_duplicate_rate(fleet: Sequence[Vehicle]) -> float:
-    """Share of the vehicles that share model and colour with another one."""
-    kinds = Counter((vehicle.model, vehicle.colour) for vehicle in fleet)
+    """Share of the vehicles that share model and color with another one."""
+    kinds = Counter((vehicle.model, vehicle.color) for vehicle in fleet)
     return sum(count for count in kinds.values() if count > 1) / len(fleet)
 
 
@@ -103,7 +103,7 @@ def model_shares(models: Sequence[ModelName]) -> list[float]:
 
 
 def _group_size(wanted: int, random: np.random.Generator) -> int:
-    """How many vehicles of one model and colour come next, if so many twins are yet wanted."""
+    """How many vehicles of one model and color come next, if so many twins are yet wanted."""
     if wanted < 2:
         return 1
     size = min(int(random.choice(_GROUP_SIZES, p=_GROUP_SHARES)), wanted)
@@ -117,10 +117,10 @@ def _new_order(
     tries: int,
     random: np.random.Generator,
 ) -> tuple[Order, str, bool]:
-    """A vehicle of a new model and colour, or the last that was tried; its colour; if it is new."""
+    """A vehicle of a new model and color, or the last that was tried; its color; if it is new."""
     for _ in range(tries):
         order = Order(int(random.choice(len(shares), p=shares)), draw_seed(random))
-        kind = (order.model, studio.colour(order))
+        kind = (order.model, studio.color(order))
         if kind not in taken:
             break
     is_new = kind not in taken
@@ -128,6 +128,6 @@ def _new_order(
     return order, kind[1], is_new
 
 
-def _named(name: str, order: Order, models: Sequence[ModelName], colour: str) -> Vehicle:
+def _named(name: str, order: Order, models: Sequence[ModelName], color: str) -> Vehicle:
     model = models[order.model]
-    return Vehicle(name, order, model.model, model.type, colour)
+    return Vehicle(name, order, model.model, model.type, color)

@@ -57,7 +57,7 @@ def generate_city(
         seed: the same seed gives the same city.
         workers: processes; by default one for each core.
         preset: tiny, small, views, models, veri or wild: see `PRESETS`.
-        near_duplicates: share of the vehicles that share model and colour with another one.
+        near_duplicates: share of the vehicles that share model and color with another one.
         size: longest side of a picture in pixels; vehicles that are smaller in the camera's
             frame give smaller pictures.
         days: that are filmed.

@@ -157,7 +157,7 @@ def _markings(road, x, y, wide_x, wide_y):  # type: ignore[no-untyped-def] # noq
 
 @inlined
 def _asphalt_tone(road, x, y, wide):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
-    """Brightness of the road's surface relative to its colour."""
+    """Brightness of the road's surface relative to its color."""
     u, v = x + road.shift[0], y + road.shift[1]
     tone = 1.0 + road.grain[2] * sample(road.coarse, 12.0 * u, 12.0 * v)
     tone += 0.6 * road.grain[2] * sample(road.coarse, 3.0 * u, 14.0 * v)  # streaks along traffic
@@ -237,7 +237,7 @@ def _albedo(road, x, y, wide_x, wide_y, found):  # type: ignore[no-untyped-def] 
 
 @inlined
 def _lamp_light(lamps, light, x, y):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
-    """Irradiance / pi of the ground by street lamps, as a multiple of their colour."""
+    """Irradiance / pi of the ground by street lamps, as a multiple of their color."""
     total = 0.0
     for n in range(len(lamps)):
         dx, dy, height = x - lamps[n, 0], y - lamps[n, 1], lamps[n, 2]
@@ -248,7 +248,7 @@ def _lamp_light(lamps, light, x, y):  # type: ignore[no-untyped-def] # noqa: ANN
 
 
 @kernel
-def _shade_ground(view, road, light, around, scenery, lamps, wet_layer, covered, colour, found):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
+def _shade_ground(view, road, light, around, scenery, lamps, wet_layer, covered, color, found):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
     night = light.lamp[0] > 0.0
     above = look_up(light.diffuse, 0.0, 0.0, 1.0)
     for row in range(view.height):
@@ -263,9 +263,9 @@ def _shade_ground(view, road, light, around, scenery, lamps, wet_layer, covered,
                     light.sky, dx / length, dy / length, max(dz / length, 0.001), 0.05
                 )
                 clear = fade(light.density * 260.0)
-                colour[row, column, 0] = red * clear + light.fog[0] * (1 - clear)
-                colour[row, column, 1] = green * clear + light.fog[1] * (1 - clear)
-                colour[row, column, 2] = blue * clear + light.fog[2] * (1 - clear)
+                color[row, column, 0] = red * clear + light.fog[0] * (1 - clear)
+                color[row, column, 1] = green * clear + light.fog[1] * (1 - clear)
+                color[row, column, 2] = blue * clear + light.fog[2] * (1 - clear)
                 continue
             depth = view.position[2] / -dz
             distance = depth * length
@@ -291,7 +291,7 @@ def _shade_ground(view, road, light, around, scenery, lamps, wet_layer, covered,
                 bend = 0.03 * sample(road.fine, 40.0 * x, 40.0 * y)
                 reflected = look_up(light.glossy, dx / length + bend, dy / length, slope)
             for n in range(3):
-                irradiance = above[n] * sky + light.sun_colour[n] * sun
+                irradiance = above[n] * sky + light.sun_color[n] * sun
                 irradiance += light.lamp[n] * lamp + around.extra[row, column, n]
                 value = found[n] * irradiance
                 if light.wet > 0.0:
@@ -299,7 +299,7 @@ def _shade_ground(view, road, light, around, scenery, lamps, wet_layer, covered,
                         wet_layer[row, column, n] + (1 - wet_layer[row, column, 3]) * reflected[n]
                     )
                     value = 0.55 * value * (1 - mirror) + mirror * seen
-                colour[row, column, n] = value * clear + light.fog[n] * (1 - clear)
+                color[row, column, n] = value * clear + light.fog[n] * (1 - clear)
 
 
 def shade_ground(
@@ -312,7 +312,7 @@ def shade_ground(
     reflections: Floats,
     covered: Floats,
 ) -> Floats:
-    """Colour what lies behind the vehicles.
+    """Color what lies behind the vehicles.
 
     Args:
         view: of the picture, one sample a pixel.
@@ -328,7 +328,7 @@ def shade_ground(
     Returns:
         (h, w, 3) float32 radiance.
     """
-    colour = np.zeros((view.height, view.width, 3), np.float32)
+    color = np.zeros((view.height, view.width, 3), np.float32)
     found = np.zeros(3, np.float32)
-    _shade_ground(view, road, light, around, scenery, lamps, reflections, covered, colour, found)
-    return colour
+    _shade_ground(view, road, light, around, scenery, lamps, reflections, covered, color, found)
+    return color

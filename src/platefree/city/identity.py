@@ -10,7 +10,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from platefree.city.colours import (
+from platefree.city.colors import (
     BOXES,
     CLOTHES,
     HELMETS,
@@ -34,13 +34,13 @@ class Sticker:
     Attributes:
         place: horizontal and vertical position, 0 to 1, in the area that it is meant for.
         size: half width and half height, metres.
-        colour: sRGB.
+        color: sRGB.
         shape: 0 rectangle, 1 disc, 2 stripe, 3 flame-like.
     """
 
     place: tuple[float, float]
     size: tuple[float, float]
-    colour: Srgb
+    color: Srgb
     shape: int = 0
 
 
@@ -70,14 +70,14 @@ class Rider:
         legs: trousers.
         shoes: shoes.
         skin: skin.
-        helmet: its colour.
+        helmet: its color.
         helmet_kind: 0 open, 1 full face, 2 half shell, 3 with a peak.
-        pack: colour of what is on the back.
+        pack: color of what is on the back.
         pack_kind: 0 nothing, 1 backpack, 2 shoulder bag.
-        case: colour of the top box.
+        case: color of the top box.
         case_kind: 0 none, 1 top box, 2 delivery box, 3 parcel, 4 side cases.
         print_kind: on the back: 0 plain, 1 band, 2 square print, 3 check, 4 yoke, 5 floral.
-        print_colour: of it.
+        print_color: of it.
         hair: long hair below the helmet.
         short_sleeves: bare lower arms.
         shorts: bare lower legs.
@@ -100,7 +100,7 @@ class Rider:
     case: Srgb = (24, 24, 26)
     case_kind: int = 0
     print_kind: int = 0
-    print_colour: Srgb = (226, 226, 222)
+    print_color: Srgb = (226, 226, 222)
     hair: bool = False
     short_sleeves: bool = False
     shorts: bool = False
@@ -118,29 +118,29 @@ class Identity:
 
     Attributes:
         kind: body type of its model.
-        paint: body colour.
+        paint: body color.
         tint: of the glass.
         stickers: on the windscreen.
         rear_stickers: on the rear window or boot.
         decals: on both sides.
         items: on the dashboard, 0 to 1 across it.
-        item_colour: of the first of them.
-        other_item_colour: of the others.
+        item_color: of the first of them.
+        other_item_color: of the others.
         tag: hangs from the mirror.
-        tag_colour: its colour.
-        seats: colour of the seats.
+        tag_color: its color.
+        seats: color of the seats.
         driver: somebody is seen at the wheel.
         roof: 0 nothing, 1 bars, 2 box, 3 basket, 4 ladder.
         load: 0 nothing, 1 boxes, 2 tarpaulin, 3 pipes.
-        load_colour: its colour.
+        load_color: its color.
         damage: dents and scratches.
         missing_cap: wheel without its cap, 0 to 3; -1 all are there.
         missing_badge: the rear badge is gone.
         dark_rims: rims in black.
         livery: 0 plain, 1 band, 2 block, 3 wave, 4 two bands: on vans, trucks and buses.
-        stripe_colour: its colour.
-        second_colour: of a motorcycle's panels or a truck's box.
-        saddle: colour of a motorcycle's seat.
+        stripe_color: its color.
+        second_color: of a motorcycle's panels or a truck's box.
+        saddle: color of a motorcycle's seat.
         dirt: seed of the pattern of dirt.
         dirt_amount: 0 clean to 1.
         rider: rider, or driver behind glass.
@@ -153,31 +153,31 @@ class Identity:
     rear_stickers: tuple[Sticker, ...]
     decals: tuple[Sticker, ...]
     items: tuple[float, ...]
-    item_colour: Srgb
-    other_item_colour: Srgb
+    item_color: Srgb
+    other_item_color: Srgb
     tag: bool
-    tag_colour: Srgb
+    tag_color: Srgb
     seats: Srgb
     driver: bool
     roof: int
     load: int
-    load_colour: Srgb
+    load_color: Srgb
     damage: tuple[Damage, ...]
     missing_cap: int
     missing_badge: bool
     dark_rims: bool
     livery: int
-    stripe_colour: Srgb
-    second_colour: Srgb
+    stripe_color: Srgb
+    second_color: Srgb
     saddle: Srgb
     dirt: int
     dirt_amount: float
     rider: Rider
 
     @property
-    def box_colour(self) -> Srgb:
+    def box_color(self) -> Srgb:
         """Of the walls of a truck's load box."""
-        return BOXES[self.dirt % len(BOXES)] or self.stripe_colour
+        return BOXES[self.dirt % len(BOXES)] or self.stripe_color
 
 
 def _one_of(rng: np.random.Generator, choices: tuple[Srgb, ...]) -> Srgb:
@@ -254,7 +254,7 @@ def _draw_rider(rng: np.random.Generator) -> Rider:
         case=_one_of(rng, PACKS + VIVID[2:4]),
         case_kind=int(rng.choice(5, p=[0.82, 0.06, 0.05, 0.04, 0.03])),
         print_kind=int(rng.choice(6, p=[0.50, 0.12, 0.16, 0.07, 0.09, 0.06])),
-        print_colour=_one_of(rng, CLOTHES + VIVID),
+        print_color=_one_of(rng, CLOTHES + VIVID),
         hair=bool(rng.random() < 0.18),
         short_sleeves=bool(rng.random() < 0.25),
         shorts=bool(rng.random() < 0.12),
@@ -306,22 +306,22 @@ def draw_of_kind(kind: str, seed: int) -> Identity:
         rear_stickers=_draw_stickers(rng, 0.40, 0.14),
         decals=_draw_stickers(rng, 0.30 if commercial else 0.09, 0.5 if commercial else 0.3),
         items=tuple(float(value) for value in rng.uniform(0.1, 0.9, int(rng.integers(0, 3)))),
-        item_colour=_one_of(rng, VIVID),
-        other_item_colour=_one_of(rng, VIVID),
+        item_color=_one_of(rng, VIVID),
+        other_item_color=_one_of(rng, VIVID),
         tag=bool(rng.random() < 0.25),
-        tag_colour=_one_of(rng, VIVID),
+        tag_color=_one_of(rng, VIVID),
         seats=_one_of(rng, SEATS),
         driver=True,
         roof=roof,
         load=int(rng.integers(0, 4)),
-        load_colour=_one_of(rng, VIVID + PACKS),
+        load_color=_one_of(rng, VIVID + PACKS),
         damage=_draw_damage(rng),
         missing_cap=int(rng.integers(4)) if rng.random() < 0.07 else -1,
         missing_badge=bool(rng.random() < 0.06),
         dark_rims=bool(rng.random() < 0.22),
         livery=int(rng.integers(1, 5)) if commercial and rng.random() < 0.45 else 0,
-        stripe_colour=_one_of(rng, LIVERIES),
-        second_colour=_one_of(rng, ((22, 22, 24), (22, 22, 24), (60, 62, 66), (200, 200, 198))),
+        stripe_color=_one_of(rng, LIVERIES),
+        second_color=_one_of(rng, ((22, 22, 24), (22, 22, 24), (60, 62, 66), (200, 200, 198))),
         saddle=_one_of(rng, ((20, 20, 22), (20, 20, 22), (66, 44, 32), (92, 26, 30))),
         dirt=int(rng.integers(2**31)),
         dirt_amount=float(rng.beta(1.3, 4.0)),

@@ -7,7 +7,7 @@ Beside it lies the challenge's simulated training set as VehicleX writes it. Eve
 vehicle is there and not in the real one, so that no vehicle has two ids. Of VehicleX's labels,
 ``orientation`` is the azimuth, ``lightDir`` the height of the sun in degrees, ``lightInt`` its
 sine or 0 at night, ``camHei`` the camera's height; ``camDis`` is left out. Which numbers stand
-for which colours and types is in ``list_color.txt`` and ``list_type.txt``.
+for which colors and types is in ``list_color.txt`` and ``list_type.txt``.
 """
 
 import json
@@ -87,7 +87,7 @@ def _write_simulation(source: Source, rows: list[int]) -> None:
     """``sys_image_train/VVVVV_cCCC_N.jpg``: vehicle, camera, and a counter of the camera's."""
     table, labels = source.table, source.labels
     vehicles = numbers(str(table.vehicle[row]) for row in rows)
-    colours, types = numbers(table.colour.tolist()), numbers(table.type.tolist())
+    colors, types = numbers(table.color.tolist()), numbers(table.type.tolist())
     cameras = json.loads((source.folder / CAMERAS).read_text("utf-8"))
     heights = {camera["name"]: camera["position"][2] for camera in cameras}
     counts: dict[str, int] = {}
@@ -104,7 +104,7 @@ def _write_simulation(source: Source, rows: list[int]) -> None:
                 "imageName": name,
                 "cameraID": camera,
                 "vehicleID": f"{vehicle:04d}",
-                "colorID": str(colours[str(table.colour[row])]),
+                "colorID": str(colors[str(table.color[row])]),
                 "orientation": f"{labels['azimuth'][row]:.1f}",
                 "lightInt": f"{max(math.sin(math.radians(sun)), 0.0):.2f}",
                 "lightDir": f"{sun:.1f}",
@@ -112,6 +112,6 @@ def _write_simulation(source: Source, rows: list[int]) -> None:
             }
         )
     _write_labels(source, f"{SIMULATION}/train_label.xml", _ELEMENTS["train"], items)
-    for kind, known in (("color", colours), ("type", types)):
+    for kind, known in (("color", colors), ("type", types)):
         lines = (f"{number} {name}" for name, number in known.items())
         source.write(f"{SIMULATION}/list_{kind}.txt", lines)

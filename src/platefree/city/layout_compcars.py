@@ -8,7 +8,7 @@ generation of each.
 Surveillance-nature part, of the pictures from straight ahead: ``sv_data/image/MODEL/name.jpg``
 and the lists ``train_surveillance.txt`` and ``test_surveillance.txt``. The models have the ids of
 the web-nature part, so that ``sv_make_model_name.mat``, which translates them, is not needed;
-``color_list.mat`` is not written either: colours are in the city's own table.
+``color_list.mat`` is not written either: colors are in the city's own table.
 """
 
 from collections import defaultdict

@@ -6,14 +6,14 @@ from platefree.city.layouts import Source
 from platefree.city.streams import Purpose, stream
 
 _VEHICLEID_TESTS = (800, 1600, 2400, 3200, 6000, 13164)
-_VEHICLEID_COLOURS = ("black", "blue", "gray", "red", "silver", "white", "yellow")
+_VEHICLEID_COLORS = ("black", "blue", "gray", "red", "silver", "white", "yellow")
 _WILD_TESTS = (3000, 5000, 10000)
 
 
 def write_vehicleid(source: Source) -> None:
     """VehicleID: no cameras; gallery and query are drawn by its protocol, not by lists.
 
-    Colour and model ids count from 0; colours that VehicleID does not have come after its own.
+    Color and model ids count from 0; colors that VehicleID does not have come after its own.
     """
     table = source.table
     names = {row: f"{row + 1:07d}" for row in range(len(table))}
@@ -33,8 +33,8 @@ def write_vehicleid(source: Source) -> None:
         source.write(f"train_test_split/test_list_{size}.txt", lines)
     source.write("attribute/img2vid.txt", listed(list(names)))
     _write_attribute(source, "model", table.model.tolist(), ())
-    colours = [_american(colour) for colour in table.colour.tolist()]
-    _write_attribute(source, "color", colours, _VEHICLEID_COLOURS)
+    colors = [_american(color) for color in table.color.tolist()]
+    _write_attribute(source, "color", colors, _VEHICLEID_COLORS)
 
 
 def _write_attribute(source: Source, name: str, values: list[str], own: tuple[str, ...]) -> None:
@@ -81,7 +81,7 @@ def _vehicle_info(source: Source, names: list[str]) -> list[str]:
     for row, name in enumerate(names):
         camera = source.camera[str(table.camera[row])]
         when = times[row].replace("T", " ")
-        kind = f"{table.model[row]};{table.type[row]};{_american(str(table.colour[row]))}"
+        kind = f"{table.model[row]};{table.type[row]};{_american(str(table.color[row]))}"
         lines.append(f"{name};{camera};{when};{kind}")
     return lines
 
@@ -94,5 +94,5 @@ def _drawn(vehicles: list[int] | list[str]) -> list[int] | list[str]:
     return order
 
 
-def _american(colour: str) -> str:
-    return colour.replace("grey", "gray")
+def _american(color: str) -> str:
+    return color.replace("grey", "gray")

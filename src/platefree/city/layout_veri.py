@@ -15,7 +15,7 @@ from platefree.city.card import CAMERAS
 from platefree.city.layouts import Source
 from platefree.city.plan import START
 
-_COLOURS = (
+_COLORS = (
     *("yellow", "orange", "green", "gray", "red"),
     *("blue", "white", "golden", "brown", "black"),
 )
@@ -24,11 +24,11 @@ _FRAME = 40  # milliseconds
 
 
 def write_veri(source: Source) -> None:
-    """VeRi-776; colours and types that it does not have are numbered after its own."""
+    """VeRi-776; colors and types that it does not have are numbered after its own."""
     names = _names(source)
-    colours = [str(colour).replace("grey", "gray") for colour in source.table.colour]
+    colors = [str(color).replace("grey", "gray") for color in source.table.color]
     types = [str(kind).lower() for kind in source.table.type]
-    colour_ids, type_ids = _ids(_COLOURS, colours), _ids(_TYPES, types)
+    color_ids, type_ids = _ids(_COLORS, colors), _ids(_TYPES, types)
     splits = {
         "train": source.rows("train"),
         "query": source.rows("query"),
@@ -45,13 +45,13 @@ def write_veri(source: Source) -> None:
                 imageName=names[row],
                 vehicleID=names[row].split("_")[0],
                 cameraID=names[row].split("_")[1],
-                colorID=str(colour_ids[colours[row]]),
+                colorID=str(color_ids[colors[row]]),
                 typeID=str(type_ids[types[row]]),
             )
             for row in splits[split]
         )
         _write_xml(source, split, items, len(splits[split]))
-    source.write("list_color.txt", (f"{number} {name}" for name, number in colour_ids.items()))
+    source.write("list_color.txt", (f"{number} {name}" for name, number in color_ids.items()))
     source.write("list_type.txt", (f"{number} {name}" for name, number in type_ids.items()))
     _write_indices(source, splits["query"], splits["test"])
     _write_tracks(source, splits["test"], names)

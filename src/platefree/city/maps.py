@@ -30,8 +30,8 @@ class Ink:
     """What a drawn shape is made of.
 
     Attributes:
-        colour: sRGB of what is not paint.
-        paint: 1 takes the body colour.
+        color: sRGB of what is not paint.
+        paint: 1 takes the body color.
         glass: 1 is see-through.
         roughness: 0 mirror to 1 matt.
         metal: 0 or 1.
@@ -41,7 +41,7 @@ class Ink:
         opacity: of the whole shape.
     """
 
-    colour: tuple[int, int, int] = (18, 18, 19)
+    color: tuple[int, int, int] = (18, 18, 19)
     paint: float = 0.0
     glass: float = 0.0
     roughness: float = 0.6
@@ -54,7 +54,7 @@ class Ink:
     def values(self) -> Floats:
         """The nine channels in 0 to 255."""
         look = (self.paint, self.glass, self.roughness, self.metal, self.head, self.tail)
-        return np.array([*self.colour, *(255.0 * value for value in look)], dtype=np.float32)
+        return np.array([*self.color, *(255.0 * value for value in look)], dtype=np.float32)
 
 
 @njit(cache=True)

@@ -16,8 +16,8 @@ def paint_sticker(canvas: Canvas, side: Side, place: tuple[float, float], sticke
     """Paint a sticker round a place of one map, in place."""
     u, v = place
     a, b = sticker.size
-    ink = Ink(sticker.colour, roughness=0.5)
-    mark = Ink((30, 30, 34) if sum(sticker.colour) > 380 else (228, 228, 224), roughness=0.5)
+    ink = Ink(sticker.color, roughness=0.5)
+    mark = Ink((30, 30, 34) if sum(sticker.color) > 380 else (228, 228, 224), roughness=0.5)
     if sticker.shape == 1:
         radius = min(a, max(b, 0.6 * a))
         canvas.ellipse(side, (u, v), (radius, radius), ink)
@@ -84,7 +84,7 @@ def _livery(canvas: Canvas, body: Body, style: Style, identity: Identity) -> Non
     if identity.livery == 0:
         return
     shape = body.shape
-    ink = Ink(identity.stripe_colour, roughness=0.3)
+    ink = Ink(identity.stripe_color, roughness=0.3)
     low, high = shape.sill + 0.2, shape.belt - 0.06
     back, ahead = shape.rear_x - 0.1, shape.front_x - 0.45
     outline: Points

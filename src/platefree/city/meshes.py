@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from platefree.city.curves import Doubles
 from platefree.city.scene import Mesh
 
-PAINTED = -1  # material of triangles that the projection maps colour
+PAINTED = -1  # material of triangles that the projection maps color
 
 
 def mesh_of(

@@ -61,7 +61,7 @@ def _wheel(radius: float, family: int, wide: float) -> Mesh:
 
 
 def _panels(cycle: Cycle) -> list[Solid]:
-    """Body-coloured solids."""
+    """Body-colored solids."""
     rear, front = -cycle.wheelbase / 2, cycle.wheelbase / 2
     seat, wide, full = cycle.seat, cycle.tail_half, cycle.rounded
     tail = rear - 0.13
@@ -372,7 +372,7 @@ def build_motorcycle(cycle: Cycle, identity: Identity) -> VehicleAsset:
 
     Args:
         cycle: the model.
-        identity: colours, luggage and who rides it.
+        identity: colors, luggage and who rides it.
     """
     rider = identity.rider
     case = rider.case_kind

@@ -6,7 +6,7 @@ the front, from behind and from the side is drawn again, each on its own, until 
 
 from dataclasses import replace
 
-from platefree.city.colours import Srgb
+from platefree.city.colors import Srgb
 from platefree.city.identity import Identity, Rider, Sticker, draw_of_kind
 from platefree.city.scene import Paint
 
@@ -17,7 +17,7 @@ _GLASS: Srgb = (20, 24, 26)
 _APART = 0.3  # of the area that stickers are on
 _CONTRAST = 60  # levels of sRGB
 _DETAILS = (
-    (("side",), ("decals", "livery", "stripe_colour", "roof", "dark_rims")),
+    (("side",), ("decals", "livery", "stripe_color", "roof", "dark_rims")),
     (("rear",), ("rear_stickers",)),
     (("front",), ("stickers",)),
 )
@@ -28,7 +28,7 @@ _RIDER = ((VIEWS, ("rider",)),)
 def told_apart(one: Identity, other: Identity, view: str) -> bool:
     """Whether two vehicles of one model and paint are certain to look different from a side.
 
-    Only what is large, in plain sight and of a colour of its own counts; they may well differ in
+    Only what is large, in plain sight and of a color of its own counts; they may well differ in
     more than that.
 
     Args:
@@ -43,15 +43,15 @@ def told_apart(one: Identity, other: Identity, view: str) -> bool:
     if view == "front":
         return _stand_out(one.stickers, other.stickers, (_GLASS,))
     if view == "rear":
-        boxes = (one.box_colour, other.box_colour)
+        boxes = (one.box_color, other.box_color)
         behind = boxes if one.kind == "box_truck" else (_GLASS, paint)
         return _stand_out(one.rear_stickers, other.rear_stickers, behind)
     return (
         one.dark_rims != other.dark_rims
         or max(one.roof, other.roof) > max(1, min(one.roof, other.roof))  # bars alone are thin
         or _stand_out(one.decals, other.decals, (paint,))
-        or (one.livery != other.livery and _contrast(one.stripe_colour, paint)
-            and _contrast(other.stripe_colour, paint))
+        or (one.livery != other.livery and _contrast(one.stripe_color, paint)
+            and _contrast(other.stripe_color, paint))
     )  # fmt: skip
 
 
@@ -67,9 +67,9 @@ def _stand_out(
 ) -> bool:
     """Whether one has a sticker that contrasts with its ground and all that the other has there."""
     return any(
-        all(_contrast(sticker.colour, colour) for colour in behind)
+        all(_contrast(sticker.color, color) for color in behind)
         and all(
-            abs(sticker.place[0] - each.place[0]) > _APART or _contrast(sticker.colour, each.colour)
+            abs(sticker.place[0] - each.place[0]) > _APART or _contrast(sticker.color, each.color)
             for each in theirs
         )
         for ours, theirs in ((one, other), (other, one))
@@ -82,7 +82,7 @@ def _contrast(one: Srgb, other: Srgb) -> bool:
 
 
 def _srgb(paint: Paint) -> Srgb:
-    red, green, blue = (round(255 * float(value) ** (1 / 2.2)) for value in paint.colour)
+    red, green, blue = (round(255 * float(value) ** (1 / 2.2)) for value in paint.color)
     return red, green, blue
 
 

@@ -5,7 +5,7 @@ from enum import IntEnum
 from platefree.city.identity import Identity
 from platefree.city.scene import Material, Part
 
-Colour = tuple[float, float, float]
+Color = tuple[float, float, float]
 
 
 class Stuff(IntEnum):
@@ -18,7 +18,7 @@ class Stuff(IntEnum):
     TRIM = 4
     CHROME = 5
     MIRROR = 6
-    PANEL = 7  # body colour
+    PANEL = 7  # body color
     SEAT = 8
     CABIN = 9
     SKIN = 10
@@ -49,13 +49,13 @@ class Stuff(IntEnum):
     STRIPE = 35
     SCREEN = 36
     STRAP = 37
-    OTHER_PANEL = 38  # second colour of a motorcycle's panels
+    OTHER_PANEL = 38  # second color of a motorcycle's panels
     BOX_WALL = 39  # of a truck's load box
     LINER = 40  # of a pickup's bed
 
 
-def linear(srgb: tuple[int, int, int]) -> Colour:
-    """Linear RGB of an 8-bit sRGB colour."""
+def linear(srgb: tuple[int, int, int]) -> Color:
+    """Linear RGB of an 8-bit sRGB color."""
     r, g, b = ((value / 255) ** 2.2 for value in srgb)
     return r, g, b
 
@@ -63,8 +63,8 @@ def linear(srgb: tuple[int, int, int]) -> Colour:
 def materials_of(identity: Identity) -> tuple[Material, ...]:
     """The materials of one vehicle, in the order of `Stuff`."""
     rider = identity.rider
-    paint = identity.paint.colour
-    rim: Colour = (0.48, 0.49, 0.50) if not identity.dark_rims else (0.03, 0.03, 0.032)
+    paint = identity.paint.color
+    rim: Color = (0.48, 0.49, 0.50) if not identity.dark_rims else (0.03, 0.03, 0.032)
     flaky = 0.25 * (identity.paint.flake > 0.2)
     table = {
         Stuff.WELL: Material((0.012, 0.012, 0.012), 0.95),
@@ -88,10 +88,10 @@ def materials_of(identity: Identity) -> tuple[Material, ...]:
         Stuff.TAIL_LAMP: Material((0.40, 0.012, 0.015), 0.12, part=Part.LIGHT, glow=2.5),
         Stuff.AMBER: Material((0.70, 0.24, 0.02), 0.2, part=Part.LIGHT),
         Stuff.PLATE: Material((0.88, 0.88, 0.87), 0.55, part=Part.PLATE),
-        Stuff.ITEM: Material(linear(identity.item_colour), 0.8),
-        Stuff.OTHER_ITEM: Material(linear(identity.other_item_colour), 0.8),
-        Stuff.TAG: Material(linear(identity.tag_colour), 0.7),
-        Stuff.LOAD: Material(linear(identity.load_colour), 0.8, part=Part.LOAD),
+        Stuff.ITEM: Material(linear(identity.item_color), 0.8),
+        Stuff.OTHER_ITEM: Material(linear(identity.other_item_color), 0.8),
+        Stuff.TAG: Material(linear(identity.tag_color), 0.7),
+        Stuff.LOAD: Material(linear(identity.load_color), 0.8, part=Part.LOAD),
         Stuff.OTHER_LOAD: Material((0.28, 0.19, 0.11), 0.9, part=Part.LOAD),
         Stuff.RACK: Material((0.03, 0.03, 0.032), 0.4, 0.3),
         Stuff.ENGINE: Material((0.10, 0.10, 0.105), 0.45, 0.6),
@@ -102,11 +102,11 @@ def materials_of(identity: Identity) -> tuple[Material, ...]:
         Stuff.CASE: Material(linear(rider.case), 0.35, part=Part.LOAD),
         Stuff.SADDLE: Material(linear(identity.saddle), 0.65),
         Stuff.BADGE: Material((0.55, 0.56, 0.58), 0.15, 0.9, Part.BRAND),
-        Stuff.STRIPE: Material(linear(identity.stripe_colour), 0.3),
+        Stuff.STRIPE: Material(linear(identity.stripe_color), 0.3),
         Stuff.SCREEN: Material((0.05, 0.055, 0.06), 0.06),
         Stuff.STRAP: Material((0.02, 0.02, 0.02), 0.9, part=Part.LOAD),
-        Stuff.OTHER_PANEL: Material(linear(identity.second_colour), 0.25),
-        Stuff.BOX_WALL: Material(linear(identity.box_colour), 0.45),
+        Stuff.OTHER_PANEL: Material(linear(identity.second_color), 0.25),
+        Stuff.BOX_WALL: Material(linear(identity.box_color), 0.45),
         Stuff.LINER: Material((0.022, 0.022, 0.023), 0.8),
     }
     return tuple(table[stuff] for stuff in Stuff)

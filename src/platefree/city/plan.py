@@ -42,7 +42,7 @@ class CitySettings:
         seed: at least 0.
         days: that are filmed, at least 1.
         size: longest side of a picture in pixels, 32 to 1024.
-        near_duplicates: share of the vehicles that share model and colour with another, 0 to 1.
+        near_duplicates: share of the vehicles that share model and color with another, 0 to 1.
         preset: the name they started from.
         mounting: of all cameras, one of `platefree.city.sites.MOUNTINGS`, or ``any``.
     """

@@ -160,7 +160,7 @@ class _Shots:
                 actor.shadow, self._shade, self._noise, view, 1, _window(pair[0].points, view),
                 layer, parts,
             )  # fmt: skip
-        both = np.concatenate([layer.colour, layer.weight[:, :, None]], axis=2)
+        both = np.concatenate([layer.color, layer.weight[:, :, None]], axis=2)
         out = np.empty_like(both)
         _streak(both, max(1, view.height // 40), out)
         return out
@@ -184,12 +184,12 @@ def _actor(
     rotation, shift = body_to_world(vehicle)
     points = _transformed(vehicle.asset.exterior.vertices, rotation, shift)
     inner = _transformed(vehicle.asset.interior.vertices, rotation, shift)
-    key, colour, fill = _key_light(vehicle, light, lamps)
+    key, color, fill = _key_light(vehicle, light, lamps)
     place = Place(
         float(rotation[0, 0]), float(rotation[1, 0]), float(shift[0]), float(shift[1]),
-        key, colour, fill, vehicle.lamps, vehicle.brake, vehicle.dirt,
+        key, color, fill, vehicle.lamps, vehicle.brake, vehicle.dirt,
     )  # fmt: skip
-    lit = float(colour.max()) > 0.02
+    lit = float(color.max()) > 0.02
     cells = 96 if view.width < 200 else 160
     triangles = vehicle.asset.exterior.triangles
     shadow = shadow_of(points, triangles, key, cells) if lit else no_shadow()
@@ -215,25 +215,25 @@ def _near(view: View, middle: Floats, radius: float) -> bool:
 def _key_light(
     vehicle: PlacedVehicle, light: Light, lamps: Floats
 ) -> tuple[Floats, Floats, Floats]:
-    """Direction and colour of the strongest light on a vehicle, and that of lamps all round."""
+    """Direction and color of the strongest light on a vehicle, and that of lamps all round."""
     nothing = np.zeros(3, np.float32)
     if not len(lamps):
-        return light.sun, light.sun_colour, nothing
+        return light.sun, light.sun_color, nothing
     away = lamps - np.array([*vehicle.position, 0.8], np.float32)
     square = (away**2).sum(axis=1)
     strength = 1 / square
     best = int(strength.argmax())
     fill = light.lamp * np.float32(0.22 * (strength.sum() - 0.4 * strength[best]))
-    colour = light.lamp * np.float32(strength[best])
-    if float(colour.sum()) * 1.5 < float(light.sun_colour.sum()):
-        return light.sun, light.sun_colour, fill + 0.3 * colour
-    return (away[best] / np.sqrt(square[best])).astype(np.float32), colour, fill
+    color = light.lamp * np.float32(strength[best])
+    if float(color.sum()) * 1.5 < float(light.sun_color.sum()):
+        return light.sun, light.sun_color, fill + 0.3 * color
+    return (away[best] / np.sqrt(square[best])).astype(np.float32), color, fill
 
 
 def _scenery_shadow(
     scenery: Scenery, light: Light, window: tuple[float, float, float, float] | None, width: int
 ) -> Shadow:
-    if float(light.sun_colour.max()) < 0.02 or window is None:
+    if float(light.sun_color.max()) < 0.02 or window is None:
         return no_shadow()
     cells = 160 if width <= 400 else 400
     return shadow_of(scenery.vertices, scenery.triangles, light.sun, cells, window)
@@ -313,18 +313,18 @@ def _window(points: Floats, view: View) -> tuple[int, int, int, int]:
 
 
 @kernel
-def _cover_with(radiance, colour, weight):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
+def _cover_with(radiance, color, weight):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
     for y in range(weight.shape[0]):
         for x in range(weight.shape[1]):
             share = min(weight[y, x], np.float32(1.0))
             if share > 0.0:
                 for n in range(3):
-                    radiance[y, x, n] = radiance[y, x, n] * (1 - share) + colour[y, x, n]
+                    radiance[y, x, n] = radiance[y, x, n] * (1 - share) + color[y, x, n]
 
 
 def _over(radiance: Floats, layer: Layer) -> None:
     """Lay a premultiplied layer over a picture, in place."""
-    _cover_with(radiance, layer.colour, layer.weight)
+    _cover_with(radiance, layer.color, layer.weight)
 
 
 @kernel

@@ -221,7 +221,7 @@ def _folds(shape: tuple[int, int], seed: int) -> Floats:
 
 def _print(canvas: Canvas, rider: Rider, low: float, high: float, seed: int) -> None:
     """The pattern of a jacket whose back reaches from ``low`` to ``high``."""
-    ink = Ink(rider.print_colour, roughness=0.9)
+    ink = Ink(rider.print_color, roughness=0.9)
     span = high - low
     rng = np.random.default_rng([seed, 22])
     if rider.print_kind == 1:
@@ -277,8 +277,8 @@ def clothes(crew: Mesh, rider: Rider, seed: int) -> Surface:
     side = (low[0], high[0], low[2], high[2])
     face = (low[1], high[1], low[2], high[2])
     extent = np.array([side, side, face, face, (low[0], high[0], low[1], high[1])], np.float32)
-    colour = rider.passenger_top if rider.passenger else rider.top
-    canvas = Canvas(extent, Ink(colour, roughness=0.9, part=Part.RIDER), _MAP)
+    color = rider.passenger_top if rider.passenger else rider.top
+    canvas = Canvas(extent, Ink(color, roughness=0.9, part=Part.RIDER), _MAP)
     _print(canvas, rider, float(low[2]) + 0.12, float(high[2]) - 0.05, seed)
     for index in range(5):
         shaded = canvas.values[index, ..., :3] * _folds(_MAP, seed + index)[..., None]

@@ -29,23 +29,23 @@ _KERBS = ((0.38, 0.37, 0.35), (0.30, 0.30, 0.30), (0.48, 0.46, 0.42))
 
 
 class Road(NamedTuple):
-    """A street in plain arrays; lengths in metres, colours linear RGB.
+    """A street in plain arrays; lengths in metres, colors linear RGB.
 
     Attributes:
         half: from the middle to the end of the lanes.
         lanes: in each direction.
         shoulder: width between the lanes and the kerb.
         pavement: its width; 0 for none.
-        asphalt: (3,) colour.
-        paving: (3,) colour of the pavement.
-        verge: (3,) colour of what lies behind it.
-        kerb: (3,) colour; the second colour of a striped kerb is dark.
+        asphalt: (3,) color.
+        paving: (3,) color of the pavement.
+        verge: (3,) color of what lies behind it.
+        kerb: (3,) color; the second color of a striped kerb is dark.
         stripes: length of a kerb stripe; 0 for a plain kerb.
         slab: size of paving slabs.
         joint: distance of concrete joints; `NOWHERE` for asphalt.
         grain: (4,) strength of fine, middle and coarse texture and of cracks.
         tracks: lightening of the wheel tracks, negative darkens.
-        line: (3,) colour of the middle line; the other lines are white.
+        line: (3,) color of the middle line; the other lines are white.
         middle: 0 dashed, 1 single, 2 double, 3 none.
         dash: (3,) length, period and phase of dashes.
         edge: 1 if there is an edge line.
@@ -109,49 +109,49 @@ def road_of(camera: CameraModel) -> Road:
         lanes=camera.lanes,
         shoulder=float(random.uniform(0.3, 1.6)),
         pavement=float(random.choice([0.0, 1.6, 2.4, 3.5], p=[0.25, 0.25, 0.3, 0.2])),
-        asphalt=_colour(np.array(tone) * tint * random.uniform(0.85, 1.2)),
-        paving=_colour(_pick(random, _PAVEMENTS) * random.uniform(0.85, 1.15)),
-        verge=_colour(_pick(random, _VERGES, (0.4, 0.25, 0.15, 0.2)) * random.uniform(0.8, 1.2)),
-        kerb=_colour(_pick(random, _KERBS)),
+        asphalt=_color(np.array(tone) * tint * random.uniform(0.85, 1.2)),
+        paving=_color(_pick(random, _PAVEMENTS) * random.uniform(0.85, 1.15)),
+        verge=_color(_pick(random, _VERGES, (0.4, 0.25, 0.15, 0.2)) * random.uniform(0.8, 1.2)),
+        kerb=_color(_pick(random, _KERBS)),
         stripes=1.0 if random.random() < 0.2 else 0.0,
         slab=float(random.choice([0.3, 0.5, 0.9])),
         joint=float(random.uniform(4, 6)) if concrete else NOWHERE,
-        grain=_colour([0.13, random.uniform(0.03, 0.09), random.uniform(0.015, 0.055),
+        grain=_color([0.13, random.uniform(0.03, 0.09), random.uniform(0.015, 0.055),
                        random.choice([0.0, 0.25, 0.6])]),
         tracks=float(random.normal(0.02, 0.06)),
-        line=_colour([0.75, 0.75, 0.72] if random.random() < 0.6 else [0.72, 0.48, 0.10]),
+        line=_color([0.75, 0.75, 0.72] if random.random() < 0.6 else [0.72, 0.48, 0.10]),
         middle=int(random.choice(4, p=[0.4, 0.2, 0.3, 0.1])),
-        dash=_colour([dash, dash * random.uniform(2.0, 3.2), random.uniform(0, 12)]),
+        dash=_color([dash, dash * random.uniform(2.0, 3.2), random.uniform(0, 12)]),
         edge=int(random.random() < 0.7),
         wear=float(random.uniform(0.05, 0.6)),
         crossing=crossing,
         stop=stop,
         hatch=_span(random, 0.12, ahead, 3.0, 12.0, 9.0),
-        arrows=_colour([ahead * random.uniform(6, 24) if random.random() < 0.35 else NOWHERE
+        arrows=_color([ahead * random.uniform(6, 24) if random.random() < 0.35 else NOWHERE
                         for _ in range(2)]),
         side_street=_span(random, 0.25, ahead, 20.0, 40.0, 8.0),
         patches=_patches(random, camera.lanes * LANE_WIDTH),
-        covers=_colour([
+        covers=_color([
             [ahead * random.uniform(-4, 35), random.uniform(-1, 1) * camera.lanes * 3.0, 0.33]
             for _ in range(int(random.integers(1, 5)))
         ]),
-        shift=_colour(random.uniform(0, 256, 2)),
+        shift=_color(random.uniform(0, 256, 2)),
         fine=noise_tile(1, 3.0),
         coarse=noise_tile(2, 40.0),
         cracks=crack_tile(camera.seed % 4),
     )  # fmt: skip
 
 
-def _colour(values: object) -> Floats:
+def _color(values: object) -> Floats:
     return np.asarray(values, np.float32)
 
 
 def _pick(
     random: np.random.Generator,
-    colours: tuple[tuple[float, float, float], ...],
+    colors: tuple[tuple[float, float, float], ...],
     shares: tuple[float, ...] | None = None,
 ) -> Floats:
-    return _colour(colours[int(random.choice(len(colours), p=shares))])
+    return _color(colors[int(random.choice(len(colors), p=shares))])
 
 
 def _span(
@@ -160,15 +160,15 @@ def _span(
     """Ends along x of something that a share of all streets has."""
     start, present = ahead * random.uniform(low, high), random.random() < share
     if not present:
-        return _colour([NOWHERE, NOWHERE + 1])
-    return _colour(sorted([start, start + ahead * length]))
+        return _color([NOWHERE, NOWHERE + 1])
+    return _color(sorted([start, start + ahead * length]))
 
 
 def _crossing(random: np.random.Generator, ahead: float) -> tuple[Floats, Floats]:
     """A zebra crossing with stop lines before it, or neither."""
     crossing = _span(random, 0.35, ahead, 4.0, 30.0, 4.0)
-    stop = _colour([crossing[0] - 1.6, crossing[1] + 1.2])
-    return crossing, stop if random.random() < 0.6 else stop + _colour(NOWHERE)
+    stop = _color([crossing[0] - 1.6, crossing[1] + 1.2])
+    return crossing, stop if random.random() < 0.6 else stop + _color(NOWHERE)
 
 
 def _patches(random: np.random.Generator, half: float) -> Floats:
@@ -182,4 +182,4 @@ def _patches(random: np.random.Generator, half: float) -> Floats:
         ]
         for _ in range(int(random.integers(2, 9)))
     ]
-    return _colour(rows)
+    return _color(rows)

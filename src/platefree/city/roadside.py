@@ -39,7 +39,7 @@ class Scenery:
         normals: (v, 3) float32, unit.
         triangles: (t, 3) int32.
         kind: (t,) uint8, `Kind`.
-        colour: (t, 3) float32, linear RGB.
+        color: (t, 3) float32, linear RGB.
         lamps: (n, 3) float32, where street lamps shine from.
     """
 
@@ -47,7 +47,7 @@ class Scenery:
     normals: Floats
     triangles: NDArray[np.int32]
     kind: NDArray[np.uint8]
-    colour: Floats
+    color: Floats
     lamps: Floats
 
 
@@ -59,47 +59,47 @@ class _Builder:
         self.normals: list[Floats] = []
         self.triangles: list[NDArray[np.int32]] = []
         self.kind: list[NDArray[np.uint8]] = []
-        self.colour: list[Floats] = []
+        self.color: list[Floats] = []
         self.lamps: list[Triple] = []
         self._count = 0
 
     def add(
         self, vertices: NDArray[np.floating], normals: NDArray[np.floating],
-        triangles: NDArray[np.int32], colour: Triple,
+        triangles: NDArray[np.int32], color: Triple,
         kind: Kind = Kind.PLAIN,
     ) -> None:  # fmt: skip
         self.vertices.append(vertices.astype(np.float32))
         self.normals.append(normals.astype(np.float32))
         self.triangles.append((triangles + self._count).astype(np.int32))
         self.kind.append(np.full(len(triangles), kind, np.uint8))
-        self.colour.append(np.tile(np.asarray(colour, np.float32), (len(triangles), 1)))
+        self.color.append(np.tile(np.asarray(color, np.float32), (len(triangles), 1)))
         self._count += len(vertices)
 
-    def box(self, low: Triple, high: Triple, colour: Triple, kind: Kind = Kind.PLAIN) -> None:
+    def box(self, low: Triple, high: Triple, color: Triple, kind: Kind = Kind.PLAIN) -> None:
         corners, normals, triangles = _BOX
         span = np.array(high) - low
-        self.add(np.array(low) + corners * span, normals, triangles, colour, kind)
+        self.add(np.array(low) + corners * span, normals, triangles, color, kind)
 
-    def pole(self, foot: Triple, height: float, radius: float, colour: Triple) -> None:
+    def pole(self, foot: Triple, height: float, radius: float, color: Triple) -> None:
         ring, normals, triangles = _POLE
         scale = np.array([radius, radius, height])
-        self.add(np.array(foot) + ring * scale, normals, triangles, colour)
+        self.add(np.array(foot) + ring * scale, normals, triangles, color)
 
     def crown(
-        self, middle: Triple, radii: Triple, colour: Triple, random: np.random.Generator
+        self, middle: Triple, radii: Triple, color: Triple, random: np.random.Generator
     ) -> None:
         """A lump of leaves."""
         points, triangles = _BALL
         lumps = 1 + 0.13 * random.standard_normal((len(points), 1))
         normals = points + 0.35 * random.standard_normal(points.shape)
         normals /= np.linalg.norm(normals, axis=1, keepdims=True)
-        self.add(np.array(middle) + points * lumps * radii, normals, triangles, colour, Kind.LEAVES)
+        self.add(np.array(middle) + points * lumps * radii, normals, triangles, color, Kind.LEAVES)
 
     def done(self) -> Scenery:
         return Scenery(
             np.concatenate(self.vertices), np.concatenate(self.normals),
             np.concatenate(self.triangles), np.concatenate(self.kind),
-            np.concatenate(self.colour),
+            np.concatenate(self.color),
             np.array(self.lamps, np.float32).reshape(-1, 3),
         )  # fmt: skip
 
@@ -228,14 +228,14 @@ def _lamps(
 ) -> None:
     height, spacing = random.uniform(6.5, 10.0), random.uniform(22, 38)
     reach, tone = random.uniform(0.8, 2.2), random.uniform(0.1, 0.4)
-    colour = (tone, tone, tone)
+    color = (tone, tone, tone)
     for x in _stations(random, spacing).tolist():
         builder.lamps.append((x, side * (away - reach), height))
         if _in_the_way(camera, (x, side * away, 1.0), 0.14):
             continue
-        builder.pole((x, side * away, 0.0), height, 0.085, colour)
+        builder.pole((x, side * away, 0.0), height, 0.085, color)
         low, high = sorted((side * away, side * (away - reach)))
-        builder.box((x - 0.04, low, height - 0.1), (x + 0.04, high, height), colour)
+        builder.box((x - 0.04, low, height - 0.1), (x + 0.04, high, height), color)
         low, high = sorted((side * (away - reach), side * (away - reach + 0.6)))
         builder.box(
             (x - 0.15, low, height - 0.16), (x + 0.15, high, height - 0.05), (0.9, 0.8, 0.6),
@@ -279,14 +279,14 @@ def _border(
         for x in np.arange(start, end, 2.0).tolist():
             builder.box((x, y - 0.05, 0.0), (x + 0.1, y + 0.05, 0.7), _scaled(_STEEL, tone))
     elif style == "fence":
-        colour = _scaled(random.choice([(0.05, 0.06, 0.05), (0.30, 0.31, 0.32)]), tone)
+        color = _scaled(random.choice([(0.05, 0.06, 0.05), (0.30, 0.31, 0.32)]), tone)
         for z in (0.25, 1.05):
-            builder.box((start, y - 0.02, z), (end, y + 0.02, z + 0.05), colour)
+            builder.box((start, y - 0.02, z), (end, y + 0.02, z + 0.05), color)
         for x in np.arange(start / 2, end / 2, 0.22).tolist():
-            builder.box((x, y - 0.012, 0.05), (x + 0.025, y + 0.012, 1.1), colour)
+            builder.box((x, y - 0.012, 0.05), (x + 0.025, y + 0.012, 1.1), color)
     elif style == "wall":
-        colour = _scaled(_HOUSES[int(random.integers(len(_HOUSES)))], tone)
-        builder.box((start, y - 0.12, 0.0), (end, y + 0.12, random.uniform(0.7, 2.0)), colour)
+        color = _scaled(_HOUSES[int(random.integers(len(_HOUSES)))], tone)
+        builder.box((start, y - 0.12, 0.0), (end, y + 0.12, random.uniform(0.7, 2.0)), color)
     elif style == "hedge":
         height = random.uniform(0.8, 1.5)
         for x in np.arange(start / 2, end / 2, 0.9).tolist():
@@ -301,15 +301,15 @@ def _signs(
 ) -> None:
     for _ in range(int(random.integers(1, 5))):
         x, style = random.uniform(-40, 40), random.random()
-        colour = _SIGNS[int(random.integers(len(_SIGNS)))]
+        color = _SIGNS[int(random.integers(len(_SIGNS)))]
         y = side * away
         if _in_the_way(camera, (x, y, 1.0), 0.1):
             continue
         if style < 0.55:
             builder.pole((x, y, 0.0), 2.9, 0.035, _STEEL)
-            builder.box((x - 0.02, y - 0.33, 2.1), (x + 0.02, y + 0.33, 2.8), colour)
+            builder.box((x - 0.02, y - 0.33, 2.1), (x + 0.02, y + 0.33, 2.8), color)
         elif style < 0.8:
-            builder.box((x, y - 0.3, 0.0), (x + 0.5, y + 0.3, 0.95), _scaled(colour, 0.6))
+            builder.box((x, y - 0.3, 0.0), (x + 0.5, y + 0.3, 0.95), _scaled(color, 0.6))
         else:
             for step in range(6):
                 builder.pole((x + 1.5 * step, y, 0.0), 0.9, 0.06, (0.25, 0.25, 0.26))
@@ -325,13 +325,13 @@ def _houses(
     open_ground = random.random() < 0.25
     while x < _REACH and not open_ground:
         width, height = random.uniform(8, 26), random.choice([3.5, 6.5, 9.5, 12.5, 18.5])
-        colour = _scaled(_HOUSES[int(random.integers(len(_HOUSES)))], random.uniform(0.7, 1.2))
+        color = _scaled(_HOUSES[int(random.integers(len(_HOUSES)))], random.uniform(0.7, 1.2))
         setback = random.uniform(0, 2.5)
         clear = x > road.side_street[1] + 2 or x + width < road.side_street[0] - 2
         if clear:
             low, high = sorted((side * (away + setback), side * (away + setback + 12)))
-            builder.box((x, low, 0.0), (x + width, high, height), colour, Kind.FACADE)
-            roof = _scaled(colour, 0.6)
+            builder.box((x, low, 0.0), (x + width, high, height), color, Kind.FACADE)
+            roof = _scaled(color, 0.6)
             builder.box(
                 (x - 0.2, low - 0.2, height), (x + width + 0.2, high + 0.2, height + 0.4), roof
             )
@@ -349,6 +349,6 @@ def _median(builder: _Builder, random: np.random.Generator) -> None:
         builder.box((x, -0.03, 0.0), (x + 0.06, 0.03, 0.8), (0.45, 0.45, 0.44))
 
 
-def _scaled(colour: Triple | NDArray[np.float64], factor: float) -> Triple:
-    red, green, blue = (float(min(max(c * factor, 0.0), 1.0)) for c in colour)
+def _scaled(color: Triple | NDArray[np.float64], factor: float) -> Triple:
+    red, green, blue = (float(min(max(c * factor, 0.0), 1.0)) for c in color)
     return red, green, blue

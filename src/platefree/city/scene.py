@@ -1,7 +1,7 @@
 """What is put before a camera: the values that geometry, traffic and renderer share.
 
 World and body frames: x forward (east), y left (north), z up, metres, the ground at z = 0. A
-vehicle's origin is on the ground below the middle of its wheelbase. Colours are linear RGB
+vehicle's origin is on the ground below the middle of its wheelbase. Colors are linear RGB
 float32 in [0, 1] unless a name says sRGB.
 """
 
@@ -34,14 +34,14 @@ class Material:
     """How a plain (not projection-painted) surface looks.
 
     Attributes:
-        colour: (3,) linear RGB.
+        color: (3,) linear RGB.
         roughness: 0 mirror, 1 matt.
         metal: 0 dielectric, 1 metal.
         part: which part it belongs to.
-        glow: emitted light as a multiple of ``colour`` while the vehicle's lamps are on.
+        glow: emitted light as a multiple of ``color`` while the vehicle's lamps are on.
     """
 
-    colour: tuple[float, float, float]
+    color: tuple[float, float, float]
     roughness: float = 0.7
     metal: float = 0.0
     part: Part = Part.BODY
@@ -94,15 +94,15 @@ class Surface:
 
 @dataclass(frozen=True)
 class Paint:
-    """The body colour.
+    """The body color.
 
     Attributes:
-        colour: (3,) linear RGB.
+        color: (3,) linear RGB.
         flake: metallic share, 0 plain to 0.65.
         name: white, black, grey, silver, red ... as the label says.
     """
 
-    colour: tuple[float, float, float]
+    color: tuple[float, float, float]
     flake: float
     name: str
 
@@ -116,7 +116,7 @@ class VehicleAsset:
         interior: what is seen through glass; may be empty.
         surface: the painted projections of triangles with material -1.
         materials: of the other triangles.
-        paint: body colour.
+        paint: body color.
         size: (3,) length, width, height in metres.
         tint: of the glass: 0 clear, 1 opaque.
     """
@@ -163,7 +163,7 @@ class CameraModel:
         focal: focal length in pixels of the full frame.
         width: of the full frame, pixels.
         height: of the full frame, pixels.
-        gain: (3,) channel gains about 1: its colour response.
+        gain: (3,) channel gains about 1: its color response.
         noise: sensor noise, standard deviation of 8-bit levels.
         blur: lens blur, pixels at full-frame resolution.
         jpeg: quality of its compression, 40 to 90.

@@ -1,7 +1,7 @@
 """From radiance to the picture that a surveillance camera sends.
 
 Motion blur, bloom of lamps, rain, exposure and tone curve, lens blur, low resolution, noise,
-sharpening and rounding to bytes; each camera has its own curve, colour and sharpening.
+sharpening and rounding to bytes; each camera has its own curve, color and sharpening.
 """
 
 import io
@@ -26,7 +26,7 @@ class Curve:
 
     Attributes:
         table: (`_LEVELS`,) float32, 8-bit level by square root of exposed radiance.
-        saturation: of colours.
+        saturation: of colors.
         sharpen: strength of unsharp masking.
     """
 
@@ -37,7 +37,7 @@ class Curve:
 
 @lru_cache(maxsize=256)
 def curve_of(camera: CameraModel) -> Curve:
-    """The tone curve and colour of a camera."""
+    """The tone curve and color of a camera."""
     random = np.random.default_rng([camera.seed, 3])
     light = (np.arange(_LEVELS) / (_LEVELS - 1)) ** 2 * _WHITE
     filmic = light * (1 + light / 2.6**2) / (1 + light)
@@ -76,7 +76,7 @@ def encode_jpeg(pixels: Bytes, quality: int) -> bytes:
 
 
 @kernel
-def _smear(colour, weight, dx, dy, taps, out_colour, out_weight):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
+def _smear(color, weight, dx, dy, taps, out_color, out_weight):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
     height, width = weight.shape
     scale = np.float32(1.0 / taps)
     for tap in range(taps):
@@ -88,14 +88,14 @@ def _smear(colour, weight, dx, dy, taps, out_colour, out_weight):  # type: ignor
                 if share > 0.0:
                     out_weight[y, x] += scale * share
                     for n in range(3):
-                        out_colour[y, x, n] += scale * colour[y - sy, x - sx, n]
+                        out_color[y, x, n] += scale * color[y - sy, x - sx, n]
 
 
 def smear(layer: Layer, dx: float, dy: float) -> Layer:
     """The layer as a shutter sees it that is open while it moves by (dx, dy) pixels."""
     taps = min(max(int(max(abs(dx), abs(dy))) + 1, 2), 24)
-    out = Layer(np.zeros_like(layer.colour), np.zeros_like(layer.weight))
-    _smear(layer.colour, layer.weight, dx, dy, taps, out.colour, out.weight)
+    out = Layer(np.zeros_like(layer.color), np.zeros_like(layer.weight))
+    _smear(layer.color, layer.weight, dx, dy, taps, out.color, out.weight)
     return out
 
 

@@ -1,4 +1,4 @@
-"""Deferred shading of vehicles: what colour and which part each covered sample is.
+"""Deferred shading of vehicles: what color and which part each covered sample is.
 
 Paint is a diffuse and a metallic base under a clear coat, whose near-sharp reflection of the
 surroundings is what reads as a car. Glass shows the interior, dimmed by its tint, under the same
@@ -126,13 +126,13 @@ def _interior(shell, finish, place, light, number, dx, dy):  # type: ignore[no-u
     return (
         finish.materials[m, 0]
         * shade
-        * (0.55 * (ambient[0] + place.fill[0]) + direct * place.key_colour[0]),
+        * (0.55 * (ambient[0] + place.fill[0]) + direct * place.key_color[0]),
         finish.materials[m, 1]
         * shade
-        * (0.55 * (ambient[1] + place.fill[1]) + direct * place.key_colour[1]),
+        * (0.55 * (ambient[1] + place.fill[1]) + direct * place.key_color[1]),
         finish.materials[m, 2]
         * shade
-        * (0.55 * (ambient[2] + place.fill[2]) + direct * place.key_colour[2]),
+        * (0.55 * (ambient[2] + place.fill[2]) + direct * place.key_color[2]),
     )
 
 
@@ -229,12 +229,12 @@ def _shade(
         body = (
             albedo
             * (1 - shine)
-            * ((ambient[n] + place.fill[n]) * open_sky + place.key_colour[n] * key)
+            * ((ambient[n] + place.fill[n]) * open_sky + place.key_color[n] * key)
         )
         body += (
             albedo
             * shine
-            * (reach * (glossy[n] + place.fill[n]) + (0.35 + base_sun) * place.key_colour[n] * key)
+            * (reach * (glossy[n] + place.fill[n]) + (0.35 + base_sun) * place.key_color[n] * key)
         )
         body += dull * reach * glossy[n] * 0.6
         if glass > 0.01:
@@ -242,7 +242,7 @@ def _shade(
             seen = behind[n] * (1 - alpha) + alpha * 0.008 * (ambient[n] + place.fill[n])
             body = body * (1 - glass) + glass * seen
         body = body * (1 - fresnel) + fresnel * reach * (sharp[n] + 0.3 * place.fill[n])
-        found[9 + n] = body + coat_sun * place.key_colour[n]
+        found[9 + n] = body + coat_sun * place.key_color[n]
     _glow(finish, place, light, number, found)
     clear = fade(light.density * distance)
     for n in range(3):
@@ -309,7 +309,7 @@ def _shade_all(
             parts[row, column] = part
             y, x = row >> halving, column >> halving
             for n in range(3):
-                layer.colour[y, x, n] += share * found[9 + n]
+                layer.color[y, x, n] += share * found[9 + n]
             layer.weight[y, x] += share
 
 
@@ -330,14 +330,14 @@ def shade_vehicle(
     layer: Layer,
     parts: Bytes,
 ) -> None:
-    """Colour the samples that show one vehicle.
+    """Color the samples that show one vehicle.
 
     Args:
         outside: the z-buffer of exteriors.
         inside: the z-buffer of interiors.
         shell: the exterior.
         inner: the interior.
-        finish: its colours.
+        finish: its colors.
         place: where it stands.
         light: of the picture.
         shadow: that it throws on itself.
@@ -346,7 +346,7 @@ def shade_vehicle(
         view: of the z-buffers.
         factor: samples along a side of a pixel, 1 or 2.
         window: first row, end row, first column, end column of the samples to look at.
-        layer: where colours are added.
+        layer: where colors are added.
         parts: (h, w) uint8 by sample, written.
     """
     _shade_all(

@@ -40,7 +40,7 @@ _NUMBER: pa.DataType = pa.float32()
 _COLUMNS: list[tuple[str, pa.DataType]] = [
     *((name, _TEXT) for name in ("image", "vehicle", "camera", "track")),
     ("time", pa.timestamp("ms", tz="UTC")),
-    *((name, _TEXT) for name in ("model", "type", "colour")),
+    *((name, _TEXT) for name in ("model", "type", "color")),
     *((name, pa.int32()) for name in ("width", "height")),
     *((name, _NUMBER) for name in ("azimuth", "elevation")),
     *((name, _TEXT) for name in ("view", "view8", "weather")),
@@ -145,7 +145,7 @@ class Darkroom:
                     "time": taken.time,
                     "model": journey.vehicle.model,
                     "type": journey.vehicle.type,
-                    "colour": journey.vehicle.colour,
+                    "color": journey.vehicle.color,
                     **taken.labels.to_row(),
                 }
 

@@ -1,4 +1,4 @@
-"""The sky and the light that comes from it: colours of sky and sun by hour and weather.
+"""The sky and the light that comes from it: colors of sky and sun by hour and weather.
 
 Radiance is in units in which a sunlit noon gives the ground an irradiance / pi of about 4. The
 environment that paint and glass reflect is the sky, a skyline and the lit ground, stored as three
@@ -53,7 +53,7 @@ class Light(NamedTuple):
     Attributes:
         sky: what is seen over the horizon.
         sun: (3,) float32, unit, world direction to the sun.
-        sun_colour: (3,) float32, irradiance / pi across its direction.
+        sun_color: (3,) float32, irradiance / pi across its direction.
         sharp: (n, n, 3) float32 octahedral environment.
         glossy: the same, blurred by about 20 degrees.
         diffuse: irradiance / pi by normal.
@@ -68,7 +68,7 @@ class Light(NamedTuple):
 
     sky: Sky
     sun: Floats
-    sun_colour: Floats
+    sun_color: Floats
     sharp: Floats
     glossy: Floats
     diffuse: Floats
@@ -101,9 +101,9 @@ def _light(conditions: Conditions) -> Light:
     # At night the key light is a faint moon-like glow from above, so that shadows stay defined.
     rise = max(conditions.sun_elevation, math.radians(9.0))
     sun = _direction(conditions.sun_azimuth, rise if sunlit > 0 else math.radians(70))
-    colour = _sun_colour(elevation) * (sunlit * {"clear": 3.6, "overcast": 0.25}.get(weather, 0.08))
+    color = _sun_color(elevation) * (sunlit * {"clear": 3.6, "overcast": 0.25}.get(weather, 0.08))
     sky = _sky(conditions, sun, day, sunlit)
-    irradiance = _mean_irradiance(sky) + colour * sun[2]
+    irradiance = _mean_irradiance(sky) + color * sun[2]
     sky = sky._replace(ground=(0.13 * irradiance).astype(np.float32))
     sharp, glossy, diffuse = _environment(sky)
     night = 1.0 - _ease(-5.0, 5.0, elevation)
@@ -112,7 +112,7 @@ def _light(conditions: Conditions) -> Light:
     return Light(
         sky=sky,
         sun=sun,
-        sun_colour=colour.astype(np.float32),
+        sun_color=color.astype(np.float32),
         sharp=sharp,
         glossy=glossy,
         diffuse=diffuse,
@@ -120,7 +120,7 @@ def _light(conditions: Conditions) -> Light:
         * (1 - 0.3 * night)
         * 2.6
         / (level + 0.05),
-        fog=_fog_colour(sky, night) * np.float32(0.8 if weather == "fog" else 1.0),
+        fog=_fog_color(sky, night) * np.float32(0.8 if weather == "fog" else 1.0),
         density=_DENSITY[weather],
         lamp=lamp,
         beam=min(0.02 + 1.3 * night, 1.3),
@@ -141,7 +141,7 @@ def _direction(azimuth: float, elevation: float) -> Floats:
     )
 
 
-def _sun_colour(elevation: float) -> Floats:
+def _sun_color(elevation: float) -> Floats:
     """White at noon, orange at the horizon: less blue is left after a longer way through air."""
     air = 1 / (math.sin(math.radians(max(elevation, 1.0))) + 0.08)
     return np.exp(-np.array([0.035, 0.075, 0.16]) * (air - 1)).astype(np.float32)
@@ -151,7 +151,7 @@ def _sky(conditions: Conditions, sun: Floats, day: float, sunlit: float) -> Sky:
     """The sky without the ground below it."""
     random = np.random.default_rng(conditions.seed)
     dusk = np.array([0.034, 0.030, 0.036]) + day * np.array([0.10, 0.07, 0.06])
-    warm = _sun_colour(math.degrees(conditions.sun_elevation))
+    warm = _sun_color(math.degrees(conditions.sun_elevation))
     if conditions.weather == "clear":
         zenith = day * np.array([0.40, 0.60, 0.92]) * (0.35 + 0.65 * sunlit) + dusk * 0.4
         horizon = (
@@ -185,7 +185,7 @@ def _mean_irradiance(sky: Sky) -> Floats:
     return np.asarray((1 - clouds) * clear + clouds * sky.cloud, np.float32)
 
 
-def _fog_colour(sky: Sky, night: float) -> Floats:
+def _fog_color(sky: Sky, night: float) -> Floats:
     lit = np.array([0.10, 0.075, 0.05]) * night
     return (0.75 * sky.horizon + 0.2 * sky.zenith + lit).astype(np.float32)
 
@@ -244,7 +244,7 @@ def _unfold(column, row, size):  # type: ignore[no-untyped-def] # noqa: ANN001, 
 
 @inlined
 def look_up(env, x, y, z):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201
-    """Colour of an octahedral map in a direction of any length, bilinear."""
+    """Color of an octahedral map in a direction of any length, bilinear."""
     size = env.shape[0]
     scale = 1.0 / (abs(x) + abs(y) + abs(z))
     u, v = x * scale, y * scale

@@ -31,7 +31,7 @@ class Shell(NamedTuple):
 
 
 class Finish(NamedTuple):
-    """The colours of a vehicle in plain arrays.
+    """The colors of a vehicle in plain arrays.
 
     Attributes:
         albedo: see `Surface`; flat, which is quicker to look up.
@@ -61,7 +61,7 @@ class Place(NamedTuple):
         x: world metres.
         y: world metres.
         key: (3,) float32, direction to the light that throws the shadows.
-        key_colour: (3,) float32, its irradiance / pi.
+        key_color: (3,) float32, its irradiance / pi.
         fill: (3,) float32, irradiance / pi of other lamps from all round.
         lamps: 0 to 1.
         brake: 0 to 1.
@@ -73,7 +73,7 @@ class Place(NamedTuple):
     x: float
     y: float
     key: Floats
-    key_colour: Floats
+    key_color: Floats
     fill: Floats
     lamps: float
     brake: float
@@ -84,11 +84,11 @@ class Layer(NamedTuple):
     """Where shaded samples are added up.
 
     Attributes:
-        colour: (h, w, 3) float32, sum of radiance over the samples of a pixel / 4.
+        color: (h, w, 3) float32, sum of radiance over the samples of a pixel / 4.
         weight: (h, w) float32, share of the pixel's samples.
     """
 
-    colour: Floats
+    color: Floats
     weight: Floats
 
 
@@ -98,9 +98,9 @@ def empty_layer(height: int, width: int) -> Layer:
 
 
 def finish_of(asset: VehicleAsset) -> Finish:
-    """The colours of a vehicle as compiled code reads them."""
+    """The colors of a vehicle as compiled code reads them."""
     rows = [
-        (*item.colour, item.roughness, item.metal, float(item.part), item.glow)
+        (*item.color, item.roughness, item.metal, float(item.part), item.glow)
         for item in asset.materials
     ]
     return Finish(
@@ -109,6 +109,6 @@ def finish_of(asset: VehicleAsset) -> Finish:
         asset.surface.part,
         asset.surface.extent,
         np.array(rows or [(0.0,) * 7], np.float32),
-        np.array([*asset.paint.colour, asset.paint.flake], np.float32),
+        np.array([*asset.paint.color, asset.paint.flake], np.float32),
         float(asset.tint),
     )

@@ -47,7 +47,7 @@ class Studio(Protocol):
         """The vehicle models there are."""
         ...
 
-    def colour(self, order: Order) -> str:
+    def color(self, order: Order) -> str:
         """The name of a vehicle's paint; a near-duplicate has that of its original."""
         ...
 

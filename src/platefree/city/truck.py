@@ -120,10 +120,10 @@ def chassis(shape: BodyShape, place: LoadBox) -> Mesh:
 
 def paint_box(canvas: Canvas, place: LoadBox, identity: Identity) -> None:
     """Paint walls, doors and livery of the box, in place."""
-    colour = identity.box_colour
-    wall = Ink(colour, roughness=0.45, part=Part.BODY)
+    color = identity.box_color
+    wall = Ink(color, roughness=0.45, part=Part.BODY)
     livery = Ink(
-        identity.stripe_colour if colour != identity.stripe_colour else (232, 232, 230),
+        identity.stripe_color if color != identity.stripe_color else (232, 232, 230),
         roughness=0.4,
     )
     a, b = place.rear - 0.02, place.front + 0.02

@@ -57,7 +57,7 @@ def bench_methods(
     ] = 3,
     steps: Annotated[int, typer.Option(min=1, help="Steps of every training.")] = 300,
     size: Annotated[int, typer.Option(min=32, help="Height and width of pictures.")] = 48,
-    trunk: Annotated[str, typer.Option(help="Of every method; any timm name.")] = "test_resnet",
+    backbone: Annotated[str, typer.Option(help="Of every method; any timm name.")] = "test_resnet",
     methods: Annotated[
         str | None, typer.Option(help="Only these, joined by commas; by default all.")
     ] = None,
@@ -89,7 +89,7 @@ def bench_methods(
             methods=chosen,
             steps=steps,
             size=size,
-            trunk=trunk,
+            backbone=backbone,
             overrides=parse_overrides(settings or ()),
             protocol=protocol,
             seeds=range(seeds),

@@ -50,7 +50,7 @@ def city(
     days: Annotated[int | None, typer.Option(help="How many days are filmed.")] = None,
     size: Annotated[int | None, typer.Option(help="Longest side of a picture, pixels.")] = None,
     near_duplicates: Annotated[
-        float | None, typer.Option(help="Share of vehicles with a twin in model and colour.")
+        float | None, typer.Option(help="Share of vehicles with a twin in model and color.")
     ] = None,
     mounting: Annotated[
         MountingName,
@@ -105,7 +105,7 @@ def city(
         out.print(
             f"{card.images:,} pictures of {card.vehicles:,} vehicles by {card.cameras:,} cameras "
             f"on {card.tracks:,} tracks; {card.near_duplicate_rate:.0%} of the vehicles share "
-            "model and colour with another"
+            "model and color with another"
         )
     for path, name in written.items():
         notes.print(f"{name}: [bold]{path}[/bold]", soft_wrap=True)

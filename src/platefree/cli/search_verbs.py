@@ -149,7 +149,7 @@ def embed(
 
 
 def _chosen(model: str | None, gallery: Path | None) -> str:
-    """The model asked for, else the one that made the gallery, else colours alone."""
+    """The model asked for, else the one that made the gallery, else colors alone."""
     if model is not None:
         return model
     if gallery is not None:
@@ -163,7 +163,7 @@ def _chosen(model: str | None, gallery: Path | None) -> str:
             )
         if stored is not None:
             return stored
-    notes.print(f"no --model given: comparing colours alone ({FLOOR})")
+    notes.print(f"no --model given: comparing colors alone ({FLOOR})")
     return FLOOR
 
 

@@ -46,11 +46,11 @@ def _measured(report: Report) -> str:
     """What the figures were measured on, and how."""
     data, settings = report.data, report.settings
     scored = f"{data['pictures scored']} pictures, {data['vehicles']} vehicles, {data['split']}"
-    if "mirror" not in settings:  # nothing was compared
+    if "test-time flip" not in settings:  # nothing was compared
         return f"{scored}; figures in %"
     lost = sum(trial.without_match for trial in report.trials if isinstance(trial, TrialResult))
     return (
-        f"{scored}; mirror {settings['mirror']}, scales {settings['scales']}, "
+        f"{scored}; test-time flip {settings['test-time flip']}, scales {settings['scales']}, "
         f"post-processing {settings['post-processing'].partition(':')[0]}, re-ranking "
         f"{settings['re-ranking']}, seed {settings['seed'].partition(':')[0]}; {lost} queries "
         "without a match left out; figures in %"
@@ -126,7 +126,7 @@ def demo_table(demo: Demo) -> Table:
     """The demo's figures beside the floor."""
     table = Table(
         title="rendered city, held-back half, query-gallery, no re-ranking",
-        caption="in %; color_stripes compares colours alone and learns nothing",
+        caption="in %; color_stripes compares colors alone and learns nothing",
     )
     table.add_column("method")
     for name in demo.trained:

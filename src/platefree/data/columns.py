@@ -22,7 +22,7 @@ NOT_TEXT = re.compile("[\0\ud800-\udfff]")
 _LONGEST_CELL = 1000  # characters; a column takes as much memory as its longest cell in each row
 
 _COLUMNS = ("image", *LABELS, "time")
-_SPELLINGS = {"color": "colour"}
+_SPELLINGS = {"colour": "color"}
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d([T ].+)?|\d{8}T.+")  # not a bare number: that may be epoch
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NOT_A_TIME = np.iinfo(np.int64).min

@@ -2,7 +2,7 @@
 
 Decided: only formats that cameras and people use are decoded (`FORMATS`); of an animation the
 first frame counts; what is transparent becomes white, as on a page; 16-bit grey is scaled, not
-clipped; embedded colour profiles are ignored; EXIF rotation is applied where it can be read, and
+clipped; embedded color profiles are ignored; EXIF rotation is applied where it can be read, and
 damaged EXIF is no reason to refuse good pixels.
 """
 

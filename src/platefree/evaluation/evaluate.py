@@ -77,7 +77,7 @@ def evaluate(
     Raises:
         DataError: the data cannot be read.
         ProtocolError: the data cannot support the protocol, or the protocol no post-processing.
-        RecipeError: there is no such post-processing step, a step lacks an option, the trunk
+        RecipeError: there is no such post-processing step, a step lacks an option, the backbone
             takes no other scales, or the model was trained without metadata.
         CheckpointError: the model, or one that a step names, cannot be loaded.
         ImageError: a picture cannot be read.

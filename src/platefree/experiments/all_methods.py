@@ -1,8 +1,8 @@
 """All methods of the project on one data set under one budget, as one table.
 
-Every method gets the same trunk, pictures of the same size changed in the same way, the same number
-of steps of as many pictures, and the same optimizer; what a method needs for itself is said under
-the table. The rows are those of an `Ablation`, so that what is done is kept.
+Every method gets the same backbone, pictures of the same size augmented in the same way, the same
+number of steps of as many pictures, and the same optimizer; what a method needs for itself is said
+under the table. The rows are those of an `Ablation`, so that what is done is kept.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -83,7 +83,7 @@ def bench_methods(
     methods: Sequence[str] = (),
     steps: int = 300,
     size: int = 48,
-    trunk: str = "test_resnet",
+    backbone: str = "test_resnet",
     overrides: Mapping[str, Any] | None = None,
     protocol: str | None = None,
     seeds: Sequence[int] = (0, 1, 2),
@@ -100,7 +100,7 @@ def bench_methods(
         methods: some of `ENTRIES`; by default all.
         steps: of every training.
         size: height and width of the pictures in pixels.
-        trunk: of every method; any timm name.
+        backbone: of every method; any timm name.
         overrides: further changes of all rows; a key of ``[model]`` changes the methods that
             know it.
         protocol: see `platefree.evaluate`; by default that of the data.
@@ -116,7 +116,7 @@ def bench_methods(
         PlatefreeError: whatever training and evaluation raise; what is done is kept.
     """
     opened = open_data(data)
-    shared = shared_settings(opened.table, steps=steps, size=size, trunk=trunk)
+    shared = shared_settings(opened.table, steps=steps, size=size, backbone=backbone)
     rows, left_out = [], {}
     for row in method_rows(methods or list(ENTRIES), shared, overrides or {}):
         recipe = load_recipe(row.recipe, flat(row.set))
@@ -150,28 +150,28 @@ def bench_methods(
     )
 
 
-def shared_settings(table: Sightings, *, steps: int, size: int, trunk: str) -> dict[str, Any]:
+def shared_settings(table: Sightings, *, steps: int, size: int, backbone: str) -> dict[str, Any]:
     """The settings of all methods, as far as each knows them, for a table."""
     views = known_values(table.view[table.split == "train"]).tolist()
-    augment = Augment(flip=0.5, pad=size // 16, colour=0.2, erase=0.0)
+    augment = Augment(flip=0.5, pad=size // 16, color=0.2, erase=0.0)
     train = {
         "steps": steps,
         "vehicles_per_batch": 16,
         "images_per_vehicle": 4,
         "optimizer": "adamw",
         # A network so small learns in few steps at a high rate only.
-        "lr": 3e-3 if trunk.startswith("test_") else 1e-3,
+        "lr": 3e-3 if backbone.startswith("test_") else 1e-3,
         "weight_decay": 5e-2,
         "warmup_epochs": 0.0,  # an epoch is another number of steps for each sampler
         "decay": "cosine",
         "clip_norm": 5.0,
     }
     model = {
-        "trunk": trunk,
-        "last_stride": 1 if "resnet" in trunk else 2,
+        "backbone": backbone,
+        "last_stride": 1 if "resnet" in backbone else 2,
         **({"views": views} if len(views) > 1 else {}),
     }
-    shape = {"height": size, "width": size, "mirror": "off"}
+    shape = {"height": size, "width": size, "test_time_flip": "off"}
     return flat({"model": model, "input": shape, "augment": augment.model_dump(), "train": train})
 
 
@@ -228,6 +228,6 @@ def _title(recipe: Recipe) -> str:
     size, train = recipe.input, recipe.train
     return (
         f"One budget: {train.steps} steps of {train.batch_size} pictures, {size.height} x "
-        f"{size.width} pixels, trunk {getattr(recipe.model, 'trunk', 'none')}, {train.optimizer} "
-        f"at {train.lr:g}"
+        f"{size.width} pixels, backbone {getattr(recipe.model, 'backbone', 'none')}, "
+        f"{train.optimizer} at {train.lr:g}"
     )

@@ -150,7 +150,7 @@ class Ensemble(Model):
         """The same members, each with other ``input.scales``.
 
         Raises:
-            RecipeError: the scales are not valid, or a trunk takes pictures of one size only.
+            RecipeError: the scales are not valid, or a backbone takes pictures of one size only.
         """
         members = [member.with_scales(scales) for member in self.members]
         post = self.recipe.post

@@ -81,7 +81,7 @@ class Model:
         size = self.recipe.input
         return {
             "input": f"{size.height} x {size.width} pixels",
-            "mirror": size.mirror,
+            "test-time flip": size.test_time_flip,
             "scales": ", ".join(f"{scale:g}" for scale in size.scales),
         }
 
@@ -173,8 +173,9 @@ class Model:
     ) -> dict[str, Floats]:
         """Embed (b, 3, h, w) uint8 pictures of the transform's size: unit rows by space.
 
-        A row is the unit mean over ``input.scales`` and, with ``input.mirror = "average"``, over
-        the picture and its mirror image (VehicleNet, section V: the network's input is resized).
+        A row is the L2-normalised mean over ``input.scales`` and, with
+        ``input.test_time_flip = "average"``, over the picture and its flipped image (VehicleNet,
+        section V: the network's input is resized).
 
         Args:
             images: the pictures.
@@ -196,7 +197,7 @@ class Model:
         """The same weights with other ``input.scales``, under a fingerprint of its own.
 
         Raises:
-            RecipeError: the scales are not valid, or the trunk takes pictures of one size only.
+            RecipeError: the scales are not valid, or the backbone takes pictures of one size only.
         """
         if list(scales) == self.recipe.input.scales:
             return self
@@ -247,7 +248,7 @@ class Model:
         )
 
     def _views(self, normalised: Tensor) -> Iterator[Tensor]:
-        """The pictures at every scale, and their mirror images if those count."""
+        """The pictures at every scale, and flipped if those count."""
         size = normalised.shape[2:]
         for scale in self.recipe.input.scales:
             view = normalised
@@ -255,7 +256,7 @@ class Model:
                 small = [max(1, round(scale * side)) for side in size]
                 view = functional.interpolate(view, small, mode="bilinear", antialias=True)
             yield view
-            if self.recipe.input.mirror == "average":
+            if self.recipe.input.test_time_flip == "average":
                 yield view.flip(3)
 
 

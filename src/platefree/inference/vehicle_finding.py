@@ -20,7 +20,7 @@ from platefree.batches.loader import Item, leave_ctrl_c_to_the_main_process, wor
 from platefree.data.image import read_image
 from platefree.data.vehicle_boxes import Shares, largest
 from platefree.errors import ImageError, RecipeError, TrainingError
-from platefree.nets.trunks import read_tensors
+from platefree.nets.backbones import read_tensors
 from platefree.types import Sightings
 
 PUBLISHED = "published"

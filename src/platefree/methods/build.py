@@ -17,6 +17,7 @@ from platefree.methods.part_detector import make_part_detector
 from platefree.methods.part_regularized import PartRegularized
 from platefree.methods.relations import ViewRelations
 from platefree.methods.settings import (
+    BackboneSettings,
     CameraSettings,
     ColorStripesSettings,
     DrdlSettings,
@@ -27,7 +28,6 @@ from platefree.methods.settings import (
     PartRegularizedSettings,
     StridedSettings,
     StrongBaselineSettings,
-    TrunkSettings,
     VANetSettings,
     VehicleNetSettings,
     ViewpointSettings,
@@ -42,20 +42,20 @@ from platefree.methods.viewpoint import (
     frozen_viewpoint,
 )
 from platefree.nets.attended import EmbeddingDiscriminator
-from platefree.nets.branches import BranchedTrunk
+from platefree.nets.backbones import (
+    Backbone,
+    backbone_statistics,
+    has_fixed_size,
+    map_size,
+    read_weights,
+)
+from platefree.nets.branches import BranchedBackbone
 from platefree.nets.classifiers import IdentityClassifier
 from platefree.nets.generator import Generator
 from platefree.nets.heads import Average, BNNeck, GeneralisedMean
 from platefree.nets.late_branches import LateBranches
 from platefree.nets.patch_gan import PatchGan
 from platefree.nets.side_information import SideInformation
-from platefree.nets.trunks import (
-    Trunk,
-    has_fixed_size,
-    map_size,
-    read_weights,
-    trunk_statistics,
-)
 from platefree.nets.vgg_m import VGG_CNN_M
 from platefree.recipes.recipe import Recipe
 
@@ -72,7 +72,7 @@ def build_method(
         weights: instead of the recipe's start weights; ``none`` when a checkpoint follows.
 
     Raises:
-        RecipeError: the trunk does not exist or cannot be built so.
+        RecipeError: the backbone does not exist or cannot be built so.
         TrainingError: the start weights cannot be had or do not fit.
     """
     match recipe.model:
@@ -105,19 +105,19 @@ def build_method(
 
 
 def resolve(recipe: Recipe) -> Recipe:
-    """Fill what a recipe leaves to the trunk (the channel statistics) and to a viewpoint model.
+    """Fill what a recipe leaves to the backbone (the channel statistics) and to a viewpoint model.
 
     Then it stands alone.
 
     Raises:
-        RecipeError: the trunk does not exist, or cannot take pictures of the recipe's scales, or
+        RecipeError: the backbone does not exist, or cannot take pictures of the recipe's scales, or
             the viewpoint model tells other views apart.
         CheckpointError: there is no such viewpoint model.
     """
     check_scales(recipe)
     mean, std = [0.0] * 3, [1.0] * 3
-    if isinstance(recipe.model, TrunkSettings):
-        mean, std = trunk_statistics(recipe.model.trunk)
+    if isinstance(recipe.model, BackboneSettings):
+        mean, std = backbone_statistics(recipe.model.backbone)
     unset = {"mean": recipe.input.mean or mean, "std": recipe.input.std or std}
     update: dict[str, object] = {"input": recipe.input.model_copy(update=unset)}
     model = recipe.model
@@ -128,15 +128,15 @@ def resolve(recipe: Recipe) -> Recipe:
 
 
 def check_scales(recipe: Recipe) -> None:
-    """Refuse scales of pictures that the trunk cannot take.
+    """Refuse scales of pictures that the backbone cannot take.
 
     Raises:
         RecipeError: the network takes pictures of one size only, as most transformers do.
     """
     scales, settings = recipe.input.scales, recipe.model
-    if scales == [1.0] or not isinstance(settings, TrunkSettings):
+    if scales == [1.0] or not isinstance(settings, BackboneSettings):
         return
-    what = f"trunk {settings.trunk}" if has_fixed_size(settings.trunk) else ""
+    what = f"backbone {settings.backbone}" if has_fixed_size(settings.backbone) else ""
     if isinstance(settings, DrdlSettings | FdaNetSettings) and settings.pooling == "flatten":
         what = "model.pooling = flatten"
     if isinstance(settings, MultiBranchSettings) and settings.attention_branches:
@@ -155,16 +155,16 @@ def needs_training(recipe: Recipe) -> bool:
 
 def _drdl(settings: DrdlSettings, recipe: Recipe, classes: Mapping[str, int], weights: str) -> Drdl:
     height, width = recipe.input.height, recipe.input.width
-    trunk = _trunk(settings, recipe, weights)
+    backbone = _backbone(settings, recipe, weights)
     method = Drdl(
-        trunk,
-        map_size=map_size(trunk, height, width),
+        backbone,
+        map_size=map_size(backbone, height, width),
         models=classes[settings.softmax],
         positives=recipe.train.positives_per_set,
         negatives=recipe.train.negatives_per_set,
-        **settings.model_dump(exclude={"method", "trunk", "weights", "last_stride"}),
+        **settings.model_dump(exclude={"method", "backbone", "weights", "last_stride"}),
     )
-    if settings.trunk == VGG_CNN_M and weights != "none":
+    if settings.backbone == VGG_CNN_M and weights != "none":
         method.start_from(read_weights(Path(weights)))
     return method
 
@@ -178,11 +178,11 @@ def _fda_net(
             f"pictures of {height} x {width} pixels; fda_net's generator needs sides that are "
             "multiples of 4, 32 or more"
         )
-    trunk = _trunk(settings, recipe, weights)
+    backbone = _backbone(settings, recipe, weights)
     parts = {"attention", "pooling", "shared_size", "embedding_size", "dropout"}
     embedding = EmbeddingDiscriminator(
-        trunk,
-        map_size=map_size(trunk, height, width),
+        backbone,
+        map_size=map_size(backbone, height, width),
         vehicles=classes["vehicle"],
         **settings.model_dump(include=parts),
     )
@@ -202,8 +202,8 @@ def _fda_net(
 def _multi_branch(
     settings: MultiBranchSettings, recipe: Recipe, classes: Mapping[str, int], weights: str
 ) -> MultiBranch:
-    trunk = LateBranches(
-        settings.trunk,
+    backbone = LateBranches(
+        settings.backbone,
         convolution=settings.convolution_branches,
         attention=settings.attention_branches,
         height=recipe.input.height,
@@ -213,7 +213,7 @@ def _multi_branch(
         weights=weights,
     )
     return MultiBranch(
-        trunk,
+        backbone,
         _branch_losses(settings),
         vehicles=classes["vehicle"],
         label_smoothing=settings.label_smoothing,
@@ -239,7 +239,7 @@ def _part_regularized(
     settings: PartRegularizedSettings, recipe: Recipe, classes: Mapping[str, int], weights: str
 ) -> PartRegularized:
     return PartRegularized(
-        _trunk(settings, recipe, weights, drop_path=settings.drop_path),
+        _backbone(settings, recipe, weights, drop_path=settings.drop_path),
         vehicles=classes["vehicle"],
         embedding_size=settings.embedding_size,
         global_weight=settings.global_weight,
@@ -251,7 +251,7 @@ def _part_regularized(
 def _strong_baseline(
     settings: StrongBaselineSettings, recipe: Recipe, classes: Mapping[str, int], weights: str
 ) -> StrongBaseline:
-    trunk = _trunk(
+    backbone = _backbone(
         settings,
         recipe,
         weights,
@@ -261,10 +261,10 @@ def _strong_baseline(
         side=bool(settings.side),
     )
     vehicles = classes["vehicle"]
-    size = settings.embedding_size or trunk.channels
+    size = settings.embedding_size or backbone.channels
     gem = settings.pooling in ("gem", "fixed_gem")
     pool = GeneralisedMean(learns=settings.pooling == "gem") if gem else Average()
-    reduce = nn.Linear(trunk.channels, size, bias=False) if settings.embedding_size else None
+    reduce = nn.Linear(backbone.channels, size, bias=False) if settings.embedding_size else None
     classifier = IdentityClassifier(
         size,
         vehicles,
@@ -284,9 +284,9 @@ def _strong_baseline(
     if settings.side:
         labels: dict[str, int] = {column: classes[column] for column in settings.side}
         weight, hidden = settings.side_weight, settings.side_hidden
-        side = SideInformation(labels, trunk.channels, weight=weight, hidden=hidden)
+        side = SideInformation(labels, backbone.channels, weight=weight, hidden=hidden)
     return StrongBaseline(
-        trunk,
+        backbone,
         pool,
         reduce or nn.Identity(),
         BNNeck(size, vehicles, classifier),
@@ -298,7 +298,7 @@ def _strong_baseline(
     )
 
 
-def _trunk(
+def _backbone(
     settings: StridedSettings,
     recipe: Recipe,
     weights: str,
@@ -307,9 +307,9 @@ def _trunk(
     patch_stride: int = 0,
     class_token: bool = False,
     side: bool = False,
-) -> Trunk:
-    return Trunk(
-        settings.trunk,
+) -> Backbone:
+    return Backbone(
+        settings.backbone,
         height=recipe.input.height,
         width=recipe.input.width,
         last_stride=settings.last_stride,
@@ -325,8 +325,8 @@ def _vanet(
     settings: VANetSettings, recipe: Recipe, classes: Mapping[str, int], weights: str | None
 ) -> VANet:
     relations = ViewRelations(settings.views, settings.relations)
-    trunk = BranchedTrunk(
-        settings.trunk,
+    backbone = BranchedBackbone(
+        settings.backbone,
         branches=len(relations.spaces),
         height=recipe.input.height,
         width=recipe.input.width,
@@ -335,7 +335,7 @@ def _vanet(
         weights=weights or settings.weights,
     )
     return VANet(
-        trunk,
+        backbone,
         relations,
         vehicles=classes["vehicle"],
         viewpoint=_viewpoint_inside(settings, recipe, is_new=weights is None),
@@ -372,9 +372,9 @@ def _vehiclenet(
     settings: VehicleNetSettings, recipe: Recipe, classes: Mapping[str, int], weights: str
 ) -> VehicleNet:
     return VehicleNet(
-        _trunk(settings, recipe, weights, drop_path=settings.drop_path),
+        _backbone(settings, recipe, weights, drop_path=settings.drop_path),
         vehicles=classes["vehicle"],
         embedding_size=settings.embedding_size,
         dropout=settings.dropout,
-        trunk_rate=settings.trunk_rate,
+        backbone_rate=settings.backbone_rate,
     )

@@ -1,4 +1,4 @@
-"""Colour histograms of horizontal stripes: no training, the floor for every trained model.
+"""Color histograms of horizontal stripes: no training, the floor for every trained model.
 
 Stripes keep what is above and what is below; Hellinger's kernel (the square root of the
 histogram) makes the dot product of two embeddings the mean Bhattacharyya coefficient.
@@ -17,7 +17,7 @@ class ColorStripes(Method):
 
     Args:
         stripes: horizontal stripes of equal height.
-        hue_bins: bins of hue, round the colour circle.
+        hue_bins: bins of hue, round the color circle.
         saturation_bins: bins of saturation.
         value_bins: bins of value.
     """

@@ -6,17 +6,17 @@ the mixed difference network (section 3.3, figure 6) in place of a single branch
 
                             +- fc7_1 -+- softmax over vehicle models
                             |         |
-    picture - trunk - fc6 --+         +- fc8: the embedding - coupled clusters
+    picture - backbone - fc6 --+         +- fc8: the embedding - coupled clusters
                             |         |
                             +- fc7_2 -+- coupled clusters
 
-The paper's trunk is VGG_CNN_M_1024, whose last map enters fc6 whole; the trunks of today may be
-averaged first. Decided, where the paper is silent: ReLU and dropout follow fc6, fc7_1 and fc7_2 on
-the way to the next layer, as in the published network, but a metric loss sees its vector before
-them, scaled to the unit sphere (section 3.1), most of which a ReLU would put out of reach. The
-margin alpha, which the paper does not give, is 1: pictures of five that have nothing in common lie
-0.8 from their centre (squared) and strangers 1.2, since the centre is made of the five, so an alpha
-below 0.4 asks nothing of them; sets that have become points lie 2 from strangers.
+The paper's backbone is VGG_CNN_M_1024, whose last map enters fc6 whole; the maps of today's
+backbones may be averaged first. Decided, where the paper is silent: ReLU and dropout follow fc6,
+fc7_1 and fc7_2 on the way to the next layer, as in the published network, but a metric loss sees
+its vector before them, scaled to the unit sphere (section 3.1), most of which a ReLU would put out
+of reach. The margin alpha, which the paper does not give, is 1: pictures of five that have nothing
+in common lie 0.8 from their centre (squared) and strangers 1.2, since the centre is made of the
+five, so an alpha below 0.4 asks nothing of them; sets that have become points lie 2 from strangers.
 
 Not in the paper, whose networks start from ImageNet: ``norm = "batch"``. The vectors of a network
 with random weights all lie together, where the gradients of eq. 7 and 8 vanish; normalised over the
@@ -33,8 +33,8 @@ from torch.nn import functional
 from platefree.errors import TrainingError
 from platefree.losses import coupled_clusters, known_cross_entropy, set_triplets
 from platefree.methods.base import Batch, Method
+from platefree.nets.backbones import Backbone
 from platefree.nets.heads import Average
-from platefree.nets.trunks import Trunk
 from platefree.nets.vgg_m import start_for_relu
 
 
@@ -103,7 +103,7 @@ class Drdl(Method):
     """One space, ``main``: fc8 (or fc7) on the unit sphere.
 
     Args:
-        trunk: makes the feature map.
+        backbone: makes the feature map.
         map_size: values in the map of one picture, for fc6.
         models: classes of the column ``softmax``, from 2; not used in a single branch.
         positives: pictures of one vehicle in a pair of sets.
@@ -127,7 +127,7 @@ class Drdl(Method):
 
     def __init__(
         self,
-        trunk: Trunk,
+        backbone: Backbone,
         *,
         map_size: int,
         models: int,
@@ -147,9 +147,9 @@ class Drdl(Method):
         embedding_weight: float = 1.0,
     ) -> None:
         super().__init__()
-        self.trunk = trunk
+        self.backbone = backbone
         self.pool: nn.Module = nn.Flatten() if pooling == "flatten" else Average()
-        self.fc6 = nn.Linear(map_size if pooling == "flatten" else trunk.channels, shared_size)
+        self.fc6 = nn.Linear(map_size if pooling == "flatten" else backbone.channels, shared_size)
         self.onward = nn.Sequential(nn.ReLU(), nn.Dropout(dropout))
         start_for_relu(self.fc6)
         if structure == "single":
@@ -172,8 +172,8 @@ class Drdl(Method):
         self.embedding_weight = embedding_weight
 
     def feature_map(self, images: Tensor) -> Tensor:
-        """The trunk's last map, (b, c, h', w')."""
-        maps: Tensor = self.trunk(images)
+        """The backbone's last map, (b, c, h', w')."""
+        maps: Tensor = self.backbone(images)
         return maps
 
     def embed_map(self, maps: Tensor) -> dict[str, Tensor]:

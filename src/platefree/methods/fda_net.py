@@ -5,7 +5,7 @@ apart; both in turn (section 4, figure 5)::
 
     picture x - generator - G(x) ---------------- real or made? (70 x 70 patches)
         |                    |
-        +------ trunk -------+-- f -- attention A -- FC(f * A) = F      searched
+        +------ backbone -------+-- f -- attention A -- FC(f * A) = F      searched
                                 +------------------- FC(f)     = H
 
 - H and F use the same FC layers. Decided: the attention is scaled to a mean of 1 before it weighs
@@ -54,7 +54,7 @@ class EmbeddingNet(Method):
     """EN, the conventional network: one space, ``main``, F on the unit sphere.
 
     Args:
-        embedding: trunk, attention and FC layers.
+        embedding: backbone, attention and FC layers.
         negatives: of the batch, ``random`` or the ``nearest`` in H.
         margin: alpha of eq. 9.
     """
@@ -71,8 +71,8 @@ class EmbeddingNet(Method):
         self.negatives, self.margin = negatives, margin
 
     def feature_map(self, images: Tensor) -> Tensor:
-        """The trunk's last map, (b, c, h', w')."""
-        maps: Tensor = self.embedding.trunk(images)
+        """The backbone's last map, (b, c, h', w')."""
+        maps: Tensor = self.embedding.backbone(images)
         return maps
 
     def embed_map(self, maps: Tensor) -> dict[str, Tensor]:
@@ -121,7 +121,7 @@ class FdaNet(EmbeddingNet):
     """The embedding network in a game with a generator.
 
     Args:
-        embedding: trunk, attention and FC layers.
+        embedding: backbone, attention and FC layers.
         generator: makes hard negatives, pictures in [-1, 1] of such.
         critic: tells them from real ones, by logits of normalised pictures.
         negatives: the real ones of the batch, ``random`` or the ``nearest`` in H.

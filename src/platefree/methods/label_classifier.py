@@ -13,8 +13,8 @@ from torch.nn import functional
 from platefree.losses import smoothed_cross_entropy
 from platefree.methods.base import Batch, Method
 from platefree.methods.settings import CameraSettings, ViewpointSettings
+from platefree.nets.backbones import Backbone
 from platefree.nets.heads import Average
-from platefree.nets.trunks import Trunk
 from platefree.ranking.exact import cosine_distance
 from platefree.recipes.recipe import Input
 from platefree.types import Embeddings, Floats
@@ -24,25 +24,25 @@ FEATURES = "features"
 
 
 class LabelClassifier(Method):
-    """trunk -> average pooling -> linear -> softmax over the classes of a label.
+    """backbone -> average pooling -> linear -> softmax over the classes of a label.
 
     Its one space, named after the column, holds the probabilities of the classes (in sorted order
     of their names) scaled to unit length: divided by their sum they are probabilities again.
 
     Args:
-        trunk: the network that makes the feature map.
+        backbone: the network that makes the feature map.
         column: the label column that is learnt.
         classes: how many values it has.
         label_smoothing: of the cross-entropy.
     """
 
     def __init__(
-        self, trunk: Trunk, *, column: str, classes: int, label_smoothing: float = 0.0
+        self, backbone: Backbone, *, column: str, classes: int, label_smoothing: float = 0.0
     ) -> None:
         super().__init__()
-        self.trunk = trunk
+        self.backbone = backbone
         self.pool = Average()
-        self.classifier = nn.Linear(trunk.channels, classes)
+        self.classifier = nn.Linear(backbone.channels, classes)
         self.column = column
         self.label_smoothing = label_smoothing
 
@@ -62,7 +62,7 @@ class LabelClassifier(Method):
 
     def _features(self, images: Tensor) -> Tensor:
         """(b, d) what the linear layer sees."""
-        pooled: Tensor = self.pool(self.trunk(images))
+        pooled: Tensor = self.pool(self.backbone(images))
         return pooled
 
     def _probable(self, features: Tensor) -> Tensor:
@@ -79,10 +79,10 @@ class CameraClassifier(LabelClassifier):
     """
 
     def __init__(
-        self, trunk: Trunk, *, column: str, classes: int, label_smoothing: float = 0.0
+        self, backbone: Backbone, *, column: str, classes: int, label_smoothing: float = 0.0
     ) -> None:
-        super().__init__(trunk, column=column, classes=classes, label_smoothing=label_smoothing)
-        self.norm = nn.BatchNorm1d(trunk.channels, affine=False)
+        super().__init__(backbone, column=column, classes=classes, label_smoothing=label_smoothing)
+        self.norm = nn.BatchNorm1d(backbone.channels, affine=False)
 
     def embed(self, images: Tensor) -> dict[str, Tensor]:
         """Unit rows (b, classes) along the probabilities, and (b, d) ``features``."""
@@ -107,8 +107,8 @@ def make_label_classifier(
     settings: ViewpointSettings | CameraSettings, given: Input, classes: int, weights: str
 ) -> LabelClassifier:
     """The method of a recipe."""
-    trunk = Trunk(
-        settings.trunk,
+    backbone = Backbone(
+        settings.backbone,
         height=given.height,
         width=given.width,
         last_stride=settings.last_stride,
@@ -117,4 +117,4 @@ def make_label_classifier(
     )
     kind = CameraClassifier if isinstance(settings, CameraSettings) else LabelClassifier
     smoothing = settings.label_smoothing
-    return kind(trunk, column=settings.learns, classes=classes, label_smoothing=smoothing)
+    return kind(backbone, column=settings.learns, classes=classes, label_smoothing=smoothing)

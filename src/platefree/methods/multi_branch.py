@@ -32,7 +32,7 @@ class MultiBranch(Method):
     """One space, ``main``: the unit vectors of all branches, together of length 1.
 
     Args:
-        trunk: with its branches.
+        backbone: with its branches.
         branches: the losses of each branch.
         vehicles: number of training identities.
         label_smoothing: of the identity cross-entropy.
@@ -43,7 +43,7 @@ class MultiBranch(Method):
 
     def __init__(
         self,
-        trunk: LateBranches,
+        backbone: LateBranches,
         branches: Sequence[BranchLosses],
         *,
         vehicles: int,
@@ -51,12 +51,12 @@ class MultiBranch(Method):
         margin: float | None = 0.1,
     ) -> None:
         super().__init__()
-        self.trunk = trunk
+        self.backbone = backbone
         self.pool = Average()
         self.branch_losses = tuple(branches)
-        self.norms = nn.ModuleList(_norm(trunk.channels, each) for each in branches)
+        self.norms = nn.ModuleList(_norm(backbone.channels, each) for each in branches)
         self.classifiers = nn.ModuleList(
-            _classifier(trunk.channels, vehicles) if each.identity else nn.Identity()
+            _classifier(backbone.channels, vehicles) if each.identity else nn.Identity()
             for each in branches
         )
         self.label_smoothing = label_smoothing
@@ -64,12 +64,12 @@ class MultiBranch(Method):
 
     def feature_map(self, images: Tensor) -> Tensor:
         """The map that all branches start from."""
-        maps: Tensor = self.trunk.shared(images)
+        maps: Tensor = self.backbone.shared(images)
         return maps
 
     def embed_map(self, maps: Tensor) -> dict[str, Tensor]:
         """Pool, normalise and scale each branch to unit length, then the whole."""
-        forked = zip(self.norms, self.trunk.branch(maps), strict=True)
+        forked = zip(self.norms, self.backbone.branch(maps), strict=True)
         return {"main": _joined([norm(self.pool(each)) for norm, each in forked])}
 
     def embed(self, images: Tensor) -> dict[str, Tensor]:
@@ -85,7 +85,7 @@ class MultiBranch(Method):
         all_vehicles = self.gather(vehicles)
         found: dict[str, list[Tensor]] = {"identity": [], "triplet": []}
         embedded: list[Tensor] = []
-        forked = zip(self.branch_losses, self.trunk(batch.images), self.norms, strict=True)
+        forked = zip(self.branch_losses, self.backbone(batch.images), self.norms, strict=True)
         for branch, (weights, maps, norm) in enumerate(forked):
             pooled = self.pool(maps)
             normed = norm(pooled)  # also where only its statistics are learnt

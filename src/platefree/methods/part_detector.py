@@ -19,14 +19,14 @@ from platefree.data.part_files import find_part_boxes
 from platefree.errors import DataError, RecipeError, TrainingError
 from platefree.methods.base import Batch, Method, Samples
 from platefree.methods.settings import PartDetectorSettings
+from platefree.nets.backbones import Backbone
 from platefree.nets.pyramid_detector import STRIDES, Found, PyramidDetector
-from platefree.nets.trunks import Trunk
 from platefree.recipes.recipe import Input
 
 THRESHOLD = 0.4
 """The score from which a box counts, unless said otherwise."""
 
-_COLOURS = {"window": "#2f6df6", "light": "#f6c32f", "brand": "#e0245e"}
+_COLORS = {"window": "#2f6df6", "light": "#f6c32f", "brand": "#e0245e"}
 
 
 class PartDetector(Method):
@@ -137,7 +137,7 @@ def make_part_detector(settings: PartDetectorSettings, given: Input, weights: st
     """The method of a recipe.
 
     Raises:
-        RecipeError: the trunk or the size of the pictures does not suit it.
+        RecipeError: the backbone or the size of the pictures does not suit it.
         TrainingError: the start weights cannot be had or do not fit.
     """
     if given.height % STRIDES[-1] or given.width % STRIDES[-1]:
@@ -145,9 +145,9 @@ def make_part_detector(settings: PartDetectorSettings, given: Input, weights: st
             f"pictures of {given.height} x {given.width} pixels; part_detector needs sides that "
             f"are multiples of {STRIDES[-1]}"
         )
-    trunk = Trunk(settings.trunk, height=given.height, width=given.width, weights=weights)
+    backbone = Backbone(settings.backbone, height=given.height, width=given.width, weights=weights)
     network = PyramidDetector(
-        trunk, settings.trunk, kinds=len(PARTS), width=settings.width, depth=settings.depth
+        backbone, settings.backbone, kinds=len(PARTS), width=settings.width, depth=settings.depth
     )
     return PartDetector(
         network,
@@ -159,8 +159,8 @@ def make_part_detector(settings: PartDetectorSettings, given: Input, weights: st
 
 def _with_boxes(picture: Tensor, boxes: Tensor, parts: Tensor) -> Tensor:
     wide = (boxes[:, 2:] - boxes[:, :2]).amin(dim=1) >= 1.0
-    colours = [_COLOURS[PARTS[part]] for part in parts[wide].tolist()]
-    if not colours:
+    colors = [_COLORS[PARTS[part]] for part in parts[wide].tolist()]
+    if not colors:
         return picture
-    marked: Tensor = draw_bounding_boxes(picture, boxes[wide], colors=colours)
+    marked: Tensor = draw_bounding_boxes(picture, boxes[wide], colors=colors)
     return marked

@@ -1,6 +1,6 @@
 """Part-regularized re-ID (He et al., CVPR 2019): parts have to tell vehicles apart, in training.
 
-    trunk -> global average pooling -> 1 x 1 convolution -> embedding -> classifier
+    backbone -> global average pooling -> 1 x 1 convolution -> embedding -> classifier
           -> average over the cells of windows, lights and brand -> a classifier each
 
 Boxes of the parts come from a file (`platefree.data.part_files`), which a detector wrote or people
@@ -25,9 +25,9 @@ from platefree.data.part_boxes import PARTS, count_parts, fill_missing, place_bo
 from platefree.data.part_files import find_part_boxes
 from platefree.errors import TrainingError
 from platefree.methods.base import Batch, Method
+from platefree.nets.backbones import Backbone
 from platefree.nets.heads import Average
 from platefree.nets.roi import local_average, part_masks
-from platefree.nets.trunks import Trunk
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +36,7 @@ class PartRegularized(Method):
     """One space, ``main``: the unit vector of the global branch.
 
     Args:
-        trunk: the network that makes the feature map.
+        backbone: the network that makes the feature map.
         vehicles: number of training identities.
         embedding_size: width of the global branch.
         global_weight: of its cross-entropy; 0: there is no global branch.
@@ -46,7 +46,7 @@ class PartRegularized(Method):
 
     def __init__(
         self,
-        trunk: Trunk,
+        backbone: Backbone,
         *,
         vehicles: int,
         embedding_size: int = 256,
@@ -55,7 +55,7 @@ class PartRegularized(Method):
         boxes: str = "",
     ) -> None:
         super().__init__()
-        self.trunk = trunk
+        self.backbone = backbone
         self.pool = Average()
         weights = dict.fromkeys(PARTS, 1.0) if part_weights is None else part_weights
         self.part_weights = {part: weight for part, weight in weights.items() if weight}
@@ -65,10 +65,10 @@ class PartRegularized(Method):
         self.classifier: nn.Module | None = None
         if global_weight:
             # On a pooled map a 1 x 1 convolution is a linear layer.
-            self.reduce = nn.Linear(trunk.channels, embedding_size)
+            self.reduce = nn.Linear(backbone.channels, embedding_size)
             self.classifier = nn.Linear(embedding_size, vehicles)
         self.part_classifiers = nn.ModuleDict(
-            {part: nn.Linear(trunk.channels, vehicles) for part in self.part_weights}
+            {part: nn.Linear(backbone.channels, vehicles) for part in self.part_weights}
         )
 
     # --- training ---------------------------------------------------------------------------
@@ -142,8 +142,8 @@ class PartRegularized(Method):
     # --- use --------------------------------------------------------------------------------
 
     def feature_map(self, images: Tensor) -> Tensor:
-        """The trunk's last map, (b, c, h', w')."""
-        maps: Tensor = self.trunk(images)
+        """The backbone's last map, (b, c, h', w')."""
+        maps: Tensor = self.backbone(images)
         return maps
 
     def embed_map(self, maps: Tensor) -> dict[str, Tensor]:

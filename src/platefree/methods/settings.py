@@ -23,7 +23,7 @@ class MethodSettings(BaseModel):
 
 
 class ColorStripesSettings(MethodSettings):
-    """Colour histograms of horizontal stripes; nothing is learned."""
+    """Color histograms of horizontal stripes; nothing is learned."""
 
     method: Literal["color_stripes"]
     stripes: Annotated[int, Field(ge=1, le=64)] = 8
@@ -40,21 +40,21 @@ class EnsembleSettings(MethodSettings):
     weights: list[float]  # what the similarity of each counts in the mean
 
 
-class TrunkSettings(MethodSettings):
-    """What every method with a trunk has."""
+class BackboneSettings(MethodSettings):
+    """What every method with a backbone has."""
 
-    trunk: str = "resnet50"  # any timm name, resnet18/34/50/101_ibn_a, or vgg_cnn_m_1024
+    backbone: str = "resnet50"  # any timm name, resnet18/34/50/101_ibn_a, or vgg_cnn_m_1024
     weights: str = "none"  # none, timm (its published weights), or a local file
 
 
-class StridedSettings(TrunkSettings):
-    """What every method has whose trunk may keep a larger last feature map."""
+class StridedSettings(BackboneSettings):
+    """What every method has whose backbone may keep a larger last feature map."""
 
     last_stride: Literal[1, 2] = 2  # ResNets: 1 keeps a larger last feature map
 
 
 class StrongBaselineSettings(StridedSettings):
-    """Trunk, pooling, BNNeck, classifier of vehicles, and losses between pictures by weight."""
+    """Backbone, pooling, BNNeck, classifier of vehicles, and losses between pictures by weight."""
 
     of_metric: ClassVar[set[str]] = {
         *("triplet_weight", "mining", "circle_weight", "circle_margin", "circle_scale"),
@@ -65,7 +65,7 @@ class StrongBaselineSettings(StridedSettings):
     patch_stride: Annotated[int, Field(ge=0)] = 0  # ViTs: pixels between patches; 0: side by side
     # fixed_gem: its exponent stays 3; class_token: of a transformer
     pooling: Literal["gem", "fixed_gem", "average", "class_token"] = "gem"
-    embedding_size: Annotated[int, Field(ge=0)] = 0  # 0: as wide as the trunk
+    embedding_size: Annotated[int, Field(ge=0)] = 0  # 0: as wide as the backbone
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.1
     classifier: Literal["linear", "circle", "arc", "cos"] = "linear"
     scale: Annotated[float, Field(gt=0)] = 64.0  # s of circle, arc and cos
@@ -129,7 +129,7 @@ class DrdlSettings(StridedSettings):
     """Coupled clusters loss and mixed difference network (Liu et al., CVPR 2016)."""
 
     method: Literal["drdl"]
-    trunk: str = "vgg_cnn_m_1024"
+    backbone: str = "vgg_cnn_m_1024"
     structure: Literal["mixed", "single"] = "mixed"  # single: no softmax and no second branch
     loss: Literal["coupled", "triplet"] = "coupled"
     softmax: Literal["model", "make", "type"] = "model"  # the column that the upper branch learns
@@ -148,7 +148,7 @@ class FdaNetSettings(StridedSettings):
     """Feature distance adversary (Lou et al., CVPR 2019)."""
 
     method: Literal["fda_net"]
-    trunk: str = "vgg_cnn_m_1024"
+    backbone: str = "vgg_cnn_m_1024"
     adversary: Literal["feature_distance", "none"] = "feature_distance"
     attention: Literal["softmax", "none"] = "softmax"
     negatives: Literal["random", "nearest"] = "random"  # the real ones, among the batch
@@ -179,7 +179,7 @@ class MultiBranchSettings(StridedSettings):
     """Branches of convolution and of attention that share the losses (Almeida et al., 2023)."""
 
     method: Literal["multi_branch"]
-    trunk: str = "resnet50_ibn_a"  # a ResNet
+    backbone: str = "resnet50_ibn_a"  # a ResNet
     last_stride: Literal[1, 2] = 1
     convolution_branches: Annotated[int, Field(ge=0, le=16)] = 2
     attention_branches: Annotated[int, Field(ge=0, le=16)] = 2  # they come after the others
@@ -213,7 +213,7 @@ class LabelSettings(StridedSettings):
 
 
 class ViewpointSettings(LabelSettings):
-    """Trunk, average pooling and cross-entropy: front, rear or side?"""
+    """Backbone, average pooling and cross-entropy: front, rear or side?"""
 
     learns: ClassVar[str] = "view"
     method: Literal["viewpoint"]
@@ -230,7 +230,7 @@ class ViewpointInside(BaseModel):
     """The viewpoint classifier inside another model; filled in when training starts."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
-    trunk: str
+    backbone: str
     last_stride: Literal[1, 2]
     height: int
     width: int
@@ -269,7 +269,7 @@ class PartRegularizedSettings(StridedSettings):
         return self
 
 
-class PartDetectorSettings(TrunkSettings):
+class PartDetectorSettings(BackboneSettings):
     """FCOS on a feature pyramid: where are windows, lights and brand?"""
 
     learns: ClassVar[str] = "parts"
@@ -309,13 +309,13 @@ class VANetSettings(StridedSettings):
 
 
 class VehicleNetSettings(StridedSettings):
-    """Trunk, fc1 with batch norm, and a classifier that each stage may replace (Zheng et al.)."""
+    """Backbone, fc1 with batch norm, and a classifier that a stage may replace (Zheng et al.)."""
 
     restarts_classifier: ClassVar[bool] = True
     method: Literal["vehiclenet"]
     embedding_size: Annotated[int, Field(ge=1)] = 512  # fc1
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0  # between fc1 and fc2
-    trunk_rate: Annotated[float, Field(gt=0, le=1)] = 1.0  # share of train.lr for the trunk
+    backbone_rate: Annotated[float, Field(gt=0, le=1)] = 1.0  # share of train.lr for the backbone
     drop_path: Annotated[float, Field(ge=0, lt=1)] = 0.0
 
 

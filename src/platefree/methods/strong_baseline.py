@@ -1,7 +1,8 @@
 """The strong baseline of the field (Luo et al., CVPRW 2019; fast-reid's BoT and SBS settings).
 
-trunk -> pooling (GeM) -> [linear] -> vector (metric losses) -> BNNeck -> embedding -> classifier.
-A transformer as trunk may have side information as an input, in training above all.
+backbone -> pooling (GeM) -> [linear] -> vector (metric losses) -> BNNeck -> embedding ->
+classifier.
+A transformer as backbone may have side information as an input, in training above all.
 """
 
 from collections.abc import Iterator, Mapping
@@ -13,16 +14,16 @@ from torch.nn import functional
 from platefree.batches.training_data import TrainingData, require_known
 from platefree.methods.base import Batch, Method
 from platefree.methods.metric_losses import MetricLosses
+from platefree.nets.backbones import Backbone
 from platefree.nets.heads import BNNeck
 from platefree.nets.side_information import SideInformation
-from platefree.nets.trunks import Trunk
 
 
 class StrongBaseline(Method):
     """One space, ``main``: the unit vector after the batch-norm neck.
 
     Args:
-        trunk: the network that makes the feature map.
+        backbone: the network that makes the feature map.
         pool: from a (b, c, h, w) map to a (b, c) vector.
         reduce: of the vector, to (b, d).
         neck: from (b, d) to the embedding, with the classifier of training vehicles behind it.
@@ -30,14 +31,14 @@ class StrongBaseline(Method):
         metric_at: ``before_neck`` or ``after_neck``, which vectors the metric losses see.
         label_smoothing: of the identity cross-entropy.
         identity_weight: of the cross-entropy in the sum.
-        side: of pictures, for a trunk that takes it.
+        side: of pictures, for a backbone that takes it.
     """
 
     teachable = True
 
     def __init__(
         self,
-        trunk: Trunk,
+        backbone: Backbone,
         pool: nn.Module,
         reduce: nn.Module,
         neck: BNNeck,
@@ -49,7 +50,7 @@ class StrongBaseline(Method):
         side: SideInformation | None = None,
     ) -> None:
         super().__init__()
-        self.trunk, self.pool, self.reduce = trunk, pool, reduce
+        self.backbone, self.pool, self.reduce = backbone, pool, reduce
         self.neck, self.metric = neck, metric
         self.metric_at = metric_at
         self.label_smoothing = label_smoothing
@@ -78,9 +79,9 @@ class StrongBaseline(Method):
             self._labels = {}
 
     def feature_map(self, images: Tensor) -> Tensor:
-        """The trunk's last map, (b, c, h', w')."""
+        """The backbone's last map, (b, c, h', w')."""
         side = self.side(self._labels) if self.side is not None and self._labels else None
-        maps: Tensor = self.trunk(images, side)
+        maps: Tensor = self.backbone(images, side)
         return maps
 
     def embed_map(self, maps: Tensor) -> dict[str, Tensor]:

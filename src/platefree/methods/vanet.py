@@ -37,7 +37,7 @@ from platefree.losses import (
 from platefree.methods.base import Batch, Method
 from platefree.methods.relations import ViewRelations
 from platefree.methods.viewpoint import VIEW, FrozenViewpoint
-from platefree.nets.branches import BranchedTrunk
+from platefree.nets.branches import BranchedBackbone
 from platefree.nets.heads import Average
 from platefree.types import Embeddings, Floats, Indices
 
@@ -50,7 +50,7 @@ class VANet(Method):
     """Spaces ``same_view`` and ``different_view``, and ``view`` where a classifier is inside.
 
     Args:
-        trunk: with as many branches as ``relations`` has spaces.
+        backbone: with as many branches as ``relations`` has spaces.
         relations: which branch measures a pair of views.
         vehicles: number of training identities.
         viewpoint: the frozen classifier; None if the table always knows the view.
@@ -64,7 +64,7 @@ class VANet(Method):
 
     def __init__(
         self,
-        trunk: BranchedTrunk,
+        backbone: BranchedBackbone,
         relations: ViewRelations,
         *,
         vehicles: int,
@@ -77,10 +77,10 @@ class VANet(Method):
         identity_weight: float = 1.0,
     ) -> None:
         super().__init__()
-        self.trunk = trunk
+        self.backbone = backbone
         self.pool = Average()
         self.classifiers = nn.ModuleList(
-            nn.Linear(trunk.channels, vehicles) for _ in relations.spaces
+            nn.Linear(backbone.channels, vehicles) for _ in relations.spaces
         )
         self.viewpoint = viewpoint
         self.relations = relations
@@ -95,7 +95,7 @@ class VANet(Method):
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """Equation 5, and the identity cross-entropy of each branch (section 4.1)."""
         vehicles, views = batch.labels["vehicle"], batch.labels[VIEW]
-        vectors = [self.pool(maps) for maps in self.trunk(batch.images)]  # (b, d) of each branch
+        vectors = [self.pool(maps) for maps in self.backbone(batch.images)]  # (b, d) of each branch
         identity = torch.stack(
             [
                 functional.cross_entropy(classifier(rows).float(), vehicles)
@@ -191,12 +191,14 @@ class VANet(Method):
 
     def feature_map(self, images: Tensor) -> Tensor:
         """The map that all branches start from."""
-        maps: Tensor = self.trunk.shared(images)
+        maps: Tensor = self.backbone.shared(images)
         return maps
 
     def embed_map(self, maps: Tensor) -> dict[str, Tensor]:
         """Unit rows (b, d) of every branch."""
-        rows = [functional.normalize(self.pool(each).float()) for each in self.trunk.branch(maps)]
+        rows = [
+            functional.normalize(self.pool(each).float()) for each in self.backbone.branch(maps)
+        ]
         return dict(zip(self.relations.spaces, rows, strict=True))
 
     def distances(self, query: Embeddings, gallery: Embeddings) -> Floats:

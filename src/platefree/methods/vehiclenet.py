@@ -1,13 +1,13 @@
 """VehicleNet: learn from all vehicles there are, then from those of the target alone.
 
 Zheng et al., "VehicleNet: Learning Robust Visual Representation for Vehicle Re-identification",
-TMM 2020: trunk -> adaptive average pooling -> fc1 -> batch norm = embedding f -> fc2 = classifier
-(section IV-A, figure 3). Stage I learns to tell the vehicles of all sources apart, stage II those
-of the target, by cross-entropy; between them fc2 is replaced and all else is kept (section IV-B,
-algorithm 1). The stages are those of the recipe: ``rows = "target"`` is stage II.
+TMM 2020: backbone -> adaptive average pooling -> fc1 -> batch norm = embedding f -> fc2 =
+classifier (section IV-A, figure 3). Stage I learns to tell the vehicles of all sources apart,
+stage II those of the target, by cross-entropy; between them fc2 is replaced and all else is kept
+(section IV-B, algorithm 1). The stages are those of the recipe: ``rows = "target"`` is stage II.
 
 Where the paper is silent this follows the authors' code: how the new layers start, and two
-settings, a trunk that learns at a share of the rate and dropout before fc2.
+settings, a backbone that learns at a share of the rate and dropout before fc2.
 """
 
 from collections.abc import Mapping
@@ -22,8 +22,8 @@ from torch.optim import Optimizer
 from platefree.batches.training_data import TrainingData
 from platefree.methods.base import Batch, Descent, Method, make_optimizer
 from platefree.methods.source_accuracy import SourceAccuracy
+from platefree.nets.backbones import Backbone
 from platefree.nets.heads import Average
-from platefree.nets.trunks import Trunk
 from platefree.recipes.recipe import Train
 
 
@@ -31,32 +31,32 @@ class VehicleNet(Method):
     """One space, ``main``: the unit vector after fc1 and its batch norm.
 
     Args:
-        trunk: the network that makes the feature map.
+        backbone: the network that makes the feature map.
         vehicles: number of training identities of the first stage.
         embedding_size: width of fc1.
         dropout: share of the embedding that the classifier does not see.
-        trunk_rate: the trunk's share of the learning rate.
+        backbone_rate: the backbone's share of the learning rate.
     """
 
     forwards: ClassVar[tuple[str, ...]] = ("logits",)
 
     def __init__(
         self,
-        trunk: Trunk,
+        backbone: Backbone,
         *,
         vehicles: int,
         embedding_size: int = 512,
         dropout: float = 0.0,
-        trunk_rate: float = 1.0,
+        backbone_rate: float = 1.0,
     ) -> None:
         super().__init__()
-        self.trunk = trunk
+        self.backbone = backbone
         self.pool = Average()
-        self.fc1 = nn.Linear(trunk.channels, embedding_size)
+        self.fc1 = nn.Linear(backbone.channels, embedding_size)
         self.norm = nn.BatchNorm1d(embedding_size)
         self.dropout = nn.Dropout(dropout)
         self.fc2 = _classifier(embedding_size, vehicles)
-        self.trunk_rate = trunk_rate
+        self.backbone_rate = backbone_rate
         nn.init.kaiming_normal_(self.fc1.weight, mode="fan_out")
         nn.init.zeros_(self.fc1.bias)
         nn.init.normal_(self.norm.weight, 1.0, 0.02)
@@ -64,8 +64,8 @@ class VehicleNet(Method):
         self._accuracy = SourceAccuracy()
 
     def feature_map(self, images: Tensor) -> Tensor:
-        """The trunk's last map, (b, c, h', w')."""
-        maps: Tensor = self.trunk(images)
+        """The backbone's last map, (b, c, h', w')."""
+        maps: Tensor = self.backbone(images)
         return maps
 
     def embed_map(self, maps: Tensor) -> dict[str, Tensor]:
@@ -104,9 +104,13 @@ class VehicleNet(Method):
         return self._losses(self.logits(batch.images), batch.labels)
 
     def optimizers(self, train: Train) -> dict[str, Optimizer]:
-        """One optimizer; the trunk is a group of its own, at its share of the rate."""
+        """One optimizer; the backbone is a group of its own, at its share of the rate."""
         optimizer = make_optimizer(self.fc2, train)
-        rates = {self.norm: train.lr, self.fc1: train.lr, self.trunk: train.lr * self.trunk_rate}
+        rates = {
+            self.norm: train.lr,
+            self.fc1: train.lr,
+            self.backbone: train.lr * self.backbone_rate,
+        }
         for module, rate in rates.items():
             for group in make_optimizer(module, train, rate).param_groups:
                 optimizer.add_param_group(group)

@@ -10,7 +10,7 @@ from platefree.checkpoint import Checkpoint, read_checkpoint
 from platefree.errors import CheckpointError, RecipeError
 from platefree.methods.label_classifier import LabelClassifier
 from platefree.methods.settings import ViewpointInside, ViewpointSettings
-from platefree.nets.trunks import Trunk
+from platefree.nets.backbones import Backbone
 from platefree.recipes.recipe import Input, check_recipe
 
 VIEW = "view"
@@ -89,7 +89,7 @@ def describe_viewpoint(path: str, views: list[str]) -> ViewpointInside:
         )
     shape = recipe.input
     return ViewpointInside(
-        trunk=recipe.model.trunk,
+        backbone=recipe.model.backbone,
         last_stride=recipe.model.last_stride,
         height=shape.height,
         width=shape.width,
@@ -101,10 +101,10 @@ def describe_viewpoint(path: str, views: list[str]) -> ViewpointInside:
 
 def frozen_viewpoint(inside: ViewpointInside, views: int, given: Input) -> FrozenViewpoint:
     """A viewpoint classifier of the right shape, without its weights."""
-    trunk = Trunk(
-        inside.trunk, height=inside.height, width=inside.width, last_stride=inside.last_stride
+    backbone = Backbone(
+        inside.backbone, height=inside.height, width=inside.width, last_stride=inside.last_stride
     )
-    return FrozenViewpoint(LabelClassifier(trunk, column=VIEW, classes=views), inside, given)
+    return FrozenViewpoint(LabelClassifier(backbone, column=VIEW, classes=views), inside, given)
 
 
 def copy_viewpoint(path: str, inside: ViewpointInside, into: FrozenViewpoint) -> None:

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from platefree.nets.backbones import Backbone
 from platefree.nets.heads import Average
-from platefree.nets.trunks import Trunk
 from platefree.nets.vgg_m import start_for_relu
 
 
@@ -54,10 +54,10 @@ class Views(NamedTuple):
 
 
 class EmbeddingDiscriminator(nn.Module):
-    """Trunk, attention and FC layers: the part of FDA-Net that is used after training.
+    """Backbone, attention and FC layers: the part of FDA-Net that is used after training.
 
     Args:
-        trunk: makes the feature map f.
+        backbone: makes the feature map f.
         map_size: values in the map of one picture, for ``pooling="flatten"``.
         vehicles: classes.
         attention: ``softmax`` or ``none``.
@@ -69,7 +69,7 @@ class EmbeddingDiscriminator(nn.Module):
 
     def __init__(
         self,
-        trunk: Trunk,
+        backbone: Backbone,
         *,
         map_size: int,
         vehicles: int,
@@ -80,9 +80,9 @@ class EmbeddingDiscriminator(nn.Module):
         dropout: float = 0.5,
     ) -> None:
         super().__init__()
-        self.trunk = trunk
-        self.attention = AttentionMap(trunk.channels) if attention == "softmax" else None
-        inputs = map_size if pooling == "flatten" else trunk.channels
+        self.backbone = backbone
+        self.attention = AttentionMap(backbone.channels) if attention == "softmax" else None
+        inputs = map_size if pooling == "flatten" else backbone.channels
         layers: list[nn.Module] = [nn.Flatten() if pooling == "flatten" else Average()]
         if shared_size:
             first = nn.Linear(inputs, shared_size)
@@ -92,7 +92,7 @@ class EmbeddingDiscriminator(nn.Module):
         self.classifier = nn.Linear(embedding_size, vehicles)
 
     def forward(self, maps: Tensor, attention: Tensor | None = None) -> Views:
-        """Embed (b, c, h, w) maps of the trunk, under the attention given or their own."""
+        """Embed (b, c, h, w) maps of the backbone, under the attention given or their own."""
         whole = self.fc(maps)
         if self.attention is None:
             return Views(whole, whole, torch.ones_like(maps[:, :1]))

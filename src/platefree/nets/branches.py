@@ -1,4 +1,4 @@
-"""A trunk that forks: the first layers once, the last ones several times (VANet, figure 3).
+"""A backbone that forks: the first layers once, the last ones several times (VANet, figure 3).
 
 A timm network is a row of layers, one after the other. It is cut where its stride becomes 16:
 ResNets share everything up to ``layer2`` and branch into ``layer3`` and ``layer4``; GoogLeNet
@@ -12,29 +12,29 @@ import torch
 from torch import Tensor, nn
 
 from platefree.errors import RecipeError
-from platefree.nets.trunks import Trunk
+from platefree.nets.backbones import Backbone
 
 STRIDE = 16
 """Of the first layer that is not shared."""
 
 
-class BranchedTrunk(nn.Module):
+class BranchedBackbone(nn.Module):
     """Shared layers, then branches of one shape that share no weights.
 
     Args:
-        name: of a trunk, see `Trunk`; it must be a row of layers with a stride below 16 at first.
+        name: of a backbone, see `Backbone`; a row of layers with a stride below 16 at first.
         branches: how many.
         height: picture height in pixels.
         width: picture width in pixels.
-        last_stride: see `Trunk`.
-        drop_path: see `Trunk`.
-        weights: see `Trunk`; every branch starts from these weights, or from its own random ones.
+        last_stride: see `Backbone`.
+        drop_path: see `Backbone`.
+        weights: see `Backbone`; every branch starts from these, or from its own random ones.
 
     Attributes:
         channels: c of each branch's feature map.
 
     Raises:
-        RecipeError: no such trunk, or one that cannot be cut.
+        RecipeError: no such backbone, or one that cannot be cut.
         TrainingError: the weights cannot be had or do not fit.
     """
 
@@ -51,14 +51,14 @@ class BranchedTrunk(nn.Module):
     ) -> None:
         super().__init__()
         options = {"last_stride": last_stride, "drop_path": drop_path, "weights": weights}
-        trunks = [Trunk(name, height=height, width=width, **options) for _ in range(branches)]  # type: ignore[arg-type]
-        self.channels = trunks[0].channels
-        fork, end = _cut(trunks[0], name, (height, width))
-        self.shared = nn.Sequential(*_layers(trunks[0].network)[:fork])
+        backbones = [Backbone(name, height=height, width=width, **options) for _ in range(branches)]  # type: ignore[arg-type]
+        self.channels = backbones[0].channels
+        fork, end = _cut(backbones[0], name, (height, width))
+        self.shared = nn.Sequential(*_layers(backbones[0].network)[:fork])
         self.branches = nn.ModuleList(
-            nn.Sequential(*_layers(trunk.network)[fork:end]) for trunk in trunks
+            nn.Sequential(*_layers(backbone.network)[fork:end]) for backbone in backbones
         )
-        self._is_channels_last = _is_channels_last(trunks[0])
+        self._is_channels_last = _is_channels_last(backbones[0])
 
     def forward(self, images: Tensor) -> list[Tensor]:
         """Map (b, 3, h, w) to a feature map (b, channels, h', w') of each branch."""
@@ -80,31 +80,31 @@ def _layers(network: nn.Module) -> list[nn.Module]:
     return opened
 
 
-def _cut(trunk: Trunk, name: str, size: tuple[int, int]) -> tuple[int, int]:
+def _cut(backbone: Backbone, name: str, size: tuple[int, int]) -> tuple[int, int]:
     """How many layers to share, and how many there are up to the feature map.
 
     Instead of knowing every family of timm, this runs the layers of the network one after the
     other on some picture, and looks for the place where they have made its feature map.
     """
-    layers, strides = _layers(trunk.network), list[float]()
-    with torch.inference_mode(), _in_use(trunk):
+    layers, strides = _layers(backbone.network), list[float]()
+    with torch.inference_mode(), _in_use(backbone):
         maps = torch.linspace(-1.0, 1.0, 3 * size[0] * size[1]).reshape(1, 3, *size)
         try:
-            expected = trunk.network.forward_features(maps)  # type: ignore[operator]
+            expected = backbone.network.forward_features(maps)  # type: ignore[operator]
         except (AssertionError, RuntimeError, ValueError) as error:
             raise RecipeError(
-                f"trunk {name} cannot look at {size[0]} x {size[1]} pixels: {error}"
+                f"backbone {name} cannot look at {size[0]} x {size[1]} pixels: {error}"
             ) from error
         for layer in layers:
             try:
                 maps = layer(maps)
-                strides.append(size[0] / maps.shape[1 if _is_channels_last(trunk) else 2])
+                strides.append(size[0] / maps.shape[1 if _is_channels_last(backbone) else 2])
             except Exception:
                 break  # a layer that wants something else raises what it likes: refused below
             if torch.equal(maps, expected):
                 return _fork(layers, strides, name), len(strides)
     raise RecipeError(
-        f"trunk {name} is not a row of layers, so it cannot be cut into shared layers and "
+        f"backbone {name} is not a row of layers, so it cannot be cut into shared layers and "
         "branches; take a ResNet, googlenet, ConvNeXt, RegNet, EfficientNet or MobileNet"
     )
 
@@ -114,8 +114,9 @@ def _fork(layers: list[nn.Module], strides: list[float], name: str) -> int:
     fork = next((place for place, each in enumerate(strides) if each > 0.75 * STRIDE), 0)
     if not fork:
         raise RecipeError(
-            f"trunk {name} starts with a stride of {strides[0]:g} (or never has one of {STRIDE}), "
-            "so there is nothing to share before its branches; take a network with stages"
+            f"backbone {name} starts with a stride of {strides[0]:g} (or never has one of "
+            f"{STRIDE}), so there is nothing to share before its branches; take a network with "
+            "stages"
         )
     while not list(layers[fork].parameters()):
         fork += 1  # what learns nothing, such as a pooling, is the same in every branch
@@ -132,6 +133,6 @@ def _in_use(module: nn.Module) -> Iterator[None]:
         module.train(before)
 
 
-def _is_channels_last(trunk: Trunk) -> bool:
+def _is_channels_last(backbone: Backbone) -> bool:
     # so do the layers of Swin
-    return getattr(trunk.network, "output_fmt", "NCHW") == "NHWC"
+    return getattr(backbone.network, "output_fmt", "NCHW") == "NHWC"

@@ -1,7 +1,7 @@
 """IBN-a layers for ResNets, which timm lacks (Pan et al., ECCV 2018, "Two at Once").
 
 In layers 1 to 3 the first normalisation of every residual block becomes half instance
-normalisation, half batch normalisation: the first takes away a camera's colour and contrast,
+normalisation, half batch normalisation: the first takes away a camera's color and contrast,
 the second keeps what tells vehicles apart. Layer 4 stays as it is. The parts are named IN and
 BN, so weights published by the paper's authors load.
 """

@@ -18,7 +18,7 @@ from timm.layers.bottleneck_attn import BottleneckAttn
 from torch import Tensor, nn
 
 from platefree.errors import RecipeError
-from platefree.nets.trunks import Trunk
+from platefree.nets.backbones import Backbone
 
 LAST = "layer4"
 
@@ -27,20 +27,20 @@ class LateBranches(nn.Module):
     """The shared layers of a ResNet, and branches from its ``layer4`` that share no weights.
 
     Args:
-        name: of a ResNet, see `Trunk`.
+        name: of a ResNet, see `Backbone`.
         convolution: how many branches are as they are in the ResNet; they come first.
         attention: how many branches attend instead.
         height: picture height in pixels; attention is built for it.
         width: picture width in pixels.
-        last_stride: see `Trunk`.
+        last_stride: see `Backbone`.
         heads: of the attention; must divide the channels of its convolutions.
-        weights: see `Trunk`; every branch starts from these weights, or from its own random ones.
+        weights: see `Backbone`; every branch starts from these, or from its own random ones.
 
     Attributes:
         channels: c of each branch's feature map.
 
     Raises:
-        RecipeError: no such trunk, no ResNet, or no attention over maps of this size.
+        RecipeError: no such backbone, no ResNet, or no attention over maps of this size.
         TrainingError: the weights cannot be had or do not fit.
     """
 
@@ -57,21 +57,23 @@ class LateBranches(nn.Module):
         weights: str = "none",
     ) -> None:
         super().__init__()
-        trunks = [
-            Trunk(name, height=height, width=width, last_stride=last_stride, weights=weights)
+        backbones = [
+            Backbone(name, height=height, width=width, last_stride=last_stride, weights=weights)
             for _ in range(convolution + attention)
         ]
-        for trunk in trunks:
-            if not isinstance(trunk.network, timm.models.ResNet):
+        for backbone in backbones:
+            if not isinstance(backbone.network, timm.models.ResNet):
                 raise RecipeError(
-                    f"model.trunk {name} is not a ResNet, whose {LAST} the branches are made from; "
-                    "take resnet50_ibn_a or another one"
+                    f"model.backbone {name} is not a ResNet, whose {LAST} the branches are made "
+                    "from; take resnet50_ibn_a or another one"
                 )
-        self.channels = trunks[0].channels
-        layers = list(trunks[0].network.named_children())
+        self.channels = backbones[0].channels
+        layers = list(backbones[0].network.named_children())
         end = [layer for layer, _ in layers].index(LAST)
         self.shared = nn.Sequential(OrderedDict(layers[:end]))
-        self.branches = nn.ModuleList(trunk.network.get_submodule(LAST) for trunk in trunks)
+        self.branches = nn.ModuleList(
+            backbone.network.get_submodule(LAST) for backbone in backbones
+        )
         maps = _shared_map(self.shared, height, width)
         for branch in self.branches[convolution:]:
             _attend(branch, maps, heads, f"{name} at {height} x {width} pixels")

@@ -60,8 +60,8 @@ def check_patches(network: nn.Module, name: str, size: Size) -> None:
     if size[0] % patch or size[1] % patch:
         near = [pixels - pixels % patch + step for pixels in size for step in (0, patch)]
         raise RecipeError(
-            f"trunk {name} cannot look at {size[0]} x {size[1]} pixels: its patches have {patch}, "
-            "and input.height and input.width must be divisible by that, such as "
+            f"backbone {name} cannot look at {size[0]} x {size[1]} pixels: its patches have "
+            f"{patch}, and input.height and input.width must be divisible by that, such as "
             f"{' or '.join(str(each) for each in sorted({*near} - {0}))}"
         )
 

@@ -1,6 +1,6 @@
 """A small detector for pictures that were already cut out: FCOS (Tian et al., ICCV 2019).
 
-torchvision's, on any timm trunk. Chosen over its other detectors because there are no anchors to
+torchvision's, on any timm backbone. Chosen over its other detectors because there are no anchors to
 fit to flat windows and tall lights, because every place near the middle of a box is an example (a
 few hundred pictures are enough), and because its head has group norm, which small batches suit.
 """
@@ -16,7 +16,7 @@ from torchvision.models.detection.image_list import ImageList
 from torchvision.ops import FeaturePyramidNetwork
 
 from platefree.errors import RecipeError
-from platefree.nets.trunks import Trunk
+from platefree.nets.backbones import Backbone
 
 STRIDES = (8, 16, 32)
 """Of the maps in which boxes are looked for; the first finds those of up to 64 pixels."""
@@ -48,24 +48,26 @@ class Found(NamedTuple):
 
 
 class PyramidDetector(nn.Module):
-    """Trunk, feature pyramid and the head of FCOS.
+    """Backbone, feature pyramid and the head of FCOS.
 
     Args:
-        trunk: a network with stages; its maps of `STRIDES` are used.
-        name: of the trunk, for messages.
+        backbone: a network with stages; its maps of `STRIDES` are used.
+        name: of the backbone, for messages.
         kinds: how many kinds of boxes are told apart.
         width: channels of pyramid and head, a multiple of 32.
         depth: convolutions of each half of the head.
 
     Raises:
-        RecipeError: the trunk has no maps of these strides.
+        RecipeError: the backbone has no maps of these strides.
     """
 
-    def __init__(self, trunk: Trunk, name: str, *, kinds: int, width: int, depth: int) -> None:
+    def __init__(
+        self, backbone: Backbone, name: str, *, kinds: int, width: int, depth: int
+    ) -> None:
         super().__init__()
-        backbone = _Pyramid(trunk, name, width)
+        pyramid = _Pyramid(backbone, name, width)
         self.fcos = FCOS(
-            backbone,
+            pyramid,
             kinds,
             anchor_generator=AnchorGenerator(
                 tuple((stride,) for stride in STRIDES), ((1.0,),) * len(STRIDES)
@@ -128,18 +130,20 @@ class _AsGiven(nn.Module):
 class _Pyramid(nn.Module):
     """The maps of `STRIDES`, brought to one width, each with what the coarser ones know."""
 
-    def __init__(self, trunk: Trunk, name: str, width: int) -> None:
+    def __init__(self, backbone: Backbone, name: str, width: int) -> None:
         super().__init__()
-        self.trunk = trunk
-        known = getattr(trunk.network, "feature_info", None) or []
+        self.backbone = backbone
+        known = getattr(backbone.network, "feature_info", None) or []
         if not isinstance(known, list):
             known = known.get_dicts()
         self.places = [
             place for place, info in enumerate(known) if info.get("reduction") in STRIDES
         ]
-        if len(self.places) != len(STRIDES) or not hasattr(trunk.network, "forward_intermediates"):
+        if len(self.places) != len(STRIDES) or not hasattr(
+            backbone.network, "forward_intermediates"
+        ):
             raise RecipeError(
-                f"trunk {name} has no maps of strides {', '.join(map(str, STRIDES))}, in which "
+                f"backbone {name} has no maps of strides {', '.join(map(str, STRIDES))}, in which "
                 "parts could be found; take a ResNet, MobileNet, EfficientNet or ConvNeXt"
             )
         channels = [int(known[place]["num_chs"]) for place in self.places]
@@ -148,7 +152,7 @@ class _Pyramid(nn.Module):
 
     def forward(self, images: Tensor) -> "OrderedDict[str, Tensor]":
         """(b, 3, h, w) to maps (b, width, h / stride, w / stride) by stride."""
-        maps = self.trunk.network.forward_intermediates(  # type: ignore[operator]
+        maps = self.backbone.network.forward_intermediates(  # type: ignore[operator]
             images, indices=self.places, intermediates_only=True
         )
         named = OrderedDict((str(stride), each) for stride, each in zip(STRIDES, maps, strict=True))

@@ -19,6 +19,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from platefree.errors import RecipeError
 from platefree.methods.settings import ModelSettings
 from platefree.recipes.complaints import explain
+from platefree.recipes.old_names import current_key, with_current_keys
 from platefree.recipes.post import Post
 
 Rate = Annotated[float, Field(ge=0, le=1)]
@@ -48,9 +49,11 @@ class Input(Section):
 
     height: Annotated[int, Field(ge=16, le=2048)] = 256
     width: Annotated[int, Field(ge=16, le=2048)] = 256
-    mean: Annotated[list[float], Field(min_length=3, max_length=3)] | None = None  # as the trunk
+    mean: Annotated[list[float], Field(min_length=3, max_length=3)] | None = None  # as the backbone
     std: Annotated[list[Positive], Field(min_length=3, max_length=3)] | None = None
-    mirror: Literal["average", "off"] = "average"  # embeddings: mean of picture and mirror image
+    test_time_flip: Literal["average", "off"] = (
+        "average"  # embeddings: mean of picture and flipped image
+    )
     scales: Annotated[list[Scale], Field(min_length=1, max_length=8)] = [1.0]  # embeddings: mean
 
 
@@ -60,11 +63,11 @@ class Augment(Section):
     flip: Rate = 0.5
     pad: Annotated[int, Field(ge=0)] = 10  # pixels added on each side, then a random crop
     warp: Rate = 0.0  # strength of random scale, aspect, rotation and perspective
-    colour: Rate = 0.0  # strength of brightness, contrast and saturation jitter
-    balance: Rate = 0.0  # strength of a random gain of each colour channel
-    grey: Rate = 0.0  # probability that a picture loses its colours
+    color: Rate = 0.0  # strength of brightness, contrast and saturation jitter
+    balance: Rate = 0.0  # strength of a random gain of each color channel
+    grey: Rate = 0.0  # probability that a picture loses its colors
     degrade: Rate = 0.0  # probability of each: lower resolution, blur or sharpening, JPEG
-    erase: Rate = 0.5  # probability that a random rectangle is filled with the mean colour
+    erase: Rate = 0.5  # probability that a random rectangle is filled with the mean color
 
 
 class Train(Section):
@@ -106,7 +109,7 @@ class Train(Section):
     teacher_fingerprint: str = ""  # filled in when training starts
     clip_norm: NotNegative = 0.0  # 0: no clipping
     precision: Precision = "auto"
-    compile: Compile = "off"  # torch.compile of the trunk, and its mode
+    compile: Compile = "off"  # torch.compile of the backbone, and its mode
     mining: Literal["global", "local"] = "global"  # pairs of all processes, or of each its own
     norm: Literal["global", "local"] = "global"  # batch statistics of all processes, or of each
     seed: Annotated[int, Field(ge=0)] = 0
@@ -282,7 +285,7 @@ def check_recipe(content: Mapping[str, Any]) -> Recipe:
         RecipeError: an unknown key, or a value of the wrong type.
     """
     try:
-        return Recipe.model_validate(dict(content))
+        return Recipe.model_validate(with_current_keys(content))
     except ValidationError as error:
         found = "; ".join(explain(detail, Recipe) for detail in error.errors())
         raise RecipeError(f"recipe {content.get('name', '?')}: {found}") from error
@@ -326,7 +329,7 @@ def parse_overrides(settings: Sequence[str]) -> dict[str, Any]:
             value = tomllib.loads(f"value = {text}")["value"]
         except tomllib.TOMLDecodeError:
             value = text
-        overrides[key.strip()] = value
+        overrides[current_key(key.strip())] = value
     return overrides
 
 

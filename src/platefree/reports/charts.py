@@ -1,7 +1,7 @@
 """The charts of a report as inline SVG: pure functions from numbers to text.
 
-Nothing is told by colour alone: curves differ by dash and marker, histograms by hatch and fill,
-and everything is named beside the line. Colours and fonts are classes of ``page.css``, so a chart
+Nothing is told by color alone: curves differ by dash and marker, histograms by hatch and fill,
+and everything is named beside the line. Colors and fonts are classes of ``page.css``, so a chart
 follows the page into the dark and onto paper.
 """
 
@@ -17,7 +17,7 @@ Series = NDArray[np.float64]
 
 NAMED_CURVES = 6
 """With more curves than this, only the best and the worst at rank 1 are named; there are as many
-dashes, markers and colours."""
+dashes, markers and colors."""
 
 HATCH = (
     '<svg class="definitions" width="0" height="0" aria-hidden="true"><defs><pattern id="hatch" '
@@ -277,7 +277,7 @@ def _percent(fraction: float) -> str:
 @dataclass(frozen=True, eq=False)
 class _Curve:
     name: str
-    number: int | None  # of its dash, marker and colour, below NAMED_CURVES; None is the mean
+    number: int | None  # of its dash, marker and color, below NAMED_CURVES; None is the mean
     values: Series
 
     @property

@@ -1,7 +1,7 @@
 """A heat map laid over a picture.
 
-The colours are viridis (van der Walt and Smith, 2015; public domain) by interpolation between ten
-of its values: equal steps look equally large, also in grey and to the colour-blind.
+The colors are viridis (van der Walt and Smith, 2015; public domain) by interpolation between ten
+of its values: equal steps look equally large, also in grey and to the color-blind.
 """
 
 from typing import Any
@@ -26,8 +26,8 @@ _STOPS = np.array(
 )
 
 
-def heat_colours(values: NDArray[np.floating[Any]]) -> NDArray[np.uint8]:
-    """Colours of values in [0, 1], dark blue to yellow; those outside are put on its ends.
+def heat_colors(values: NDArray[np.floating[Any]]) -> NDArray[np.uint8]:
+    """Colors of values in [0, 1], dark blue to yellow; those outside are put on its ends.
 
     Args:
         values: (...) floats; NaN is taken for 0.
@@ -38,8 +38,8 @@ def heat_colours(values: NDArray[np.floating[Any]]) -> NDArray[np.uint8]:
     inside = np.clip(np.nan_to_num(values, nan=0.0), 0.0, 1.0)
     places = np.linspace(0.0, 1.0, len(_STOPS))
     channels = [np.interp(inside, places, _STOPS[:, channel]) for channel in range(3)]
-    colours: NDArray[np.uint8] = np.rint(np.stack(channels, axis=-1)).astype(np.uint8)
-    return colours
+    colors: NDArray[np.uint8] = np.rint(np.stack(channels, axis=-1)).astype(np.uint8)
+    return colors
 
 
 def overlay(
@@ -55,4 +55,4 @@ def overlay(
     heat = Image.fromarray(np.nan_to_num(heat_map, nan=0.0).astype(np.float32))
     stretched = np.asarray(heat.resize(picture.size, Image.Resampling.BILINEAR))
     grey = picture.convert("L").convert("RGB")
-    return Image.blend(grey, Image.fromarray(heat_colours(stretched)), strength)
+    return Image.blend(grey, Image.fromarray(heat_colors(stretched)), strength)

@@ -41,7 +41,7 @@ _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 _CONTEXT = (
     "split",
     "seed",
-    "mirror",
+    "test-time flip",
     "scales",
     "post-processing",
     "re-ranking",

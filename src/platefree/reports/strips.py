@@ -1,6 +1,6 @@
 """Example queries of a report as ranked strips of embedded pictures.
 
-Right and wrong are told by the shape of a mark, tick or cross, and by its title; colour repeats it.
+Right and wrong are told by the shape of a mark, tick or cross, and by its title; color repeats it.
 """
 
 import base64

@@ -1,20 +1,20 @@
-"""Trunks compiled by ``torch.compile``, in place, so that the names of weights stay."""
+"""Backbones compiled by ``torch.compile``, in place, so that the names of weights stay."""
 
 import torch
 from torch import nn
 
 from platefree.errors import TrainingError
-from platefree.nets.branches import BranchedTrunk
-from platefree.nets.trunks import Trunk
+from platefree.nets.backbones import Backbone
+from platefree.nets.branches import BranchedBackbone
 
 BACKEND = "inductor"
 
 
-def compile_trunks(method: nn.Module, mode: str) -> None:
-    """Compile the trunks inside a method; what surrounds them stays as it is.
+def compile_backbones(method: nn.Module, mode: str) -> None:
+    """Compile the backbones inside a method; what surrounds them stays as it is.
 
     Args:
-        method: that calls its trunks.
+        method: that calls its backbones.
         mode: of ``torch.compile``.
 
     Raises:
@@ -29,7 +29,7 @@ def compile_trunks(method: nn.Module, mode: str) -> None:
             "compiler, or set train.compile=off"
         ) from error
     for module in method.modules():
-        if isinstance(module, Trunk | BranchedTrunk):
+        if isinstance(module, Backbone | BranchedBackbone):
             module.compile(backend=BACKEND, **({"mode": mode} if BACKEND == "inductor" else {}))
 
 

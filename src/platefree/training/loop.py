@@ -41,7 +41,7 @@ from platefree.methods.base import Batch, Method
 from platefree.methods.build import build_method, needs_training, resolve
 from platefree.recipes.recipe import Recipe, Train
 from platefree.training.average import WeightAverage
-from platefree.training.compiling import compile_trunks
+from platefree.training.compiling import compile_backbones
 from platefree.training.descent import FabricDescent, frozen, rate_factor, training_mode
 from platefree.training.processes import gather_with_gradient, launch
 from platefree.training.run_folder import (
@@ -155,7 +155,7 @@ class Trainer:
         self.total = self.plan[-1].stop
         self.method.to(memory_format=torch.channels_last)  # the faster layout for convolutions
         if recipe.train.compile != "off":
-            compile_trunks(self.method, recipe.train.compile)
+            compile_backbones(self.method, recipe.train.compile)
         if self.fabric.world_size > 1 and recipe.train.mining == "global":
             self.method.gather = gather_with_gradient
         self.transform = InputTransform(recipe.input)

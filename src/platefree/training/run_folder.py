@@ -34,7 +34,7 @@ FREE_TO_CHANGE = (
 )
 
 # labels whose names a card lists
-DESCRIPTIVE = ("camera", "make", "model", "type", "colour", "view")
+DESCRIPTIVE = ("camera", "make", "model", "type", "color", "view")
 _AGREE_EVERY = 10  # steps between asking the other processes whether to stop
 
 

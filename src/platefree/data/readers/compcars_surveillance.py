@@ -1,6 +1,6 @@
 """CompCars, surveillance part, ``sv_data``: fronts of cars before cameras, 281 models.
 
-Vehicles and cameras are unknown. Colours are numbers in the files; what they mean is in the
+Vehicles and cameras are unknown. Colors are numbers in the files; what they mean is in the
 README of the data set.
 """
 
@@ -19,7 +19,7 @@ _LISTS = {
     "classification_test": "test_surveillance.txt",
 }
 _EXPECTED = "a picture like 1/d5dcefddcde927.jpg"
-_COLOURS = (
+_COLORS = (
     *("black", "white", "red", "yellow", "blue"),
     *("green", "purple", "brown", "champagne", "silver"),
 )
@@ -59,13 +59,13 @@ def read_surveillance(folder: Folder) -> DataSet:
         )
     splits = {"train": lists["classification_train"]} if "classification_train" in lists else {}
     parts = [image.split("/")[-2:] for image in pictures.images]
-    models, colours = _models(folder, remarks), _colours(folder, remarks)
+    models, colors = _models(folder, remarks), _colors(folder, remarks)
     table = pictures.table(
         folder.path,
         NAME,
         splits,
         model=[models.get(model, model) for model, _ in parts],
-        colour=[colours.get(split_ending(f"{model}/{name}")[0], "") for model, name in parts],
+        color=[colors.get(split_ending(f"{model}/{name}")[0], "") for model, name in parts],
     )
     return DataSet(NAME, table, lists=lists, remarks=tuple(remarks))
 
@@ -80,15 +80,15 @@ def _models(folder: Folder, remarks: list[str]) -> dict[str, str]:
     return distinct_names({str(number): f"{row[0]} {row[1]}".strip() for number, row in rows})
 
 
-def _colours(folder: Folder, remarks: list[str]) -> dict[str, str]:
-    """Picture, without its ending -> colour; -1 is unknown."""
+def _colors(folder: Folder, remarks: list[str]) -> dict[str, str]:
+    """Picture, without its ending -> color; -1 is unknown."""
     path = folder.find("color_list.mat")
     if path is None:
-        remarks.append("no color_list.mat: colours are unknown")
+        remarks.append("no color_list.mat: colors are unknown")
         return {}
     rows = read_cells(path, "color_list")
     return {
-        split_ending(row[0])[0]: _COLOURS[int(row[1])]
+        split_ending(row[0])[0]: _COLORS[int(row[1])]
         for row in rows
-        if row[1].isdecimal() and int(row[1]) < len(_COLOURS)
+        if row[1].isdecimal() and int(row[1]) < len(_COLORS)
     }

@@ -1,4 +1,4 @@
-"""Numbers that stand for models, colours and types, and the lists of their names."""
+"""Numbers that stand for models, colors and types, and the lists of their names."""
 
 from collections import Counter
 from collections.abc import Mapping

@@ -57,7 +57,7 @@ def read_vehicleid(folder: Folder) -> DataSet:
         NAME,
         splits,
         model=_attribute(folder, "model", pictures, remarks),
-        colour=_attribute(folder, "color", pictures, remarks),
+        color=_attribute(folder, "color", pictures, remarks),
     )
     return DataSet(NAME, table, lists=lists, remarks=tuple(remarks))
 
@@ -95,7 +95,7 @@ def _other_vehicles(folder: Folder, pictures: Pictures) -> list[str]:
 
 
 def _attribute(folder: Folder, kind: str, pictures: Pictures, remarks: list[str]) -> list[str]:
-    """The model or the colour of each row, by its vehicle."""
+    """The model or the color of each row, by its vehicle."""
     path = folder.find(f"attribute/{kind}_attr.txt", f"{kind}_attr.txt")
     if path is None:
         remarks.append(f"no attribute/{kind}_attr.txt: each {kind} is unknown")

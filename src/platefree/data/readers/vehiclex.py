@@ -1,6 +1,6 @@
 """VehicleX (Yao et al., ECCV 2020): rendered vehicles, also the ``_Simulation`` part of CityFlow.
 
-Pictures are called ``VVVV_cCCC_N.jpg``; a label file gives vehicle, camera, colour, type and how
+Pictures are called ``VVVV_cCCC_N.jpg``; a label file gives vehicle, camera, color, type and how
 the scene was lit and turned. The angle ``orientation`` is not read: the set does not say which
 angle is the front.
 """
@@ -39,7 +39,7 @@ def read_vehiclex(folder: Folder) -> DataSet:
     remarks: list[str] = []
     split = split_of(folder, "train", _IMAGES, remarks) or _NOTHING
     if not split.labels:
-        remarks.append("no train_label.xml: colours and types are unknown")
+        remarks.append("no train_label.xml: colors and types are unknown")
     pictures, names, items = Pictures(), split.listed.names, split.items
     rows = indices(
         pictures.add(image, *_known(names[number], items[number], split.listed.where(number)))
@@ -49,7 +49,7 @@ def read_vehiclex(folder: Folder) -> DataSet:
         folder.path,
         NAME,
         {"train": rows},
-        colour=kinds_of(folder, "color", items, remarks),
+        color=kinds_of(folder, "color", items, remarks),
         type=kinds_of(folder, "type", items, remarks),
     )
     return DataSet(NAME, table, lists={"train": rows}, remarks=tuple(remarks))

@@ -1,7 +1,7 @@
 """VeRi-776 (Liu, Liu, Ma and Fu, ICME 2016): 776 vehicles before 20 cameras.
 
 Vehicle and camera are read off the names of the pictures, ``VVVV_cCCC_FFFFFFFF_N.jpg``, as every
-protocol does; colour and type come from the label files, whose labels of vehicle and camera are
+protocol does; color and type come from the label files, whose labels of vehicle and camera are
 only compared. The frame numbers are not times: each camera counts its own. Query pictures lie in
 ``image_test`` too, so the gallery holds every query once more.
 """
@@ -53,7 +53,7 @@ def read_veri(folder: Folder) -> DataSet:
         NAME,
         lists,
         track=_tracks(folder, names, every, remarks),
-        colour=kinds_of(folder, "color", items, remarks),
+        color=kinds_of(folder, "color", items, remarks),
         type=kinds_of(folder, "type", items, remarks),
     )
     ignored = ignored_rows(folder, lists, pictures, remarks)
@@ -86,9 +86,9 @@ def _odd_labels(items: Sequence[Item | None], pictures: Pictures) -> list[str]:
     )
     remarks = []
     if missing == len(items):
-        remarks.append("no label files: colours and types are unknown")
+        remarks.append("no label files: colors and types are unknown")
     elif missing:
-        remarks.append(f"{many(missing, 'picture')} not in the label files: no colour, no type")
+        remarks.append(f"{many(missing, 'picture')} not in the label files: no color, no type")
     if other:
         remarks.append(f"{many(other, 'picture')} of another vehicle or camera in the label files")
     return remarks

@@ -39,7 +39,7 @@ _TESTS_2 = ("A", "B", "All")
 _FOLDERS = ("train_test_split/", "")
 _FOLDERS_2 = ("test_split/", "test_split_V2/", "train_test_split/", "")
 _EXPECTED = "a picture like 00001/000001.jpg, perhaps with its vehicle and camera behind it"
-_FIELDS = 6  # of vehicle_info.txt: picture, camera, time, model, type, colour
+_FIELDS = 6  # of vehicle_info.txt: picture, camera, time, model, type, color
 _TIME = re.compile(r"(\d{4})[-/]?(\d\d?)[-/]?(\d\d?)[ T_]?(\d\d?):?(\d\d)(?::?(\d\d)(?:\.\d+)?)?")
 _PART = re.compile(r"part_?\d+", re.IGNORECASE)
 
@@ -86,7 +86,7 @@ def read_veri_wild(folder: Folder) -> DataSet:
         told += [()] * (len(pictures) - len(told))
     labels = {
         column: [fields[place] if fields else "" for fields in told]
-        for place, column in ((3, "model"), (4, "type"), (5, "colour"))
+        for place, column in ((3, "model"), (4, "type"), (5, "color"))
     }
     times = information.times([fields[2] if fields else "" for fields in told], remarks)
     splits = {"train": lists["train"]} if "train" in lists else {}
@@ -244,7 +244,7 @@ def _part_names(images: Path) -> list[str]:
 
 @dataclass(frozen=True)
 class _Information:
-    """Camera, time, model, type and colour of pictures.
+    """Camera, time, model, type and color of pictures.
 
     Attributes:
         lines: the file; empty if there is none.

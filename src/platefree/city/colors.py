@@ -92,4 +92,4 @@ LIVERIES: tuple[Srgb, ...] = (
     (226, 196, 40),
 )
 BOXES: tuple[Srgb | None, ...] = ((222, 222, 220), (222, 222, 220), (196, 200, 204), None)
-"""Walls of load boxes; None is the colour of the livery."""
+"""Walls of load boxes; None is the color of the livery."""

@@ -1,4 +1,4 @@
-"""Trunks: any timm model as a function from pictures to a feature map (b, c, h, w).
+"""Backbones: any timm model as a function from pictures to a feature map (b, c, h, w).
 
 Added to timm: ResNets with IBN-a layers (``resnet50_ibn_a``), also with non-local blocks
 (``resnet50_ibn_a_nl``), a last stride of 1, as re-ID networks use it, ``googlenet``, and
@@ -33,27 +33,29 @@ from platefree.nets.side_information import add_token_shift
 from platefree.nets.vgg_m import VGG_CNN_M, VggM
 
 IBN_SUFFIX = "_ibn_a"
-IBN_TRUNKS = tuple(f"resnet{depth}{IBN_SUFFIX}" for depth in (18, 34, 50, 101, 152))
+IBN_BACKBONES = tuple(f"resnet{depth}{IBN_SUFFIX}" for depth in (18, 34, 50, 101, 152))
 NON_LOCAL_SUFFIX = "_nl"
-NON_LOCAL_TRUNKS = tuple(f"resnet{depth}{IBN_SUFFIX}{NON_LOCAL_SUFFIX}" for depth in (50, 101, 152))
-OWN_TRUNKS = (*IBN_TRUNKS, *NON_LOCAL_TRUNKS, googlenet.NAME, VGG_CNN_M)
-"""Trunks that timm lacks."""
+NON_LOCAL_BACKBONES = tuple(
+    f"resnet{depth}{IBN_SUFFIX}{NON_LOCAL_SUFFIX}" for depth in (50, 101, 152)
+)
+OWN_BACKBONES = (*IBN_BACKBONES, *NON_LOCAL_BACKBONES, googlenet.NAME, VGG_CNN_M)
+"""Backbones that timm lacks."""
 
 _HEADS = (
     *("fc.", "head.", "classifier.", "last_linear.", "head_dist."),
     *("aux1.", "aux2.", "fc6.", "fc7.", "fc8."),
 )
-_OWN = "trunk.network."  # in our checkpoints
+_OWN = "backbone.network."  # in our checkpoints
 _VITS = ("vision_transformer", "deit")  # modules of timm
-_WRAPPERS = ("module.", "backbone.", "model.", "base.", _OWN, "network.")
+_WRAPPERS = ("module.", "backbone.", "model.", "base.", _OWN, "trunk.", "network.")
 
 
-class Trunk(nn.Module):
+class Backbone(nn.Module):
     """A timm network without its head.
 
     Args:
         name: a timm name, optionally with a weight tag (``resnet50.a1_in1k``), or one of
-            `OWN_TRUNKS`.
+            `OWN_BACKBONES`.
         height: picture height in pixels; transformers are built for it.
         width: picture width in pixels.
         last_stride: 1 keeps a ResNet's last feature map at a sixteenth of the picture.
@@ -67,7 +69,7 @@ class Trunk(nn.Module):
         channels: c of the feature map.
 
     Raises:
-        RecipeError: no such trunk, or an option that it does not have.
+        RecipeError: no such backbone, or an option that it does not have.
         TrainingError: the weights cannot be had or do not fit.
     """
 
@@ -99,14 +101,14 @@ class Trunk(nn.Module):
         if last_stride == 1:
             _keep_last_map_large(self.network, name)
         if weights not in ("none", "timm"):
-            load_trunk_weights(self.network, Path(weights))
+            load_backbone_weights(self.network, Path(weights))
 
     def forward(self, images: Tensor, side: Tensor | None = None) -> Tensor:
         """Map (b, 3, h, w) float pictures to (b, channels, h', w') features.
 
         Args:
             images: the pictures.
-            side: (b, channels) to add to every token of each, if the trunk is made for it.
+            side: (b, channels) to add to every token of each, if the backbone is made for it.
         """
         if self.shift is not None:
             self.shift.vectors = side
@@ -130,20 +132,20 @@ class Trunk(nn.Module):
         return patches.transpose(1, 2).reshape(batch, channels, rows, count // rows)
 
 
-def map_size(trunk: Trunk, height: int, width: int) -> int:
+def map_size(backbone: Backbone, height: int, width: int) -> int:
     """Values in the map of one picture of this size: channels times height times width."""
-    trunk.eval()
+    backbone.eval()
     with torch.no_grad():
-        maps: Tensor = trunk(torch.zeros(1, 3, height, width))
-    trunk.train()
+        maps: Tensor = backbone(torch.zeros(1, 3, height, width))
+    backbone.train()
     return maps[0].numel()
 
 
 def has_fixed_size(name: str) -> bool:
-    """Whether a trunk takes pictures of the size that it was built for only.
+    """Whether a backbone takes pictures of the size that it was built for only.
 
     Raises:
-        RecipeError: no such trunk.
+        RecipeError: no such backbone.
     """
     if name == VGG_CNN_M:
         return False
@@ -151,11 +153,11 @@ def has_fixed_size(name: str) -> bool:
     return details is not None and bool(details.fixed_input_size)
 
 
-def trunk_statistics(name: str) -> tuple[list[float], list[float]]:
-    """The channel mean and standard deviation (of 0..1 pictures) that a trunk was trained with.
+def backbone_statistics(name: str) -> tuple[list[float], list[float]]:
+    """The channel mean and standard deviation (of 0..1 pictures) that a backbone was trained with.
 
     Raises:
-        RecipeError: no such trunk.
+        RecipeError: no such backbone.
     """
     if name == googlenet.NAME:
         return googlenet.MEAN, googlenet.STD
@@ -165,7 +167,7 @@ def trunk_statistics(name: str) -> tuple[list[float], list[float]]:
     return list(published.mean), list(published.std)
 
 
-def load_trunk_weights(network: nn.Module, path: Path) -> None:
+def load_backbone_weights(network: nn.Module, path: Path) -> None:
     """Load ImageNet-type weights from a local file; a classifier in the file is ignored.
 
     Non-local blocks of which the file knows nothing stay as they are.
@@ -183,8 +185,8 @@ def load_trunk_weights(network: nn.Module, path: Path) -> None:
         found = fitted_to_grid(read_weights(path), network)
     except (KeyError, ValueError, RuntimeError, AttributeError) as error:
         raise TrainingError(
-            f"weights {path} do not fit the trunk ({_first_line(error)}); use weights of the same "
-            "trunk"
+            f"weights {path} do not fit the backbone ({_first_line(error)}); use weights of "
+            "the same backbone"
         ) from error
     knows_non_local = any(f".{NON_LOCAL}." in key for key in found)
     missing = [
@@ -199,18 +201,18 @@ def load_trunk_weights(network: nn.Module, path: Path) -> None:
     if missing or foreign or shapes:
         example = (missing or foreign or shapes)[0]
         raise TrainingError(
-            f"weights {path} do not fit the trunk: {len(missing)} of {len(wanted)} tensors are "
+            f"weights {path} do not fit the backbone: {len(missing)} of {len(wanted)} tensors are "
             f"missing, {len(foreign)} are foreign, {len(shapes)} have another shape "
-            f"(first: {example}); use weights of the same trunk"
+            f"(first: {example}); use weights of the same backbone"
         )
     network.load_state_dict({key: found[key] for key in wanted if key in found}, strict=False)
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
-    """The tensors of a weight file, or of the trunk of a checkpoint, by their plain names.
+    """The tensors of a weight file, or of the backbone of a checkpoint, by their plain names.
 
     Raises:
-        TrainingError: the file cannot be read, or the checkpoint has no plain trunk.
+        TrainingError: the file cannot be read, or the checkpoint has no plain backbone.
         CheckpointError: a folder holds no checkpoint, or a damaged one.
     """
     if path.is_dir():
@@ -218,7 +220,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         plain = {key.removeprefix(_OWN): t for key, t in tensors.items() if key.startswith(_OWN)}
         if not plain:
             raise TrainingError(
-                f"the checkpoint {path} has no trunk that others could start from; give one of "
+                f"the checkpoint {path} has no backbone that others could start from; give one of "
                 "another method, such as strong_baseline"
             )
         return plain
@@ -240,7 +242,7 @@ def _options(name: str, drop_path: float, patch_stride: int) -> dict[str, Any]:
 def _create(
     name: str, size: tuple[int, int], options: dict[str, Any], *, published: bool
 ) -> nn.Module:
-    if published and name in OWN_TRUNKS:
+    if published and name in OWN_BACKBONES:
         raise RecipeError(
             f"timm publishes no weights for {name}; download the authors' file and "
             "set model.weights=FILE"
@@ -262,20 +264,20 @@ def _create(
         ) from error
     except (TypeError, ValueError, AssertionError) as error:
         raise RecipeError(
-            f"trunk {name} cannot be built at {size[0]} x {size[1]} pixels: {_first_line(error)}"
+            f"backbone {name} cannot be built at {size[0]} x {size[1]} pixels: {_first_line(error)}"
         ) from error
-    if name in (*IBN_TRUNKS, *NON_LOCAL_TRUNKS):
+    if name in (*IBN_BACKBONES, *NON_LOCAL_BACKBONES):
         add_ibn_a(network)
-    return add_non_local(network) if name in NON_LOCAL_TRUNKS else network
+    return add_non_local(network) if name in NON_LOCAL_BACKBONES else network
 
 
 def _timm_name(name: str) -> str:
-    ours = name in (*IBN_TRUNKS, *NON_LOCAL_TRUNKS)
+    ours = name in (*IBN_BACKBONES, *NON_LOCAL_BACKBONES)
     bare = name.removesuffix(NON_LOCAL_SUFFIX).removesuffix(IBN_SUFFIX) if ours else name
     if not timm.is_model(bare.partition(".")[0]):
-        near = difflib.get_close_matches(name, [*timm.list_models(), *OWN_TRUNKS], n=1)
+        near = difflib.get_close_matches(name, [*timm.list_models(), *OWN_BACKBONES], n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise RecipeError(f"model.trunk {name!r} is not a timm model{hint}")
+        raise RecipeError(f"model.backbone {name!r} is not a timm model{hint}")
     return bare
 
 
