@@ -1,0 +1,33 @@
+"""How work on pictures is done: where, by how many processes, and who is told of its progress."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+Device = Literal["auto", "cpu", "cuda"]
+Progress = Callable[[int], None]
+"""Called with the number of pictures that were done since the last call."""
+
+
+def no_progress(pictures: int) -> None:
+    """Show nothing."""
+    del pictures
+
+
+@dataclass(frozen=True)
+class Work:
+    """How pictures are read and looked at; it never changes a result.
+
+    Attributes:
+        device: where a network runs; ``auto`` takes a GPU where there is one.
+        workers: processes that load pictures; -1 decides by the machine.
+        batch_size: pictures at a time.
+        processes: that embed a table together, each on a GPU of its own where there are.
+        progress: shows how far the work is.
+    """
+
+    device: Device = "auto"
+    workers: int = -1
+    batch_size: int = 64
+    processes: int = 1
+    progress: Progress = no_progress
