@@ -26,7 +26,7 @@ from threadpoolctl import threadpool_limits
 
 import platefree.evaluation.metrics as metrics
 from platefree.evaluation.pair_labels import PairLabels
-from platefree.ranking.exact import cosine_distance
+from platefree.ranking.comparison import cosine_distance
 from platefree.ranking.reciprocal import k_reciprocal, k_reciprocal_blocks, rerank_top
 
 DIMENSIONS = 512

@@ -52,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     table = pf.split_by_vehicle(pf.read_table(city), train=0.5, seed=0)
     run = train_game(table, options.folder / "run", options.steps)
     report = pf.evaluate(run.best, table)
-    page = report.save(options.folder / "report.html")
+    page = pf.save_report(report, options.folder / "report.html")
     for name, value in report.figures().items():
         print(f"{name}: {100 * value:.1f} %")
     sheets = sorted((run.folder / "samples").glob("*.png"))

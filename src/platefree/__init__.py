@@ -20,33 +20,52 @@ if TYPE_CHECKING:
     from platefree.data.table import read_table, write_table
     from platefree.errors import PlatefreeError
     from platefree.evaluation.challenge import submit
-    from platefree.evaluation.evaluate import evaluate
+    from platefree.evaluation.evaluate import Scoring, evaluate
+    from platefree.evaluation.examples import Examples
     from platefree.evaluation.metrics import RankMetrics, rank_metrics
     from platefree.evaluation.results import Report
     from platefree.experiments.all_methods import bench_methods
-    from platefree.gallery.search import open_gallery, search
-    from platefree.gallery.stored import load_embeddings, save_embeddings
-    from platefree.inference.ensemble import make_ensemble
+    from platefree.gallery.filters import Filter
+    from platefree.gallery.search import open_gallery, query_picture, search
+    from platefree.gallery.store import MemoryStore, Store
+    from platefree.gallery.stored import (
+        StoredEmbeddings,
+        load_embeddings,
+        load_stored,
+        save_embeddings,
+    )
+    from platefree.inference.embedder import Detector, Embedder
     from platefree.inference.explain import heat_map
     from platefree.inference.labelling import label_views
-    from platefree.inference.model import Comparison, Model, compare, load_model
+    from platefree.inference.loading import load_model, make_ensemble
+    from platefree.inference.model import Model, PictureComparison, compare
     from platefree.inference.part_finding import find_parts, write_parts
+    from platefree.ranking.comparison import Comparison, Cosine
     from platefree.ranking.exact import rank_exact
     from platefree.ranking.reciprocal import k_reciprocal, k_reciprocal_blocks, rerank_top
     from platefree.recipes.post import Post
     from platefree.recipes.recipe import Recipe, load_recipe, recipe_names
     from platefree.reports.contact_sheet import contact_sheet
+    from platefree.reports.saving import save_report
     from platefree.training.loop import train
     from platefree.training.run_folder import Run
     from platefree.types import Embeddings, Hit, Ranking, Sightings
+    from platefree.work import Work
 
 __all__ = [
     "Comparison",
+    "Cosine",
     "DataSet",
+    "Detector",
+    "Embedder",
     "Embeddings",
+    "Examples",
+    "Filter",
     "Hit",
+    "MemoryStore",
     "Model",
     "PartBoxes",
+    "PictureComparison",
     "PlatefreeError",
     "Post",
     "RankMetrics",
@@ -54,8 +73,12 @@ __all__ = [
     "Recipe",
     "Report",
     "Run",
+    "Scoring",
     "Sightings",
+    "Store",
+    "StoredEmbeddings",
     "TableCheck",
+    "Work",
     "bench_methods",
     "check_table",
     "compare",
@@ -72,10 +95,12 @@ __all__ = [
     "load_embeddings",
     "load_model",
     "load_recipe",
+    "load_stored",
     "make_ensemble",
     "merge_tables",
     "model_as_vehicle",
     "open_gallery",
+    "query_picture",
     "rank_exact",
     "rank_metrics",
     "read_dataset",
@@ -84,6 +109,7 @@ __all__ = [
     "recipe_names",
     "rerank_top",
     "save_embeddings",
+    "save_report",
     "search",
     "split_by_vehicle",
     "submit",
@@ -95,12 +121,19 @@ __all__ = [
 ]
 
 _HOME = {
-    "Comparison": "inference.model",
+    "Comparison": "ranking.comparison",
+    "Cosine": "ranking.comparison",
     "DataSet": "data.dataset",
+    "Detector": "inference.embedder",
+    "Embedder": "inference.embedder",
     "Embeddings": "types",
+    "Examples": "evaluation.examples",
+    "Filter": "gallery.filters",
     "Hit": "types",
+    "MemoryStore": "gallery.store",
     "Model": "inference.model",
     "PartBoxes": "data.part_boxes",
+    "PictureComparison": "inference.model",
     "PlatefreeError": "errors",
     "Post": "recipes.post",
     "RankMetrics": "evaluation.metrics",
@@ -108,8 +141,12 @@ _HOME = {
     "Recipe": "recipes.recipe",
     "Report": "evaluation.results",
     "Run": "training.run_folder",
+    "Scoring": "evaluation.evaluate",
     "Sightings": "types",
+    "Store": "gallery.store",
+    "StoredEmbeddings": "gallery.stored",
     "TableCheck": "data.check",
+    "Work": "work",
     "bench_methods": "experiments.all_methods",
     "check_table": "data.check",
     "compare": "inference.model",
@@ -124,12 +161,14 @@ _HOME = {
     "k_reciprocal_blocks": "ranking.reciprocal",
     "label_views": "inference.labelling",
     "load_embeddings": "gallery.stored",
-    "load_model": "inference.model",
+    "load_model": "inference.loading",
     "load_recipe": "recipes.recipe",
-    "make_ensemble": "inference.ensemble",
+    "load_stored": "gallery.stored",
+    "make_ensemble": "inference.loading",
     "merge_tables": "data.merge",
     "model_as_vehicle": "data.merge",
     "open_gallery": "gallery.search",
+    "query_picture": "gallery.search",
     "rank_exact": "ranking.exact",
     "rank_metrics": "evaluation.metrics",
     "read_dataset": "data.readers.detect",
@@ -138,6 +177,7 @@ _HOME = {
     "recipe_names": "recipes.recipe",
     "rerank_top": "ranking.reciprocal",
     "save_embeddings": "gallery.stored",
+    "save_report": "reports.saving",
     "search": "gallery.search",
     "split_by_vehicle": "data.split",
     "submit": "evaluation.challenge",

@@ -191,7 +191,10 @@ class Embeddings:
 
 @dataclass(frozen=True, eq=False)
 class Ranking:
-    """The nearest gallery rows of each query, nearest first, equal distances by gallery index.
+    """Gallery rows of each query and their distances: a search gives them nearest first.
+
+    Equal distances stand by gallery index. Steps (`platefree.ranking.steps`) take and give entries
+    at any place; `in_order` sorts them.
 
     Attributes:
         indices: (q, k) int64, rows of the gallery; -1 where fewer than k rows qualify.
@@ -210,6 +213,25 @@ class Ranking:
 
     def __len__(self) -> int:
         return len(self.indices)
+
+    @classmethod
+    def of_gallery(cls, distances: Floats) -> Self:
+        """Every gallery row as an entry, in the order of the gallery.
+
+        Args:
+            distances: (q, g) float32.
+        """
+        return cls(np.broadcast_to(np.arange(distances.shape[1]), distances.shape), distances)
+
+    def in_order(self) -> Self:
+        """The entries nearest first, equal distances by gallery index, removed ones last."""
+        removed = (self.indices < 0) | np.isinf(self.distances)
+        indices = np.where(removed, -1, self.indices)
+        distances = np.where(removed, np.inf, self.distances).astype(np.float32)
+        order = np.lexsort((indices, distances, removed), axis=1)
+        return type(self)(
+            np.take_along_axis(indices, order, axis=1), np.take_along_axis(distances, order, axis=1)
+        )
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -20,6 +20,9 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+
+if TYPE_CHECKING:
+    from platefree.work import Work
 
 notes = Console(stderr=True, highlight=False)
 """For people: progress and remarks."""
@@ -51,6 +54,23 @@ ModelOption = Annotated[
         "--model", "-m", help="A checkpoint folder such as runs/x/best, or color_stripes."
     ),
 ]
+
+
+def work_of(
+    device: DeviceName,
+    workers: int = -1,
+    processes: int = 1,
+    progress: Callable[[int], None] | None = None,
+) -> "Work":
+    """How pictures are looked at, from the options of a verb."""
+    from platefree.work import Work, no_progress
+
+    return Work(
+        device=device.value,
+        workers=workers,
+        processes=processes,
+        progress=progress or no_progress,
+    )
 
 
 def print_json(content: Any) -> None:  # noqa: ANN401

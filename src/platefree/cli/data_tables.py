@@ -7,7 +7,7 @@ from rich.table import Table
 
 from platefree.data.documented import Count
 from platefree.data.readers.detect import Format
-from platefree.reports.overview import Overview
+from platefree.evaluation.overview import Overview
 
 
 def counts_table(counts: Sequence[Count], name: str) -> Table:

@@ -71,13 +71,13 @@ def _protocols(dataset: "DataSet | None") -> "Table | None":
     if dataset is None:
         return None
     from platefree.cli.data_tables import overview_table
-    from platefree.reports.overview import Overview
+    from platefree.evaluation.overview import Overview
 
     return overview_table(Overview.of(dataset))
 
 
 def _set_json(dataset: "DataSet", counts: "tuple[Count, ...]") -> dict[str, Any]:
-    from platefree.reports.overview import Overview
+    from platefree.evaluation.overview import Overview
 
     return {
         "name": dataset.name,

@@ -26,7 +26,7 @@ def ensemble(
     The folder holds everything, and is used like any model: eval, search, embed, compare, submit.
     """
     from platefree.cli.tables import plain_table
-    from platefree.inference.ensemble import make_ensemble
+    from platefree.inference.loading import make_ensemble
 
     made = make_ensemble(models, target, _numbers(weights), device=device.value)
     members = [
@@ -34,10 +34,10 @@ def ensemble(
             "name": member.name,
             "method": member.recipe.model.method,
             "fingerprint": member.fingerprint,
-            "weight": share,
-            **member.told(),
+            "weight": fraction,
+            **member.describe_use(),
         }
-        for member, share in zip(made.members, made.shares, strict=True)
+        for member, fraction in zip(made.members, made.fractions, strict=True)
     ]
     if as_json:
         print_json({"model": str(target), "fingerprint": made.fingerprint, "members": members})

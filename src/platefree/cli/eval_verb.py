@@ -15,14 +15,22 @@ from platefree.cli.console import (
     out,
     picture_progress,
     print_json,
+    work_of,
 )
 
 
 def evaluate(
-    model: Annotated[str, typer.Argument(help="A checkpoint folder, or color_stripes.")],
-    data: Annotated[
-        Path, typer.Option("--data", "-d", help="Table, folder of pictures, or public data set.")
+    model: Annotated[
+        str, typer.Argument(help="A checkpoint folder, color_stripes, or stored embeddings.")
     ],
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            "--data",
+            "-d",
+            help="Table, folder of pictures, or public data set [the stored embeddings' own].",
+        ),
+    ] = None,
     protocol: Annotated[
         str | None,
         typer.Option("--protocol", "-p", help="See docs/scoring.md; by default that of the data."),
@@ -54,7 +62,7 @@ def evaluate(
         str | None,
         typer.Option(help="Average embeddings over scales, such as 1,0.9,0.8."),
     ] = None,
-    beside: Annotated[
+    compare_with: Annotated[
         str | None,
         typer.Option(help="Another model: class-activation maps of both in the report."),
     ] = None,
@@ -72,7 +80,7 @@ def evaluate(
     ] = False,
     metadata: Annotated[
         bool,
-        typer.Option("--metadata", help="Also score with model.side."),
+        typer.Option("--metadata", help="Also score with the labels that model.side names."),
     ] = False,
     workers: Workers = -1,
     processes: Processes = 1,
@@ -81,35 +89,39 @@ def evaluate(
 ) -> None:
     """Score a model: CMC, mAP, mINP, ROC; rows with split 'train' are never scored."""
     from platefree.evaluation.embedded import looks_at_each
-    from platefree.evaluation.evaluate import open_data, plan_for, score_plan
-    from platefree.inference.model import load_model
+    from platefree.evaluation.evaluate import (
+        Scoring,
+        open_data,
+        plan_for,
+        score_plan,
+        stored_table,
+    )
+    from platefree.evaluation.examples import Examples
+    from platefree.gallery.opening import open_embedder
     from platefree.recipes.recipe import parse_overrides
 
     if report is not None and report.suffix.lower() not in (".html", ".htm"):
         raise typer.BadParameter(f"{report} should end in .html", param_hint="--report")
     if post is not None and ablate_post is not None:
         raise typer.BadParameter("give --post or --ablate-post", param_hint="--ablate-post")
-    overrides = parse_overrides(settings or ())
-    loaded = load_model(model, device=device.value, overrides=overrides, processes=processes)
-    plan = plan_for(loaded, open_data(data), protocol, tests or (), seed)
-    if scales is not None:
-        loaded = loaded.with_scales(_numbers(scales))
-    chain = loaded.recipe.post
-    named = post if ablate_post is None else ablate_post
-    chain = chain if named is None else chain.with_steps(named)
-    looks = looks_at_each(chain) * len(plan.rows) * (1 + metadata)
+    loaded = open_embedder(model, work_of(device), parse_overrides(settings or ()))
+    dataset = open_data(stored_table(loaded) if data is None else data)
+    plan = plan_for(loaded, dataset, protocol, tests or (), seed)
+    scoring = Scoring(
+        post=post if ablate_post is None else ablate_post,
+        ablate_post=ablate_post is not None,
+        scales=None if scales is None else _numbers(scales),
+        metadata=metadata,
+    )
+    looks = looks_at_each(scoring.post_of(loaded)) * len(plan.rows) * (1 + metadata)
     with picture_progress("embedding", looks) as advance:
         result = score_plan(
             loaded,
             plan,
-            data_label=str(data),
-            post=chain,
-            ablate_post=ablate_post is not None,
-            heat_maps=heat_maps,
-            metadata=metadata,
-            beside=None if beside is None else load_model(beside, device=device.value),
-            workers=workers,
-            on_batch=advance,
+            data_label=str(data or dataset.table.root),
+            scoring=scoring,
+            examples=Examples(heat_maps=heat_maps, compare_with=compare_with),
+            work=work_of(device, workers, processes, advance),
         )
     if as_json:
         print_json(result.to_json())
@@ -119,12 +131,14 @@ def evaluate(
         for table in (report_table(result), *tables_beside(result)):
             out.print(table)
     if report is not None:
-        done(result.save(report), "report")
+        from platefree.reports.saving import save_report
+
+        done(save_report(result, report), "report")
 
 
-def _numbers(text: str) -> list[float]:
+def _numbers(text: str) -> tuple[float, ...]:
     try:
-        return [float(part) for part in text.split(",")]
+        return tuple(float(part) for part in text.split(","))
     except ValueError:
         message = f"{text} is no list of numbers such as 1,0.9,0.8"
         raise typer.BadParameter(message, param_hint="--scales") from None

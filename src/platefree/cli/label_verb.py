@@ -15,6 +15,7 @@ from platefree.cli.console import (
     out,
     picture_progress,
     print_json,
+    work_of,
 )
 
 
@@ -37,13 +38,16 @@ def label(
 
     from platefree.data.table import read_table, write_table
     from platefree.inference.labelling import label_views
-    from platefree.inference.model import load_model
+    from platefree.inference.loading import load_model
 
     table = read_table(data)
     model = load_model(view, device=device.value)
     with picture_progress("labelling", len(table)) as advance:
         labelled, skipped = label_views(
-            model, table, only_unknown=only_unknown, workers=workers, on_batch=advance
+            model,
+            table,
+            only_unknown=only_unknown,
+            work=work_of(device, workers, progress=advance),
         )
     write_table(labelled, target)
     names, counts = np.unique(labelled.view, return_counts=True)
@@ -53,11 +57,11 @@ def label(
     for reason in skipped[:5]:
         notes.print(f"view left as it was: {reason}", markup=False, soft_wrap=True)
     if as_json:
-        told = {"views": views, "agreement_with_known": agreement, "skipped": skipped}
-        print_json({"table": str(target), "pictures": len(labelled), **told})
+        content = {"views": views, "agreement_with_known": agreement, "skipped": skipped}
+        print_json({"table": str(target), "pictures": len(labelled), **content})
     else:
         for name, count in views.items():
             out.print(f"{name}: {count} {'picture' if count == 1 else 'pictures'}")
         if agreement is not None and not only_unknown:
-            out.print(f"{agreement:.1%} of {int(known.sum())} known views told alike")
+            out.print(f"{agreement:.1%} of {int(known.sum())} known views predicted alike")
     done(target, "table")

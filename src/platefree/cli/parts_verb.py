@@ -15,6 +15,7 @@ from platefree.cli.console import (
     out,
     picture_progress,
     print_json,
+    work_of,
 )
 
 
@@ -42,7 +43,7 @@ def parts(
     """
     from platefree.data.table import read_table
     from platefree.errors import DataError
-    from platefree.inference.model import load_model
+    from platefree.inference.loading import load_model
     from platefree.inference.part_finding import parts_found, write_parts
 
     table = read_table(data)
@@ -56,7 +57,11 @@ def parts(
     path = target or table.root / "parts.csv"
     with picture_progress("looking for parts", len(table)) as advance:
         boxes, skipped = write_parts(
-            detector, table, path, threshold=threshold, workers=workers, on_batch=advance
+            detector,
+            table,
+            path,
+            threshold=threshold,
+            work=work_of(device, workers, progress=advance),
         )
     for reason in skipped[:5]:
         notes.print(f"left out: {reason}", markup=False, soft_wrap=True)

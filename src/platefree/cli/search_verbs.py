@@ -1,5 +1,6 @@
 """The verbs ``search``, ``compare`` and ``embed``."""
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
@@ -17,6 +18,7 @@ from platefree.cli.console import (
     out,
     picture_progress,
     print_json,
+    work_of,
 )
 from platefree.errors import CheckpointError
 
@@ -37,8 +39,17 @@ def search(
     ] = None,
     post: Annotated[
         str,
-        typer.Option("--post", help="rerank: the nearest 100 in k-reciprocal order; or none."),
+        typer.Option(
+            "--post",
+            help="Steps of expand,rerank,camera,time,tracks among the nearest 100; or none.",
+        ),
     ] = "none",
+    camera: Annotated[
+        str, typer.Option(help="The camera that captured the query, for the step camera.")
+    ] = "",
+    time: Annotated[
+        str, typer.Option(help="When it was captured (ISO 8601), for the step time.")
+    ] = "",
     *,
     workers: Workers = -1,
     device: DeviceOption = DeviceName.auto,
@@ -46,19 +57,24 @@ def search(
 ) -> None:
     """Find where else a vehicle was seen: similarity, camera, time and path, best first."""
     from platefree.cli.tables import hits_table
-    from platefree.gallery.search import CANDIDATES, RERANK, check_search_post, open_gallery
+    from platefree.gallery.opening import open_embedder
+    from platefree.gallery.search import CANDIDATES, check_search_post, open_gallery, query_picture
     from platefree.gallery.search import search as run_search
-    from platefree.inference.model import load_model
+    from platefree.recipes.post import Post
 
-    check_search_post(post)
-    loaded = load_model(_chosen(model, gallery), device=device.value)
+    check_search_post(Post().with_steps(post))
+    picture = query_picture(query, camera=camera, time=time)
+    loaded = open_embedder(_chosen(model, gallery, query), work_of(device))
     with picture_progress("embedding the gallery", None) as advance:
-        opened, skipped = open_gallery(gallery, loaded, workers=workers, on_batch=advance)
-    _tell_skipped(skipped)
-    hits = run_search(loaded, query, opened, top=top, post=post)
-    told = "not re-ranked"
-    if post == RERANK:
-        told = f"the nearest {max(top, CANDIDATES)} re-ranked: {loaded.recipe.post.rerank}"
+        opened, skipped = open_gallery(
+            gallery, loaded, work=work_of(device, workers, progress=advance)
+        )
+    _note_skipped(skipped)
+    hits = run_search(loaded, picture, opened, top=top, post=post)
+    steps = loaded.post.with_steps(post)
+    done_so = "not post-processed"
+    if steps.steps:
+        done_so = f"the nearest {max(top, CANDIDATES)} post-processed: {steps.describe()}"
     if as_json:
         answer = [
             {
@@ -75,13 +91,13 @@ def search(
                 "query": str(query),
                 "model": {"name": loaded.name, "fingerprint": loaded.fingerprint},
                 "gallery": {"path": str(gallery), "pictures": len(opened), "search": "exact"},
-                "post": {"steps": post, "told": told},
+                "post": {"steps": post, "described": done_so},
                 "skipped": skipped,
                 "hits": answer,
             }
         )
     else:
-        title = f"{query.name} in {len(opened)} pictures, exact, {told}, model {loaded.name}"
+        title = f"{query.name} in {len(opened)} pictures, exact, {done_so}, model {loaded.name}"
         out.print(hits_table(hits, title))
     if sheet is not None:
         from platefree.reports.contact_sheet import contact_sheet
@@ -98,10 +114,10 @@ def compare(
     as_json: Json = False,
 ) -> None:
     """Say how alike the vehicles of two pictures are, as cosine similarity in [-1, 1]."""
+    from platefree.inference.loading import load_model
     from platefree.inference.model import compare as run_comparison
-    from platefree.inference.model import load_model
 
-    loaded = load_model(_chosen(model, None), device=device.value)
+    loaded = load_model(_chosen(model), device=device.value)
     result = run_comparison(loaded, first, second)
     if as_json:
         print_json(
@@ -131,43 +147,60 @@ def embed(
     """Embed pictures once, so that every later search is instant."""
     from platefree.data.table import read_table
     from platefree.gallery.stored import save_embeddings
-    from platefree.inference.model import load_model
+    from platefree.inference.loading import load_model
 
     table = read_table(data)
-    loaded = load_model(_chosen(model, None), device=device.value, processes=processes)
+    loaded = load_model(_chosen(model), device=device.value)
     with picture_progress("embedding", len(table)) as advance:
-        embeddings, skipped = loaded.embed(
-            table, unreadable="skip", workers=workers, on_batch=advance
-        )
-    _tell_skipped(skipped)
+        work = work_of(device, workers, processes, advance)
+        embeddings, skipped = loaded.embed(table, unreadable="skip", work=work)
+    _note_skipped(skipped)
     remembered = Path(loaded.name).resolve() if Path(loaded.name).exists() else loaded.name
-    save_embeddings(embeddings, out_folder, model_path=str(remembered))
+    save_embeddings(embeddings, out_folder, loaded.comparison, model_path=str(remembered))
     if as_json:
         spaces = {name: rows.shape[1] for name, rows in embeddings.spaces.items()}
         print_json({"pictures": len(embeddings), "spaces": spaces, "skipped": skipped})
     done(out_folder, f"{len(embeddings)} embeddings")
 
 
-def _chosen(model: str | None, gallery: Path | None) -> str:
-    """The model asked for, else the one that made the gallery, else colors alone."""
+def _chosen(model: str | None, gallery: Path | None = None, query: Path | None = None) -> str:
+    """The model asked for, else what knows the query without one, else colors alone.
+
+    A picture that stands in stored embeddings needs no network; for any other it is the model that
+    made the embeddings.
+    """
     if model is not None:
         return model
-    if gallery is not None:
-        from platefree.gallery.stored import stored_model_path
+    if gallery is None:
+        return _floor()
+    from platefree.gallery.stored import is_embeddings_folder, load_stored, stored_model_path
 
-        stored = stored_model_path(gallery)
-        if stored is not None and stored != FLOOR and not Path(stored).exists():
-            raise CheckpointError(
-                f"{gallery} was made with the model at {stored}, which is not there now; "
-                "say where it is with --model"
-            )
-        if stored is not None:
-            return stored
+    if not is_embeddings_folder(gallery):
+        return _floor()
+    stored = stored_model_path(gallery)
+    is_there = stored is not None and (stored == FLOOR or Path(stored).exists())
+    has_network = is_there and _can_embed()
+    if query is not None and not has_network and load_stored(gallery).knows(query):
+        return str(gallery)
+    if stored is not None and not is_there:
+        raise CheckpointError(
+            f"{gallery} was made with the model at {stored}, which is not there now; "
+            "say where it is with --model"
+        )
+    return stored or _floor()
+
+
+def _floor() -> str:
     notes.print(f"no --model given: comparing colors alone ({FLOOR})")
     return FLOOR
 
 
-def _tell_skipped(skipped: list[str]) -> None:
+def _can_embed() -> bool:
+    """Whether a network could run here."""
+    return find_spec("torch") is not None
+
+
+def _note_skipped(skipped: list[str]) -> None:
     for reason in skipped[:5]:
         notes.print(f"skipped: {reason}", soft_wrap=True)
     if len(skipped) > 5:

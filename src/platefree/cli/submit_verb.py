@@ -15,6 +15,7 @@ from platefree.cli.console import (
     out,
     picture_progress,
     print_json,
+    work_of,
 )
 
 
@@ -37,15 +38,16 @@ def submit(
     from platefree.data.readers.detect import read_dataset
     from platefree.data.submission import NEAREST
     from platefree.evaluation.challenge import submit as run_submission
-    from platefree.inference.model import load_model
+    from platefree.gallery.opening import open_embedder
 
     dataset = read_dataset(data, "cityflow")
     for remark in dataset.remarks:
         notes.print(f"note: {remark}", markup=False, soft_wrap=True)
     queries, gallery = len(dataset.rows("query")), len(dataset.rows("gallery"))
-    loaded = load_model(model, device=device.value)
+    loaded = open_embedder(model, work_of(device))
     with picture_progress("embedding", queries + gallery) as advance:
-        run_submission(loaded, dataset, target, workers=workers, on_batch=advance)
+        work = work_of(device, workers, progress=advance)
+        run_submission(loaded, dataset, target, work=work)
     nearest = min(NEAREST, gallery)
     if as_json:
         print_json(

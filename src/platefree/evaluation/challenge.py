@@ -1,7 +1,6 @@
 """Answers for a challenge that keeps its labels: embed, rank, write, and nothing to score."""
 
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,23 +10,22 @@ from platefree.data.readers.cityflow import NAME
 from platefree.data.readers.detect import read_dataset
 from platefree.data.submission import NEAREST, check_numbers, write_submission
 from platefree.errors import Interrupted, StorageError
+from platefree.gallery.opening import open_embedder
 from platefree.gallery.stored import is_embeddings_folder, load_embeddings, save_embeddings
-from platefree.inference.model import Model, load_model
+from platefree.inference.embedder import Embedder
 from platefree.ranking.exact import rank_exact
 from platefree.types import Embeddings, Sightings
+from platefree.work import DEFAULT_WORK, Work
 
 _PART = 2048  # pictures embedded between two that are kept
 
-OnBatch = Callable[[int], None]
-
 
 def submit(
-    model: Model | str | Path,
+    model: Embedder | str | Path,
     data: str | Path | DataSet,
     path: str | Path,
     *,
-    workers: int = -1,
-    on_batch: OnBatch | None = None,
+    work: Work = DEFAULT_WORK,
 ) -> Path:
     """Rank the test pictures of CityFlow and write what the challenge's server scores.
 
@@ -38,8 +36,7 @@ def submit(
         model: a loaded model, a checkpoint folder, or ``color_stripes``.
         data: CityFlow, or the folder of it.
         path: the file, which the server wants to be called ``track2.txt``.
-        workers: loading processes; -1 decides by the machine.
-        on_batch: called with the number of pictures done, for progress bars.
+        work: where and how the pictures are looked at.
 
     Returns:
         ``path``.
@@ -57,24 +54,21 @@ def submit(
     dataset = data if isinstance(data, DataSet) else read_dataset(data, NAME)
     check_numbers(dataset)
     query, gallery = dataset.rows("query"), dataset.rows("gallery")
-    if not isinstance(model, Model):
-        model = load_model(model)
+    model = open_embedder(model, work)
     parts = path.with_name(f"{path.name}.parts")
     table = dataset.table.take(np.concatenate([query, gallery]))
-    embeddings = _embed_in_parts(model, table, parts, workers, on_batch)
+    embeddings = _embed_in_parts(model, table, parts, work)
     asked, shown = (
         embeddings.take(np.arange(start, stop))
         for start, stop in ((0, len(query)), (len(query), len(table)))
     )
     depth = max(1, min(NEAREST, len(gallery)))
-    write_submission(dataset, rank_exact(asked, shown, depth, model.method.distances), path)
+    write_submission(dataset, rank_exact(asked, shown, depth, model.comparison), path)
     shutil.rmtree(parts, ignore_errors=True)
     return path
 
 
-def _embed_in_parts(
-    model: Model, table: Sightings, folder: Path, workers: int, on_batch: OnBatch | None
-) -> Embeddings:
+def _embed_in_parts(model: Embedder, table: Sightings, folder: Path, work: Work) -> Embeddings:
     """The embeddings of a table; what a run before this one kept in the folder is taken over."""
     found = []
     for start in range(0, len(table), _PART):
@@ -83,15 +77,15 @@ def _embed_in_parts(
         part = _kept(place, model, rows)
         if part is None:
             try:
-                part, _ = model.embed(rows, workers=workers, on_batch=on_batch)
-                save_embeddings(part, place)
+                part, _ = model.embed(rows, work=work)
+                save_embeddings(part, place, model.comparison)
             except KeyboardInterrupt:
                 raise Interrupted(
                     f"stopped with {start:,} of {len(table):,} pictures embedded: run the same "
                     "command again to go on"
                 ) from None
-        elif on_batch is not None:
-            on_batch(len(rows))
+        else:
+            work.progress(len(rows))
         found.append(part)
     spaces = {
         name: np.concatenate([part.spaces[name] for part in found]) for name in found[0].spaces
@@ -99,7 +93,7 @@ def _embed_in_parts(
     return Embeddings(spaces, table, model.fingerprint)
 
 
-def _kept(place: Path, model: Model, rows: Sightings) -> Embeddings | None:
+def _kept(place: Path, model: Embedder, rows: Sightings) -> Embeddings | None:
     """The embeddings of these rows by this model, if they were kept."""
     if not is_embeddings_folder(place):
         return None

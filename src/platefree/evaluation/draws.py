@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from platefree.data.dataset import DataSet
 from platefree.errors import ProtocolError
-from platefree.evaluation.protocols import Trial
+from platefree.evaluation.trial import Trial
 from platefree.types import Indices, Sightings, Text
 
 DRAWS = 10

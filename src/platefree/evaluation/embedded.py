@@ -6,7 +6,7 @@ a picture on which no vehicle was found keeps its own.
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -20,16 +20,14 @@ from platefree.data.vehicle_boxes import (
     with_margin,
 )
 from platefree.errors import DataError, RecipeError
-from platefree.inference.ensemble import check_members
-from platefree.inference.model import Device, Model, load_model
-from platefree.ranking.exact import Distances
+from platefree.gallery.opening import open_embedder
+from platefree.inference.embedder import Embedder
+from platefree.ranking.comparison import Comparison, l2_normalised
 from platefree.ranking.interval import covering_interval
-from platefree.ranking.joined_spaces import concatenate, join_distances, shares_of
-from platefree.ranking.unit import unit_rows
+from platefree.ranking.joined_spaces import concatenate, fractions_of, mean_of
 from platefree.recipes.post import Crop, Post, Time
 from platefree.types import Embeddings, Sightings
-
-OnBatch = Callable[[int], None] | None
+from platefree.work import Work
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,12 +36,12 @@ class Looks:
 
     Attributes:
         whole: of the pictures as they are.
-        distances: how its spaces combine; None is the cosine distance in the only one.
-        tight: unit means of the picture and its crop, where the step ``crop`` is asked for.
+        comparison: how its spaces combine.
+        tight: normalised means of the picture and its crop, where the step ``crop`` is asked for.
     """
 
     whole: Embeddings
-    distances: Distances | None
+    comparison: Comparison
     tight: Embeddings | None = None
 
 
@@ -54,24 +52,24 @@ class Embedded:
     Attributes:
         looks: of the evaluated model, and then of those of the step ``ensemble``.
         weights: of these; empty is the same for each.
-        cameras: of the model that tells cameras apart, with its distances; None without one.
+        cameras: of the classifier of cameras, with its comparison; None without one.
         spent: what took how many seconds beyond embedding the pictures by the evaluated model:
             the steps that need it together, and the seconds.
-        told: what was found on the way, for the settings of a report.
+        found: what was found on the way, for the settings of a report.
     """
 
     looks: tuple[Looks, ...]
     weights: Sequence[float] = ()
     cameras: Looks | None = None
     spent: Sequence[tuple[frozenset[str], float]] = ()
-    told: Mapping[str, str] = field(default_factory=dict)
+    found: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def plain(self) -> Embeddings:
         """The evaluated model's, before all steps."""
         return self.looks[0].whole
 
-    def under(self, steps: Sequence[str]) -> tuple[Embeddings, Distances | None]:
+    def under(self, steps: Sequence[str]) -> tuple[Embeddings, Comparison]:
         """The embeddings after the steps that change them, and how they are compared."""
         mark = ("crop" in steps, "ensemble" in steps)
         if mark not in self._made:
@@ -83,18 +81,18 @@ class Embedded:
         return sum(seconds for needs, seconds in self.spent if needs <= set(steps))
 
     @cached_property
-    def _made(self) -> dict[tuple[bool, bool], tuple[Embeddings, Distances | None]]:
+    def _made(self) -> dict[tuple[bool, bool], tuple[Embeddings, Comparison]]:
         return {}
 
-    def _join(self, *, tight: bool, several: bool) -> tuple[Embeddings, Distances | None]:
+    def _join(self, *, tight: bool, several: bool) -> tuple[Embeddings, Comparison]:
         used = self.looks if several else self.looks[:1]
         parts = [look.tight if tight and look.tight else look.whole for look in used]
-        distances = [look.distances for look in used]
+        comparisons = [look.comparison for look in used]
         if not several:
-            return parts[0], distances[0]
+            return parts[0], comparisons[0]
         weights = self.weights or None
-        joined = concatenate(parts, weights, distances)
-        return joined, join_distances(distances, shares_of(weights, len(parts)))
+        joined = concatenate(parts, weights, comparisons)
+        return joined, mean_of(comparisons, fractions_of(weights, len(parts)))
 
 
 def looks_at_each(post: Post) -> int:
@@ -105,22 +103,14 @@ def looks_at_each(post: Post) -> int:
     return models + crops + ("camera" in steps and bool(post.camera.model))
 
 
-def embed_for(
-    model: Model,
-    post: Post,
-    table: Sightings,
-    *,
-    workers: int = -1,
-    on_batch: OnBatch = None,
-) -> Embedded:
+def embed_for(model: Embedder, post: Post, table: Sightings, work: Work) -> Embedded:
     """Embed the pictures of an evaluation in every way that its steps need.
 
     Args:
         model: the evaluated one.
         post: which steps, and their options.
         table: the pictures.
-        workers: loading processes; -1 decides by the machine.
-        on_batch: called with the number of pictures looked at, `looks_at_each` times in all.
+        work: how they are read; progress counts pictures looked at, `looks_at_each` times in all.
 
     Raises:
         RecipeError: a step lacks an option, or there is no such detector.
@@ -128,32 +118,31 @@ def embed_for(
         DataError: there are no boxes, or the models of the ensemble cannot be joined.
         ImageError: a picture cannot be read.
     """
-    device: Device = "cuda" if model.device.type == "cuda" else "cpu"
-    models = [model, *_more(model, post, device)]
+    models = [model, *_more(model, post, work)]
     by_camera = None
     if "camera" in post.steps and post.camera.model:
-        by_camera = load_model(post.camera.model, device=device)
+        by_camera = open_embedder(post.camera.model, work)
     clock = _Clock()
-    told, boxes = dict[str, str](), None
+    found, boxes = dict[str, str](), None
     if "crop" in post.steps:
         with clock.of("crop"):
-            boxes, told["tight crops"] = _boxes(post.crop, table, model, workers, on_batch)
+            boxes, found["tight crops"] = _boxes(post.crop, table, work)
     looks = []
     for number, each in enumerate(models):
         needs = ("ensemble",) if number else ()
         with clock.of(*needs):
-            whole, _ = each.embed(table, workers=workers, on_batch=on_batch)
+            whole, _ = each.embed(table, work=work)
         tight = None
         if boxes is not None:
             with clock.of("crop", *needs):
-                tight = _with_crops(each, whole, boxes, workers, on_batch)
-        looks.append(Looks(whole, each.distances, tight))
+                tight = _with_crops(each, whole, boxes, work)
+        looks.append(Looks(whole, each.comparison, tight))
     cameras = None
     if by_camera is not None:
         with clock.of("camera"):
-            rows, _ = by_camera.embed(table, workers=workers, on_batch=on_batch)
-        cameras = Looks(rows, by_camera.distances)
-    return Embedded(tuple(looks), post.ensemble.weights, cameras, clock.spent, told)
+            rows, _ = by_camera.embed(table, work=work)
+        cameras = Looks(rows, by_camera.comparison)
+    return Embedded(tuple(looks), post.ensemble.weights, cameras, clock.spent, found)
 
 
 def with_window(post: Post, table: Sightings) -> tuple[Post, dict[str, str]]:
@@ -164,7 +153,7 @@ def with_window(post: Post, table: Sightings) -> tuple[Post, dict[str, str]]:
         ``time`` is not asked for or says its seconds.
 
     Raises:
-        DataError: the training rows tell no window.
+        DataError: the training rows show no window.
     """
     if "time" not in post.steps or post.time.by == "seconds":
         return post, {}
@@ -175,17 +164,17 @@ def with_window(post: Post, table: Sightings) -> tuple[Post, dict[str, str]]:
             "post.time.seconds"
         )
     try:
-        seconds, count = covering_interval(rows.vehicle, rows.camera, rows.time, post.time.share)
+        seconds, count = covering_interval(rows.vehicle, rows.camera, rows.time, post.time.fraction)
     except DataError as error:
         raise DataError(
             f"post.time.by is training, but {error}; set post.time.by=seconds and post.time.seconds"
         ) from error
-    told = (
-        f"{seconds:g} s, which covers {100 * post.time.share:g} % of {count:,} intervals between "
-        f"cameras among {len(rows):,} training rows"
+    window = (
+        f"{seconds:g} s, which covers {100 * post.time.fraction:g} % of {count:,} intervals "
+        f"between cameras among {len(rows):,} training rows"
     )
-    window = Time(seconds=seconds, share=post.time.share)
-    return post.model_copy(update={"time": window}), {"temporal window": told}
+    settings = Time(seconds=seconds, fraction=post.time.fraction)
+    return post.model_copy(update={"time": settings}), {"temporal window": window}
 
 
 class _Clock:
@@ -203,7 +192,7 @@ class _Clock:
             self.spent.append((frozenset(needs), time.perf_counter() - started))
 
 
-def _more(model: Model, post: Post, device: Device) -> list[Model]:
+def _more(model: Embedder, post: Post, work: Work) -> list[Embedder]:
     """The models of the step ``ensemble``."""
     if "ensemble" not in post.steps:
         return []
@@ -213,27 +202,20 @@ def _more(model: Model, post: Post, device: Device) -> list[Model]:
             "post.ensemble.models=['runs/b/best'], or join them to one model with 'platefree "
             "ensemble'"
         )
-    others = [load_model(path, device=device) for path in post.ensemble.models]
+    from platefree.inference.ensemble import check_members
+
+    others = [open_embedder(path, work) for path in post.ensemble.models]
     check_members([model, *others])
     return others
 
 
-def _boxes(
-    crop: Crop, table: Sightings, model: Model, workers: int, on_batch: OnBatch
-) -> tuple[Shares, str]:
+def _boxes(crop: Crop, table: Sightings, work: Work) -> tuple[Shares, str]:
     """Where the vehicle is on each picture, and where that is known from."""
     if crop.model:
-        from platefree.inference.vehicle_finding import find_vehicles, load_detector
+        from platefree.inference.vehicle_finding import TorchvisionDetector
 
-        detector = load_detector(crop.model, crop.weights).to(model.device)
-        boxes = find_vehicles(
-            detector,
-            table,
-            threshold=crop.threshold,
-            device=model.device,
-            workers=workers,
-            on_batch=on_batch,
-        )
+        detector = TorchvisionDetector(crop.model, crop.weights, crop.threshold, work.device)
+        boxes = detector.find(table, work)
         source = f"{crop.model}, weights {crop.weights}"
     else:
         path = find_vehicle_boxes(crop.boxes, table.root)
@@ -244,23 +226,20 @@ def _boxes(
             f"no vehicle was found on any of {len(table)} pictures ({source}), so there is nothing "
             "to crop; lower post.crop.threshold, or leave the step out"
         )
-    told = f"vehicles on {found} of {len(table)} pictures, boxes from {source}"
+    where = f"vehicles on {found} of {len(table)} pictures, boxes from {source}"
     kept = "" if found == len(table) else "; the others are not cropped"
-    return with_margin(boxes, crop.margin), told + kept
+    return with_margin(boxes, crop.margin), where + kept
 
 
-def _with_crops(
-    model: Model, whole: Embeddings, boxes: Shares, workers: int, on_batch: OnBatch
-) -> Embeddings:
-    """The unit mean of each picture and its crop, where it has one."""
+def _with_crops(model: Embedder, whole: Embeddings, boxes: Shares, work: Work) -> Embeddings:
+    """The normalised mean of each picture and its crop, where it has one."""
     found = np.flatnonzero(~np.isnan(boxes[:, 0]))
-    if on_batch is not None:
-        on_batch(len(boxes) - len(found))
+    work.progress(len(boxes) - len(found))
     table = whole.sightings.take(found)
-    crops, _ = model.embed(table, boxes=boxes[found], workers=workers, on_batch=on_batch)
+    crops, _ = model.embed(table, boxes=boxes[found], work=work)
     spaces = {}
     for name, rows in whole.spaces.items():
         spaces[name] = rows.copy()
         total = rows[found].astype(np.float64) + crops.spaces[name]
-        spaces[name][found] = unit_rows(total, otherwise=rows[found])
+        spaces[name][found] = l2_normalised(total, otherwise=rows[found])
     return replace(whole, spaces=spaces)

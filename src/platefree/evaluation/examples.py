@@ -2,17 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
-from platefree.evaluation.first_hits import Heads
+from platefree.evaluation.first_hits import FirstHits
 from platefree.evaluation.metrics import RankMetrics
 from platefree.evaluation.pair_labels import split_mates
-from platefree.evaluation.protocols import Trial
 from platefree.evaluation.results import Picture, Strip
 from platefree.evaluation.score import trial_labels
-from platefree.inference.explain import class_activation, heat_map
-from platefree.inference.model import Model
+from platefree.evaluation.trial import Trial
+from platefree.gallery.opening import as_network, open_embedder
+from platefree.inference.embedder import Embedder
 from platefree.types import Floats, Indices, Sightings, utc_text
 
 SHOWN_HITS = 10
@@ -24,21 +25,33 @@ class Searched:
 
     trial: Trial
     metrics: RankMetrics
-    heads: Heads
+    first_hits: FirstHits
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Which queries a report shows, and how.
+
+    Attributes:
+        each: how many of the best, of the median and of the worst.
+        heat_maps: draw on each where its similarity to the first hit comes from.
+        compare_with: another model, or its path, whose class-activation map of each query is drawn
+            beside that of the evaluated one.
+    """
+
+    each: int = 4
+    heat_maps: bool = False
+    compare_with: Embedder | str | Path | None = None
+
+
+DEFAULT_EXAMPLES = Examples()
+"""What a report shows unless it is asked for more."""
 
 
 def pick_strips(
-    table: Sightings,
-    scored: Sequence[Searched],
-    model: Model,
-    *,
-    each: int,
-    heat_maps: bool,
-    beside: Model | None = None,
+    table: Sightings, scored: Sequence[Searched], model: Embedder, examples: Examples
 ) -> tuple[Strip, ...]:
-    """Strips of the ``each`` best, median and worst valid queries over all trials.
-
-    With a model ``beside``, its class-activation map of each query stands beside the model's own.
+    """Strips of the best, median and worst valid queries over all trials.
 
     Raises:
         DataError: heat maps are asked for and the method has no feature map, or class-activation
@@ -46,17 +59,20 @@ def pick_strips(
     """
     if not scored:
         return ()
+    other = None
+    if examples.compare_with is not None:
+        other = open_embedder(examples.compare_with)
     precision = np.concatenate([one.metrics.average_precision for one in scored])
     ends = np.cumsum([len(one.trial.query) for one in scored])
     strips = []
-    for kind, chosen in _choose(precision, each).items():
+    for kind, chosen in _choose(precision, examples.each).items():
         for place in chosen:
             number = int(np.searchsorted(ends, place, side="right"))
             one = scored[number]
             query = int(place - ends[number] + len(one.trial.query))
             strip = _strip(kind, table, one, query)
-            strip = _with_heat(strip, model) if heat_maps and strip.hits else strip
-            strips.append(strip if beside is None else _with_activations(strip, (model, beside)))
+            strip = _with_heat(strip, model) if examples.heat_maps and strip.hits else strip
+            strips.append(strip if other is None else _with_activations(strip, (model, other)))
     return tuple(strips)
 
 
@@ -84,7 +100,9 @@ def _strip(kind: str, table: Sightings, one: Searched, query: int) -> Strip:
             1.0 - float(distance),
             bool(place in matches) if known[place] else None,
         )
-        for place, distance in zip(one.heads.places[query], one.heads.distances[query], strict=True)
+        for place, distance in zip(
+            one.first_hits.places[query], one.first_hits.distances[query], strict=True
+        )
         if place >= 0
     )
     return Strip(
@@ -110,11 +128,17 @@ def _picture(
     )
 
 
-def _with_heat(strip: Strip, model: Model) -> Strip:
-    heat = heat_map(model, strip.query.path, strip.hits[0].path)
+def _with_heat(strip: Strip, model: Embedder) -> Strip:
+    from platefree.inference.explain import heat_map
+
+    heat = heat_map(as_network(model), strip.query.path, strip.hits[0].path)
     return replace(strip, heat_map=heat)
 
 
-def _with_activations(strip: Strip, models: Sequence[Model]) -> Strip:
-    maps = tuple((model.name, class_activation(model, strip.query.path)) for model in models)
+def _with_activations(strip: Strip, models: Sequence[Embedder]) -> Strip:
+    from platefree.inference.explain import class_activation
+
+    maps = tuple(
+        (model.name, class_activation(as_network(model), strip.query.path)) for model in models
+    )
     return replace(strip, activations=maps)

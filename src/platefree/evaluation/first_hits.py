@@ -10,7 +10,7 @@ from platefree.ranking.heaps import NOBODY, offer, sort_heaps
 from platefree.types import Floats, Indices
 
 
-class Heads:
+class FirstHits:
     """What each query finds first; pictures that the protocol ignores or a step removed left out.
 
     Args:
@@ -25,6 +25,11 @@ class Heads:
     def __init__(self, queries: int, size: int) -> None:
         self.places = np.full((queries, size), -1, np.int32)
         self.distances = np.full((queries, size), np.inf, np.float32)
+
+    def of(self, query: int) -> list[tuple[int, float]]:
+        """(place in the gallery, distance) of what a query finds first."""
+        found = zip(self.places[query].tolist(), self.distances[query].tolist(), strict=True)
+        return [(place, distance) for place, distance in found if place >= 0]
 
     def add(self, block: Floats, labels: PairLabels, rows: slice) -> None:
         """Keep the heads of a block of queries, as `score_blocks` passes it."""

@@ -8,7 +8,7 @@ pictures of them do. The rank of the first match is reported as HIT@k.
 import numpy as np
 
 from platefree.errors import ProtocolError
-from platefree.evaluation.protocols import Trial
+from platefree.evaluation.trial import Trial
 from platefree.types import Indices, Sightings
 
 

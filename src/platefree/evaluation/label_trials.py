@@ -1,4 +1,4 @@
-"""What a classifier tells of pictures against what the table says: a confusion matrix."""
+"""What a classifier predicts of pictures against what the table says: a confusion matrix."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -9,12 +9,16 @@ from numpy.typing import NDArray
 
 from platefree.data.dataset import DataSet
 from platefree.errors import ProtocolError
-from platefree.types import Embeddings, Indices, Text, known_values
+from platefree.evaluation.results import LabelResult
+from platefree.evaluation.trial import Scorer, refuse_steps
+from platefree.inference.labelling import most_probable
+from platefree.recipes.post import Post
+from platefree.types import Indices, Sightings, Text, known_values
 
 
 @dataclass(frozen=True, eq=False)
-class ToldTrial:
-    """Tell a label of each picture.
+class LabelTrial:
+    """Predict a label of each picture.
 
     Attributes:
         test: name of the test.
@@ -32,13 +36,37 @@ class ToldTrial:
         """The same trial of another table; (n,) ``place`` is where a row is there."""
         return replace(self, rows=place[self.rows])
 
+    @property
+    def task(self) -> str:
+        """How many pictures are looked at, for people."""
+        return f"{len(self.rows):,} pictures"
 
-TOLD = {"view": "front, rear, side ...", "camera": "which camera took it"}
-"""What classifiers tell of pictures: a column of tables, and what stands in it."""
+    def check_post(self, post: Post, table: Sightings) -> None:
+        """Refuse every step, since nothing is ranked."""
+        del table
+        refuse_steps(post)
+
+    def score(self, scorer: Scorer) -> LabelResult:
+        """Compare the most probable label of each picture with that of the table.
+
+        Raises:
+            DataError: the model predicts no such label.
+            ProtocolError: the table knows labels that the model does not.
+        """
+        names = scorer.model.class_names(self.target)
+        pictures = scorer.embeddings.take(self.rows)
+        predicted = most_probable(pictures, self.target, names)
+        truth = getattr(pictures.sightings, self.target)
+        matrix = confusion(truth, predicted, names)
+        return LabelResult(f"{self.target} of each picture", names, matrix)
 
 
-def view_labels(data: DataSet, seed: int) -> list[ToldTrial]:
-    """Tell the view of every picture that is not for training.
+PREDICTED = {"view": "front, rear, side ...", "camera": "which camera took it"}
+"""What classifiers predict: a column of tables, and what stands in it."""
+
+
+def view_labels(data: DataSet, seed: int) -> list[LabelTrial]:
+    """Predict the view of every picture that is not for training.
 
     Raises:
         ProtocolError: no view is known.
@@ -47,8 +75,8 @@ def view_labels(data: DataSet, seed: int) -> list[ToldTrial]:
     return [_labels(data, "view")]
 
 
-def camera_labels(data: DataSet, seed: int) -> list[ToldTrial]:
-    """Tell the camera of every picture that is not for training.
+def camera_labels(data: DataSet, seed: int) -> list[LabelTrial]:
+    """Predict the camera of every picture that is not for training.
 
     Raises:
         ProtocolError: no camera is known.
@@ -57,35 +85,23 @@ def camera_labels(data: DataSet, seed: int) -> list[ToldTrial]:
     return [_labels(data, "camera")]
 
 
-def _labels(data: DataSet, target: str) -> ToldTrial:
+def _labels(data: DataSet, target: str) -> LabelTrial:
     tested = data.table.split != "train"
     rows = np.flatnonzero(tested & (getattr(data.table, target) != ""))
     if not len(rows):
         raise ProtocolError(
-            f"{target}-labels compares with the column {target!r} ({TOLD[target]}), which is "
+            f"{target}-labels compares with the column {target!r} ({PREDICTED[target]}), which is "
             f"unknown for all of the {int(tested.sum())} pictures that are not for training"
         )
-    return ToldTrial("", target, rows)
+    return LabelTrial("", target, rows)
 
 
-def told(embeddings: Embeddings, target: str, names: Sequence[str]) -> Text:
-    """(n,) the most probable label of each picture.
-
-    Args:
-        embeddings: with a space ``target``, (n, classes).
-        target: the label.
-        names: of the classes, sorted.
-    """
-    labels: Text = np.array(names)[embeddings.spaces[target].argmax(axis=1)]
-    return labels
-
-
-def confusion(truth: Text, said: Text, names: Sequence[str]) -> NDArray[np.int64]:
-    """(classes, classes) number of pictures by what they show (rows) and what was told (columns).
+def confusion(truth: Text, predicted: Text, names: Sequence[str]) -> NDArray[np.int64]:
+    """(classes, classes) number of pictures: what they show (rows), what was predicted (columns).
 
     Args:
         truth: (n,) labels, ``""`` unknown; the unknown are left out.
-        said: (n,) labels.
+        predicted: (n,) labels.
         names: of the classes, sorted.
 
     Raises:
@@ -95,10 +111,10 @@ def confusion(truth: Text, said: Text, names: Sequence[str]) -> NDArray[np.int64
     strange = sorted(set(known_values(truth).tolist()) - set(names))
     if strange:
         raise ProtocolError(
-            f"the table knows {', '.join(strange)}, which this model never tells: it tells "
+            f"the table knows {', '.join(strange)}, which this model does not predict, only "
             f"{', '.join(names)}"
         )
-    places = [np.searchsorted(list(names), column[known]) for column in (truth, said)]
+    places = [np.searchsorted(list(names), column[known]) for column in (truth, predicted)]
     counts = np.zeros((len(names), len(names)), np.int64)
     np.add.at(counts, tuple(places), 1)
     return counts

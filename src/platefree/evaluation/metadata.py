@@ -1,23 +1,18 @@
-"""Figures of a model that is told the labels of the pictures, to stand beside those without."""
+"""Figures of a model conditioned on labels of the pictures, to stand beside those without."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import torch
-
-from platefree.inference.model import Model
-from platefree.types import Sightings
-
 
 @dataclass(frozen=True)
 class WithMetadata:
-    """What a model makes of the tests of a report when it is told labels of the pictures.
+    """What a model makes of the tests of a report when it is given labels of the pictures.
 
     Attributes:
         columns: the labels.
-        known: pictures whose labels (or the pair of them) it was trained with; it is told nothing
-            of the others.
+        known: pictures whose labels (or the pair of them) it was trained with; of the
+            others it is given nothing.
         pictures: number of pictures scored.
         figures: of each test in the order of the report, as fractions.
     """
@@ -27,8 +22,8 @@ class WithMetadata:
     pictures: int
     figures: tuple[Mapping[str, float], ...]
 
-    def told(self) -> str:
-        """What it was told of how many pictures, for people."""
+    def describe(self) -> str:
+        """Which labels of how many pictures it was given, for people."""
         return f"{' and '.join(self.columns)} of {self.known:,} of {self.pictures:,} pictures"
 
     def gains(self, figures: Sequence[Mapping[str, float]]) -> list[dict[str, float]]:
@@ -58,12 +53,3 @@ class WithMetadata:
                 {"name": name, "figures": dict(after), "gains": gain} for name, after, gain in each
             ],
         }
-
-
-def count_known(model: Model, table: Sightings) -> int:
-    """Pictures whose labels a model from `Model.with_metadata` was trained with."""
-    side = model.method.side
-    assert side is not None  # noqa: S101 - else there is no such model
-    labels = model.known_labels(table)
-    with torch.inference_mode():
-        return int(side.known({name: each.to(model.device) for name, each in labels.items()}).sum())

@@ -1,11 +1,12 @@
 """Same vehicle model or not: published lists of pairs, as CompCars has them (DRDL, section 5.1).
 
-A pair is accepted if its similarity is at least a threshold; the figure is the share of pairs that
-are told right. The threshold is the one that tells most training pairs right, and it never sees a
-test pair. Decided: where a set has no training pairs, as many of the same as of different models
-are drawn (the published lists are balanced too), from the list ``verification_train`` if there is
-one (of CompCars, models that are not tested), else from the training pictures; of equally good
-thresholds the lowest is taken, half way between two similarities.
+A pair is accepted if its similarity is at least a threshold; the figure is the fraction of pairs
+that are classified right. The threshold is the one that is right on most training pairs, and it
+never sees a test pair. Decided: where a set has no training pairs, as many of the same as of
+different models are drawn (the published lists are balanced too), from the list
+``verification_train`` if there is one (of CompCars, models that are not tested), else from the
+training pictures; of equally good thresholds the lowest is taken, half way between two
+similarities.
 """
 
 from dataclasses import dataclass, replace
@@ -16,8 +17,11 @@ from numpy.typing import NDArray
 
 from platefree.data.dataset import DataSet, PairList
 from platefree.errors import ProtocolError
-from platefree.ranking.exact import Distances
-from platefree.types import Embeddings, Indices
+from platefree.evaluation.results import PairResult
+from platefree.evaluation.trial import Scorer, refuse_steps
+from platefree.ranking.comparison import Comparison
+from platefree.recipes.post import Post
+from platefree.types import Embeddings, Indices, Sightings
 
 TRAINING_PAIRS = 10_000
 """Drawn of each kind where the set ships none."""
@@ -29,7 +33,7 @@ _PAIRS_AT_ONCE = 256  # whose whole matrix of distances is computed
 
 @dataclass(frozen=True, eq=False)
 class PairTrial:
-    """Tell pairs apart by a threshold.
+    """Classify pairs by a threshold.
 
     Attributes:
         test: name of the list.
@@ -57,6 +61,22 @@ class PairTrial:
         )
         return replace(self, pairs=pairs, training=training)
 
+    @property
+    def task(self) -> str:
+        """How many pairs are classified, for people."""
+        return f"{len(self.pairs.same):,} pairs"
+
+    def check_post(self, post: Post, table: Sightings) -> None:
+        """Refuse every step, since nothing is ranked."""
+        del table
+        refuse_steps(post)
+
+    def score(self, scorer: Scorer) -> PairResult:
+        """Fit the threshold on the training pairs, and apply it to the pairs of the test."""
+        found = score_pairs(scorer.embeddings, self, scorer.comparison)
+        scorer.count_pairs(found.similarity, found.same)
+        return PairResult(self.test, len(found.same), found.threshold, found.accuracy)
+
 
 @dataclass(frozen=True, eq=False)
 class PairScores:
@@ -66,7 +86,7 @@ class PairScores:
         similarity: (p,) 1 - distance.
         same: (p,) what the list says.
         threshold: pairs that are at least as similar are accepted.
-        accuracy: share of the pairs that are told right.
+        accuracy: fraction of the pairs that are classified right.
     """
 
     similarity: NDArray[np.float64]
@@ -131,30 +151,30 @@ def draw_pairs(data: DataSet, seed: int, count: int = TRAINING_PAIRS) -> PairLis
     )
 
 
-def score_pairs(embeddings: Embeddings, trial: PairTrial, distances: Distances) -> PairScores:
+def score_pairs(embeddings: Embeddings, trial: PairTrial, comparison: Comparison) -> PairScores:
     """Fit the threshold on the training pairs, and apply it to the pairs of the test."""
     fitted = fit_threshold(
-        pair_similarity(embeddings, trial.training, distances), trial.training.same
+        pair_similarity(embeddings, trial.training, comparison), trial.training.same
     )
-    similarity = pair_similarity(embeddings, trial.pairs, distances)
+    similarity = pair_similarity(embeddings, trial.pairs, comparison)
     right = (similarity >= fitted) == trial.pairs.same
     return PairScores(similarity, trial.pairs.same, fitted, float(right.mean()))
 
 
 def pair_similarity(
-    embeddings: Embeddings, pairs: PairList, distances: Distances
+    embeddings: Embeddings, pairs: PairList, comparison: Comparison
 ) -> NDArray[np.float64]:
     """(p,) similarity of each pair; float64, so that a threshold between two of them is exact."""
     similarity = np.empty(len(pairs.first))
     for start in range(0, len(similarity), _PAIRS_AT_ONCE):
         part = slice(start, start + _PAIRS_AT_ONCE)
         sides = (embeddings.take(side[part]) for side in (pairs.first, pairs.second))
-        similarity[part] = 1 - np.diagonal(distances(*sides))
+        similarity[part] = 1 - np.diagonal(comparison.distances(*sides))
     return similarity
 
 
 def fit_threshold(similarity: NDArray[np.float64], same: NDArray[np.bool_]) -> float:
-    """The threshold that tells most pairs right.
+    """The threshold that classifies most pairs right.
 
     Args:
         similarity: (p,) float64.

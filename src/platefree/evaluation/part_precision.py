@@ -9,9 +9,7 @@ precision at each recall the best that is reached at it or beyond (as PASCAL VOC
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torchvision.ops import box_iou
 
 from platefree.data.part_boxes import PARTS, PictureBoxes
 
@@ -74,7 +72,7 @@ class _Overlap:
         starts, ends = np.searchsorted(truth.row[real], [found.row[mine], found.row[mine] + 1])
         self.near = [real[start:end] for start, end in zip(starts, ends, strict=True)]
         self.share = [
-            _iou(found.share[one : one + 1], truth.share[near])
+            _iou(found.share[one], truth.share[near])
             for one, near in zip(mine.tolist(), self.near, strict=True)
         ]
 
@@ -92,10 +90,12 @@ class _Overlap:
 
 
 def _iou(one: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float64]:
-    shares: NDArray[np.float64] = box_iou(torch.from_numpy(one), torch.from_numpy(others))[
-        0
-    ].numpy()
-    return shares
+    """(n,) intersection over union of a box (4,) with others (n, 4): left, top, right, bottom."""
+    sides = np.minimum(one[2:], others[:, 2:]) - np.maximum(one[:2], others[:, :2])
+    common = sides.clip(min=0).prod(axis=1)
+    area, areas = (one[2:] - one[:2]).prod(), (others[:, 2:] - others[:, :2]).prod(axis=1)
+    overlap: NDArray[np.float64] = common / (area + areas - common)
+    return overlap
 
 
 def _area(right: NDArray[np.bool_], truths: int) -> float:

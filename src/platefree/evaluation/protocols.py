@@ -8,90 +8,13 @@ The protocols here need a table only; those of public data sets are in `set_prot
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from itertools import permutations
-from typing import Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from platefree.errors import ProtocolError
-from platefree.evaluation.pair_labels import IgnoredPairs
+from platefree.evaluation.trial import Trial
 from platefree.types import Indices, Sightings, known_values
-
-
-@dataclass(frozen=True, eq=False)
-class Trial:
-    """Search some rows of a table in others.
-
-    Attributes:
-        name: for people. Trials of one test that share a name are one: their queries are pooled.
-        query: (q,) rows of the table.
-        gallery: (g,) rows of the table, none of them twice.
-        test: the test that this is a part of, such as one of several published lists; the figures
-            of a test are the means over its trials. Empty where the protocol is one test.
-        ignored: further pairs of a query (its number) and a row of the table that are not counted.
-        tracks: (t,) where in ``gallery`` each track begins, from 0, if tracks are searched instead
-            of pictures; the vehicle and camera of a track are those of its first row.
-        target: the label column that is to be found, ``vehicle`` or ``model``.
-        seed: what the trial was drawn with; None where nothing was drawn.
-    """
-
-    name: str
-    query: Indices
-    gallery: Indices
-    test: str = ""
-    ignored: IgnoredPairs | None = None
-    tracks: Indices | None = None
-    target: str = "vehicle"
-    seed: int | None = None
-
-    @property
-    def rows(self) -> Indices:
-        """Every row of the table that takes part."""
-        return np.union1d(self.query, self.gallery)
-
-    @property
-    def searched(self) -> Indices:
-        """(g,) the rows that are found: the gallery, or the first row of each track."""
-        return self.gallery if self.tracks is None else self.gallery[self.tracks]
-
-    def self_index(self) -> Indices:
-        """(q,) place of each query row in the gallery (its track's place), -1 where it is none."""
-        place = self._places(self.query)
-        if self.tracks is None:
-            return place
-        track = np.searchsorted(self.tracks, place, side="right") - 1
-        return np.where(place < 0, -1, track).astype(np.int64)
-
-    def ignored_index(self) -> IgnoredPairs | None:
-        """The ignored pairs by the place of the row in the gallery; not of tracks."""
-        if self.ignored is None or self.tracks is not None:
-            return None
-        place = self._places(self.ignored.row)
-        return IgnoredPairs(self.ignored.query[place >= 0], place[place >= 0])
-
-    def part(self, mask: NDArray[np.bool_]) -> Self:
-        """The same search for the queries where this (q,) mask is true."""
-        ignored = None if self.ignored is None else self.ignored.take(mask)
-        return replace(self, query=self.query[mask], ignored=ignored)
-
-    def moved(self, place: Indices) -> Self:
-        """The same trial of another table; (n,) ``place`` is where a row is there, or -1."""
-        ignored = self.ignored
-        if ignored is not None:
-            there = place[ignored.row] >= 0
-            ignored = IgnoredPairs(ignored.query[there], place[ignored.row[there]])
-        return replace(self, query=place[self.query], gallery=place[self.gallery], ignored=ignored)
-
-    def _places(self, rows: Indices) -> Indices:
-        """Where in the gallery these rows are, -1 where they are not."""
-        if not len(self.gallery):
-            return np.full(len(rows), -1)
-        order = np.argsort(self.gallery, kind="stable")
-        place = np.searchsorted(self.gallery[order], rows).clip(max=len(order) - 1)
-        found = order[place]
-        return np.where(self.gallery[found] == rows, found, -1).astype(np.int64)
 
 
 def cross_camera(table: Sightings) -> list[Trial]:

@@ -4,22 +4,22 @@ A number never stands alone: the report carries model, data set, protocol, split
 settings beside every figure, and the paper's figure where there is one.
 """
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from platefree.data.part_boxes import PARTS
 from platefree.evaluation.metadata import WithMetadata
-from platefree.evaluation.metrics import RankMetrics
-from platefree.evaluation.part_report import PartResult
+from platefree.evaluation.metrics import RankMetrics, merge_rank_metrics
+from platefree.evaluation.part_precision import LIMITS, PartPrecision
 from platefree.evaluation.verification import Verification
 from platefree.evaluation.view_pairs import ViewPairs
-from platefree.storage import write_text
 
 SHOWN_RANKS = (1, 5, 10)
 TRACK_RANKS = (1, 5)
@@ -42,6 +42,17 @@ class TrialResult:
     gallery: int
     metrics: RankMetrics
     of_tracks: bool = False
+
+    @classmethod
+    def pooled(cls, results: "Sequence[TrialResult]") -> "TrialResult":
+        """Searches of one name as one; of galleries that differ, the largest is shown."""
+        return cls(
+            results[0].name,
+            sum(each.queries for each in results),
+            max(each.gallery for each in results),
+            merge_rank_metrics([each.metrics for each in results]),
+            results[0].of_tracks,
+        )
 
     @property
     def without_match(self) -> int:
@@ -78,13 +89,13 @@ class TrialResult:
 
 @dataclass(frozen=True)
 class PairResult:
-    """A list of pairs told apart by a threshold.
+    """A list of pairs classified by a threshold.
 
     Attributes:
         name: for people.
         pairs: number of pairs.
         threshold: fitted on training pairs; pairs that are at least as similar are accepted.
-        accuracy: share of the pairs that are told right.
+        accuracy: fraction of the pairs that are classified right.
     """
 
     name: str
@@ -125,13 +136,14 @@ class Prefix:
 
 
 @dataclass(frozen=True, eq=False)
-class ToldResult:
-    """Pictures whose label a classifier told.
+class LabelResult:
+    """Pictures whose label a classifier predicted.
 
     Attributes:
         name: for people.
         labels: the classes, sorted.
-        confusion: (classes, classes) pictures by what they show (rows) and what was told (columns).
+        confusion: (classes, classes) pictures: what they show (rows), what was predicted
+            (columns).
     """
 
     name: str
@@ -139,7 +151,7 @@ class ToldResult:
     confusion: NDArray[np.int64]
 
     def figures(self) -> dict[str, float]:
-        """The accuracy, and the share of each label's pictures that were told right."""
+        """The accuracy, and the fraction of each label's pictures that were predicted right."""
         counts = self.confusion
         right = np.diag(counts).astype(np.float64)
         with np.errstate(invalid="ignore"):
@@ -158,7 +170,53 @@ class ToldResult:
         return {"name": self.name, **self.counts(), "figures": self.figures(), **matrix}
 
 
-AnyResult = TrialResult | PairResult | ToldResult | PartResult
+@dataclass(frozen=True, eq=False)
+class PartResult:
+    """Boxes that were found against those that there are.
+
+    Attributes:
+        name: for people.
+        pictures: number of pictures.
+        precision: average precision by part.
+    """
+
+    name: str
+    pictures: int
+    precision: PartPrecision
+
+    def figures(self) -> dict[str, float]:
+        """AP and AP50 of each part and their means, as fractions; NaN of a part that is nowhere."""
+        values = self.precision.precision
+        known = values[self.precision.truths > 0]
+        found = {"AP": self.precision.mean, "AP50": float(known[:, 0].mean())}
+        for number, part in enumerate(PARTS):
+            found[f"AP {part}"] = float(values[number].mean())
+            found[f"AP50 {part}"] = float(values[number, 0])
+        return found
+
+    def counts(self) -> dict[str, int | float]:
+        """What the figures were measured on, for people."""
+        return {"pictures": self.pictures, "boxes": int(self.precision.truths.sum())}
+
+    def to_json(self) -> dict[str, Any]:
+        """The figures, the counts, and AP by part and limit."""
+        limits = {
+            part: dict(
+                zip(map(str, LIMITS), self.precision.precision[number].tolist(), strict=True)
+            )
+            for number, part in enumerate(PARTS)
+        }
+        boxes = dict(zip(PARTS, self.precision.truths.tolist(), strict=True))
+        return {
+            "name": self.name,
+            **self.counts(),
+            "boxes_by_part": boxes,
+            "figures": self.figures(),
+            "precision_by_overlap": limits,
+        }
+
+
+AnyResult = TrialResult | PairResult | LabelResult | PartResult
 
 
 @dataclass(frozen=True, eq=False)
@@ -276,7 +334,7 @@ class Report:
         settings: seed, mirror, post-processing, re-ranking and the like, as text.
         tests: every test of the protocol with its scores.
         strips: best, median and worst queries.
-        metadata: the same tests by the same model, told labels of the pictures, if asked for; all
+        metadata: the same tests by the same model, given labels of the pictures, if asked for; all
             other figures are those without.
     """
 
@@ -318,32 +376,16 @@ class Report:
         cleaned: dict[str, Any] = _without_nan(content)
         return cleaned
 
-    def to_markdown(self) -> str:
-        """What was measured on what, and the table of figures."""
-        from platefree.reports.figures import render_markdown
 
-        return render_markdown(self)
-
-    def save(self, path: str | Path) -> Path:
-        """Write one self-contained HTML page, and the same figures as JSON and Markdown beside it.
-
-        Args:
-            path: the HTML file, ``report.html``; beside it ``report.json`` and ``report.md``.
-
-        Returns:
-            The path of the HTML file.
-
-        Raises:
-            StorageError: a file cannot be written.
-        """
-        from platefree.reports.page import render_page
-
-        page = Path(path)
-        # the largest first, so that a full disk leaves no others beside a page that is not there
-        write_text(page, render_page(self))
-        write_text(page.with_suffix(".json"), json.dumps(self.to_json(), indent=2) + "\n")
-        write_text(page.with_suffix(".md"), self.to_markdown())
-        return page
+def pooled(results: Sequence[AnyResult]) -> list[AnyResult]:
+    """The results of a test, neighbouring searches of one name as one."""
+    pools: list[AnyResult] = []
+    for name, same in groupby(results, key=lambda each: each.name):
+        del name
+        each = list(same)
+        searches = [one for one in each if isinstance(one, TrialResult)]
+        pools += [TrialResult.pooled(searches)] if len(searches) > 1 else each
+    return pools
 
 
 def mean_figures(trials: Sequence[AnyResult]) -> dict[str, float]:

@@ -6,8 +6,9 @@ import numpy as np
 
 from platefree.evaluation.metrics import RankMetrics, merge_rank_metrics, score_block
 from platefree.evaluation.pair_labels import PairLabels
-from platefree.evaluation.protocols import Trial, leave_one_out
-from platefree.ranking.exact import Distances
+from platefree.evaluation.protocols import leave_one_out
+from platefree.evaluation.trial import Trial
+from platefree.ranking.comparison import Comparison
 from platefree.types import Embeddings, Floats, Indices, Sightings
 
 OnBlock = Callable[[Floats, PairLabels, slice], None]
@@ -20,7 +21,7 @@ _GALLERY_BYTES = 64 << 20  # of gallery rows that are copied at a time
 def score_trial(
     embeddings: Embeddings,
     trial: Trial,
-    distances: Distances,
+    comparison: Comparison,
     on_block: OnBlock | None = None,
 ) -> RankMetrics:
     """Rank metrics of one trial.
@@ -28,12 +29,12 @@ def score_trial(
     Args:
         embeddings: of the whole table.
         trial: which of its rows are searched in which.
-        distances: how the method compares.
+        comparison: how the spaces combine.
         on_block: also gets every block of distances.
     """
     labels = trial_labels(embeddings.sightings, trial)
     watchers = [] if on_block is None else [on_block]
-    return score_blocks(distance_blocks(embeddings, trial, distances), labels, watchers)
+    return score_blocks(distance_blocks(embeddings, trial, comparison), labels, watchers)
 
 
 def score_blocks(
@@ -62,22 +63,22 @@ def trial_labels(table: Sightings, trial: Trial) -> PairLabels:
 
 
 def distance_blocks(
-    embeddings: Embeddings, trial: Trial, distances: Distances
+    embeddings: Embeddings, trial: Trial, comparison: Comparison
 ) -> Iterator[tuple[slice, Floats]]:
     """The distances of a trial, some queries at a time; to tracks, if those are searched."""
-    for rows, block in picture_blocks(embeddings, trial, distances):
+    for rows, block in picture_blocks(embeddings, trial, comparison):
         yield rows, to_tracks(block, trial)
 
 
 def picture_blocks(
-    embeddings: Embeddings, trial: Trial, distances: Distances, moved: Embeddings | None = None
+    embeddings: Embeddings, trial: Trial, comparison: Comparison, moved: Embeddings | None = None
 ) -> Iterator[tuple[slice, Floats]]:
     """The distances to gallery pictures, some queries at a time.
 
     Args:
         embeddings: of the whole table.
         trial: which of its rows are searched in which.
-        distances: how the method compares.
+        comparison: how the spaces combine.
         moved: (q,) embeddings that take the place of the queries' own.
     """
     gallery = _GalleryParts(embeddings, trial.gallery)
@@ -88,7 +89,7 @@ def picture_blocks(
             query = embeddings.take(trial.query[rows])
         else:
             query = moved.take(np.arange(rows.start, rows.stop))
-        yield rows, gallery.distances(query, distances)
+        yield rows, gallery.distances(query, comparison)
 
 
 def to_tracks(block: Floats, trial: Trial) -> Floats:
@@ -109,18 +110,18 @@ class _GalleryParts:
         self._step = max(1, _GALLERY_BYTES // max(1, row_bytes))
         self._whole = embeddings.take(rows) if len(rows) <= self._step else None
 
-    def distances(self, query: Embeddings, distances: Distances) -> Floats:
+    def distances(self, query: Embeddings, comparison: Comparison) -> Floats:
         """(len(query), g) distances to the whole gallery."""
         if self._whole is not None:
-            return distances(query, self._whole)
+            return comparison.distances(query, self._whole)
         block = np.empty((len(query), len(self._rows)), np.float32)
         for start in range(0, len(self._rows), self._step):
             part = slice(start, start + self._step)
-            block[:, part] = distances(query, self._embeddings.take(self._rows[part]))
+            block[:, part] = comparison.distances(query, self._embeddings.take(self._rows[part]))
         return block
 
 
-def mean_average_precision(embeddings: Embeddings, distances: Distances) -> float:
+def mean_average_precision(embeddings: Embeddings, comparison: Comparison) -> float:
     """Leave-one-out mAP of a table, for validation during training; 0 where nothing can match."""
     trials: Sequence[Trial] = leave_one_out(embeddings.sightings)
-    return float(np.nan_to_num(score_trial(embeddings, trials[0], distances).mAP))
+    return float(np.nan_to_num(score_trial(embeddings, trials[0], comparison).mAP))

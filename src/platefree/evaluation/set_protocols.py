@@ -13,15 +13,13 @@ from platefree.errors import ProtocolError
 from platefree.evaluation import protocols
 from platefree.evaluation.draws import model_retrieval, one_picture_gallery, vehicle_retrieval
 from platefree.evaluation.image_to_track import image_to_track
-from platefree.evaluation.label_trials import ToldTrial, camera_labels, view_labels
-from platefree.evaluation.model_pairs import PairTrial, model_verification
+from platefree.evaluation.label_trials import camera_labels, view_labels
+from platefree.evaluation.model_pairs import model_verification
 from platefree.evaluation.pair_labels import IgnoredPairs
-from platefree.evaluation.part_trial import PartTrial
-from platefree.evaluation.protocols import Trial, need_query_vehicles
+from platefree.evaluation.protocols import need_query_vehicles
+from platefree.evaluation.trial import AnyTrial, Trial
 from platefree.evaluation.view_protocol import view_trials
 from platefree.types import Indices
-
-AnyTrial = Trial | PairTrial | ToldTrial | PartTrial
 
 SetProtocol = Callable[[DataSet, int], Sequence[AnyTrial]]
 """(data set, seed) -> trials."""

@@ -13,7 +13,7 @@ from numba import get_num_threads, njit, prange
 from numpy.typing import NDArray
 
 from platefree.evaluation.pair_labels import UNKNOWN, PairLabels, mates_of, read_only
-from platefree.evaluation.protocols import Trial
+from platefree.evaluation.trial import Trial
 from platefree.types import Floats, Indices, Sightings, known_values
 
 BINS = 200

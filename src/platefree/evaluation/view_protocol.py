@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from platefree.errors import ProtocolError
 from platefree.evaluation.pair_labels import IgnoredPairs
-from platefree.evaluation.protocols import Trial
+from platefree.evaluation.trial import Trial
 from platefree.types import Indices, Sightings, Text, known_values
 
 

@@ -19,15 +19,18 @@ from pydantic import Field, ValidationError, field_validator
 
 from platefree.data.dataset import DataSet
 from platefree.errors import RecipeError
-from platefree.evaluation.evaluate import evaluate, open_data
+from platefree.evaluation.evaluate import open_data, plan_for, score_plan
 from platefree.experiments.cost import COSTS, training_cost, use_cost
-from platefree.inference.model import Device, Model, load_model, untrained_model
+from platefree.inference.loading import load_model, untrained_model
+from platefree.inference.model import Model
 from platefree.methods.build import needs_training, resolve
 from platefree.recipes.complaints import explain
 from platefree.recipes.recipe import Recipe, Section, load_recipe
+from platefree.reports.saving import save_report
 from platefree.storage import make_folder, write_text
 from platefree.training.loop import StepReport, train
 from platefree.training.run_folder import flat
+from platefree.work import Device
 
 REPORT, COST = "report.html", "cost.json"
 
@@ -258,8 +261,8 @@ def _run(
         write_text(known, json.dumps(content, indent=2) + "\n")
         model = _made(recipe, row.name, data, folder, device, on_step)
         for name in missing:
-            report = evaluate(model, data, reports[name], data_label=label, device=device)
-            report.save(folder / name)
+            plan = plan_for(model, data, reports[name])
+            save_report(score_plan(model, plan, data_label=label), folder / name)
         if counts_cost:
             write_text(folder / COST, json.dumps(_cost(model, folder), indent=2) + "\n")
     found, *others = (

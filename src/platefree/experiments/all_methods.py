@@ -16,13 +16,13 @@ from platefree.errors import DataError, RecipeError, TrainingError
 from platefree.evaluation.evaluate import open_data
 from platefree.experiments.ablation import Ablation, AblationTable, Row, run_ablation
 from platefree.experiments.cost import COSTS
-from platefree.inference.model import Device
 from platefree.methods.build import build_method, needs_training, resolve
 from platefree.recipes.recipe import Augment, Recipe, load_recipe
 from platefree.training.loop import StepReport
 from platefree.training.run_folder import flat
 from platefree.training.stages import plan_stages
 from platefree.types import Sightings, known_values
+from platefree.work import Device
 
 
 @dataclass(frozen=True)

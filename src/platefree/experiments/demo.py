@@ -13,7 +13,9 @@ from typing import Any
 from platefree.city.generate import generate_city
 from platefree.data.table import read_table
 from platefree.evaluation.evaluate import evaluate
+from platefree.evaluation.examples import Examples
 from platefree.recipes.recipe import load_recipe
+from platefree.reports.saving import save_report
 from platefree.storage import make_folder
 from platefree.training.loop import train
 
@@ -105,11 +107,10 @@ def run_demo(
         run = train(recipe, table, target / "run", resume=True, on_step=on_step)
     say("3/3 scoring both on the other half")
     with _timed(seconds, "scoring"):
-        label = str(pictures)
-        floor = evaluate("color_stripes", table, data_label=label)
-        trained = evaluate(run.best, table, data_label=label, heat_maps=True)
+        floor = evaluate("color_stripes", table)
+        trained = evaluate(run.best, table, examples=Examples(heat_maps=True))
     return Demo(
-        report=trained.save(target / "report.html"),
+        report=save_report(trained, target / "report.html"),
         model=run.best,
         pictures=pictures,
         query=table.path(int((table.split == "query").argmax())),

@@ -1,42 +1,39 @@
-"""Where else was this vehicle? Exact search in a folder, a table or stored embeddings.
+"""Where else was this vehicle? Exact search in a folder, a table, stored embeddings or a store."""
 
-A gallery engine with an index takes this place for millions of pictures; answers stay the same.
-"""
-
-from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from platefree.data.table import read_table
-from platefree.errors import MismatchError, RecipeError
+from platefree.errors import DataError, MismatchError, RecipeError
+from platefree.gallery.filters import EVERYTHING, Filter, moment_of
+from platefree.gallery.store import MemoryStore, Store
 from platefree.gallery.stored import is_embeddings_folder, load_embeddings
-from platefree.inference.model import Model
-from platefree.ranking.candidates import rerank_candidates
-from platefree.ranking.exact import rank_exact
-from platefree.recipes.post import NONE
-from platefree.types import Embeddings, Hit, Sightings
+from platefree.inference.embedder import Embedder
+from platefree.ranking.steps import apply_steps, search_steps
+from platefree.recipes.post import NONE, Post
+from platefree.types import Embeddings, Hit, Ranking, Sightings
+from platefree.work import DEFAULT_WORK, Work
 
-RERANK = "rerank"
 CANDIDATES = 100
-"""How many of the nearest pictures are re-ranked, so that an answer takes no longer in a city."""
+"""How many of the nearest pictures post-processing looks at, so that an answer takes no longer in a
+city."""
+
+SEARCH_STEPS = ("expand", "rerank", "camera", "time", "tracks")
+"""The steps that a search can be post-processed by."""
 
 
 def open_gallery(
-    path: str | Path,
-    model: Model,
-    *,
-    workers: int = -1,
-    on_batch: Callable[[int], None] | None = None,
+    path: str | Path, model: Embedder, *, work: Work = DEFAULT_WORK
 ) -> tuple[Embeddings, list[str]]:
     """Stored embeddings as they are, or a folder or table of pictures, embedded now.
 
     Args:
         path: an embeddings folder (``platefree embed``), or anything that `read_table` reads.
-        model: from `load_model`.
-        workers: loading processes; -1 decides by the machine.
-        on_batch: called with the number of pictures done, for progress bars.
+        model: from `load_model`, or the stored embeddings themselves.
+        work: where and how pictures are looked at.
 
     Returns:
         The gallery, and why some pictures were left out (those that cannot be read).
@@ -53,70 +50,108 @@ def open_gallery(
                 f"({model.name}): run 'platefree embed' again with this model"
             )
         return stored, []
-    return model.embed(read_table(path), unreadable="skip", workers=workers, on_batch=on_batch)
+    return model.embed(read_table(path), unreadable="skip", work=work)
 
 
 def search(
-    model: Model, query: str | Path, gallery: Embeddings, *, top: int = 20, post: str = NONE
+    model: Embedder,
+    query: str | Path | Sightings,
+    gallery: Embeddings | Store,
+    *,
+    top: int = 20,
+    post: Post | str = NONE,
+    where: Filter = EVERYTHING,
+    work: Work = DEFAULT_WORK,
 ) -> list[Hit]:
-    """The gallery pictures most like a query picture, exactly, nearest first.
+    """The gallery pictures most like a query picture, nearest first.
 
-    The query's own file is left out: "where else". Hits keep their similarity where re-ranking
-    changes their order, so that it means the same for every search.
+    The query's own file is left out: "where else". Hits keep their similarity where
+    post-processing changes their order, so that it means the same for every search.
 
     Args:
         model: from `load_model`, the one that made the gallery.
-        query: path of a picture of one vehicle.
-        gallery: from `open_gallery`, or `Model.embed`.
+        query: path of a picture of one vehicle, or a table of one row that also says by which
+            camera and when it was taken, as the steps ``camera`` and ``time`` need.
+        gallery: from `open_gallery`, `Model.embed`, or a store.
         top: how many hits at most.
-        post: ``rerank`` puts the nearest `CANDIDATES` pictures (``top``, if that is more) in
-            k-reciprocal order, with the options of the model's recipe; ``none`` does not.
+        post: steps among the nearest `CANDIDATES` pictures (``top``, if that is more), such as
+            ``rerank`` or ``expand,tracks``, with the options of the model's recipe.
+        where: conditions that every hit meets.
+        work: where and how the query is looked at.
 
     Raises:
-        RecipeError: there is no such post-processing of a single search.
+        RecipeError: there is no such post-processing of a search.
         ImageError: the query cannot be read.
         MismatchError: the gallery was made by another model.
+        DataError: a step needs to know more of the query.
     """
-    reranks = check_search_post(post) == RERANK
-    picture = Sightings.from_columns(Path(), {"image": [str(query)]})
-    embedded, _ = model.embed(picture)
-    ranking = rank_exact(
-        embedded,
-        gallery,
-        max(top, CANDIDATES) if reranks else top,
-        distances=model.method.distances,
-        allowed=~_is_file(gallery.sightings, Path(query)),
-    )
+    steps = check_search_post(model.post.with_steps(post) if isinstance(post, str) else post)
+    picture = query if isinstance(query, Sightings) else query_picture(query)
+    _check_query(steps, picture)
+    embedded, _ = model.embed(picture, work=work)
+    store = MemoryStore(gallery, model.comparison) if isinstance(gallery, Embeddings) else gallery
+    elsewhere = replace(where, not_files=(*where.not_files, picture.path(0)))
+    nearest = store.search(embedded, elsewhere, max(top, CANDIDATES) if steps.steps else top)
+    rows = np.sort(nearest.indices[nearest.indices >= 0])
+    candidates = store.get(rows)
+    there = slice(len(rows))
+    places = np.searchsorted(rows, nearest.indices[:, there])
+    ranking = Ranking(places, nearest.distances[:, there])
     distances = dict(zip(ranking.indices[0].tolist(), ranking.distances[0].tolist(), strict=True))
-    if reranks:
-        options = model.recipe.post.rerank.model_dump()
-        ranking = rerank_candidates(
-            ranking, embedded, gallery, **options, distances=model.distances
-        )
-    found = [row for row in ranking.indices[0, :top].tolist() if row >= 0]
-    hits = gallery.take(np.array(found, dtype=np.int64))
-    spaces = model.method.judged_in(embedded, hits)[0] if found else []
-    table = gallery.sightings
+    if steps.steps:
+        changes = search_steps(steps, embedded, candidates, ranking, model.comparison)
+        ranking = apply_steps(ranking, changes).in_order()
+    found = [place for place in ranking.indices[0, :top].tolist() if place >= 0]
+    spaces = model.comparison.space_of(embedded, candidates)[0]
+    table = candidates.sightings
     return [
-        Hit(rank, 1.0 - distances[row], table.path(row), table.labels(row), str(space))
-        for rank, (row, space) in enumerate(zip(found, spaces, strict=True), start=1)
+        Hit(
+            rank,
+            1.0 - distances[place],
+            table.path(place),
+            table.labels(place),
+            str(spaces[place]),
+        )
+        for rank, place in enumerate(found, start=1)
     ]
 
 
-def check_search_post(post: str) -> str:
-    """What a single search can be post-processed by, as it is; others are a `RecipeError`."""
-    if post not in (NONE, RERANK):
-        raise RecipeError(
-            f"a search cannot be post-processed by {post!r}, only by {RERANK} or {NONE}: crop, "
-            "ensemble, expand, camera, time and tracks are steps of 'platefree eval'; models are "
-            "joined for searches by 'platefree ensemble'"
+def check_search_post(post: Post) -> Post:
+    """The steps of a search, as they are; others are a `RecipeError`."""
+    for step in post.steps:
+        if step not in SEARCH_STEPS:
+            raise RecipeError(
+                f"a search cannot be post-processed by {step!r}, only by "
+                f"{', '.join(SEARCH_STEPS)}, or {NONE}: crop and ensemble are steps of 'platefree "
+                "eval'; models are joined for searches by 'platefree ensemble'"
+            )
+    if "expand" in post.steps:  # one query has no others to make a cluster with
+        post = post.model_copy(
+            update={"expand": post.expand.model_copy(update={"by": "neighbours"})}
         )
     return post
 
 
-def _is_file(sightings: Sightings, file: Path) -> NDArray[np.bool_]:
-    """(n,) which rows are this very file; only rows of the same file name are looked up."""
-    suspects = np.flatnonzero(np.char.endswith(sightings.image, file.name))
-    same = np.zeros(len(sightings), dtype=np.bool_)
-    same[[row for row in suspects if sightings.path(int(row)).resolve() == file.resolve()]] = True
-    return same
+def _check_query(post: Post, query: Sightings) -> None:
+    for step in ("camera", "time"):
+        if step in post.steps and not query.knows(step):
+            raise DataError(
+                f"the step {step!r} needs to know the {step} of the query picture; say it, or "
+                "leave the step out"
+            )
+
+
+def query_picture(path: str | Path, *, camera: str = "", time: str = "") -> Sightings:
+    """A query picture and what is known of it, as a table of one row.
+
+    Args:
+        path: of the picture.
+        camera: that captured it; empty is unknown.
+        time: when, ISO 8601; empty is unknown.
+
+    Raises:
+        DataError: the time is written otherwise.
+    """
+    moment = moment_of(time) if time else np.datetime64("NaT")
+    columns: dict[str, list[Any]] = {"image": [str(path)], "camera": [camera], "time": [moment]}
+    return Sightings.from_columns(Path(), columns)

@@ -2,12 +2,15 @@
 
     <space>.npy         (n, d) float32, one file per space, memory-mapped when loaded
     sightings.parquet   the n rows that they describe: image, labels, time
-    embeddings.json     the card: model, spaces, number of rows, root and hash of the table
+    embeddings.json     the card: model, spaces, how they are compared, number of rows, root and
+                        hash of the table
 
 Nothing is pickled. The folder is written whole or not at all.
 """
 
 import json
+import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
@@ -24,14 +27,23 @@ from pydantic import (
     ValidationError,
 )
 
-from platefree.errors import DataError, StorageError
+from platefree.data.vehicle_boxes import Shares
+from platefree.errors import DataError, ImageError, StorageError
+from platefree.inference.embedder import Unreadable
+from platefree.ranking.comparison import ONLY_SPACE, Comparison
+from platefree.ranking.described import read_comparison
+from platefree.recipes.post import Post
 from platefree.storage import atomic_folder, storage_errors
-from platefree.types import LABELS, Embeddings, Floats, Sightings
+from platefree.types import LABELS, Embeddings, Floats, Sightings, Text
+from platefree.work import DEFAULT_WORK, Work
 
 CARD = "embeddings.json"
 TABLE = "sightings.parquet"
 FORMAT: Final = "platefree-embeddings"
-VERSION: Final = 1
+VERSION: Final = 2
+
+_FORMER = {"6c663b972314": "NEWFP"}
+"""Fingerprints of models that are the same, as they were before: color_stripes of version 0.1."""
 
 _AGAIN = "run 'platefree embed' again"
 
@@ -44,8 +56,9 @@ class _Card(BaseModel):
     model_config = ConfigDict(strict=True, frozen=True)
 
     format: Literal["platefree-embeddings"] = FORMAT
-    version: Literal[1] = VERSION
+    version: Literal[1, 2] = VERSION
     model: str
+    comparison: dict[str, Any] | None = None  # version 1 had none
     model_path: str | None
     spaces: Annotated[dict[SpaceName, PositiveInt], Field(min_length=1)]
     rows: NonNegativeInt
@@ -54,13 +67,18 @@ class _Card(BaseModel):
 
 
 def save_embeddings(
-    embeddings: Embeddings, folder: str | Path, *, model_path: str | None = None
+    embeddings: Embeddings,
+    folder: str | Path,
+    comparison: Comparison = ONLY_SPACE,
+    *,
+    model_path: str | None = None,
 ) -> Path:
     """Write embeddings to a folder, which replaces an embeddings folder of that name.
 
     Args:
         embeddings: what to write.
         folder: where to; missing, empty, or an embeddings folder.
+        comparison: how their spaces combine, of the model that made them.
         model_path: where the model was loaded from, for those who search the folder later.
 
     Returns:
@@ -68,11 +86,14 @@ def save_embeddings(
 
     Raises:
         StorageError: the folder holds anything else, or cannot be written.
-        DataError: the name of a space cannot be the name of a file.
+        DataError: the name of a space cannot be the name of a file, or there are several spaces
+            and no comparison.
     """
     folder = Path(folder)
+    if comparison == ONLY_SPACE:
+        ONLY_SPACE.rows(embeddings)
     _check_replaceable(folder)
-    card = _make_card(embeddings, model_path)
+    card = _make_card(embeddings, comparison, model_path)
     with atomic_folder(folder) as temporary:
         for name, rows in embeddings.spaces.items():
             np.save(temporary / f"{name}.npy", np.ascontiguousarray(rows), allow_pickle=False)
@@ -95,8 +116,98 @@ def load_embeddings(folder: str | Path) -> Embeddings:
             for name, dimensions in card.spaces.items()
         },
         sightings=_read_sightings(folder / TABLE, card),
-        model=card.model,
+        model=_FORMER.get(card.model, card.model),
     )
+
+
+class StoredEmbeddings:
+    """A folder of embeddings as an `Embedder` of the pictures that it holds; no network is needed.
+
+    Args:
+        embeddings: what the folder holds.
+        comparison: how their spaces combine.
+        name: for people.
+    """
+
+    learns = "vehicle"
+    post = Post()
+
+    def __init__(self, embeddings: Embeddings, comparison: Comparison, name: str) -> None:
+        self.embeddings, self.comparison, self.name = embeddings, comparison, name
+        self.fingerprint = embeddings.model
+        self.claims: Mapping[str, float] = {}
+        self.metadata: Mapping[str, Text] = {}
+        table = embeddings.sightings
+        self._row_of = {_absolute(table.path(row)): row for row in range(len(table))}
+
+    def knows(self, picture: Path) -> bool:
+        """Whether a picture is among those that are stored."""
+        return _absolute(picture) in self._row_of
+
+    def class_names(self, column: str) -> tuple[str, ...]:
+        """Refused: it predicts nothing."""
+        raise DataError(
+            f"{self.name} holds stored embeddings, which predict no {column}; give the model"
+        )
+
+    def describe(self) -> dict[str, str]:
+        """What it is, for a report."""
+        return {"name": self.name, "method": "stored embeddings", "fingerprint": self.fingerprint}
+
+    def describe_use(self) -> dict[str, str]:
+        """How it looks at pictures, for a report: as it did when they were stored."""
+        return {"input": "embedded before"}
+
+    def embed(
+        self,
+        sightings: Sightings,
+        *,
+        boxes: Shares | None = None,
+        unreadable: Unreadable = "refuse",
+        work: Work = DEFAULT_WORK,
+    ) -> tuple[Embeddings, list[str]]:
+        """The stored rows of these pictures, by their paths, with the labels of the table.
+
+        Raises:
+            DataError: boxes are given.
+            ImageError: a picture is not among those that were stored (``refuse``), or none is.
+        """
+        if boxes is not None:
+            raise DataError(f"{self.name} holds stored embeddings of whole pictures, not of boxes")
+        paths = [sightings.path(row) for row in range(len(sightings))]
+        rows = np.array([self._row_of.get(_absolute(path), -1) for path in paths], np.int64)
+        missing = [
+            f"{paths[row]} is not among the {len(self.embeddings)} pictures of {self.name}; embed "
+            "it too ('platefree embed'), or give the model (--model)"
+            for row in np.flatnonzero(rows < 0)
+        ]
+        if missing and (unreadable == "refuse" or len(missing) == len(sightings)):
+            raise ImageError(missing[0])
+        work.progress(len(sightings))
+        known = rows >= 0
+        spaces = {name: space[rows[known]] for name, space in self.embeddings.spaces.items()}
+        kept = sightings if known.all() else sightings.take(known)
+        return Embeddings(spaces, kept, self.fingerprint), missing
+
+
+def load_stored(folder: str | Path) -> StoredEmbeddings:
+    """Open a folder of embeddings as what made them, for searches and scores without a network.
+
+    Raises:
+        DataError: the folder is missing, foreign or damaged, or an older version of platefree
+            wrote it, which did not say how several spaces combine.
+    """
+    card = _read_card(Path(folder))
+    if card.comparison is not None:
+        comparison = read_comparison(card.comparison)
+    elif len(card.spaces) == 1:
+        comparison = ONLY_SPACE
+    else:
+        raise DataError(
+            f"{folder} was written by an older platefree and does not say how its spaces "
+            f"{', '.join(card.spaces)} combine: give the model (--model), or {_AGAIN}"
+        )
+    return StoredEmbeddings(load_embeddings(folder), comparison, str(folder))
 
 
 def is_embeddings_folder(folder: str | Path) -> bool:
@@ -113,10 +224,11 @@ def stored_model_path(folder: str | Path) -> str | None:
     return _read_card(Path(folder)).model_path if is_embeddings_folder(folder) else None
 
 
-def _make_card(embeddings: Embeddings, model_path: str | None) -> _Card:
+def _make_card(embeddings: Embeddings, comparison: Comparison, model_path: str | None) -> _Card:
     try:
         return _Card(
             model=embeddings.model,
+            comparison=comparison.to_json(),
             model_path=model_path,
             spaces={name: rows.shape[1] for name, rows in embeddings.spaces.items()},
             rows=len(embeddings),
@@ -215,6 +327,9 @@ def _read_sightings(path: Path, card: _Card) -> Sightings:
     except (OSError, pa.ArrowException) as error:
         reason = str(error).splitlines()[0]
         raise DataError(f"{path} cannot be read ({reason}); {_AGAIN}") from error
+    table = table.rename_columns(
+        ["color" if name == "colour" else name for name in table.column_names]
+    )
     if not table.schema.equals(_schema()) or table.num_rows != card.rows:
         raise DataError(
             f"{path} has {table.num_rows} rows of {table.column_names}, expected {card.rows} of "
@@ -227,6 +342,10 @@ def _read_sightings(path: Path, card: _Card) -> Sightings:
             f"{path} is table {sightings.fingerprint()}, its card says {card.table}; {_AGAIN}"
         )
     return sightings
+
+
+def _absolute(path: Path) -> str:
+    return os.path.normpath(path.absolute())
 
 
 def _first_problem(error: ValidationError) -> str:

@@ -1,4 +1,4 @@
-"""Pictures to unit rows, batch by batch: here, or dealt out to several processes.
+"""Pictures to L2-normalised rows, batch by batch: here, or dealt out to several processes.
 
 Several processes take whole batches in turn and give them back in order, so that every batch holds
 the pictures that it would hold in one process, and every number is the same.
@@ -8,9 +8,10 @@ import copy
 import signal
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -20,12 +21,11 @@ from platefree.batches.loader import UsePictures, use_loader
 from platefree.batches.tight import TightPictures
 from platefree.data.vehicle_boxes import Shares
 from platefree.errors import PlatefreeError
+from platefree.inference.network import Network
 from platefree.methods.base import Method
 from platefree.recipes.recipe import Recipe
 from platefree.types import Sightings, Text
-
-if TYPE_CHECKING:
-    from platefree.inference.model import Model
+from platefree.work import Work, no_progress
 
 
 class EmbeddedBatch(NamedTuple):
@@ -34,7 +34,7 @@ class EmbeddedBatch(NamedTuple):
     Attributes:
         number: of the batch, from 0.
         rows: of the table, in order, of the pictures that could be read.
-        spaces: (b, d) float32 unit rows by space; nothing where no picture could be read.
+        spaces: (b, d) float32 L2-normalised rows by space; nothing where no picture could be read.
         unreadable: why the others could not be read.
     """
 
@@ -45,51 +45,42 @@ class EmbeddedBatch(NamedTuple):
 
 
 def embed_batches(
-    model: "Model",
+    network: Network,
     sightings: Sightings,
-    boxes: Shares | None = None,
-    *,
-    batch_size: int,
-    workers: int,
-    share: tuple[int, int] = (0, 1),
+    boxes: Shares | None,
+    work: Work,
+    shard: tuple[int, int] = (0, 1),
 ) -> Iterator[EmbeddedBatch]:
     """Embed the batches of a table in this process.
 
     Args:
-        model: that embeds.
+        network: that embeds.
         sightings: all pictures.
         boxes: of the vehicles in them, where only these are looked at.
-        batch_size: pictures at a time.
-        workers: loading processes; -1 decides by the machine.
-        share: (process, processes): which batches are taken, every so manieth.
+        work: how they are read.
+        shard: (process, processes): which batches are taken, every so manieth.
     """
-    process, processes = share
-    labels = model.known_labels(sightings)
-    pictures = UsePictures(sightings, model.transform)
+    process, processes = shard
+    labels = network.known_labels(sightings)
+    pictures = UsePictures(sightings, network.transform)
     if boxes is not None:
-        pictures = TightPictures(sightings, model.transform, boxes)
-    model.method.eval()
+        pictures = TightPictures(sightings, network.transform, boxes)
+    network.method.eval()
     loader = use_loader(
         pictures,
-        batch_size=batch_size,
-        workers=workers,
-        share=share,
-        pin_memory=model.device.type == "cuda",
+        batch_size=work.batch_size,
+        workers=work.workers,
+        share=shard,
+        pin_memory=network.device.type == "cuda",
     )
     for number, batch in enumerate(loader):
         known = {name: codes[batch.rows] for name, codes in labels.items()}
-        spaces = {} if batch.images is None else model.embed_images(batch.images, known)
+        spaces = {} if batch.images is None else network.embed_images(batch.images, known)
         yield EmbeddedBatch(process + number * processes, batch.rows, spaces, batch.unreadable)
 
 
 def embed_in_processes(
-    model: "Model",
-    sightings: Sightings,
-    boxes: Shares | None = None,
-    *,
-    processes: int,
-    batch_size: int,
-    workers: int,
+    network: Network, sightings: Sightings, boxes: Shares | None, work: Work
 ) -> Iterator[EmbeddedBatch]:
     """Embed the batches of a table in several processes, each on a GPU of its own where there are.
 
@@ -97,12 +88,10 @@ def embed_in_processes(
     last bits of a sum.
 
     Args:
-        model: that embeds.
+        network: that embeds.
         sightings: all pictures.
         boxes: of the vehicles in them, where only these are looked at.
-        processes: that share the batches.
-        batch_size: pictures at a time.
-        workers: loading processes of each; -1 decides by the machine.
+        work: how they are read, and how many processes share the batches.
 
     Yields:
         The batches in order.
@@ -110,9 +99,8 @@ def embed_in_processes(
     Raises:
         PlatefreeError: a process ended early, such as for want of memory.
     """
-    count = -(-len(sightings) // batch_size)
-    options = {"boxes": boxes, "batch_size": batch_size, "workers": workers}
-    with _children(model, sightings, min(processes, count), options) as connections:
+    count = -(-len(sightings) // work.batch_size)
+    with _children(network, sightings, boxes, work, min(work.processes, count)) as connections:
         for number in range(count):
             process = number % len(connections)
             try:
@@ -129,23 +117,24 @@ def embed_in_processes(
 
 @contextmanager
 def _children(
-    model: "Model", sightings: Sightings, processes: int, options: Mapping[str, Any]
+    network: Network, sightings: Sightings, boxes: Shares | None, work: Work, processes: int
 ) -> Iterator[list[Connection]]:
     """The ends of the pipes of so many processes, which end with the block."""
     context = get_context("spawn")  # a fork would share CUDA and the locks of threads
-    method = model.method if model.device.type == "cpu" else copy.deepcopy(model.method).cpu()
+    method = network.method if network.device.type == "cpu" else copy.deepcopy(network.method).cpu()
     connections, started = [], []
     try:
         for process in range(processes):
             ours, theirs = context.Pipe(duplex=False)
             child = context.Process(
-                target=_embed_share,
-                args=(theirs, method, model.recipe, _device(model.device, process), sightings),
+                target=_embed_shard,
+                args=(theirs, method, network.recipe, _device(network.device, process), sightings),
                 kwargs={
-                    "metadata": model.metadata,
-                    "share": (process, processes),
+                    "metadata": network.metadata,
+                    "boxes": boxes,
+                    "work": replace(work, progress=no_progress),
+                    "shard": (process, processes),
                     "threads": torch.get_num_threads(),
-                    **options,
                 },
             )
             child.start()
@@ -167,7 +156,7 @@ def _device(device: torch.device, process: int) -> torch.device:
     return torch.device(device.type, process % torch.cuda.device_count())
 
 
-def _embed_share(
+def _embed_shard(
     connection: Connection,
     method: Method,
     recipe: Recipe,
@@ -176,21 +165,16 @@ def _embed_share(
     *,
     metadata: Mapping[str, Text],
     boxes: Shares | None,
-    share: tuple[int, int],
-    batch_size: int,
-    workers: int,
+    work: Work,
+    shard: tuple[int, int],
     threads: int,
 ) -> None:
     """What a process does: send its batches, or the error that stops it."""
-    from platefree.inference.model import Model
-
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the first process decides what Ctrl-C means
     torch.set_num_threads(threads)
-    model = Model(method, recipe, name="", fingerprint="", device=device, metadata=metadata)
+    network = Network(method, recipe, device=device, metadata=metadata)
     try:
-        for batch in embed_batches(
-            model, sightings, boxes, batch_size=batch_size, workers=workers, share=share
-        ):
+        for batch in embed_batches(network, sightings, boxes, work, shard):
             connection.send(batch)
     except BrokenPipeError:
         return  # nobody reads any more

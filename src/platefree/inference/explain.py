@@ -101,4 +101,4 @@ def _judging_space(model: Model, picture: Path, other: Path) -> str:
     pair = Sightings.from_columns(Path(), {"image": [str(picture), str(other)]})
     embeddings, _ = model.embed(pair)
     one, two = embeddings.take(np.array([0])), embeddings.take(np.array([1]))
-    return str(model.method.judged_in(one, two)[0, 0])
+    return str(model.comparison.space_of(one, two)[0, 0])

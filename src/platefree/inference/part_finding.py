@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from platefree.methods.part_detector import THRESHOLD, PartDetector
 from platefree.nets.pyramid_detector import joined
 from platefree.storage import make_folder, only_writer, storage_errors
 from platefree.types import Sightings
+from platefree.work import DEFAULT_WORK, Work
 
 _BATCH = 32
 Row = tuple[list[float], int, float]
@@ -31,16 +32,14 @@ def find_parts(
     model: Model,
     table: Sightings,
     *,
-    workers: int = -1,
-    on_batch: Callable[[int], None] | None = None,
+    work: Work = DEFAULT_WORK,
 ) -> tuple[PictureBoxes, list[str]]:
     """Look for parts in the pictures of a table.
 
     Args:
         model: a part detector.
         table: the pictures.
-        workers: loading processes; -1 decides by the machine.
-        on_batch: called with the number of pictures done, for progress bars.
+        work: how the pictures are read.
 
     Returns:
         Boxes of any score by row, and why some pictures were not looked at (they cannot be read).
@@ -51,12 +50,11 @@ def find_parts(
     seen = np.zeros(len(table), np.bool_)
     skipped: list[str] = []
     columns: list[tuple[NDArray[Any], ...]] = []
-    for rows, found, reasons in _batches(model, table, workers):
+    for rows, found, reasons in _batches(model, table, work):
         seen[rows] = True
         columns.append(found)
         skipped += reasons
-        if on_batch is not None:
-            on_batch(len(rows) + len(reasons))
+        work.progress(len(rows) + len(reasons))
     row, part, share, score = (
         np.concatenate([each[n] for each in columns]) if columns else np.zeros(0) for n in range(4)
     )
@@ -74,8 +72,7 @@ def write_parts(
     out: str | Path,
     *,
     threshold: float = THRESHOLD,
-    workers: int = -1,
-    on_batch: Callable[[int], None] | None = None,
+    work: Work = DEFAULT_WORK,
 ) -> tuple[PartBoxes, list[str]]:
     """Write the parts of all pictures of a table as a file of part boxes.
 
@@ -88,8 +85,7 @@ def write_parts(
         table: the pictures.
         out: ``.csv``; ``parts.csv`` beside the table is where training looks for it.
         threshold: boxes that score less are not written.
-        workers: loading processes; -1 decides by the machine.
-        on_batch: called with the number of pictures done, for progress bars.
+        work: how the pictures are read.
 
     Returns:
         The boxes, and why some pictures were left out (they cannot be read).
@@ -108,14 +104,12 @@ def write_parts(
         known = _Known(out.with_name(f".{out.stem}-{model.fingerprint}.jsonl"))
         hashes, skipped = _hashes(table)
         asked = _unknown_rows(hashes, known.found)
-        if on_batch is not None and len(asked) < len(table):
-            on_batch(len(table) - len(asked))
+        work.progress(len(table) - len(asked))
         try:
-            for rows, found, reasons in _batches(model, table.take(asked), workers):
+            for rows, found, reasons in _batches(model, table.take(asked), work):
                 known.add({hashes[asked[row]]: _rows_of(found, row) for row in rows})
                 skipped += reasons
-                if on_batch is not None:
-                    on_batch(len(rows) + len(reasons))
+                work.progress(len(rows) + len(reasons))
         except KeyboardInterrupt:
             done = len(known.found.keys() & set(hashes))
             raise Interrupted(
@@ -159,14 +153,14 @@ def _require_detector(model: Model) -> PartDetector:
 
 
 def _batches(
-    model: Model, table: Sightings, workers: int
+    model: Model, table: Sightings, work: Work
 ) -> Iterator[tuple[list[int], tuple[NDArray[Any], ...], list[str]]]:
     """Rows that were read; row, part, share and score of each box; why others were not read."""
     method = _require_detector(model)
     method.eval()
     size = np.array([model.transform.width, model.transform.height] * 2, np.float64)
     pictures = UsePictures(table, model.transform)
-    for batch in use_loader(pictures, batch_size=_BATCH, workers=workers):
+    for batch in use_loader(pictures, batch_size=_BATCH, workers=work.workers):
         columns: tuple[NDArray[Any], ...] = (np.zeros(0, np.int64),) * 2
         columns += (np.zeros((0, 4)), np.zeros(0))
         if batch.images is not None:

@@ -20,8 +20,10 @@ from platefree.batches.loader import Item, leave_ctrl_c_to_the_main_process, wor
 from platefree.data.image import read_image
 from platefree.data.vehicle_boxes import Shares, largest
 from platefree.errors import ImageError, RecipeError, TrainingError
+from platefree.inference.network import choose_device
 from platefree.nets.backbones import read_tensors
 from platefree.types import Sightings
+from platefree.work import DEFAULT_WORK, Device, Work
 
 PUBLISHED = "published"
 """Stands for the weights that torchvision publishes."""
@@ -29,6 +31,28 @@ PUBLISHED = "published"
 _MARK = "torchvision:"
 _VEHICLES = (3, 4, 6, 8)  # car, motorcycle, bus and truck, as torchvision numbers COCO
 _BATCH = 8
+
+
+class TorchvisionDetector:
+    """A `Detector`: any COCO detector of torchvision.
+
+    Args:
+        name: see `load_detector`, as is the next.
+        weights: ``published`` or a file.
+        threshold: what scores less is not found.
+        device: where to run.
+    """
+
+    def __init__(self, name: str, weights: str, threshold: float, device: Device) -> None:
+        self._device = choose_device(device)
+        self._network = load_detector(name, weights).to(self._device)
+        self._threshold = threshold
+
+    def find(self, sightings: Sightings, work: Work = DEFAULT_WORK) -> Shares:
+        """The largest vehicle of each picture, see `find_vehicles`."""
+        return find_vehicles(
+            self._network, sightings, threshold=self._threshold, device=self._device, work=work
+        )
 
 
 def load_detector(name: str, weights: str = PUBLISHED) -> nn.Module:
@@ -67,8 +91,7 @@ def find_vehicles(
     *,
     threshold: float = 0.5,
     device: torch.device | None = None,
-    workers: int = -1,
-    on_batch: Callable[[int], None] | None = None,
+    work: Work = DEFAULT_WORK,
 ) -> Shares:
     """The largest box of a car, motorcycle, bus or truck on each picture.
 
@@ -78,8 +101,7 @@ def find_vehicles(
         table: the n pictures.
         threshold: what scores less is not found.
         device: where the pictures are put; by default the CPU.
-        workers: loading processes; -1 decides by the machine.
-        on_batch: called with the number of pictures done, for progress bars.
+        work: how the pictures are read.
 
     Returns:
         (n, 4) left, top, right, bottom as shares of width and height; NaN where none was found.
@@ -91,7 +113,7 @@ def find_vehicles(
     for items in DataLoader(
         _WholePictures(table),
         batch_size=_BATCH,
-        num_workers=worker_count(workers, len(table)),
+        num_workers=worker_count(work.workers, len(table)),
         collate_fn=list,
         worker_init_fn=leave_ctrl_c_to_the_main_process,
     ):
@@ -102,8 +124,7 @@ def find_vehicles(
             share = _vehicles(boxes, picture.shape[-2:], threshold)
             rows.append(np.full(len(share), item.row))
             shares.append(share)
-        if on_batch is not None:
-            on_batch(len(items))
+        work.progress(len(items))
     return largest(np.concatenate(shares), np.concatenate(rows), len(table))
 
 

@@ -5,9 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
@@ -16,9 +14,8 @@ from platefree.batches.training_data import TrainingData
 from platefree.errors import DataError
 from platefree.losses.distillation import Lesson, relational_losses
 from platefree.nets.side_information import SideInformation
-from platefree.ranking.exact import cosine_distance
+from platefree.ranking.comparison import Comparison, Cosine
 from platefree.recipes.recipe import Train
-from platefree.types import Embeddings, Floats
 
 
 @dataclass(frozen=True)
@@ -100,13 +97,9 @@ class Method(nn.Module):
         del labels
         yield
 
-    def distances(self, query: Embeddings, gallery: Embeddings) -> Floats:
-        """How the spaces combine to one (q, g) distance; here the cosine distance in ``main``."""
-        return cosine_distance(query.spaces["main"], gallery.spaces["main"])
-
-    def judged_in(self, query: Embeddings, gallery: Embeddings) -> NDArray[np.str_]:
-        """(q, g) name of the space that measures each pair; empty where there is one only."""
-        return np.full((len(query), len(gallery)), "")
+    def comparison(self) -> Comparison:
+        """How the spaces combine to one distance; here the cosine distance in ``main``."""
+        return Cosine("main")
 
     def feature_map(self, images: Tensor) -> Tensor:
         """The last feature map, (b, c, h, w), for heat maps.

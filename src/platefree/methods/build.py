@@ -15,7 +15,6 @@ from platefree.methods.metric_losses import MetricLosses
 from platefree.methods.multi_branch import BranchLosses, MultiBranch
 from platefree.methods.part_detector import make_part_detector
 from platefree.methods.part_regularized import PartRegularized
-from platefree.methods.relations import ViewRelations
 from platefree.methods.settings import (
     BackboneSettings,
     CameraSettings,
@@ -57,6 +56,7 @@ from platefree.nets.late_branches import LateBranches
 from platefree.nets.patch_gan import PatchGan
 from platefree.nets.side_information import SideInformation
 from platefree.nets.vgg_m import VGG_CNN_M
+from platefree.ranking.view_comparison import ViewRelations
 from platefree.recipes.recipe import Recipe
 
 

@@ -15,9 +15,8 @@ from platefree.methods.base import Batch, Method
 from platefree.methods.settings import CameraSettings, ViewpointSettings
 from platefree.nets.backbones import Backbone
 from platefree.nets.heads import Average
-from platefree.ranking.exact import cosine_distance
+from platefree.ranking.comparison import Comparison, Cosine
 from platefree.recipes.recipe import Input
-from platefree.types import Embeddings, Floats
 
 FEATURES = "features"
 """The space that cameras are clustered in."""
@@ -50,9 +49,9 @@ class LabelClassifier(Method):
         """Unit rows (b, classes) along the probabilities."""
         return {self.column: self._probable(self._features(images))}
 
-    def distances(self, query: Embeddings, gallery: Embeddings) -> Floats:
-        """How differently two pictures are taken, by the cosine of their probabilities."""
-        return cosine_distance(query.spaces[self.column], gallery.spaces[self.column])
+    def comparison(self) -> Comparison:
+        """By the cosine of the probabilities."""
+        return Cosine(self.column)
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """Cross-entropy of the label."""
@@ -92,9 +91,9 @@ class CameraClassifier(LabelClassifier):
             FEATURES: functional.normalize(features.float()),
         }
 
-    def distances(self, query: Embeddings, gallery: Embeddings) -> Floats:
-        """The cosine distance of the ``features``."""
-        return cosine_distance(query.spaces[FEATURES], gallery.spaces[FEATURES])
+    def comparison(self) -> Comparison:
+        """By the cosine of the ``features``."""
+        return Cosine(FEATURES)
 
     def _features(self, images: Tensor) -> Tensor:
         pooled = super()._features(images)

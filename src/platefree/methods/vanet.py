@@ -21,12 +21,11 @@ from typing import Literal
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
 from platefree.batches.training_data import TrainingData
-from platefree.errors import DataError, TrainingError
+from platefree.errors import TrainingError
 from platefree.losses import (
     batch_hard_triplet,
     cross_view_triplet,
@@ -35,11 +34,12 @@ from platefree.losses import (
     same_view_triplet,
 )
 from platefree.methods.base import Batch, Method
-from platefree.methods.relations import ViewRelations
-from platefree.methods.viewpoint import VIEW, FrozenViewpoint
+from platefree.methods.viewpoint import FrozenViewpoint
 from platefree.nets.branches import BranchedBackbone
 from platefree.nets.heads import Average
-from platefree.types import Embeddings, Floats, Indices
+from platefree.ranking.comparison import Comparison, Cosine
+from platefree.ranking.view_comparison import VIEW, ViewComparison, ViewRelations
+from platefree.types import Indices
 
 log = logging.getLogger(__name__)
 
@@ -201,37 +201,8 @@ class VANet(Method):
         ]
         return dict(zip(self.relations.spaces, rows, strict=True))
 
-    def distances(self, query: Embeddings, gallery: Embeddings) -> Floats:
-        """Each pair in the space of its branch: one matrix product per view and branch."""
-        return self.relations.distances(query, gallery, self.views(query), self.views(gallery))
-
-    def judged_in(self, query: Embeddings, gallery: Embeddings) -> NDArray[np.str_]:
-        """(q, g) the space that measures each pair; empty in the baseline, which has one."""
+    def comparison(self) -> Comparison:
+        """Each pair of pictures in the space of its branch; the baseline has one space."""
         if self.relations.kind == "none":
-            return super().judged_in(query, gallery)
-        branch = self.relations.branch_of[self.views(query)[:, None], self.views(gallery)[None, :]]
-        return np.array(self.relations.spaces)[branch]
-
-    def views(self, embeddings: Embeddings) -> Indices:
-        """(n,) number of each picture's view among the sorted names, as distances use it.
-
-        Raises:
-            DataError: a view is unknown and no classifier is inside.
-        """
-        table = embeddings.sightings
-        if self.relations.kind == "none":
-            return np.zeros(len(table), np.int64)
-        views = np.full(len(table), -1)
-        if self.view_from == "table":
-            views = self.relations.numbers(table.view)
-        unknown = views < 0
-        if unknown.any():
-            if VIEW not in embeddings.spaces:
-                raise DataError(
-                    f"the view of {table.path(int(unknown.argmax()))} is unknown and this model "
-                    "has no viewpoint classifier inside: fill in the column 'view' "
-                    f"({', '.join(self.relations.views)}; 'platefree label' predicts it), or train "
-                    "with model.viewpoint"
-                )
-            views[unknown] = embeddings.spaces[VIEW][unknown].argmax(axis=1)
-        return self.relations.mistaken(views, table.image, self.view_error)
+            return Cosine("main")
+        return ViewComparison(self.relations, self.view_from, self.view_error)

@@ -11,10 +11,8 @@ from platefree.errors import CheckpointError, RecipeError
 from platefree.methods.label_classifier import LabelClassifier
 from platefree.methods.settings import ViewpointInside, ViewpointSettings
 from platefree.nets.backbones import Backbone
+from platefree.ranking.view_comparison import VIEW
 from platefree.recipes.recipe import Input, check_recipe
-
-VIEW = "view"
-"""The space of a viewpoint classifier, and the column that it learns."""
 
 
 class FrozenViewpoint(nn.Module):

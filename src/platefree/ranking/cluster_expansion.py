@@ -7,9 +7,9 @@ depends on the other queries, which a benchmark may forbid and a live search doe
 
 import numpy as np
 
-from platefree.ranking.clusters import cluster_by, cluster_rows
-from platefree.ranking.exact import Distances, check_comparable, only_space
-from platefree.ranking.unit import unit_rows
+from platefree.ranking.clusters import cluster_pictures
+from platefree.ranking.comparison import ONLY_SPACE, Comparison, l2_normalised
+from platefree.ranking.exact import check_comparable
 from platefree.types import Embeddings, Floats, Indices
 
 
@@ -19,33 +19,29 @@ def expand_by_clusters(
     smallest: int = 2,
     *,
     neighbours: Embeddings | None = None,
-    distances: Distances | None = None,
+    comparison: Comparison = ONLY_SPACE,
 ) -> Embeddings:
     """Each query at the mean of its cluster, of length 1; a query in no cluster stays as it is.
 
     Args:
-        query: unit rows; each space is averaged on its own.
+        query: L2-normalised rows; each space is averaged on its own.
         radius: distance within which rows are neighbours.
         smallest: neighbours, itself included, from which a row makes a cluster.
         neighbours: more rows that take part in clusters and means, such as the gallery rows that
             the queries rank first: ``gallery.take(np.unique(ranking.indices[:, :5]))``.
-        distances: how spaces combine; by default the cosine distance in the only space.
+        comparison: how spaces combine; by default the cosine distance in the only space.
 
     Returns:
         Embeddings of the queries' sightings.
 
     Raises:
-        DataError: an argument is out of range, or spaces are several and ``distances`` missing.
+        DataError: an argument is out of range, or spaces are several and no comparison is given.
         MismatchError: queries and neighbours come from different models.
     """
     if neighbours is None:
         neighbours = query.take(np.empty(0, np.int64))
     check_comparable(query, neighbours)
-    if distances is None:
-        rows = np.concatenate([only_space(query), only_space(neighbours)])
-        clusters = cluster_rows(rows, radius, smallest)
-    else:
-        clusters = cluster_by(distances, (query, neighbours), radius, smallest)
+    clusters = cluster_pictures((query, neighbours), comparison, radius, smallest)
     spaces = {
         name: _means(rows, neighbours.spaces[name], clusters) for name, rows in query.spaces.items()
     }
@@ -60,5 +56,5 @@ def _means(query: Floats, neighbours: Floats, clusters: Indices) -> Floats:
     of_query = clusters[: len(query)]
     moved = of_query >= 0
     expanded = np.array(query)
-    expanded[moved] = unit_rows(sums[of_query[moved]], otherwise=query[moved])
+    expanded[moved] = l2_normalised(sums[of_query[moved]], otherwise=query[moved])
     return expanded

@@ -8,19 +8,44 @@ from sklearn.cluster import DBSCAN
 from sklearn.neighbors import sort_graph_by_row_values
 
 from platefree.errors import DataError
-from platefree.ranking.exact import Distances, check_block, embedding_blocks
+from platefree.ranking.comparison import Comparison, Cosine, check_block
+from platefree.ranking.exact import embedding_blocks
 from platefree.types import Embeddings, Floats, Indices
 
 _BLOCK = 2048  # rows and columns of distances: 16 MB
 
 
+def cluster_pictures(
+    parts: Sequence[Embeddings], comparison: Comparison, radius: float, smallest: int
+) -> Indices:
+    """Number of the cluster of each picture; -1 for pictures of no cluster.
+
+    Args:
+        parts: embeddings of one model, which follow each other.
+        comparison: how their spaces combine; taken to be symmetric.
+        radius: distance within which pictures are neighbours, in (0, 2].
+        smallest: neighbours, itself included, from which a picture makes a cluster; 1 or more.
+
+    Returns:
+        (n,) int64, clusters numbered from 0 by their first picture that makes one. A picture
+        between two clusters belongs to the first.
+
+    Raises:
+        DataError: an argument is out of range, or a row is not finite.
+    """
+    if isinstance(comparison, Cosine):
+        rows = np.concatenate([comparison.rows(part) for part in parts])
+        return cluster_rows(rows, radius, smallest)
+    return _cluster_by(comparison, parts, radius, smallest)
+
+
 def cluster_rows(rows: Floats, radius: float, smallest: int) -> Indices:
-    """Number of the cluster of each unit row, by cosine distance; -1 for rows of no cluster.
+    """The clusters of L2-normalised rows by cosine distance; -1 for rows of no cluster.
 
     Time grows with the square of the rows, memory with the pairs within the radius.
 
     Args:
-        rows: (n, d) float32, unit rows.
+        rows: (n, d) float32, L2-normalised rows.
         radius: cosine distance within which rows are neighbours, in (0, 2].
         smallest: neighbours, itself included, from which a row makes a cluster; 1 or more.
 
@@ -40,20 +65,10 @@ def cluster_rows(rows: Floats, radius: float, smallest: int) -> Indices:
     return np.asarray(found, np.int64)
 
 
-def cluster_by(
-    distances: Distances, parts: Sequence[Embeddings], radius: float, smallest: int
+def _cluster_by(
+    comparison: Comparison, parts: Sequence[Embeddings], radius: float, smallest: int
 ) -> Indices:
-    """The same by any distance, of parts that follow each other.
-
-    Args:
-        distances: how the spaces combine; taken to be symmetric.
-        parts: embeddings of one model.
-        radius: distance within which pictures are neighbours, in (0, 2].
-        smallest: neighbours, itself included, from which a picture makes a cluster.
-
-    Raises:
-        DataError: an argument is out of range.
-    """
+    """The clusters by any distance."""
     _check(radius, smallest)
     blocks = [block for part in parts for _, block in embedding_blocks(part, _BLOCK)]
     firsts = np.cumsum([0, *map(len, blocks)])
@@ -62,7 +77,7 @@ def cluster_by(
     rows, columns, near = [], [], []
     for first_row, one in zip(firsts, blocks, strict=False):
         for first_column, other in zip(firsts, blocks, strict=False):
-            block = check_block(distances(one, other), one, other)
+            block = check_block(comparison.distances(one, other), one, other)
             row, column = np.nonzero(block <= radius)
             rows.append(row + first_row)
             columns.append(column + first_column)

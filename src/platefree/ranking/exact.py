@@ -5,49 +5,25 @@ for another shape of block, so the blocks have a fixed size and start at row 0: 
 always give the same ranking, and rows that are equal to the last bit rank by gallery index.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
 from platefree.errors import DataError, MismatchError
+from platefree.ranking.comparison import ONLY_SPACE, Comparison, check_block
 from platefree.ranking.heaps import NOBODY, keep_nearest, sort_heaps
-from platefree.types import LABELS, Embeddings, Floats, Indices, Ranking, Sightings
-
-Distances = Callable[[Embeddings, Embeddings], Floats]
-"""(query, gallery) -> (q, g) float32 distances: how the spaces of a method combine."""
+from platefree.types import LABELS, Embeddings, Indices, Ranking, Sightings
 
 _QUERY_BLOCK = 256
 _GALLERY_BLOCK = 16_384  # 16 MB of float32 distances with the block of queries
-
-
-def cosine_distance(query_rows: Floats, gallery_rows: Floats) -> Floats:
-    """1 - cosine similarity of unit rows, in [0, 2].
-
-    Args:
-        query_rows: (q, d) float32, unit rows.
-        gallery_rows: (g, d) float32, unit rows.
-
-    Returns:
-        (q, g) float32.
-
-    Raises:
-        DataError: the shapes do not fit.
-    """
-    query_rows, gallery_rows = np.asarray(query_rows), np.asarray(gallery_rows)
-    shapes = query_rows.shape, gallery_rows.shape
-    if query_rows.ndim != 2 or gallery_rows.ndim != 2 or shapes[0][1] != shapes[1][1]:
-        raise DataError(f"rows {shapes[0]} and {shapes[1]}: expected (q, d) and (g, d)")
-    distance: Floats = (query_rows @ gallery_rows.T).astype(np.float32, copy=False)
-    np.subtract(np.float32(1), distance, out=distance)
-    return np.clip(distance, 0, 2, out=distance)
 
 
 def rank_exact(
     query: Embeddings,
     gallery: Embeddings,
     top: int,
-    distances: Distances | None = None,
+    comparison: Comparison = ONLY_SPACE,
     *,
     allowed: NDArray[np.bool_] | None = None,
 ) -> Ranking:
@@ -60,7 +36,7 @@ def rank_exact(
         query: what to search for.
         gallery: what to search in.
         top: how many rows to rank; where fewer qualify, the rest is index -1 at distance inf.
-        distances: how spaces combine; by default the cosine distance in the only space.
+        comparison: how spaces combine; by default the cosine distance in the only space.
         allowed: (g,) gallery rows that may be ranked, all by default.
 
     Raises:
@@ -71,14 +47,15 @@ def rank_exact(
     allowed = _check_allowed(allowed, len(gallery))
     if top < 1:
         raise DataError(f"top is {top}, expected 1 or more")
-    compare = distances or compare_only_space
     nearest = np.full((len(query), top), np.inf, np.float32)
     indices = np.full((len(query), top), NOBODY)
     for columns, gallery_block in embedding_blocks(gallery, _GALLERY_BLOCK):
         if not allowed[columns].any():
             continue
         for rows, query_block in embedding_blocks(query, _QUERY_BLOCK):
-            block = check_block(compare(query_block, gallery_block), query_block, gallery_block)
+            block = check_block(
+                comparison.distances(query_block, gallery_block), query_block, gallery_block
+            )
             nan_at = np.full(len(block), -1)
             keep_nearest(
                 block, allowed[columns], columns.start, nearest[rows], indices[rows], nan_at
@@ -87,22 +64,6 @@ def rank_exact(
     sort_heaps(nearest, indices)
     indices[indices == NOBODY] = -1
     return Ranking(indices, nearest)
-
-
-def only_space(embeddings: Embeddings) -> Floats:
-    """The (n, d) rows of embeddings that have one space; others are refused with a `DataError`."""
-    if len(embeddings.spaces) != 1:
-        raise DataError(
-            f"embeddings have the spaces {sorted(embeddings.spaces)}; with more than one, "
-            "`distances` must say how they combine (the method's own `distances` does)"
-        )
-    (rows,) = embeddings.spaces.values()
-    return rows
-
-
-def compare_only_space(query: Embeddings, gallery: Embeddings) -> Floats:
-    """The cosine distances of embeddings that have one space, (q, g) float32."""
-    return cosine_distance(only_space(query), only_space(gallery))
 
 
 def check_comparable(query: Embeddings, gallery: Embeddings) -> None:
@@ -139,14 +100,6 @@ def embedding_blocks(embeddings: Embeddings, size: int) -> Iterator[tuple[slice,
         columns = {name: getattr(table, name)[rows] for name in ("image", *LABELS, "time")}
         spaces = {name: space[rows] for name, space in embeddings.spaces.items()}
         yield rows, Embeddings(spaces, Sightings(root=table.root, **columns), embeddings.model)
-
-
-def check_block(block: Floats, query: Embeddings, gallery: Embeddings) -> Floats:
-    """What a `Distances` returned, as contiguous float32; another shape is a `DataError`."""
-    expected = (len(query), len(gallery))
-    if block.shape != expected:
-        raise DataError(f"`distances` returned shape {block.shape}, expected {expected}")
-    return np.ascontiguousarray(block, dtype=np.float32)
 
 
 def _refuse_nan(nan_at: Indices, first_query: int) -> None:

@@ -7,8 +7,8 @@ Fine-tuning CNN Image Retrieval with No Human Annotation, TPAMI 2019, section 4.
 import numpy as np
 
 from platefree.errors import DataError
+from platefree.ranking.comparison import l2_normalised
 from platefree.ranking.exact import check_comparable
-from platefree.ranking.unit import unit_rows
 from platefree.types import Embeddings, Floats, Indices, Ranking
 
 _BLOCK = 512  # queries at a time
@@ -74,4 +74,4 @@ def _expand(query: Floats, gallery: Floats, nearest: Indices, alpha: float) -> F
     similarity = np.einsum("qd,qkd->qk", query, found, dtype=np.float64)
     weights = np.where(nearest >= 0, np.maximum(similarity, 0) ** alpha, 0)
     total = query + np.einsum("qk,qkd->qd", weights, found)
-    return unit_rows(total, otherwise=query)
+    return l2_normalised(total, otherwise=query)

@@ -1,4 +1,4 @@
-"""Several models as one: their unit rows beside each other.
+"""Several models as one: their L2-normalised rows beside each other.
 
 Zheng et al., VehicleNet, TMM 2020, section IV-C, "Model Ensemble". The rows are scaled so that the
 joined row has length 1: its cosine similarity is then the mean of the models' similarities.
@@ -9,38 +9,51 @@ the ensemble is the same mean of the distances that each method takes in its own
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from platefree.errors import DataError, MismatchError
-from platefree.ranking.exact import Distances, compare_only_space
-from platefree.types import Embeddings, Floats
+from platefree.ranking.comparison import Comparison, Cosine
+from platefree.types import Embeddings, Floats, Text
 
 Spaces = Mapping[str, Floats]
 
 
 @dataclass(frozen=True)
-class MeanDistance:
-    """The weighted mean of what several models measure, each in the spaces of its own.
+class WeightedMean:
+    """The weighted mean of what several models measure, each in spaces of its own.
+
+    The spaces of model number i are named ``i-SPACE``, as `platefree.ranking.joined_spaces` makes
+    them.
 
     Attributes:
-        distances: of each model; None is the cosine distance in its only space.
-        shares: of each model; their sum is 1.
+        parts: the comparison of each model.
+        fractions: what each counts; their sum is 1.
     """
 
-    distances: tuple[Distances | None, ...]
-    shares: tuple[float, ...]
+    parts: tuple[Comparison, ...]
+    fractions: tuple[float, ...]
 
-    def __call__(self, query: Embeddings, gallery: Embeddings) -> Floats:
-        """(q, g) float32 distances of embeddings whose spaces `join_spaces` kept apart."""
+    def distances(self, query: Embeddings, gallery: Embeddings) -> Floats:
+        """(q, g) float32 distances."""
         total = np.zeros((len(query), len(gallery)), np.float32)
-        for number, (distances, share) in enumerate(zip(self.distances, self.shares, strict=True)):
-            compare = distances or compare_only_space
-            total += np.float32(share) * compare(_part(query, number), _part(gallery, number))
+        for number, (part, fraction) in enumerate(zip(self.parts, self.fractions, strict=True)):
+            sides = _spaces_of(query, number), _spaces_of(gallery, number)
+            total += np.float32(fraction) * part.distances(*sides)
         return total
 
+    def space_of(self, query: Embeddings, gallery: Embeddings) -> Text:
+        """Empty for every pair, (q, g): all spaces take part."""
+        return np.full((len(query), len(gallery)), "")
 
-def shares_of(weights: Sequence[float] | None, count: int) -> tuple[float, ...]:
+    def to_json(self) -> dict[str, Any]:
+        """The kind, the parts and their fractions."""
+        parts = [part.to_json() for part in self.parts]
+        return {"kind": "mean", "parts": parts, "fractions": list(self.fractions)}
+
+
+def fractions_of(weights: Sequence[float] | None, count: int) -> tuple[float, ...]:
     """What each of so many models counts in the mean.
 
     Args:
@@ -60,33 +73,34 @@ def shares_of(weights: Sequence[float] | None, count: int) -> tuple[float, ...]:
     return tuple((given / given.sum()).tolist())
 
 
-def join_distances(
-    distances: Sequence[Distances | None], shares: Sequence[float]
-) -> Distances | None:
-    """How the spaces that `join_spaces` makes are compared; None is the cosine in the only one."""
-    if all(each is None for each in distances):
-        return None
-    return MeanDistance(tuple(distances), tuple(shares))
+def mean_of(parts: Sequence[Comparison], fractions: Sequence[float]) -> Comparison:
+    """How the joined embeddings of several models are compared.
+
+    Where all compare by the cosine in one space, their joined rows do so too.
+    """
+    if all(isinstance(part, Cosine) for part in parts):
+        return parts[0]
+    return WeightedMean(tuple(parts), tuple(fractions))
 
 
 def join_spaces(
-    parts: Sequence[Spaces], distances: Sequence[Distances | None], shares: Sequence[float]
+    parts: Sequence[Spaces], comparisons: Sequence[Comparison], fractions: Sequence[float]
 ) -> dict[str, Floats]:
     """The spaces of an ensemble.
 
     Args:
-        parts: of each model, unit rows of the same pictures.
-        distances: of each model, as `MeanDistance` takes them.
-        shares: of each model, from `shares_of`.
+        parts: of each model, L2-normalised rows of the same pictures.
+        comparisons: of each model.
+        fractions: of each model, from `fractions_of`.
 
     Returns:
-        The same spaces, (n, sum of d) float32 unit rows, where each model has one to be compared
-        in by the cosine. Else the spaces of all models, named ``NUMBER-SPACE``.
+        The same spaces, (n, sum of d) float32 L2-normalised rows, where each model compares by the
+        cosine in one. Else the spaces of all models, named ``NUMBER-SPACE``.
 
     Raises:
         MismatchError: models with one space each call it by other names.
     """
-    if any(each is not None for each in distances):
+    if not all(isinstance(each, Cosine) for each in comparisons):
         return {
             f"{number}-{name}": rows
             for number, part in enumerate(parts)
@@ -98,7 +112,7 @@ def join_spaces(
                 f"embeddings 0 have the spaces {sorted(parts[0])}, embeddings {number} "
                 f"{sorted(part)}: only spaces of the same names can be joined"
             )
-    roots = [np.float32(np.sqrt(share)) for share in shares]
+    roots = [np.float32(np.sqrt(fraction)) for fraction in fractions]
     return {
         name: np.concatenate(
             [part[name] * root for part, root in zip(parts, roots, strict=True)], axis=1
@@ -107,10 +121,10 @@ def join_spaces(
     }
 
 
-def joined_fingerprint(models: Sequence[str], shares: Sequence[float]) -> str:
+def joined_fingerprint(models: Sequence[str], fractions: Sequence[float]) -> str:
     """The fingerprint of an ensemble: another order of models is another layout of its rows."""
     described = "\n".join(
-        f"{model} {share:.9f}" for model, share in zip(models, shares, strict=True)
+        f"{model} {fraction:.9f}" for model, fraction in zip(models, fractions, strict=True)
     )
     return hashlib.sha256(described.encode()).hexdigest()[:12]
 
@@ -118,15 +132,15 @@ def joined_fingerprint(models: Sequence[str], shares: Sequence[float]) -> str:
 def concatenate(
     parts: Sequence[Embeddings],
     weights: Sequence[float] | None = None,
-    distances: Sequence[Distances | None] | None = None,
+    comparisons: Sequence[Comparison] | None = None,
 ) -> Embeddings:
     """Join the embeddings of the same sightings by several models.
 
     Args:
-        parts: unit rows, one set of embeddings a model.
+        parts: L2-normalised rows, one set of embeddings a model.
         weights: what each model's similarity counts in the mean, 0 or more; by default the same.
-        distances: how the spaces of each model combine; None, here and for each, is the cosine
-            distance in its only space.
+        comparisons: how the spaces of each model combine; by default the cosine distance in its
+            only space.
 
     Returns:
         The spaces of `join_spaces`. Their model is a hash of the models and the weights, so
@@ -136,7 +150,7 @@ def concatenate(
         DataError: there is no part, a weight is negative or not finite, or all are 0.
         MismatchError: the parts describe other sightings, or have other spaces.
     """
-    shares = shares_of(weights, len(parts))
+    fractions = fractions_of(weights, len(parts))
     first = parts[0].sightings
     for number, part in enumerate(parts[1:], start=1):
         if part.sightings.fingerprint() != first.fingerprint():
@@ -144,13 +158,13 @@ def concatenate(
                 f"embeddings 0 describe table {first.fingerprint()}, embeddings {number} "
                 f"table {part.sightings.fingerprint()}: embed the same table with every model"
             )
-    compares = [None] * len(parts) if distances is None else distances
-    spaces = join_spaces([part.spaces for part in parts], compares, shares)
-    return Embeddings(spaces, first, joined_fingerprint([part.model for part in parts], shares))
+    comparisons = [Cosine()] * len(parts) if comparisons is None else comparisons
+    spaces = join_spaces([part.spaces for part in parts], comparisons, fractions)
+    return Embeddings(spaces, first, joined_fingerprint([part.model for part in parts], fractions))
 
 
-def _part(embeddings: Embeddings, number: int) -> Embeddings:
-    """The embeddings by one of the models."""
+def _spaces_of(embeddings: Embeddings, number: int) -> Embeddings:
+    """The embeddings by one of several models."""
     mark = f"{number}-"
     spaces = {
         name.removeprefix(mark): rows

@@ -13,12 +13,8 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from platefree.errors import DataError
-from platefree.ranking.exact import (
-    Distances,
-    check_block,
-    check_comparable,
-    embedding_blocks,
-)
+from platefree.ranking.comparison import Comparison, check_block
+from platefree.ranking.exact import check_comparable, embedding_blocks
 from platefree.ranking.heaps import NOBODY, keep_nearest, sort_heaps
 from platefree.ranking.neighbours import RowSet, nearest_rows
 from platefree.types import Embeddings, Floats, Indices
@@ -78,15 +74,15 @@ class RowPoints:
 
 
 class ComparedPoints:
-    """Embeddings compared by the distances of their method, which are taken to be symmetric.
+    """Embeddings compared in several spaces, by distances that are taken to be symmetric.
 
     Raises:
         MismatchError: query and gallery come from different models or have different spaces.
     """
 
-    def __init__(self, query: Embeddings, gallery: Embeddings, distances: Distances) -> None:
+    def __init__(self, query: Embeddings, gallery: Embeddings, comparison: Comparison) -> None:
         check_comparable(query, gallery)
-        self._query, self._gallery, self._compare = query, gallery, distances
+        self._query, self._gallery, self._comparison = query, gallery, comparison
 
     def __len__(self) -> int:
         return len(self._query) + len(self._gallery)
@@ -162,13 +158,13 @@ class ComparedPoints:
             yield slice(first, None), self._gallery.take(points[first:] - len(self._query))
 
     def _distances(self, one: Embeddings, other: Embeddings) -> Floats:
-        return check_block(self._compare(one, other), one, other)
+        return check_block(self._comparison.distances(one, other), one, other)
 
 
 def _refuse(broken: bool) -> None:
     if broken:
         raise DataError(
-            "`distances` returned NaN or infinity; expected numbers (are the embeddings finite?)"
+            "the comparison returned NaN or infinity; expected numbers (are the embeddings finite?)"
         )
 
 

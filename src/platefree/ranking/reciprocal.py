@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 from scipy.sparse import csc_array, csr_array
 
 from platefree.errors import DataError
-from platefree.ranking.exact import Distances, check_comparable, only_space
+from platefree.ranking.comparison import ONLY_SPACE, Comparison, Cosine
+from platefree.ranking.exact import check_comparable
 from platefree.ranking.heaps import NOBODY, keep_nearest, sort_heaps
 from platefree.ranking.points import ComparedPoints, Points, RowPoints
 from platefree.ranking.reciprocal_sets import (
@@ -46,7 +47,7 @@ class Options(TypedDict, total=False):
     k1: int
     k2: int
     lambda_: float
-    distances: Distances | None
+    comparison: Comparison
 
 
 def k_reciprocal(
@@ -56,7 +57,7 @@ def k_reciprocal(
     k2: int = 6,
     lambda_: float = 0.3,
     *,
-    distances: Distances | None = None,
+    comparison: Comparison = ONLY_SPACE,
     self_index: Indices | None = None,
 ) -> Floats:
     """Re-ranked distances of every query to every gallery row, as one matrix.
@@ -72,9 +73,9 @@ def k_reciprocal(
         k1: size of the neighbourhood, 1 or more.
         k2: points to average the weights over, 1 or more; 1 is no averaging.
         lambda_: share of the original distance in the final one, in [0, 1].
-        distances: how the spaces of embeddings combine, by default the only space as above. They
-            take the place of the squared distance as they come, and should be symmetric and not
-            negative.
+        comparison: how the spaces of embeddings combine, by default the only space as above. Its
+            distances, if it is no cosine distance, take the place of the squared distance as they
+            come, and should be symmetric and not negative.
         self_index: (q,) integers, gallery row of the query's own picture; -1 is none. Such a query
             is one point with that row, and is compared as the row.
 
@@ -86,7 +87,7 @@ def k_reciprocal(
         MismatchError: query and gallery come from different models or have different spaces.
     """
     blocks = k_reciprocal_blocks(
-        query, gallery, k1, k2, lambda_, distances=distances, self_index=self_index
+        query, gallery, k1, k2, lambda_, comparison=comparison, self_index=self_index
     )
     result = np.empty((len(query), len(gallery)), np.float32)
     for rows, block in blocks:
@@ -101,7 +102,7 @@ def k_reciprocal_blocks(
     k2: int = 6,
     lambda_: float = 0.3,
     *,
-    distances: Distances | None = None,
+    comparison: Comparison = ONLY_SPACE,
     self_index: Indices | None = None,
 ) -> Iterator[tuple[slice, Floats]]:
     """The rows of `k_reciprocal`, some queries at a time, as `score_block` takes them.
@@ -116,7 +117,7 @@ def k_reciprocal_blocks(
     _check_parameters(k1, k2, lambda_)
     own = _check_self(self_index, len(query), len(gallery))
     alone = own < 0
-    points = _join(query if alone.all() else take_rows(query, alone), gallery, distances)
+    points = _join(query if alone.all() else take_rows(query, alone), gallery, comparison)
     places = np.where(alone, np.cumsum(alone) - 1, alone.sum() + own)
     return _blocks(points, places, len(gallery), k1, k2, np.float32(lambda_))
 
@@ -129,7 +130,7 @@ def rerank_top(
     k2: int = 6,
     lambda_: float = 0.3,
     *,
-    distances: Distances | None = None,
+    comparison: Comparison = ONLY_SPACE,
     self_index: Indices | None = None,
 ) -> Ranking:
     """The head of the re-ranked gallery of each query: `k_reciprocal`, sorted, without its matrix.
@@ -141,7 +142,7 @@ def rerank_top(
         k1: size of the neighbourhood.
         k2: points to average the weights over.
         lambda_: share of the original distance.
-        distances: how the spaces of embeddings combine.
+        comparison: how the spaces of embeddings combine.
         self_index: where the queries stand in the gallery; a query finds itself, too.
 
     Raises:
@@ -154,7 +155,7 @@ def rerank_top(
     indices = np.full((len(query), top), NOBODY)
     allowed = np.ones(len(gallery), np.bool_)
     blocks = k_reciprocal_blocks(
-        query, gallery, k1, k2, lambda_, distances=distances, self_index=self_index
+        query, gallery, k1, k2, lambda_, comparison=comparison, self_index=self_index
     )
     for rows, block in blocks:
         keep_nearest(
@@ -191,18 +192,19 @@ def _check_self(self_index: Indices | None, q: int, g: int) -> Indices:
     return own.astype(np.int64)
 
 
-def _join(query: Rows, gallery: Rows, distances: Distances | None) -> Points:
+def _join(query: Rows, gallery: Rows, comparison: Comparison) -> Points:
     if isinstance(query, Embeddings) and isinstance(gallery, Embeddings):
-        if distances is not None:
-            return ComparedPoints(query, gallery, distances)
+        if not isinstance(comparison, Cosine):
+            return ComparedPoints(query, gallery, comparison)
         check_comparable(query, gallery)
-        return RowPoints(only_space(query), only_space(gallery))
-    if isinstance(query, Embeddings) or isinstance(gallery, Embeddings) or distances is not None:
+        return RowPoints(comparison.rows(query), comparison.rows(gallery))
+    alike = not isinstance(query, Embeddings) and not isinstance(gallery, Embeddings)
+    if not alike or comparison != ONLY_SPACE:
         raise DataError(
             "expected query and gallery to be both embeddings or both arrays of rows, "
-            "and embeddings where `distances` is given"
+            "and embeddings where a comparison is given"
         )
-    return RowPoints(query, gallery)
+    return RowPoints(np.asarray(query), np.asarray(gallery))
 
 
 def _blocks(

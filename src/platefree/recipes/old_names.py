@@ -13,6 +13,7 @@ OLD_KEYS: Mapping[str, str] = {
     "model.inside.trunk": "backbone",
     "input.mirror": "test_time_flip",
     "augment.colour": "color",
+    "post.time.share": "fraction",
 }
 """Dotted key of then -> the last part of the key of now."""
 

@@ -34,7 +34,7 @@ class Crop(PostSection):
     weights: str = "published"  # of the detector: those that torchvision publishes, or a file
     threshold: Annotated[float, Field(ge=0, le=1)] = 0.5  # what scores less is not found
     boxes: str = ""  # a file of boxes; "": boxes.csv or a city's labels beside the table
-    margin: Annotated[float, Field(ge=0, le=1)] = 0.0  # added on each side, as a share of the box
+    margin: Annotated[float, Field(ge=0, le=1)] = 0.0  # added on each side, a fraction of the box
 
     @model_validator(mode="after")
     def _boxes_come_from_one_place(self) -> "Crop":
@@ -92,7 +92,7 @@ class Rerank(PostSection):
 
     k1: Count = 20  # size of the neighbourhood
     k2: Count = 6  # points to average over
-    lambda_: Annotated[float, Field(ge=0, le=1)] = 0.3  # share of the original distance
+    lambda_: Annotated[float, Field(ge=0, le=1)] = 0.3  # fraction of the original distance
 
     def __str__(self) -> str:
         return f"k-reciprocal, k1 {self.k1}, k2 {self.k2}, lambda {self.lambda_:g}"
@@ -101,7 +101,7 @@ class Rerank(PostSection):
 class Camera(PostSection):
     """Gallery pictures of the query's camera are removed."""
 
-    model: str = ""  # a model that tells cameras apart, whose clusters are cameras; "": known ones
+    model: str = ""  # a classifier of cameras, whose clusters are cameras; "": known ones
     radius: Radius = 0.2  # distance within which pictures are neighbours
     smallest: Count = 5  # neighbours, itself included, that make a cluster
 
@@ -116,11 +116,11 @@ class Time(PostSection):
 
     by: Literal["seconds", "training"] = "seconds"  # training: what its rows show is taken
     seconds: Annotated[float, Field(ge=0, le=1e9)] = 600.0  # the longest interval that is kept
-    share: Annotated[float, Field(gt=0, le=1)] = 0.99  # training: of the intervals, which it covers
+    fraction: Annotated[float, Field(gt=0, le=1)] = 0.99  # training: of the intervals it covers
 
     def __str__(self) -> str:
         if self.by == "training":
-            return f"within what covers {100 * self.share:g} % of the training intervals"
+            return f"within what covers {100 * self.fraction:g} % of the training intervals"
         return f"within {self.seconds:g} s"
 
 
@@ -135,7 +135,7 @@ class Post(PostSection):
     """Post-processing: nothing, unless ``steps`` names it.
 
     Attributes:
-        steps: in the order of `STEPS` or any other, which changes nothing but how it is told.
+        steps: in the order of `STEPS` or any other, which changes nothing but how it is described.
         crop: options of that step, as are the others.
     """
 
@@ -184,7 +184,7 @@ class Post(PostSection):
         """No step, the first, the first two and so on, to all of them."""
         return [self.with_steps(self.steps[:count]) for count in range(len(self.steps) + 1)]
 
-    def told(self) -> str:
+    def describe(self) -> str:
         """The steps, and then their options, for a report."""
         options = (f"{step} {self._options(step)}" for step in self.steps)
         return f"{', '.join(self.steps)}: {'; '.join(options)}" if self.steps else NONE

@@ -90,21 +90,21 @@ def _steps(of_test: str, test: Outcome) -> Iterator[Row]:
 
 def metadata_table(report: Report) -> FigureTable | None:
     """Each test without and with metadata; None if not asked for."""
-    told = report.metadata
-    if told is None:
+    given = report.metadata
+    if given is None:
         return None
     before = [test.figures() for test in report.tests]
     several = len(report.tests) > 1
     groups = []
     for test, plain, after, gains in zip(
-        report.tests, before, told.figures, told.gains(before), strict=True
+        report.tests, before, given.figures, given.gains(before), strict=True
     ):
         of_test = f"{test.name}: " if several else ""
         cells = {name: f"{text} ({_gap(gains[name])})" for name, text in _percents(after).items()}
-        without = (f"{of_test}no metadata", {**_percents(plain), "told": "nothing"})
-        groups.append((without, (f"{of_test}with metadata", {**cells, "told": told.told()})))
+        without = (f"{of_test}no metadata", {**_percents(plain), "given": "nothing"})
+        groups.append((without, (f"{of_test}with metadata", {**cells, "given": given.describe()})))
     figures = tuple(dict.fromkeys(name for figures in before for name in figures))
-    return FigureTable("metadata", figures, ("told",), tuple(groups))
+    return FigureTable("metadata", figures, ("given",), tuple(groups))
 
 
 def render_markdown(report: Report) -> str:
@@ -116,8 +116,8 @@ def render_markdown(report: Report) -> str:
     }
     lines = ["# Vehicle re-identification report", ""]
     for title, pairs in facts.items():
-        told = ", ".join(f"{_cell(name)} {_cell(text)}" for name, text in pairs.items())
-        lines.append(f"- {title}: {told}")
+        listed = ", ".join(f"{_cell(name)} {_cell(text)}" for name, text in pairs.items())
+        lines.append(f"- {title}: {listed}")
     lines += ["", CAPTION, "", *_table_lines(figure_table(report))]
     for caption, table in ((STEPS, steps_table(report)), (METADATA, metadata_table(report))):
         if table is not None:

@@ -8,7 +8,7 @@ from importlib.resources import files
 
 import numpy as np
 
-from platefree.evaluation.results import AnyResult, Outcome, Report, ToldResult, TrialResult
+from platefree.evaluation.results import AnyResult, LabelResult, Outcome, Report, TrialResult
 from platefree.evaluation.verification import OperatingPoint, Verification
 from platefree.evaluation.view_pairs import KINDS, ViewPairs
 from platefree.reports.charts import (
@@ -66,18 +66,19 @@ _HOW_TO_READ = """
 <p>Each <em>query</em> picture is searched in the <em>gallery</em>, whose pictures are ranked by
 similarity. <strong>&ldquo;Correct&rdquo; means that the label of the data says same
 vehicle</strong>, and nothing more: labels can be wrong, and two vehicles can look the same.
-Pictures that the protocol ignores, such as the same vehicle before the same camera, are neither
-correct nor wrong and are left out. So are queries without a correct picture in the gallery.</p>
-<p><strong>rank-k</strong> is the share of queries with a correct picture among the first k.
+Pictures that the protocol ignores, such as those of the same vehicle by the same camera, are
+neither correct nor wrong and are left out. So are queries without a correct picture in the
+gallery.</p>
+<p><strong>rank-k</strong> is the fraction of queries with a correct picture among the first k.
 <strong>mAP</strong>, the mean average precision, is high only if all correct pictures come early.
 <strong>mINP</strong>, the mean inverse negative penalty, is low if a single correct picture comes
-late. HIT@k is rank-k where tracks are searched instead of pictures, and accuracy is the share of
-pairs told right by a threshold fitted on other pairs. A mean over trials weighs every trial
+late. HIT@k is rank-k where tracks are searched instead of pictures, and accuracy is the fraction of
+pairs classified right by a threshold fitted on other pairs. A mean over trials weighs every trial
 alike. Post-processing, where there is any, changes these figures and the examples.</p>
-<p>At a threshold, the <strong>false accept rate</strong> (FAR) is the share of pairs of different
-vehicles that are at least as similar, the <strong>true accept rate</strong> (TAR) that of pairs of
-one vehicle. A threshold holds for this model and for data like these; for others, measure it
-again. A similarity is not a probability. Curves of pairs and thresholds are those before any
+<p>At a threshold, the <strong>false accept rate</strong> (FAR) is the fraction of pairs of
+different vehicles that are at least as similar, the <strong>true accept rate</strong> (TAR) that of
+pairs of one vehicle. A threshold holds for this model and for data like these; for others, measure
+it again. A similarity is not a probability. Curves of pairs and thresholds are those before any
 post-processing, which looks at all pictures of a search.</p>
 </div>
 """
@@ -154,22 +155,24 @@ def _figures(report: Report) -> str:
     """Paper, ours and gap, then a row per trial, or several tests; metadata; post-processing."""
     table = figure_table(report)
     figures = _table(CAPTION, table.head, table.groups, kind=f"{table.first}s")
-    told = _figure_table(METADATA, metadata_table(report))
+    given = _figure_table(METADATA, metadata_table(report))
     steps = _figure_table(STEPS, steps_table(report))
-    matrices = [_confusion(each) for each in report.trials if isinstance(each, ToldResult)]
-    return "".join([figures, told, steps, *matrices])
+    matrices = [_confusion(each) for each in report.trials if isinstance(each, LabelResult)]
+    return "".join([figures, given, steps, *matrices])
 
 
 def _figure_table(caption: str, table: FigureTable | None) -> str:
     return "" if table is None else _table(caption, table.head, table.groups)
 
 
-def _confusion(result: ToldResult) -> str:
+def _confusion(result: LabelResult) -> str:
     rows = [
-        (shown, {told: f"{count:,}" for told, count in zip(result.labels, counts, strict=True)})
+        (shown, {name: f"{count:,}" for name, count in zip(result.labels, counts, strict=True)})
         for shown, counts in zip(result.labels, result.confusion.tolist(), strict=True)
     ]
-    caption = f"{clean(result.name)}: number of pictures, by what they show (rows) and what is told"
+    caption = (
+        f"{clean(result.name)}: number of pictures, by what they show (rows) and what is predicted"
+    )
     return _table(caption, ["shown", *result.labels], [rows])
 
 

@@ -35,14 +35,14 @@ from platefree.errors import (
     NonFiniteLoss,
     TrainingError,
 )
-from platefree.evaluation.held_out import held_back_score
-from platefree.inference.model import Device, Model
+from platefree.inference.model import Model
 from platefree.methods.base import Batch, Method
 from platefree.methods.build import build_method, needs_training, resolve
 from platefree.recipes.recipe import Recipe, Train
 from platefree.training.average import WeightAverage
 from platefree.training.compiling import compile_backbones
 from platefree.training.descent import FabricDescent, frozen, rate_factor, training_mode
+from platefree.training.held_out import held_out_score
 from platefree.training.processes import gather_with_gradient, launch
 from platefree.training.run_folder import (
     Run,
@@ -57,6 +57,7 @@ from platefree.training.seeding import seed_stage, seed_step
 from platefree.training.stages import StagePlan, first_classes, plan_stages, target_of
 from platefree.training.teacher import teacher_of, with_teacher
 from platefree.types import Sightings
+from platefree.work import Device, Work
 
 log = logging.getLogger(__name__)
 
@@ -318,7 +319,7 @@ class Trainer:
         # Every process scores, so that none waits; only the first writes.
         model = Model(self.method, self.recipe, name="", fingerprint="", device=self.fabric.device)
         with self.average.in_use():
-            score = held_back_score(model, self.data, workers=stage.train.workers)
+            score = held_out_score(model, self.data, Work(workers=stage.train.workers))
         training_mode(self.method, stage.train.freeze)
         self.log.write({"step": self.step, "validation_map": score})
         log.info("step %d: validation score %.4f", self.step, score)

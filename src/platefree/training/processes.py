@@ -14,8 +14,9 @@ from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
 from platefree.errors import TrainingError
-from platefree.inference.model import Device, choose_device
+from platefree.inference.network import choose_device
 from platefree.recipes.recipe import Train
+from platefree.work import Device
 
 T = TypeVar("T")
 

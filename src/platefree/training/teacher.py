@@ -12,9 +12,10 @@ from torch.nn import functional
 
 from platefree.checkpoint import read_checkpoint
 from platefree.errors import TrainingError
-from platefree.inference.model import load_model
+from platefree.inference.loading import load_model
 from platefree.losses.distillation import Lesson
 from platefree.methods.base import Method
+from platefree.ranking.comparison import Cosine
 from platefree.recipes.recipe import Recipe, Train, check_recipe
 
 
@@ -75,7 +76,7 @@ class Teacher:
     def __init__(self, train: Train, device: torch.device) -> None:
         with torch.random.fork_rng(devices=[]):  # building it draws numbers
             model = load_model(train.teacher, device="cpu")
-        if model.distances is not None:
+        if not isinstance(model.comparison, Cosine):
             raise TrainingError(
                 f"train.teacher {train.teacher} is a {model.recipe.model.method} model, which "
                 "compares pictures in more than one space; give one with a single embedding, such "

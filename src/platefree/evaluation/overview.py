@@ -1,14 +1,13 @@
 """What a data set would be scored on, before anything is embedded."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
 from platefree.data.dataset import DataSet
 from platefree.errors import ProtocolError
-from platefree.evaluation.label_trials import ToldTrial
-from platefree.evaluation.model_pairs import PairTrial
-from platefree.evaluation.part_trial import PartTrial
-from platefree.evaluation.set_protocols import AnyTrial, default_protocol, make_plan
+from platefree.evaluation.set_protocols import default_protocol, make_plan
+from platefree.evaluation.trial import AnyTrial
 
 
 @dataclass(frozen=True)
@@ -35,18 +34,12 @@ class Overview:
         except ProtocolError as error:
             return cls(protocol, {}, str(error))
         tests = {
-            name or protocol: _searched(list(each))
+            name or protocol: _task(list(each))
             for name, each in groupby(trials, key=lambda trial: trial.test)
         }
         return cls(protocol, tests)
 
 
-def _searched(trials: list[AnyTrial]) -> str:
-    first = trials[0]
-    if isinstance(first, PairTrial):
-        return f"{len(first.pairs.same):,} pairs"
-    if isinstance(first, ToldTrial | PartTrial):
-        return f"{len(first.rows):,} pictures"
-    noun = "pictures" if first.tracks is None else "tracks"
+def _task(trials: Sequence[AnyTrial]) -> str:
     times = f", {len(trials)} times" if len(trials) > 1 else ""
-    return f"{len(first.query):,} pictures in {len(first.searched):,} {noun}{times}"
+    return f"{trials[0].task}{times}"

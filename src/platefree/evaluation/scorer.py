@@ -1,0 +1,166 @@
+"""Score the trials of a test: with the post-processing asked for, and before each of its steps."""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from platefree.evaluation.embedded import Embedded, embed_for
+from platefree.evaluation.examples import SHOWN_HITS, Searched
+from platefree.evaluation.first_hits import FirstHits
+from platefree.evaluation.metrics import RankMetrics
+from platefree.evaluation.pair_labels import PairLabels
+from platefree.evaluation.post_chain import Chain, make_chain
+from platefree.evaluation.removed import sink_removed
+from platefree.evaluation.results import Outcome, Prefix, TrialResult, mean_figures, pooled
+from platefree.evaluation.score import OnBlock, distance_blocks, score_blocks, trial_labels
+from platefree.evaluation.trial import AnyTrial, Trial
+from platefree.evaluation.verification import SimilarityCounts
+from platefree.evaluation.view_pairs import TrialViews, ViewPairCounts
+from platefree.inference.embedder import Embedder
+from platefree.ranking.comparison import Comparison
+from platefree.recipes.post import Post
+from platefree.types import Embeddings, Floats, Sightings
+from platefree.work import Work
+
+
+class TestScorer:
+    """What all tests of an evaluation are scored with; trials ask it for what they need.
+
+    Args:
+        model: what is evaluated.
+        table: the pictures that the trials' rows belong to; embedded when first asked for.
+        post: the post-processing.
+        work: how pictures are read and looked at.
+
+    Attributes:
+        searched: the searches for pictures so far, from which examples are picked.
+    """
+
+    def __init__(self, model: Embedder, table: Sightings, post: Post, work: Work) -> None:
+        self.model, self.table, self.post, self.work = model, table, post, work
+        self.searched: list[Searched] = []
+        self._counts, self._views = SimilarityCounts(), ViewPairCounts()
+        self._compared, self._seconds = False, 0.0
+
+    @cached_property
+    def embedded(self) -> Embedded:
+        """The pictures in every way that the steps need."""
+        return embed_for(self.model, self.post, self.table, self.work)
+
+    def found(self) -> dict[str, str]:
+        """What was found on the way, for the settings of a report; nothing if none was embedded."""
+        return dict(self.embedded.found) if "embedded" in self.__dict__ else {}
+
+    @cached_property
+    def _chain(self) -> Chain:
+        cameras = self.embedded.cameras
+        if cameras is None:
+            return make_chain(self.post, self.table, self.comparison)
+        guessed = cameras.whole, cameras.comparison
+        return make_chain(self.post, self.table, self.comparison, *guessed)
+
+    @property
+    def embeddings(self) -> Embeddings:
+        """Of the table, before post-processing."""
+        return self.embedded.plain
+
+    @property
+    def comparison(self) -> Comparison:
+        """How they are compared."""
+        return self.model.comparison
+
+    def outcome(
+        self, name: str, trials: Sequence[AnyTrial], claims: Mapping[str, float], *, ablate: bool
+    ) -> Outcome:
+        """The outcome of a test.
+
+        Similarities are counted before post-processing, whose distances hold among the pictures
+        of one search only: a threshold is for a pair of pictures.
+
+        Args:
+            name: of the test.
+            trials: that it consists of.
+            claims: the paper's figures.
+            ablate: whether to score every prefix of the post-processing as well.
+        """
+        self._counts, self._views = SimilarityCounts(), ViewPairCounts()
+        self._compared, self._seconds = False, 0.0
+        results = pooled([trial.score(self) for trial in trials])
+        prefixes: list[Prefix] = []
+        searches = [trial for trial in trials if isinstance(trial, Trial)]
+        if ablate and searches:
+            seconds = self._seconds + self.embedded.seconds(self.post.steps)
+            prefixes = [self._prefix(each, searches) for each in self.post.prefixes()[:-1]]
+            prefixes.append(Prefix(self.post.name, seconds, mean_figures(results)))
+        return Outcome(
+            name,
+            tuple(results),
+            self._counts.verification() if self._compared else None,
+            claims,
+            tuple(prefixes),
+            self._views.pairs(),
+        )
+
+    def count_pairs(self, similarity: NDArray[np.float64], same: NDArray[np.bool_]) -> None:
+        """Add pairs to the similarities from which thresholds are read."""
+        self._compared = True
+        self._counts.add_pairs(similarity, same)
+
+    def search(self, trial: Trial) -> TrialResult:
+        """Rank and score a search; its pairs are counted, and its first hits kept."""
+        self._compared = True
+        labels = trial_labels(self.table, trial)
+        watchers = [_counting(self._counts, self._views, TrialViews.of(self.table, trial))]
+        if self.post.steps:
+            for rows, block in distance_blocks(self.embeddings, trial, self.comparison):
+                watchers[0](block, labels, rows)
+            watchers = []
+        first_hits = FirstHits(len(trial.query), SHOWN_HITS)
+        if trial.tracks is None:
+            watchers.append(first_hits.add)
+        self.embedded  # noqa: B018 - so that it is not timed
+        started = time.perf_counter()
+        metrics = score_blocks(self._blocks(self.post, trial, labels), labels, watchers)
+        self._seconds += time.perf_counter() - started
+        if trial.tracks is None:
+            self.searched.append(Searched(trial, metrics, first_hits))
+        return _result(trial, metrics)
+
+    def _blocks(
+        self, post: Post, trial: Trial, labels: PairLabels
+    ) -> Iterator[tuple[slice, Floats]]:
+        embeddings, comparison = self.embedded.under(post.steps)
+        chain = self._chain.with_settings(post, comparison)
+        blocks = chain.blocks(embeddings, trial)
+        return sink_removed(blocks, labels) if chain.removes else blocks
+
+    def _prefix(self, post: Post, trials: Sequence[Trial]) -> Prefix:
+        results, started = [], time.perf_counter()
+        for trial in trials:
+            labels = trial_labels(self.table, trial)
+            metrics = score_blocks(self._blocks(post, trial, labels), labels)
+            results.append(_result(trial, metrics))
+        seconds = time.perf_counter() - started + self.embedded.seconds(post.steps)
+        return Prefix(post.name, seconds, mean_figures(pooled(results)))
+
+
+def _counting(counts: SimilarityCounts, views: ViewPairCounts, seen: TrialViews | None) -> OnBlock:
+    def count(block: Floats, labels: PairLabels, rows: slice) -> None:
+        counts.add(1.0 - block, labels, rows)
+        if seen is not None:
+            views.add(block, labels, rows, seen)
+
+    return count
+
+
+def _result(trial: Trial, metrics: RankMetrics) -> TrialResult:
+    return TrialResult(
+        trial.name,
+        len(trial.query),
+        len(trial.searched),
+        metrics,
+        of_tracks=trial.tracks is not None,
+    )

@@ -1,0 +1,208 @@
+"""A trial is one thing to score: what every kind offers, and the kind that most protocols make.
+
+Trials score themselves with what a `Scorer` gives them, so that nothing else asks for their kind.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from platefree.errors import DataError, ProtocolError
+from platefree.evaluation.pair_labels import IgnoredPairs
+from platefree.evaluation.results import AnyResult
+from platefree.inference.embedder import Embedder
+from platefree.ranking.comparison import Comparison
+from platefree.recipes.post import NONE, Post
+from platefree.types import Embeddings, Indices, Sightings
+from platefree.work import Work
+
+
+class Scorer(Protocol):
+    """What an evaluation gives its trials."""
+
+    @property
+    def model(self) -> Embedder:
+        """What is evaluated."""
+
+    @property
+    def table(self) -> Sightings:
+        """The pictures that the trials' rows belong to."""
+
+    @property
+    def work(self) -> Work:
+        """How pictures are read and looked at."""
+
+    @property
+    def embeddings(self) -> Embeddings:
+        """Of the table, before post-processing; made when first asked for."""
+
+    @property
+    def comparison(self) -> Comparison:
+        """How they are compared."""
+
+    def search(self, trial: "Trial") -> AnyResult:
+        """Rank and score a search, with post-processing."""
+
+    def count_pairs(self, similarity: NDArray[np.float64], same: NDArray[np.bool_]) -> None:
+        """Add pairs to the similarities from which thresholds are read."""
+
+
+class AnyTrial(Protocol):
+    """What every kind of trial offers."""
+
+    @property
+    def test(self) -> str:
+        """The test that it is a part of; empty where the protocol is one test."""
+
+    @property
+    def seed(self) -> int | None:
+        """What it was drawn with; None where nothing was drawn."""
+
+    @property
+    def rows(self) -> Indices:
+        """Every row of the table that takes part."""
+
+    @property
+    def task(self) -> str:
+        """What is done with how many pictures, for people."""
+
+    def moved(self, place: Indices) -> Self:
+        """The same trial of another table; (n,) ``place`` is where a row is there, or -1."""
+
+    def check_post(self, post: Post, table: Sightings) -> None:
+        """Refuse post-processing that this trial or the table cannot support."""
+
+    def score(self, scorer: Scorer) -> AnyResult:
+        """Score it."""
+
+
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """Search some rows of a table in others.
+
+    Attributes:
+        name: for people. Trials of one test that share a name are one: their queries are pooled.
+        query: (q,) rows of the table.
+        gallery: (g,) rows of the table, none of them twice.
+        test: the test that this is a part of, such as one of several published lists; the figures
+            of a test are the means over its trials. Empty where the protocol is one test.
+        ignored: further pairs of a query (its number) and a row of the table that are not counted.
+        tracks: (t,) where in ``gallery`` each track begins, from 0, if tracks are searched instead
+            of pictures; the vehicle and camera of a track are those of its first row.
+        target: the label column that is to be found, ``vehicle`` or ``model``.
+        seed: what the trial was drawn with; None where nothing was drawn.
+    """
+
+    name: str
+    query: Indices
+    gallery: Indices
+    test: str = ""
+    ignored: IgnoredPairs | None = None
+    tracks: Indices | None = None
+    target: str = "vehicle"
+    seed: int | None = None
+
+    @property
+    def rows(self) -> Indices:
+        """Every row of the table that takes part."""
+        return np.union1d(self.query, self.gallery)
+
+    @property
+    def searched(self) -> Indices:
+        """(g,) the rows that are found: the gallery, or the first row of each track."""
+        return self.gallery if self.tracks is None else self.gallery[self.tracks]
+
+    @property
+    def task(self) -> str:
+        """What is searched in what, for people."""
+        noun = "pictures" if self.tracks is None else "tracks"
+        return f"{len(self.query):,} pictures in {len(self.searched):,} {noun}"
+
+    def self_index(self) -> Indices:
+        """(q,) place of each query row in the gallery (its track's place), -1 where it is none."""
+        place = self._places(self.query)
+        if self.tracks is None:
+            return place
+        track = np.searchsorted(self.tracks, place, side="right") - 1
+        return np.where(place < 0, -1, track).astype(np.int64)
+
+    def ignored_index(self) -> IgnoredPairs | None:
+        """The ignored pairs by the place of the row in the gallery; not of tracks."""
+        if self.ignored is None or self.tracks is not None:
+            return None
+        place = self._places(self.ignored.row)
+        return IgnoredPairs(self.ignored.query[place >= 0], place[place >= 0])
+
+    def part(self, mask: NDArray[np.bool_]) -> Self:
+        """The same search for the queries where this (q,) mask is true."""
+        ignored = None if self.ignored is None else self.ignored.take(mask)
+        return replace(self, query=self.query[mask], ignored=ignored)
+
+    def moved(self, place: Indices) -> Self:
+        """The same trial of another table; (n,) ``place`` is where a row is there, or -1."""
+        ignored = self.ignored
+        if ignored is not None:
+            there = place[ignored.row] >= 0
+            ignored = IgnoredPairs(ignored.query[there], place[ignored.row[there]])
+        return replace(self, query=place[self.query], gallery=place[self.gallery], ignored=ignored)
+
+    def _places(self, rows: Indices) -> Indices:
+        """Where in the gallery these rows are, -1 where they are not."""
+        if not len(self.gallery):
+            return np.full(len(rows), -1)
+        order = np.argsort(self.gallery, kind="stable")
+        place = np.searchsorted(self.gallery[order], rows).clip(max=len(order) - 1)
+        found = order[place]
+        return np.where(self.gallery[found] == rows, found, -1).astype(np.int64)
+
+    def check_post(self, post: Post, table: Sightings) -> None:
+        """Refuse steps that the pictures cannot support.
+
+        Raises:
+            DataError: a step needs a column that is unknown for all queries or all gallery
+                pictures.
+        """
+        sides = {"queries": self.query, "gallery pictures": self.gallery}
+        for step, column, needed in _needs(post):
+            for side in needed:
+                if not table.take(sides[side]).knows(column):
+                    raise DataError(
+                        f"post-processing step {step!r} needs the column {column!r}, which is "
+                        f"unknown for all {len(sides[side])} {side}; leave the step out, or fill "
+                        "the column in" + (_GUESSED if step == "camera" else "")
+                    )
+
+    def score(self, scorer: Scorer) -> AnyResult:
+        """Rank the gallery for every query, and compare with the labels."""
+        return scorer.search(self)
+
+
+_BOTH = ("queries", "gallery pictures")
+_GUESSED = ", or name in post.camera.model a classifier of cameras"
+
+
+def _needs(post: Post) -> Iterator[tuple[str, str, Sequence[str]]]:
+    """Which columns the steps need, and of which side."""
+    for step in post.steps:
+        if step == "camera" and not post.camera.model:
+            yield step, "camera", _BOTH
+        if step == "time":
+            yield step, "time", _BOTH
+        if step == "tracks":
+            yield step, "track", _BOTH[1:]
+
+
+def refuse_steps(post: Post) -> None:
+    """Refuse post-processing where nothing is ranked.
+
+    Raises:
+        ProtocolError: there are steps.
+    """
+    if post.steps:
+        raise ProtocolError(
+            f"post-processing {post.name} changes rankings, and this protocol ranks nothing; use "
+            f"--post {NONE}, or another protocol"
+        )

@@ -1,0 +1,114 @@
+"""Which sightings of a gallery may be an answer, by what is known of them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, time
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from platefree.errors import DataError
+from platefree.types import Sightings, Text, Times
+
+Bools = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Conditions that an answer meets, all of them; what is not named is free.
+
+    A sighting whose label is unknown meets no condition on that label.
+
+    Attributes:
+        cameras: one of these captured it.
+        types: body types.
+        colors: paint colors.
+        views: sides of the vehicle that are seen.
+        tracks: it belongs to one of these.
+        since: captured then or later, ISO 8601 such as ``2026-05-01T07:00+07:00``; UTC where it
+            names no zone.
+        until: captured before.
+        between: captured between two times of day in UTC, ``("22:00", "06:00")`` over midnight.
+        not_files: none of these picture files.
+    """
+
+    cameras: Sequence[str] = ()
+    types: Sequence[str] = ()
+    colors: Sequence[str] = ()
+    views: Sequence[str] = ()
+    tracks: Sequence[str] = ()
+    since: str = ""
+    until: str = ""
+    between: tuple[str, str] | None = None
+    not_files: Sequence[Path] = ()
+
+    def mask(self, table: Sightings) -> Bools:
+        """(n,) which rows of a table meet the conditions.
+
+        Raises:
+            DataError: a time is not written in ISO 8601.
+        """
+        wanted = {
+            "camera": self.cameras,
+            "type": self.types,
+            "color": self.colors,
+            "view": self.views,
+            "track": self.tracks,
+        }
+        met = np.ones(len(table), np.bool_)
+        for column, values in wanted.items():
+            if values:
+                met &= _is_one_of(getattr(table, column), values)
+        if self.since:
+            met &= table.time >= moment_of(self.since)
+        if self.until:
+            met &= table.time < moment_of(self.until)
+        if self.between is not None:
+            met &= _is_between(table.time, *map(_time_of_day, self.between))
+        for file in self.not_files:
+            met &= ~_is_file(table, file)
+        return met
+
+
+EVERYTHING = Filter()
+"""No condition."""
+
+
+def _is_file(table: Sightings, file: Path) -> Bools:
+    """Which rows are this very file; only rows of the same file name are looked up."""
+    suspects = np.flatnonzero(np.char.endswith(table.image, file.name))
+    same = np.zeros(len(table), np.bool_)
+    same[[row for row in suspects if table.path(int(row)).resolve() == file.resolve()]] = True
+    return same
+
+
+def _is_one_of(column: Text, values: Sequence[str]) -> Bools:
+    return np.isin(column, [value for value in values if value])
+
+
+def _is_between(times: Times, start: np.timedelta64, end: np.timedelta64) -> Bools:
+    of_day = times - times.astype("datetime64[D]")
+    late, early = of_day >= start, of_day < end  # an unknown time is neither
+    met: Bools = late & early if start <= end else late | early
+    return met
+
+
+def moment_of(text: str) -> np.datetime64:
+    """A moment in UTC of ISO 8601 text; another text is a `DataError`."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise DataError(
+            f"time {text!r} is not ISO 8601, expected for instance 2026-05-01T07:00+07:00"
+        ) from None
+    utc = moment if moment.tzinfo is None else moment.astimezone(UTC).replace(tzinfo=None)
+    return np.datetime64(utc, "ms")
+
+
+def _time_of_day(text: str) -> np.timedelta64:
+    try:
+        found = time.fromisoformat(text)
+    except ValueError:
+        raise DataError(f"time of day {text!r}, expected for instance 07:30") from None
+    return np.timedelta64((found.hour * 60 + found.minute) * 60 + found.second, "s")

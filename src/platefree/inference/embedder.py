@@ -1,0 +1,93 @@
+"""What evaluations, galleries and searches need of a model, whatever it runs on."""
+
+from collections.abc import Mapping
+from typing import Literal, Protocol
+
+from platefree.data.vehicle_boxes import Shares
+from platefree.ranking.comparison import Comparison
+from platefree.recipes.post import Post
+from platefree.types import Embeddings, Sightings, Text
+from platefree.work import DEFAULT_WORK, Work
+
+Unreadable = Literal["refuse", "skip"]
+
+
+class Embedder(Protocol):
+    """Makes embeddings of pictures: a network, or a folder of stored embeddings."""
+
+    @property
+    def name(self) -> str:
+        """For people: where it comes from."""
+
+    @property
+    def fingerprint(self) -> str:
+        """A hash that identifies it; only embeddings of equal fingerprints are compared."""
+
+    @property
+    def comparison(self) -> Comparison:
+        """How the spaces of its embeddings combine."""
+
+    @property
+    def metadata(self) -> Mapping[str, Text]:
+        """Label column -> its known values, of the labels that it is given with every picture."""
+
+    @property
+    def learns(self) -> str:
+        """The label column that it was trained to predict, or ``parts``."""
+
+    @property
+    def post(self) -> Post:
+        """The post-processing that it declares."""
+
+    @property
+    def claims(self) -> Mapping[str, float]:
+        """The paper's figures, by ``DATA_SET TEST FIGURE``."""
+
+    def class_names(self, column: str) -> tuple[str, ...]:
+        """The values of a label column that it predicts, sorted; none is a `DataError`."""
+
+    def describe(self) -> dict[str, str]:
+        """What it is and what it was trained on, for a report."""
+
+    def describe_use(self) -> dict[str, str]:
+        """How it looks at pictures, for a report."""
+
+    def embed(
+        self,
+        sightings: Sightings,
+        *,
+        boxes: Shares | None = None,
+        unreadable: Unreadable = "refuse",
+        work: Work = DEFAULT_WORK,
+    ) -> tuple[Embeddings, list[str]]:
+        """Embed every picture of a table.
+
+        Args:
+            sightings: the n pictures.
+            boxes: (n, 4) float64, the part of each picture to look at: left, top, right, bottom as
+                fractions of width and height; by default all of it.
+            unreadable: ``refuse`` stops at the first picture that cannot be read; ``skip`` leaves
+                it out of the result.
+            work: how the pictures are read and looked at.
+
+        Returns:
+            The embeddings of the readable pictures in table order, and why others were skipped.
+
+        Raises:
+            ImageError: a picture cannot be read (``refuse``), or none can.
+        """
+
+
+class Detector(Protocol):
+    """Finds vehicles in pictures."""
+
+    def find(self, sightings: Sightings, work: Work = DEFAULT_WORK) -> Shares:
+        """The largest vehicle of each picture.
+
+        Returns:
+            (n, 4) float64 left, top, right, bottom as fractions of width and height; NaN where
+            there is none.
+
+        Raises:
+            ImageError: a picture cannot be read.
+        """

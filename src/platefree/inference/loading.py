@@ -1,0 +1,148 @@
+"""From a folder or a name to a model, and from several models to one."""
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from platefree.checkpoint import CARD, read_checkpoint, save_checkpoint
+from platefree.errors import CheckpointError, RecipeError, TrainingError
+from platefree.inference.ensemble import Ensemble, check_weights, load_ensemble, member_card
+from platefree.inference.model import Model
+from platefree.inference.network import choose_device
+from platefree.methods.build import build_method, needs_training, resolve
+from platefree.methods.settings import EnsembleSettings
+from platefree.recipes.recipe import Recipe, change_in_use, check_recipe, load_recipe
+from platefree.work import Device
+
+
+def load_model(
+    path: str | Path,
+    *,
+    device: Device = "auto",
+    overrides: Mapping[str, Any] | None = None,
+) -> Model:
+    """Load a checkpoint folder (``runs/x/best``), or a method that needs no training by its name.
+
+    An ensemble (`platefree.make_ensemble`) is such a folder too.
+
+    Args:
+        path: the folder or the name.
+        device: where to run.
+        overrides: dotted key -> value of the recipe, for what a trained model may still change,
+            such as ``{"model.view_from": "table"}`` of VANet.
+
+    Raises:
+        CheckpointError: there is no checkpoint, or it is damaged, or does not fit its recipe.
+        RecipeError: an override is not of that kind.
+    """
+    folder = Path(path)
+    if not (folder / CARD).exists() and not folder.exists() and os.sep not in str(path):
+        return _untrained(str(path), device, overrides or {})
+    checkpoint = read_checkpoint(folder)
+    try:
+        recipe = check_recipe(checkpoint.card["recipe"])
+    except (RecipeError, KeyError, ValueError) as error:
+        raise CheckpointError(f"checkpoint {folder} cannot be rebuilt: {error}") from error
+    recipe = change_in_use(recipe, overrides or {})
+    if isinstance(recipe.model, EnsembleSettings):
+        return load_ensemble(checkpoint, recipe, choose_device(device))
+    try:
+        method = build_method(recipe, checkpoint.card["classes"], weights="none")
+    except (RecipeError, TrainingError, KeyError, ValueError) as error:
+        raise CheckpointError(f"checkpoint {folder} cannot be rebuilt: {error}") from error
+    checkpoint.load_into(method)
+    return Model(
+        method,
+        recipe,
+        name=str(checkpoint.folder),
+        fingerprint=checkpoint.fingerprint,
+        device=choose_device(device),
+        card=dict(checkpoint.card),
+    )
+
+
+def untrained_model(recipe: Recipe, *, name: str, device: Device = "auto") -> Model:
+    """The model of a resolved recipe whose method learns nothing."""
+    method = build_method(recipe, {})
+    identity = recipe.model_dump(include={"model", "input"})
+    fingerprint = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:12]
+    return Model(
+        method,
+        recipe,
+        name=name,
+        fingerprint=fingerprint,
+        device=choose_device(device),
+    )
+
+
+def make_ensemble(
+    models: Sequence[Model | str | Path],
+    out: str | Path,
+    weights: Sequence[float] | None = None,
+    *,
+    device: Device = "auto",
+) -> Ensemble:
+    """Join trained models to one, and write it as a checkpoint with everything inside.
+
+    Args:
+        models: loaded models or checkpoint folders; an ensemble stands for its members.
+        out: the folder of the new checkpoint; of what is there, only an ensemble is replaced.
+        weights: what the similarity of each counts in the mean, more than 0; by default the same.
+        device: where to run it.
+
+    Returns:
+        The ensemble, as `load_model` would load it.
+
+    Raises:
+        CheckpointError: a model is missing or damaged, or ``out`` holds another checkpoint.
+        DataError: a model does not embed vehicles, is given twice, or the weights do not fit.
+        MismatchError: models with one space each call it by other names.
+        StorageError: it cannot be written; nothing is changed.
+    """
+    out = Path(out)
+    _check_replaceable(out)
+    check_weights(weights, len(models))
+    loaded = [
+        each if isinstance(each, Model) else load_model(each, device=device) for each in models
+    ]
+    ensemble = Ensemble(loaded, weights, name=str(out))
+    ensemble.card = {
+        "fingerprint": ensemble.fingerprint,
+        "method": "ensemble",
+        "step": 0,
+        "recipe": ensemble.recipe.model_dump(),
+        "classes": {},
+        "members": [member_card(member) for member in ensemble.members],
+    }
+    saved = save_checkpoint(out, ensemble.card, ensemble.method.state_dict())
+    ensemble.card = dict(saved.card)
+    return ensemble
+
+
+def _untrained(name: str, device: Device, overrides: Mapping[str, Any]) -> Model:
+    try:
+        recipe = resolve(load_recipe(name))
+    except RecipeError as error:
+        raise CheckpointError(
+            f"no checkpoint folder at {name}, and no method of that name works without training; "
+            "give a folder such as runs/x/best, or color_stripes"
+        ) from error
+    if needs_training(recipe):
+        raise CheckpointError(
+            f"{name} is a recipe that needs training; run 'platefree train {name} --data TABLE' "
+            "and give its best folder"
+        )
+    return untrained_model(change_in_use(recipe, overrides), name=name, device=device)
+
+
+def _check_replaceable(out: Path) -> None:
+    if not (out / CARD).exists():
+        return
+    method = read_checkpoint(out).card.get("method")
+    if method != "ensemble":
+        raise CheckpointError(
+            f"{out} holds a {method} checkpoint, which would be lost; choose another folder"
+        )

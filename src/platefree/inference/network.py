@@ -1,0 +1,98 @@
+"""A network on a device with its input transform: batches of pictures in, named spaces out."""
+
+from collections.abc import Iterator, Mapping
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from platefree.batches.training_data import codes
+from platefree.batches.transforms import InputTransform
+from platefree.errors import TrainingError
+from platefree.methods.base import Method
+from platefree.recipes.recipe import Recipe
+from platefree.types import Floats, Sightings, Text
+from platefree.work import Device
+
+
+class Network:
+    """A method with its weights, ready to embed batches.
+
+    Args:
+        method: the network, with its weights.
+        recipe: the resolved recipe that it was made from.
+        device: where it runs.
+        metadata: label column -> the names that it knows, sorted, of the labels that it is given
+            with every picture; by default none.
+    """
+
+    def __init__(
+        self,
+        method: Method,
+        recipe: Recipe,
+        *,
+        device: torch.device,
+        metadata: Mapping[str, Text] | None = None,
+    ) -> None:
+        self.method = method.to(device)
+        self.recipe = recipe
+        self.device = device
+        self.metadata = metadata or {}
+        self.transform = InputTransform(recipe.input)
+
+    def embed_images(
+        self, images: Tensor, labels: Mapping[str, Tensor] | None = None
+    ) -> dict[str, Floats]:
+        """Embed (b, 3, h, w) uint8 pictures of the transform's size: L2-normalised rows by space.
+
+        A row is the L2-normalised mean over ``input.scales`` and, with
+        ``input.test_time_flip = "average"``, over the picture and its flipped image (VehicleNet,
+        section V: the network's input is resized).
+
+        Args:
+            images: the pictures.
+            labels: of `known_labels`, those of these pictures.
+        """
+        self.method.eval()
+        given = {name: each.to(self.device) for name, each in (labels or {}).items()}
+        with torch.inference_mode(), self.method.knowing(given):
+            normalised = self.transform.normalise(images.to(self.device, non_blocking=True))
+            spaces, *others = [self.method.embed(view) for view in self._views(normalised)]
+            if others:
+                spaces = {
+                    name: functional.normalize(rows + torch.stack([o[name] for o in others]).sum(0))
+                    for name, rows in spaces.items()
+                }
+        return {name: rows.float().cpu().numpy() for name, rows in spaces.items()}
+
+    def known_labels(self, sightings: Sightings) -> dict[str, Tensor]:
+        """The labels of n pictures that it is given: column -> (n,) int64 codes, -1 unknown."""
+        return {
+            column: torch.from_numpy(codes(getattr(sightings, column), names))
+            for column, names in self.metadata.items()
+        }
+
+    def _views(self, normalised: Tensor) -> Iterator[Tensor]:
+        """The pictures at every scale, and flipped if those count."""
+        size = normalised.shape[2:]
+        for scale in self.recipe.input.scales:
+            view = normalised
+            if scale != 1:
+                small = [max(1, round(scale * side)) for side in size]
+                view = functional.interpolate(view, small, mode="bilinear", antialias=True)
+            yield view
+            if self.recipe.input.test_time_flip == "average":
+                yield view.flip(3)
+
+
+def choose_device(device: Device) -> torch.device:
+    """The device asked for, or the best there is.
+
+    Raises:
+        TrainingError: CUDA was asked for and is not there.
+    """
+    if device == "cuda" and not torch.cuda.is_available():
+        raise TrainingError("no CUDA device was found; use --device cpu, or see platefree doctor")
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return torch.device(device)

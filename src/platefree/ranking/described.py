@@ -1,0 +1,34 @@
+"""A comparison from its description in a card."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from platefree.errors import DataError
+from platefree.ranking.comparison import Comparison, Cosine
+from platefree.ranking.joined_spaces import WeightedMean
+from platefree.ranking.view_comparison import ViewComparison
+
+
+def read_comparison(content: Mapping[str, Any]) -> Comparison:
+    """The comparison that a card describes.
+
+    Args:
+        content: what `Comparison.to_json` gave.
+
+    Raises:
+        DataError: it describes none; the message says what is wrong.
+    """
+    try:
+        kind = content["kind"]
+        if kind == "cosine":
+            return Cosine(str(content["space"]))
+        if kind == "views":
+            return ViewComparison.from_json(content)
+        if kind == "mean":
+            parts = tuple(read_comparison(part) for part in content["parts"])
+            return WeightedMean(parts, tuple(float(each) for each in content["fractions"]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise DataError(f"{content} describes no comparison ({error!r})") from error
+    raise DataError(
+        f"comparison {kind!r} is unknown; this platefree knows cosine, views and mean: upgrade it"
+    )
