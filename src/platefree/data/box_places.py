@@ -29,8 +29,13 @@ def rows_of(names: Text, root: Path, table: Sightings, what: str) -> Indices:
         what: the kind of box, for people.
 
     Raises:
-        DataError: the table has none of the pictures.
+        DataError: the table has none of the pictures, or its rows are parts of files.
     """
+    if table.knows("box") or table.knows("frame"):
+        raise DataError(
+            f"the table in {table.root} has boxes or frame numbers of its own, so {what}es in "
+            "pixels of whole pictures do not fit it: expected a table of picture files"
+        )
     row_of = {_absolute(table.root, name): row for row, name in enumerate(table.image.tolist())}
     rows = np.array([_row(name, root, table.root, row_of) for name in names.tolist()], np.int64)
     if not (rows >= 0).any():
