@@ -8,9 +8,7 @@ import numpy as np
 import pytest
 from fake_studio import BlockStudio, block_asset
 
-from platefree.city.demand import draw_demand
-from platefree.city.fleet import draw_fleet, near_duplicate_rate
-from platefree.city.label_files import (
+from platefree.city.output.label_files import (
     VIEWS8,
     box_round,
     label_shot,
@@ -18,14 +16,16 @@ from platefree.city.label_files import (
     view8_of_azimuth,
     view_of_azimuth,
 )
-from platefree.city.network import LANE_WIDTH, RoadNetwork, draw_network
-from platefree.city.optics import project
 from platefree.city.plan import START, CitySettings, plan_city
+from platefree.city.render.optics import project
 from platefree.city.scene import Part, Picture
-from platefree.city.shots import FOG_REACH, Shot, shots_of, vehicle_box
-from platefree.city.sites import PlacedCamera, place_cameras
-from platefree.city.traffic import DAY, Pass, Traffic
-from platefree.city.weather import WEATHERS, Climate, draw_climate, sun_position
+from platefree.city.world.demand import draw_demand
+from platefree.city.world.fleet import draw_fleet, near_duplicate_rate
+from platefree.city.world.network import LANE_WIDTH, RoadNetwork, draw_network
+from platefree.city.world.shots import FOG_REACH, Shot, shots_of, vehicle_box
+from platefree.city.world.sites import PlacedCamera, place_cameras
+from platefree.city.world.traffic import DAY, Pass, Traffic
+from platefree.city.world.weather import WEATHERS, Climate, draw_climate, sun_position
 from platefree.errors import DataError
 
 

@@ -4,17 +4,17 @@ import numpy as np
 import pytest
 from city_stage import build, digest, first_of
 
-from platefree.city.body import build_body, distance_to
-from platefree.city.curves import DistanceGrid, chaikin, distance_grid, outline, sample
-from platefree.city.identity import Identity, draw_identity, paint_of
-from platefree.city.meshing import surface_nets
-from platefree.city.models import CYCLE_PAINTS, KINDS, MODELS, PAINTS, VehicleModel
-from platefree.city.palette import Stuff
 from platefree.city.scene import SIDES, Mesh, Part
-from platefree.city.shapes import BodyShape
-from platefree.city.solids import ball, soft_mesh
-from platefree.city.vehicle import build_vehicle
-from platefree.city.wheels import RIMS, wheel
+from platefree.city.vehicles.body import build_body, distance_to
+from platefree.city.vehicles.curves import DistanceGrid, chaikin, distance_grid, outline, sample
+from platefree.city.vehicles.meshing import surface_nets
+from platefree.city.vehicles.models import CYCLE_PAINTS, KINDS, MODELS, PAINTS, VehicleModel
+from platefree.city.vehicles.palette import Stuff
+from platefree.city.vehicles.shapes import BodyShape
+from platefree.city.vehicles.solids import ball, soft_mesh
+from platefree.city.vehicles.vehicle import build_vehicle
+from platefree.city.vehicles.vehicle_identity import Identity, draw_identity, paint_of
+from platefree.city.vehicles.wheels import RIMS, wheel
 
 CLOSED = tuple(kind for kind in KINDS if kind != "motorcycle")
 

@@ -110,6 +110,8 @@ def _pool_labels(sightings: Sightings, numbers: Indices) -> Sightings:
         root=sightings.root,
         image=sightings.image[by_track[starts]],
         time=np.fmin.reduceat(sightings.time[by_track], starts) if len(starts) else sightings.time,
+        frame=sightings.frame[by_track[starts]],
+        box=sightings.box[by_track[starts]],
         **columns,
     )
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from platefree.errors import DataError, MismatchError
 from platefree.ranking.heaps import NOBODY, keep_nearest, sort_heaps
-from platefree.types import LABELS, Embeddings, Floats, Indices, Ranking, Sightings
+from platefree.types import COLUMNS, Embeddings, Floats, Indices, Ranking, Sightings
 
 Distances = Callable[[Embeddings, Embeddings], Floats]
 """(query, gallery) -> (q, g) float32 distances: how the spaces of a method combine."""
@@ -136,7 +136,7 @@ def embedding_blocks(embeddings: Embeddings, size: int) -> Iterator[tuple[slice,
     table = embeddings.sightings
     for start in range(0, len(embeddings), size):
         rows = slice(start, min(start + size, len(embeddings)))
-        columns = {name: getattr(table, name)[rows] for name in ("image", *LABELS, "time")}
+        columns = {name: getattr(table, name)[rows] for name in COLUMNS}
         spaces = {name: space[rows] for name, space in embeddings.spaces.items()}
         yield rows, Embeddings(spaces, Sightings(root=table.root, **columns), embeddings.model)
 
