@@ -58,9 +58,9 @@ def test_the_sun_stands_where_almanacs_say(
 def test_weather_lasts_and_holds_every_kind() -> None:
     climate = draw_climate(seed=3, start=START, days=60)
     assert len(climate.hourly) == 60 * 24
-    shares = Counter(climate.hourly)
-    assert set(shares) == set(WEATHERS)
-    assert shares["clear"] > shares["rain"] > shares["fog"]
+    fractions = Counter(climate.hourly)
+    assert set(fractions) == set(WEATHERS)
+    assert fractions["clear"] > fractions["rain"] > fractions["fog"]
     changes = sum(a != b for a, b in itertools.pairwise(climate.hourly))
     assert changes < 0.45 * len(climate.hourly)
     assert climate.weather(START + 61 * DAY) == climate.hourly[-1]

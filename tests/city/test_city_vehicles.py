@@ -193,9 +193,9 @@ def test_paints_come_as_often_as_their_shares_say(kind: str) -> None:
     assert drawn[:40] == [draw_identity(model, seed).paint for seed in range(40)]
     paints = CYCLE_PAINTS if kind == "motorcycle" else PAINTS
     white = 0.8 if kind == "van" else 0.0
-    total = sum(share for _, share in paints) + white
-    for paint, share in paints:
-        expected = (share + white * (paint.name == "white")) / total
+    total = sum(fraction for _, fraction in paints) + white
+    for paint, fraction in paints:
+        expected = (fraction + white * (paint.name == "white")) / total
         spread = (expected * (1 - expected) / len(drawn)) ** 0.5
         assert drawn.count(paint) / len(drawn) == pytest.approx(expected, abs=4.5 * spread)
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from platefree.city.studio import Order, Studio
 from platefree.city.world.demand import draw_demand
-from platefree.city.world.fleet import Vehicle, draw_fleet, model_shares
+from platefree.city.world.fleet import Vehicle, draw_fleet, model_fractions
 from platefree.city.world.network import RoadNetwork, draw_network
 from platefree.city.world.sites import MOUNTINGS, PlacedCamera, place_cameras
 from platefree.city.world.streams import Purpose, draw_seed, stream
@@ -42,7 +42,7 @@ class CitySettings:
         seed: at least 0.
         days: that are filmed, at least 1.
         size: longest side of a picture in pixels, 32 to 1024.
-        near_duplicates: share of the vehicles that share model and color with another, 0 to 1.
+        near_duplicates: fraction of the vehicles that share model and color with another, 0 to 1.
         preset: the name they started from.
         mounting: of all cameras, one of `platefree.city.world.sites.MOUNTINGS`, or ``any``.
     """
@@ -177,7 +177,8 @@ def _bystanders(settings: CitySettings, studio: Studio) -> tuple[Order, ...]:
     low, high = _BYSTANDERS
     count = min(max(settings.vehicles // 20, low), high)
     random = stream(Purpose.BYSTANDER, settings.seed)
-    shares = model_shares(studio.models())
+    fractions = model_fractions(studio.models())
     return tuple(
-        Order(int(random.choice(len(shares), p=shares)), draw_seed(random)) for _ in range(count)
+        Order(int(random.choice(len(fractions), p=fractions)), draw_seed(random))
+        for _ in range(count)
     )

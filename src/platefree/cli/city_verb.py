@@ -51,7 +51,7 @@ def city(
     days: Annotated[int | None, typer.Option(help="How many days are filmed.")] = None,
     size: Annotated[int | None, typer.Option(help="Longest side of a picture, pixels.")] = None,
     near_duplicates: Annotated[
-        float | None, typer.Option(help="Share of vehicles with a twin in model and color.")
+        float | None, typer.Option(help="Fraction of vehicles with a twin in model and color.")
     ] = None,
     mounting: Annotated[
         MountingName,

@@ -47,10 +47,10 @@ def rows_of(names: Text, root: Path, table: Sightings, what: str) -> Indices:
     return rows
 
 
-def shares_of_pictures(
+def fractions_of_pictures(
     box: NDArray[np.float64], table: Sightings, row: Indices, what: str
 ) -> NDArray[np.float64]:
-    """Boxes in pixels as shares of width and height; the sizes are read from the files.
+    """Boxes in pixels as fractions of width and height; the sizes are read from the files.
 
     What of a box lies outside of its picture is cut off, which the log tells.
 
@@ -83,8 +83,8 @@ def shares_of_pictures(
         _log.warning(
             "%d of %d %ses reach beyond their pictures; that part is cut off", over, len(box), what
         )
-    shares: NDArray[np.float64] = cut / limits
-    return shares
+    fractions: NDArray[np.float64] = cut / limits
+    return fractions
 
 
 def _absolute(root: Path, name: str) -> str:

@@ -14,7 +14,7 @@ from functools import cached_property
 import numpy as np
 
 from platefree.data.vehicle_boxes import (
-    Shares,
+    BoxFractions,
     find_vehicle_boxes,
     read_vehicle_boxes,
     with_margin,
@@ -220,7 +220,7 @@ def _more(model: Model, post: Post, device: Device) -> list[Model]:
 
 def _boxes(
     crop: Crop, table: Sightings, model: Model, workers: int, on_batch: OnBatch
-) -> tuple[Shares, str]:
+) -> tuple[BoxFractions, str]:
     """Where the vehicle is on each picture, and where that is known from."""
     if crop.model:
         from platefree.inference.vehicle_finding import find_vehicles, load_detector
@@ -250,7 +250,7 @@ def _boxes(
 
 
 def _with_crops(
-    model: Model, whole: Embeddings, boxes: Shares, workers: int, on_batch: OnBatch
+    model: Model, whole: Embeddings, boxes: BoxFractions, workers: int, on_batch: OnBatch
 ) -> Embeddings:
     """The unit mean of each picture and its crop, where it has one."""
     found = np.flatnonzero(~np.isnan(boxes[:, 0]))

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from platefree.batches.loader import UsePictures, use_loader
 from platefree.batches.tight import TightPictures
-from platefree.data.vehicle_boxes import Shares
+from platefree.data.vehicle_boxes import BoxFractions
 from platefree.errors import PlatefreeError
 from platefree.methods.base import Method
 from platefree.recipes.recipe import Recipe
@@ -47,7 +47,7 @@ class EmbeddedBatch(NamedTuple):
 def embed_batches(
     model: "Model",
     sightings: Sightings,
-    boxes: Shares | None = None,
+    boxes: BoxFractions | None = None,
     *,
     batch_size: int,
     workers: int,
@@ -85,7 +85,7 @@ def embed_batches(
 def embed_in_processes(
     model: "Model",
     sightings: Sightings,
-    boxes: Shares | None = None,
+    boxes: BoxFractions | None = None,
     *,
     processes: int,
     batch_size: int,
@@ -175,7 +175,7 @@ def _embed_share(
     sightings: Sightings,
     *,
     metadata: Mapping[str, Text],
-    boxes: Shares | None,
+    boxes: BoxFractions | None,
     share: tuple[int, int],
     batch_size: int,
     workers: int,

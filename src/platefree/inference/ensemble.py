@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from platefree.checkpoint import CARD, Checkpoint, read_checkpoint, save_checkpoint
-from platefree.data.vehicle_boxes import Shares
+from platefree.data.vehicle_boxes import BoxFractions
 from platefree.errors import CheckpointError, DataError, RecipeError, TrainingError
 from platefree.inference.model import Device, Model, Unreadable, load_model
 from platefree.methods.base import Method
@@ -117,7 +117,7 @@ class Ensemble(Model):
         self,
         sightings: Sightings,
         *,
-        boxes: Shares | None,
+        boxes: BoxFractions | None,
         unreadable: Unreadable,
         batch_size: int,
         workers: int,

@@ -15,7 +15,7 @@ from torch.nn import functional
 from platefree.batches.training_data import codes
 from platefree.batches.transforms import InputTransform
 from platefree.checkpoint import CARD, read_checkpoint
-from platefree.data.vehicle_boxes import Shares
+from platefree.data.vehicle_boxes import BoxFractions
 from platefree.errors import CheckpointError, ImageError, RecipeError, TrainingError
 from platefree.inference.embedding import EmbeddedBatch, embed_batches, embed_in_processes
 from platefree.methods.base import Method
@@ -89,7 +89,7 @@ class Model:
         self,
         sightings: Sightings,
         *,
-        boxes: Shares | None = None,
+        boxes: BoxFractions | None = None,
         unreadable: Unreadable = "refuse",
         batch_size: int = 64,
         workers: int = -1,
@@ -128,7 +128,7 @@ class Model:
         self,
         sightings: Sightings,
         *,
-        boxes: Shares | None,
+        boxes: BoxFractions | None,
         unreadable: Unreadable,
         batch_size: int,
         workers: int,
@@ -155,7 +155,7 @@ class Model:
         return np.array(rows), spaces, skipped
 
     def _batches(
-        self, sightings: Sightings, boxes: Shares | None, batch_size: int, workers: int
+        self, sightings: Sightings, boxes: BoxFractions | None, batch_size: int, workers: int
     ) -> Iterator[EmbeddedBatch]:
         if self.processes == 1:
             return embed_batches(self, sightings, boxes, batch_size=batch_size, workers=workers)

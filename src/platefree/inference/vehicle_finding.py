@@ -18,7 +18,7 @@ from torchvision.transforms.v2 import functional
 
 from platefree.batches.loader import Item, leave_ctrl_c_to_the_main_process, worker_count
 from platefree.data.image import read_image
-from platefree.data.vehicle_boxes import Shares, largest
+from platefree.data.vehicle_boxes import BoxFractions, largest
 from platefree.errors import ImageError, RecipeError, TrainingError
 from platefree.nets.backbones import read_tensors
 from platefree.types import Sightings
@@ -69,7 +69,7 @@ def find_vehicles(
     device: torch.device | None = None,
     workers: int = -1,
     on_batch: Callable[[int], None] | None = None,
-) -> Shares:
+) -> BoxFractions:
     """The largest box of a car, motorcycle, bus or truck on each picture.
 
     Args:
@@ -129,7 +129,7 @@ def _readable(item: Item) -> Tensor:
     return item.picture
 
 
-def _vehicles(found: Mapping[str, Tensor], size: torch.Size, threshold: float) -> Shares:
+def _vehicles(found: Mapping[str, Tensor], size: torch.Size, threshold: float) -> BoxFractions:
     """(n, 4) the boxes of vehicles on one picture, best first; those without area are none."""
     kind = torch.isin(found["labels"], torch.tensor(_VEHICLES, device=found["labels"].device))
     kept = found["boxes"][kind & (found["scores"] >= threshold)].double().cpu().numpy()

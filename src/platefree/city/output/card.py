@@ -25,7 +25,7 @@ from platefree.types import Sightings
 
 TABLE, CARD, CAMERAS = "images.csv", "card.json", "cameras.json"
 
-_TRAIN = 0.5  # share of the vehicles
+_TRAIN = 0.5  # fraction of the vehicles
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class CityCard:
         vehicles: how many.
         cameras: how many.
         tracks: how many passes of one vehicle before one camera.
-        near_duplicate_rate: share of the vehicles that share model and color with another one.
+        near_duplicate_rate: fraction of the vehicles that share model and color with another one.
         cameras_per_vehicle: number of cameras -> number of vehicles seen by so many.
         pictures: counts of pictures by split, type, color, view and weather.
         fingerprint: of the table.

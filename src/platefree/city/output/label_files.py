@@ -13,8 +13,8 @@ Definitions, all in pixels of the finished picture unless said otherwise:
   A box of a light reaches down to the bottom of the vehicle box (part-regularized re-ID,
   He et al. 2019). A group of lights whose middle is in the upper `HIGH_LAMP` of the vehicle box
   is a high brake lamp or a marker lamp and gets no box.
-- **occlusion**: share of the subject's silhouette within the picture that something else hides.
-- **inside**: share of the subject's whole box that is inside the camera's frame.
+- **occlusion**: fraction of the subject's silhouette within the picture that something else hides.
+- **inside**: fraction of the subject's whole box that is inside the camera's frame.
 
 A box is (left, top, right, bottom); right and bottom are the first pixels beyond it.
 """
@@ -58,7 +58,7 @@ class ShotLabels:
         weather: clear, overcast, rain or fog.
         sun_elevation: degrees; below 0 is dusk and night.
         occlusion: 0 nothing of the subject is hidden, 1 all of it.
-        inside: share of the subject that is inside the frame.
+        inside: fraction of the subject that is inside the frame.
         vehicle_box: round its visible pixels; all 0 where none is visible.
         frame_box: pixels of the camera's full frame.
         crop_box: what was cut out of the frame, pixels of the full frame.
@@ -146,7 +146,7 @@ def view8_of_azimuth(azimuth: float) -> str:
 
 
 def occlusion(picture: Picture) -> float:
-    """Share of the subject's silhouette that something else hides; 1 where there is none."""
+    """Fraction of the subject's silhouette that something else hides; 1 where there is none."""
     whole = int(picture.silhouette.sum())
     seen = int((picture.silhouette & (picture.vehicle == 0)).sum())
     return 1.0 - seen / whole if whole else 1.0

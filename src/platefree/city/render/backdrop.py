@@ -59,7 +59,7 @@ def _pane(along, z, wide):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN20
 
 @kernel
 def _shade_props(samples, props, light, shadow, lamps, noise, view, factor, layer, base):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
-    share = np.float32(1.0 / (factor * factor))
+    fraction = np.float32(1.0 / (factor * factor))
     halving = factor >> 1  # shifting is much quicker than dividing
     last = props.first + len(props.triangles)
     height, width = samples.triangle.shape
@@ -117,10 +117,10 @@ def _shade_props(samples, props, light, shadow, lamps, noise, view, factor, laye
                 value = value * (1 - glass) + glass * base[n]
                 if kind == 3:
                     value += props.color[t, n] * light.lamp[n] * 0.4
-                layer.color[row >> halving, column >> halving, n] += share * (
+                layer.color[row >> halving, column >> halving, n] += fraction * (
                     value * clear + light.fog[n] * (1 - clear)
                 )
-            layer.weight[row >> halving, column >> halving] += share
+            layer.weight[row >> halving, column >> halving] += fraction
 
 
 def shade_props(

@@ -27,7 +27,7 @@ class Contact(NamedTuple):
     """How much sky the ground under and round a vehicle sees, in the body frame.
 
     Attributes:
-        hidden: (h, w) float32, share of the sky that the vehicle hides; row 0 is the lowest y.
+        hidden: (h, w) float32, fraction of the sky that the vehicle hides; row 0 is the lowest y.
         low: (2,) float32, metres, the corner of the first cell.
         high: (2,) float32, metres, the last corner.
     """

@@ -24,8 +24,8 @@ class Surroundings(NamedTuple):
 
     Attributes:
         place: (h, w, 2) float32, world metres of the ground under the pixel; nan for sky.
-        open_sky: (h, w) float32, share of the sky's light that reaches it.
-        open_sun: (h, w) float32, share of the key light that vehicles let through.
+        open_sky: (h, w) float32, fraction of the sky's light that reaches it.
+        open_sun: (h, w) float32, fraction of the key light that vehicles let through.
         extra: (h, w, 3) float32, irradiance / pi of head lamps.
     """
 
@@ -82,14 +82,14 @@ def _meet_ground(view, place):  # type: ignore[no-untyped-def] # noqa: ANN001, A
 
 @inlined
 def _within(value, low, high, width):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
-    """Share of the footprint round ``value`` that lies between two limits."""
+    """Fraction of the footprint round ``value`` that lies between two limits."""
     overlap = min(value + 0.5 * width, high) - max(value - 0.5 * width, low)
     return min(max(overlap, 0.0) / width, 1.0)
 
 
 @inlined
 def _repeated(value, length, period, width):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
-    """Share of the footprint on a pattern that is set for ``length`` of every ``period``."""
+    """Fraction of the footprint on a pattern that is set for ``length`` of every ``period``."""
     if width >= period:
         return length / period
     rest = value - period * np.floor(value / period)
@@ -323,7 +323,7 @@ def shade_ground(
         lamps: (n, 3) float32, street lamps, world metres.
         reflections: (h, w, 4) float32, premultiplied, mirror image of the vehicles in a wet road;
             anything if the road is dry.
-        covered: (h, w) float32, share of a pixel hidden by nearer things; 1 is left black.
+        covered: (h, w) float32, fraction of a pixel hidden by nearer things; 1 is left black.
 
     Returns:
         (h, w, 3) float32 radiance.

@@ -81,8 +81,8 @@ def _clip_near(corners, clipped):  # type: ignore[no-untyped-def] # noqa: ANN001
             clipped[count] = corners[i]
             count += 1
         if (here >= 0) != (there >= 0):
-            share = here / (here - there)
-            clipped[count] = corners[i] + share * (corners[j] - corners[i])
+            fraction = here / (here - there)
+            clipped[count] = corners[i] + fraction * (corners[j] - corners[i])
             count += 1
     return count
 

@@ -328,10 +328,10 @@ def _window(points: Floats, view: View) -> tuple[int, int, int, int]:
 def _cover_with(radiance, color, weight):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
     for y in range(weight.shape[0]):
         for x in range(weight.shape[1]):
-            share = min(weight[y, x], np.float32(1.0))
-            if share > 0.0:
+            fraction = min(weight[y, x], np.float32(1.0))
+            if fraction > 0.0:
                 for n in range(3):
-                    radiance[y, x, n] = radiance[y, x, n] * (1 - share) + color[y, x, n]
+                    radiance[y, x, n] = radiance[y, x, n] * (1 - fraction) + color[y, x, n]
 
 
 def _over(radiance: Floats, layer: Layer) -> None:

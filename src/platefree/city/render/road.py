@@ -149,16 +149,21 @@ def _color(values: object) -> Floats:
 def _pick(
     random: np.random.Generator,
     colors: tuple[tuple[float, float, float], ...],
-    shares: tuple[float, ...] | None = None,
+    fractions: tuple[float, ...] | None = None,
 ) -> Floats:
-    return _color(colors[int(random.choice(len(colors), p=shares))])
+    return _color(colors[int(random.choice(len(colors), p=fractions))])
 
 
 def _span(
-    random: np.random.Generator, share: float, ahead: float, low: float, high: float, length: float
+    random: np.random.Generator,
+    fraction: float,
+    ahead: float,
+    low: float,
+    high: float,
+    length: float,
 ) -> Floats:
-    """Ends along x of something that a share of all streets has."""
-    start, present = ahead * random.uniform(low, high), random.random() < share
+    """Ends along x of something that a fraction of all streets has."""
+    start, present = ahead * random.uniform(low, high), random.random() < fraction
     if not present:
         return _color([NOWHERE, NOWHERE + 1])
     return _color(sorted([start, start + ahead * length]))

@@ -202,13 +202,13 @@ def _stations(random: np.random.Generator, spacing: float) -> NDArray[np.float64
     return places + random.normal(0, 0.06 * spacing, len(places))
 
 
-def _in_the_way(camera: CameraModel, place: Triple, share: float, radius: float = 0.0) -> bool:
+def _in_the_way(camera: CameraModel, place: Triple, fraction: float, radius: float = 0.0) -> bool:
     """Whether a thing stands at the camera or between it and the middle of its picture.
 
     Args:
         camera: who looks.
         place: middle of the thing.
-        share: of the picture's width round its middle that the thing's middle must keep out of.
+        fraction: of the picture's width round its middle that the thing's middle must keep out of.
         radius: of the thing; its edge keeps out of the middle nine tenths of the picture.
     """
     away = math.hypot(place[0] - camera.position[0], place[1] - camera.position[1])
@@ -220,7 +220,7 @@ def _in_the_way(camera: CameraModel, place: Triple, share: float, radius: float 
         return False
     off = abs(across / camera.width - 0.5)
     edge = off - radius * camera.focal / (camera.width * depth)
-    return bool(off < share or (radius > 0 and edge < 0.45))
+    return bool(off < fraction or (radius > 0 and edge < 0.45))
 
 
 def _lamps(

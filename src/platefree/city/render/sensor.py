@@ -84,9 +84,9 @@ def _smear(color, weight, dx, dy, taps, out_color, out_weight):  # type: ignore[
         sx, sy = int(np.round(dx * shift)), int(np.round(dy * shift))
         for y in range(max(0, sy), min(height, height + sy)):
             for x in range(max(0, sx), min(width, width + sx)):
-                share = weight[y - sy, x - sx]
-                if share > 0.0:
-                    out_weight[y, x] += scale * share
+                fraction = weight[y - sy, x - sx]
+                if fraction > 0.0:
+                    out_weight[y, x] += scale * fraction
                     for n in range(3):
                         out_color[y, x, n] += scale * color[y - sy, x - sx, n]
 
@@ -171,9 +171,9 @@ def _rain(radiance, starts, step_x, step_y, length, light):  # type: ignore[no-u
             x = int(starts[n, 0] * width + i * step_x)
             y = int(starts[n, 1] * height + i * step_y)
             if 0 <= x < width and 0 <= y < height:
-                share = 0.22 * starts[n, 2]
+                fraction = 0.22 * starts[n, 2]
                 for c in range(3):
-                    radiance[y, x, c] += share * (light[c] - radiance[y, x, c])
+                    radiance[y, x, c] += fraction * (light[c] - radiance[y, x, c])
 
 
 def add_rain(radiance: Floats, light: Floats, random: np.random.Generator) -> None:

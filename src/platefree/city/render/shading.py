@@ -284,7 +284,7 @@ def _shade_all(
     parts: Bytes,
     found: Floats,
 ) -> None:
-    share = np.float32(1.0 / (factor * factor))
+    fraction = np.float32(1.0 / (factor * factor))
     halving = factor >> 1  # shifting is much quicker than dividing
     top, bottom, left, right = window
     last = shell.first + len(shell.triangles)
@@ -309,8 +309,8 @@ def _shade_all(
             parts[row, column] = part
             y, x = row >> halving, column >> halving
             for n in range(3):
-                layer.color[y, x, n] += share * found[9 + n]
-            layer.weight[y, x] += share
+                layer.color[y, x, n] += fraction * found[9 + n]
+            layer.weight[y, x] += fraction
 
 
 def shade_vehicle(

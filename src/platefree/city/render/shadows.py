@@ -95,7 +95,7 @@ def _slide(points, shear, slid, heights, low, high):  # type: ignore[no-untyped-
 
 @inlined
 def shaded(shadow, x, y, z):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201
-    """Share of the light that is kept from a point, 0 to 1; four cells are compared."""
+    """Fraction of the light that is kept from a point, 0 to 1; four cells are compared."""
     rows, columns = shadow.cells.shape
     u = (x - shadow.shear[0] * z - shadow.corner[0]) * shadow.scale - 0.5
     v = (y - shadow.shear[1] * z - shadow.corner[1]) * shadow.scale - 0.5

@@ -30,7 +30,7 @@ class Sky(NamedTuple):
         horizon: (3,) radiance at the horizon.
         glow: (3,) radiance added round the sun.
         cloud: (3,) radiance of clouds.
-        cover: share of the sky with clouds, 0 to 1.
+        cover: fraction of the sky with clouds, 0 to 1.
         shift: of the clouds, tile cells.
         ground: (3,) radiance of the lit ground.
         noise: tile for clouds and skyline.
@@ -130,8 +130,8 @@ def _light(conditions: Conditions) -> Light:
 
 
 def _ease(low: float, high: float, value: float) -> float:
-    share = min(max((value - low) / (high - low), 0.0), 1.0)
-    return share * share * (3 - 2 * share)
+    fraction = min(max((value - low) / (high - low), 0.0), 1.0)
+    return fraction * fraction * (3 - 2 * fraction)
 
 
 def _direction(azimuth: float, elevation: float) -> Floats:
@@ -200,13 +200,13 @@ def sky_radiance(sky, x, y, z):  # type: ignore[no-untyped-def] # noqa: ANN001, 
     stretch = 26.0 / (up + 0.18)
     cloud = sample(sky.noise, x * stretch + sky.shift, y * stretch)
     cloud += 0.5 * sample(sky.noise, 2.7 * x * stretch, 2.7 * y * stretch + sky.shift)
-    share = smooth(1.0 - 2.2 * sky.cover, 2.0 - 1.6 * sky.cover, cloud) * min(3.0 * up, 0.85)
+    fraction = smooth(1.0 - 2.2 * sky.cover, 2.0 - 1.6 * sky.cover, cloud) * min(3.0 * up, 0.85)
     red = sky.zenith[0] + low * (sky.horizon[0] - sky.zenith[0]) + glow * sky.glow[0]
     green = sky.zenith[1] + low * (sky.horizon[1] - sky.zenith[1]) + glow * sky.glow[1]
     blue = sky.zenith[2] + low * (sky.horizon[2] - sky.zenith[2]) + glow * sky.glow[2]
-    red += share * (sky.cloud[0] - red)
-    green += share * (sky.cloud[1] - green)
-    blue += share * (sky.cloud[2] - blue)
+    red += fraction * (sky.cloud[0] - red)
+    green += fraction * (sky.cloud[1] - green)
+    blue += fraction * (sky.cloud[2] - blue)
     return red, green, blue
 
 

@@ -124,7 +124,7 @@ class Layer(NamedTuple):
 
     Attributes:
         color: (h, w, 3) float32, sum of radiance over the samples of a pixel / 4.
-        weight: (h, w) float32, share of the pixel's samples.
+        weight: (h, w) float32, fraction of the pixel's samples.
     """
 
     color: Floats

@@ -26,7 +26,7 @@ CLEAR = Ink((196, 190, 188), roughness=0.15, part=Part.LIGHT)
 PLATE = Ink((212, 214, 216), roughness=0.55, part=Part.PLATE)
 PLATE_FRAME = Ink((16, 16, 17), roughness=0.6)
 
-# (share of the lamp's width from inside to outside, share of its half height)
+# (fraction of the lamp's width from inside to outside, fraction of its half height)
 LAMPS: tuple[Points, ...] = (
     ((0, -0.2), (0.12, -0.8), (0.6, -1), (0.95, -0.2), (1, 1), (0.6, 0.8), (0.2, 0.3)),
     ((0, -1), (0.05, 1), (0.98, 1), (1, -0.8), (0.9, -1)),
@@ -108,10 +108,10 @@ def _both(points: Points) -> tuple[Points, Points]:
 def _lamp_outline(face: Face, family: Points, grow: float = 1.0) -> Points:
     return [
         (
-            face.inner + share * (face.outer - face.inner),
+            face.inner + fraction * (face.outer - face.inner),
             face.lamp_z + up * face.lamp_half * grow,
         )
-        for share, up in family
+        for fraction, up in family
     ]
 
 
@@ -159,8 +159,13 @@ def _front_bumper(canvas: Canvas, shape: BodyShape, style: Style) -> None:
     if style.cladding:
         canvas.polygon("front", [(-2, 0), (2, 0), (2, low + 0.09), (-2, low + 0.09)], PLASTIC)
     if family in (0, 3):
-        share = 0.72 if family == 0 else 0.9
-        mouth = [(-share * wide, low), (share * wide, low), (0.62 * wide, top), (-0.62 * wide, top)]
+        fraction = 0.72 if family == 0 else 0.9
+        mouth = [
+            (-fraction * wide, low),
+            (fraction * wide, low),
+            (0.62 * wide, top),
+            (-0.62 * wide, top),
+        ]
         canvas.polygon("front", mouth, BLACK_TRIM)
     elif family in (1, 4):
         mouth = [(-0.5 * wide, low), (0.5 * wide, low), (0.42 * wide, top), (-0.42 * wide, top)]
@@ -218,8 +223,8 @@ def paint_plate(
 def cabin_half_width(body: Body, z: float) -> float:
     """Half width of the greenhouse at a height."""
     shape = body.shape
-    share = float(np.clip((z - shape.belt) / (shape.height - shape.belt), 0, 1))
-    return shape.half_width - shape.inset - shape.lean * share
+    fraction = float(np.clip((z - shape.belt) / (shape.height - shape.belt), 0, 1))
+    return shape.half_width - shape.inset - shape.lean * fraction
 
 
 def _screen(body: Body, low: float, high: float, pillar: float) -> Points:
@@ -271,8 +276,8 @@ def _tail_lamps(canvas: Canvas, shape: BodyShape, style: Style) -> None:
         canvas.line("rear", [*outline, outline[0]], 0.022, LAMP_EDGE)  # or red cars lose them
         canvas.polygon("rear", outline, RED)
 
-        def at(share: float, up: float, sign: float = mirror) -> tuple[float, float]:
-            return sign * (face.inner + share * wide), face.lamp_z + up * face.lamp_half
+        def at(fraction: float, up: float, sign: float = mirror) -> tuple[float, float]:
+            return sign * (face.inner + fraction * wide), face.lamp_z + up * face.lamp_half
 
         tall = 2.4 if style.tail == 2 else 1.0
         band = [

@@ -81,8 +81,8 @@ def _windows(canvas: Canvas, side: Side, body: Body, style: Style, doors: Doors)
     inside = np.minimum(inside, (shape.cowl_x - 0.34 - x) * 0.9 + 0.2)
 
     def cover(margin: float) -> Floats:
-        share: Floats = np.clip((inside - margin) / texel + 0.5, 0, 1).astype(np.float32)
-        return share
+        fraction: Floats = np.clip((inside - margin) / texel + 0.5, 0, 1).astype(np.float32)
+        return fraction
 
     if style.panel_side:
         front_only = cover(0.0) * (x > doors.middle + 0.06)

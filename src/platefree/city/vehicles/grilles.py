@@ -16,9 +16,9 @@ GRILLES = 10
 BADGES = 7
 
 
-def _scaled(points: Points, share: float) -> Points:
+def _scaled(points: Points, fraction: float) -> Points:
     centre = np.mean(np.array(points), axis=0)
-    return [tuple(centre + share * (np.array(point) - centre)) for point in points]
+    return [tuple(centre + fraction * (np.array(point) - centre)) for point in points]
 
 
 def _opening(shape: BodyShape, style: Style, inner: float, z: float, half: float) -> list[Points]:

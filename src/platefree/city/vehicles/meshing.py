@@ -41,10 +41,10 @@ def _nets(
                         there = values[i + (other & 1), j + (other >> 1 & 1), k + (other >> 2)]
                         if (here < 0) == (there < 0):
                             continue
-                        share = here / (here - there)
-                        s0 += c0 + (share if axis == 0 else 0.0)
-                        s1 += c1 + (share if axis == 1 else 0.0)
-                        s2 += c2 + (share if axis == 2 else 0.0)
+                        fraction = here / (here - there)
+                        s0 += c0 + (fraction if axis == 0 else 0.0)
+                        s1 += c1 + (fraction if axis == 1 else 0.0)
+                        s2 += c2 + (fraction if axis == 2 else 0.0)
                         crossings += 1
                 vertices[count, 0] = low[0] + (i + s0 / crossings) * step
                 vertices[count, 1] = low[1] + (j + s1 / crossings) * step
@@ -118,9 +118,9 @@ def cut_away(
     def crossing(a: int, b: int) -> int:
         key = (min(a, b), max(a, b))
         if key not in made:
-            share = level[a] / (level[a] - level[b])
+            fraction = level[a] / (level[a] - level[b])
             made[key] = len(points)
-            points.append(tuple(vertices[a] + share * (vertices[b] - vertices[a])))
+            points.append(tuple(vertices[a] + fraction * (vertices[b] - vertices[a])))
         return made[key]
 
     extra: list[tuple[int, int, int]] = []

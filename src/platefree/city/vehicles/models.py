@@ -29,7 +29,7 @@ PAINTS: tuple[tuple[Paint, float], ...] = (
     (Paint((0.62, 0.40, 0.020), 0.0, "yellow"), 0.008),
     (Paint((0.52, 0.13, 0.012), 0.15, "orange"), 0.007),
 )
-"""Body colors with their share of the street."""
+"""Body colors with their fraction of the street."""
 
 CYCLE_PAINTS: tuple[tuple[Paint, float], ...] = (
     (Paint((0.012, 0.012, 0.013), 0.1, "black"), 0.34),

@@ -191,12 +191,12 @@ def _worn(rng: np.random.Generator, choices: tuple[Srgb, ...]) -> Srgb:
 
 @cache
 def _paints(kind: str) -> tuple[tuple[Paint, ...], NDArray[np.float64]]:
-    """The paints of a body type, and the share of the street that has one or any before it."""
+    """The paints of a body type, and the fraction of the street that has one or any before it."""
     paints = CYCLE_PAINTS if kind == "motorcycle" else PAINTS
-    shares = np.array([share for _, share in paints])
+    fractions = np.array([fraction for _, fraction in paints])
     if kind in ("van", "box_truck", "bus"):  # commercial vehicles are mostly white
-        shares = shares + np.array([0.8 * (paint.name == "white") for paint, _ in paints])
-    return tuple(paint for paint, _ in paints), np.cumsum(shares / shares.sum())
+        fractions = fractions + np.array([0.8 * (paint.name == "white") for paint, _ in paints])
+    return tuple(paint for paint, _ in paints), np.cumsum(fractions / fractions.sum())
 
 
 def _draw_paint(rng: np.random.Generator, kind: str) -> Paint:

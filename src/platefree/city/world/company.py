@@ -17,7 +17,7 @@ from platefree.city.world.sites import PlacedCamera
 NEIGHBOURS = (0.46, 0.27, 0.17, 0.10)
 """How often none, one, two or three other vehicles drive near."""
 
-_ONCOMING = 0.3  # share of moments with a vehicle that comes the other way
+_ONCOMING = 0.3  # fraction of moments with a vehicle that comes the other way
 
 Assets = Callable[[int], VehicleAsset]
 """Bystander -> what it looks like."""

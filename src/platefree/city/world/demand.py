@@ -56,7 +56,7 @@ def draw_demand(vehicles: int, cameras: int, images: int, seed: int) -> tuple[De
     random = stream(Purpose.PICTURES, seed)
     seen_by = _cameras(vehicles, cameras, images, random)
     weights = np.power(seen_by, 0.7) * np.exp(random.normal(0.0, 0.3, vehicles))
-    pictures = np.add(seen_by, _shares(weights, images - int(seen_by.sum())))
+    pictures = np.add(seen_by, _in_proportion(weights, images - int(seen_by.sum())))
     passes = np.maximum(seen_by, -(-pictures // _PER_TRACK))
     return tuple(Demand(*row) for row in np.stack([seen_by, passes, pictures], axis=1).tolist())
 
@@ -90,10 +90,10 @@ def _within(counts: Counts, images: int) -> Counts:
     return counts
 
 
-def _shares(weights: NDArray[np.floating[Any]], total: int) -> Counts:
-    """Whole shares of ``total`` by weight, by largest remainder."""
+def _in_proportion(weights: NDArray[np.floating[Any]], total: int) -> Counts:
+    """``total`` as whole numbers in proportion to the weights, by largest remainder."""
     exact = total * weights / weights.sum()
-    shares = np.floor(exact).astype(np.int64)
-    order = np.argsort(shares - exact, kind="stable")
-    shares[order[: total - int(shares.sum())]] += 1
-    return np.asarray(shares)
+    counts = np.floor(exact).astype(np.int64)
+    order = np.argsort(counts - exact, kind="stable")
+    counts[order[: total - int(counts.sum())]] += 1
+    return np.asarray(counts)

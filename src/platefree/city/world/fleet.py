@@ -1,9 +1,9 @@
 """The vehicles of a city: which models there are how often, and which are near-duplicates.
 
 A near-duplicate shares model *and* color with another vehicle and differs only in small details.
-Groups of two to five are made on purpose until the asked share of all vehicles is in one. The
+Groups of two to five are made on purpose until the asked fraction of all vehicles is in one. The
 others are drawn anew while another vehicle has their model and color already; where there are
-more vehicles than pairs of model and color, the true share is higher than asked.
+more vehicles than pairs of model and color, the true fraction is higher than asked.
 """
 
 from collections import Counter
@@ -15,7 +15,7 @@ import numpy as np
 from platefree.city.studio import ModelName, Order, Studio
 from platefree.city.world.streams import Purpose, draw_seed, stream
 
-TYPE_SHARES = {
+TYPE_FRACTIONS = {
     "motorcycle": 0.30,
     "sedan": 0.18,
     "suv": 0.13,
@@ -61,19 +61,19 @@ def draw_fleet(
     Args:
         studio: who will draw them.
         count: how many.
-        near_duplicates: share of them that shares model and color with another one.
+        near_duplicates: fraction of them that shares model and color with another one.
         seed: of the city.
     """
     random = stream(Purpose.FLEET, seed)
     models = studio.models()
-    shares = model_shares(models)
+    fractions = model_fractions(models)
     taken: set[tuple[int, str]] = set()
     orders: list[Order] = []
     colors: list[str] = []
     tries = _TRIES
     while len(orders) < count:
         size = _group_size(round(near_duplicates * count) - len(orders), random)
-        first, color, is_new = _new_order(studio, shares, taken, tries, random)
+        first, color, is_new = _new_order(studio, fractions, taken, tries, random)
         tries = tries if is_new else max(tries - 1, 1)  # a full street: stop looking
         colors += [color] * size
         seeds = tuple(draw_seed(random) for _ in range(size - 1))
@@ -89,17 +89,17 @@ def draw_fleet(
 
 
 def near_duplicate_rate(fleet: Sequence[Vehicle]) -> float:
-    """Share of the vehicles that share model and color with another one."""
+    """Fraction of the vehicles that share model and color with another one."""
     kinds = Counter((vehicle.model, vehicle.color) for vehicle in fleet)
     return sum(count for count in kinds.values() if count > 1) / len(fleet)
 
 
-def model_shares(models: Sequence[ModelName]) -> list[float]:
+def model_fractions(models: Sequence[ModelName]) -> list[float]:
     """How often each model is on the street; the models of one type share equally."""
     per_type = Counter(model.type for model in models)
-    usual = sum(TYPE_SHARES.values()) / len(TYPE_SHARES)
-    shares = [TYPE_SHARES.get(model.type, usual) / per_type[model.type] for model in models]
-    return [share / sum(shares) for share in shares]
+    usual = sum(TYPE_FRACTIONS.values()) / len(TYPE_FRACTIONS)
+    fractions = [TYPE_FRACTIONS.get(model.type, usual) / per_type[model.type] for model in models]
+    return [fraction / sum(fractions) for fraction in fractions]
 
 
 def _group_size(wanted: int, random: np.random.Generator) -> int:
@@ -112,14 +112,14 @@ def _group_size(wanted: int, random: np.random.Generator) -> int:
 
 def _new_order(
     studio: Studio,
-    shares: Sequence[float],
+    fractions: Sequence[float],
     taken: set[tuple[int, str]],
     tries: int,
     random: np.random.Generator,
 ) -> tuple[Order, str, bool]:
     """A vehicle of a new model and color, or the last that was tried; its color; if it is new."""
     for _ in range(tries):
-        order = Order(int(random.choice(len(shares), p=shares)), draw_seed(random))
+        order = Order(int(random.choice(len(fractions), p=fractions)), draw_seed(random))
         kind = (order.model, studio.color(order))
         if kind not in taken:
             break

@@ -17,7 +17,7 @@ LANE_WIDTH = 3.4
 
 _SPACING = 380.0  # metres between junctions
 _JITTER = 0.28  # of the spacing
-_KEPT = 0.72  # share of the streets that no route needs
+_KEPT = 0.72  # fraction of the streets that no route needs
 _LIMITS = np.array((30, 50, 70)) / 3.6  # metres a second
 _LIMIT_SHARES = (0.3, 0.55, 0.15)
 

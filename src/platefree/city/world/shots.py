@@ -34,12 +34,12 @@ FOG_REACH = 40.0
 """Metres from the camera at which vehicles are still pictured in fog; beyond, they fade into it."""
 
 INSIDE = 0.8
-"""Share of a vehicle's box that is inside the frame in an ordinary picture."""
+"""Fraction of a vehicle's box that is inside the frame in an ordinary picture."""
 
 _REACH = np.arange(-90.0, 90.25, 0.5)  # metres along the road
 _NEAREST = 2.5  # metres before the lens
-_LOOSE = 0.12  # share of very loose boxes
-_BORDER = 0.07  # share of moments drawn where the frame cuts the vehicle
+_LOOSE = 0.12  # fraction of very loose boxes
+_BORDER = 0.07  # fraction of moments drawn where the frame cuts the vehicle
 
 Box = NDArray[np.float64]  # left, top, right, bottom in pixels
 
@@ -53,7 +53,7 @@ class Shot:
         crop: what is cut out of the frame.
         time: UTC milliseconds.
         box: (4,) the subject's own tight box in the frame, cut off at its border.
-        inside: share of the subject's whole box that is inside the frame.
+        inside: fraction of the subject's whole box that is inside the frame.
     """
 
     scene: Scene
@@ -98,7 +98,7 @@ def shots_of(
         moment = stream(Purpose.SHOT, passed.seed, number, attempt)
         time = passed.time + round(1000 * path.seconds(x))
         conditions = climate.conditions(time, site.bearing)
-        lamps = _lamps(conditions, random_share=_unit(passed.seed))
+        lamps = _lamps(conditions, random_fraction=_unit(passed.seed))
         subject = path.placed(asset, x, lamps, dirt)
         others = others_near(subject, company, bystanders, site, pool=pool, random=moment)
         scene = Scene(
@@ -175,8 +175,8 @@ def _moments(
     edges = np.concatenate([[0.0], np.cumsum(weights)])
     stops = (np.arange(count) + random.random(count)) / count * edges[-1]
     rows = np.clip(np.searchsorted(edges, stops, side="right") - 1, 0, len(weights) - 1)
-    share = (stops - edges[rows]) / np.maximum(weights[rows], 1e-12)
-    places = np.sort(_REACH[rows] + 0.5 * (share - 0.5))
+    fraction = (stops - edges[rows]) / np.maximum(weights[rows], 1e-12)
+    places = np.sort(_REACH[rows] + 0.5 * (fraction - 0.5))
     return [float(x) for x in (places if path.sign > 0 else places[::-1])]
 
 
@@ -190,14 +190,14 @@ def _even_in_size(longer: NDArray[np.float64], mask: NDArray[np.bool_]) -> NDArr
     """(n,) weights over ``mask``, sum 1, that favour the short stretch of near views."""
     step = np.abs(np.gradient(np.log(np.maximum(longer, 1.0)))) + 0.02
     weights: NDArray[np.float64] = np.where(mask, step, 0.0)
-    shares: NDArray[np.float64] = weights / weights.sum()
-    return shares
+    fractions: NDArray[np.float64] = weights / weights.sum()
+    return fractions
 
 
 def _block_boxes(
     path: _Path, camera: CameraModel, size: tuple[float, float, float]
 ) -> tuple[Box, NDArray[np.float64]]:
-    """(n, 4) boxes of the block around the vehicle along `_REACH`, and the shares inside."""
+    """(n, 4) boxes of the block around the vehicle along `_REACH`, and the fractions inside."""
     length, width, height = size
     across, tall = (-width / 2, width / 2), (0.0, height)
     block = np.array([(x, y, z) for x in (-length / 2, length / 2) for y in across for z in tall])
@@ -212,8 +212,8 @@ def _block_boxes(
 
 def _share_inside(boxes: Box, camera: CameraModel) -> NDArray[np.float64]:
     cut = _clipped(boxes, camera)
-    share: NDArray[np.float64] = _area(cut) / np.maximum(_area(boxes), 1e-9)
-    return share
+    fraction: NDArray[np.float64] = _area(cut) / np.maximum(_area(boxes), 1e-9)
+    return fraction
 
 
 def _clipped(boxes: Box, camera: CameraModel) -> Box:
@@ -234,11 +234,11 @@ def _unit(seed: int) -> float:
     return float(stream(Purpose.PASS, seed, 1).random())
 
 
-def _lamps(conditions: Conditions, *, random_share: float) -> float:
+def _lamps(conditions: Conditions, *, random_fraction: float) -> float:
     """Lamps by light and weather; some drivers have them on by day, some are late."""
     dark = conditions.sun_elevation < LAMPS_BELOW
     chance = 0.97 if dark else {"rain": 0.7, "fog": 0.85}.get(conditions.weather, 0.12)
-    return 1.0 if random_share < chance else 0.0
+    return 1.0 if random_fraction < chance else 0.0
 
 
 def _motion(

@@ -78,9 +78,9 @@ def _camera(name: str, mounting: str, lanes: int, random: np.random.Generator) -
     x, y, height, aim_x, aim_y = _stand(mounting, lanes, random)
     distance = math.hypot(aim_x - x, aim_y - y)
     width, height_pixels = _FRAMES[int(random.choice(3, p=_FRAME_SHARES))]
-    # A car in the middle of the frame spans this share of its width.
-    share = float(np.exp(random.uniform(math.log(0.13), math.log(0.30))))
-    focal = share * width * math.hypot(distance, height) / _CAR
+    # A car in the middle of the frame spans this fraction of its width.
+    fraction = float(np.exp(random.uniform(math.log(0.13), math.log(0.30))))
+    focal = fraction * width * math.hypot(distance, height) / _CAR
     gain = np.exp(random.normal(0.0, 0.035, 3))
     return CameraModel(
         name=name,

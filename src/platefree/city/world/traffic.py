@@ -27,7 +27,7 @@ HOURLY_TRAFFIC = (
 
 _WAYWARD = 0.6  # spread of how far from home the usual ways lead
 _SHORTEST_STAY = 10 * 60.0  # seconds at home between two trips
-_ERRANDS = 0.4  # share of the calls at a camera's street that end with a stop there
+_ERRANDS = 0.4  # fraction of the calls at a camera's street that end with a stop there
 
 
 @dataclass(frozen=True)
