@@ -16,13 +16,13 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from platefree.city.identity import draw_identity
-from platefree.city.models import MODELS
-from platefree.city.optics import body_to_world, project
-from platefree.city.render import render
+from platefree.city.render.optics import body_to_world, project
+from platefree.city.render.renderer import render
+from platefree.city.render.sensor import encode_jpeg
 from platefree.city.scene import CameraModel, Conditions, Crop, PlacedVehicle, Scene, VehicleAsset
-from platefree.city.sensor import encode_jpeg
-from platefree.city.vehicle import build_vehicle
+from platefree.city.vehicles.models import MODELS
+from platefree.city.vehicles.vehicle import build_vehicle
+from platefree.city.vehicles.vehicle_identity import draw_identity
 
 _WEATHERS = ("clear", "clear", "clear", "overcast", "overcast", "rain", "fog")
 

@@ -64,7 +64,11 @@ def main() -> None:
     for name in ("vehicles", "cameras", "images"):
         parser.add_argument(f"--{name}", type=int)
     asked = parser.parse_args()
-    numbers = {name: getattr(asked, name) for name in ("vehicles", "cameras", "images")}
+    numbers = {
+        name: getattr(asked, name)
+        for name in ("vehicles", "cameras", "images")
+        if getattr(asked, name) is not None
+    }
     with TemporaryDirectory() as temporary:
         whole, empty = Path(temporary, "whole"), Path(temporary, "empty")
         card = generate_city(whole, preset=asked.preset, seed=asked.seed, **numbers)
@@ -76,7 +80,7 @@ def main() -> None:
             for name, folder in (("whole pictures", whole), ("subject left out", empty))
         }
         print(f"{card.images:,} pictures, {card.vehicles:,} vehicles, {card.cameras} cameras")
-        print(f"seed {asked.seed}, share of near-duplicates {card.near_duplicate_rate}")
+        print(f"seed {asked.seed}, fraction of near-duplicates {card.near_duplicate_rate}")
         print(json.dumps({**figures, "chance": {"mAP": chance(whole)}}, indent=2))
 
 

@@ -10,13 +10,10 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from platefree.city.atelier import Atelier
-from platefree.city.identity import draw_identity
-from platefree.city.label_files import label_shot
-from platefree.city.models import MODELS
-from platefree.city.near_duplicates import draw_near_duplicate
-from platefree.city.optics import full_frame
+from platefree.city.output.label_files import label_shot
 from platefree.city.plan import CitySettings, plan_city
-from platefree.city.render import render
+from platefree.city.render.optics import full_frame
+from platefree.city.render.renderer import render
 from platefree.city.scene import (
     Bytes,
     CameraModel,
@@ -26,8 +23,11 @@ from platefree.city.scene import (
     Scene,
     VehicleAsset,
 )
-from platefree.city.shots import Shot, shots_of, vehicle_box
-from platefree.city.vehicle import build_vehicle
+from platefree.city.vehicles.models import MODELS
+from platefree.city.vehicles.near_duplicates import draw_near_duplicate
+from platefree.city.vehicles.vehicle import build_vehicle
+from platefree.city.vehicles.vehicle_identity import draw_identity
+from platefree.city.world.shots import Shot, shots_of, vehicle_box
 
 KINDS = tuple(dict.fromkeys(model.kind for model in MODELS))
 CAMERA = CameraModel(

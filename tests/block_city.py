@@ -5,7 +5,7 @@ from pathlib import Path
 from fake_studio import BlockStudio
 
 from platefree.city.generate import generate_city
-from platefree.city.layouts import NAMES, write_layout
+from platefree.city.output.layouts import NAMES, write_layout
 from platefree.data.dataset import DataSet
 from platefree.data.readers.detect import read_dataset
 from platefree.types import Sightings

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from platefree.city.roadside import _BOX, Triple
+from platefree.city.render.roadside import _BOX, Triple
 from platefree.city.scene import Material, Mesh, Paint, Part, Surface, VehicleAsset
 
 _MATERIALS = (

@@ -6,8 +6,6 @@ from dataclasses import fields
 import numpy as np
 from numpy.typing import NDArray
 
-from platefree.city.identity import draw_identity
-from platefree.city.models import MODELS, VehicleModel
 from platefree.city.scene import (
     CameraModel,
     Conditions,
@@ -16,7 +14,9 @@ from platefree.city.scene import (
     Scene,
     VehicleAsset,
 )
-from platefree.city.vehicle import build_vehicle
+from platefree.city.vehicles.models import MODELS, VehicleModel
+from platefree.city.vehicles.vehicle import build_vehicle
+from platefree.city.vehicles.vehicle_identity import draw_identity
 
 Doubles = NDArray[np.float64]
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from platefree.data.part_boxes import PartBoxes
     from platefree.data.part_files import read_part_boxes, write_part_boxes
     from platefree.data.readers.detect import read_dataset
-    from platefree.data.split import hold_back_vehicles, split_by_vehicle
+    from platefree.data.split import hold_out_vehicles, split_by_vehicle
     from platefree.data.submission import write_submission
     from platefree.data.table import read_table, write_table
     from platefree.errors import PlatefreeError
@@ -88,7 +88,7 @@ __all__ = [
     "find_parts",
     "generate_city",
     "heat_map",
-    "hold_back_vehicles",
+    "hold_out_vehicles",
     "k_reciprocal",
     "k_reciprocal_blocks",
     "label_views",
@@ -156,7 +156,7 @@ _HOME = {
     "find_parts": "inference.part_finding",
     "generate_city": "city.generate",
     "heat_map": "inference.explain",
-    "hold_back_vehicles": "data.split",
+    "hold_out_vehicles": "data.split",
     "k_reciprocal": "ranking.reciprocal",
     "k_reciprocal_blocks": "ranking.reciprocal",
     "label_views": "inference.labelling",

@@ -37,6 +37,9 @@ LABELS = (
 )
 """The label columns of a table, all text, all optional."""
 
+COLUMNS = ("image", *LABELS, "time", "frame", "box")
+"""Every column of a table, in the order of its attributes' description."""
+
 
 @dataclass(frozen=True, eq=False)
 class Sightings:
@@ -47,7 +50,7 @@ class Sightings:
         image: (n,) text, path of each picture, relative to ``root`` or absolute.
         vehicle: (n,) text, identity; ``""`` is unknown, here and in every label column.
         camera: (n,) text, the camera that took the picture.
-        track: (n,) text, one pass of one vehicle before one camera.
+        track: (n,) text, one pass of one vehicle, captured by one camera.
         make: (n,) text, who makes the model.
         model: (n,) text, make and model.
         type: (n,) text, body type (sedan, bus, motorcycle ...).
@@ -56,6 +59,11 @@ class Sightings:
         split: (n,) text, train, query or gallery.
         source: (n,) text, the data set that a picture comes from.
         time: (n,) datetime64[ms], UTC; NaT is unknown.
+        frame: (n,) int64, number of the frame, from 0, in the video file that ``image`` names; -1
+            where ``image`` is a picture. All -1 if not given.
+        box: (n, 4) float32, left, top, right, bottom of the vehicle in pixels of the picture or
+            frame as it is displayed; NaN where the whole picture is the sighting. All NaN if not
+            given.
     """
 
     root: Path
@@ -71,15 +79,42 @@ class Sightings:
     split: Text
     source: Text
     time: Times
+    frame: Indices = field(default_factory=lambda: np.empty(0, np.int64))
+    box: Floats = field(default_factory=lambda: np.empty((0, 4), np.float32))
 
     def __post_init__(self) -> None:
-        for name in ("image", *LABELS, "time"):
+        n = len(self.image)
+        for name, unknown in (("frame", unknown_frames(n)), ("box", unknown_boxes(n))):
+            if not len(getattr(self, name)):  # not given
+                object.__setattr__(self, name, unknown)
+        for name in COLUMNS:
             column = getattr(self, name)
-            if column.shape != (len(self.image),):
-                raise DataError(
-                    f"column {name!r} has shape {column.shape}, expected ({len(self.image)},)"
-                )
+            shape = (n, 4) if name == "box" else (n,)
+            if column.shape != shape:
+                raise DataError(f"column {name!r} has shape {column.shape}, expected {shape}")
             column.flags.writeable = False
+        self._check_frames()
+        self._check_boxes()
+
+    def _check_frames(self) -> None:
+        if self.frame.dtype != np.int64 or (self.frame < -1).any():
+            raise DataError(
+                f"column 'frame' is {self.frame.dtype} from {self.frame.min(initial=0)}, expected "
+                "int64 frame numbers from 0, or -1 where there is none"
+            )
+
+    def _check_boxes(self) -> None:
+        if self.box.dtype != np.float32:
+            raise DataError(f"column 'box' is {self.box.dtype}, expected float32")
+        left, top, right, bottom = self.box.T
+        fine = np.isfinite(self.box).all(axis=1) & (left < right) & (top < bottom)
+        wrong = ~(fine | np.isnan(self.box).all(axis=1))
+        if wrong.any():
+            row = int(wrong.argmax())
+            raise DataError(
+                f"box {self.box[row].tolist()} of row {row}: expected left, top, right, bottom in "
+                "pixels with left < right and top < bottom, or four NaN"
+            )
 
     @classmethod
     def from_columns(cls, root: Path, columns: Mapping[str, Sequence[Any] | NDArray[Any]]) -> Self:
@@ -87,23 +122,23 @@ class Sightings:
 
         Args:
             root: folder that relative image paths start from.
-            columns: ``image`` and any of `LABELS` and ``time``, all of one length.
+            columns: ``image`` and any other of `COLUMNS`, all of one length.
 
         Raises:
             DataError: ``image`` is missing, a name is not a column, or the lengths differ.
         """
-        strange = sorted(set(columns) - {"image", "time", *LABELS})
+        strange = sorted(set(columns) - set(COLUMNS))
         if strange or "image" not in columns:
-            raise DataError(
-                f"columns {sorted(columns)}: expected image and any of {(*LABELS, 'time')}"
-            )
+            raise DataError(f"columns {sorted(columns)}: expected image and any of {COLUMNS[1:]}")
         n = len(columns["image"])
         text = {
             name: np.array(columns[name], dtype=np.str_) if name in columns else unknown_text(n)
             for name in ("image", *LABELS)
         }
         time = np.array(columns.get("time", [np.datetime64("NaT")] * n), dtype="datetime64[ms]")
-        return cls(root=root, time=time, **text)
+        frame = np.array(columns.get("frame", ()), dtype=np.int64)
+        box = np.array(columns.get("box", ()), dtype=np.float32)
+        return cls(root=root, time=time, frame=frame, box=box, **text)
 
     def __len__(self) -> int:
         return len(self.image)
@@ -118,15 +153,21 @@ class Sightings:
     def knows(self, column: str) -> bool:
         """Whether any row has a known value in ``column``."""
         values = getattr(self, column)
-        return bool((~np.isnat(values)).any() if column == "time" else (values != "").any())
+        if column == "time":
+            return bool((~np.isnat(values)).any())
+        if column == "frame":
+            return bool((values >= 0).any())
+        if column == "box":
+            return bool((~np.isnan(values)).any())
+        return bool((values != "").any())
 
     def take(self, rows: NDArray[np.int64] | NDArray[np.bool_]) -> Self:
         """The rows at these positions, or where this (n,) mask is true, in that order."""
-        columns = {name: getattr(self, name)[rows] for name in ("image", *LABELS, "time")}
+        columns = {name: getattr(self, name)[rows] for name in COLUMNS}
         return type(self)(root=self.root, **columns)
 
     def path(self, row: int) -> Path:
-        """Where the picture of ``row`` lies."""
+        """The file of ``row``: a picture, or the video that its frame is in."""
         return self.root / str(self.image[row])
 
     def labels(self, row: int) -> dict[str, str]:
@@ -136,17 +177,36 @@ class Sightings:
         return {name: value for name, value in values.items() if value}
 
     def fingerprint(self) -> str:
-        """A short hash of every column (not of the pictures), to tell two tables apart."""
+        """A short hash of every column (not of the pictures): equal tables have equal hashes.
+
+        Frames and boxes count only where any is known, so that tables of pictures keep the hash
+        that they had before there were such columns.
+        """
         digest = hashlib.sha256()
         for name in ("image", *LABELS, "time"):
             digest.update("\x1f".join(getattr(self, name).astype(np.str_)).encode())
             digest.update(b"\x1e")
+        for name in ("frame", "box"):
+            if self.knows(name):
+                digest.update(name.encode())
+                digest.update("\x1f".join(getattr(self, name).astype(np.str_).flat).encode())
+                digest.update(b"\x1e")
         return digest.hexdigest()[:12]
 
 
 def unknown_text(n: int) -> Text:
     """An (n,) label column in which nothing is known."""
     return np.zeros(n, dtype="<U1")
+
+
+def unknown_frames(n: int) -> Indices:
+    """An (n,) column ``frame`` in which nothing is known; it takes no memory."""
+    return np.broadcast_to(np.int64(-1), n)
+
+
+def unknown_boxes(n: int) -> Floats:
+    """An (n, 4) column ``box`` in which nothing is known; it takes no memory."""
+    return np.broadcast_to(np.float32("nan"), (n, 4))
 
 
 def known_values(column: Text) -> Text:

@@ -22,13 +22,13 @@ from city_stage import (
 )
 from numpy.typing import NDArray
 
-from platefree.city.label_files import SMALLEST_PART, SMALLEST_SHARE, ShotLabels, label_shot
-from platefree.city.render import render
+from platefree.city.output.label_files import SMALLEST_PART, SMALLEST_SHARE, ShotLabels, label_shot
+from platefree.city.render.renderer import render
 from platefree.city.scene import Crop, Part, Picture, PlacedVehicle, Scene, Surface
-from platefree.city.shots import Shot, shots_of
-from platefree.city.sites import PlacedCamera
-from platefree.city.traffic import Pass
-from platefree.city.weather import draw_climate
+from platefree.city.world.shots import Shot, shots_of
+from platefree.city.world.sites import PlacedCamera
+from platefree.city.world.traffic import Pass
+from platefree.city.world.weather import draw_climate
 
 KINDS = ("sedan", "box_truck", "motorcycle")
 ANGLES = [(azimuth, elevation) for azimuth in range(5, 365, 60) for elevation in (9.0, 40.0)]

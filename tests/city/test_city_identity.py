@@ -8,14 +8,14 @@ import pytest
 from city_stage import crop_round, digest, scene_from
 
 from platefree.city.atelier import Atelier
-from platefree.city.models import MODELS
-from platefree.city.render import render
+from platefree.city.render.renderer import render
 from platefree.city.scene import VehicleAsset
-from platefree.city.shots import Shot, shots_of
-from platefree.city.sites import PlacedCamera
 from platefree.city.studio import Order
-from platefree.city.traffic import Pass
-from platefree.city.weather import draw_climate
+from platefree.city.vehicles.models import MODELS
+from platefree.city.world.shots import Shot, shots_of
+from platefree.city.world.sites import PlacedCamera
+from platefree.city.world.traffic import Pass
+from platefree.city.world.weather import draw_climate
 
 
 def orders() -> list[Order]:

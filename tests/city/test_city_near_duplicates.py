@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from city_stage import crop_round, scene_from
 
-from platefree.city.identity import Identity, draw_identity
-from platefree.city.models import KINDS, MODELS
-from platefree.city.near_duplicates import VIEWS, draw_near_duplicate, told_apart
-from platefree.city.render import render
+from platefree.city.render.renderer import render
 from platefree.city.scene import VehicleAsset
-from platefree.city.vehicle import build_vehicle
+from platefree.city.vehicles.models import KINDS, MODELS
+from platefree.city.vehicles.near_duplicates import VIEWS, draw_near_duplicate, told_apart
+from platefree.city.vehicles.vehicle import build_vehicle
+from platefree.city.vehicles.vehicle_identity import Identity, draw_identity
 
 SIZE = 320
 CLEARLY = 30  # levels of 8 bits

@@ -9,6 +9,7 @@ import sys
 import time
 import xml.etree.ElementTree as ET
 from collections import defaultdict
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,10 +19,12 @@ from conftest import REPOSITORY
 from fake_studio import BlockStudio
 from PIL import Image
 
-from platefree.city.card import CityCard
-from platefree.city.generate import estimated_bytes, generate_city, require_space
-from platefree.city.layout_compcars import write_compcars
-from platefree.city.layouts import NAMES, Source, write_layout
+from platefree.city.generate import CityNumbers, estimated_bytes, generate_city, require_space
+from platefree.city.output.card import CityCard
+from platefree.city.output.layout_compcars import write_compcars
+from platefree.city.output.layout_source import Source
+from platefree.city.output.layouts import NAMES, write_layout
+from platefree.city.plan import CitySettings
 from platefree.data.check import check_table
 from platefree.data.support import valid_matches
 from platefree.data.table import read_table
@@ -152,6 +155,18 @@ def test_a_finished_city_is_left_alone(city: Path) -> None:
     assert {path: path.stat().st_mtime_ns for path in city.rglob("*")} == before
     assert card == CityCard.read(city / "card.json")
     assert card.images == 240
+
+
+def test_settings_are_given_by_name_or_whole(city: Path, tmp_path: Path) -> None:
+    settings = CitySettings(**NUMBERS)
+    generate_city(tmp_path / "whole", settings, studio=BlockStudio(), workers=1)
+    assert digest(tmp_path / "whole") == digest(city)
+    changed = generate_city(
+        tmp_path / "changed", settings, images=60, seed=1, studio=BlockStudio(), workers=1
+    )
+    assert changed.settings == replace(settings, images=60, seed=1)
+    own = {each.name for each in fields(CitySettings)} - {"seed", "preset"}
+    assert set(CityNumbers.__annotations__) == own
 
 
 def test_other_settings_and_other_folders_are_refused(city: Path, tmp_path: Path) -> None:

@@ -7,8 +7,7 @@ import pytest
 from box_car import box_car
 from numpy.typing import NDArray
 
-from platefree.city.network import draw_network
-from platefree.city.optics import (
+from platefree.city.render.optics import (
     View,
     azimuth_elevation,
     body_to_world,
@@ -20,9 +19,12 @@ from platefree.city.optics import (
     to_camera,
     view_of,
 )
-from platefree.city.raster import draw, empty_samples
-from platefree.city.render import render
-from platefree.city.roadside import Kind, scenery_of
+from platefree.city.render.raster import draw, empty_samples
+from platefree.city.render.renderer import render
+from platefree.city.render.roadside import Kind, scenery_of
+from platefree.city.render.sensor import encode_jpeg
+from platefree.city.render.shadows import no_shadow, shadow_of
+from platefree.city.render.sky import light_of
 from platefree.city.scene import (
     Bytes,
     CameraModel,
@@ -33,11 +35,9 @@ from platefree.city.scene import (
     PlacedVehicle,
     Scene,
 )
-from platefree.city.sensor import encode_jpeg
-from platefree.city.shadows import no_shadow, shadow_of
-from platefree.city.shots import FOG_REACH
-from platefree.city.sites import place_cameras
-from platefree.city.sky import light_of
+from platefree.city.world.network import draw_network
+from platefree.city.world.shots import FOG_REACH
+from platefree.city.world.sites import place_cameras
 
 CAMERA = CameraModel("c", (0.0, -4.0, 6.0), 0.3, 0.35, 900.0, 640, 360, noise=0.0, seed=3)
 CAR = box_car()

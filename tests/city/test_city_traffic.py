@@ -8,9 +8,7 @@ import numpy as np
 import pytest
 from fake_studio import BlockStudio, block_asset
 
-from platefree.city.demand import draw_demand
-from platefree.city.fleet import draw_fleet, near_duplicate_rate
-from platefree.city.label_files import (
+from platefree.city.output.label_files import (
     VIEWS8,
     box_round,
     label_shot,
@@ -18,14 +16,16 @@ from platefree.city.label_files import (
     view8_of_azimuth,
     view_of_azimuth,
 )
-from platefree.city.network import LANE_WIDTH, RoadNetwork, draw_network
-from platefree.city.optics import project
 from platefree.city.plan import START, CitySettings, plan_city
+from platefree.city.render.optics import project
 from platefree.city.scene import Part, Picture
-from platefree.city.shots import FOG_REACH, Shot, shots_of, vehicle_box
-from platefree.city.sites import PlacedCamera, place_cameras
-from platefree.city.traffic import DAY, Pass, Traffic
-from platefree.city.weather import WEATHERS, Climate, draw_climate, sun_position
+from platefree.city.world.demand import draw_demand
+from platefree.city.world.fleet import draw_fleet, near_duplicate_rate
+from platefree.city.world.network import LANE_WIDTH, RoadNetwork, draw_network
+from platefree.city.world.shots import FOG_REACH, Shot, shots_of, vehicle_box
+from platefree.city.world.sites import PlacedCamera, place_cameras
+from platefree.city.world.traffic import DAY, Pass, Traffic
+from platefree.city.world.weather import WEATHERS, Climate, draw_climate, sun_position
 from platefree.errors import DataError
 
 
@@ -58,9 +58,9 @@ def test_the_sun_stands_where_almanacs_say(
 def test_weather_lasts_and_holds_every_kind() -> None:
     climate = draw_climate(seed=3, start=START, days=60)
     assert len(climate.hourly) == 60 * 24
-    shares = Counter(climate.hourly)
-    assert set(shares) == set(WEATHERS)
-    assert shares["clear"] > shares["rain"] > shares["fog"]
+    fractions = Counter(climate.hourly)
+    assert set(fractions) == set(WEATHERS)
+    assert fractions["clear"] > fractions["rain"] > fractions["fog"]
     changes = sum(a != b for a, b in itertools.pairwise(climate.hourly))
     assert changes < 0.45 * len(climate.hourly)
     assert climate.weather(START + 61 * DAY) == climate.hourly[-1]

@@ -4,17 +4,17 @@ import numpy as np
 import pytest
 from city_stage import build, digest, first_of
 
-from platefree.city.body import build_body, distance_to
-from platefree.city.curves import DistanceGrid, chaikin, distance_grid, outline, sample
-from platefree.city.identity import Identity, draw_identity, paint_of
-from platefree.city.meshing import surface_nets
-from platefree.city.models import CYCLE_PAINTS, KINDS, MODELS, PAINTS, VehicleModel
-from platefree.city.palette import Stuff
 from platefree.city.scene import SIDES, Mesh, Part
-from platefree.city.shapes import BodyShape
-from platefree.city.solids import ball, soft_mesh
-from platefree.city.vehicle import build_vehicle
-from platefree.city.wheels import RIMS, wheel
+from platefree.city.vehicles.body import build_body, distance_to
+from platefree.city.vehicles.curves import DistanceGrid, chaikin, distance_grid, outline, sample
+from platefree.city.vehicles.meshing import surface_nets
+from platefree.city.vehicles.models import CYCLE_PAINTS, KINDS, MODELS, PAINTS, VehicleModel
+from platefree.city.vehicles.palette import Stuff
+from platefree.city.vehicles.shapes import BodyShape
+from platefree.city.vehicles.solids import ball, soft_mesh
+from platefree.city.vehicles.vehicle import build_vehicle
+from platefree.city.vehicles.vehicle_identity import Identity, draw_identity, paint_of
+from platefree.city.vehicles.wheels import RIMS, wheel
 
 CLOSED = tuple(kind for kind in KINDS if kind != "motorcycle")
 
@@ -193,9 +193,9 @@ def test_paints_come_as_often_as_their_shares_say(kind: str) -> None:
     assert drawn[:40] == [draw_identity(model, seed).paint for seed in range(40)]
     paints = CYCLE_PAINTS if kind == "motorcycle" else PAINTS
     white = 0.8 if kind == "van" else 0.0
-    total = sum(share for _, share in paints) + white
-    for paint, share in paints:
-        expected = (share + white * (paint.name == "white")) / total
+    total = sum(fraction for _, fraction in paints) + white
+    for paint, fraction in paints:
+        expected = (fraction + white * (paint.name == "white")) / total
         spread = (expected * (1 - expected) / len(drawn)) ** 0.5
         assert drawn.count(paint) / len(drawn) == pytest.approx(expected, abs=4.5 * spread)
 

@@ -139,7 +139,7 @@ def test_a_city_knows_its_parts(block_city: Path) -> None:
         ("a.jpg,,1,4,5,8", "line 2: a box of no part"),
         (",light,1,4,5,8", "line 2: no image"),
         ("a.jpg,light,1,4,5", "line 2: 5 cells, expected 6"),
-        ("a.jpg,light,0.1,0.2,0.5,0.6", "no coordinate is above 1, so these are shares"),
+        ("a.jpg,light,0.1,0.2,0.5,0.6", "no coordinate is above 1, so these are fractions"),
     ],
 )
 def test_boxes_that_cannot_be_are_refused(tmp_path: Path, line: str, complaint: str) -> None:
@@ -182,15 +182,15 @@ def test_boxes_become_shares_of_their_pictures(tmp_path: Path) -> None:
     )
     placed = place_boxes(read_part_boxes(path), table)
     assert placed.seen.tolist() == [True, True, False]
-    share, part = placed.of(0)
-    np.testing.assert_allclose(share, [[0.25, 0.25, 0.75, 0.5], [0, 0, 0.1, 0.2]])
+    fraction, part = placed.of(0)
+    np.testing.assert_allclose(fraction, [[0.25, 0.25, 0.75, 0.5], [0, 0, 0.1, 0.2]])
     assert part.tolist() == [1, 0]
     assert placed.of(1)[0].tolist() == [[0, 0.5, 1, 1]]
     assert len(placed.of(2)[0]) == 0
     assert placed.has().tolist() == [[True, True, False], [False, False, True], [False] * 3]
     turned = placed.take(np.array([2, 1, 0]))
     assert turned.seen.tolist() == [False, True, True]
-    np.testing.assert_array_equal(turned.of(2)[0], share)
+    np.testing.assert_array_equal(turned.of(2)[0], fraction)
     np.testing.assert_array_equal(placed.take(placed.seen).of(1)[0], placed.of(1)[0])
 
 
@@ -238,8 +238,8 @@ def slow_fill(boxes: PictureBoxes, vehicle: list[str]) -> list[list[list[list[fl
     """Boxes by row and part, by loops."""
     rows = len(vehicle)
     own = [[[] for _ in PARTS] for _ in range(rows)]  # type: list[list[list[list[float]]]]
-    for row, part, share in zip(boxes.row, boxes.part, boxes.share.tolist(), strict=True):
-        own[row][part].append(share)
+    for row, part, fraction in zip(boxes.row, boxes.part, boxes.fraction.tolist(), strict=True):
+        own[row][part].append(fraction)
     filled = [[list(each) for each in row] for row in own]
     for row in range(rows):
         for part in range(len(PARTS)):
@@ -282,9 +282,9 @@ def test_missing_parts_take_the_mean_location_of_the_vehicle(seed: int) -> None:
     filled = fill_missing(boxes, np.array(vehicle))
     expected = slow_fill(boxes, vehicle)
     for row in range(len(vehicle)):
-        share, part = filled.of(row)
+        fraction, part = filled.of(row)
         for number in range(len(PARTS)):
-            found = share[part == number]
+            found = fraction[part == number]
             wanted = np.array(expected[row][number]).reshape(-1, 4)
             np.testing.assert_allclose(sorted(found.tolist()), sorted(wanted.tolist()), atol=1e-12)
     counts = count_parts(boxes, filled)
@@ -302,9 +302,9 @@ def test_missing_parts_take_the_mean_location_of_the_vehicle(seed: int) -> None:
 def test_both_lights_keep_their_places() -> None:
     """A mean over all boxes would put one light in the middle."""
     left, right = [0.1, 0.6, 0.2, 1.0], [0.8, 0.6, 0.9, 1.0]
-    shares = np.array([right, left, left, right, [0.3, 0.6, 0.4, 1.0]])
+    fractions = np.array([right, left, left, right, [0.3, 0.6, 0.4, 1.0]])
     boxes = PictureBoxes(
-        np.ones(4, np.bool_), np.array([0, 0, 1, 1, 2]), np.ones(5, np.int64), shares, np.ones(5)
+        np.ones(4, np.bool_), np.array([0, 0, 1, 1, 2]), np.ones(5, np.int64), fractions, np.ones(5)
     )
     filled = fill_missing(boxes, np.array(["a"] * 4))
     np.testing.assert_allclose(filled.of(3)[0], [left, right])
@@ -330,13 +330,13 @@ EVERYTHING = {
 def test_a_picture_with_boxes_is_the_picture_without(augment: dict[str, float]) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (50, 70, 3), dtype=np.uint8)
     picture = Image.fromarray(pixels)
-    shares = torch.tensor([[0.1, 0.2, 0.5, 0.6], [0.0, 0.0, 1.0, 1.0]], dtype=torch.float64)
+    fractions = torch.tensor([[0.1, 0.2, 0.5, 0.6], [0.0, 0.0, 1.0, 1.0]], dtype=torch.float64)
     change = transform(**augment)
     for seed in range(8):
-        with_boxes, boxes = change.with_boxes(picture, shares, seed)
+        with_boxes, boxes = change.with_boxes(picture, fractions, seed)
         torch.testing.assert_close(with_boxes, change(picture, seed), rtol=0, atol=0)
         assert boxes.shape == (2, 4)
-        none, nowhere = change.with_boxes(picture, shares[:0], seed)
+        none, nowhere = change.with_boxes(picture, fractions[:0], seed)
         torch.testing.assert_close(none, with_boxes, rtol=0, atol=0)
         assert nowhere.shape == (0, 4)
 
@@ -349,11 +349,11 @@ def test_boxes_follow_what_they_are_drawn_on(augment: dict[str, float], slack: i
     """The box is where the blue pixels are; one that is turned may be a little larger."""
     picture = Image.new("RGB", (128, 128), (128, 128, 128))
     picture.paste(COLORS["window"], (48, 32, 88, 56))
-    shares = torch.tensor([[48, 32, 88, 56]], dtype=torch.float64) / 128
+    fractions = torch.tensor([[48, 32, 88, 56]], dtype=torch.float64) / 128
     change = transform(128, **augment)
     compared = 0
     for seed in range(12):
-        image, boxes = change.with_boxes(picture, shares, seed)
+        image, boxes = change.with_boxes(picture, fractions, seed)
         blue = ((image[2].int() - image[0].int()) > 105).numpy()
         left, top, right, bottom = boxes[0].tolist()
         rows, columns = np.flatnonzero(blue.any(1)), np.flatnonzero(blue.any(0))
@@ -368,10 +368,12 @@ def test_boxes_follow_what_they_are_drawn_on(augment: dict[str, float], slack: i
 
 def test_boxes_that_leave_the_picture_have_no_area() -> None:
     picture = Image.new("RGB", (64, 64))
-    shares = torch.tensor([[0.0, 0.0, 0.05, 0.05]], dtype=torch.float64)
+    fractions = torch.tensor([[0.0, 0.0, 0.05, 0.05]], dtype=torch.float64)
     areas = [
         float((boxes[0, 2] - boxes[0, 0]).clamp(min=0) * (boxes[0, 3] - boxes[0, 1]).clamp(min=0))
-        for boxes in (transform(pad=30).with_boxes(picture, shares, seed)[1] for seed in range(9))
+        for boxes in (
+            transform(pad=30).with_boxes(picture, fractions, seed)[1] for seed in range(9)
+        )
     ]
     assert 0.0 in areas
     assert max(areas) == pytest.approx(3.2**2, abs=1e-3)
@@ -380,9 +382,9 @@ def test_boxes_that_leave_the_picture_have_no_area() -> None:
 def test_edges_on_the_border_of_a_cell_stay_on_it() -> None:
     """Thirds are no binary fractions, but a third of 96 pixels is 32 of them."""
     picture = Image.new("RGB", (120, 120))
-    shares = np.array([[40, 80, 80, 120]]) / 120
+    fractions = np.array([[40, 80, 80, 120]]) / 120
     change = transform(96)
-    _, boxes = change.with_boxes(picture, torch.from_numpy(shares), 0)
+    _, boxes = change.with_boxes(picture, torch.from_numpy(fractions), 0)
     assert boxes.tolist() == [[32.0, 64.0, 64.0, 96.0]]
 
 
@@ -396,10 +398,10 @@ def test_batches_say_whose_boxes_they_hold(tmp_path: Path) -> None:
     assert len(batch.unreadable) == 1
     assert isinstance(batch.boxes, Boxes)
     for place, row in enumerate(batch.rows):
-        share, part = placed.of(row)
+        fraction, part = placed.of(row)
         own = batch.boxes.picture == place
         assert batch.boxes.part[own].tolist() == part.tolist()
-        np.testing.assert_allclose(batch.boxes.box[own].numpy(), share * 64, rtol=1e-6)
+        np.testing.assert_allclose(batch.boxes.box[own].numpy(), fraction * 64, rtol=1e-6)
     without = TrainingPictures(table, transform())
     assert _collate([without[Key(0, 0)]]).boxes is None
 

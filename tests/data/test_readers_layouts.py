@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 from block_city import city_rows
 
-from platefree.city.layouts import NAMES
+from platefree.city.output.layouts import NAMES
 from platefree.data.crops import crop_compcars
 from platefree.data.dataset import DataSet
 from platefree.data.image import read_image

@@ -17,7 +17,7 @@ from platefree.data.dataset import DataSet
 from platefree.data.documented import DOCUMENTED, compare_counts
 from platefree.data.image import read_image, read_part
 from platefree.data.readers.detect import FORMATS, read_dataset
-from platefree.data.split import hold_back_vehicles
+from platefree.data.split import hold_out_vehicles
 from platefree.data.submission import write_submission
 from platefree.data.table import read_table
 from platefree.errors import DataError, ImageError
@@ -153,7 +153,7 @@ def cityflow(root: Path, vehicles: int = 12) -> DataSet:
 
 def test_vehicles_are_held_back_whole(tmp_path: Path) -> None:
     table = cityflow(tmp_path).table
-    held = hold_back_vehicles(table, vehicles=4, seed=1)
+    held = hold_out_vehicles(table, vehicles=4, seed=1)
     train = set(held.vehicle[held.split == "train"].tolist())
     test = set(held.vehicle[held.split != "train"].tolist())
     assert (len(train), len(test)) == (8, 4)
@@ -163,30 +163,30 @@ def test_vehicles_are_held_back_whole(tmp_path: Path) -> None:
     for row in np.flatnonzero(held.split == "query"):
         mates = held.vehicle[held.split == "gallery"] == held.vehicle[row]
         assert (mates & (held.camera[held.split == "gallery"] != held.camera[row])).any()
-    again = hold_back_vehicles(table, vehicles=4, seed=1)
+    again = hold_out_vehicles(table, vehicles=4, seed=1)
     assert again.fingerprint() == held.fingerprint()
-    assert hold_back_vehicles(table, vehicles=4, seed=2).fingerprint() != held.fingerprint()
+    assert hold_out_vehicles(table, vehicles=4, seed=2).fingerprint() != held.fingerprint()
 
 
 def test_vehicles_of_a_table_without_splits_are_held_back_too(tmp_path: Path) -> None:
     table = cityflow(tmp_path).table
     train = table.take(table.split == "train")
     plain = replace(train, split=np.full(len(train), ""))
-    held = hold_back_vehicles(plain, vehicles=4, seed=1)
-    assert held.fingerprint() == hold_back_vehicles(table, vehicles=4, seed=1).fingerprint()
+    held = hold_out_vehicles(plain, vehicles=4, seed=1)
+    assert held.fingerprint() == hold_out_vehicles(table, vehicles=4, seed=1).fingerprint()
 
 
 @pytest.mark.parametrize("vehicles", [0, 12, 78])
-def test_too_many_vehicles_to_hold_back_are_refused(tmp_path: Path, vehicles: int) -> None:
-    with pytest.raises(DataError, match=f"{vehicles} vehicles to hold back of 12"):
-        hold_back_vehicles(cityflow(tmp_path).table, vehicles=vehicles)
+def test_too_many_vehicles_to_hold_out_are_refused(tmp_path: Path, vehicles: int) -> None:
+    with pytest.raises(DataError, match=f"{vehicles} vehicles to hold out of the 12"):
+        hold_out_vehicles(cityflow(tmp_path).table, vehicles=vehicles)
 
 
 def test_the_paper_holds_back_78_of_333() -> None:
     vehicles = [f"{n:03d}" for n in range(333) for _ in range(2)]
     images, cameras = [str(n) for n in range(666)], ["a", "b"] * 333
     columns = {"image": images, "vehicle": vehicles, "camera": cameras, "split": ["train"] * 666}
-    held = hold_back_vehicles(Sightings.from_columns(Path("/"), columns))
+    held = hold_out_vehicles(Sightings.from_columns(Path("/"), columns))
     assert len(set(held.vehicle[held.split == "train"].tolist())) == 255
     assert len(set(held.vehicle[held.split == "query"].tolist())) == 78
 
@@ -355,10 +355,10 @@ def test_training_vehicles_are_held_back(run: Run, tmp_path: Path) -> None:
     assert code == 0
     assert json.loads(out)["vehicles"] == {"gallery": 4, "query": 4, "train": 8}
     assert err.strip().endswith(f"table: {tmp_path / 'held.csv'}")
-    held = hold_back_vehicles(read_dataset(tmp_path / "set").table, vehicles=4, seed=1)
+    held = hold_out_vehicles(read_dataset(tmp_path / "set").table, vehicles=4, seed=1)
     assert read_table(tmp_path / "held.csv").split.tolist() == held.split.tolist()
     code, _, err = run(*words, 12)
-    assert (code, "12 vehicles to hold back of 12" in err) == (1, True)
+    assert (code, "12 vehicles to hold out of the 12" in err) == (1, True)
     for wrong in (("0",), ("4", "--train", "0.5")):
         assert run(*words, *wrong)[0] == 2
 

@@ -26,7 +26,7 @@ def table(*rows: tuple[str, ...], **more: list[Any]) -> Sightings:
 
 
 def held_back(*cameras: str, seed: int = 0) -> Counter[tuple[str, str]]:
-    """(camera, split) counts of one held-back vehicle seen by these cameras."""
+    """(camera, split) counts of one held-out vehicle seen by these cameras."""
     others = [("train-me", "x")] * 2
     for attempt in range(100):
         sightings = table(*[("v", camera) for camera in cameras], *others)
@@ -34,7 +34,7 @@ def held_back(*cameras: str, seed: int = 0) -> Counter[tuple[str, str]]:
         splits = result.split[: len(cameras)].tolist()
         if splits[0] != "train":
             return Counter(zip(cameras, splits, strict=True))
-    raise AssertionError("the vehicle was never held back")
+    raise AssertionError("the vehicle was never held out")
 
 
 def by_image(sightings: Sightings) -> dict[str, str]:
@@ -184,7 +184,7 @@ def test_all_vehicles_can_be_trained_on(caplog: pytest.LogCaptureFixture) -> Non
 
 @pytest.mark.parametrize("train", [0.0, -0.5, 1.01, 2.0, float("nan")])
 def test_a_share_outside_zero_and_one_is_refused(train: float) -> None:
-    with pytest.raises(DataError, match=r"^train is .*, expected a share of more than 0"):
+    with pytest.raises(DataError, match=r"^train is .*, expected a fraction of more than 0"):
         split_by_vehicle(table(("a", "1"), ("b", "1")), train)
 
 

@@ -68,7 +68,7 @@ def test_a_city_knows_its_boxes(block_city: Path, block_table: pf.Sightings) -> 
         ("image,left,top,right,bottom\n0.png,5,2,3,9\n", "right of and below"),
         ("image,left,top,right,bottom\n0.png,1,2,nan,9\n", "is no box"),
         ("image,left,top,right,bottom\n,1,2,3,9\n", "line 2: no image"),
-        ("image,left,top,right,bottom\n0.png,0.1,0.2,0.3,0.9\n", "shares of width and height"),
+        ("image,left,top,right,bottom\n0.png,0.1,0.2,0.3,0.9\n", "fractions of width and height"),
         ("image,left,top,right,bottom\n0.png,100,2,300,9\n", "lie outside of their pictures"),
         ("image,left,top,right,bottom\nother.png,1,2,3,9\n", "none of the 3 pictures"),
         ("image,left,top,right,bottom\n", "names no picture"),

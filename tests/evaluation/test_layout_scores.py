@@ -193,7 +193,7 @@ def test_cityflow_with_the_answers_of_its_server(
 def test_held_back_vehicles_of_cityflow(
     model: Model, layouts: dict[str, DataSet], block_table: Sightings
 ) -> None:
-    held = pf.hold_back_vehicles(layouts["cityflow"].table, vehicles=3)
+    held = pf.hold_out_vehicles(layouts["cityflow"].table, vehicles=3)
     rows = city_rows(DataSet("table", held), block_table)
     plain = replace(block_table.take(np.array(rows)), split=held.split)
     found = scores(model, DataSet("table", held), "query-gallery", rows)

@@ -13,7 +13,7 @@ from fake_studio import BlockStudio
 from platefree import cli
 from platefree.batches.training_data import training_table
 from platefree.city.generate import generate_city
-from platefree.city.layouts import write_layout
+from platefree.city.output.layouts import write_layout
 from platefree.data.table import read_table
 from platefree.errors import TrainingError
 from platefree.evaluation.evaluate import open_data

@@ -84,7 +84,7 @@ def slow_precision(found: PictureBoxes, truth: PictureBoxes, part: int, limit: f
         for m in real:
             if m in taken or truth.row[m] != found.row[n]:
                 continue
-            a, b = found.share[n], truth.share[m]
+            a, b = found.fraction[n], truth.fraction[m]
             wide = max(0.0, min(a[2], b[2]) - max(a[0], b[0]))
             high = max(0.0, min(a[3], b[3]) - max(a[1], b[1]))
             union = (a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - wide * high
@@ -136,10 +136,10 @@ def test_average_precision_at_its_ends() -> None:
     _, truth = shaken(1)
     assert part_precision(truth, truth).mean == 1.0
     nothing = truth.take(np.arange(0))
-    nobody = PictureBoxes(truth.seen, nothing.row, nothing.part, nothing.share, nothing.score)
+    nobody = PictureBoxes(truth.seen, nothing.row, nothing.part, nothing.fraction, nothing.score)
     assert part_precision(nobody, truth).mean == 0.0
     twice = PictureBoxes(*(np.repeat(getattr(truth, name), n, axis=0) for name, n in (
-        ("seen", 1), ("row", 2), ("part", 2), ("share", 2), ("score", 2))))  # fmt: skip
+        ("seen", 1), ("row", 2), ("part", 2), ("fraction", 2), ("score", 2))))  # fmt: skip
     assert part_precision(twice, truth).mean < 1.0  # a box counts once
     assert np.isnan(part_precision(truth, nobody).mean)
 
@@ -160,8 +160,8 @@ def test_it_learns_where_parts_are(detector: Path, drawn: tuple[Sightings, PartB
     precision = part_precision(found, place_boxes(boxes, test))
     assert figures["AP"] == pytest.approx(precision.mean)
     assert figures["AP window"] == pytest.approx(precision.precision[0].mean())
-    assert (found.share >= 0).all()
-    assert (found.share <= 1).all()
+    assert (found.fraction >= 0).all()
+    assert (found.fraction <= 1).all()
 
 
 def test_its_report_has_the_precision_of_each_part(

@@ -8,7 +8,7 @@ from PIL import Image
 from platefree.batches.loader import Item, UsePictures
 from platefree.batches.transforms import InputTransform
 from platefree.data.image import read_image
-from platefree.data.vehicle_boxes import Shares
+from platefree.data.vehicle_boxes import BoxFractions
 from platefree.errors import ImageError
 from platefree.types import Sightings
 
@@ -24,7 +24,9 @@ class TightPictures(UsePictures):
         boxes: (n, 4) shares of width and height, all of them known.
     """
 
-    def __init__(self, sightings: Sightings, transform: InputTransform, boxes: Shares) -> None:
+    def __init__(
+        self, sightings: Sightings, transform: InputTransform, boxes: BoxFractions
+    ) -> None:
         super().__init__(sightings, transform)
         self.boxes = boxes
 
@@ -40,10 +42,10 @@ class TightPictures(UsePictures):
             return Item(row, str(error))
 
 
-def cut_out(picture: Image.Image, box: Shares) -> Image.Image:
+def cut_out(picture: Image.Image, box: BoxFractions) -> Image.Image:
     """The pixels that a box of shares (4,) touches, at least one."""
     size = np.array(picture.size)
-    # Shares of whole pixels are not whole again to the last bits.
+    # BoxFractions of whole pixels are not whole again to the last bits.
     left, top = np.minimum(np.floor(box[:2] * size + _BITS), size - 1).astype(int).tolist()
     right, bottom = np.ceil(box[2:] * size - _BITS).astype(int).tolist()
     return picture.crop((left, top, max(right, left + 1), max(bottom, top + 1)))

@@ -2,21 +2,21 @@
 
 from dataclasses import dataclass
 
-from platefree.city.identity import Identity, draw_identity, paint_of
-from platefree.city.models import MODELS
-from platefree.city.near_duplicates import draw_near_duplicate
-from platefree.city.render import render
+from platefree.city.render.renderer import render
+from platefree.city.render.sensor import encode_jpeg
 from platefree.city.scene import Bytes, CameraModel, Crop, Picture, Scene, VehicleAsset
-from platefree.city.sensor import encode_jpeg
 from platefree.city.studio import ModelName, Order
-from platefree.city.vehicle import build_vehicle
+from platefree.city.vehicles.models import MODELS
+from platefree.city.vehicles.near_duplicates import draw_near_duplicate
+from platefree.city.vehicles.vehicle import build_vehicle
+from platefree.city.vehicles.vehicle_identity import Identity, draw_identity, paint_of
 
 _TYPES = {"box_truck": "truck"}
 
 
 @dataclass(frozen=True)
 class Atelier:
-    """Draws the vehicles of `platefree.city.models` with `platefree.city.render`."""
+    """Draws the vehicles of `MODELS` with `render`."""
 
     def models(self) -> tuple[ModelName, ...]:
         """The vehicle models there are."""

@@ -17,11 +17,12 @@ import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import TypedDict, Unpack
 
-from platefree.city.card import CARD, CityCard, finish_city
+from platefree.city.output.card import CARD, CityCard, finish_city
+from platefree.city.output.pool import Progress, render_shards
+from platefree.city.output.shards import PICTURES, Shard, Surroundings
 from platefree.city.plan import PRESETS, CityPlan, CitySettings, plan_city
-from platefree.city.pool import Progress, render_shards
-from platefree.city.shards import PICTURES, Shard, Surroundings
 from platefree.city.studio import Studio
 from platefree.errors import DataError, Interrupted, StorageError
 from platefree.storage import TEMPORARY, make_folder, only_writer, storage_errors, write_text
@@ -31,53 +32,54 @@ _BYTES = (4096, 0.12)  # of a picture: a block of the disk, and by the square of
 _SPARE = 64 * 2**20  # bytes of the disk that are left alone
 
 
+class CityNumbers(TypedDict, total=False):
+    """The fields of `CitySettings` that a caller of `generate_city` may change, by name."""
+
+    vehicles: int
+    cameras: int
+    images: int
+    days: int
+    size: int
+    near_duplicates: float
+    mounting: str
+
+
 def generate_city(
     out: str | Path,
+    preset: str | CitySettings = "tiny",
     *,
-    vehicles: int | None = None,
-    cameras: int | None = None,
-    images: int | None = None,
-    seed: int = 0,
+    seed: int | None = None,
     workers: int | None = None,
-    preset: str = "tiny",
-    near_duplicates: float | None = None,
-    size: int | None = None,
-    days: int | None = None,
-    mounting: str | None = None,
     studio: Studio | None = None,
     on_progress: Progress | None = None,
+    **changes: Unpack[CityNumbers],
 ) -> CityCard:
-    """Render a city's pictures and labels into a folder, or go on where a run was stopped.
+    """Render a city's pictures and labels into a folder, or continue where a run was stopped.
+
+    ``generate_city("my-city", vehicles=360, cameras=10, images=4000)`` starts from the preset
+    ``tiny``; ``generate_city("my-city", "views", days=7)`` from ``views``.
 
     Args:
         out: the folder; new, empty, or an unfinished city of the same settings.
-        vehicles: how many; by default as in the preset, like every number here.
-        cameras: how many.
-        images: how many in all.
-        seed: the same seed gives the same city.
+        preset: what to start from: tiny, small, views, models, veri or wild (see `PRESETS`), or
+            settings of your own.
+        seed: the same seed gives the same city; by default that of the settings, which is 0 in
+            every preset.
         workers: processes; by default one for each core.
-        preset: tiny, small, views, models, veri or wild: see `PRESETS`.
-        near_duplicates: share of the vehicles that share model and color with another one.
-        size: longest side of a picture in pixels; vehicles that are smaller in the camera's
-            frame give smaller pictures.
-        days: that are filmed.
-        mounting: of all cameras, gantry, mast or across; ``any`` draws it for each.
         studio: who draws; by default the city's own renderer.
-        on_progress: told how many pictures are done, of how many.
+        on_progress: called with the number of finished pictures and the number of all pictures.
+        changes: fields of `CitySettings` that differ from the preset.
 
     Returns:
         What the city holds, as in its ``card.json``.
 
     Raises:
         DataError: a number or the mounting is not possible, or the folder holds something else.
-        StorageError: another run has the folder, the disk cannot hold it, or a file cannot be
-            written.
+        StorageError: another run is writing into the folder, the disk is too small, or a file
+            cannot be written.
         Interrupted: stopped by Ctrl-C; finished shards are kept.
     """
-    asked: dict[str, float | str | None] = {"vehicles": vehicles, "cameras": cameras}
-    asked |= {"images": images, "days": days, "size": size, "mounting": mounting}
-    asked |= {"near_duplicates": near_duplicates}
-    settings = _settings(preset, {k: v for k, v in asked.items() if v is not None}, seed)
+    settings = _settings(preset, seed, changes)
     folder = make_folder(Path(out))
     with only_writer(folder):
         return _generate(folder, settings, studio, workers or os.cpu_count() or 1, on_progress)
@@ -100,23 +102,25 @@ def require_space(folder: Path, needed: int, free: Callable[[Path], int] | None 
     Args:
         folder: where it goes.
         needed: bytes.
-        free: tells the free bytes of a folder's disk; by default asks the system.
+        free: returns the free bytes of a folder's disk; by default the system is asked.
 
     Raises:
         StorageError: there is too little space.
     """
-    there = (free or _free_bytes)(folder)
-    if there < needed + _SPARE:
+    available = (free or _free_bytes)(folder)
+    if available < needed + _SPARE:
         raise StorageError(
-            f"{folder} needs about {_gigabytes(needed)} and its disk has {_gigabytes(there)} "
+            f"{folder} needs about {_gigabytes(needed)} and its disk has {_gigabytes(available)} "
             "free: choose another folder, fewer --images or a smaller --size"
         )
 
 
-def _settings(preset: str, changes: dict[str, float | str], seed: int) -> CitySettings:
-    if preset not in PRESETS:
-        raise DataError(f"preset {preset!r} is unknown, expected {', '.join(PRESETS)}")
-    return replace(PRESETS[preset], seed=seed, **changes)  # type: ignore[arg-type]
+def _settings(preset: str | CitySettings, seed: int | None, changes: CityNumbers) -> CitySettings:
+    if isinstance(preset, str):
+        if preset not in PRESETS:
+            raise DataError(f"preset {preset!r} is unknown, expected {', '.join(PRESETS)}")
+        preset = PRESETS[preset]
+    return replace(preset, seed=preset.seed if seed is None else seed, **changes)
 
 
 def _own_studio() -> Studio:

@@ -9,14 +9,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from platefree.city.demand import draw_demand
-from platefree.city.fleet import Vehicle, draw_fleet, model_shares
-from platefree.city.network import RoadNetwork, draw_network
-from platefree.city.sites import MOUNTINGS, PlacedCamera, place_cameras
-from platefree.city.streams import Purpose, draw_seed, stream
 from platefree.city.studio import Order, Studio
-from platefree.city.traffic import Pass, Traffic
-from platefree.city.weather import Climate, draw_climate
+from platefree.city.world.demand import draw_demand
+from platefree.city.world.fleet import Vehicle, draw_fleet, model_fractions
+from platefree.city.world.network import RoadNetwork, draw_network
+from platefree.city.world.sites import MOUNTINGS, PlacedCamera, place_cameras
+from platefree.city.world.streams import Purpose, draw_seed, stream
+from platefree.city.world.traffic import Pass, Traffic
+from platefree.city.world.weather import Climate, draw_climate
 from platefree.errors import DataError
 
 CITY_VERSION = 2
@@ -42,9 +42,9 @@ class CitySettings:
         seed: at least 0.
         days: that are filmed, at least 1.
         size: longest side of a picture in pixels, 32 to 1024.
-        near_duplicates: share of the vehicles that share model and color with another, 0 to 1.
+        near_duplicates: fraction of the vehicles that share model and color with another, 0 to 1.
         preset: the name they started from.
-        mounting: of all cameras, one of `platefree.city.sites.MOUNTINGS`, or ``any``.
+        mounting: of all cameras, one of `platefree.city.world.sites.MOUNTINGS`, or ``any``.
     """
 
     vehicles: int = 20
@@ -177,7 +177,8 @@ def _bystanders(settings: CitySettings, studio: Studio) -> tuple[Order, ...]:
     low, high = _BYSTANDERS
     count = min(max(settings.vehicles // 20, low), high)
     random = stream(Purpose.BYSTANDER, settings.seed)
-    shares = model_shares(studio.models())
+    fractions = model_fractions(studio.models())
     return tuple(
-        Order(int(random.choice(len(shares), p=shares)), draw_seed(random)) for _ in range(count)
+        Order(int(random.choice(len(fractions), p=fractions)), draw_seed(random))
+        for _ in range(count)
     )

@@ -98,7 +98,7 @@ class Paint:
 
     Attributes:
         color: (3,) linear RGB.
-        flake: metallic share, 0 plain to 0.65.
+        flake: metallic fraction, 0 plain to 0.65.
         name: white, black, grey, silver, red ... as the label says.
     """
 

@@ -1,5 +1,6 @@
 """The verb ``city``: render a synthetic city with every label."""
 
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -50,7 +51,7 @@ def city(
     days: Annotated[int | None, typer.Option(help="How many days are filmed.")] = None,
     size: Annotated[int | None, typer.Option(help="Longest side of a picture, pixels.")] = None,
     near_duplicates: Annotated[
-        float | None, typer.Option(help="Share of vehicles with a twin in model and color.")
+        float | None, typer.Option(help="Fraction of vehicles with a twin in model and color.")
     ] = None,
     mounting: Annotated[
         MountingName,
@@ -83,19 +84,21 @@ def city(
     start = PRESETS[preset.value]
     needed = estimated_bytes(images or start.images, size or start.size)
     notes.print(f"about {needed / 1e6:,.0f} MB of disk")
+    asked = {
+        "vehicles": vehicles,
+        "cameras": cameras,
+        "images": images,
+        "days": days,
+        "size": size,
+        "near_duplicates": near_duplicates,
+    }
+    changes = {name: value for name, value in asked.items() if value is not None}
+    settings = replace(start, seed=seed, mounting=mounting.value, **changes)  # type: ignore[arg-type]
     with stage_progress() as report:
         card = generate_city(
             folder,
-            vehicles=vehicles,
-            cameras=cameras,
-            images=images,
-            days=days,
-            size=size,
-            near_duplicates=near_duplicates,
-            mounting=mounting.value,
-            seed=seed,
+            settings,
             workers=workers,
-            preset=preset.value,
             on_progress=lambda count, total: report("rendering", count, total),
         )
     written = _layouts(folder, layout or [])
@@ -116,7 +119,7 @@ def _layouts(folder: Path, names: list[LayoutName]) -> dict[Path, str]:
     """The root of each data set that is written, and its name; a layout may hold two."""
     if not names:
         return {}
-    from platefree.city.layouts import write_layout
+    from platefree.city.output.layouts import write_layout
     from platefree.data.readers.detect import sets_in
 
     written: dict[Path, str] = {}

@@ -113,31 +113,35 @@ def split(
     ],
     train: Annotated[
         float | None,
-        typer.Option("--train", help="Share of the vehicles that is trained on; by default 0.5."),
+        typer.Option("--train", help="Fraction of the vehicles to train on; by default 0.5."),
     ] = None,
-    hold_back: Annotated[
+    hold_out: Annotated[
         int | None,
         typer.Option(
-            "--hold-back",
+            "--hold-out",
             min=1,
-            help="Instead, hold so many training vehicles back; the tests of the set are left out.",
+            help="Instead, hold out this many training vehicles; the set's own tests are dropped.",
         ),
+    ] = None,
+    hold_back: Annotated[  # its name before
+        int | None, typer.Option("--hold-back", min=1, hidden=True)
     ] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Same seed, same split.")] = 0,
     *,
     as_json: Json = False,
 ) -> None:
-    """Split a table by vehicle into train, query and gallery; no vehicle is on both sides."""
-    from platefree.data.split import hold_back_vehicles, split_by_vehicle
+    """Split by vehicle: some vehicles to train on, the others as query and gallery."""
+    from platefree.data.split import hold_out_vehicles, split_by_vehicle
     from platefree.data.table import read_table, write_table
 
-    if train is not None and hold_back is not None:
-        raise typer.BadParameter("give --train or --hold-back, not both", param_hint="--hold-back")
+    hold_out = hold_back if hold_out is None else hold_out
+    if train is not None and hold_out is not None:
+        raise typer.BadParameter("give --train or --hold-out, not both", param_hint="--hold-out")
     table = read_table(path)
-    if hold_back is None:
+    if hold_out is None:
         table = split_by_vehicle(table, train=0.5 if train is None else train, seed=seed)
     else:
-        table = hold_back_vehicles(table, vehicles=hold_back, seed=seed)
+        table = hold_out_vehicles(table, vehicles=hold_out, seed=seed)
     write_table(table, target)
     _tell_splits(table, target, {"seed": seed}, as_json=as_json)
 

@@ -29,8 +29,13 @@ def rows_of(names: Text, root: Path, table: Sightings, what: str) -> Indices:
         what: the kind of box, for people.
 
     Raises:
-        DataError: the table has none of the pictures.
+        DataError: the table has none of the pictures, or its rows are parts of files.
     """
+    if table.knows("box") or table.knows("frame"):
+        raise DataError(
+            f"the table in {table.root} has boxes or frame numbers of its own, so {what}es in "
+            "pixels of whole pictures do not fit it: expected a table of picture files"
+        )
     row_of = {_absolute(table.root, name): row for row, name in enumerate(table.image.tolist())}
     rows = np.array([_row(name, root, table.root, row_of) for name in names.tolist()], np.int64)
     if not (rows >= 0).any():
@@ -42,10 +47,10 @@ def rows_of(names: Text, root: Path, table: Sightings, what: str) -> Indices:
     return rows
 
 
-def shares_of_pictures(
+def fractions_of_pictures(
     box: NDArray[np.float64], table: Sightings, row: Indices, what: str
 ) -> NDArray[np.float64]:
-    """Boxes in pixels as shares of width and height; the sizes are read from the files.
+    """Boxes in pixels as fractions of width and height; the sizes are read from the files.
 
     What of a box lies outside of its picture is cut off, which the log tells.
 
@@ -78,8 +83,8 @@ def shares_of_pictures(
         _log.warning(
             "%d of %d %ses reach beyond their pictures; that part is cut off", over, len(box), what
         )
-    shares: NDArray[np.float64] = cut / limits
-    return shares
+    fractions: NDArray[np.float64] = cut / limits
+    return fractions
 
 
 def _absolute(root: Path, name: str) -> str:

@@ -8,14 +8,16 @@ each thing that a user should know. By default only the headers of the pictures 
 import hashlib
 import os
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any, Literal, Self, TypeVar, get_args
 
 import numpy as np
 
-from platefree.data.image import ImageHeader, read_header, read_image
+from platefree.data.image import ImageHeader
+from platefree.data.image_source import TableImages
 from platefree.data.listed_text import many
 from platefree.data.support import ProtocolSupport, protocol_support, valid_matches
 from platefree.errors import ImageError, OversizedImage
@@ -135,21 +137,24 @@ def check_table(
         listed: rows that the lists of a data set name, which need no split.
         workers: threads that read; by default one for each core, at most 8.
         on_progress: called after each batch of pictures.
+
+    Raises:
+        DataError: a row is a frame of a video, which cannot be read yet.
     """
-    paths = [str(sightings.path(row)) for row in range(len(sightings))]
+    source = TableImages(sightings)
     with ThreadPoolExecutor(workers or min(8, os.cpu_count() or 1)) as pool:
 
-        def each(stage: str, work: Callable[[str], _Result], files: list[str]) -> list[_Result]:
+        def each(stage: str, work: Callable[[int], _Result], rows: Sequence[int]) -> list[_Result]:
             results: list[_Result] = []
-            for start in range(0, len(files), _BATCH):
-                results.extend(pool.map(work, files[start : start + _BATCH]))
+            for start in range(0, len(rows), _BATCH):
+                results.extend(pool.map(work, rows[start : start + _BATCH]))
                 if on_progress is not None:
-                    on_progress(stage, len(results), len(files))
+                    on_progress(stage, len(results), len(rows))
             return results
 
-        files = each("reading", lambda path: _look(path, depth), paths)
-        suspects = _rows_of_equal_size(files)
-        digests = each("comparing", _digest, [paths[row] for row in suspects])
+        files = each("reading", lambda row: _look(source, row, depth), range(len(sightings)))
+        suspects = _whole_files_of_equal_size(sightings, files)
+        digests = each("comparing", lambda row: _digest(sightings.path(row)), suspects)
     check = _summary(sightings, files, _equal_files(suspects, digests))
     return _ordered(check, [*check.findings, *_without_split(sightings, listed)])
 
@@ -162,23 +167,27 @@ class _File:
     oversized: bool = False
 
 
-def _look(path: str, depth: Depth) -> _File:
+def _look(source: TableImages, row: int, depth: Depth) -> _File:
     try:
         if depth == "pixels":
-            read_image(path)
-        return _File(read_header(path), size=os.path.getsize(path))
+            source.read(row)
+        return _File(source.header(row), size=os.path.getsize(source.table.path(row)))
     except (ImageError, OSError) as error:  # OSError: it went away just now
         return _File(None, reason=str(error), oversized=isinstance(error, OversizedImage))
 
 
-def _digest(path: str) -> bytes:
+def _digest(path: Path) -> bytes:
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").digest()
 
 
-def _rows_of_equal_size(files: list[_File]) -> list[int]:
-    """Rows of readable files that share their size with another: only they can be equal."""
-    readable = [row for row, file in enumerate(files) if file.header is not None]
+def _whole_files_of_equal_size(sightings: Sightings, files: list[_File]) -> list[int]:
+    """Rows whose whole, readable file has the size of another: only these can be equal.
+
+    Several boxes in one file are different pictures, so rows with a box are left out.
+    """
+    whole = np.isnan(sightings.box[:, 0])
+    readable = [row for row, file in enumerate(files) if file.header is not None and whole[row]]
     sizes = Counter(files[row].size for row in readable)
     return [row for row in readable if sizes[files[row].size] > 1]
 

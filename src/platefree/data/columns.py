@@ -3,13 +3,21 @@
 import difflib
 import logging
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from platefree.data.frame_columns import (
+    EDGES,
+    FRAME_COLUMNS,
+    Place,
+    boxes_of,
+    frames_of,
+    require_edges,
+)
 from platefree.errors import DataError
 from platefree.types import LABELS, Sightings, Times
 
@@ -21,7 +29,7 @@ NOT_TEXT = re.compile("[\0\ud800-\udfff]")
 
 _LONGEST_CELL = 1000  # characters; a column takes as much memory as its longest cell in each row
 
-_COLUMNS = ("image", *LABELS, "time")
+_COLUMNS = ("image", *LABELS, "time", *FRAME_COLUMNS)
 _SPELLINGS = {"colour": "color"}
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d([T ].+)?|\d{8}T.+")  # not a bare number: that may be epoch
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -29,15 +37,13 @@ _NOT_A_TIME = np.iinfo(np.int64).min
 
 _log = logging.getLogger(__name__)
 
-Place = Callable[[int], str]
-"""Row -> where it stands, for people."""
-
 
 def known_columns(path: Path, header: Sequence[str]) -> dict[str, int]:
     """Our columns in this header and where they stand; what is not ours is ignored.
 
     Raises:
-        DataError: there is no ``image``, a column twice, or one that looks like a slip.
+        DataError: there is no ``image``, a column stands there twice, a name looks like a
+            misspelling of one of ours, or a box lacks one of its four columns.
     """
     names = [name.strip().lower() for name in header]
     names = [_SPELLINGS.get(name, name) for name in names]
@@ -48,7 +54,9 @@ def known_columns(path: Path, header: Sequence[str]) -> dict[str, int]:
     others = [name for name in names if name and name not in _COLUMNS]
     if "image" not in found:
         raise DataError(f"{path} {_no_image(header, others)}")
-    missing = [name for name in _COLUMNS if name not in found]
+    require_edges(path, found)
+    # Many tables have columns like "frames" or "x" of their own, so these are not guessed.
+    missing = [name for name in _COLUMNS if name not in found and name not in FRAME_COLUMNS]
     for other in others:
         for near in difflib.get_close_matches(other, missing, 1, 0.75):
             raise DataError(
@@ -66,7 +74,7 @@ def _no_image(header: Sequence[str], others: Sequence[str]) -> str:
             return f"separates its columns by {name}, expected commas: save it with commas"
     shown = ", ".join(repr(name[:40]) for name in header[:20])
     near = difflib.get_close_matches("image", others, 1, 0.5)
-    hint = f"did you mean {near[0]!r}? Rename it" if near else "name the column of the paths so"
+    hint = f"did you mean {near[0]!r}? Rename it" if near else "rename the column of the paths"
     return f"has no column 'image', only {shown}: {hint}"
 
 
@@ -82,8 +90,8 @@ def sightings_of(
         times: (n,) times, where the file holds them as such.
 
     Raises:
-        DataError: a cell is no text of a sensible length, a picture is listed twice, or a split
-            or a time cannot be read; the message names the place.
+        DataError: a cell is no text that a table can hold, a picture is listed twice, or a split
+            or a time, a frame or a box cannot be read; the message names the place.
     """
     if not columns["image"]:
         raise DataError(f"{path} lists no pictures, expected at least one row")
@@ -98,20 +106,28 @@ def sightings_of(
         row = columns["image"].index("")
         raise DataError(f"{path}, {place(row)}: no image, expected the path of a picture")
     _refuse_repeated(path, columns, place)
-    known: dict[str, Any] = dict(columns)
+    known: dict[str, Any] = {name: columns[name] for name in columns if name not in FRAME_COLUMNS}
     if "split" in columns:
         known["split"] = _splits(path, columns["split"], place)
     if "time" in columns:
         known["time"] = _times(path, columns["time"], place)
     elif times is not None:
         known["time"] = times
+    if "frame" in columns:
+        known["frame"] = frames_of(path, columns["frame"], place)
+    if EDGES[0] in columns:
+        known["box"] = boxes_of(path, columns, place)
     return Sightings.from_columns(path if path.is_dir() else path.parent, known)
 
 
 def _refuse_repeated(path: Path, columns: Mapping[str, list[str]], place: Place) -> None:
-    first: dict[str, int] = {}
-    for row, image in enumerate(columns["image"]):
-        earlier = first.setdefault(image, row)
+    """Refuse two rows of one picture; several frames or boxes of one file are several pictures."""
+    first: dict[tuple[str, ...], int] = {}
+    keys = zip(
+        *(columns[name] for name in ("image", *FRAME_COLUMNS) if name in columns), strict=True
+    )
+    for row, key in enumerate(keys):
+        image, earlier = key[0], first.setdefault(key, row)
         if earlier == row:
             continue
         vehicles = columns.get("vehicle", [""] * (row + 1))

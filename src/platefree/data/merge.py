@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from platefree.errors import DataError
-from platefree.types import LABELS, Sightings, Text
+from platefree.types import COLUMNS, Sightings, Text
 
 KEPT_APART = ("vehicle", "camera", "track", "model")
 """Columns whose values become ``SOURCE/value``: "12" of two data sets are two vehicles."""
@@ -176,12 +176,25 @@ def _stacked(tables: Sequence[Sightings]) -> Sightings:
     images = [
         table.image if len(roots) == 1 else _absolute(table.image, table.root) for table in tables
     ]
-    _refuse_shared([_values(each) for each in images], "picture")
+    _refuse_shared([_pictures(*each) for each in zip(images, tables, strict=True)], "picture")
     columns: dict[str, Any] = {
         name: np.concatenate([getattr(table, name) for table in tables])
-        for name in (*LABELS, "time")
+        for name in COLUMNS
+        if name != "image"
     }
     return replace(tables[0], image=np.concatenate(images), **columns)
+
+
+def _pictures(images: Text, table: Sightings) -> set[str]:
+    """What tells each picture from the others: its file, and its frame and box where known."""
+    if not (table.knows("frame") or table.knows("box")):
+        return set(images.tolist())
+    whole = (table.frame < 0) & np.isnan(table.box[:, 0])
+    rows = zip(images.tolist(), table.frame.tolist(), table.box.tolist(), whole, strict=True)
+    return {
+        image if is_whole else f"{image} (frame {frame}, box {box})"
+        for image, frame, box, is_whole in rows
+    }
 
 
 def _absolute(images: Text, root: Path) -> Text:

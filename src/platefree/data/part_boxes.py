@@ -15,7 +15,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from platefree.data.box_places import rows_of, shares_of_pictures
+from platefree.data.box_places import fractions_of_pictures, rows_of
 from platefree.data.listed_text import many
 from platefree.types import Indices, Sightings, Text
 
@@ -64,29 +64,29 @@ class PartBoxes:
 
 @dataclass(frozen=True, eq=False)
 class PictureBoxes:
-    """The part boxes of the rows of a table, as shares of width and height.
+    """The part boxes of the rows of a table, as fractions of width and height.
 
     Attributes:
         seen: (rows,) whether a row's picture was looked at.
         row: (n,) ascending.
         part: (n,) place in `PARTS`.
-        share: (n, 4) float64 in [0, 1], left, top, right, bottom.
+        fraction: (n, 4) float64 in [0, 1], left, top, right, bottom.
         score: (n,) float64 in [0, 1].
     """
 
     seen: NDArray[np.bool_]
     row: Indices
     part: Indices
-    share: NDArray[np.float64]
+    fraction: NDArray[np.float64]
     score: NDArray[np.float64]
 
     def __len__(self) -> int:
         return len(self.row)
 
     def of(self, row: int) -> tuple[NDArray[np.float64], Indices]:
-        """(m, 4) shares and (m,) parts of the boxes of a row."""
+        """(m, 4) fractions and (m,) parts of the boxes of a row."""
         first, last = np.searchsorted(self.row, [row, row + 1])
-        return self.share[first:last], self.part[first:last]
+        return self.fraction[first:last], self.part[first:last]
 
     def take(self, rows: NDArray[np.int64] | NDArray[np.bool_]) -> Self:
         """The boxes of these rows (or where this mask is true), which are renumbered in order."""
@@ -96,7 +96,7 @@ class PictureBoxes:
         kept = np.concatenate([np.zeros(0, np.int64), *places])
         row = np.repeat(np.arange(len(chosen)), ends - starts)
         return type(self)(
-            self.seen[chosen], row, self.part[kept], self.share[kept], self.score[kept]
+            self.seen[chosen], row, self.part[kept], self.fraction[kept], self.score[kept]
         )
 
     def has(self) -> NDArray[np.bool_]:
@@ -121,7 +121,7 @@ def place_boxes(boxes: PartBoxes, table: Sightings) -> PictureBoxes:
     seen[rows[rows >= 0]] = True
     kept = rows[boxes.picture] >= 0
     row = rows[boxes.picture[kept]]
-    share = shares_of_pictures(boxes.box[kept], table, row, "part box")
+    fraction = fractions_of_pictures(boxes.box[kept], table, row, "part box")
     strangers = int((rows < 0).sum())
     if strangers:
         _log.info(
@@ -130,7 +130,7 @@ def place_boxes(boxes: PartBoxes, table: Sightings) -> PictureBoxes:
         )
     order = np.argsort(row, kind="stable")
     part, score = boxes.part[kept], boxes.score[kept]
-    return PictureBoxes(seen, row[order], part[order], share[order], score[order])
+    return PictureBoxes(seen, row[order], part[order], fraction[order], score[order])
 
 
 def fill_missing(boxes: PictureBoxes, vehicle: Text) -> PictureBoxes:
@@ -146,7 +146,7 @@ def fill_missing(boxes: PictureBoxes, vehicle: Text) -> PictureBoxes:
         vehicle: (rows,) identity, ``""`` unknown.
     """
     has = boxes.has()
-    rows, parts, shares = [boxes.row], [boxes.part], [boxes.share]
+    rows, parts, fractions = [boxes.row], [boxes.part], [boxes.fraction]
     order = np.argsort(vehicle, kind="stable")
     ends = np.flatnonzero(np.r_[vehicle[order][1:] != vehicle[order][:-1], True]) + 1
     for same in np.split(order, ends[:-1]):
@@ -157,11 +157,11 @@ def fill_missing(boxes: PictureBoxes, vehicle: Text) -> PictureBoxes:
             mean = _mean_location(boxes, same[has[same, part]].tolist(), part)
             rows.append(np.repeat(lacking, len(mean)))
             parts.append(np.full(len(mean) * len(lacking), part))
-            shares.append(np.tile(mean, (len(lacking), 1)))
-    row, part_of, share = np.concatenate(rows), np.concatenate(parts), np.concatenate(shares)
+            fractions.append(np.tile(mean, (len(lacking), 1)))
+    row, part_of, fraction = np.concatenate(rows), np.concatenate(parts), np.concatenate(fractions)
     score = np.r_[boxes.score, np.zeros(len(row) - len(boxes))]  # nobody saw these
     by_row = np.argsort(row, kind="stable")
-    return PictureBoxes(boxes.seen, row[by_row], part_of[by_row], share[by_row], score[by_row])
+    return PictureBoxes(boxes.seen, row[by_row], part_of[by_row], fraction[by_row], score[by_row])
 
 
 def count_parts(found: PictureBoxes, filled: PictureBoxes) -> dict[str, dict[str, int]]:
@@ -181,8 +181,8 @@ def _mean_location(boxes: PictureBoxes, rows: list[int], part: int) -> NDArray[n
     """(k, 4) the mean of the k boxes that most rows have, from left to right."""
     own = []
     for row in rows:
-        share, parts = boxes.of(row)
-        chosen = share[parts == part]
+        fraction, parts = boxes.of(row)
+        chosen = fraction[parts == part]
         own.append(chosen[np.argsort(chosen[:, 0] + chosen[:, 2], kind="stable")])
     counts = Counter(map(len, own))
     usual = max(counts, key=lambda count: (counts[count], count))

@@ -127,8 +127,8 @@ def _boxes(path: Path, entries: Iterator[Entry]) -> PartBoxes:
     edges = np.array(boxes, np.float64).reshape(-1, 4)
     if len(edges) and edges.max() <= 1.0:
         raise DataError(
-            f"{path}: no coordinate is above 1, so these are shares of width and height: multiply "
-            "them by the size of their pictures, since pixels are expected"
+            f"{path}: no coordinate is above 1, so these are fractions of width and height, "
+            "expected pixels: multiply them by the size of their pictures"
         )
     return PartBoxes(
         path.parent,

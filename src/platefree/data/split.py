@@ -2,11 +2,11 @@
 
 The rule, in full:
 
-1. Known vehicles are sorted by name, shuffled by the seed within each body type (the most frequent
-   known ``type`` of a vehicle's pictures, ties by name; unknown is a type of its own), and the
-   first share of each type becomes *train*. Shares are rounded by largest remainder, so that
-   their sum is the rounded share of all vehicles, at least one and never all of them.
-2. Of a held-back vehicle, each known camera gives one picture, drawn by the seed, as *query*, and
+1. Known vehicles are sorted by name and shuffled by the seed within each body type (the most
+   frequent known ``type`` of a vehicle's pictures, ties by name; unknown is a type of its own). The
+   same fraction of each type becomes *train*. Numbers of vehicles are rounded by largest remainder,
+   so that their sum is the rounded fraction of all vehicles, at least one and never all of them.
+2. Of a held-out vehicle, each known camera gives one picture, drawn by the seed, as *query*, and
    the rest is *gallery*, except where a query would be left without a valid match, a gallery
    picture of its vehicle that is not from its own camera:
 
@@ -40,7 +40,7 @@ def split_by_vehicle(sightings: Sightings, train: float = 0.5, seed: int = 0) ->
 
     Args:
         sightings: a table that knows vehicles; cameras and types are used where known.
-        train: share of the vehicles to train on, over 0; 1 holds none back.
+        train: fraction of the vehicles to train on, over 0; with 1, none are held out.
         seed: equal seeds give equal splits.
 
     Returns:
@@ -50,7 +50,9 @@ def split_by_vehicle(sightings: Sightings, train: float = 0.5, seed: int = 0) ->
         DataError: ``train`` or ``seed`` is out of range, or fewer than two vehicles are known.
     """
     if not 0 < train <= 1:
-        raise DataError(f"train is {train}, expected a share of more than 0, such as 0.5, up to 1")
+        raise DataError(
+            f"train is {train}, expected a fraction of the vehicles over 0 and up to 1, such as 0.5"
+        )
     if seed < 0:
         raise DataError(f"seed is {seed}, expected 0 or more")
     rows = _rows_by_vehicle(sightings)
@@ -68,25 +70,27 @@ def split_by_vehicle(sightings: Sightings, train: float = 0.5, seed: int = 0) ->
         else:
             split[_draw_queries(_by_camera(sightings, own), random)] = "query"
     if train < 1 and not (split == "query").any():
-        _log.warning("no held-back vehicle was seen twice, so no query has a match")
+        _log.warning(
+            "no held-out vehicle has two pictures of different cameras, so no query has a match"
+        )
     return replace(sightings, split=split)
 
 
-def hold_back_vehicles(table: Sightings, vehicles: int = 78, seed: int = 0) -> Sightings:
-    """Hold training vehicles back, to have something to choose by, or to score without a server.
+def hold_out_vehicles(table: Sightings, vehicles: int = 78, seed: int = 0) -> Sightings:
+    """Hold some training vehicles out, to choose checkpoints by them or to score without a server.
 
     The VehicleNet paper (Zheng et al., TMM 2020) trains on 255 of the 333 vehicles of CityFlow
     and validates on 78, which it does not name: they are drawn here.
 
     Args:
-        table: of a data set; what it tests on, with known vehicles or hidden ones, is left out.
-            Where it knows no split, all of it is for training.
-        vehicles: how many to hold back.
-        seed: equal seeds hold the same vehicles back.
+        table: of a data set; its own test pictures are left out. Where it knows no split, all of
+            it is for training.
+        vehicles: how many to hold out.
+        seed: equal seeds hold out the same vehicles.
 
     Returns:
-        The training pictures of known vehicles, split anew by `split_by_vehicle`; no vehicle is on
-        both sides.
+        The training pictures of known vehicles, split again by `split_by_vehicle` into train,
+        query and gallery.
 
     Raises:
         DataError: the training set has no more vehicles than that.
@@ -96,8 +100,8 @@ def hold_back_vehicles(table: Sightings, vehicles: int = 78, seed: int = 0) -> S
     known = len(known_values(rows.vehicle))
     if not 0 < vehicles < known:
         raise DataError(
-            f"{many(vehicles, 'vehicle')} to hold back of {known} that the training set knows, "
-            "expected fewer, and at least one"
+            f"{many(vehicles, 'vehicle')} to hold out of the {known} known in the training set, "
+            "expected at least one and fewer than all"
         )
     return split_by_vehicle(rows, train=(known - vehicles) / known, seed=seed)
 
@@ -122,24 +126,24 @@ def _draw_vehicles(
         del types[""]
         strata[types.most_common(1)[0][0] if types else ""].append(vehicle)
     kinds = sorted(strata)
-    shares = _shares([len(strata[kind]) for kind in kinds], train)
+    counts = _counts([len(strata[kind]) for kind in kinds], train)
     drawn: set[str] = set()
-    for kind, share in zip(kinds, shares, strict=True):
-        drawn.update(random.permutation(strata[kind])[:share].tolist())
+    for kind, count in zip(kinds, counts, strict=True):
+        drawn.update(random.permutation(strata[kind])[:count].tolist())
     return drawn
 
 
-def _shares(sizes: Sequence[int], train: float) -> list[int]:
+def _counts(sizes: Sequence[int], train: float) -> list[int]:
     """How many of each size to take: largest remainders, ties to the earlier."""
     if train == 1:
         return list(sizes)
     total = min(max(round(train * sum(sizes)), 1), sum(sizes) - 1)
     exact = [total * size / sum(sizes) for size in sizes]
-    shares = [int(share) for share in exact]
-    by_remainder = sorted(range(len(sizes)), key=lambda i: shares[i] - exact[i])
-    for i in by_remainder[: total - sum(shares)]:
-        shares[i] += 1
-    return shares
+    counts = [int(each) for each in exact]
+    by_remainder = sorted(range(len(sizes)), key=lambda i: counts[i] - exact[i])
+    for i in by_remainder[: total - sum(counts)]:
+        counts[i] += 1
+    return counts
 
 
 def _by_camera(sightings: Sightings, rows: Sequence[int]) -> dict[str, list[int]]:

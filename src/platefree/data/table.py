@@ -1,8 +1,9 @@
 """Tables of pictures: a CSV file, a Parquet file, or a folder whose layout says it all.
 
-One column, ``image``, is required; the others are `LABELS` and ``time``, and what is absent is
-unknown. Every cell is text, so "0012" stays "0012"; white space around a cell is dropped. No
-picture is touched while a table is read: that is what `platefree.data.check` is for.
+One column, ``image``, is required; the others are `LABELS`, ``time``, and for sightings that are a
+part of a file ``frame`` and ``x0, y0, x1, y1``; what is absent is unknown. Every cell is text, so
+"0012" stays "0012"; white space around a cell is dropped. No picture is opened while a table is
+read: that is what `platefree.data.check` is for.
 
 Decided: CSV goes through Python's own parser, since it knows the line of every error, and
 434,440 rows take seconds all the same.
@@ -23,12 +24,13 @@ import pyarrow.parquet as pq
 from platefree.data.columns import SPLITS, known_columns, sightings_of
 from platefree.data.csv_records import csv_records
 from platefree.data.dataset import DataSet
+from platefree.data.frame_columns import EDGES, FRAME_COLUMNS
 from platefree.data.image import IMAGE_SUFFIXES, find_pictures
 from platefree.data.listed_text import reading
 from platefree.data.readers.detect import find_dataset
 from platefree.errors import DataError
 from platefree.storage import atomic_file
-from platefree.types import LABELS, Sightings, Times
+from platefree.types import LABELS, Sightings
 
 TABLE_NAMES = ("images.csv", "images.parquet", "table.csv", "table.parquet")
 """A folder that holds one of these is read through it."""
@@ -89,10 +91,9 @@ def write_table(sightings: Sightings, path: str | Path) -> None:
         raise DataError(f"{path}: a table is written as .csv or .parquet, choose one of the two")
     columns = {"image": _images_from(sightings, path.parent)}
     columns |= {name: getattr(sightings, name).tolist() for name in LABELS if sightings.knows(name)}
-    times = sightings.time if sightings.knows("time") else None
     try:
         with atomic_file(path) as temporary:
-            writers[path.suffix.lower()](temporary, columns, times)
+            writers[path.suffix.lower()](temporary, columns, sightings)
     except UnicodeEncodeError as error:
         raise DataError(f"{path}: {error.object!r} is not Unicode text: rename it") from error
 
@@ -122,11 +123,16 @@ def _read_csv(path: Path) -> Sightings:
     return sightings_of(path, columns, lambda row: f"line {lines[row]}")
 
 
-def _write_csv(path: Path, columns: Mapping[str, list[str]], times: Times | None) -> None:
+def _write_csv(path: Path, columns: Mapping[str, list[str]], sightings: Sightings) -> None:
     columns = dict(columns)
-    if times is not None:
-        stamps = np.datetime_as_string(times, unit="ms", timezone="UTC").tolist()
+    if sightings.knows("time"):
+        stamps = np.datetime_as_string(sightings.time, unit="ms", timezone="UTC").tolist()
         columns["time"] = ["" if stamp == "NaT" else stamp for stamp in stamps]
+    if sightings.knows("frame"):
+        columns["frame"] = ["" if frame < 0 else str(frame) for frame in sightings.frame.tolist()]
+    if sightings.knows("box"):
+        edges = zip(EDGES, sightings.box.T, strict=True)
+        columns |= {name: [_shortest(value) for value in edge] for name, edge in edges}
     # Python 3.11 leaves a lone carriage return unquoted, and then reads it as the end of a row.
     returns = any("\r" in cell for column in columns.values() for cell in column)
     quoting: Any = csv.QUOTE_ALL if returns else csv.QUOTE_MINIMAL
@@ -134,6 +140,11 @@ def _write_csv(path: Path, columns: Mapping[str, list[str]], times: Times | None
         writer = csv.writer(file, lineterminator="\n", quoting=quoting)
         writer.writerow(columns)
         writer.writerows(zip(*columns.values(), strict=True))
+
+
+def _shortest(value: np.float32) -> str:
+    """The fewest digits that give the same float32 again; NaN is an empty cell."""
+    return "" if np.isnan(value) else np.format_float_positional(value, trim="-")
 
 
 # --- Parquet ----------------------------------------------------------------------------------
@@ -165,6 +176,9 @@ def _check_type(path: Path, name: str, kind: pa.DataType) -> None:
     if name == "time":
         if not (text or pa.types.is_timestamp(kind) or pa.types.is_date(kind)):
             raise DataError(f"{path}: column 'time' holds {kind}, expected timestamps or text")
+    elif name in FRAME_COLUMNS:
+        if not (text or pa.types.is_integer(kind) or pa.types.is_floating(kind)):
+            raise DataError(f"{path}: column {name!r} holds {kind}, expected numbers or text")
     elif pa.types.is_floating(kind):
         raise DataError(
             f"{path}: column {name!r} holds {kind}, in which long ids lose digits: write it as "
@@ -180,13 +194,18 @@ def _texts(column: "pa.ChunkedArray[Any]") -> list[str]:
     return [(value or "").strip() for value in column.cast(pa.large_string()).to_pylist()]
 
 
-def _write_parquet(path: Path, columns: Mapping[str, list[str]], times: Times | None) -> None:
+def _write_parquet(path: Path, columns: Mapping[str, list[str]], sightings: Sightings) -> None:
     arrays: dict[str, pa.Array[Any]] = {
         name: pa.array([value or None for value in column], pa.string())
         for name, column in columns.items()
     }
-    if times is not None:
-        arrays["time"] = pa.array(times, pa.timestamp("ms", tz="UTC"))
+    if sightings.knows("time"):
+        arrays["time"] = pa.array(sightings.time, pa.timestamp("ms", tz="UTC"))
+    if sightings.knows("frame"):
+        arrays["frame"] = pa.array(sightings.frame, pa.int64(), mask=sightings.frame < 0)
+    if sightings.knows("box"):
+        for name, edge in zip(EDGES, sightings.box.T, strict=True):
+            arrays[name] = pa.array(edge, pa.float32(), mask=np.isnan(edge))
     pq.write_table(pa.table(arrays), path)
 
 

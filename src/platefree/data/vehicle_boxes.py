@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from platefree.data.box_places import rows_of, shares_of_pictures
+from platefree.data.box_places import fractions_of_pictures, rows_of
 from platefree.data.csv_records import csv_rows
 from platefree.data.listed_text import reading
 from platefree.errors import DataError
@@ -25,8 +25,8 @@ VEHICLE_FILES = ("boxes.csv", "labels.parquet")
 
 _EDGES = ("left", "top", "right", "bottom")
 
-Shares = NDArray[np.float64]
-"""(n, 4) left, top, right, bottom as shares of width and height; NaN where there is no box."""
+BoxFractions = NDArray[np.float64]
+"""(n, 4) left, top, right, bottom as fractions of width and height; NaN where there is no box."""
 
 
 def find_vehicle_boxes(where: str, root: Path) -> Path:
@@ -51,7 +51,7 @@ def find_vehicle_boxes(where: str, root: Path) -> Path:
     )
 
 
-def read_vehicle_boxes(path: Path, table: Sightings) -> Shares:
+def read_vehicle_boxes(path: Path, table: Sightings) -> BoxFractions:
     """Where the vehicle is on each picture of a table; of several boxes, the largest.
 
     Args:
@@ -59,7 +59,7 @@ def read_vehicle_boxes(path: Path, table: Sightings) -> Shares:
         table: the n pictures.
 
     Returns:
-        (n, 4) shares.
+        (n, 4) fractions.
 
     Raises:
         DataError: the file is missing or malformed, a box has no area or lies outside of its
@@ -87,35 +87,35 @@ def read_vehicle_boxes(path: Path, table: Sightings) -> Shares:
     box = np.array([box for _, box in kept], np.float64).reshape(-1, 4)
     if len(box) and box.max() <= 1.0:
         raise DataError(
-            f"{path}: no coordinate is above 1, so these are shares of width and height: multiply "
-            "them by the size of their pictures, since pixels are expected"
+            f"{path}: no coordinate is above 1, so these are fractions of width and height, "
+            "expected pixels: multiply them by the size of their pictures"
         )
-    return largest(shares_of_pictures(box, table, row, "vehicle box"), row, len(table))
+    return largest(fractions_of_pictures(box, table, row, "vehicle box"), row, len(table))
 
 
-def largest(share: Shares, row: NDArray[np.int64], rows: int) -> Shares:
+def largest(fraction: BoxFractions, row: NDArray[np.int64], rows: int) -> BoxFractions:
     """(rows, 4) the largest of the boxes of each row, of equals the first; NaN where none is.
 
     Args:
-        share: (n, 4) boxes.
+        fraction: (n, 4) boxes.
         row: (n,) which row each is of.
         rows: how many there are.
     """
     kept = np.full((rows, 4), np.nan)
-    areas = (share[:, 2] - share[:, 0]) * (share[:, 3] - share[:, 1])
+    areas = (fraction[:, 2] - fraction[:, 0]) * (fraction[:, 3] - fraction[:, 1])
     for place in np.argsort(-areas, kind="stable"):
         if np.isnan(kept[row[place], 0]):
-            kept[row[place]] = share[place]
+            kept[row[place]] = fraction[place]
     return kept
 
 
-def with_margin(share: Shares, margin: float) -> Shares:
-    """Boxes that are wider and higher by a share of their own size on each side.
+def with_margin(fraction: BoxFractions, margin: float) -> BoxFractions:
+    """Boxes that are wider and higher by a fraction of their own size on each side.
 
     They end at the border of the picture.
     """
-    grown = share.copy()
-    by = margin * (share[:, 2:] - share[:, :2])
+    grown = fraction.copy()
+    by = margin * (fraction[:, 2:] - fraction[:, :2])
     grown[:, :2] -= by
     grown[:, 2:] += by
     return grown.clip(0.0, 1.0)

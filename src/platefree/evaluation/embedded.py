@@ -14,7 +14,7 @@ from functools import cached_property
 import numpy as np
 
 from platefree.data.vehicle_boxes import (
-    Shares,
+    BoxFractions,
     find_vehicle_boxes,
     read_vehicle_boxes,
     with_margin,
@@ -209,7 +209,7 @@ def _more(model: Embedder, post: Post, work: Work) -> list[Embedder]:
     return others
 
 
-def _boxes(crop: Crop, table: Sightings, work: Work) -> tuple[Shares, str]:
+def _boxes(crop: Crop, table: Sightings, work: Work) -> tuple[BoxFractions, str]:
     """Where the vehicle is on each picture, and where that is known from."""
     if crop.model:
         from platefree.inference.vehicle_finding import TorchvisionDetector
@@ -231,7 +231,7 @@ def _boxes(crop: Crop, table: Sightings, work: Work) -> tuple[Shares, str]:
     return with_margin(boxes, crop.margin), where + kept
 
 
-def _with_crops(model: Embedder, whole: Embeddings, boxes: Shares, work: Work) -> Embeddings:
+def _with_crops(model: Embedder, whole: Embeddings, boxes: BoxFractions, work: Work) -> Embeddings:
     """The normalised mean of each picture and its crop, where it has one."""
     found = np.flatnonzero(~np.isnan(boxes[:, 0]))
     work.progress(len(boxes) - len(found))

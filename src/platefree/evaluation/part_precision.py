@@ -72,7 +72,7 @@ class _Overlap:
         starts, ends = np.searchsorted(truth.row[real], [found.row[mine], found.row[mine] + 1])
         self.near = [real[start:end] for start, end in zip(starts, ends, strict=True)]
         self.share = [
-            _iou(found.share[one], truth.share[near])
+            _iou(found.fraction[one], truth.fraction[near])
             for one, near in zip(mine.tolist(), self.near, strict=True)
         ]
 

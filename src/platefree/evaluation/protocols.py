@@ -105,7 +105,7 @@ def need_query_vehicles(table: Sightings, query: Indices) -> None:
         raise ProtocolError(
             f"the column 'vehicle' is unknown for all {len(query)} queries (does a challenge hide "
             "it?), so nothing can be scored; hold training vehicles back ('platefree data split "
-            "--hold-back'), or write what the server of CityFlow scores ('platefree submit')"
+            "--hold-out'), or write what the server of CityFlow scores ('platefree submit')"
         )
 
 

@@ -11,7 +11,7 @@ from platefree.errors import DataError
 from platefree.gallery.filters import EVERYTHING, Filter
 from platefree.ranking.comparison import Comparison
 from platefree.ranking.exact import check_comparable, rank_exact
-from platefree.types import LABELS, Embeddings, Indices, Ranking, Sightings
+from platefree.types import COLUMNS, Embeddings, Indices, Ranking, Sightings
 
 
 class Store(Protocol):
@@ -99,7 +99,6 @@ def _joined(first: Sightings, second: Sightings) -> Sightings:
             f"{first.root}: read both tables from one folder"
         )
     columns = {
-        name: np.concatenate([getattr(first, name), getattr(second, name)])
-        for name in ("image", *LABELS, "time")
+        name: np.concatenate([getattr(first, name), getattr(second, name)]) for name in COLUMNS
     }
     return Sightings.from_columns(first.root, columns)

@@ -27,7 +27,7 @@ from pydantic import (
     ValidationError,
 )
 
-from platefree.data.vehicle_boxes import Shares
+from platefree.data.vehicle_boxes import BoxFractions
 from platefree.errors import DataError, ImageError, StorageError
 from platefree.inference.embedder import Unreadable
 from platefree.ranking.comparison import ONLY_SPACE, Comparison
@@ -42,7 +42,7 @@ TABLE = "sightings.parquet"
 FORMAT: Final = "platefree-embeddings"
 VERSION: Final = 2
 
-_FORMER = {"6c663b972314": "NEWFP"}
+_FORMER = {"6c663b972314": "2a4ed9b0713e"}
 """Fingerprints of models that are the same, as they were before: color_stripes of version 0.1."""
 
 _AGAIN = "run 'platefree embed' again"
@@ -162,7 +162,7 @@ class StoredEmbeddings:
         self,
         sightings: Sightings,
         *,
-        boxes: Shares | None = None,
+        boxes: BoxFractions | None = None,
         unreadable: Unreadable = "refuse",
         work: Work = DEFAULT_WORK,
     ) -> tuple[Embeddings, list[str]]:
@@ -239,15 +239,25 @@ def _make_card(embeddings: Embeddings, comparison: Comparison, model_path: str |
         raise DataError(f"these embeddings cannot be stored: {_first_problem(error)}") from error
 
 
-def _schema() -> pa.Schema:
+def _schema(version: int) -> pa.Schema:
     text: dict[str, pa.DataType] = dict.fromkeys(("image", *LABELS), pa.string())
-    return pa.schema(text | {"time": pa.timestamp("ms")})
+    columns = text | {"time": pa.timestamp("ms")}
+    if version == 1:  # before sightings could be cut from the frame of a video
+        return pa.schema(columns)
+    return pa.schema(columns | {"frame": pa.int64(), "box": pa.list_(pa.float32(), 4)})
 
 
 def _make_table(sightings: Sightings) -> pa.Table:
-    schema = _schema()
-    columns = [pa.array(getattr(sightings, field.name), field.type) for field in schema]
-    return pa.Table.from_arrays(columns, schema=schema)
+    schema = _schema(VERSION)
+    flat = pa.array(sightings.box.reshape(-1), pa.float32())
+    columns = [
+        pa.array(getattr(sightings, field.name), field.type)
+        for field in schema
+        if field.name != "box"
+    ]
+    return pa.Table.from_arrays(
+        [*columns, pa.FixedSizeListArray.from_arrays(flat, 4)], schema=schema
+    )
 
 
 def _check_replaceable(folder: Path) -> None:
@@ -327,15 +337,20 @@ def _read_sightings(path: Path, card: _Card) -> Sightings:
     except (OSError, pa.ArrowException) as error:
         reason = str(error).splitlines()[0]
         raise DataError(f"{path} cannot be read ({reason}); {_AGAIN}") from error
-    table = table.rename_columns(
-        ["color" if name == "colour" else name for name in table.column_names]
-    )
-    if not table.schema.equals(_schema()) or table.num_rows != card.rows:
+    names = ["color" if name == "colour" else name for name in table.column_names]  # version 1
+    table = table.rename_columns(names)
+    schema = _schema(card.version)
+    if not table.schema.equals(schema) or table.num_rows != card.rows:
         raise DataError(
             f"{path} has {table.num_rows} rows of {table.column_names}, expected {card.rows} of "
-            f"{_schema().names}, text and a time in milliseconds; {_AGAIN}"
+            f"{schema.names}, text and a time in milliseconds; {_AGAIN}"
         )
-    columns: dict[str, Any] = {name: table.column(name).to_numpy() for name in table.column_names}
+    columns: dict[str, Any] = {
+        name: table.column(name).to_numpy() for name in table.column_names if name != "box"
+    }
+    if "box" in table.column_names:
+        boxes = table.column("box").combine_chunks()
+        columns["box"] = boxes.flatten().to_numpy().reshape(-1, 4)
     sightings = Sightings.from_columns(Path(card.root), columns)
     if sightings.fingerprint() != card.table:
         raise DataError(

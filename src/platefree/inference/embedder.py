@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Literal, Protocol
 
-from platefree.data.vehicle_boxes import Shares
+from platefree.data.vehicle_boxes import BoxFractions
 from platefree.ranking.comparison import Comparison
 from platefree.recipes.post import Post
 from platefree.types import Embeddings, Sightings, Text
@@ -56,7 +56,7 @@ class Embedder(Protocol):
         self,
         sightings: Sightings,
         *,
-        boxes: Shares | None = None,
+        boxes: BoxFractions | None = None,
         unreadable: Unreadable = "refuse",
         work: Work = DEFAULT_WORK,
     ) -> tuple[Embeddings, list[str]]:
@@ -81,7 +81,7 @@ class Embedder(Protocol):
 class Detector(Protocol):
     """Finds vehicles in pictures."""
 
-    def find(self, sightings: Sightings, work: Work = DEFAULT_WORK) -> Shares:
+    def find(self, sightings: Sightings, work: Work = DEFAULT_WORK) -> BoxFractions:
         """The largest vehicle of each picture.
 
         Returns:

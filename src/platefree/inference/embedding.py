@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from platefree.batches.loader import UsePictures, use_loader
 from platefree.batches.tight import TightPictures
-from platefree.data.vehicle_boxes import Shares
+from platefree.data.vehicle_boxes import BoxFractions
 from platefree.errors import PlatefreeError
 from platefree.inference.network import Network
 from platefree.methods.base import Method
@@ -47,7 +47,7 @@ class EmbeddedBatch(NamedTuple):
 def embed_batches(
     network: Network,
     sightings: Sightings,
-    boxes: Shares | None,
+    boxes: BoxFractions | None,
     work: Work,
     shard: tuple[int, int] = (0, 1),
 ) -> Iterator[EmbeddedBatch]:
@@ -80,7 +80,7 @@ def embed_batches(
 
 
 def embed_in_processes(
-    network: Network, sightings: Sightings, boxes: Shares | None, work: Work
+    network: Network, sightings: Sightings, boxes: BoxFractions | None, work: Work
 ) -> Iterator[EmbeddedBatch]:
     """Embed the batches of a table in several processes, each on a GPU of its own where there are.
 
@@ -117,7 +117,7 @@ def embed_in_processes(
 
 @contextmanager
 def _children(
-    network: Network, sightings: Sightings, boxes: Shares | None, work: Work, processes: int
+    network: Network, sightings: Sightings, boxes: BoxFractions | None, work: Work, processes: int
 ) -> Iterator[list[Connection]]:
     """The ends of the pipes of so many processes, which end with the block."""
     context = get_context("spawn")  # a fork would share CUDA and the locks of threads
@@ -164,7 +164,7 @@ def _embed_shard(
     sightings: Sightings,
     *,
     metadata: Mapping[str, Text],
-    boxes: Shares | None,
+    boxes: BoxFractions | None,
     work: Work,
     shard: tuple[int, int],
     threads: int,

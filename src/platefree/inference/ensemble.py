@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from platefree.checkpoint import Checkpoint
-from platefree.data.vehicle_boxes import Shares
+from platefree.data.vehicle_boxes import BoxFractions
 from platefree.errors import CheckpointError, DataError, RecipeError, TrainingError
 from platefree.inference.embedder import Embedder, Unreadable
 from platefree.inference.model import Model
@@ -114,7 +114,7 @@ class Ensemble(Model):
         return {"members": "; ".join(named), **joined}
 
     def embed_rows(
-        self, sightings: Sightings, boxes: Shares | None, unreadable: Unreadable, work: Work
+        self, sightings: Sightings, boxes: BoxFractions | None, unreadable: Unreadable, work: Work
     ) -> tuple[Indices, dict[str, Floats], list[str]]:
         """As `Model.embed_rows`: each member in turn; what the first cannot read, none is shown."""
         in_turn = replace(work, progress=_InTurn(work.progress, len(self.members)))

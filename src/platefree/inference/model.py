@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from platefree.data.vehicle_boxes import Shares
+from platefree.data.vehicle_boxes import BoxFractions
 from platefree.errors import DataError, ImageError, RecipeError
 from platefree.inference.embedder import Unreadable
 from platefree.inference.embedding import EmbeddedBatch, embed_batches, embed_in_processes
@@ -138,7 +138,7 @@ class Model(Network):
         self,
         sightings: Sightings,
         *,
-        boxes: Shares | None = None,
+        boxes: BoxFractions | None = None,
         unreadable: Unreadable = "refuse",
         work: Work = DEFAULT_WORK,
     ) -> tuple[Embeddings, list[str]]:
@@ -148,7 +148,7 @@ class Model(Network):
         return Embeddings(spaces, kept, self.fingerprint), skipped
 
     def embed_rows(
-        self, sightings: Sightings, boxes: Shares | None, unreadable: Unreadable, work: Work
+        self, sightings: Sightings, boxes: BoxFractions | None, unreadable: Unreadable, work: Work
     ) -> tuple[Indices, dict[str, Floats], list[str]]:
         """As `embed`: which rows could be read, their spaces, and why the others could not."""
         parts: list[dict[str, Floats]] = []
@@ -170,7 +170,7 @@ class Model(Network):
         return np.array(rows), spaces, skipped
 
     def _batches(
-        self, sightings: Sightings, boxes: Shares | None, work: Work
+        self, sightings: Sightings, boxes: BoxFractions | None, work: Work
     ) -> Iterator[EmbeddedBatch]:
         if work.processes == 1:
             return embed_batches(self, sightings, boxes, work)

@@ -18,7 +18,7 @@ from torchvision.transforms.v2 import functional
 
 from platefree.batches.loader import Item, leave_ctrl_c_to_the_main_process, worker_count
 from platefree.data.image import read_image
-from platefree.data.vehicle_boxes import Shares, largest
+from platefree.data.vehicle_boxes import BoxFractions, largest
 from platefree.errors import ImageError, RecipeError, TrainingError
 from platefree.inference.network import choose_device
 from platefree.nets.backbones import read_tensors
@@ -48,7 +48,7 @@ class TorchvisionDetector:
         self._network = load_detector(name, weights).to(self._device)
         self._threshold = threshold
 
-    def find(self, sightings: Sightings, work: Work = DEFAULT_WORK) -> Shares:
+    def find(self, sightings: Sightings, work: Work = DEFAULT_WORK) -> BoxFractions:
         """The largest vehicle of each picture, see `find_vehicles`."""
         return find_vehicles(
             self._network, sightings, threshold=self._threshold, device=self._device, work=work
@@ -92,7 +92,7 @@ def find_vehicles(
     threshold: float = 0.5,
     device: torch.device | None = None,
     work: Work = DEFAULT_WORK,
-) -> Shares:
+) -> BoxFractions:
     """The largest box of a car, motorcycle, bus or truck on each picture.
 
     Args:
@@ -150,7 +150,7 @@ def _readable(item: Item) -> Tensor:
     return item.picture
 
 
-def _vehicles(found: Mapping[str, Tensor], size: torch.Size, threshold: float) -> Shares:
+def _vehicles(found: Mapping[str, Tensor], size: torch.Size, threshold: float) -> BoxFractions:
     """(n, 4) the boxes of vehicles on one picture, best first; those without area are none."""
     kind = torch.isin(found["labels"], torch.tensor(_VEHICLES, device=found["labels"].device))
     kept = found["boxes"][kind & (found["scores"] >= threshold)].double().cpu().numpy()

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from platefree.errors import DataError, MismatchError
 from platefree.ranking.comparison import ONLY_SPACE, Comparison, check_block
 from platefree.ranking.heaps import NOBODY, keep_nearest, sort_heaps
-from platefree.types import LABELS, Embeddings, Indices, Ranking, Sightings
+from platefree.types import COLUMNS, Embeddings, Indices, Ranking, Sightings
 
 _QUERY_BLOCK = 256
 _GALLERY_BLOCK = 16_384  # 16 MB of float32 distances with the block of queries
@@ -97,7 +97,7 @@ def embedding_blocks(embeddings: Embeddings, size: int) -> Iterator[tuple[slice,
     table = embeddings.sightings
     for start in range(0, len(embeddings), size):
         rows = slice(start, min(start + size, len(embeddings)))
-        columns = {name: getattr(table, name)[rows] for name in ("image", *LABELS, "time")}
+        columns = {name: getattr(table, name)[rows] for name in COLUMNS}
         spaces = {name: space[rows] for name, space in embeddings.spaces.items()}
         yield rows, Embeddings(spaces, Sightings(root=table.root, **columns), embeddings.model)
 

@@ -2,7 +2,7 @@
 
 The ids of the test vehicles are kept by the challenge: query and gallery are searched, written
 down by `platefree.data.submission`, and scored by its server. What is scored here are vehicles
-held back from training, `platefree.data.split.hold_back_vehicles`, or copies whose test labels
+held out from training, `platefree.data.split.hold_out_vehicles`, or copies whose test labels
 have ids. Cameras are in the label files; of 2019 and 2020 those of the test pictures are not.
 """
 

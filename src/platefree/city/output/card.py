@@ -1,0 +1,156 @@
+"""The files that describe a finished city: its table, its labels, its cameras and its card."""
+
+import json
+import math
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from platefree.city.output.shards import LABELS, read_labels
+from platefree.city.plan import CityPlan, CitySettings
+from platefree.city.world.fleet import near_duplicate_rate
+from platefree.city.world.sites import PlacedCamera
+from platefree.data.split import split_by_vehicle
+from platefree.data.table import write_table
+from platefree.storage import atomic_file, write_text
+from platefree.types import LABELS as LABEL_COLUMNS
+from platefree.types import Sightings
+
+TABLE, CARD, CAMERAS = "images.csv", "card.json", "cameras.json"
+
+_TRAIN = 0.5  # fraction of the vehicles
+
+
+@dataclass(frozen=True)
+class CityCard:
+    """What a city is; `to_json` is its ``card.json``.
+
+    Attributes:
+        settings: it follows from them alone.
+        platefree: version of the package that made it.
+        images: how many there are.
+        vehicles: how many.
+        cameras: how many.
+        tracks: how many passes of one vehicle before one camera.
+        near_duplicate_rate: fraction of the vehicles that share model and color with another one.
+        cameras_per_vehicle: number of cameras -> number of vehicles seen by so many.
+        pictures: counts of pictures by split, type, color, view and weather.
+        fingerprint: of the table.
+    """
+
+    settings: CitySettings
+    platefree: str
+    images: int
+    vehicles: int
+    cameras: int
+    tracks: int
+    near_duplicate_rate: float
+    cameras_per_vehicle: Mapping[int, int]
+    pictures: Mapping[str, Mapping[str, int]]
+    fingerprint: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Ready for ``json.dumps``."""
+        seen_by = {str(key): count for key, count in self.cameras_per_vehicle.items()}
+        content = {**asdict(self), "cameras_per_vehicle": seen_by}
+        return {**content, "settings": self.settings.to_json()}
+
+    @classmethod
+    def read(cls, path: Path) -> "CityCard":
+        """The card that `finish_city` wrote."""
+        content = json.loads(path.read_text("utf-8"))
+        settings = dict(content["settings"])
+        settings.pop("city_version")
+        seen_by = {int(key): count for key, count in content["cameras_per_vehicle"].items()}
+        return cls(
+            **{
+                **content,
+                "settings": CitySettings(**settings),
+                "cameras_per_vehicle": seen_by,
+            }
+        )
+
+
+def finish_city(out: Path, plan: CityPlan) -> CityCard:
+    """Join the labels of all shards, split by vehicle, and write the files that describe a city.
+
+    Of the vehicles half are for training; of each other one, one picture of every camera is a
+    query where that leaves each query a match (see `platefree.data.split`).
+
+    Raises:
+        StorageError: a file cannot be written.
+    """
+    labels = read_labels(out, len(plan.shards))
+    table = split_by_vehicle(_sightings(out, labels), train=_TRAIN, seed=plan.settings.seed)
+    labels = labels.add_column(1, "split", pa.array(table.split.tolist(), pa.string()))
+    with atomic_file(out / LABELS) as temporary:
+        pq.write_table(labels, temporary)
+    write_table(table, out / TABLE)
+    write_text(out / CAMERAS, _json([_camera(plan, site) for site in plan.cameras]))
+    card = _card(plan, table, labels)
+    write_text(out / CARD, _json(card.to_json()))
+    return card
+
+
+def _sightings(out: Path, labels: pa.Table) -> Sightings:
+    known = set(labels.column_names) - {"split", "source"}
+    names = ("image", *(name for name in LABEL_COLUMNS if name in known))
+    columns: dict[str, Any] = {name: labels[name].to_pylist() for name in names}
+    columns["time"] = labels["time"].to_numpy().astype("datetime64[ms]")
+    return Sightings.from_columns(out, columns)
+
+
+def _card(plan: CityPlan, table: Sightings, labels: pa.Table) -> CityCard:
+    pairs = np.unique(np.stack([table.vehicle, table.camera], axis=1), axis=0)
+    seen_by = np.unique(pairs[:, 0], return_counts=True)[1]
+    counted = ("split", "type", "color", "view", "weather")
+    return CityCard(
+        settings=plan.settings,
+        platefree=_version(),
+        images=len(table),
+        vehicles=len(np.unique(table.vehicle)),
+        cameras=len(np.unique(table.camera)),
+        tracks=len(np.unique(table.track)),
+        near_duplicate_rate=round(
+            near_duplicate_rate([journey.vehicle for journey in plan.journeys]), 4
+        ),
+        cameras_per_vehicle=dict(sorted(Counter(seen_by.tolist()).items())),
+        pictures={
+            name: dict(sorted(Counter(map(str, labels[name].to_pylist())).items()))
+            for name in counted
+        },
+        fingerprint=table.fingerprint(),
+    )
+
+
+def _camera(plan: CityPlan, site: PlacedCamera) -> dict[str, Any]:
+    """A camera, with its place on the map in metres east and north."""
+    street = plan.network.streets[site.street]
+    start, end = plan.network.junctions[[street.start, street.end]]
+    east, north = start + (end - start) * (site.offset / street.length)
+    return {
+        **asdict(site.camera),
+        "map": [round(float(east), 1), round(float(north), 1)],
+        "bearing_degrees": round(math.degrees(site.bearing), 2),
+        "street": site.street,
+        "speed_limit": round(street.limit, 2),
+        "mounting": site.mounting,
+    }
+
+
+def _json(content: Any) -> str:  # noqa: ANN401
+    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+
+
+def _version() -> str:
+    try:
+        return version("platefree")
+    except PackageNotFoundError:  # run from a source folder
+        return "unknown"

@@ -1,0 +1,72 @@
+"""What the layouts share: a generated city, and the folder that it is laid out in."""
+
+import os
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from platefree.city.output.shards import LABELS
+from platefree.types import Sightings
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """A generated city, and where its layout is being written.
+
+    Attributes:
+        folder: of the city.
+        table: its pictures.
+        out: the folder that is being filled.
+    """
+
+    folder: Path
+    table: Sightings
+    out: Path
+
+    @cached_property
+    def labels(self) -> dict[str, list[Any]]:
+        """Every column of its label table, row by row as ``table``."""
+        columns: dict[str, list[Any]] = pq.read_table(self.folder / LABELS).to_pydict()
+        return columns
+
+    @cached_property
+    def vehicle(self) -> dict[str, int]:
+        """Vehicle -> its number, from 1."""
+        return numbers(self.table.vehicle.tolist())
+
+    @cached_property
+    def camera(self) -> dict[str, int]:
+        """Camera -> its number, from 1."""
+        return numbers(self.table.camera.tolist())
+
+    def rows(self, *splits: str) -> list[int]:
+        """Rows of these splits, in the order of the table."""
+        return np.flatnonzero(np.isin(self.table.split, splits)).tolist()
+
+    def link(self, row: int, name: str) -> None:
+        """Put the picture of a row at ``name``."""
+        target = self.out / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        source = self.table.path(row)
+        try:
+            os.link(source, target)
+        except OSError:  # another disk, or one without links
+            shutil.copyfile(source, target)
+
+    def write(self, name: str, lines: Iterable[str], encoding: str = "utf-8") -> None:
+        """Write a text file of these lines."""
+        target = self.out / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        text = "".join(f"{line}\n" for line in lines)
+        target.write_bytes(text.encode(encoding))
+
+
+def numbers(names: Iterable[str]) -> dict[str, int]:
+    """A number from 1 for each different name, in sorted order."""
+    return {name: number for number, name in enumerate(sorted(set(names)), 1)}

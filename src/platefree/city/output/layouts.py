@@ -1,0 +1,59 @@
+"""A generated city as a public data set would be laid out, file by file.
+
+The pictures are hard links where the disk allows it, else copies. Labels that a data set does not
+have are left out, and official list names are kept whatever the size of the city: a list of
+``test_list_800.txt`` holds 800 vehicles, or all that there are if they are fewer. Numbers stand
+for vehicles, cameras and models where the data set has numbers, from 1 in the order of names.
+"""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from platefree.city.output.layout_cityflow import write_cityflow
+from platefree.city.output.layout_compcars import write_compcars
+from platefree.city.output.layout_pku import write_vehicleid, write_veri_wild
+from platefree.city.output.layout_source import Source
+from platefree.city.output.layout_veri import write_veri
+from platefree.city.output.shards import LABELS
+from platefree.data.table import read_table
+from platefree.errors import DataError
+from platefree.storage import atomic_folder
+
+_WRITERS: Mapping[str, Callable[[Source], None]] = {
+    "vehicleid": write_vehicleid,
+    "veri-776": write_veri,
+    "veri-wild": write_veri_wild,
+    "cityflow": write_cityflow,
+    "compcars": write_compcars,
+}
+
+NAMES = tuple(_WRITERS)
+"""The data sets whose layout a city can take."""
+
+
+def write_layout(city_folder: str | Path, out: str | Path, layout: str) -> Path:
+    """Lay a finished city out as a public data set.
+
+    Args:
+        city_folder: that `platefree.city.generate.generate_city` filled.
+        out: the root of the data set; replaced whole if it exists.
+        layout: one of `NAMES`.
+
+    Returns:
+        ``out``.
+
+    Raises:
+        DataError: there is no such layout, or no finished city.
+        StorageError: a file cannot be written.
+    """
+    if layout not in _WRITERS:
+        raise DataError(f"layout {layout!r} is unknown, expected {', '.join(NAMES)}")
+    folder, target = Path(city_folder), Path(out)
+    if not (folder / LABELS).is_file():
+        raise DataError(
+            f"{folder} holds no finished city (no {LABELS}): run 'platefree city' first"
+        )
+    table = read_table(folder)
+    with atomic_folder(target) as temporary:
+        _WRITERS[layout](Source(folder, table, temporary))
+    return target

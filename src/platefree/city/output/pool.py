@@ -1,0 +1,87 @@
+"""Shards rendered by several processes; each process is started fresh (spawn).
+
+A worker ends by itself when its parent is killed, and finishes its shard when the parent is
+asked to stop, so nothing is lost but the shards in hand of a killed run.
+"""
+
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+
+from platefree.city.output.shards import Darkroom, Shard, Surroundings
+from platefree.errors import PlatefreeError
+
+Progress = Callable[[int, int], None]
+"""Told how many pictures are done, of how many."""
+
+_darkroom: Darkroom | None = None  # of a worker process, made when it starts
+
+
+def render_shards(
+    surroundings: Surroundings, shards: Sequence[Shard], workers: int
+) -> Iterator[int]:
+    """Make shards in any order; yields the number of pictures of each as it is finished.
+
+    Args:
+        surroundings: what they have in common; must be picklable for more than one worker.
+        shards: what is to be made.
+        workers: processes; 1 works in this one.
+
+    Raises:
+        StorageError: a shard cannot be written.
+        PlatefreeError: a worker died.
+    """
+    if workers == 1 or len(shards) <= 1:
+        darkroom = Darkroom(surroundings)
+        for shard in shards:
+            yield darkroom.make(shard)
+        return
+    with ProcessPoolExecutor(
+        min(workers, len(shards)),
+        mp_context=multiprocessing.get_context("spawn"),
+        initializer=_start_worker,
+        initargs=(surroundings,),
+    ) as pool:
+        futures = [pool.submit(_make, shard) for shard in shards]
+        try:
+            yield from _results(futures)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)  # what is in hand is still finished
+            raise
+
+
+def _results(futures: Sequence[Future[int]]) -> Iterator[int]:
+    try:
+        for future in as_completed(futures):
+            yield future.result()
+    except BrokenProcessPool as error:
+        raise PlatefreeError(
+            "a worker process died, perhaps for want of memory: run the same command again with "
+            "fewer --workers; finished pictures are kept"
+        ) from error
+
+
+def _start_worker(surroundings: Surroundings) -> None:
+    global _darkroom
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which decides
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    if "cv2" in sys.modules:
+        sys.modules["cv2"].setNumThreads(1)
+    _darkroom = Darkroom(surroundings)
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def _make(shard: Shard) -> int:
+    assert _darkroom is not None  # noqa: S101 - set when the worker started
+    return _darkroom.make(shard)

@@ -1,0 +1,1 @@
+"""Streets, cameras, traffic and weather: what passes which camera when."""

@@ -1,0 +1,133 @@
+"""The vehicles of a city: which models there are how often, and which are near-duplicates.
+
+A near-duplicate shares model *and* color with another vehicle and differs only in small details.
+Groups of two to five are made on purpose until the asked fraction of all vehicles is in one. The
+others are drawn anew while another vehicle has their model and color already; where there are
+more vehicles than pairs of model and color, the true fraction is higher than asked.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from platefree.city.studio import ModelName, Order, Studio
+from platefree.city.world.streams import Purpose, draw_seed, stream
+
+TYPE_FRACTIONS = {
+    "motorcycle": 0.30,
+    "sedan": 0.18,
+    "suv": 0.13,
+    "hatchback": 0.12,
+    "van": 0.07,
+    "estate": 0.05,
+    "mpv": 0.05,
+    "pickup": 0.04,
+    "truck": 0.04,
+    "bus": 0.02,
+}
+"""Of the traffic; types that a studio has besides these share what one of them has on average."""
+
+_GROUP_SIZES = (2, 3, 4, 5)
+_GROUP_SHARES = (0.45, 0.3, 0.15, 0.1)
+_TRIES = 10  # to find a pair of model and color that no other vehicle has
+
+
+@dataclass(frozen=True)
+class Vehicle:
+    """One vehicle of the city.
+
+    Attributes:
+        name: its identity.
+        order: how to draw it.
+        model: make and model.
+        type: body type.
+        color: of its paint.
+    """
+
+    name: str
+    order: Order
+    model: str
+    type: str
+    color: str
+
+
+def draw_fleet(
+    studio: Studio, count: int, near_duplicates: float, seed: int
+) -> tuple[Vehicle, ...]:
+    """The vehicles of a city.
+
+    Args:
+        studio: who will draw them.
+        count: how many.
+        near_duplicates: fraction of them that shares model and color with another one.
+        seed: of the city.
+    """
+    random = stream(Purpose.FLEET, seed)
+    models = studio.models()
+    fractions = model_fractions(models)
+    taken: set[tuple[int, str]] = set()
+    orders: list[Order] = []
+    colors: list[str] = []
+    tries = _TRIES
+    while len(orders) < count:
+        size = _group_size(round(near_duplicates * count) - len(orders), random)
+        first, color, is_new = _new_order(studio, fractions, taken, tries, random)
+        tries = tries if is_new else max(tries - 1, 1)  # a full street: stop looking
+        colors += [color] * size
+        seeds = tuple(draw_seed(random) for _ in range(size - 1))
+        orders.append(first)
+        orders += [
+            Order(first.model, seed, first.seed, seeds[:place]) for place, seed in enumerate(seeds)
+        ]
+    digits = max(5, len(str(count)))
+    return tuple(
+        _named(f"v{index + 1:0{digits}d}", orders[place], models, colors[place])
+        for index, place in enumerate(random.permutation(count).tolist())
+    )
+
+
+def near_duplicate_rate(fleet: Sequence[Vehicle]) -> float:
+    """Fraction of the vehicles that share model and color with another one."""
+    kinds = Counter((vehicle.model, vehicle.color) for vehicle in fleet)
+    return sum(count for count in kinds.values() if count > 1) / len(fleet)
+
+
+def model_fractions(models: Sequence[ModelName]) -> list[float]:
+    """How often each model is on the street; the models of one type share equally."""
+    per_type = Counter(model.type for model in models)
+    usual = sum(TYPE_FRACTIONS.values()) / len(TYPE_FRACTIONS)
+    fractions = [TYPE_FRACTIONS.get(model.type, usual) / per_type[model.type] for model in models]
+    return [fraction / sum(fractions) for fraction in fractions]
+
+
+def _group_size(wanted: int, random: np.random.Generator) -> int:
+    """How many vehicles of one model and color come next, if so many twins are yet wanted."""
+    if wanted < 2:
+        return 1
+    size = min(int(random.choice(_GROUP_SIZES, p=_GROUP_SHARES)), wanted)
+    return size + 1 if wanted - size == 1 else size  # nobody is left to be a twin of no one
+
+
+def _new_order(
+    studio: Studio,
+    fractions: Sequence[float],
+    taken: set[tuple[int, str]],
+    tries: int,
+    random: np.random.Generator,
+) -> tuple[Order, str, bool]:
+    """A vehicle of a new model and color, or the last that was tried; its color; if it is new."""
+    for _ in range(tries):
+        order = Order(int(random.choice(len(fractions), p=fractions)), draw_seed(random))
+        kind = (order.model, studio.color(order))
+        if kind not in taken:
+            break
+    is_new = kind not in taken
+    taken.add(kind)
+    return order, kind[1], is_new
+
+
+def _named(name: str, order: Order, models: Sequence[ModelName], color: str) -> Vehicle:
+    model = models[order.model]
+    return Vehicle(name, order, model.model, model.type, color)

@@ -1,0 +1,89 @@
+"""Where the picture of a row comes from: a picture file, cut to the row's box where it has one."""
+
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import numpy as np
+from PIL import Image
+
+from platefree.data.image import ImageHeader, read_header, read_image
+from platefree.errors import DataError, ImageError
+from platefree.types import Sightings
+
+
+class ImageSource(Protocol):
+    """Gives the pictures of the rows of a table."""
+
+    def read(self, row: int, size: tuple[int, int] | None = None) -> Image.Image:
+        """The picture of a row: upright, mode RGB.
+
+        Args:
+            row: of the table.
+            size: (width, height) in pixels that are needed. The picture may then be decoded
+                smaller than it is stored, but never below this size.
+
+        Raises:
+            ImageError: the picture cannot be read.
+            DataError: there is no way to read this kind of row.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class TableImages:
+    """The pictures of a table whose rows are picture files, or boxes in them.
+
+    Attributes:
+        table: the rows.
+    """
+
+    table: Sightings
+
+    def read(self, row: int, size: tuple[int, int] | None = None) -> Image.Image:
+        """The picture of a row, cut to its box; see `ImageSource.read`.
+
+        Raises:
+            ImageError: the file cannot be read, or the box lies outside of the picture.
+            DataError: the row is a frame of a video.
+        """
+        self._refuse_frame(row)
+        path = self.table.path(row)
+        if np.isnan(self.table.box[row, 0]):
+            return read_image(path, at_least=size)
+        picture = read_image(path)
+        return picture.crop(self._box(row, picture.width, picture.height))
+
+    def header(self, row: int) -> ImageHeader:
+        """What `read` will give of a row, without decoding it.
+
+        Raises:
+            ImageError: as `read`, as far as the header shows it.
+            DataError: the row is a frame of a video.
+        """
+        self._refuse_frame(row)
+        header = read_header(self.table.path(row))
+        if np.isnan(self.table.box[row, 0]):
+            return header
+        left, top, right, bottom = self._box(row, header.width, header.height)
+        return replace(header, width=right - left, height=bottom - top)
+
+    def _refuse_frame(self, row: int) -> None:
+        if self.table.frame[row] >= 0:
+            raise DataError(
+                f"{self.table.path(row)}: row {row + 1} is frame {self.table.frame[row]} of a "
+                "video, expected a picture file: frames of videos cannot be read yet; save them "
+                "as pictures and leave the column 'frame' out"
+            )
+
+    def _box(self, row: int, width: int, height: int) -> tuple[int, int, int, int]:
+        """The whole pixels that the box touches, within the picture."""
+        box = self.table.box[row].astype(np.float64)
+        left, top = np.floor(box[:2]).clip(0).astype(int).tolist()
+        right, bottom = np.ceil(box[2:]).clip(0, [width, height]).astype(int).tolist()
+        if not (left < right and top < bottom):
+            edges = ", ".join(f"{edge:g}" for edge in box)
+            raise ImageError(
+                f"{self.table.path(row)} is {width} x {height} pixels, but the box of row "
+                f"{row + 1} is {edges}: expected left, top, right, bottom within the picture"
+            )
+        return left, top, right, bottom
