@@ -31,10 +31,12 @@ if TYPE_CHECKING:
     from platefree.inference.labelling import label_views
     from platefree.inference.model import Comparison, Model, compare, load_model
     from platefree.inference.part_finding import find_parts, write_parts
+    from platefree.methods.catalogue import load_recipe
     from platefree.ranking.exact import rank_exact
     from platefree.ranking.reciprocal import k_reciprocal, k_reciprocal_blocks, rerank_top
+    from platefree.recipes.builtin import recipe_names
     from platefree.recipes.post import Post
-    from platefree.recipes.recipe import Recipe, load_recipe, recipe_names
+    from platefree.recipes.recipe import Recipe
     from platefree.reports.contact_sheet import contact_sheet
     from platefree.training.loop import train
     from platefree.training.run_folder import Run
@@ -125,7 +127,7 @@ _HOME = {
     "label_views": "inference.labelling",
     "load_embeddings": "gallery.stored",
     "load_model": "inference.model",
-    "load_recipe": "recipes.recipe",
+    "load_recipe": "methods.catalogue",
     "make_ensemble": "inference.ensemble",
     "merge_tables": "data.merge",
     "model_as_vehicle": "data.merge",
@@ -135,7 +137,7 @@ _HOME = {
     "read_dataset": "data.readers.detect",
     "read_part_boxes": "data.part_files",
     "read_table": "data.table",
-    "recipe_names": "recipes.recipe",
+    "recipe_names": "recipes.builtin",
     "rerank_top": "ranking.reciprocal",
     "save_embeddings": "gallery.stored",
     "search": "gallery.search",

@@ -14,8 +14,9 @@ from platefree import cli
 from platefree.data.dataset import DataSet, PairList
 from platefree.errors import DataError, ProtocolError, RecipeError
 from platefree.evaluation.metrics import rank_metrics
+from platefree.methods.catalogue import change_in_use, load_recipe
 from platefree.recipes.post import Camera, Rerank
-from platefree.recipes.recipe import change_in_use, load_recipe, to_toml
+from platefree.recipes.toml import to_toml
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:

@@ -12,8 +12,7 @@ from platefree.evaluation.evaluate import evaluate
 from platefree.experiments.all_methods import ENTRIES, bench_methods, method_rows, shared_settings
 from platefree.experiments.cost import training_cost, use_cost
 from platefree.inference.model import load_model
-from platefree.methods.build import needs_training
-from platefree.recipes.recipe import load_recipe
+from platefree.methods.catalogue import load_recipe, needs_training
 from platefree.training.loop import StepReport
 from platefree.training.run_folder import flat
 from platefree.types import Sightings

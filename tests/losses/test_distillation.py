@@ -24,10 +24,10 @@ from platefree.losses.distillation import (
     relational_losses,
 )
 from platefree.methods.base import Batch, Method
-from platefree.methods.build import build_method
+from platefree.methods.catalogue import build_method, load_recipe
 from platefree.methods.multi_branch import BranchLosses, MultiBranch
 from platefree.nets.late_branches import LateBranches
-from platefree.recipes.recipe import Recipe, load_recipe
+from platefree.recipes.recipe import Recipe
 from platefree.training.loop import StepReport, train
 from platefree.training.teacher import Teacher
 from platefree.types import Sightings

@@ -22,10 +22,10 @@ from platefree.experiments.ablation import load_ablation, row_recipe
 from platefree.inference.model import load_model
 from platefree.losses import coupled_clusters, set_triplets
 from platefree.methods.base import Batch
-from platefree.methods.build import build_method, resolve
+from platefree.methods.catalogue import build_method, load_recipe, resolve
 from platefree.methods.drdl import Drdl
 from platefree.nets.backbones import Backbone
-from platefree.recipes.recipe import Recipe, load_recipe
+from platefree.recipes.recipe import Recipe
 from platefree.training.loop import train
 from platefree.types import Sightings
 
@@ -231,7 +231,7 @@ def test_the_rows_of_the_ablation_see_as_many_pictures_in_as_many_steps() -> Non
 
 CHILD = """
 import json, os, signal, sys
-from platefree.recipes.recipe import load_recipe
+from platefree.methods.catalogue import load_recipe
 from platefree.training.loop import train
 
 overrides, data, out, last = json.loads(sys.argv[1])
@@ -292,7 +292,7 @@ def test_a_recipe_may_learn_models_as_identities(with_models: Sightings) -> None
 
 TWO = """
 import json, sys
-from platefree.recipes.recipe import load_recipe
+from platefree.methods.catalogue import load_recipe
 from platefree.training.loop import train
 overrides, data, out = json.loads(sys.argv[1])
 train(load_recipe("drdl/city", overrides), data, out)

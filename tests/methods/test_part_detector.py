@@ -33,8 +33,9 @@ from platefree.inference import part_finding
 from platefree.inference.model import Model
 from platefree.inference.part_finding import find_parts, parts_found, write_parts
 from platefree.methods.base import Batch
+from platefree.methods.catalogue import load_recipe
 from platefree.methods.part_detector import THRESHOLD
-from platefree.recipes.recipe import Augment, Input, load_recipe
+from platefree.recipes.sections import Augment, Input
 from platefree.types import Sightings
 
 SMALL = {

@@ -25,10 +25,10 @@ from platefree.errors import CheckpointError, DataError, NonFiniteLoss, RecipeEr
 from platefree.experiments.ablation import load_ablation, row_recipe
 from platefree.inference.explain import class_activation
 from platefree.methods.base import Batch
+from platefree.methods.catalogue import load_recipe
 from platefree.methods.part_regularized import PartRegularized
 from platefree.nets.backbones import Backbone
 from platefree.nets.roi import covered_cells, local_average, part_masks
-from platefree.recipes.recipe import load_recipe
 from platefree.types import Sightings
 
 SMALL = {**TINY, "train.images_per_vehicle": 3, "augment.color": 0.0}

@@ -11,9 +11,9 @@ from torch import nn
 from platefree.checkpoint import read_checkpoint
 from platefree.errors import RecipeError
 from platefree.methods.base import Batch
-from platefree.methods.build import build_method
+from platefree.methods.catalogue import build_method, load_recipe
 from platefree.methods.strong_baseline import StrongBaseline
-from platefree.recipes.recipe import Recipe, load_recipe
+from platefree.recipes.recipe import Recipe
 from platefree.training.descent import rate_factor
 from platefree.training.loop import StepReport, train
 from platefree.types import Sightings
@@ -72,7 +72,7 @@ def test_a_fixed_exponent_does_not_learn() -> None:
     [
         ({"model.classifier_centres": 3}, "set model.classifier to circle, arc or cos"),
         ({"model.memory": 64, "model.triplet_weight": 0.0}, "no loss compares pairs"),
-        ({"model.classifier_share": 0.0}, "classifier_share"),
+        ({"model.classifier_fraction": 0.0}, "classifier_fraction"),
         ({"model.classifier": "sphere"}, "classifier"),
         ({"model.identity_weight": 0.0, "model.triplet_weight": 0.0}, "nothing is learnt"),
         ({"model.memory": 64, "train.mining": "local"}, "are kept of the pictures of all"),
@@ -100,7 +100,7 @@ def test_every_kind_of_state_resumes_exactly(drawn_table: Sightings, tmp_path: P
     settings = {
         "model__classifier": "arc",
         "model__classifier_centres": 2,
-        "model__classifier_share": 0.6,
+        "model__classifier_fraction": 0.6,
         "model__circle_weight": 0.5,
         "model__proxy_weight": 0.1,
         "model__centre_weight": 5e-4,

@@ -26,11 +26,11 @@ from platefree.losses import (
     same_view_triplet,
 )
 from platefree.methods.base import Batch
+from platefree.methods.catalogue import load_recipe
 from platefree.methods.relations import Relations, ViewRelations
 from platefree.methods.vanet import VANet
 from platefree.nets.branches import BranchedBackbone
 from platefree.ranking.exact import rank_exact
-from platefree.recipes.recipe import load_recipe
 from platefree.types import Embeddings, Sightings
 
 KINDS: tuple[Relations, ...] = ("none", "same-different", "pairs", "ordered-pairs")

@@ -23,11 +23,10 @@ from platefree.errors import DataError, RecipeError, TrainingError
 from platefree.inference import embedding
 from platefree.inference.ensemble import make_ensemble
 from platefree.methods.base import Batch
-from platefree.methods.build import build_method, resolve
+from platefree.methods.catalogue import build_method, load_recipe, resolve
 from platefree.methods.strong_baseline import StrongBaseline
 from platefree.nets.backbones import Backbone
 from platefree.nets.side_information import SideInformation, TokenShift, add_token_shift
-from platefree.recipes.recipe import load_recipe
 from platefree.training import compiling
 from platefree.training.loop import train
 from platefree.types import Sightings

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 
 from platefree.checkpoint import read_checkpoint
 from platefree.errors import CheckpointError, RecipeError
-from platefree.recipes.recipe import Recipe, load_recipe
+from platefree.methods.catalogue import load_recipe
+from platefree.recipes.recipe import Recipe
 from platefree.training import loop as training
 from platefree.training.average import WeightAverage
 from platefree.training.loop import train

@@ -8,7 +8,8 @@ from conftest import TINY
 from platefree.checkpoint import read_checkpoint
 from platefree.errors import TrainingError
 from platefree.inference.model import load_model
-from platefree.recipes.recipe import Train, load_recipe
+from platefree.methods.catalogue import load_recipe
+from platefree.recipes.sections import Train
 from platefree.training import compiling
 from platefree.training.loop import StepReport, train
 from platefree.training.processes import launch

@@ -18,8 +18,8 @@ from platefree.checkpoint import read_checkpoint
 from platefree.errors import ImageError, PlatefreeError
 from platefree.inference.model import load_model
 from platefree.methods.base import Batch, Method
+from platefree.methods.catalogue import load_recipe
 from platefree.methods.strong_baseline import StrongBaseline
-from platefree.recipes.recipe import load_recipe
 from platefree.training.loop import train
 from platefree.types import Sightings
 
@@ -35,7 +35,7 @@ LOCAL = {"train.mining": "local", "train.norm": "local"}
 CHILD = """
 import json, os, sys
 from pathlib import Path
-from platefree.recipes.recipe import load_recipe
+from platefree.methods.catalogue import load_recipe
 from platefree.training.loop import train
 
 settings, local, data, out = json.loads(sys.argv[1])

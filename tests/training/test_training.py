@@ -22,8 +22,9 @@ from platefree.errors import (
     NonFiniteLoss,
     TrainingError,
 )
+from platefree.methods.catalogue import load_recipe
 from platefree.methods.strong_baseline import StrongBaseline
-from platefree.recipes.recipe import Recipe, load_recipe
+from platefree.recipes.recipe import Recipe
 from platefree.training.descent import rate_factor
 from platefree.training.loop import StepReport, train
 from platefree.types import Sightings
@@ -31,7 +32,7 @@ from platefree.types import Sightings
 CHILD = """
 import json, os, signal, sys
 import platefree.storage as storage
-from platefree.recipes.recipe import load_recipe
+from platefree.methods.catalogue import load_recipe
 from platefree.training.loop import train
 
 overrides, data, out, deadly_sync = json.loads(sys.argv[1])
@@ -378,7 +379,7 @@ def test_scoring_leaves_training_its_number_of_threads() -> None:
     script = """
 import numpy as np
 import torch
-from platefree.recipes.recipe import Train
+from platefree.recipes.sections import Train
 from platefree.training.processes import launch
 from platefree.ranking.reciprocal import k_reciprocal
 

@@ -21,7 +21,7 @@ from platefree.data.part_boxes import PictureBoxes
 from platefree.data.sources import rows_of_sources
 from platefree.data.table import dataset_at, read_table
 from platefree.errors import TrainingError
-from platefree.recipes.recipe import Train
+from platefree.recipes.sections import Train
 from platefree.types import Indices, Sightings, Text, known_values
 
 _FILL = {

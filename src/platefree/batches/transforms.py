@@ -13,7 +13,7 @@ from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional
 from torchvision.tv_tensors import BoundingBoxes
 
-from platefree.recipes.recipe import Augment, Input
+from platefree.recipes.sections import Augment, Input
 
 
 class InputTransform:

@@ -79,7 +79,7 @@ def bench_methods(
     from platefree.cli.progress import announce_runs, training_progress
     from platefree.experiments.all_methods import ENTRIES
     from platefree.experiments.all_methods import bench_methods as run_bench
-    from platefree.recipes.recipe import parse_overrides
+    from platefree.recipes.overrides import parse_overrides
 
     chosen = [name.strip() for name in methods.split(",")] if methods else list(ENTRIES)
     with training_progress() as on_step:

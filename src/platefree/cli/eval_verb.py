@@ -83,7 +83,7 @@ def evaluate(
     from platefree.evaluation.embedded import looks_at_each
     from platefree.evaluation.evaluate import open_data, plan_for, score_plan
     from platefree.inference.model import load_model
-    from platefree.recipes.recipe import parse_overrides
+    from platefree.recipes.overrides import parse_overrides
 
     if report is not None and report.suffix.lower() not in (".html", ".htm"):
         raise typer.BadParameter(f"{report} should end in .html", param_hint="--report")

@@ -33,7 +33,8 @@ def train(
     Several GPUs: torchrun --nproc-per-node 4 -m platefree train RECIPE --data TABLE
     """
     from platefree.cli.progress import training_progress
-    from platefree.recipes.recipe import load_recipe, parse_overrides
+    from platefree.methods.catalogue import load_recipe
+    from platefree.recipes.overrides import parse_overrides
     from platefree.training.loop import train as run_training
 
     chosen = load_recipe(recipe, parse_overrides(settings or []))

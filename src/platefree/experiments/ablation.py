@@ -15,16 +15,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, field_validator
 
 from platefree.data.dataset import DataSet
 from platefree.errors import RecipeError
 from platefree.evaluation.evaluate import evaluate, open_data
 from platefree.experiments.cost import COSTS, training_cost, use_cost
 from platefree.inference.model import Device, Model, load_model, untrained_model
-from platefree.methods.build import needs_training, resolve
-from platefree.recipes.complaints import explain
-from platefree.recipes.recipe import Recipe, Section, load_recipe
+from platefree.methods.catalogue import load_recipe, needs_training, resolve
+from platefree.recipes.complaints import checked
+from platefree.recipes.recipe import Recipe
+from platefree.recipes.sections import Section
 from platefree.storage import make_folder, write_text
 from platefree.training.loop import StepReport, train
 from platefree.training.run_folder import flat
@@ -169,12 +170,10 @@ def load_ablation(name: str | Path) -> Ablation:
     """
     text = _read(str(name))
     try:
-        ablation = Ablation.model_validate(tomllib.loads(text))
+        content = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise RecipeError(f"ablation {name} is not valid TOML: {error}") from error
-    except ValidationError as error:
-        found = "; ".join(explain(detail, Ablation) for detail in error.errors())
-        raise RecipeError(f"ablation {name}: {found}") from error
+    ablation = checked(Ablation, content, f"ablation {name}")
     for row in ablation.rows:
         row_recipe(ablation, row, seed=0)
     return ablation

@@ -17,8 +17,9 @@ from platefree.evaluation.evaluate import open_data
 from platefree.experiments.ablation import Ablation, AblationTable, Row, run_ablation
 from platefree.experiments.cost import COSTS
 from platefree.inference.model import Device
-from platefree.methods.build import build_method, needs_training, resolve
-from platefree.recipes.recipe import Augment, Recipe, load_recipe
+from platefree.methods.catalogue import build_method, load_recipe, needs_training, resolve
+from platefree.recipes.recipe import Recipe
+from platefree.recipes.sections import Augment
 from platefree.training.loop import StepReport
 from platefree.training.run_folder import flat
 from platefree.training.stages import plan_stages

@@ -13,7 +13,7 @@ from typing import Any
 from platefree.city.generate import generate_city
 from platefree.data.table import read_table
 from platefree.evaluation.evaluate import evaluate
-from platefree.recipes.recipe import load_recipe
+from platefree.methods.catalogue import load_recipe
 from platefree.storage import make_folder
 from platefree.training.loop import train
 

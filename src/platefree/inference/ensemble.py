@@ -17,8 +17,8 @@ from platefree.data.vehicle_boxes import Shares
 from platefree.errors import CheckpointError, DataError, RecipeError, TrainingError
 from platefree.inference.model import Device, Model, Unreadable, load_model
 from platefree.methods.base import Method
-from platefree.methods.build import build_method
-from platefree.methods.settings import EnsembleSettings
+from platefree.methods.catalogue import build_method, check_recipe
+from platefree.methods.ensemble import EnsembleSettings
 from platefree.ranking.exact import Distances, compare_only_space
 from platefree.ranking.joined_spaces import (
     join_distances,
@@ -27,7 +27,7 @@ from platefree.ranking.joined_spaces import (
     shares_of,
 )
 from platefree.recipes.post import Post
-from platefree.recipes.recipe import Recipe, check_recipe
+from platefree.recipes.recipe import Recipe
 from platefree.types import Embeddings, Floats, Indices, Sightings
 
 _KEPT = ("method", "recipe", "classes", "names", "data", "step", "total_steps", "seed", "written")

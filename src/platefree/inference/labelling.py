@@ -8,7 +8,7 @@ import numpy as np
 from platefree.errors import DataError
 from platefree.evaluation.label_trials import told
 from platefree.inference.model import Model
-from platefree.methods.settings import VANetSettings
+from platefree.methods.vanet import VANetSettings
 from platefree.types import Sightings
 
 

@@ -19,10 +19,18 @@ from platefree.data.vehicle_boxes import Shares
 from platefree.errors import CheckpointError, ImageError, RecipeError, TrainingError
 from platefree.inference.embedding import EmbeddedBatch, embed_batches, embed_in_processes
 from platefree.methods.base import Method
-from platefree.methods.build import build_method, check_scales, needs_training, resolve
-from platefree.methods.settings import EnsembleSettings
+from platefree.methods.catalogue import (
+    build_method,
+    change_in_use,
+    check_recipe,
+    check_scales,
+    load_recipe,
+    needs_training,
+    resolve,
+)
+from platefree.methods.ensemble import EnsembleSettings
 from platefree.ranking.exact import Distances
-from platefree.recipes.recipe import Recipe, change_in_use, check_recipe, load_recipe
+from platefree.recipes.recipe import Recipe
 from platefree.types import Embeddings, Floats, Indices, Sightings, Text
 
 Device = Literal["auto", "cpu", "cuda"]

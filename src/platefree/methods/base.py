@@ -17,7 +17,7 @@ from platefree.errors import DataError
 from platefree.losses.distillation import Lesson, relational_losses
 from platefree.nets.side_information import SideInformation
 from platefree.ranking.exact import cosine_distance
-from platefree.recipes.recipe import Train
+from platefree.recipes.sections import Train
 from platefree.types import Embeddings, Floats
 
 

@@ -4,12 +4,36 @@ Stripes keep what is above and what is below; Hellinger's kernel (the square roo
 histogram) makes the dot product of two embeddings the mean Bhattacharyya coefficient.
 """
 
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Literal
+
 import torch
+from pydantic import Field
 from torch import Tensor
 from torch.nn import functional
 
 from platefree.errors import TrainingError
 from platefree.methods.base import Batch, Method
+from platefree.recipes.recipe import MethodSettings, Recipe
+
+
+class ColorStripesSettings(MethodSettings):
+    """Color histograms of horizontal stripes; nothing is learned."""
+
+    learns_nothing: ClassVar[bool] = True
+    method: Literal["color_stripes"]
+    stripes: Annotated[int, Field(ge=1, le=64)] = 8
+    hue_bins: Annotated[int, Field(ge=2, le=64)] = 12
+    saturation_bins: Annotated[int, Field(ge=1, le=16)] = 3
+    value_bins: Annotated[int, Field(ge=1, le=16)] = 4
+
+
+def build(
+    settings: ColorStripesSettings, recipe: Recipe, classes: Mapping[str, int], weights: str | None
+) -> "ColorStripes":
+    """The method of a recipe, see `platefree.methods.catalogue.build_method`."""
+    del recipe, classes, weights  # there is nothing to learn
+    return ColorStripes(**settings.model_dump(exclude={"method"}))
 
 
 class ColorStripes(Method):

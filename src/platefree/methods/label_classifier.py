@@ -6,21 +6,30 @@ label`), and lives inside VANet models. Camera verification clusters the embeddi
 of cameras (Zheng et al., VehicleNet, TMM 2020, section IV-C).
 """
 
+from typing import Annotated
+
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
 from platefree.losses import smoothed_cross_entropy
+from platefree.methods.backbone import StridedSettings
 from platefree.methods.base import Batch, Method
-from platefree.methods.settings import CameraSettings, ViewpointSettings
 from platefree.nets.backbones import Backbone
 from platefree.nets.heads import Average
 from platefree.ranking.exact import cosine_distance
-from platefree.recipes.recipe import Input
 from platefree.types import Embeddings, Floats
 
 FEATURES = "features"
 """The space that cameras are clustered in."""
+
+
+class LabelSettings(StridedSettings):
+    """What classifiers of a label have; ``learns`` says of which."""
+
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    drop_path: Annotated[float, Field(ge=0, lt=1)] = 0.0
 
 
 class LabelClassifier(Method):
@@ -101,20 +110,3 @@ class CameraClassifier(LabelClassifier):
         with torch.autocast(pooled.device.type, enabled=False):
             normalised: Tensor = self.norm(pooled.float())
         return normalised
-
-
-def make_label_classifier(
-    settings: ViewpointSettings | CameraSettings, given: Input, classes: int, weights: str
-) -> LabelClassifier:
-    """The method of a recipe."""
-    backbone = Backbone(
-        settings.backbone,
-        height=given.height,
-        width=given.width,
-        last_stride=settings.last_stride,
-        drop_path=settings.drop_path,
-        weights=weights,
-    )
-    kind = CameraClassifier if isinstance(settings, CameraSettings) else LabelClassifier
-    smoothing = settings.label_smoothing
-    return kind(backbone, column=settings.learns, classes=classes, label_smoothing=smoothing)

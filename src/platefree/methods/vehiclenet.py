@@ -12,19 +12,46 @@ settings, a backbone that learns at a share of the rate and dropout before fc2.
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import ClassVar
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
+from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.optim import Optimizer
 
 from platefree.batches.training_data import TrainingData
+from platefree.methods.backbone import StridedSettings, make_backbone
 from platefree.methods.base import Batch, Descent, Method, make_optimizer
 from platefree.methods.source_accuracy import SourceAccuracy
 from platefree.nets.backbones import Backbone
 from platefree.nets.heads import Average
-from platefree.recipes.recipe import Train
+from platefree.recipes.recipe import Recipe
+from platefree.recipes.sections import Train
+
+
+class VehicleNetSettings(StridedSettings):
+    """Backbone, fc1 with batch norm, and a classifier that a stage may replace (Zheng et al.)."""
+
+    restarts_classifier: ClassVar[bool] = True
+    method: Literal["vehiclenet"]
+    embedding_size: Annotated[int, Field(ge=1)] = 512  # fc1
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0  # between fc1 and fc2
+    backbone_rate: Annotated[float, Field(gt=0, le=1)] = 1.0  # share of train.lr for the backbone
+    drop_path: Annotated[float, Field(ge=0, lt=1)] = 0.0
+
+
+def build(
+    settings: VehicleNetSettings, recipe: Recipe, classes: Mapping[str, int], weights: str | None
+) -> "VehicleNet":
+    """The method of a recipe, see `platefree.methods.catalogue.build_method`."""
+    return VehicleNet(
+        make_backbone(settings, recipe, weights, drop_path=settings.drop_path),
+        vehicles=classes["vehicle"],
+        embedding_size=settings.embedding_size,
+        dropout=settings.dropout,
+        backbone_rate=settings.backbone_rate,
+    )
 
 
 class VehicleNet(Method):

@@ -34,7 +34,7 @@ class Crop(PostSection):
     weights: str = "published"  # of the detector: those that torchvision publishes, or a file
     threshold: Annotated[float, Field(ge=0, le=1)] = 0.5  # what scores less is not found
     boxes: str = ""  # a file of boxes; "": boxes.csv or a city's labels beside the table
-    margin: Annotated[float, Field(ge=0, le=1)] = 0.0  # added on each side, as a share of the box
+    margin: Annotated[float, Field(ge=0, le=1)] = 0.0  # added on each side, a fraction of the box
 
     @model_validator(mode="after")
     def _boxes_come_from_one_place(self) -> "Crop":
@@ -92,7 +92,7 @@ class Rerank(PostSection):
 
     k1: Count = 20  # size of the neighbourhood
     k2: Count = 6  # points to average over
-    lambda_: Annotated[float, Field(ge=0, le=1)] = 0.3  # share of the original distance
+    lambda_: Annotated[float, Field(ge=0, le=1)] = 0.3  # fraction of the original distance
 
     def __str__(self) -> str:
         return f"k-reciprocal, k1 {self.k1}, k2 {self.k2}, lambda {self.lambda_:g}"

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from platefree.errors import NonFiniteLoss, TrainingError
 from platefree.methods.base import Method
-from platefree.recipes.recipe import Train
+from platefree.recipes.sections import Train
 from platefree.training.processes import GlobalNorm
 
 

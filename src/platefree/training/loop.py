@@ -38,8 +38,9 @@ from platefree.errors import (
 from platefree.evaluation.held_out import held_back_score
 from platefree.inference.model import Device, Model
 from platefree.methods.base import Batch, Method
-from platefree.methods.build import build_method, needs_training, resolve
-from platefree.recipes.recipe import Recipe, Train
+from platefree.methods.catalogue import build_method, needs_training, resolve
+from platefree.recipes.recipe import Recipe
+from platefree.recipes.sections import Train
 from platefree.training.average import WeightAverage
 from platefree.training.compiling import compile_backbones
 from platefree.training.descent import FabricDescent, frozen, rate_factor, training_mode

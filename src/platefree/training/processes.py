@@ -15,7 +15,7 @@ from torch.overrides import TorchFunctionMode
 
 from platefree.errors import TrainingError
 from platefree.inference.model import Device, choose_device
-from platefree.recipes.recipe import Train
+from platefree.recipes.sections import Train
 
 T = TypeVar("T")
 

@@ -19,7 +19,8 @@ from lightning_fabric import Fabric
 from platefree.batches.training_data import TrainingData
 from platefree.checkpoint import Checkpoint
 from platefree.errors import CheckpointError
-from platefree.recipes.recipe import Recipe, check_recipe
+from platefree.methods.catalogue import check_recipe
+from platefree.recipes.recipe import Recipe
 from platefree.storage import make_folder, storage_errors, write_text
 
 # These may differ when a run is resumed: they say how long and with what, not what is learnt.

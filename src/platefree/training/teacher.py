@@ -15,7 +15,9 @@ from platefree.errors import TrainingError
 from platefree.inference.model import load_model
 from platefree.losses.distillation import Lesson
 from platefree.methods.base import Method
-from platefree.recipes.recipe import Recipe, Train, check_recipe
+from platefree.methods.catalogue import check_recipe
+from platefree.recipes.recipe import Recipe
+from platefree.recipes.sections import Train
 
 
 def with_teacher(recipe: Recipe) -> Recipe:
