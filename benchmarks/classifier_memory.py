@@ -48,7 +48,8 @@ def cases() -> Iterator[Case]:
 def measure(case: Case) -> tuple[float, float, float]:
     """(kept, most) megabytes by which this process grew, and seconds of the fastest step."""
     torch.manual_seed(0)
-    _take_step(IdentityClassifier(8, 16, margin=case.margin, fraction=case.fraction), 4)  # libraries load
+    # libraries load
+    _take_step(IdentityClassifier(8, 16, margin=case.margin, fraction=case.fraction), 4)
     before = _status("VmRSS")
     classifier = IdentityClassifier(
         CHANNELS, VEHICLES, margin=case.margin, centres=case.centres, fraction=case.fraction

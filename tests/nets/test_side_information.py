@@ -26,7 +26,7 @@ from platefree.methods.base import Batch
 from platefree.methods.catalogue import build_method, load_recipe, resolve
 from platefree.methods.strong_baseline import StrongBaseline
 from platefree.nets.backbones import Backbone
-from platefree.nets.side_information import SideInformation, TokenShift, add_token_shift
+from platefree.nets.side_information import SideInformation
 from platefree.training import compiling
 from platefree.training.loop import train
 from platefree.types import Sightings
@@ -125,9 +125,8 @@ def test_without_metadata_the_network_is_the_plain_one() -> None:
     with torch.inference_mode():
         expected = plain.eval().embed(images)["main"]
         assert torch.equal(side.eval().embed(images)["main"], expected)
-        with side.knowing(codes(camera=[-1, -1, 1])):
-            told = side.embed(images)["main"]
-        assert torch.equal(side.embed(images)["main"], expected)  # the block is over
+        told = side.embed(images, codes(camera=[-1, -1, 1]))["main"]
+        assert torch.equal(side.embed(images)["main"], expected)  # nothing is kept of it
     torch.testing.assert_close(told[:2], expected[:2])
     assert not torch.allclose(told[2], expected[2])
 
@@ -165,7 +164,7 @@ def test_a_transformer_without_position_embeddings_is_refused() -> None:
     network = copy.copy(Backbone("test_vit", height=32, width=32).network)
     network.pos_embed = None
     with pytest.raises(RecipeError, match="plain vision transformer"):
-        add_token_shift(network, "bare")
+        check_tokens(network, "bare")
 
 
 # --- training -----------------------------------------------------------------------------------
@@ -405,6 +404,5 @@ def test_ensembles_look_at_pictures_alone(
 def test_a_shift_is_for_one_call() -> None:
     backbone = Backbone("test_vit", height=32, width=32, side=True)
     backbone(torch.zeros(1, 3, 32, 32), torch.ones(1, 64, requires_grad=True))
-    assert isinstance(backbone.shift, TokenShift)
-    assert backbone.shift.vectors is None
+    assert not backbone.network.get_submodule("pos_drop")._forward_pre_hooks
     copy.deepcopy(backbone)

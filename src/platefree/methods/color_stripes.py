@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from platefree.errors import TrainingError
-from platefree.methods.base import Batch, Method
+from platefree.methods.base import Batch, Labels, Method
 from platefree.recipes.recipe import MethodSettings, Recipe
 
 
@@ -53,8 +53,9 @@ class ColorStripes(Method):
         self.stripes = stripes
         self.bins = (hue_bins, saturation_bins, value_bins)
 
-    def embed(self, images: Tensor) -> dict[str, Tensor]:
-        """Histograms of (b, 3, h, w) pictures in [0, 1], as unit rows (b, stripes * bins)."""
+    def embed(self, images: Tensor, labels: Labels | None = None) -> dict[str, Tensor]:
+        """Histograms of (b, 3, h, w) pictures in [0, 1], (b, stripes * bins) L2-normalised."""
+        del labels
         hsv = rgb_to_hsv(images.clamp(0.0, 1.0))
         code = torch.zeros_like(hsv[:, 0], dtype=torch.int64)  # (b, h, w)
         for channel, bins in enumerate(self.bins):

@@ -94,7 +94,7 @@ class Vectors(NamedTuple):
     """What is made of the (b, inputs) vectors of fc6.
 
     Attributes:
-        embedding: (b, size): fc8, or fc7 of a single branch. Its unit rows are searched.
+        embedding: (b, size): fc8, or fc7 of a single branch. L2-normalised it is searched.
         branch: (b, size): fc7_2; None in a single branch.
         logits: (b, models): the softmax's input; None in a single branch.
     """
@@ -232,10 +232,6 @@ class Drdl(Method):
         """Through all layers to the unit sphere."""
         return {"main": functional.normalize(self._vectors(maps).embedding.float())}
 
-    def embed(self, images: Tensor) -> dict[str, Tensor]:
-        """Unit rows, (b, embedding_size)."""
-        return self.embed_map(self.feature_map(images))
-
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """The three losses of figure 6, or the one of a single branch.
 
@@ -245,11 +241,12 @@ class Drdl(Method):
             TrainingError: the batch is not made of whole pairs of sets.
         """
         vectors = self._vectors(self.feature_map(batch.images))
-        losses = {"embedding": self.embedding_weight * self._relative(vectors.embedding)}
+        embedding = self._relative(batch.gather(vectors.embedding))
+        losses = {"embedding": self.embedding_weight * embedding}
         if vectors.branch is not None and vectors.logits is not None:
-            models = self.gather(batch.labels[self.softmax])
-            model = known_cross_entropy(self.gather(vectors.logits), models)
-            losses["branch"] = self.branch_weight * self._relative(vectors.branch)
+            models = batch.gather(batch.labels[self.softmax])
+            model = known_cross_entropy(batch.gather(vectors.logits), models)
+            losses["branch"] = self.branch_weight * self._relative(batch.gather(vectors.branch))
             losses["model"] = self.model_weight * model
         return losses
 
@@ -258,8 +255,8 @@ class Drdl(Method):
         return vectors
 
     def _relative(self, rows: Tensor) -> Tensor:
-        """The metric loss of (b, d) rows that are pairs of sets one after the other."""
-        unit = functional.normalize(self.gather(rows).float())
+        """The metric loss of (n, d) vectors that are pairs of sets one after the other."""
+        unit = functional.normalize(rows.float())
         size = self.positives + self.negatives
         if len(unit) % size:
             raise TrainingError(

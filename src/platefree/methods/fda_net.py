@@ -153,10 +153,6 @@ class EmbeddingNet(Method):
         """F on the unit sphere."""
         return {"main": self.embedding(maps).unit()[1]}
 
-    def embed(self, images: Tensor) -> dict[str, Tensor]:
-        """Unit rows, (b, embedding_size)."""
-        return self.embed_map(self.feature_map(images))
-
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """Cross-entropy and triplets of real pictures."""
         return self.embedding_losses(batch, made=None)

@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from platefree.losses import smoothed_cross_entropy
 from platefree.methods.backbone import StridedSettings
-from platefree.methods.base import Batch, Method
+from platefree.methods.base import Batch, Labels, Method
 from platefree.nets.backbones import Backbone
 from platefree.nets.heads import Average
 from platefree.ranking.exact import cosine_distance
@@ -55,8 +55,9 @@ class LabelClassifier(Method):
         self.column = column
         self.label_smoothing = label_smoothing
 
-    def embed(self, images: Tensor) -> dict[str, Tensor]:
-        """Unit rows (b, classes) along the probabilities."""
+    def embed(self, images: Tensor, labels: Labels | None = None) -> dict[str, Tensor]:
+        """(b, classes) along the probabilities, L2-normalised."""
+        del labels
         return {self.column: self._probable(self._features(images))}
 
     def distances(self, query: Embeddings, gallery: Embeddings) -> Floats:
@@ -93,8 +94,9 @@ class CameraClassifier(LabelClassifier):
         super().__init__(backbone, column=column, classes=classes, label_smoothing=label_smoothing)
         self.norm = nn.BatchNorm1d(backbone.channels, affine=False)
 
-    def embed(self, images: Tensor) -> dict[str, Tensor]:
-        """Unit rows (b, classes) along the probabilities, and (b, d) ``features``."""
+    def embed(self, images: Tensor, labels: Labels | None = None) -> dict[str, Tensor]:
+        """(b, classes) along the probabilities, and (b, d) ``features``, L2-normalised."""
+        del labels
         features = self._features(images)
         return {
             self.column: self._probable(features),

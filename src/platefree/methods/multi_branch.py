@@ -143,13 +143,12 @@ class MultiBranch(Method):
         return maps
 
     def embed_map(self, maps: Tensor) -> dict[str, Tensor]:
-        """Pool, normalise and scale each branch to unit length, then the whole."""
+        """(b, branches * channels): each branch pooled and at unit length, then the whole.
+
+        Their cosine is the mean of the branches' cosines.
+        """
         forked = zip(self.norms, self.backbone.branch(maps), strict=True)
         return {"main": _joined([norm(self.pool(each)) for norm, each in forked])}
-
-    def embed(self, images: Tensor) -> dict[str, Tensor]:
-        """Unit rows (b, branches * channels); their cosine is the mean of the branches' cosines."""
-        return self.embed_map(self.feature_map(images))
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """Smoothed cross-entropy and batch-hard triplet, each summed over its branches.
@@ -157,7 +156,7 @@ class MultiBranch(Method):
         And those of a teacher, on the whole embedding.
         """
         vehicles = batch.labels["vehicle"]
-        all_vehicles = self.gather(vehicles)
+        all_vehicles = batch.gather(vehicles)
         found: dict[str, list[Tensor]] = {"identity": [], "triplet": []}
         embedded: list[Tensor] = []
         forked = zip(self.branch_losses, self.backbone(batch.images), self.norms, strict=True)
@@ -170,14 +169,14 @@ class MultiBranch(Method):
                 loss = smoothed_cross_entropy(logits, vehicles, self.label_smoothing)
                 found["identity"].append(weights.identity * loss)
             if weights.triplet:
-                loss = batch_hard_triplet(self.gather(pooled), all_vehicles, self.margin)
+                loss = batch_hard_triplet(batch.gather(pooled), all_vehicles, self.margin)
                 found["triplet"].append(weights.triplet * loss)
         summed = {name: torch.stack(losses).sum() for name, losses in found.items() if losses}
-        return summed | self.taught(self.gather(_joined(embedded)), batch)
+        return summed | self.teacher_losses(batch.gather(_joined(embedded)), batch)
 
 
 def _joined(branches: Sequence[Tensor]) -> Tensor:
-    """Unit rows of all branches side by side, at unit length."""
+    """The L2-normalised embeddings of all branches side by side, at unit length."""
     rows = [functional.normalize(each.float()) for each in branches]
     return functional.normalize(torch.cat(rows, dim=1))
 

@@ -20,7 +20,7 @@ from platefree.data.part_boxes import PARTS, count_parts, place_boxes
 from platefree.data.part_files import find_part_boxes
 from platefree.errors import DataError, TrainingError
 from platefree.methods.backbone import BackboneSettings
-from platefree.methods.base import Batch, Method, Samples
+from platefree.methods.base import Batch, Labels, Method, Samples
 from platefree.nets.backbones import Backbone
 from platefree.nets.pyramid_detector import STRIDES, Found, PyramidDetector
 from platefree.recipes.recipe import Recipe
@@ -106,7 +106,7 @@ class PartDetector(Method):
         found: list[Found] = self.network(images)
         return found
 
-    def embed(self, images: Tensor) -> dict[str, Tensor]:
+    def embed(self, images: Tensor, labels: Labels | None = None) -> dict[str, Tensor]:
         """Refused.
 
         Raises:

@@ -198,12 +198,8 @@ class PartRegularized(Method):
         return maps
 
     def embed_map(self, maps: Tensor) -> dict[str, Tensor]:
-        """Unit rows of the global branch, (b, d)."""
+        """The L2-normalised global branch, (b, d); no parts are needed."""
         return {"main": functional.normalize(self._pooled(maps).float())}
-
-    def embed(self, images: Tensor) -> dict[str, Tensor]:
-        """Unit rows of the global branch, (b, d); no parts are needed."""
-        return self.embed_map(self.feature_map(images))
 
     def identify(self, maps: Tensor) -> Tensor:
         """(b, vehicles) logits of the training vehicles; without global branch, parts summed."""

@@ -5,8 +5,7 @@ classifier.
 A transformer as backbone may have side information as an input, in training above all.
 """
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -15,7 +14,7 @@ from torch.nn import functional
 
 from platefree.batches.training_data import TrainingData, require_known
 from platefree.methods.backbone import StridedSettings, make_backbone
-from platefree.methods.base import Batch, Method
+from platefree.methods.base import Batch, Labels, Method
 from platefree.methods.metric_losses import MetricLosses
 from platefree.nets.backbones import Backbone
 from platefree.nets.classifiers import IdentityClassifier
@@ -213,7 +212,6 @@ class StrongBaseline(Method):
         self.label_smoothing = label_smoothing
         self.identity_weight = identity_weight
         self.side = side
-        self._labels: Mapping[str, Tensor] = {}
 
     def prepare(self, data: TrainingData) -> TrainingData:
         """Check that the labels of the side information are known, and start its vectors.
@@ -226,18 +224,9 @@ class StrongBaseline(Method):
             self.side.start(data.labels)
         return data
 
-    @contextmanager
-    def knowing(self, labels: Mapping[str, Tensor]) -> Iterator[None]:
-        """Have `embed` add the side information of its pictures within the block."""
-        self._labels = labels
-        try:
-            yield
-        finally:
-            self._labels = {}
-
-    def feature_map(self, images: Tensor) -> Tensor:
-        """The backbone's last map, (b, c, h', w')."""
-        side = self.side(self._labels) if self.side is not None and self._labels else None
+    def feature_map(self, images: Tensor, labels: Labels | None = None) -> Tensor:
+        """The backbone's last map, (b, c, h', w'); labels, if any, become side information."""
+        side = self.side(labels) if self.side is not None and labels else None
         maps: Tensor = self.backbone(images, side)
         return maps
 
@@ -245,22 +234,21 @@ class StrongBaseline(Method):
         """Pool, normalise and scale to unit length."""
         return {"main": functional.normalize(self.neck(self._pooled(maps)).float())}
 
-    def embed(self, images: Tensor) -> dict[str, Tensor]:
-        """Unit rows after the neck, (b, d)."""
-        return self.embed_map(self.feature_map(images))
+    def embed(self, images: Tensor, labels: Labels | None = None) -> dict[str, Tensor]:
+        """L2-normalised embeddings after the neck, (b, d)."""
+        return self.embed_map(self.feature_map(images, labels))
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """Identity cross-entropy, metric losses over the batch of all processes, a teacher's."""
         vehicles = batch.labels["vehicle"]
-        with self.knowing(batch.labels):
-            pooled = self._pooled(self.feature_map(batch.images))
+        pooled = self._pooled(self.feature_map(batch.images, batch.labels))
         embeddings = self.neck(pooled)
         identity = self.neck.classifier.loss(embeddings, vehicles, self.label_smoothing)
         compared = pooled if self.metric_at == "before_neck" else embeddings
         return {
             "identity": self.identity_weight * identity,
-            **self.metric(self.gather(compared), self.gather(vehicles)),
-            **self.taught(self.gather(functional.normalize(embeddings.float())), batch),
+            **self.metric(batch.gather(compared), batch.gather(vehicles)),
+            **self.teacher_losses(batch.gather(functional.normalize(embeddings.float())), batch),
         }
 
     def _pooled(self, maps: Tensor) -> Tensor:

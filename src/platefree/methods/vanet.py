@@ -37,7 +37,7 @@ from platefree.losses import (
     same_view_triplet,
 )
 from platefree.methods.backbone import StridedSettings
-from platefree.methods.base import Batch, Method
+from platefree.methods.base import Batch, Labels, Method
 from platefree.methods.frozen_viewpoint import (
     FrozenViewpoint,
     ViewpointInside,
@@ -55,8 +55,6 @@ from platefree.types import Embeddings, Floats, Indices
 log = logging.getLogger(__name__)
 
 ViewFrom = Literal["prediction", "table"]
-
-
 ViewName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,30}$")]
 
 
@@ -69,7 +67,7 @@ class VANetSettings(StridedSettings):
         default=["front", "rear"]
     )
     viewpoint: str = ""  # a trained viewpoint model; its weights become part of this one
-    view_from: Literal["prediction", "table"] = "prediction"  # what says the view in use
+    view_from: ViewFrom = "prediction"  # what says the view in use
     view_error: Annotated[float, Field(ge=0, le=1)] = 0.0  # fraction of views made wrong (figure 4)
     relations: Literal["none", "same-different", "pairs", "ordered-pairs"] = "same-different"
     within: bool = True  # whether L_s and L_d are learnt from
@@ -151,7 +149,7 @@ class VANet(Method):
         vehicles: number of training identities.
         viewpoint: the frozen classifier; None if the table always knows the view.
         view_from: what says the view in use; where the table does not know one, the prediction.
-        view_error: share of the views that are replaced by a wrong one (figure 4), by picture.
+        view_error: fraction of the views that are replaced by a wrong one (figure 4), by picture.
         margin: alpha of the three triplet terms.
         within: whether L_s and L_d are learnt from.
         cross: whether L_cross is.
@@ -184,7 +182,7 @@ class VANet(Method):
         self.view_error = view_error
         self.margin, self.within, self.cross = margin, within, cross
         self.identity_weight = identity_weight
-        self._warned = False
+        self._warned_of_one_sided = False
 
     # --- training ---------------------------------------------------------------------------
 
@@ -198,15 +196,15 @@ class VANet(Method):
                 for classifier, rows in zip(self.classifiers, vectors, strict=True)
             ]
         ).sum()
-        unit = [self.gather(functional.normalize(rows.float())) for rows in vectors]
+        unit = [batch.gather(functional.normalize(rows.float())) for rows in vectors]
         named = {"identity": self.identity_weight * identity}
-        return named | self._triplets(unit, self.gather(vehicles), self.gather(views))
+        return named | self._triplets(unit, batch.gather(vehicles), batch.gather(views))
 
     def _triplets(self, unit: list[Tensor], vehicles: Tensor, views: Tensor) -> dict[str, Tensor]:
         """L_s, L_d and L_cross (equations 2 to 4); of the baseline its one triplet loss."""
         if self.relations.kind == "none":  # equation 1
             return {"triplet": batch_hard_triplet(unit[0], vehicles, self.margin)}
-        self._tell_if_one_sided(vehicles, views)
+        self._warn_if_one_sided(vehicles, views)
         distances = self._integrated(unit, views)
         terms: dict[str, Tensor] = {}
         if self.within:
@@ -226,14 +224,14 @@ class VANet(Method):
         branch_of = torch.from_numpy(self.relations.branch_of).to(views.device)
         return each.gather(0, branch_of[known[:, None], known[None, :]][None])[0]
 
-    def _tell_if_one_sided(self, vehicles: Tensor, views: Tensor) -> None:
+    def _warn_if_one_sided(self, vehicles: Tensor, views: Tensor) -> None:
         """Say once that L_d and L_cross had nothing to learn from in a batch."""
-        if self._warned:
+        if self._warned_of_one_sided:
             return
         known = (views >= 0)[:, None] & (views >= 0)[None, :]
         pairs = (vehicles[:, None] == vehicles[None, :]) & (views[:, None] != views[None, :])
         if not (pairs & known).any():
-            self._warned = True
+            self._warned_of_one_sided = True
             log.warning(
                 "no vehicle of a batch is seen from two views, so nothing is learnt about "
                 "different views from it (said once); more train.images_per_vehicle helps"
@@ -278,8 +276,9 @@ class VANet(Method):
 
     # --- use --------------------------------------------------------------------------------
 
-    def embed(self, images: Tensor) -> dict[str, Tensor]:
-        """Unit rows (b, d) of every branch, and the predicted view."""
+    def embed(self, images: Tensor, labels: Labels | None = None) -> dict[str, Tensor]:
+        """(b, d) L2-normalised embeddings of every branch, and the predicted view."""
+        del labels
         spaces = self.embed_map(self.feature_map(images))
         if self.viewpoint is not None:
             spaces[VIEW] = self.viewpoint(images)
@@ -291,7 +290,7 @@ class VANet(Method):
         return maps
 
     def embed_map(self, maps: Tensor) -> dict[str, Tensor]:
-        """Unit rows (b, d) of every branch."""
+        """(b, d) L2-normalised embeddings of every branch."""
         rows = [
             functional.normalize(self.pool(each).float()) for each in self.backbone.branch(maps)
         ]

@@ -7,7 +7,7 @@ stage II those of the target, by cross-entropy; between them fc2 is replaced and
 (section IV-B, algorithm 1). The stages are those of the recipe: ``rows = "target"`` is stage II.
 
 Where the paper is silent this follows the authors' code: how the new layers start, and two
-settings, a backbone that learns at a share of the rate and dropout before fc2.
+settings, a backbone that learns at a fraction of the rate and dropout before fc2.
 """
 
 from collections.abc import Mapping
@@ -37,7 +37,7 @@ class VehicleNetSettings(StridedSettings):
     method: Literal["vehiclenet"]
     embedding_size: Annotated[int, Field(ge=1)] = 512  # fc1
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0  # between fc1 and fc2
-    backbone_rate: Annotated[float, Field(gt=0, le=1)] = 1.0  # share of train.lr for the backbone
+    backbone_rate: Annotated[float, Field(gt=0, le=1)] = 1.0  # of the backbone, times train.lr
     drop_path: Annotated[float, Field(ge=0, lt=1)] = 0.0
 
 
@@ -61,8 +61,8 @@ class VehicleNet(Method):
         backbone: the network that makes the feature map.
         vehicles: number of training identities of the first stage.
         embedding_size: width of fc1.
-        dropout: share of the embedding that the classifier does not see.
-        backbone_rate: the backbone's share of the learning rate.
+        dropout: fraction of the embedding that the classifier does not see.
+        backbone_rate: the backbone's fraction of the learning rate.
     """
 
     forwards: ClassVar[tuple[str, ...]] = ("logits",)
@@ -96,12 +96,8 @@ class VehicleNet(Method):
         return maps
 
     def embed_map(self, maps: Tensor) -> dict[str, Tensor]:
-        """Unit rows (b, embedding_size), so that nearest is most similar by the cosine."""
+        """(b, embedding_size), L2-normalised: nearest is most similar by the cosine."""
         return {"main": functional.normalize(self._embedding(maps).float())}
-
-    def embed(self, images: Tensor) -> dict[str, Tensor]:
-        """Unit rows, (b, embedding_size)."""
-        return self.embed_map(self.feature_map(images))
 
     def identify(self, maps: Tensor) -> Tensor:
         """(b, vehicles) logits of the vehicles of the latest stage."""
@@ -131,7 +127,7 @@ class VehicleNet(Method):
         return self._losses(self.logits(batch.images), batch.labels)
 
     def optimizers(self, train: Train) -> dict[str, Optimizer]:
-        """One optimizer; the backbone is a group of its own, at its share of the rate."""
+        """One optimizer; the backbone is a group of its own, at its fraction of the rate."""
         optimizer = make_optimizer(self.fc2, train)
         rates = {
             self.norm: train.lr,
@@ -144,7 +140,7 @@ class VehicleNet(Method):
         return {"main": optimizer}
 
     def step(self, batch: Batch, descent: Descent) -> None:
-        """Descend, and note which vehicles were told rightly, by source."""
+        """Descend, and note which vehicles were predicted rightly, by source."""
         logits: Tensor = descent.forward("logits", batch.images)
         right = logits.argmax(1) == batch.labels["vehicle"]
         descent.observe(self._accuracy.see(right, batch.labels["source"]))

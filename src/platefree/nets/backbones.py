@@ -9,6 +9,7 @@ class token as a map of one cell.
 import difflib
 import functools
 from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ from platefree.nets.patches import (
     fitted_to_grid,
     grid_of_patches,
 )
-from platefree.nets.side_information import add_token_shift
+from platefree.nets.side_information import check_tokens, shifted_tokens
 from platefree.nets.vgg_m import VGG_CNN_M, VggM
 
 IBN_SUFFIX = "_ibn_a"
@@ -92,7 +93,8 @@ class Backbone(nn.Module):
         check_patches(self.network, name, (height, width))
         self.channels: int = self.network.num_features  # type: ignore[assignment]
         self.class_token = class_token
-        self.shift = add_token_shift(self.network, name) if side else None
+        if side:
+            check_tokens(self.network, name)
         if class_token and getattr(self.network, "cls_token", None) is None:
             raise RecipeError(
                 f'model.pooling = "class_token" needs a transformer that has one, not {name}; '
@@ -110,11 +112,8 @@ class Backbone(nn.Module):
             images: the pictures.
             side: (b, channels) to add to every token of each, if the backbone is made for it.
         """
-        if self.shift is not None:
-            self.shift.vectors = side
-        features: Tensor = self.network.forward_features(images)  # type: ignore[operator]
-        if self.shift is not None:
-            self.shift.vectors = None  # which would hold on to the step's gradients
+        with nullcontext() if side is None else shifted_tokens(self.network, side):
+            features: Tensor = self.network.forward_features(images)  # type: ignore[operator]
         if features.ndim == 3:
             return self._tokens_to_map(features, images)
         if features.shape[1] != self.channels and features.shape[-1] == self.channels:

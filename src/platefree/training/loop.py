@@ -37,7 +37,7 @@ from platefree.errors import (
 )
 from platefree.evaluation.held_out import held_back_score
 from platefree.inference.model import Device, Model
-from platefree.methods.base import Batch, Method
+from platefree.methods.base import Batch, Method, own_rows
 from platefree.methods.catalogue import build_method, needs_training, resolve
 from platefree.recipes.recipe import Recipe
 from platefree.recipes.sections import Train
@@ -157,8 +157,8 @@ class Trainer:
         self.method.to(memory_format=torch.channels_last)  # the faster layout for convolutions
         if recipe.train.compile != "off":
             compile_backbones(self.method, recipe.train.compile)
-        if self.fabric.world_size > 1 and recipe.train.mining == "global":
-            self.method.gather = gather_with_gradient
+        mines_globally = self.fabric.world_size > 1 and recipe.train.mining == "global"
+        self.gather = gather_with_gradient if mines_globally else own_rows
         self.transform = InputTransform(recipe.input)
         self.teacher = teacher_of(recipe, self.method, self.fabric.device)
         self.log = TrainingLog(folder / "log.jsonl", writes=self.fabric.is_global_zero)
@@ -267,8 +267,8 @@ class Trainer:
         labels = {k: v[rows].to(self.fabric.device) for k, v in stage.data.labels.items()}
         boxes = None if pictures.boxes is None else pictures.boxes.to(self.fabric.device)
         with self.fabric.autocast():
-            lesson = None if self.teacher is None else self.teacher.lesson(images)
-        batch = Batch(self.transform.normalise(images), labels, boxes, lesson)
+            targets = None if self.teacher is None else self.teacher.targets(images)
+        batch = Batch(self.transform.normalise(images), labels, boxes, targets, self.gather)
         try:
             self.method.step(batch, descent)
         except NonFiniteLoss as error:
