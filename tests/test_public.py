@@ -17,7 +17,7 @@ from conftest import REPOSITORY
 import platefree as pf
 
 SOURCE = REPOSITORY / "src" / "platefree"
-TORCH_FREE = ("ranking", "types", "errors", "storage", "recipes", "cli")
+TORCH_FREE = ("ranking", "types", "errors", "storage", "checkpoint", "work", "recipes", "cli")
 
 
 def test_all_names_are_there_and_no_others() -> None:

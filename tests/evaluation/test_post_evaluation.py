@@ -170,7 +170,7 @@ def test_a_recipe_declares_it_and_the_model_stays_the_same(
 
 
 def test_post_has_no_say_in_a_fingerprint(tmp_path: Path) -> None:
-    from platefree.checkpoint import save_checkpoint
+    from platefree.nets.weights import save_checkpoint
 
     marks = set()
     for steps in ([], ["expand"]):

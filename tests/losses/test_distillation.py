@@ -27,6 +27,7 @@ from platefree.methods.base import Batch, Method
 from platefree.methods.catalogue import build_method, load_recipe
 from platefree.methods.multi_branch import BranchLosses, MultiBranch
 from platefree.nets.late_branches import LateBranches
+from platefree.nets.weights import checkpoint_tensors
 from platefree.recipes.recipe import Recipe
 from platefree.training.loop import StepReport, train
 from platefree.training.teacher import Teacher
@@ -203,7 +204,9 @@ def test_a_student_learns_the_relations_and_resumes_to_the_same_bits(
     train(taught(big, **ALONE, train__max_steps=7), drawn_table, tmp_path / "cut")
     moved = shutil.copytree(big, tmp_path / "moved")  # known by its fingerprint, not by its place
     run = train(taught(moved, **ALONE), drawn_table, tmp_path / "cut", resume=True)
-    one, other = (read_checkpoint(each.best).tensors("weights") for each in (whole, run))
+    one, other = (
+        checkpoint_tensors(read_checkpoint(each.best), "weights") for each in (whole, run)
+    )
     assert all(torch.equal(one[name], other[name]) for name in one)
     plain = strong_baseline().state_dict().keys()
     assert one.keys() == plain  # nothing of the teacher is kept

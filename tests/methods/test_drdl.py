@@ -25,6 +25,7 @@ from platefree.methods.base import Batch
 from platefree.methods.catalogue import build_method, load_recipe, resolve
 from platefree.methods.drdl import Drdl
 from platefree.nets.backbones import Backbone
+from platefree.nets.weights import checkpoint_tensors
 from platefree.recipes.recipe import Recipe
 from platefree.training.loop import train
 from platefree.types import Sightings
@@ -255,8 +256,8 @@ def test_killed_and_resumed_gives_the_same_bits(with_models: Sightings, tmp_path
     resumed = train(load_recipe("drdl/city", settings), table, out, resume=True)
     whole = train(load_recipe("drdl/city", settings), table, tmp_path / "whole")
     for kind in ("weights", "training"):
-        ours = read_checkpoint(resumed.last).tensors(kind)
-        theirs = read_checkpoint(whole.last).tensors(kind)
+        ours = checkpoint_tensors(read_checkpoint(resumed.last), kind)
+        theirs = checkpoint_tensors(read_checkpoint(whole.last), kind)
         assert ours.keys() == theirs.keys()
         assert all(torch.equal(ours[name], theirs[name]) for name in ours)
 
@@ -325,7 +326,7 @@ def test_two_processes_take_the_steps_of_one(with_models: Sightings, tmp_path: P
         env={**os.environ, "OMP_NUM_THREADS": "1"},
     )
     one = train(load_recipe("drdl/city", settings), table, tmp_path / "one")
-    ours = read_checkpoint(one.best).tensors("weights")
-    theirs = read_checkpoint(tmp_path / "two" / "best").tensors("weights")
+    ours = checkpoint_tensors(read_checkpoint(one.best), "weights")
+    theirs = checkpoint_tensors(read_checkpoint(tmp_path / "two" / "best"), "weights")
     for name in ours:
         torch.testing.assert_close(ours[name], theirs[name], atol=1e-5, rtol=1e-4, msg=name)

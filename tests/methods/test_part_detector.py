@@ -35,6 +35,7 @@ from platefree.inference.part_finding import find_parts, parts_found, write_part
 from platefree.methods.base import Batch
 from platefree.methods.catalogue import load_recipe
 from platefree.methods.part_detector import THRESHOLD
+from platefree.nets.weights import checkpoint_tensors
 from platefree.recipes.sections import Augment, Input
 from platefree.types import Sightings
 
@@ -195,7 +196,9 @@ def test_it_resumes_bit_for_bit(drawn: tuple[Sightings, PartBoxes], tmp_path: Pa
     whole = pf.train(detector_recipe(**short), table, tmp_path / "whole")
     pf.train(detector_recipe(**short, train__max_steps=1), table, tmp_path / "cut")
     rest = pf.train(detector_recipe(**short), table, tmp_path / "cut", resume=True)
-    weights, again = (read_checkpoint(each.last).tensors("weights") for each in (whole, rest))
+    weights, again = (
+        checkpoint_tensors(read_checkpoint(each.last), "weights") for each in (whole, rest)
+    )
     assert all(torch.equal(weights[name], again[name]) for name in weights)
     assert whole.validation_map is not None
     assert whole.validation_map == rest.validation_map

@@ -13,6 +13,7 @@ from platefree.errors import RecipeError
 from platefree.methods.base import Batch
 from platefree.methods.catalogue import build_method, load_recipe
 from platefree.methods.strong_baseline import StrongBaseline
+from platefree.nets.weights import checkpoint_tensors
 from platefree.recipes.recipe import Recipe
 from platefree.training.descent import rate_factor
 from platefree.training.loop import StepReport, train
@@ -112,7 +113,9 @@ def test_every_kind_of_state_resumes_exactly(drawn_table: Sightings, tmp_path: P
     for steps in (3, 7, 0):  # within the first stage, and within the second
         cut = tiny(**settings, train__max_steps=steps)
         run = train(cut, drawn_table, tmp_path / "cut", resume=steps > 3 or steps == 0)
-    expected, found = (read_checkpoint(each.last).tensors("weights") for each in (whole, run))
+    expected, found = (
+        checkpoint_tensors(read_checkpoint(each.last), "weights") for each in (whole, run)
+    )
     assert expected.keys() == found.keys()
     assert {"metric.centres", "metric.memory.vectors", "metric.proxies"} <= found.keys()
     for name, tensor in expected.items():
@@ -128,14 +131,14 @@ def test_the_sequence_of_sbs_stays_finite_and_leaves_a_frozen_backbone_alone(
     )
     first = recipe.model_copy(update={"train": recipe.train.model_copy(update={"max_steps": 4})})
     train(first, drawn_table, tmp_path, on_step=seen.append)
-    frozen = read_checkpoint(tmp_path / "last").tensors("weights")
+    frozen = checkpoint_tensors(read_checkpoint(tmp_path / "last"), "weights")
     fresh = built(tiny("strong_baseline/sbs"), vehicles=8).state_dict()
     statistics = [name for name in frozen if name.startswith("backbone") and "running" in name]
     assert statistics
     for name in statistics:
         assert torch.equal(frozen[name], fresh[name]), name
     train(recipe, drawn_table, tmp_path, resume=True, on_step=seen.append)
-    opened = read_checkpoint(tmp_path / "last").tensors("weights")
+    opened = checkpoint_tensors(read_checkpoint(tmp_path / "last"), "weights")
     assert any(not torch.equal(frozen[name], opened[name]) for name in statistics)
     assert len(seen) == 12
     assert all(math.isfinite(loss) for report in seen for loss in report.losses.values())

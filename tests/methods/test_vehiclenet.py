@@ -30,6 +30,7 @@ from platefree.methods.source_accuracy import SourceAccuracy
 from platefree.methods.vehiclenet import VehicleNet
 from platefree.nets.backbones import Backbone
 from platefree.nets.heads import Average
+from platefree.nets.weights import checkpoint_tensors
 from platefree.recipes.recipe import Recipe
 from platefree.training.loop import StepReport, train
 from platefree.training.stages import plan_stages, target_of
@@ -91,7 +92,7 @@ def batch(vehicles: int = 5) -> Batch:
 
 
 def bits(folder: Path, kind: str = "weights") -> dict[str, Tensor]:
-    return read_checkpoint(folder).tensors(kind)
+    return checkpoint_tensors(read_checkpoint(folder), kind)
 
 
 def assert_same_bits(a: Mapping[str, Tensor], b: Mapping[str, Tensor]) -> None:

@@ -26,7 +26,8 @@ from platefree.methods.base import Batch
 from platefree.methods.catalogue import build_method, load_recipe, resolve
 from platefree.methods.strong_baseline import StrongBaseline
 from platefree.nets.backbones import Backbone
-from platefree.nets.side_information import SideInformation
+from platefree.nets.side_information import SideInformation, check_tokens
+from platefree.nets.weights import checkpoint_tensors
 from platefree.training import compiling
 from platefree.training.loop import train
 from platefree.types import Sightings
@@ -207,12 +208,14 @@ def test_a_resumed_run_hides_the_same_and_ends_the_same(
     train(half, drawn_table, tmp_path / "parts")
     resumed = train(whole, drawn_table, tmp_path / "parts", resume=True)
     for kind in ("best", "last"):
-        before = read_checkpoint(expected.folder / kind).tensors("weights")
-        after = read_checkpoint(resumed.folder / kind).tensors("weights")
+        before = checkpoint_tensors(read_checkpoint(expected.folder / kind), "weights")
+        after = checkpoint_tensors(read_checkpoint(resumed.folder / kind), "weights")
         assert "side.vectors" in before
         assert all(torch.equal(before[name], after[name]) for name in before)
     never = load_recipe("strong_baseline/demo", {**settings, "model.side_hidden": 0.0})
-    other = read_checkpoint(train(never, drawn_table, tmp_path / "never").best).tensors("weights")
+    other = checkpoint_tensors(
+        read_checkpoint(train(never, drawn_table, tmp_path / "never").best), "weights"
+    )
     assert not torch.equal(other["side.vectors"], before["side.vectors"])
 
 
@@ -228,7 +231,7 @@ def test_it_learns_compiled_and_from_a_teacher(
         settings["train.max_steps"] = 1
         recipe = load_recipe("strong_baseline/demo", settings)
         run = train(recipe, seen_table, tmp_path / mode)
-        weights[mode] = read_checkpoint(run.best).tensors("weights")
+        weights[mode] = checkpoint_tensors(read_checkpoint(run.best), "weights")
     assert weights["off"].keys() == weights["default"].keys()
     torch.testing.assert_close(weights["default"], weights["off"], rtol=1e-3, atol=1e-4)
 

@@ -20,6 +20,7 @@ from platefree.inference.model import load_model
 from platefree.methods.base import Batch, Method
 from platefree.methods.catalogue import load_recipe
 from platefree.methods.strong_baseline import StrongBaseline
+from platefree.nets.weights import checkpoint_tensors
 from platefree.training.loop import train
 from platefree.types import Sightings
 
@@ -93,7 +94,8 @@ def test_two_processes_learn_what_one_learns(
     for shared, single in zip(two["whole"], alone, strict=True):
         assert shared == pytest.approx(single, rel=1e-3)
     of_two, of_one = (
-        read_checkpoint(folder).tensors("weights") for folder in (tmp_path / "whole/best", run.best)
+        checkpoint_tensors(read_checkpoint(folder), "weights")
+        for folder in (tmp_path / "whole/best", run.best)
     )
     statistics = [name for name in of_one if "running_" in name]
     assert len(statistics) > 10
@@ -102,7 +104,7 @@ def test_two_processes_learn_what_one_learns(
 
     # What was stopped and resumed is the same to the bit, losses and weights.
     assert two["resumed"] == two["whole"]
-    resumed = read_checkpoint(tmp_path / "resumed" / "best").tensors("weights")
+    resumed = checkpoint_tensors(read_checkpoint(tmp_path / "resumed" / "best"), "weights")
     assert all(torch.equal(tensor, of_two[name]) for name, tensor in resumed.items())
 
     # With pairs and statistics of its own, each process learns from its half of the batch.

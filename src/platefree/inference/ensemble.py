@@ -12,13 +12,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from platefree.checkpoint import CARD, Checkpoint, read_checkpoint, save_checkpoint
+from platefree.checkpoint import CARD, Checkpoint, read_checkpoint
 from platefree.data.vehicle_boxes import Shares
 from platefree.errors import CheckpointError, DataError, RecipeError, TrainingError
 from platefree.inference.model import Device, Model, Unreadable, load_model
 from platefree.methods.base import Method
 from platefree.methods.catalogue import build_method, check_recipe
 from platefree.methods.ensemble import EnsembleSettings
+from platefree.nets.weights import load_into, save_checkpoint
 from platefree.ranking.exact import Distances, compare_only_space
 from platefree.ranking.joined_spaces import (
     join_distances,
@@ -229,7 +230,7 @@ def load_ensemble(
         raise CheckpointError(
             f"checkpoint {checkpoint.folder} cannot be rebuilt: {error}"
         ) from error
-    checkpoint.load_into(ensemble.method)
+    load_into(ensemble.method, checkpoint)
     return ensemble
 
 

@@ -29,6 +29,7 @@ from platefree.methods.catalogue import (
     resolve,
 )
 from platefree.methods.ensemble import EnsembleSettings
+from platefree.nets.weights import load_into
 from platefree.ranking.exact import Distances
 from platefree.recipes.recipe import Recipe
 from platefree.types import Embeddings, Floats, Indices, Sightings, Text
@@ -323,7 +324,7 @@ def load_model(
         method = build_method(recipe, checkpoint.card["classes"], weights="none")
     except (RecipeError, TrainingError, KeyError, ValueError) as error:
         raise CheckpointError(f"checkpoint {folder} cannot be rebuilt: {error}") from error
-    checkpoint.load_into(method)
+    load_into(method, checkpoint)
     return Model(
         method,
         recipe,

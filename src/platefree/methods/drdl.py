@@ -36,9 +36,10 @@ from platefree.errors import TrainingError
 from platefree.losses import coupled_clusters, known_cross_entropy, set_triplets
 from platefree.methods.backbone import StridedSettings, make_backbone
 from platefree.methods.base import Batch, Method
-from platefree.nets.backbones import Backbone, map_size, read_weights
+from platefree.nets.backbones import Backbone, map_size
 from platefree.nets.heads import Average
 from platefree.nets.vgg_m import VGG_CNN_M, start_for_relu
+from platefree.nets.weights import read_weights
 from platefree.recipes.recipe import Recipe
 
 

@@ -12,6 +12,7 @@ from platefree.errors import CheckpointError, RecipeError
 from platefree.methods.label_classifier import LabelClassifier
 from platefree.methods.viewpoint import VIEW, ViewpointSettings
 from platefree.nets.backbones import Backbone
+from platefree.nets.weights import load_into
 from platefree.recipes.complaints import checked
 from platefree.recipes.old_names import with_current_keys
 from platefree.recipes.sections import Input, Section
@@ -132,4 +133,4 @@ def copy_viewpoint(path: str, inside: ViewpointInside, into: FrozenViewpoint) ->
             f"model.viewpoint {path} is model {checkpoint.fingerprint} now and was "
             f"{inside.fingerprint}; start again with another --out"
         )
-    checkpoint.load_into(into.classifier)
+    load_into(into.classifier, checkpoint)

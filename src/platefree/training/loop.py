@@ -26,7 +26,7 @@ from platefree.batches.loader import (
 )
 from platefree.batches.training_data import TrainingData, training_data, training_table
 from platefree.batches.transforms import InputTransform, TrainingTransform
-from platefree.checkpoint import CARD, read_checkpoint, save_checkpoint
+from platefree.checkpoint import CARD, read_checkpoint
 from platefree.data.dataset import DataSet
 from platefree.errors import (
     CheckpointError,
@@ -39,6 +39,7 @@ from platefree.evaluation.held_out import held_back_score
 from platefree.inference.model import Device, Model
 from platefree.methods.base import Batch, Method, own_rows
 from platefree.methods.catalogue import build_method, needs_training, resolve
+from platefree.nets.weights import checkpoint_tensors, load_into, save_checkpoint
 from platefree.recipes.recipe import Recipe
 from platefree.recipes.sections import Train
 from platefree.training.average import WeightAverage
@@ -185,8 +186,12 @@ class Trainer:
             self.best_map = checkpoint.card["best_map"]
             content = checkpoint.card["training"]
             self._take_up(next(each for each in self.plan if each.name == content["stage"]))
-            checkpoint.load_into(self.method)
-            self._resumed_state = (content["stage"], checkpoint.tensors("training"), content)
+            load_into(self.method, checkpoint)
+            self._resumed_state = (
+                content["stage"],
+                checkpoint_tensors(checkpoint, "training"),
+                content,
+            )
         except KeyError as error:
             raise CheckpointError(
                 f"{last} cannot be resumed from: its card lacks {error}"
