@@ -31,3 +31,7 @@ class Work:
     batch_size: int = 64
     processes: int = 1
     progress: Progress = no_progress
+
+
+DEFAULT_WORK = Work()
+"""What functions do unless they are given another `Work`."""

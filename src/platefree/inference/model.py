@@ -315,9 +315,7 @@ def load_model(
         raise CheckpointError(f"checkpoint {folder} cannot be rebuilt: {error}") from error
     recipe = change_in_use(recipe, overrides or {})
     if isinstance(recipe.model, EnsembleSettings):
-        from platefree.inference.ensemble import (
-            load_ensemble,  # a model itself, made of the class above
-        )
+        from platefree.inference.ensemble import load_ensemble  # made of the class above
 
         return load_ensemble(checkpoint, recipe, choose_device(device), processes)
     try:

@@ -22,7 +22,6 @@ Rows of the paper's tables 4 and 5: `EmbeddingNet` without attention is EN; `Fda
 attention, where F is H, is "FDA-Net without Att"; with it, it is FDA-Net.
 """
 
-import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Annotated, ClassVar, Literal
@@ -42,16 +41,13 @@ from platefree.losses import (
 )
 from platefree.methods.backbone import StridedSettings, make_backbone
 from platefree.methods.base import Batch, Descent, Method, Samples, make_optimizer
+from platefree.methods.game_watch import GameWatch
 from platefree.nets.attended import EmbeddingDiscriminator
 from platefree.nets.backbones import map_size
 from platefree.nets.generator import Generator, largest_singular_value
 from platefree.nets.patch_gan import PatchGan
 from platefree.recipes.recipe import Recipe
 from platefree.recipes.sections import Train
-
-log = logging.getLogger(__name__)
-
-_NOTHING = 0.02  # shares below this are none
 
 
 class FdaNetSettings(StridedSettings):
@@ -231,7 +227,7 @@ class FdaNet(EmbeddingNet):
     ) -> None:
         super().__init__(embedding, negatives=negatives, margin=margin)
         self.generator, self.critic = generator, critic
-        self.watch = _Watch()
+        self.watch = GameWatch()
         self.real_fake = real_fake
         self.similarity_margin = similarity_margin
         self.difference_margin = difference_margin
@@ -337,26 +333,6 @@ class FdaNet(EmbeddingNet):
         if self.real_fake == "minimax":
             return functional.logsigmoid(-logits.float()).mean()
         return -functional.logsigmoid(logits.float()).mean()
-
-
-class _Watch:
-    """Says once in a run that the game is lost: by collapse, or by a critic that cannot err."""
-
-    signs = (
-        ("made spread", 50, "the generator has collapsed: whatever it is given, it makes the same"),
-        ("critic slips", 200, "the critic knows every made picture: the generator learns little"),
-    )
-
-    def __init__(self) -> None:
-        self.counts = dict.fromkeys((name for name, _, _ in self.signs), 0)
-
-    def see(self, observed: Mapping[str, float]) -> None:
-        """Look at the figures of a step."""
-        values = {**observed, "critic slips": 1.0 - observed["critic accuracy"]}
-        for name, patience, remark in self.signs:
-            self.counts[name] = self.counts[name] + 1 if values[name] < _NOTHING else 0
-            if self.counts[name] == patience:
-                log.warning("%s (%s %.4f for %d steps)", remark, name, values[name], patience)
 
 
 def draw_pairs(vehicles: Tensor, rows: Tensor, negatives: str) -> tuple[Tensor, Tensor]:
