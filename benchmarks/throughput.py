@@ -31,8 +31,8 @@ from platefree.methods.base import Batch, make_optimizer
 from platefree.methods.catalogue import build_method, load_recipe, resolve
 from platefree.recipes.recipe import Recipe
 from platefree.training.compiling import compile_backbones
-from platefree.training.descent import FabricDescent
 from platefree.training.processes import launch
+from platefree.training.step import FabricDescent
 
 WARM_UP = 5  # steps before the clock starts, while workers start and kernels are chosen
 _VEHICLES, _EACH = 40, 8

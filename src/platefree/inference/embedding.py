@@ -73,7 +73,7 @@ def embed_batches(
         pictures,
         batch_size=batch_size,
         workers=workers,
-        share=share,
+        shard=share,
         pin_memory=model.device.type == "cuda",
     )
     for number, batch in enumerate(loader):

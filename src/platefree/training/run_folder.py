@@ -47,7 +47,7 @@ class Run:
         folder: of the run.
         step: steps done.
         total: steps of the whole schedule.
-        validation_map: best mAP on held-back vehicles, where some were held back (of a
+        validation_map: best mAP on held-out vehicles, where some were held out (of a
             classifier, its best accuracy; of a part detector, its best mean AP).
     """
 
@@ -58,7 +58,7 @@ class Run:
 
     @property
     def best(self) -> Path:
-        """The checkpoint to use: the best on held-back vehicles, else the last."""
+        """The checkpoint to use: the best on held-out vehicles, else the last."""
         return self.folder / "best"
 
     @property
