@@ -31,7 +31,7 @@ class Case:
     name: str
     margin: Margin
     batch: int
-    share: float = 1.0
+    fraction: float = 1.0
     centres: int = 1
 
 
@@ -40,18 +40,19 @@ def cases() -> Iterator[Case]:
     for batch in (64, 512):
         yield Case("linear", "linear", batch)
         yield Case("circle", "circle", batch)
-        yield Case("circle, a tenth", "circle", batch, share=0.1)
+        yield Case("circle, a tenth", "circle", batch, fraction=0.1)
         yield Case("arc, 3 centres", "arc", batch, centres=3)
-        yield Case("arc, 3 centres, a tenth", "arc", batch, share=0.1, centres=3)
+        yield Case("arc, 3 centres, a tenth", "arc", batch, fraction=0.1, centres=3)
 
 
 def measure(case: Case) -> tuple[float, float, float]:
     """(kept, most) megabytes by which this process grew, and seconds of the fastest step."""
     torch.manual_seed(0)
-    _take_step(IdentityClassifier(8, 16, margin=case.margin, share=case.share), 4)  # libraries load
+    # libraries load
+    _take_step(IdentityClassifier(8, 16, margin=case.margin, fraction=case.fraction), 4)
     before = _status("VmRSS")
     classifier = IdentityClassifier(
-        CHANNELS, VEHICLES, margin=case.margin, centres=case.centres, share=case.share
+        CHANNELS, VEHICLES, margin=case.margin, centres=case.centres, fraction=case.fraction
     )
     Path("/proc/self/clear_refs").write_text("5")  # the peak counts from here
     seconds = _take_step(classifier, case.batch)

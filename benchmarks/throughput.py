@@ -28,11 +28,11 @@ from platefree.batches.training_data import TrainingData, training_data
 from platefree.batches.transforms import InputTransform, TrainingTransform
 from platefree.data.table import read_table
 from platefree.methods.base import Batch, make_optimizer
-from platefree.methods.build import build_method, resolve
-from platefree.recipes.recipe import Recipe, load_recipe
+from platefree.methods.catalogue import build_method, load_recipe, resolve
+from platefree.recipes.recipe import Recipe
 from platefree.training.compiling import compile_backbones
-from platefree.training.descent import FabricDescent
 from platefree.training.processes import launch
+from platefree.training.step import FabricDescent
 
 WARM_UP = 5  # steps before the clock starts, while workers start and kernels are chosen
 _VEHICLES, _EACH = 40, 8

@@ -22,7 +22,7 @@ from platefree.data.image import read_image
 from platefree.losses import coupled_clusters, known_cross_entropy
 from platefree.methods.drdl import MixedDifference, Vectors
 from platefree.nets.backbones import Backbone
-from platefree.recipes.recipe import Augment, Input
+from platefree.recipes.sections import Augment, Input
 
 SETS, POSITIVES, NEGATIVES = 6, 5, 5
 

@@ -25,7 +25,7 @@ from platefree.data.part_boxes import PARTS, PictureBoxes, fill_missing, place_b
 from platefree.data.part_files import find_part_boxes
 from platefree.nets.backbones import Backbone
 from platefree.nets.roi import local_average, part_masks
-from platefree.recipes.recipe import Augment, Input
+from platefree.recipes.sections import Augment, Input
 
 
 class PartRegularized(nn.Module):

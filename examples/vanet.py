@@ -27,7 +27,7 @@ from platefree.losses import (
     same_view_triplet,
 )
 from platefree.nets.branches import BranchedBackbone
-from platefree.recipes.recipe import Augment, Input
+from platefree.recipes.sections import Augment, Input
 
 
 class TwoMetrics(nn.Module):

@@ -21,7 +21,7 @@ from platefree.batches.transforms import InputTransform, TrainingTransform
 from platefree.city.generate import generate_city
 from platefree.data.image import read_image
 from platefree.nets.backbones import Backbone
-from platefree.recipes.recipe import Augment, Input
+from platefree.recipes.sections import Augment, Input
 
 
 class Net(nn.Module):

@@ -11,7 +11,8 @@ from drawn import draw_vehicles
 from platefree import cli
 from platefree.data.dataset import DataSet
 from platefree.data.table import read_table
-from platefree.recipes.recipe import Recipe, load_recipe
+from platefree.methods.catalogue import load_recipe
+from platefree.recipes.recipe import Recipe
 from platefree.types import Sightings
 
 Outcome = tuple[int, str, str]

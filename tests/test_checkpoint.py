@@ -7,8 +7,9 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from platefree.checkpoint import read_checkpoint, save_checkpoint
+from platefree.checkpoint import read_checkpoint
 from platefree.errors import CheckpointError
+from platefree.nets.weights import checkpoint_tensors, load_into, save_checkpoint
 
 CARD: dict[str, Any] = {"step": 3, "recipe": {"model": {"method": "x"}, "input": {"height": 8}}}
 
@@ -29,10 +30,10 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
     module = save(tmp_path / "c")
     checkpoint = read_checkpoint(tmp_path / "c")
     other = nn.Linear(3, 2)
-    checkpoint.load_into(other)
+    load_into(other, checkpoint)
     assert torch.equal(other.weight, module.weight)
     assert torch.equal(other.bias, module.bias)
-    assert torch.equal(checkpoint.tensors("training")["m"], torch.ones(4))
+    assert torch.equal(checkpoint_tensors(checkpoint, "training")["m"], torch.ones(4))
     assert json.loads((tmp_path / "c" / "card.json").read_text())["step"] == 3
 
 
@@ -65,10 +66,10 @@ def test_a_truncated_file_is_told_from_a_whole_one(tmp_path: Path) -> None:
     file = weights_file(tmp_path)
     file.write_bytes(file.read_bytes()[:-7])
     with pytest.raises(CheckpointError, match="is damaged"):
-        read_checkpoint(tmp_path).load_into(nn.Linear(3, 2))
+        load_into(nn.Linear(3, 2), read_checkpoint(tmp_path))
     file.unlink()
     with pytest.raises(CheckpointError, match="is missing"):
-        read_checkpoint(tmp_path).load_into(nn.Linear(3, 2))
+        load_into(nn.Linear(3, 2), read_checkpoint(tmp_path))
 
 
 def rewrite(folder: Path, tensors: dict[str, torch.Tensor]) -> None:
@@ -87,13 +88,13 @@ def test_foreign_missing_and_misshapen_tensors_are_named(tmp_path: Path) -> None
     good = load_file(weights_file(tmp_path))
     rewrite(tmp_path, {**good, "intruder": torch.zeros(1)})
     with pytest.raises(CheckpointError, match=r"1 foreign.*first: intruder"):
-        read_checkpoint(tmp_path).load_into(nn.Linear(3, 2))
+        load_into(nn.Linear(3, 2), read_checkpoint(tmp_path))
     rewrite(tmp_path, {"weight": good["weight"]})
     with pytest.raises(CheckpointError, match=r"1 tensors missing.*first: bias"):
-        read_checkpoint(tmp_path).load_into(nn.Linear(3, 2))
+        load_into(nn.Linear(3, 2), read_checkpoint(tmp_path))
     rewrite(tmp_path, {**good, "bias": torch.zeros(5)})
     with pytest.raises(CheckpointError, match=r"1 of another shape"):
-        read_checkpoint(tmp_path).load_into(nn.Linear(3, 2))
+        load_into(nn.Linear(3, 2), read_checkpoint(tmp_path))
 
 
 def test_a_card_cannot_point_outside_its_folder(tmp_path: Path) -> None:
@@ -105,7 +106,7 @@ def test_a_card_cannot_point_outside_its_folder(tmp_path: Path) -> None:
     card["files"]["weights"]["name"] = "../secret.safetensors"
     path.write_text(json.dumps(card))
     with pytest.raises(CheckpointError, match="is missing"):
-        read_checkpoint(tmp_path / "inside").tensors("weights")
+        checkpoint_tensors(read_checkpoint(tmp_path / "inside"), "weights")
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from conftest import REPOSITORY
 import platefree as pf
 
 SOURCE = REPOSITORY / "src" / "platefree"
-TORCH_FREE = ("ranking", "types", "errors", "storage", "recipes", "cli")
+TORCH_FREE = ("ranking", "types", "errors", "storage", "checkpoint", "work", "recipes", "cli")
 
 
 def test_all_names_are_there_and_no_others() -> None:
@@ -181,7 +181,7 @@ QUICK = {
 def test_python_in_the_documents_runs(
     name: str, code: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    config = importlib.import_module("platefree.recipes.recipe")
+    config = importlib.import_module("platefree.methods.catalogue")
     load = config.load_recipe
 
     def load_quick(recipe: str, overrides: dict[str, object] | None = None) -> pf.Recipe:
@@ -220,7 +220,8 @@ def test_shell_commands_in_the_documents_run(
     import shlex
 
     from platefree import cli
-    from platefree.recipes.recipe import load_recipe, to_toml
+    from platefree.methods.catalogue import load_recipe
+    from platefree.recipes.toml import to_toml
 
     (own_pictures / "mine.toml").write_text(to_toml(load_recipe("strong_baseline/small")))
     (own_pictures / "losses.toml").write_text(quick_rows())

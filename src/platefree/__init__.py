@@ -40,11 +40,13 @@ if TYPE_CHECKING:
     from platefree.inference.loading import load_model, make_ensemble
     from platefree.inference.model import Model, PictureComparison, compare
     from platefree.inference.part_finding import find_parts, write_parts
+    from platefree.methods.catalogue import load_recipe
     from platefree.ranking.comparison import Comparison, Cosine
     from platefree.ranking.exact import rank_exact
     from platefree.ranking.reciprocal import k_reciprocal, k_reciprocal_blocks, rerank_top
+    from platefree.recipes.builtin import recipe_names
     from platefree.recipes.post import Post
-    from platefree.recipes.recipe import Recipe, load_recipe, recipe_names
+    from platefree.recipes.recipe import Recipe
     from platefree.reports.contact_sheet import contact_sheet
     from platefree.reports.saving import save_report
     from platefree.training.loop import train
@@ -162,7 +164,7 @@ _HOME = {
     "label_views": "inference.labelling",
     "load_embeddings": "gallery.stored",
     "load_model": "inference.loading",
-    "load_recipe": "recipes.recipe",
+    "load_recipe": "methods.catalogue",
     "load_stored": "gallery.stored",
     "make_ensemble": "inference.loading",
     "merge_tables": "data.merge",
@@ -174,7 +176,7 @@ _HOME = {
     "read_dataset": "data.readers.detect",
     "read_part_boxes": "data.part_files",
     "read_table": "data.table",
-    "recipe_names": "recipes.recipe",
+    "recipe_names": "recipes.builtin",
     "rerank_top": "ranking.reciprocal",
     "save_embeddings": "gallery.stored",
     "save_report": "reports.saving",

@@ -1,5 +1,7 @@
 """Checkpoints: a folder with weights as safetensors and a card that a person can read.
 
+Here are the folder and its card; what is in the files is for `platefree.nets.weights`.
+
 The card (``card.json``) names its weight files with their hashes, and replacing the card is the
 one atomic commit: killed at any moment, a folder holds the old checkpoint or the new one, whole.
 
@@ -15,12 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save
-from torch import Tensor, nn
-
 from platefree.errors import CheckpointError
-from platefree.recipes.old_names import current_tensor_name
 from platefree.storage import TEMPORARY, atomic_file, make_folder, write_text
 
 FORMAT = 1
@@ -44,8 +41,8 @@ class Checkpoint:
         """The model's fingerprint: a hash of weights, method and input transform."""
         return str(self.card["fingerprint"])
 
-    def tensors(self, kind: str) -> dict[str, Tensor]:
-        """Read the ``weights`` or the ``training`` tensors, their hash checked.
+    def file(self, kind: str) -> Path:
+        """The file of the ``weights`` or the ``training`` tensors, its hash checked.
 
         Raises:
             CheckpointError: the file is missing or damaged.
@@ -63,36 +60,11 @@ class Checkpoint:
                 f"checkpoint file {path} is damaged: its {path.stat().st_size} bytes do not match "
                 "the hash in card.json; copy the whole folder again"
             )
-        try:
-            return {current_tensor_name(name): each for name, each in load_file(path).items()}
-        except (SafetensorError, OSError) as error:
-            raise CheckpointError(f"checkpoint file {path} cannot be read: {error}") from error
-
-    def load_into(self, module: nn.Module) -> None:
-        """Copy the weights into a module of the same shape.
-
-        Raises:
-            CheckpointError: a tensor is missing, foreign, or of another shape.
-        """
-        found, wanted = self.tensors("weights"), module.state_dict()
-        missing = sorted(set(wanted) - set(found))
-        foreign = sorted(set(found) - set(wanted))
-        shapes = sorted(k for k in set(found) & set(wanted) if found[k].shape != wanted[k].shape)
-        if missing or foreign or shapes:
-            first = (foreign or missing or shapes)[0]
-            raise CheckpointError(
-                f"checkpoint {self.folder} does not fit its own recipe: {len(missing)} tensors "
-                f"missing, {len(foreign)} foreign, {len(shapes)} of another shape (first: "
-                f"{first}); it was changed after it was written, take an unchanged copy"
-            )
-        module.load_state_dict(found)
+        return path
 
 
-def save_checkpoint(
-    folder: Path,
-    card: Mapping[str, Any],
-    weights: Mapping[str, Tensor],
-    training: Mapping[str, Tensor] | None = None,
+def write_checkpoint(
+    folder: Path, card: Mapping[str, Any], files: Mapping[str, bytes]
 ) -> Checkpoint:
     """Write a checkpoint over whatever checkpoint the folder holds.
 
@@ -100,27 +72,23 @@ def save_checkpoint(
         folder: created if need be.
         card: what describes it; must have ``step``, ``recipe`` and ``recipe.model``; the
             files, their hashes and the fingerprint are added here.
-        weights: the model's tensors.
-        training: optimizer tensors, for resuming.
+        files: ``weights``, and for resuming ``training``: each the content of a safetensors file.
 
     Raises:
         StorageError: it cannot be written; the checkpoint that was there is kept.
     """
     make_folder(folder)
-    groups = {"weights": weights} | ({"training": training} if training is not None else {})
-    files = {
-        kind: _write_tensors(folder, kind, card["step"], group) for kind, group in groups.items()
-    }
+    entries = {kind: _write(folder, kind, card["step"], each) for kind, each in files.items()}
     identity = {key: card["recipe"][key] for key in ("model", "input")}
-    seal = files["weights"]["sha256"] + json.dumps(identity, sort_keys=True)
+    seal = entries["weights"]["sha256"] + json.dumps(identity, sort_keys=True)
     whole = {
         "format": FORMAT,
         "fingerprint": hashlib.sha256(seal.encode()).hexdigest()[:12],
         **card,
-        "files": files,
+        "files": entries,
     }
     write_text(folder / CARD, json.dumps(whole, indent=2, ensure_ascii=False) + "\n")
-    _remove_others(folder, {entry["name"] for entry in files.values()})
+    _remove_others(folder, {entry["name"] for entry in entries.values()})
     return Checkpoint(folder, whole)
 
 
@@ -150,10 +118,7 @@ def read_checkpoint(folder: Path) -> Checkpoint:
     return Checkpoint(folder, card)
 
 
-def _write_tensors(
-    folder: Path, kind: str, step: int, tensors: Mapping[str, Tensor]
-) -> dict[str, Any]:
-    content = save({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()})
+def _write(folder: Path, kind: str, step: int, content: bytes) -> dict[str, Any]:
     digest = hashlib.sha256(content).hexdigest()
     # The hash in the name keeps a file that the present card names from being written over.
     name = f"{kind}-{step:08d}-{digest[:8]}.safetensors"

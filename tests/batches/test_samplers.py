@@ -93,7 +93,7 @@ def test_processes_share_a_batch_by_whole_vehicles() -> None:
     rows = [(vehicle, camera) for vehicle in range(8) for camera in (1, 2, 3)]
     whole = list(StepBatches(make(rows, p=4), seed=4, start=2, stop=5))
     shares = [
-        list(StepBatches(make(rows, p=4), seed=4, start=2, stop=5, share=(process, 2)))
+        list(StepBatches(make(rows, p=4), seed=4, start=2, stop=5, shard=(process, 2)))
         for process in range(2)
     ]
     for step, keys in enumerate(whole):
@@ -199,7 +199,7 @@ def test_processes_share_a_batch_by_whole_pairs_of_sets() -> None:
     sampler = make_sets(rows, sets_per_batch=4)
     (whole,) = StepBatches(sampler, seed=4, start=1, stop=2)
     shares = [
-        next(iter(StepBatches(sampler, seed=4, start=1, stop=2, share=(process, 2))))
+        next(iter(StepBatches(sampler, seed=4, start=1, stop=2, shard=(process, 2))))
         for process in range(2)
     ]
     assert shares[0] + shares[1] == whole

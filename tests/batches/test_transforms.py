@@ -8,7 +8,7 @@ from platefree.batches.transforms import (
     RandomResolution,
     TrainingTransform,
 )
-from platefree.recipes.recipe import Augment, Input
+from platefree.recipes.sections import Augment, Input
 
 SETTINGS = Input(height=24, width=40, mean=[0.5, 0.25, 0.0], std=[0.5, 1.0, 2.0])
 

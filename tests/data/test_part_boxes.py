@@ -26,7 +26,7 @@ from platefree.data.part_boxes import (
 from platefree.data.part_files import find_part_boxes, read_part_boxes, write_part_boxes
 from platefree.data.table import read_table
 from platefree.errors import DataError
-from platefree.recipes.recipe import Augment, Input
+from platefree.recipes.sections import Augment, Input
 from platefree.types import Sightings
 
 HEADER = "image,part,x0,y0,x1,y1\n"

@@ -15,7 +15,8 @@ from platefree.errors import ProtocolError
 from platefree.evaluation.evaluate import open_data
 from platefree.evaluation.set_protocols import _USUAL, SET_PROTOCOLS
 from platefree.evaluation.verification import FALSE_ACCEPT_RATES
-from platefree.recipes.recipe import check_recipe, load_recipe, to_toml
+from platefree.methods.catalogue import check_recipe, load_recipe
+from platefree.recipes.toml import to_toml
 
 
 def without_cameras(table: pf.Sightings) -> pf.Sightings:

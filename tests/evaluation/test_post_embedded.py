@@ -16,9 +16,9 @@ from platefree.errors import DataError, RecipeError
 from platefree.evaluation.embedded import looks_at_each
 from platefree.evaluation.metrics import rank_metrics
 from platefree.inference.model import Model
+from platefree.methods.catalogue import load_recipe
 from platefree.ranking.interval import covering_interval
 from platefree.recipes.post import Crop, More, Rerank, Time
-from platefree.recipes.recipe import load_recipe
 
 Rows = NDArray[np.float64]
 WEIGHTS = [2.0, 1.0, 3.0]

@@ -14,8 +14,9 @@ from platefree import cli
 from platefree.data.dataset import DataSet, PairList
 from platefree.errors import DataError, ProtocolError, RecipeError
 from platefree.evaluation.metrics import rank_metrics
+from platefree.methods.catalogue import change_in_use, load_recipe
 from platefree.recipes.post import Camera, Rerank
-from platefree.recipes.recipe import change_in_use, load_recipe, to_toml
+from platefree.recipes.toml import to_toml
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
@@ -169,7 +170,7 @@ def test_a_recipe_declares_it_and_the_model_stays_the_same(
 
 
 def test_post_has_no_say_in_a_fingerprint(tmp_path: Path) -> None:
-    from platefree.checkpoint import save_checkpoint
+    from platefree.nets.weights import save_checkpoint
 
     marks = set()
     for steps in ([], ["expand"]):

@@ -11,8 +11,8 @@ from torchvision.transforms.v2 import functional
 import platefree as pf
 from platefree import cli
 from platefree.errors import MismatchError, RecipeError
-from platefree.methods.build import resolve
-from platefree.recipes.recipe import load_recipe, to_toml
+from platefree.methods.catalogue import load_recipe, resolve
+from platefree.recipes.toml import to_toml
 
 SCALES = [1.0, 0.9, 0.75]
 

@@ -23,7 +23,7 @@ from platefree.experiments.ablation import (
     row_recipe,
     run_ablation,
 )
-from platefree.recipes.recipe import load_recipe
+from platefree.methods.catalogue import load_recipe
 from platefree.training.loop import StepReport, train
 
 SHARED = {**TINY, "train.epochs": 1}

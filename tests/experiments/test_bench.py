@@ -9,25 +9,30 @@ from conftest import Run
 
 from platefree.errors import RecipeError, TrainingError
 from platefree.evaluation.evaluate import evaluate
-from platefree.experiments.all_methods import ENTRIES, bench_methods, method_rows, shared_settings
+from platefree.experiments.all_methods import (
+    ENTRIES,
+    Budget,
+    bench_methods,
+    method_rows,
+    shared_settings,
+)
 from platefree.experiments.cost import training_cost, use_cost
 from platefree.inference.model import load_model
-from platefree.methods.build import needs_training
-from platefree.recipes.recipe import load_recipe
+from platefree.methods.catalogue import load_recipe, needs_training
 from platefree.training.loop import StepReport
 from platefree.training.run_folder import flat
 from platefree.types import Sightings
 
 SMALL: dict[str, Any] = {"train.vehicles_per_batch": 4, "train.images_per_vehicle": 2}
-QUICK: dict[str, Any] = {"steps": 2, "size": 32, "seeds": [0], "overrides": SMALL}
+QUICK = Budget(steps=2, size=32, seeds=[0], overrides=SMALL)
 
 
-def test_methods_are_trained_scored_and_weighed_alike(drawn_folder: Path, tmp_path: Path) -> None:
-    left_out: dict[str, str] = {}
+def test_methods_are_trained_scored_and_weighed_alike(
+    drawn_folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     steps: list[StepReport] = []
-    table = bench_methods(
-        drawn_folder, tmp_path, **QUICK, on_left_out=left_out.__setitem__, on_step=steps.append
-    )
+    table = bench_methods(drawn_folder, tmp_path, budget=QUICK, on_step=steps.append)
+    left_out = dict(message.split(" is left out: ") for message in caplog.messages)
     head, *rows = table.cells()
     assert head[:5] == ["row", "rank-1", "rank-5", "mAP", "mINP"]
     learning = ["strong_baseline", "fda_net", "vehiclenet", "multi_branch"]
@@ -46,14 +51,14 @@ def test_methods_are_trained_scored_and_weighed_alike(drawn_folder: Path, tmp_pa
     assert "color_stripes: learns nothing" in markdown
     assert "vanet is left out" in markdown
     done = len(steps)
-    again = bench_methods(drawn_folder, tmp_path, **QUICK, on_step=steps.append)
+    again = bench_methods(drawn_folder, tmp_path, budget=QUICK, on_step=steps.append)
     assert again.to_json() == table.to_json()
     assert len(steps) == done
 
 
 @pytest.mark.parametrize("backbone", ["test_resnet", "test_vit"])
 def test_every_method_has_the_same_budget(block_table: Sightings, backbone: str) -> None:
-    shared = shared_settings(block_table, steps=7, size=48, backbone=backbone)
+    shared = shared_settings(block_table, Budget(steps=7, backbone=backbone))
     rows = method_rows(list(ENTRIES), shared, {**SMALL, "train.lr": 0.5})
     recipes = [load_recipe(row.recipe, flat(row.set)) for row in rows]
     learning = [recipe for recipe in recipes if needs_training(recipe)]
@@ -69,7 +74,7 @@ def test_every_method_has_the_same_budget(block_table: Sightings, backbone: str)
 
 
 def test_a_change_reaches_the_methods_that_know_it(block_table: Sightings) -> None:
-    shared = shared_settings(block_table, steps=7, size=48, backbone="test_resnet")
+    shared = shared_settings(block_table, Budget(steps=7))
     rows = method_rows(["vanet", "drdl"], shared, {"model.margin": 0.25, "model.cross": False})
     margins = {row.name: (row.set["model.margin"], row.set.get("model.cross")) for row in rows}
     assert margins == {"drdl": (0.25, None), "vanet": (0.25, False)}
@@ -81,9 +86,9 @@ def test_what_cannot_be_compared_is_refused(drawn_folder: Path, tmp_path: Path) 
     with pytest.raises(RecipeError, match="no method vanett; expected some of color_stripes"):
         bench_methods(drawn_folder, tmp_path, methods=["vanett"])
     with pytest.raises(TrainingError, match=r"no method can learn from the data; vanet: .*'view'"):
-        bench_methods(drawn_folder, tmp_path, methods=["vanet", "color_stripes"], **QUICK)
+        bench_methods(drawn_folder, tmp_path, methods=["vanet", "color_stripes"], budget=QUICK)
     with pytest.raises(RecipeError, match="unknown key 'lrr'"):
-        bench_methods(drawn_folder, tmp_path, **{**QUICK, "overrides": {"train.lrr": 1.0}})
+        bench_methods(drawn_folder, tmp_path, budget=Budget(overrides={"train.lrr": 1.0}))
     assert not list(tmp_path.iterdir())
 
 

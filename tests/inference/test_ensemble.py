@@ -15,7 +15,7 @@ import platefree as pf
 from platefree.errors import CheckpointError, DataError, RecipeError, StorageError
 from platefree.inference.ensemble import Ensemble
 from platefree.inference.model import Model, load_model
-from platefree.recipes.recipe import load_recipe
+from platefree.methods.catalogue import load_recipe
 
 TREES = {key: value for key, value in TINY.items() if key != "model.last_stride"}
 LARGER = {

@@ -1,4 +1,4 @@
-"""Relations learnt from a teacher: losses by loops, lessons, runs that keep to their teacher."""
+"""Relations learnt from a teacher: losses by loops, targets, runs that keep to their teacher."""
 
 import itertools
 import json
@@ -18,16 +18,17 @@ import platefree as pf
 from platefree.checkpoint import read_checkpoint
 from platefree.errors import CheckpointError, TrainingError
 from platefree.losses.distillation import (
-    Lesson,
+    TeacherTargets,
     relational_angles,
     relational_distances,
     relational_losses,
 )
 from platefree.methods.base import Batch, Method
-from platefree.methods.build import build_method
+from platefree.methods.catalogue import build_method, load_recipe
 from platefree.methods.multi_branch import BranchLosses, MultiBranch
 from platefree.nets.late_branches import LateBranches
-from platefree.recipes.recipe import Recipe, load_recipe
+from platefree.nets.weights import checkpoint_tensors
+from platefree.recipes.recipe import Recipe
 from platefree.training.loop import StepReport, train
 from platefree.training.teacher import Teacher
 from platefree.types import Sightings
@@ -127,10 +128,12 @@ def test_too_few_pictures_have_no_relations() -> None:
 
 def test_weights_of_zero_leave_a_loss_out() -> None:
     student, teacher = rows(5, 3, 0), rows(5, 4, 1)
-    both = relational_losses(student, teacher, Lesson(teacher, 0.5, 3.0))
+    both = relational_losses(student, teacher, TeacherTargets(teacher, 0.5, 3.0))
     assert both["teacher_distance"] == 0.5 * relational_distances(student, teacher)
     assert both["teacher_angle"] == 3.0 * relational_angles(student, teacher)
-    assert set(relational_losses(student, teacher, Lesson(teacher, 0.0, 1.0))) == {"teacher_angle"}
+    assert set(relational_losses(student, teacher, TeacherTargets(teacher, 0.0, 1.0))) == {
+        "teacher_angle"
+    }
 
 
 def strong_baseline() -> Method:
@@ -144,15 +147,15 @@ def multi_branch() -> MultiBranch:
 
 
 @pytest.mark.parametrize("make", [strong_baseline, multi_branch])
-def test_methods_compare_their_embedding_with_the_lesson(make: object) -> None:
+def test_methods_compare_their_embedding_with_the_targets(make: object) -> None:
     torch.manual_seed(0)
     method = make()  # type: ignore[operator]
-    images, lesson = rows(8, 3 * 32 * 32, 0).reshape(8, 3, 32, 32), Lesson(rows(8, 5, 1))
+    images, targets = rows(8, 3 * 32 * 32, 0).reshape(8, 3, 32, 32), TeacherTargets(rows(8, 5, 1))
     labels = {"vehicle": torch.arange(4).repeat_interleave(2)}
     assert set(method.losses(Batch(images, labels))) == {"identity", "triplet"}
-    found = method.losses(Batch(images, labels, lesson=lesson))
+    found = method.losses(Batch(images, labels, targets=targets))
     embedded = method.embed(images)["main"]  # in training mode, as in the losses
-    expected = relational_losses(embedded, lesson.embeddings, lesson)
+    expected = relational_losses(embedded, targets.embeddings, targets)
     assert set(found) == {"identity", "triplet", *expected}
     for name, loss in expected.items():
         torch.testing.assert_close(found[name], loss, atol=1e-5, rtol=1e-4)
@@ -175,19 +178,19 @@ def taught(teacher: Path | str, **changes: object) -> Recipe:
     return load_recipe("strong_baseline/demo", settings)
 
 
-def test_a_lesson_is_what_the_teacher_makes_of_the_resized_pictures(big: Path) -> None:
+def test_targets_are_what_the_teacher_makes_of_the_resized_pictures(big: Path) -> None:
     settings = taught(big, train__teacher_angle=0.5).train
     images = torch.randint(0, 256, (3, 3, 32, 32), dtype=torch.uint8)
     before = torch.random.get_rng_state()
-    lesson = Teacher(settings, torch.device("cpu")).lesson(images)
+    targets = Teacher(settings, torch.device("cpu")).targets(images)
     assert torch.equal(torch.random.get_rng_state(), before)
     model = pf.load_model(big)
     resized = functional.interpolate(images.float(), (48, 64), mode="bilinear", antialias=True)
     mean, std = (torch.tensor(each)[:, None, None] for each in ([0.5] * 3, [0.5] * 3))
     expected = model.method.eval().embed((resized / 255 - mean) / std)["main"]
-    torch.testing.assert_close(lesson.embeddings, expected)
-    assert not lesson.embeddings.requires_grad
-    assert (lesson.distance_weight, lesson.angle_weight) == (1.0, 0.5)
+    torch.testing.assert_close(targets.embeddings, expected)
+    assert not targets.embeddings.requires_grad
+    assert (targets.distance_weight, targets.angle_weight) == (1.0, 0.5)
 
 
 def test_a_student_learns_the_relations_and_resumes_to_the_same_bits(
@@ -201,7 +204,9 @@ def test_a_student_learns_the_relations_and_resumes_to_the_same_bits(
     train(taught(big, **ALONE, train__max_steps=7), drawn_table, tmp_path / "cut")
     moved = shutil.copytree(big, tmp_path / "moved")  # known by its fingerprint, not by its place
     run = train(taught(moved, **ALONE), drawn_table, tmp_path / "cut", resume=True)
-    one, other = (read_checkpoint(each.best).tensors("weights") for each in (whole, run))
+    one, other = (
+        checkpoint_tensors(read_checkpoint(each.best), "weights") for each in (whole, run)
+    )
     assert all(torch.equal(one[name], other[name]) for name in one)
     plain = strong_baseline().state_dict().keys()
     assert one.keys() == plain  # nothing of the teacher is kept

@@ -9,10 +9,10 @@ from conftest import TINY, Run
 
 import platefree as pf
 from platefree.errors import DataError, TrainingError
+from platefree.methods.catalogue import load_recipe
 from platefree.methods.label_classifier import FEATURES, CameraClassifier
 from platefree.ranking.camera import cluster_cameras
 from platefree.recipes.post import Camera
-from platefree.recipes.recipe import load_recipe
 
 SMALL = {key: value for key, value in TINY.items() if key != "model.last_stride"}
 SMALL |= {"train.epochs": 10, "train.lr": 3e-3}

@@ -22,10 +22,11 @@ from platefree.experiments.ablation import load_ablation, row_recipe
 from platefree.inference.model import load_model
 from platefree.losses import coupled_clusters, set_triplets
 from platefree.methods.base import Batch
-from platefree.methods.build import build_method, resolve
+from platefree.methods.catalogue import build_method, load_recipe, resolve
 from platefree.methods.drdl import Drdl
 from platefree.nets.backbones import Backbone
-from platefree.recipes.recipe import Recipe, load_recipe
+from platefree.nets.weights import checkpoint_tensors
+from platefree.recipes.recipe import Recipe
 from platefree.training.loop import train
 from platefree.types import Sightings
 
@@ -231,7 +232,7 @@ def test_the_rows_of_the_ablation_see_as_many_pictures_in_as_many_steps() -> Non
 
 CHILD = """
 import json, os, signal, sys
-from platefree.recipes.recipe import load_recipe
+from platefree.methods.catalogue import load_recipe
 from platefree.training.loop import train
 
 overrides, data, out, last = json.loads(sys.argv[1])
@@ -255,8 +256,8 @@ def test_killed_and_resumed_gives_the_same_bits(with_models: Sightings, tmp_path
     resumed = train(load_recipe("drdl/city", settings), table, out, resume=True)
     whole = train(load_recipe("drdl/city", settings), table, tmp_path / "whole")
     for kind in ("weights", "training"):
-        ours = read_checkpoint(resumed.last).tensors(kind)
-        theirs = read_checkpoint(whole.last).tensors(kind)
+        ours = checkpoint_tensors(read_checkpoint(resumed.last), kind)
+        theirs = checkpoint_tensors(read_checkpoint(whole.last), kind)
         assert ours.keys() == theirs.keys()
         assert all(torch.equal(ours[name], theirs[name]) for name in ours)
 
@@ -292,7 +293,7 @@ def test_a_recipe_may_learn_models_as_identities(with_models: Sightings) -> None
 
 TWO = """
 import json, sys
-from platefree.recipes.recipe import load_recipe
+from platefree.methods.catalogue import load_recipe
 from platefree.training.loop import train
 overrides, data, out = json.loads(sys.argv[1])
 train(load_recipe("drdl/city", overrides), data, out)
@@ -325,7 +326,7 @@ def test_two_processes_take_the_steps_of_one(with_models: Sightings, tmp_path: P
         env={**os.environ, "OMP_NUM_THREADS": "1"},
     )
     one = train(load_recipe("drdl/city", settings), table, tmp_path / "one")
-    ours = read_checkpoint(one.best).tensors("weights")
-    theirs = read_checkpoint(tmp_path / "two" / "best").tensors("weights")
+    ours = checkpoint_tensors(read_checkpoint(one.best), "weights")
+    theirs = checkpoint_tensors(read_checkpoint(tmp_path / "two" / "best"), "weights")
     for name in ours:
         torch.testing.assert_close(ours[name], theirs[name], atol=1e-5, rtol=1e-4, msg=name)

@@ -13,6 +13,7 @@ import pytest
 import torch
 from conftest import REPOSITORY
 from lightning_fabric import Fabric
+from platefree.training.descent import FabricDescent, rate_factor
 from torch import Tensor
 from torch.nn import functional
 
@@ -20,13 +21,11 @@ from platefree.errors import NonFiniteLoss, RecipeError, TrainingError
 from platefree.inference.model import load_model
 from platefree.losses import difference_hinges, real_fake, similarity_hinges, triplet_hinges
 from platefree.methods.base import Batch
-from platefree.methods.build import build_method
+from platefree.methods.catalogue import build_method, load_recipe
 from platefree.methods.fda_net import EmbeddingNet, FdaNet, draw_pairs, untraced_norms
 from platefree.nets.attended import AttentionMap
 from platefree.nets.generator import Generator, largest_singular_value
 from platefree.nets.patch_gan import PatchGan
-from platefree.recipes.recipe import load_recipe
-from platefree.training.descent import FabricDescent, rate_factor
 from platefree.training.loop import StepReport, train
 from platefree.types import Sightings
 

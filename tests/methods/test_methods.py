@@ -13,10 +13,9 @@ from torch import nn
 from platefree.errors import DataError, RecipeError
 from platefree.losses import batch_hard_triplet, smoothed_cross_entropy
 from platefree.methods.base import Batch
-from platefree.methods.build import build_method, needs_training, resolve
+from platefree.methods.catalogue import build_method, load_recipe, needs_training, resolve
 from platefree.methods.color_stripes import ColorStripes, rgb_to_hsv
 from platefree.methods.strong_baseline import StrongBaseline
-from platefree.recipes.recipe import load_recipe
 
 
 def test_hue_saturation_value_are_those_of_the_standard_library() -> None:

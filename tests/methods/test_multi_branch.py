@@ -14,11 +14,10 @@ import platefree as pf
 from platefree.errors import RecipeError
 from platefree.losses import batch_hard_triplet, smoothed_cross_entropy
 from platefree.methods.base import Batch
-from platefree.methods.build import build_method, resolve
+from platefree.methods.catalogue import build_method, load_recipe, resolve
 from platefree.methods.multi_branch import BranchLosses, MultiBranch
 from platefree.nets.backbones import Backbone
 from platefree.nets.late_branches import LateBranches
-from platefree.recipes.recipe import load_recipe
 from platefree.training.loop import StepReport
 from platefree.types import Sightings
 

@@ -33,8 +33,10 @@ from platefree.inference import part_finding
 from platefree.inference.model import Model
 from platefree.inference.part_finding import find_parts, parts_found, write_parts
 from platefree.methods.base import Batch
+from platefree.methods.catalogue import load_recipe
 from platefree.methods.part_detector import THRESHOLD
-from platefree.recipes.recipe import Augment, Input, load_recipe
+from platefree.nets.weights import checkpoint_tensors
+from platefree.recipes.sections import Augment, Input
 from platefree.types import Sightings
 
 SMALL = {
@@ -194,7 +196,9 @@ def test_it_resumes_bit_for_bit(drawn: tuple[Sightings, PartBoxes], tmp_path: Pa
     whole = pf.train(detector_recipe(**short), table, tmp_path / "whole")
     pf.train(detector_recipe(**short, train__max_steps=1), table, tmp_path / "cut")
     rest = pf.train(detector_recipe(**short), table, tmp_path / "cut", resume=True)
-    weights, again = (read_checkpoint(each.last).tensors("weights") for each in (whole, rest))
+    weights, again = (
+        checkpoint_tensors(read_checkpoint(each.last), "weights") for each in (whole, rest)
+    )
     assert all(torch.equal(weights[name], again[name]) for name in weights)
     assert whole.validation_map is not None
     assert whole.validation_map == rest.validation_map

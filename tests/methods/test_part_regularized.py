@@ -25,10 +25,11 @@ from platefree.errors import CheckpointError, DataError, NonFiniteLoss, RecipeEr
 from platefree.experiments.ablation import load_ablation, row_recipe
 from platefree.inference.explain import class_activation
 from platefree.methods.base import Batch
+from platefree.methods.catalogue import load_recipe
 from platefree.methods.part_regularized import PartRegularized
 from platefree.nets.backbones import Backbone
 from platefree.nets.roi import covered_cells, local_average, part_masks
-from platefree.recipes.recipe import load_recipe
+from platefree.nets.weights import checkpoint_tensors
 from platefree.types import Sightings
 
 SMALL = {**TINY, "train.images_per_vehicle": 3, "augment.color": 0.0}
@@ -268,7 +269,8 @@ def test_it_trains_resumes_and_needs_no_parts_afterwards(
     assert run(*train, "--out", tmp_path / "cut", "--set", "train.max_steps=1")[0] == 0
     assert run(*train, "--out", tmp_path / "cut", "--resume")[0] == 0
     weights, again = (
-        read_checkpoint(tmp_path / name / "best").tensors("weights") for name in ("whole", "cut")
+        checkpoint_tensors(read_checkpoint(tmp_path / name / "best"), "weights")
+        for name in ("whole", "cut")
     )
     assert all(torch.equal(weights[name], again[name]) for name in weights)
 
@@ -331,7 +333,9 @@ def test_boxes_change_what_is_learnt(drawn: tuple[Sightings, PartBoxes], tmp_pat
     write_part_boxes(replace(boxes, box=boxes.box * 0.5), tmp_path / "half.csv")
     recipe = part_recipe(train__max_steps=2, model__boxes=str(tmp_path / "half.csv"))
     other = pf.train(recipe, table, tmp_path / "other").best
-    weights, others = (read_checkpoint(each).tensors("weights") for each in (one, other))
+    weights, others = (
+        checkpoint_tensors(read_checkpoint(each), "weights") for each in (one, other)
+    )
     assert not torch.equal(weights["reduce.weight"], others["reduce.weight"])
 
 

@@ -6,15 +6,16 @@ from pathlib import Path
 import pytest
 import torch
 from conftest import TINY
+from platefree.training.descent import rate_factor
 from torch import nn
 
 from platefree.checkpoint import read_checkpoint
 from platefree.errors import RecipeError
 from platefree.methods.base import Batch
-from platefree.methods.build import build_method
+from platefree.methods.catalogue import build_method, load_recipe
 from platefree.methods.strong_baseline import StrongBaseline
-from platefree.recipes.recipe import Recipe, load_recipe
-from platefree.training.descent import rate_factor
+from platefree.nets.weights import checkpoint_tensors
+from platefree.recipes.recipe import Recipe
 from platefree.training.loop import StepReport, train
 from platefree.types import Sightings
 
@@ -72,7 +73,7 @@ def test_a_fixed_exponent_does_not_learn() -> None:
     [
         ({"model.classifier_centres": 3}, "set model.classifier to circle, arc or cos"),
         ({"model.memory": 64, "model.triplet_weight": 0.0}, "no loss compares pairs"),
-        ({"model.classifier_share": 0.0}, "classifier_share"),
+        ({"model.classifier_fraction": 0.0}, "classifier_fraction"),
         ({"model.classifier": "sphere"}, "classifier"),
         ({"model.identity_weight": 0.0, "model.triplet_weight": 0.0}, "nothing is learnt"),
         ({"model.memory": 64, "train.mining": "local"}, "are kept of the pictures of all"),
@@ -100,7 +101,7 @@ def test_every_kind_of_state_resumes_exactly(drawn_table: Sightings, tmp_path: P
     settings = {
         "model__classifier": "arc",
         "model__classifier_centres": 2,
-        "model__classifier_share": 0.6,
+        "model__classifier_fraction": 0.6,
         "model__circle_weight": 0.5,
         "model__proxy_weight": 0.1,
         "model__centre_weight": 5e-4,
@@ -112,7 +113,9 @@ def test_every_kind_of_state_resumes_exactly(drawn_table: Sightings, tmp_path: P
     for steps in (3, 7, 0):  # within the first stage, and within the second
         cut = tiny(**settings, train__max_steps=steps)
         run = train(cut, drawn_table, tmp_path / "cut", resume=steps > 3 or steps == 0)
-    expected, found = (read_checkpoint(each.last).tensors("weights") for each in (whole, run))
+    expected, found = (
+        checkpoint_tensors(read_checkpoint(each.last), "weights") for each in (whole, run)
+    )
     assert expected.keys() == found.keys()
     assert {"metric.centres", "metric.memory.vectors", "metric.proxies"} <= found.keys()
     for name, tensor in expected.items():
@@ -128,14 +131,14 @@ def test_the_sequence_of_sbs_stays_finite_and_leaves_a_frozen_backbone_alone(
     )
     first = recipe.model_copy(update={"train": recipe.train.model_copy(update={"max_steps": 4})})
     train(first, drawn_table, tmp_path, on_step=seen.append)
-    frozen = read_checkpoint(tmp_path / "last").tensors("weights")
+    frozen = checkpoint_tensors(read_checkpoint(tmp_path / "last"), "weights")
     fresh = built(tiny("strong_baseline/sbs"), vehicles=8).state_dict()
     statistics = [name for name in frozen if name.startswith("backbone") and "running" in name]
     assert statistics
     for name in statistics:
         assert torch.equal(frozen[name], fresh[name]), name
     train(recipe, drawn_table, tmp_path, resume=True, on_step=seen.append)
-    opened = read_checkpoint(tmp_path / "last").tensors("weights")
+    opened = checkpoint_tensors(read_checkpoint(tmp_path / "last"), "weights")
     assert any(not torch.equal(frozen[name], opened[name]) for name in statistics)
     assert len(seen) == 12
     assert all(math.isfinite(loss) for report in seen for loss in report.losses.values())

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import REPOSITORY, TINY
+from platefree.methods.relations import Relations, ViewRelations
 from torch.nn import functional
 
 import platefree as pf
@@ -26,11 +27,11 @@ from platefree.losses import (
     same_view_triplet,
 )
 from platefree.methods.base import Batch
-from platefree.methods.relations import Relations, ViewRelations
+from platefree.methods.catalogue import load_recipe
 from platefree.methods.vanet import VANet
 from platefree.nets.branches import BranchedBackbone
+from platefree.nets.weights import checkpoint_tensors
 from platefree.ranking.exact import rank_exact
-from platefree.recipes.recipe import load_recipe
 from platefree.types import Embeddings, Sightings
 
 KINDS: tuple[Relations, ...] = ("none", "same-different", "pairs", "ordered-pairs")
@@ -334,10 +335,10 @@ def test_a_vanet_model_is_whole_without_its_viewpoint_model(
     pf.train(cut, seen_table, tmp_path / "cut")
     rest = vanet_recipe(model__viewpoint=str(copied), train__max_steps=0)
     resumed = pf.train(rest, seen_table, tmp_path / "cut", resume=True)
-    weights = read_checkpoint(whole.best).tensors("weights")
-    again = read_checkpoint(resumed.best).tensors("weights")
+    weights = checkpoint_tensors(read_checkpoint(whole.best), "weights")
+    again = checkpoint_tensors(read_checkpoint(resumed.best), "weights")
     assert all(torch.equal(weights[name], again[name]) for name in weights)
-    frozen = read_checkpoint(viewpoint).tensors("weights")
+    frozen = checkpoint_tensors(read_checkpoint(viewpoint), "weights")
     for name, tensor in frozen.items():  # batch statistics too
         assert torch.equal(weights[f"viewpoint.classifier.{name}"], tensor)
     for file in copied.iterdir():

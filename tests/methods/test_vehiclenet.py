@@ -25,12 +25,13 @@ from platefree.evaluation.evaluate import evaluate
 from platefree.experiments.ablation import load_ablation, row_recipe
 from platefree.inference.model import load_model
 from platefree.methods.base import Batch
-from platefree.methods.build import build_method, resolve
+from platefree.methods.catalogue import build_method, load_recipe, resolve
 from platefree.methods.source_accuracy import SourceAccuracy
 from platefree.methods.vehiclenet import VehicleNet
 from platefree.nets.backbones import Backbone
 from platefree.nets.heads import Average
-from platefree.recipes.recipe import Recipe, load_recipe
+from platefree.nets.weights import checkpoint_tensors
+from platefree.recipes.recipe import Recipe
 from platefree.training.loop import StepReport, train
 from platefree.training.stages import plan_stages, target_of
 from platefree.types import Sightings
@@ -91,7 +92,7 @@ def batch(vehicles: int = 5) -> Batch:
 
 
 def bits(folder: Path, kind: str = "weights") -> dict[str, Tensor]:
-    return read_checkpoint(folder).tensors(kind)
+    return checkpoint_tensors(read_checkpoint(folder), kind)
 
 
 def assert_same_bits(a: Mapping[str, Tensor], b: Mapping[str, Tensor]) -> None:

@@ -117,7 +117,7 @@ def test_of_several_centres_the_nearest_counts() -> None:
             for k in range(3)
         )
     torch.testing.assert_close(classifier(rows), expected)
-    classifier.share = 0.5
+    classifier.fraction = 0.5
     classifier.loss(rows, vehicles, 0.1).backward()  # type: ignore[no-untyped-call]
     assert classifier.weight.grad is not None
     touched = classifier.weight.grad.view(4, 3, 6).abs().sum(2) > 0
@@ -129,7 +129,7 @@ def test_all_vehicles_drawn_give_the_loss_and_gradient_of_the_whole(margin: Marg
     rows, vehicles = rows_and_vehicles(6, 9, 2)
     classifier = IdentityClassifier(6, 9, margin=margin, scale=16.0)
     whole = classifier.loss(rows, vehicles, 0.1)
-    classifier.share = 0.999  # which rounds to all 9, by the path of a sample
+    classifier.fraction = 0.999  # which rounds to all 9, by the path of a sample
     sampled = classifier.loss(rows, vehicles, 0.1)
     torch.testing.assert_close(sampled, whole)
     gradients = [torch.autograd.grad(loss, classifier.weight)[0] for loss in (sampled, whole)]
@@ -138,7 +138,7 @@ def test_all_vehicles_drawn_give_the_loss_and_gradient_of_the_whole(margin: Marg
 
 def test_a_sample_holds_the_batch_and_touches_no_other_row() -> None:
     rows, vehicles = rows_and_vehicles(6, 40, 2)
-    classifier = IdentityClassifier(6, 40, margin="circle", share=0.3)
+    classifier = IdentityClassifier(6, 40, margin="circle", fraction=0.3)
     drawn = []
     for seed in (1, 1, 2):
         torch.manual_seed(seed)
@@ -151,7 +151,7 @@ def test_a_sample_holds_the_batch_and_touches_no_other_row() -> None:
         assert set(touched.nonzero()[:, 0].tolist()) <= set(drawn[-1])
         assert touched[vehicles].all()
     assert drawn[0] == drawn[1] != drawn[2]
-    classifier.share = 0.01  # less than the batch itself
+    classifier.fraction = 0.01  # less than the batch itself
     chosen, drawn_with = classifier.sample(vehicles)
     assert chosen.tolist() == sorted(set(vehicles.tolist()))
     assert (drawn_with == 1).all()

@@ -4,12 +4,12 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from platefree.checkpoint import save_checkpoint
 from platefree.errors import CheckpointError, RecipeError, TrainingError
 from platefree.nets.backbones import Backbone, backbone_statistics
 from platefree.nets.branches import BranchedBackbone
 from platefree.nets.heads import BNNeck, GeneralisedMean
 from platefree.nets.ibn import IBN
+from platefree.nets.weights import save_checkpoint
 
 SMALL = {"height": 64, "width": 96}
 

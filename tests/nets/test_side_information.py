@@ -23,11 +23,11 @@ from platefree.errors import DataError, RecipeError, TrainingError
 from platefree.inference import embedding
 from platefree.inference.ensemble import make_ensemble
 from platefree.methods.base import Batch
-from platefree.methods.build import build_method, resolve
+from platefree.methods.catalogue import build_method, load_recipe, resolve
 from platefree.methods.strong_baseline import StrongBaseline
 from platefree.nets.backbones import Backbone
-from platefree.nets.side_information import SideInformation, TokenShift, add_token_shift
-from platefree.recipes.recipe import load_recipe
+from platefree.nets.side_information import SideInformation, check_tokens
+from platefree.nets.weights import checkpoint_tensors
 from platefree.training import compiling
 from platefree.training.loop import train
 from platefree.types import Sightings
@@ -126,9 +126,8 @@ def test_without_metadata_the_network_is_the_plain_one() -> None:
     with torch.inference_mode():
         expected = plain.eval().embed(images)["main"]
         assert torch.equal(side.eval().embed(images)["main"], expected)
-        with side.knowing(codes(camera=[-1, -1, 1])):
-            told = side.embed(images)["main"]
-        assert torch.equal(side.embed(images)["main"], expected)  # the block is over
+        told = side.embed(images, codes(camera=[-1, -1, 1]))["main"]
+        assert torch.equal(side.embed(images)["main"], expected)  # nothing is kept of it
     torch.testing.assert_close(told[:2], expected[:2])
     assert not torch.allclose(told[2], expected[2])
 
@@ -166,7 +165,7 @@ def test_a_transformer_without_position_embeddings_is_refused() -> None:
     network = copy.copy(Backbone("test_vit", height=32, width=32).network)
     network.pos_embed = None
     with pytest.raises(RecipeError, match="plain vision transformer"):
-        add_token_shift(network, "bare")
+        check_tokens(network, "bare")
 
 
 # --- training -----------------------------------------------------------------------------------
@@ -209,12 +208,14 @@ def test_a_resumed_run_hides_the_same_and_ends_the_same(
     train(half, drawn_table, tmp_path / "parts")
     resumed = train(whole, drawn_table, tmp_path / "parts", resume=True)
     for kind in ("best", "last"):
-        before = read_checkpoint(expected.folder / kind).tensors("weights")
-        after = read_checkpoint(resumed.folder / kind).tensors("weights")
+        before = checkpoint_tensors(read_checkpoint(expected.folder / kind), "weights")
+        after = checkpoint_tensors(read_checkpoint(resumed.folder / kind), "weights")
         assert "side.vectors" in before
         assert all(torch.equal(before[name], after[name]) for name in before)
     never = load_recipe("strong_baseline/demo", {**settings, "model.side_hidden": 0.0})
-    other = read_checkpoint(train(never, drawn_table, tmp_path / "never").best).tensors("weights")
+    other = checkpoint_tensors(
+        read_checkpoint(train(never, drawn_table, tmp_path / "never").best), "weights"
+    )
     assert not torch.equal(other["side.vectors"], before["side.vectors"])
 
 
@@ -230,7 +231,7 @@ def test_it_learns_compiled_and_from_a_teacher(
         settings["train.max_steps"] = 1
         recipe = load_recipe("strong_baseline/demo", settings)
         run = train(recipe, seen_table, tmp_path / mode)
-        weights[mode] = read_checkpoint(run.best).tensors("weights")
+        weights[mode] = checkpoint_tensors(read_checkpoint(run.best), "weights")
     assert weights["off"].keys() == weights["default"].keys()
     torch.testing.assert_close(weights["default"], weights["off"], rtol=1e-3, atol=1e-4)
 
@@ -406,6 +407,5 @@ def test_ensembles_look_at_pictures_alone(
 def test_a_shift_is_for_one_call() -> None:
     backbone = Backbone("test_vit", height=32, width=32, side=True)
     backbone(torch.zeros(1, 3, 32, 32), torch.ones(1, 64, requires_grad=True))
-    assert isinstance(backbone.shift, TokenShift)
-    assert backbone.shift.vectors is None
+    assert not backbone.network.get_submodule("pos_drop")._forward_pre_hooks
     copy.deepcopy(backbone)

@@ -12,9 +12,8 @@ from torch.nn import functional
 
 import platefree as pf
 from platefree.errors import DataError, RecipeError, TrainingError
-from platefree.methods.build import resolve
+from platefree.methods.catalogue import load_recipe, resolve
 from platefree.nets.backbones import Backbone
-from platefree.recipes.recipe import load_recipe
 from platefree.training.loop import train
 from platefree.types import Sightings
 

@@ -6,14 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from platefree.errors import RecipeError
-from platefree.recipes.recipe import (
-    Recipe,
-    check_recipe,
-    load_recipe,
-    parse_overrides,
-    recipe_names,
-    to_toml,
-)
+from platefree.methods.catalogue import check_recipe, load_recipe
+from platefree.recipes.builtin import recipe_names
+from platefree.recipes.overrides import parse_overrides
+from platefree.recipes.recipe import Recipe
+from platefree.recipes.toml import to_toml
 
 
 @pytest.mark.parametrize("name", recipe_names())
@@ -46,7 +43,7 @@ def test_a_bare_method_name_means_its_default_recipe() -> None:
         ("train.epochs=true", "train.epochs is True (bool)"),
         ("train.epochs=0", "greater than or equal to 1"),
         ("train.lr.x=3", "cannot set 'train.lr.x'"),
-        ("model.method=foo", "expected tags: camera, color_stripes, drdl, "),
+        ("model.method=foo", "expected one of camera, color_stripes, drdl, "),
         ("train.images_per_vehicle=1", "at least 2 pictures"),
         ("input.mean=[1.0]", "at least 3 items"),
         (

@@ -12,7 +12,9 @@ from torch import Tensor, nn
 
 from platefree.checkpoint import read_checkpoint
 from platefree.errors import CheckpointError, RecipeError
-from platefree.recipes.recipe import Recipe, load_recipe
+from platefree.methods.catalogue import load_recipe
+from platefree.nets.weights import checkpoint_tensors
+from platefree.recipes.recipe import Recipe
 from platefree.training import loop as training
 from platefree.training.average import WeightAverage
 from platefree.training.loop import train
@@ -27,7 +29,7 @@ def recipe(**changes: object) -> Recipe:
 
 
 def tensors(folder: Path, kind: str = "weights") -> dict[str, Tensor]:
-    return read_checkpoint(folder).tensors(kind)
+    return checkpoint_tensors(read_checkpoint(folder), kind)
 
 
 def averages(folder: Path) -> dict[str, Tensor]:

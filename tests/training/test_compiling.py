@@ -8,7 +8,9 @@ from conftest import TINY
 from platefree.checkpoint import read_checkpoint
 from platefree.errors import TrainingError
 from platefree.inference.model import load_model
-from platefree.recipes.recipe import Train, load_recipe
+from platefree.methods.catalogue import load_recipe
+from platefree.nets.weights import checkpoint_tensors
+from platefree.recipes.sections import Train
 from platefree.training import compiling
 from platefree.training.loop import StepReport, train
 from platefree.training.processes import launch
@@ -25,7 +27,7 @@ def test_a_compiled_backbone_learns_the_same_under_the_same_names(
         settings = {**TINY, "train.max_steps": 2, "train.compile": mode}
         recipe = load_recipe("strong_baseline/demo", settings)
         run = train(recipe, drawn_table, tmp_path / mode, on_step=seen.append)
-        names[mode] = set(read_checkpoint(run.best).tensors("weights"))
+        names[mode] = set(checkpoint_tensors(read_checkpoint(run.best), "weights"))
     assert names["default"] == names["off"]
     for plain, compiled in zip(seen[:2], seen[2:], strict=True):
         assert compiled.losses == pytest.approx(plain.losses, rel=1e-4)

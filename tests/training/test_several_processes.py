@@ -18,8 +18,9 @@ from platefree.checkpoint import read_checkpoint
 from platefree.errors import ImageError, PlatefreeError
 from platefree.inference.model import load_model
 from platefree.methods.base import Batch, Method
+from platefree.methods.catalogue import load_recipe
 from platefree.methods.strong_baseline import StrongBaseline
-from platefree.recipes.recipe import load_recipe
+from platefree.nets.weights import checkpoint_tensors
 from platefree.training.loop import train
 from platefree.types import Sightings
 
@@ -35,7 +36,7 @@ LOCAL = {"train.mining": "local", "train.norm": "local"}
 CHILD = """
 import json, os, sys
 from pathlib import Path
-from platefree.recipes.recipe import load_recipe
+from platefree.methods.catalogue import load_recipe
 from platefree.training.loop import train
 
 settings, local, data, out = json.loads(sys.argv[1])
@@ -93,7 +94,8 @@ def test_two_processes_learn_what_one_learns(
     for shared, single in zip(two["whole"], alone, strict=True):
         assert shared == pytest.approx(single, rel=1e-3)
     of_two, of_one = (
-        read_checkpoint(folder).tensors("weights") for folder in (tmp_path / "whole/best", run.best)
+        checkpoint_tensors(read_checkpoint(folder), "weights")
+        for folder in (tmp_path / "whole/best", run.best)
     )
     statistics = [name for name in of_one if "running_" in name]
     assert len(statistics) > 10
@@ -102,7 +104,7 @@ def test_two_processes_learn_what_one_learns(
 
     # What was stopped and resumed is the same to the bit, losses and weights.
     assert two["resumed"] == two["whole"]
-    resumed = read_checkpoint(tmp_path / "resumed" / "best").tensors("weights")
+    resumed = checkpoint_tensors(read_checkpoint(tmp_path / "resumed" / "best"), "weights")
     assert all(torch.equal(tensor, of_two[name]) for name, tensor in resumed.items())
 
     # With pairs and statistics of its own, each process learns from its half of the batch.

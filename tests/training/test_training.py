@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import TINY
+from platefree.training.descent import rate_factor
 from safetensors.torch import load_file
 
 from platefree.checkpoint import read_checkpoint
@@ -22,16 +23,17 @@ from platefree.errors import (
     NonFiniteLoss,
     TrainingError,
 )
+from platefree.methods.catalogue import load_recipe
 from platefree.methods.strong_baseline import StrongBaseline
-from platefree.recipes.recipe import Recipe, load_recipe
-from platefree.training.descent import rate_factor
+from platefree.nets.weights import checkpoint_tensors
+from platefree.recipes.recipe import Recipe
 from platefree.training.loop import StepReport, train
 from platefree.types import Sightings
 
 CHILD = """
 import json, os, signal, sys
 import platefree.storage as storage
-from platefree.recipes.recipe import load_recipe
+from platefree.methods.catalogue import load_recipe
 from platefree.training.loop import train
 
 overrides, data, out, deadly_sync = json.loads(sys.argv[1])
@@ -52,7 +54,7 @@ train(recipe, data, out, resume=True, on_step=lambda report: print(report.step, 
 
 
 def weights(folder: Path) -> dict[str, torch.Tensor]:
-    return read_checkpoint(folder).tensors("weights")
+    return checkpoint_tensors(read_checkpoint(folder), "weights")
 
 
 def assert_same_bits(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> None:
@@ -127,8 +129,8 @@ def test_killed_at_random_moments_and_resumed_gives_the_same_bits(
     assert run.step == whole.step
     assert_same_bits(weights(run.last), weights(whole.last))
     assert_same_bits(
-        read_checkpoint(run.last).tensors("training"),
-        read_checkpoint(whole.last).tensors("training"),
+        checkpoint_tensors(read_checkpoint(run.last), "training"),
+        checkpoint_tensors(read_checkpoint(whole.last), "training"),
     )
 
 
@@ -240,7 +242,9 @@ def test_a_non_finite_loss_stops_and_keeps_the_last_good_checkpoint(
     assert str(tmp_path / "last") in str(caught.value)
     checkpoint = read_checkpoint(tmp_path / "last")
     assert checkpoint.card["step"] == 4
-    assert all(tensor.isfinite().all() for tensor in checkpoint.tensors("weights").values())
+    assert all(
+        tensor.isfinite().all() for tensor in checkpoint_tensors(checkpoint, "weights").values()
+    )
 
 
 def test_weights_that_are_not_finite_are_never_saved(
@@ -370,7 +374,7 @@ def test_two_processes_train_one_model(drawn_folder: Path, tmp_path: Path, preci
     )
     checkpoint = read_checkpoint(tmp_path / "two" / "best")
     assert checkpoint.card["step"] == checkpoint.card["total_steps"]
-    assert all(t.isfinite().all() for t in checkpoint.tensors("weights").values())
+    assert all(t.isfinite().all() for t in checkpoint_tensors(checkpoint, "weights").values())
     assert load_file(next((tmp_path / "two" / "last").glob("training-*")))
 
 
@@ -378,7 +382,7 @@ def test_scoring_leaves_training_its_number_of_threads() -> None:
     script = """
 import numpy as np
 import torch
-from platefree.recipes.recipe import Train
+from platefree.recipes.sections import Train
 from platefree.training.processes import launch
 from platefree.ranking.reciprocal import k_reciprocal
 

@@ -95,8 +95,8 @@ class TrainingPictures(Dataset[Item]):
             return Item(key.row, str(error))
         if self.boxes is None:
             return Item(key.row, self.transform(picture, key.seed))
-        share, part = (torch.from_numpy(each) for each in self.boxes.of(key.row))
-        return Item(key.row, *self.transform.with_boxes(picture, share, key.seed), part)
+        box, part = (torch.from_numpy(each) for each in self.boxes.of(key.row))
+        return Item(key.row, *self.transform.with_boxes(picture, box, key.seed), part)
 
 
 class StepBatches:
@@ -107,21 +107,21 @@ class StepBatches:
         seed: of the run.
         start: first step.
         stop: step after the last.
-        share: (process, processes): which consecutive part of each batch this process takes.
+        shard: (process, processes): which consecutive part of each batch this process takes.
     """
 
     def __init__(
-        self, sampler: Sampler, *, seed: int, start: int, stop: int, share: tuple[int, int] = (0, 1)
+        self, sampler: Sampler, *, seed: int, start: int, stop: int, shard: tuple[int, int] = (0, 1)
     ) -> None:
         self.sampler, self.seed, self.start, self.stop = sampler, seed, start, stop
-        self.share = share
+        self.shard = shard
 
     def __len__(self) -> int:
         return self.stop - self.start
 
     def __iter__(self) -> Iterator[list[Key]]:
         rows, current = np.empty((0, 0), dtype=np.int64), -1
-        process, processes = self.share
+        process, processes = self.shard
         for step in range(self.start, self.stop):
             epoch, place = divmod(step, self.sampler.batches_per_epoch)
             if epoch != current:
@@ -169,7 +169,7 @@ def use_loader(
     *,
     batch_size: int,
     workers: int,
-    share: tuple[int, int] = (0, 1),
+    shard: tuple[int, int] = (0, 1),
     pin_memory: bool = False,
 ) -> DataLoader[PictureBatch]:
     """A loader of `PictureBatch` in row order.
@@ -178,10 +178,10 @@ def use_loader(
         pictures: all of them.
         batch_size: pictures at a time.
         workers: loading processes; -1 decides by the machine.
-        share: (process, processes): of all batches this process takes every so manieth.
+        shard: (process, processes): of all batches this process takes every so manieth.
         pin_memory: for a faster way to a GPU.
     """
-    process, processes = share
+    process, processes = shard
     starts = range(process * batch_size, len(pictures), processes * batch_size)
     batches = [list(range(at, min(at + batch_size, len(pictures)))) for at in starts]
     return DataLoader(

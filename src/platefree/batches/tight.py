@@ -21,7 +21,7 @@ class TightPictures(UsePictures):
     Args:
         sightings: the n pictures.
         transform: of a model.
-        boxes: (n, 4) shares of width and height, all of them known.
+        boxes: (n, 4) fractions of width and height, all of them known.
     """
 
     def __init__(
@@ -43,9 +43,9 @@ class TightPictures(UsePictures):
 
 
 def cut_out(picture: Image.Image, box: BoxFractions) -> Image.Image:
-    """The pixels that a box of shares (4,) touches, at least one."""
+    """The pixels that a box (4,) of fractions touches, at least one."""
     size = np.array(picture.size)
-    # BoxFractions of whole pixels are not whole again to the last bits.
+    # Fractions of whole pixels are not whole again to the last bits.
     left, top = np.minimum(np.floor(box[:2] * size + _BITS), size - 1).astype(int).tolist()
     right, bottom = np.ceil(box[2:] * size - _BITS).astype(int).tolist()
     return picture.crop((left, top, max(right, left + 1), max(bottom, top + 1)))

@@ -21,7 +21,7 @@ from platefree.data.part_boxes import PictureBoxes
 from platefree.data.sources import rows_of_sources
 from platefree.data.table import dataset_at, read_table
 from platefree.errors import TrainingError
-from platefree.recipes.recipe import Train
+from platefree.recipes.sections import Train
 from platefree.types import Indices, Sightings, Text, known_values
 
 _FILL = {
@@ -43,12 +43,12 @@ class TrainingData:
         sightings: the training rows.
         labels: label column -> (n,) int64 codes in sorted order of the names, -1 unknown.
         names: label column -> its known values, sorted; a code is a place in them.
-        validation: rows of held-back vehicles; empty when none are held back.
+        validation: rows of held-out vehicles; empty when none are held out.
         fingerprint: of the whole table, to notice another one on resume.
         learns: the label column that is learnt, or ``parts``.
         target: the source that is scored, where a stage learns from its rows alone.
         boxes: of parts in the training rows, for methods that learn from them.
-        validation_boxes: of parts in the held-back rows.
+        validation_boxes: of parts in the held-out rows.
         counts: what a method found in the data, for the log and the checkpoint's card.
     """
 
@@ -165,9 +165,9 @@ def training_data(
     """Take the training rows of a table: split ``train`` where splits are known, else all.
 
     Rows without the label that is learnt are left out. With ``train.identity = "model"`` a model
-    is what a vehicle is otherwise, here and in the labels. With ``train.validation`` a seeded share
-    of the vehicles is held back (of the pictures, where no vehicle is known); of the target's
-    vehicles, where there is one, since it is what the model is for.
+    is what a vehicle is otherwise, here and in the labels. With ``train.validation`` a seeded
+    fraction of the vehicles is held out (of the pictures, where no vehicle is known); of the
+    target's vehicles, where there is one, since it is what the model is for.
 
     Args:
         table: the pictures.
@@ -185,7 +185,7 @@ def training_data(
     rows = replace(rows, vehicle=getattr(rows, train.identity))
     if learns in CODED:
         rows = rows.take(getattr(rows, learns) != "")
-    learnt, validation = _hold_back(rows, train, target)
+    learnt, validation = _hold_out(rows, train, target)
     if learns in CODED:
         _require_classes(learnt, train, learns)
     labels = {name: torch.from_numpy(codes(getattr(learnt, name))) for name in CODED}
@@ -243,7 +243,7 @@ def require_known(data: TrainingData, columns: Sequence[str], key: str) -> None:
         )
 
 
-def _hold_back(rows: Sightings, train: Train, target: str) -> tuple[Sightings, Sightings]:
+def _hold_out(rows: Sightings, train: Train, target: str) -> tuple[Sightings, Sightings]:
     groups = np.where(rows.vehicle == "", rows.image, rows.vehicle)
     names = np.unique(groups[rows.source == target] if target else groups)
     count = round(train.validation * len(names))

@@ -13,7 +13,7 @@ from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional
 from torchvision.tv_tensors import BoundingBoxes
 
-from platefree.recipes.recipe import Augment, Input
+from platefree.recipes.sections import Augment, Input
 
 
 class InputTransform:
@@ -79,14 +79,14 @@ class TrainingTransform:
             changed: Tensor = self.changes(self.moves(self.fixed(picture)))
         return changed
 
-    def with_boxes(self, picture: Image.Image, shares: Tensor, seed: int) -> tuple[Tensor, Tensor]:
+    def with_boxes(self, picture: Image.Image, boxes: Tensor, seed: int) -> tuple[Tensor, Tensor]:
         """The picture as above, and the boxes that went with it.
 
         A turned box becomes the upright box round it; one that left the picture has no area.
 
         Args:
             picture: RGB.
-            shares: (n, 4) float64 left, top, right, bottom as shares of width and height.
+            boxes: (n, 4) float64 left, top, right, bottom as fractions of width and height.
             seed: the same seed gives the same picture, with and without boxes.
 
         Returns:
@@ -94,11 +94,11 @@ class TrainingTransform:
         """
         size = (self.fixed.height, self.fixed.width)
         # In 64 bits, so that an edge on the border of two grid cells comes out on it.
-        pixels = (shares * torch.tensor([size[1], size[0]] * 2)).float()
-        boxes = BoundingBoxes(pixels, format="XYXY", canvas_size=size)
+        pixels = (boxes * torch.tensor([size[1], size[0]] * 2)).float()
+        placed = BoundingBoxes(pixels, format="XYXY", canvas_size=size)
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(seed)
-            moved, followed = self.moves(self.fixed(picture), boxes)
+            moved, followed = self.moves(self.fixed(picture), placed)
             changed: Tensor = self.changes(moved)
         return changed, followed.as_subclass(Tensor)
 
@@ -124,7 +124,7 @@ class RandomResolution(torch.nn.Module):
     """A vehicle farther away: the picture is shrunk and enlarged again.
 
     Args:
-        smallest: share of the size that it is shrunk to at most, in (0, 1].
+        smallest: fraction of the size that it is shrunk to at most, in (0, 1].
     """
 
     def __init__(self, smallest: float) -> None:
@@ -134,8 +134,8 @@ class RandomResolution(torch.nn.Module):
     def forward(self, picture: Tensor) -> Tensor:
         """(3, h, w) uint8 to the same."""
         height, width = picture.shape[-2:]
-        share = float(torch.empty(()).uniform_(self.smallest, 1.0))
-        small = [max(8, round(share * height)), max(8, round(share * width))]
+        fraction = float(torch.empty(()).uniform_(self.smallest, 1.0))
+        small = [max(8, round(fraction * height)), max(8, round(fraction * width))]
         shrunk = functional.resize(picture, small, antialias=True)
         enlarged: Tensor = functional.resize(shrunk, [height, width], antialias=True)
         return enlarged

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from platefree.cli.console import DeviceName, DeviceOption, Json, done, notes, out, print_json
+from platefree.cli.console import DeviceName, DeviceOption, Json, done, out, print_json
 
 if TYPE_CHECKING:
     from platefree.experiments.ablation import AblationTable
@@ -32,6 +32,7 @@ def ablate(
     """
     from platefree.cli.progress import announce_runs, training_progress
     from platefree.experiments.ablation import load_ablation, run_ablation
+    from platefree.work import Work
 
     chosen = load_ablation(rows)
     with training_progress() as on_step:
@@ -40,7 +41,7 @@ def ablate(
             data,
             out_folder,
             seeds=range(seeds),
-            device=device.value,
+            work=Work(device=device.value),
             on_run=announce_runs(seeds * len(chosen.rows)),
             on_step=on_step,
         )
@@ -77,9 +78,10 @@ def bench_methods(
     What is done is kept: run the same command again to go on, or with more seeds.
     """
     from platefree.cli.progress import announce_runs, training_progress
-    from platefree.experiments.all_methods import ENTRIES
+    from platefree.experiments.all_methods import ENTRIES, Budget
     from platefree.experiments.all_methods import bench_methods as run_bench
-    from platefree.recipes.recipe import parse_overrides
+    from platefree.recipes.overrides import parse_overrides
+    from platefree.work import Work
 
     chosen = [name.strip() for name in methods.split(",")] if methods else list(ENTRIES)
     with training_progress() as on_step:
@@ -87,14 +89,9 @@ def bench_methods(
             data,
             out_folder,
             methods=chosen,
-            steps=steps,
-            size=size,
-            backbone=backbone,
-            overrides=parse_overrides(settings or ()),
+            budget=Budget(steps, size, backbone, range(seeds), parse_overrides(settings or ())),
             protocol=protocol,
-            seeds=range(seeds),
-            device=device.value,
-            on_left_out=lambda name, reason: notes.print(f"{name} is left out: {reason}"),
+            work=Work(device=device.value),
             on_run=announce_runs(seeds * len(chosen)),
             on_step=on_step,
         )

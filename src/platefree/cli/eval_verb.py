@@ -98,7 +98,7 @@ def evaluate(
     )
     from platefree.evaluation.examples import Examples
     from platefree.gallery.opening import open_embedder
-    from platefree.recipes.recipe import parse_overrides
+    from platefree.recipes.overrides import parse_overrides
 
     if report is not None and report.suffix.lower() not in (".html", ".htm"):
         raise typer.BadParameter(f"{report} should end in .html", param_hint="--report")

@@ -53,7 +53,8 @@ def list_recipes(
     """List the built-in recipes."""
     if context.invoked_subcommand is not None:
         return
-    from platefree.recipes.recipe import load_recipe, recipe_names
+    from platefree.methods.catalogue import load_recipe
+    from platefree.recipes.builtin import recipe_names
 
     descriptions = {name: load_recipe(name).description for name in recipe_names()}
     if as_json:
@@ -77,7 +78,9 @@ def show_recipe(
     as_json: Json = False,
 ) -> None:
     """Print a recipe whole, defaults filled in, as TOML that can be saved and changed."""
-    from platefree.recipes.recipe import load_recipe, parse_overrides, to_toml
+    from platefree.methods.catalogue import load_recipe
+    from platefree.recipes.overrides import parse_overrides
+    from platefree.recipes.toml import to_toml
 
     recipe = load_recipe(name, parse_overrides(settings or []))
     if as_json:

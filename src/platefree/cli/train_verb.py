@@ -33,14 +33,16 @@ def train(
     Several GPUs: torchrun --nproc-per-node 4 -m platefree train RECIPE --data TABLE
     """
     from platefree.cli.progress import training_progress
-    from platefree.recipes.recipe import load_recipe, parse_overrides
+    from platefree.methods.catalogue import load_recipe
+    from platefree.recipes.overrides import parse_overrides
     from platefree.training.loop import train as run_training
+    from platefree.work import Work
 
     chosen = load_recipe(recipe, parse_overrides(settings or []))
     folder = out or Path("runs") / chosen.name.replace("/", "-")
     with training_progress() as on_step:
         run = run_training(
-            chosen, data, folder, resume=resume, device=device.value, on_step=on_step
+            chosen, data, folder, resume=resume, work=Work(device=device.value), on_step=on_step
         )
     if os.environ.get("RANK", "0") != "0":
         return  # the first process speaks for all

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, field_validator
 
 from platefree.data.dataset import DataSet
 from platefree.errors import RecipeError
@@ -23,14 +23,15 @@ from platefree.evaluation.evaluate import open_data, plan_for, score_plan
 from platefree.experiments.cost import COSTS, training_cost, use_cost
 from platefree.inference.loading import load_model, untrained_model
 from platefree.inference.model import Model
-from platefree.methods.build import needs_training, resolve
-from platefree.recipes.complaints import explain
-from platefree.recipes.recipe import Recipe, Section, load_recipe
+from platefree.methods.catalogue import load_recipe, needs_training, resolve
+from platefree.recipes.complaints import checked
+from platefree.recipes.recipe import Recipe
+from platefree.recipes.sections import Section
 from platefree.reports.saving import save_report
 from platefree.storage import make_folder, write_text
 from platefree.training.loop import StepReport, train
 from platefree.training.run_folder import flat
-from platefree.work import Device
+from platefree.work import DEFAULT_WORK, Work
 
 REPORT, COST = "report.html", "cost.json"
 
@@ -172,12 +173,10 @@ def load_ablation(name: str | Path) -> Ablation:
     """
     text = _read(str(name))
     try:
-        ablation = Ablation.model_validate(tomllib.loads(text))
+        content = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise RecipeError(f"ablation {name} is not valid TOML: {error}") from error
-    except ValidationError as error:
-        found = "; ".join(explain(detail, Ablation) for detail in error.errors())
-        raise RecipeError(f"ablation {name}: {found}") from error
+    ablation = checked(Ablation, content, f"ablation {name}")
     for row in ablation.rows:
         row_recipe(ablation, row, seed=0)
     return ablation
@@ -198,7 +197,7 @@ def run_ablation(
     out: str | Path,
     *,
     seeds: Sequence[int] = (0, 1, 2),
-    device: Device = "auto",
+    work: Work = DEFAULT_WORK,
     on_run: Callable[[str, int], None] | None = None,
     on_step: Callable[[StepReport], None] | None = None,
 ) -> AblationTable:
@@ -209,7 +208,7 @@ def run_ablation(
         data: what to train on (its rows with split ``train``) and to score (the others).
         out: folder of the runs, ``ROW/seed-N``; gets ``table.json`` and ``table.md``.
         seeds: of the trainings.
-        device: where to run.
+        work: where to run.
         on_run: called with row and seed before each run.
         on_step: called after every training step.
 
@@ -225,7 +224,7 @@ def run_ablation(
             if on_run is not None:
                 on_run(row.name, seed)
             run = folder / _folder_name(row.name) / f"seed-{seed}"
-            content = _run(ablation, row, seed, opened, label, run, device, on_step)
+            content = _run(ablation, row, seed, opened, label, run, work, on_step)
             measured[row.name].append(content["figures"])
             settings = _shared(settings, _settings(content))
             table = AblationTable(ablation, tuple(seeds), measured, settings)
@@ -240,7 +239,7 @@ def _run(
     data: DataSet,
     label: str,
     folder: Path,
-    device: Device,
+    work: Work,
     on_step: Callable[[StepReport], None] | None,
 ) -> dict[str, Any]:
     """The report of one run, as JSON content, with the figures of all protocols."""
@@ -259,10 +258,10 @@ def _run(
     if missing or (counts_cost and not (folder / COST).exists()):
         make_folder(folder)
         write_text(known, json.dumps(content, indent=2) + "\n")
-        model = _made(recipe, row.name, data, folder, device, on_step)
+        model = _made(recipe, row.name, data, folder, work, on_step)
         for name in missing:
             plan = plan_for(model, data, reports[name])
-            save_report(score_plan(model, plan, data_label=label), folder / name)
+            save_report(score_plan(model, plan, data_label=label, work=work), folder / name)
         if counts_cost:
             write_text(folder / COST, json.dumps(_cost(model, folder), indent=2) + "\n")
     found, *others = (
@@ -282,14 +281,14 @@ def _made(
     name: str,
     data: DataSet,
     folder: Path,
-    device: Device,
+    work: Work,
     on_step: Callable[[StepReport], None] | None,
 ) -> Model:
     """The model of a row, trained if there is anything to learn."""
     if not needs_training(recipe):
-        return untrained_model(resolve(recipe), name=name, device=device)
-    run = train(recipe, data, folder, resume=True, device=device, on_step=on_step)
-    return load_model(run.best, device=device)
+        return untrained_model(resolve(recipe), name=name, device=work.device)
+    run = train(recipe, data, folder, resume=True, work=work, on_step=on_step)
+    return load_model(run.best, device=work.device)
 
 
 def _cost(model: Model, folder: Path) -> dict[str, float]:

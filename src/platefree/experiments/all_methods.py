@@ -5,6 +5,7 @@ number of steps of as many pictures, and the same optimizer; what a method needs
 under the table. The rows are those of an `Ablation`, so that what is done is kept.
 """
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,13 +17,16 @@ from platefree.errors import DataError, RecipeError, TrainingError
 from platefree.evaluation.evaluate import open_data
 from platefree.experiments.ablation import Ablation, AblationTable, Row, run_ablation
 from platefree.experiments.cost import COSTS
-from platefree.methods.build import build_method, needs_training, resolve
-from platefree.recipes.recipe import Augment, Recipe, load_recipe
+from platefree.methods.catalogue import build_method, load_recipe, needs_training, resolve
+from platefree.recipes.recipe import Recipe
+from platefree.recipes.sections import Augment
 from platefree.training.loop import StepReport
 from platefree.training.run_folder import flat
 from platefree.training.stages import plan_stages
 from platefree.types import Sightings, known_values
-from platefree.work import Device
+from platefree.work import DEFAULT_WORK, Work
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -76,37 +80,52 @@ FIGURES = ("rank-1", "rank-5", "mAP", "mINP", *COSTS)
 """The columns."""
 
 
+@dataclass(frozen=True)
+class Budget:
+    """What every method gets.
+
+    Attributes:
+        steps: of every training.
+        size: height and width of the pictures in pixels.
+        backbone: of every method; any timm name.
+        seeds: of the trainings.
+        overrides: further changes of all rows; a key of ``[model]`` changes the methods that
+            know it.
+    """
+
+    steps: int = 300
+    size: int = 48
+    backbone: str = "test_resnet"
+    seeds: Sequence[int] = (0, 1, 2)
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+
+
+DEFAULT_BUDGET = Budget()
+"""What `bench_methods` gives unless it is asked for another one."""
+
+
 def bench_methods(
     data: str | Path | DataSet,
     out: str | Path,
     *,
     methods: Sequence[str] = (),
-    steps: int = 300,
-    size: int = 48,
-    backbone: str = "test_resnet",
-    overrides: Mapping[str, Any] | None = None,
+    budget: Budget = DEFAULT_BUDGET,
     protocol: str | None = None,
-    seeds: Sequence[int] = (0, 1, 2),
-    device: Device = "auto",
-    on_left_out: Callable[[str, str], None] | None = None,
+    work: Work = DEFAULT_WORK,
     on_run: Callable[[str, int], None] | None = None,
     on_step: Callable[[StepReport], None] | None = None,
 ) -> AblationTable:
     """Train every method with every seed and score it; what ``out`` holds is not done again.
 
+    A method that cannot learn from the data is left out, with a warning that says why.
+
     Args:
         data: a city or another table with splits, or its path.
         out: folder of the runs; gets ``table.json`` and ``table.md``.
         methods: some of `ENTRIES`; by default all.
-        steps: of every training.
-        size: height and width of the pictures in pixels.
-        backbone: of every method; any timm name.
-        overrides: further changes of all rows; a key of ``[model]`` changes the methods that
-            know it.
+        budget: what every one of them gets.
         protocol: see `platefree.evaluate`; by default that of the data.
-        seeds: of the trainings.
-        device: where to run.
-        on_left_out: called with a method that cannot learn from the data, and the reason.
+        work: where to run.
         on_run: called with method and seed before each run.
         on_step: called after every training step.
 
@@ -116,17 +135,16 @@ def bench_methods(
         PlatefreeError: whatever training and evaluation raise; what is done is kept.
     """
     opened = open_data(data)
-    shared = shared_settings(opened.table, steps=steps, size=size, backbone=backbone)
+    shared = shared_settings(opened.table, budget)
     rows, left_out = [], {}
-    for row in method_rows(methods or list(ENTRIES), shared, overrides or {}):
+    for row in method_rows(methods or list(ENTRIES), shared, budget.overrides):
         recipe = load_recipe(row.recipe, flat(row.set))
         reason = _why_not(recipe, opened.table)
         if reason is None:
             rows.append((row, recipe))
         else:
             left_out[row.name] = reason
-            if on_left_out is not None:
-                on_left_out(row.name, reason)
+            log.warning("%s is left out: %s", row.name, reason)
     learning = [recipe for _, recipe in rows if needs_training(recipe)]
     if len({recipe.train.batch_size for recipe in learning}) > 1:
         raise RecipeError(
@@ -146,16 +164,17 @@ def bench_methods(
         rows=[row for row, _ in rows],
     )
     return run_ablation(
-        ablation, data, out, seeds=seeds, device=device, on_run=on_run, on_step=on_step
+        ablation, data, out, seeds=budget.seeds, work=work, on_run=on_run, on_step=on_step
     )
 
 
-def shared_settings(table: Sightings, *, steps: int, size: int, backbone: str) -> dict[str, Any]:
+def shared_settings(table: Sightings, budget: Budget) -> dict[str, Any]:
     """The settings of all methods, as far as each knows them, for a table."""
+    size, backbone = budget.size, budget.backbone
     views = known_values(table.view[table.split == "train"]).tolist()
     augment = Augment(flip=0.5, pad=size // 16, color=0.2, erase=0.0)
     train = {
-        "steps": steps,
+        "steps": budget.steps,
         "vehicles_per_batch": 16,
         "images_per_vehicle": 4,
         "optimizer": "adamw",

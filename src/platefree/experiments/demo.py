@@ -14,7 +14,7 @@ from platefree.city.generate import generate_city
 from platefree.data.table import read_table
 from platefree.evaluation.evaluate import evaluate
 from platefree.evaluation.examples import Examples
-from platefree.recipes.recipe import load_recipe
+from platefree.methods.catalogue import load_recipe
 from platefree.reports.saving import save_report
 from platefree.storage import make_folder
 from platefree.training.loop import train

@@ -349,7 +349,7 @@ def _read_sightings(path: Path, card: _Card) -> Sightings:
         name: table.column(name).to_numpy() for name in table.column_names if name != "box"
     }
     if "box" in table.column_names:
-        boxes = table.column("box").combine_chunks()
+        boxes: Any = table.column("box").combine_chunks()  # pyarrow's stubs lack its kind of array
         columns["box"] = boxes.flatten().to_numpy().reshape(-1, 4)
     sightings = Sightings.from_columns(Path(card.root), columns)
     if sightings.fingerprint() != card.table:

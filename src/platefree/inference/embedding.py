@@ -70,7 +70,7 @@ def embed_batches(
         pictures,
         batch_size=work.batch_size,
         workers=work.workers,
-        share=shard,
+        shard=shard,
         pin_memory=network.device.type == "cuda",
     )
     for number, batch in enumerate(loader):

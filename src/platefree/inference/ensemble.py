@@ -18,8 +18,9 @@ from platefree.errors import CheckpointError, DataError, RecipeError, TrainingEr
 from platefree.inference.embedder import Embedder, Unreadable
 from platefree.inference.model import Model
 from platefree.methods.base import Method
-from platefree.methods.build import build_method
-from platefree.methods.settings import EnsembleSettings
+from platefree.methods.catalogue import build_method, check_recipe
+from platefree.methods.ensemble import EnsembleSettings
+from platefree.nets.weights import load_into
 from platefree.ranking.comparison import Comparison
 from platefree.ranking.joined_spaces import (
     fractions_of,
@@ -28,7 +29,7 @@ from platefree.ranking.joined_spaces import (
     mean_of,
 )
 from platefree.recipes.post import Post
-from platefree.recipes.recipe import Recipe, check_recipe
+from platefree.recipes.recipe import Recipe
 from platefree.types import Floats, Indices, Sightings
 from platefree.work import Progress, Work
 
@@ -173,7 +174,7 @@ def load_ensemble(checkpoint: Checkpoint, recipe: Recipe, device: torch.device) 
         raise CheckpointError(
             f"checkpoint {checkpoint.folder} cannot be rebuilt: {error}"
         ) from error
-    checkpoint.load_into(ensemble.method)
+    load_into(ensemble.method, checkpoint)
     return ensemble
 
 

@@ -7,14 +7,22 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from platefree.checkpoint import CARD, read_checkpoint, save_checkpoint
+from platefree.checkpoint import CARD, read_checkpoint
 from platefree.errors import CheckpointError, RecipeError, TrainingError
 from platefree.inference.ensemble import Ensemble, check_weights, load_ensemble, member_card
 from platefree.inference.model import Model
 from platefree.inference.network import choose_device
-from platefree.methods.build import build_method, needs_training, resolve
-from platefree.methods.settings import EnsembleSettings
-from platefree.recipes.recipe import Recipe, change_in_use, check_recipe, load_recipe
+from platefree.methods.catalogue import (
+    build_method,
+    change_in_use,
+    check_recipe,
+    load_recipe,
+    needs_training,
+    resolve,
+)
+from platefree.methods.ensemble import EnsembleSettings
+from platefree.nets.weights import load_into, save_checkpoint
+from platefree.recipes.recipe import Recipe
 from platefree.work import Device
 
 
@@ -53,7 +61,7 @@ def load_model(
         method = build_method(recipe, checkpoint.card["classes"], weights="none")
     except (RecipeError, TrainingError, KeyError, ValueError) as error:
         raise CheckpointError(f"checkpoint {folder} cannot be rebuilt: {error}") from error
-    checkpoint.load_into(method)
+    load_into(method, checkpoint)
     return Model(
         method,
         recipe,

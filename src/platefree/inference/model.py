@@ -15,11 +15,11 @@ from platefree.inference.embedder import Unreadable
 from platefree.inference.embedding import EmbeddedBatch, embed_batches, embed_in_processes
 from platefree.inference.network import Network
 from platefree.methods.base import Method
-from platefree.methods.build import check_scales
-from platefree.methods.settings import VANetSettings
+from platefree.methods.catalogue import check_recipe, check_scales
+from platefree.methods.vanet import VANetSettings
 from platefree.ranking.comparison import Comparison
 from platefree.recipes.post import NONE, Post
-from platefree.recipes.recipe import Recipe, check_recipe
+from platefree.recipes.recipe import Recipe
 from platefree.types import Embeddings, Floats, Indices, Sightings, Text
 from platefree.work import DEFAULT_WORK, Work
 

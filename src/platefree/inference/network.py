@@ -55,9 +55,9 @@ class Network:
         """
         self.method.eval()
         given = {name: each.to(self.device) for name, each in (labels or {}).items()}
-        with torch.inference_mode(), self.method.knowing(given):
+        with torch.inference_mode():
             normalised = self.transform.normalise(images.to(self.device, non_blocking=True))
-            spaces, *others = [self.method.embed(view) for view in self._views(normalised)]
+            spaces, *others = [self.method.embed(view, given) for view in self._views(normalised)]
             if others:
                 spaces = {
                     name: functional.normalize(rows + torch.stack([o[name] for o in others]).sum(0))

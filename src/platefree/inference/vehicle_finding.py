@@ -21,7 +21,7 @@ from platefree.data.image import read_image
 from platefree.data.vehicle_boxes import BoxFractions, largest
 from platefree.errors import ImageError, RecipeError, TrainingError
 from platefree.inference.network import choose_device
-from platefree.nets.backbones import read_tensors
+from platefree.nets.weights import read_tensor_file
 from platefree.types import Sightings
 from platefree.work import DEFAULT_WORK, Device, Work
 
@@ -165,7 +165,7 @@ def _tensors(name: str, weights: str) -> Mapping[str, Tensor]:
             raise TrainingError(
                 f"post.crop.weights {weights}: no such file; give {PUBLISHED} or a file of tensors"
             )
-        return read_tensors(Path(weights))
+        return read_tensor_file(Path(weights))
     try:
         published = get_model_weights(name)["DEFAULT"]
         tensors: Mapping[str, Tensor] = published.get_state_dict(

@@ -1,4 +1,4 @@
-"""Learning from a larger model: not what it says of a picture, but how pictures lie to each other.
+"""Learning from a larger model: not what it says of a picture, but pairwise relations of pictures.
 
 Park et al., CVPR 2019, "Relational Knowledge Distillation". Only distances and angles between the
 pictures of a batch are compared, so teacher and student may have embeddings of different sizes and
@@ -19,11 +19,11 @@ one place means nothing and would have gradients without bound."""
 
 
 @dataclass(frozen=True)
-class Lesson:
+class TeacherTargets:
     """What a teacher makes of a batch.
 
     Attributes:
-        embeddings: (b, d) unit rows of the teacher.
+        embeddings: (b, d) L2-normalised embeddings of the teacher.
         distance_weight: of `relational_distances` in the sum of losses; 0: not learnt from.
         angle_weight: of `relational_angles`.
     """
@@ -70,20 +70,22 @@ def relational_angles(student: Tensor, teacher: Tensor) -> Tensor:
     return _mean_huber(ours[triples], theirs[triples])
 
 
-def relational_losses(student: Tensor, teacher: Tensor, lesson: Lesson) -> dict[str, Tensor]:
-    """Both losses by name, times their weights in the lesson.
+def relational_losses(
+    student: Tensor, teacher: Tensor, targets: TeacherTargets
+) -> dict[str, Tensor]:
+    """Both losses by name, times their weights in the targets.
 
     Args:
         student: (n, d) float.
-        teacher: (n, e) the lesson's embeddings, of all processes.
-        lesson: for its weights.
+        teacher: (n, e) the targets' embeddings, of all processes.
+        targets: for their weights.
     """
     named: dict[str, Tensor] = {}
-    if lesson.distance_weight:
+    if targets.distance_weight:
         distances = relational_distances(student, teacher)
-        named["teacher_distance"] = lesson.distance_weight * distances
-    if lesson.angle_weight:
-        named["teacher_angle"] = lesson.angle_weight * relational_angles(student, teacher)
+        named["teacher_distance"] = targets.distance_weight * distances
+    if targets.angle_weight:
+        named["teacher_angle"] = targets.angle_weight * relational_angles(student, teacher)
     return named
 
 

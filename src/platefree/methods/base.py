@@ -1,7 +1,6 @@
 """What every method is: embedding spaces for use, named losses and a step for training."""
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
@@ -12,10 +11,18 @@ from torch.optim import Optimizer
 from platefree.batches.loader import Boxes
 from platefree.batches.training_data import TrainingData
 from platefree.errors import DataError
-from platefree.losses.distillation import Lesson, relational_losses
+from platefree.losses.distillation import TeacherTargets, relational_losses
 from platefree.nets.side_information import SideInformation
 from platefree.ranking.comparison import Comparison, Cosine
-from platefree.recipes.recipe import Train
+from platefree.recipes.sections import Train
+
+Labels = Mapping[str, Tensor]
+"""Label column -> (b,) int64 codes of the pictures of a batch, -1 unknown."""
+
+
+def own_rows(rows: Tensor) -> Tensor:
+    """The rows of the only training process: nothing to join."""
+    return rows
 
 
 @dataclass(frozen=True)
@@ -24,15 +31,18 @@ class Batch:
 
     Attributes:
         images: (b, 3, h, w) float32, normalised.
-        labels: label column -> (b,) int64 codes, -1 unknown; ``vehicle`` is the class to learn.
+        labels: of the images; ``vehicle`` is the class to learn.
         boxes: of parts in the images, where the training data has such.
-        lesson: of the run's teacher, where it has one.
+        targets: what the run's teacher makes of the images, where it has one.
+        gather: joins the (b, ...) vectors or labels of all training processes to
+            (processes * b, ...), with gradients, so that pairs are mined over the whole batch.
     """
 
     images: Tensor
-    labels: Mapping[str, Tensor]
+    labels: Labels
     boxes: Boxes | None = None
-    lesson: Lesson | None = None
+    targets: TeacherTargets | None = None
+    gather: Callable[[Tensor], Tensor] = own_rows
 
 
 @dataclass(frozen=True)
@@ -66,36 +76,30 @@ class Method(nn.Module):
 
     Attributes:
         forwards: names of the functions that `step` calls through its `Descent`.
-        gather: joins the vectors (or labels) of all training processes along the first
-            dimension, with gradients; the training loop replaces it when there are several,
-            so that pairs are mined over the whole batch.
-        teachable: whether ``losses`` asks `taught` for those of a teacher.
-        side: what `embed` can make of labels, see `knowing`; None where it has no use for them.
+        teachable: whether ``losses`` asks `teacher_losses` for those of a teacher.
+        side: what `embed` makes of labels; None where it has no use for them.
     """
 
     forwards: ClassVar[tuple[str, ...]] = ("losses",)
     teachable: ClassVar[bool] = False
-    gather: Callable[[Tensor], Tensor]
     side: SideInformation | None
 
     def __init__(self) -> None:
         super().__init__()
-        self.gather = _alone
         self.side = None
 
-    def embed(self, images: Tensor) -> dict[str, Tensor]:
-        """Map (b, 3, h, w) normalised pictures to named spaces of unit rows, (b, d) each."""
-        raise NotImplementedError  # pragma: no cover
-
-    @contextmanager
-    def knowing(self, labels: Mapping[str, Tensor]) -> Iterator[None]:
-        """Have `embed` look at labels of its pictures within the block, if it has a use for them.
+    def embed(self, images: Tensor, labels: Labels | None = None) -> dict[str, Tensor]:
+        """Embed pictures, each in every space of the method.
 
         Args:
-            labels: label column -> (b,) int64 codes, -1 unknown; empty: nothing is known.
+            images: (b, 3, h, w), normalised.
+            labels: of the pictures, for a method that has a ``side``; by default none is known.
+
+        Returns:
+            Space -> (b, d) L2-normalised embeddings.
         """
         del labels
-        yield
+        return self.embed_map(self.feature_map(images))
 
     def comparison(self) -> Comparison:
         """How the spaces combine to one distance; here the cosine distance in ``main``."""
@@ -143,16 +147,17 @@ class Method(nn.Module):
         """Named scalar losses of a batch; `step` sums them."""
         raise NotImplementedError  # pragma: no cover
 
-    def taught(self, rows: Tensor, batch: Batch) -> dict[str, Tensor]:
-        """Losses against the lesson of a batch; none where there is none.
+    def teacher_losses(self, embeddings: Tensor, batch: Batch) -> dict[str, Tensor]:
+        """Losses against the teacher targets of a batch; none where it has none.
 
         Args:
-            rows: (n, d) unit rows of the pictures of all processes, see `gather`.
+            embeddings: (n, d), L2-normalised, of the pictures of all processes.
             batch: of this process.
         """
-        if batch.lesson is None:
+        if batch.targets is None:
             return {}
-        return relational_losses(rows, self.gather(batch.lesson.embeddings), batch.lesson)
+        theirs = batch.gather(batch.targets.embeddings)
+        return relational_losses(embeddings, theirs, batch.targets)
 
     def optimizers(self, train: Train) -> dict[str, Optimizer]:
         """The optimizers of a stage by name, over the parameters that learn."""
@@ -193,7 +198,3 @@ def make_optimizer(module: nn.Module, train: Train, lr: float | None = None) -> 
     if train.optimizer == "adam":
         return torch.optim.Adam(groups, lr=lr, eps=train.adam_epsilon)
     return torch.optim.AdamW(groups, lr=lr, eps=train.adam_epsilon)
-
-
-def _alone(rows: Tensor) -> Tensor:
-    return rows

@@ -4,12 +4,36 @@ Stripes keep what is above and what is below; Hellinger's kernel (the square roo
 histogram) makes the dot product of two embeddings the mean Bhattacharyya coefficient.
 """
 
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Literal
+
 import torch
+from pydantic import Field
 from torch import Tensor
 from torch.nn import functional
 
 from platefree.errors import TrainingError
-from platefree.methods.base import Batch, Method
+from platefree.methods.base import Batch, Labels, Method
+from platefree.recipes.recipe import MethodSettings, Recipe
+
+
+class ColorStripesSettings(MethodSettings):
+    """Color histograms of horizontal stripes; nothing is learned."""
+
+    learns_nothing: ClassVar[bool] = True
+    method: Literal["color_stripes"]
+    stripes: Annotated[int, Field(ge=1, le=64)] = 8
+    hue_bins: Annotated[int, Field(ge=2, le=64)] = 12
+    saturation_bins: Annotated[int, Field(ge=1, le=16)] = 3
+    value_bins: Annotated[int, Field(ge=1, le=16)] = 4
+
+
+def build(
+    settings: ColorStripesSettings, recipe: Recipe, classes: Mapping[str, int], weights: str | None
+) -> "ColorStripes":
+    """The method of a recipe, see `platefree.methods.catalogue.build_method`."""
+    del recipe, classes, weights  # there is nothing to learn
+    return ColorStripes(**settings.model_dump(exclude={"method"}))
 
 
 class ColorStripes(Method):
@@ -29,8 +53,9 @@ class ColorStripes(Method):
         self.stripes = stripes
         self.bins = (hue_bins, saturation_bins, value_bins)
 
-    def embed(self, images: Tensor) -> dict[str, Tensor]:
-        """Histograms of (b, 3, h, w) pictures in [0, 1], as unit rows (b, stripes * bins)."""
+    def embed(self, images: Tensor, labels: Labels | None = None) -> dict[str, Tensor]:
+        """Histograms of (b, 3, h, w) pictures in [0, 1], (b, stripes * bins) L2-normalised."""
+        del labels
         hsv = rgb_to_hsv(images.clamp(0.0, 1.0))
         code = torch.zeros_like(hsv[:, 0], dtype=torch.int64)  # (b, h, w)
         for channel, bins in enumerate(self.bins):

@@ -24,25 +24,78 @@ batch they do not.
 """
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from pathlib import Path
+from typing import Annotated, Literal, NamedTuple
 
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
 from platefree.errors import TrainingError
 from platefree.losses import coupled_clusters, known_cross_entropy, set_triplets
+from platefree.methods.backbone import StridedSettings, make_backbone
 from platefree.methods.base import Batch, Method
-from platefree.nets.backbones import Backbone
+from platefree.nets.backbones import Backbone, map_size
 from platefree.nets.heads import Average
-from platefree.nets.vgg_m import start_for_relu
+from platefree.nets.vgg_m import VGG_CNN_M, start_for_relu
+from platefree.nets.weights import read_weights
+from platefree.recipes.recipe import Recipe
+
+
+class DrdlSettings(StridedSettings):
+    """Coupled clusters loss and mixed difference network (Liu et al., CVPR 2016)."""
+
+    method: Literal["drdl"]
+    backbone: str = "vgg_cnn_m_1024"
+    structure: Literal["mixed", "single"] = "mixed"  # single: no softmax and no second branch
+    loss: Literal["coupled", "triplet"] = "coupled"
+    softmax: Literal["model", "make", "type"] = "model"  # the column that the upper branch learns
+    pooling: Literal["flatten", "average"] = "flatten"
+    shared_size: Annotated[int, Field(ge=1)] = 4096  # fc6
+    embedding_size: Annotated[int, Field(ge=1)] = 1024  # fc7 and fc8
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.5
+    norm: Literal["none", "batch"] = "none"  # batch: for a start from random weights
+    margin: Annotated[float, Field(gt=0)] = 1.0  # between squared distances
+    model_weight: Annotated[float, Field(ge=0)] = 0.5
+    branch_weight: Annotated[float, Field(ge=0)] = 0.5
+    embedding_weight: Annotated[float, Field(ge=0)] = 1.0
+
+    def check(self, recipe: Recipe) -> None:
+        """Coupled clusters come in sets."""
+        if any(train.sampler != "sets" for _, train in recipe.staged()):
+            raise ValueError('drdl learns from pairs of sets; set train.sampler = "sets"')
+
+    def takes_one_size(self) -> str:
+        """Also the layer that takes the whole map."""
+        flat = self.pooling == "flatten"
+        return "model.pooling = flatten" if flat else super().takes_one_size()
+
+
+def build(
+    settings: DrdlSettings, recipe: Recipe, classes: Mapping[str, int], weights: str | None
+) -> "Drdl":
+    """The method of a recipe, see `platefree.methods.catalogue.build_method`."""
+    backbone = make_backbone(settings, recipe, weights)
+    method = Drdl(
+        backbone,
+        map_size=map_size(backbone, recipe.input.height, recipe.input.width),
+        models=classes[settings.softmax],
+        positives=recipe.train.positives_per_set,
+        negatives=recipe.train.negatives_per_set,
+        **settings.model_dump(exclude={"method", "backbone", "weights", "last_stride"}),
+    )
+    start = weights or settings.weights
+    if settings.backbone == VGG_CNN_M and start != "none":
+        method.start_from(read_weights(Path(start)))
+    return method
 
 
 class Vectors(NamedTuple):
     """What is made of the (b, inputs) vectors of fc6.
 
     Attributes:
-        embedding: (b, size): fc8, or fc7 of a single branch. Its unit rows are searched.
+        embedding: (b, size): fc8, or fc7 of a single branch. L2-normalised it is searched.
         branch: (b, size): fc7_2; None in a single branch.
         logits: (b, models): the softmax's input; None in a single branch.
     """
@@ -180,10 +233,6 @@ class Drdl(Method):
         """Through all layers to the unit sphere."""
         return {"main": functional.normalize(self._vectors(maps).embedding.float())}
 
-    def embed(self, images: Tensor) -> dict[str, Tensor]:
-        """Unit rows, (b, embedding_size)."""
-        return self.embed_map(self.feature_map(images))
-
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """The three losses of figure 6, or the one of a single branch.
 
@@ -193,11 +242,12 @@ class Drdl(Method):
             TrainingError: the batch is not made of whole pairs of sets.
         """
         vectors = self._vectors(self.feature_map(batch.images))
-        losses = {"embedding": self.embedding_weight * self._relative(vectors.embedding)}
+        embedding = self._relative(batch.gather(vectors.embedding))
+        losses = {"embedding": self.embedding_weight * embedding}
         if vectors.branch is not None and vectors.logits is not None:
-            models = self.gather(batch.labels[self.softmax])
-            model = known_cross_entropy(self.gather(vectors.logits), models)
-            losses["branch"] = self.branch_weight * self._relative(vectors.branch)
+            models = batch.gather(batch.labels[self.softmax])
+            model = known_cross_entropy(batch.gather(vectors.logits), models)
+            losses["branch"] = self.branch_weight * self._relative(batch.gather(vectors.branch))
             losses["model"] = self.model_weight * model
         return losses
 
@@ -206,8 +256,8 @@ class Drdl(Method):
         return vectors
 
     def _relative(self, rows: Tensor) -> Tensor:
-        """The metric loss of (b, d) rows that are pairs of sets one after the other."""
-        unit = functional.normalize(self.gather(rows).float())
+        """The metric loss of (n, d) vectors that are pairs of sets one after the other."""
+        unit = functional.normalize(rows.float())
         size = self.positives + self.negatives
         if len(unit) % size:
             raise TrainingError(

@@ -22,12 +22,12 @@ Rows of the paper's tables 4 and 5: `EmbeddingNet` without attention is EN; `Fda
 attention, where F is H, is "FDA-Net without Att"; with it, it is FDA-Net.
 """
 
-import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import ClassVar
+from typing import Annotated, ClassVar, Literal
 
 import torch
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.optim import Optimizer
@@ -39,15 +39,85 @@ from platefree.losses import (
     smoothed_cross_entropy,
     triplet_hinges,
 )
+from platefree.methods.backbone import StridedSettings, make_backbone
 from platefree.methods.base import Batch, Descent, Method, Samples, make_optimizer
+from platefree.methods.game_watch import GameWatch
 from platefree.nets.attended import EmbeddingDiscriminator
+from platefree.nets.backbones import map_size
 from platefree.nets.generator import Generator, largest_singular_value
 from platefree.nets.patch_gan import PatchGan
-from platefree.recipes.recipe import Train
+from platefree.recipes.recipe import Recipe
+from platefree.recipes.sections import Train
 
-log = logging.getLogger(__name__)
 
-_NOTHING = 0.02  # shares below this are none
+class FdaNetSettings(StridedSettings):
+    """Feature distance adversary (Lou et al., CVPR 2019)."""
+
+    method: Literal["fda_net"]
+    backbone: str = "vgg_cnn_m_1024"
+    adversary: Literal["feature_distance", "none"] = "feature_distance"
+    attention: Literal["softmax", "none"] = "softmax"
+    negatives: Literal["random", "nearest"] = "random"  # the real ones, among the batch
+    real_fake: Literal["non_saturating", "minimax"] = "non_saturating"
+    pooling: Literal["flatten", "average"] = "flatten"
+    shared_size: Annotated[int, Field(ge=0)] = 4096  # first FC layer; 0: none
+    embedding_size: Annotated[int, Field(ge=1)] = 1024  # last FC layer
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.5
+    margin: Annotated[float, Field(gt=0)] = 0.6  # alpha, at least twice beta
+    similarity_margin: Annotated[float, Field(gt=0)] = 0.3  # beta
+    difference_margin: Annotated[float, Field(gt=0)] = 0.7  # gamma
+    realism_weight: Annotated[float, Field(ge=0)] = 1.0  # lambda
+    generator_width: Annotated[int, Field(ge=1)] = 64
+    generator_blocks: Annotated[int, Field(ge=0)] = 9
+    patch_width: Annotated[int, Field(ge=1)] = 64
+
+    @model_validator(mode="after")
+    def _margins_leave_room(self) -> "FdaNetSettings":
+        if self.margin < 2 * self.similarity_margin:
+            raise ValueError(
+                f"model.margin is {self.margin} and model.similarity_margin "
+                f"{self.similarity_margin}, but alpha is at least twice beta (eq. 8)"
+            )
+        return self
+
+    def check(self, recipe: Recipe) -> None:
+        """The generator halves pictures twice."""
+        height, width = recipe.input.height, recipe.input.width
+        if self.adversary != "none" and (height % 4 or width % 4 or min(height, width) < 32):
+            raise ValueError(
+                f"pictures of {height} x {width} pixels; fda_net's generator needs sides that are "
+                "multiples of 4, 32 or more"
+            )
+
+    def takes_one_size(self) -> str:
+        """Also the layer that takes the whole map."""
+        flat = self.pooling == "flatten"
+        return "model.pooling = flatten" if flat else super().takes_one_size()
+
+
+def build(
+    settings: FdaNetSettings, recipe: Recipe, classes: Mapping[str, int], weights: str | None
+) -> "EmbeddingNet":
+    """The method of a recipe, see `platefree.methods.catalogue.build_method`."""
+    backbone = make_backbone(settings, recipe, weights)
+    parts = {"attention", "pooling", "shared_size", "embedding_size", "dropout"}
+    embedding = EmbeddingDiscriminator(
+        backbone,
+        map_size=map_size(backbone, recipe.input.height, recipe.input.width),
+        vehicles=classes["vehicle"],
+        **settings.model_dump(include=parts),
+    )
+    if settings.adversary == "none":
+        return EmbeddingNet(embedding, negatives=settings.negatives, margin=settings.margin)
+    game = {"negatives", "real_fake", "margin", "similarity_margin", "difference_margin"}
+    return FdaNet(
+        embedding,
+        Generator(width=settings.generator_width, blocks=settings.generator_blocks),
+        PatchGan(width=settings.patch_width),
+        mean=recipe.input.mean or (0.0, 0.0, 0.0),
+        std=recipe.input.std or (1.0, 1.0, 1.0),
+        **settings.model_dump(include={*game, "realism_weight"}),
+    )
 
 
 class EmbeddingNet(Method):
@@ -78,10 +148,6 @@ class EmbeddingNet(Method):
     def embed_map(self, maps: Tensor) -> dict[str, Tensor]:
         """F on the unit sphere."""
         return {"main": self.embedding(maps).unit()[1]}
-
-    def embed(self, images: Tensor) -> dict[str, Tensor]:
-        """Unit rows, (b, embedding_size)."""
-        return self.embed_map(self.feature_map(images))
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """Cross-entropy and triplets of real pictures."""
@@ -161,7 +227,7 @@ class FdaNet(EmbeddingNet):
     ) -> None:
         super().__init__(embedding, negatives=negatives, margin=margin)
         self.generator, self.critic = generator, critic
-        self.watch = _Watch()
+        self.watch = GameWatch()
         self.real_fake = real_fake
         self.similarity_margin = similarity_margin
         self.difference_margin = difference_margin
@@ -267,26 +333,6 @@ class FdaNet(EmbeddingNet):
         if self.real_fake == "minimax":
             return functional.logsigmoid(-logits.float()).mean()
         return -functional.logsigmoid(logits.float()).mean()
-
-
-class _Watch:
-    """Says once in a run that the game is lost: by collapse, or by a critic that cannot err."""
-
-    signs = (
-        ("made spread", 50, "the generator has collapsed: whatever it is given, it makes the same"),
-        ("critic slips", 200, "the critic knows every made picture: the generator learns little"),
-    )
-
-    def __init__(self) -> None:
-        self.counts = dict.fromkeys((name for name, _, _ in self.signs), 0)
-
-    def see(self, observed: Mapping[str, float]) -> None:
-        """Look at the figures of a step."""
-        values = {**observed, "critic slips": 1.0 - observed["critic accuracy"]}
-        for name, patience, remark in self.signs:
-            self.counts[name] = self.counts[name] + 1 if values[name] < _NOTHING else 0
-            if self.counts[name] == patience:
-                log.warning("%s (%s %.4f for %d steps)", remark, name, values[name], patience)
 
 
 def draw_pairs(vehicles: Tensor, rows: Tensor, negatives: str) -> tuple[Tensor, Tensor]:

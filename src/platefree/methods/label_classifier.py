@@ -6,20 +6,29 @@ label`), and lives inside VANet models. Camera verification clusters the embeddi
 of cameras (Zheng et al., VehicleNet, TMM 2020, section IV-C).
 """
 
+from typing import Annotated
+
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
 from platefree.losses import smoothed_cross_entropy
-from platefree.methods.base import Batch, Method
-from platefree.methods.settings import CameraSettings, ViewpointSettings
+from platefree.methods.backbone import StridedSettings
+from platefree.methods.base import Batch, Labels, Method
 from platefree.nets.backbones import Backbone
 from platefree.nets.heads import Average
 from platefree.ranking.comparison import Comparison, Cosine
-from platefree.recipes.recipe import Input
 
 FEATURES = "features"
 """The space that cameras are clustered in."""
+
+
+class LabelSettings(StridedSettings):
+    """What classifiers of a label have; ``learns`` says of which."""
+
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    drop_path: Annotated[float, Field(ge=0, lt=1)] = 0.0
 
 
 class LabelClassifier(Method):
@@ -45,8 +54,9 @@ class LabelClassifier(Method):
         self.column = column
         self.label_smoothing = label_smoothing
 
-    def embed(self, images: Tensor) -> dict[str, Tensor]:
-        """Unit rows (b, classes) along the probabilities."""
+    def embed(self, images: Tensor, labels: Labels | None = None) -> dict[str, Tensor]:
+        """(b, classes) along the probabilities, L2-normalised."""
+        del labels
         return {self.column: self._probable(self._features(images))}
 
     def comparison(self) -> Comparison:
@@ -83,8 +93,9 @@ class CameraClassifier(LabelClassifier):
         super().__init__(backbone, column=column, classes=classes, label_smoothing=label_smoothing)
         self.norm = nn.BatchNorm1d(backbone.channels, affine=False)
 
-    def embed(self, images: Tensor) -> dict[str, Tensor]:
-        """Unit rows (b, classes) along the probabilities, and (b, d) ``features``."""
+    def embed(self, images: Tensor, labels: Labels | None = None) -> dict[str, Tensor]:
+        """(b, classes) along the probabilities, and (b, d) ``features``, L2-normalised."""
+        del labels
         features = self._features(images)
         return {
             self.column: self._probable(features),
@@ -100,20 +111,3 @@ class CameraClassifier(LabelClassifier):
         with torch.autocast(pooled.device.type, enabled=False):
             normalised: Tensor = self.norm(pooled.float())
         return normalised
-
-
-def make_label_classifier(
-    settings: ViewpointSettings | CameraSettings, given: Input, classes: int, weights: str
-) -> LabelClassifier:
-    """The method of a recipe."""
-    backbone = Backbone(
-        settings.backbone,
-        height=given.height,
-        width=given.width,
-        last_stride=settings.last_stride,
-        drop_path=settings.drop_path,
-        weights=weights,
-    )
-    kind = CameraClassifier if isinstance(settings, CameraSettings) else LabelClassifier
-    smoothing = settings.label_smoothing
-    return kind(backbone, column=settings.learns, classes=classes, label_smoothing=smoothing)

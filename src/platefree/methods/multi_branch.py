@@ -7,17 +7,92 @@ sees; the unit vectors of all branches side by side are the embedding. With the 
 the branches, every other one has the cross-entropy alone and the others the triplet loss alone.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Annotated, Literal
 
 import torch
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.nn import functional
 
 from platefree.losses import batch_hard_triplet, smoothed_cross_entropy
+from platefree.methods.backbone import StridedSettings
 from platefree.methods.base import Batch, Method
 from platefree.nets.heads import Average
 from platefree.nets.late_branches import LateBranches
+from platefree.recipes.recipe import Recipe
+
+
+class MultiBranchSettings(StridedSettings):
+    """Branches of convolution and of attention that share the losses (Almeida et al., 2023)."""
+
+    method: Literal["multi_branch"]
+    backbone: str = "resnet50_ibn_a"  # a ResNet
+    last_stride: Literal[1, 2] = 1
+    convolution_branches: Annotated[int, Field(ge=0, le=16)] = 2
+    attention_branches: Annotated[int, Field(ge=0, le=16)] = 2  # they come after the others
+    heads: Annotated[int, Field(ge=1)] = 4  # of the attention
+    losses: Literal["split", "both"] = "split"  # split: cross-entropy, triplet, cross-entropy, ...
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    triplet: Literal["soft", "margin"] = "margin"
+    margin: Annotated[float, Field(gt=0)] = 0.1  # with triplet = "margin"
+    identity_weight: Annotated[float, Field(gt=0)] = 0.6  # of each convolution branch
+    triplet_weight: Annotated[float, Field(gt=0)] = 1.0
+    attention_identity_weight: Annotated[float, Field(gt=0)] = 0.4  # of each attention branch
+    attention_triplet_weight: Annotated[float, Field(gt=0)] = 0.4
+
+    @model_validator(mode="after")
+    def _there_are_branches(self) -> "MultiBranchSettings":
+        count = self.convolution_branches + self.attention_branches
+        least = 2 if self.losses == "split" else 1
+        if count < least:
+            raise ValueError(
+                f'model.losses = "{self.losses}" needs at least {least} branch(es), found {count}: '
+                "raise model.convolution_branches or model.attention_branches"
+            )
+        return self
+
+    def takes_one_size(self) -> str:
+        """Also attention, which knows its places."""
+        return "an attention branch" if self.attention_branches else super().takes_one_size()
+
+
+def build(
+    settings: MultiBranchSettings, recipe: Recipe, classes: Mapping[str, int], weights: str | None
+) -> "MultiBranch":
+    """The method of a recipe, see `platefree.methods.catalogue.build_method`."""
+    backbone = LateBranches(
+        settings.backbone,
+        convolution=settings.convolution_branches,
+        attention=settings.attention_branches,
+        height=recipe.input.height,
+        width=recipe.input.width,
+        last_stride=settings.last_stride,
+        heads=settings.heads,
+        weights=weights or settings.weights,
+    )
+    return MultiBranch(
+        backbone,
+        _branch_losses(settings),
+        vehicles=classes["vehicle"],
+        label_smoothing=settings.label_smoothing,
+        margin=settings.margin if settings.triplet == "margin" else None,
+    )
+
+
+def _branch_losses(settings: MultiBranchSettings) -> "list[BranchLosses]":
+    """The losses of each branch; split, they take turns."""
+    both = [BranchLosses(settings.identity_weight, settings.triplet_weight)]
+    both *= settings.convolution_branches
+    attention = (settings.attention_identity_weight, settings.attention_triplet_weight)
+    both += [BranchLosses(*attention)] * settings.attention_branches
+    if settings.losses == "both":
+        return both
+    return [
+        BranchLosses(0.0, each.triplet) if number % 2 else BranchLosses(each.identity, 0.0)
+        for number, each in enumerate(both)
+    ]
 
 
 @dataclass(frozen=True)
@@ -68,13 +143,12 @@ class MultiBranch(Method):
         return maps
 
     def embed_map(self, maps: Tensor) -> dict[str, Tensor]:
-        """Pool, normalise and scale each branch to unit length, then the whole."""
+        """(b, branches * channels): each branch pooled and at unit length, then the whole.
+
+        Their cosine is the mean of the branches' cosines.
+        """
         forked = zip(self.norms, self.backbone.branch(maps), strict=True)
         return {"main": _joined([norm(self.pool(each)) for norm, each in forked])}
-
-    def embed(self, images: Tensor) -> dict[str, Tensor]:
-        """Unit rows (b, branches * channels); their cosine is the mean of the branches' cosines."""
-        return self.embed_map(self.feature_map(images))
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """Smoothed cross-entropy and batch-hard triplet, each summed over its branches.
@@ -82,7 +156,7 @@ class MultiBranch(Method):
         And those of a teacher, on the whole embedding.
         """
         vehicles = batch.labels["vehicle"]
-        all_vehicles = self.gather(vehicles)
+        all_vehicles = batch.gather(vehicles)
         found: dict[str, list[Tensor]] = {"identity": [], "triplet": []}
         embedded: list[Tensor] = []
         forked = zip(self.branch_losses, self.backbone(batch.images), self.norms, strict=True)
@@ -95,14 +169,14 @@ class MultiBranch(Method):
                 loss = smoothed_cross_entropy(logits, vehicles, self.label_smoothing)
                 found["identity"].append(weights.identity * loss)
             if weights.triplet:
-                loss = batch_hard_triplet(self.gather(pooled), all_vehicles, self.margin)
+                loss = batch_hard_triplet(batch.gather(pooled), all_vehicles, self.margin)
                 found["triplet"].append(weights.triplet * loss)
         summed = {name: torch.stack(losses).sum() for name, losses in found.items() if losses}
-        return summed | self.taught(self.gather(_joined(embedded)), batch)
+        return summed | self.teacher_losses(batch.gather(_joined(embedded)), batch)
 
 
 def _joined(branches: Sequence[Tensor]) -> Tensor:
-    """Unit rows of all branches side by side, at unit length."""
+    """The L2-normalised embeddings of all branches side by side, at unit length."""
     rows = [functional.normalize(each.float()) for each in branches]
     return functional.normalize(torch.cat(rows, dim=1))
 

@@ -4,11 +4,13 @@ Part-regularized re-ID runs it once over the training pictures ('platefree parts
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 import torch
+from pydantic import Field
 from torch import Tensor
 from torchvision.utils import draw_bounding_boxes
 
@@ -16,17 +18,64 @@ from platefree.batches.loader import Boxes
 from platefree.batches.training_data import TrainingData
 from platefree.data.part_boxes import PARTS, count_parts, place_boxes
 from platefree.data.part_files import find_part_boxes
-from platefree.errors import DataError, RecipeError, TrainingError
-from platefree.methods.base import Batch, Method, Samples
-from platefree.methods.settings import PartDetectorSettings
+from platefree.errors import DataError, TrainingError
+from platefree.methods.backbone import BackboneSettings
+from platefree.methods.base import Batch, Labels, Method, Samples
 from platefree.nets.backbones import Backbone
 from platefree.nets.pyramid_detector import STRIDES, Found, PyramidDetector
-from platefree.recipes.recipe import Input
+from platefree.recipes.recipe import Recipe
 
 THRESHOLD = 0.4
 """The score from which a box counts, unless said otherwise."""
 
 _COLORS = {"window": "#2f6df6", "light": "#f6c32f", "brand": "#e0245e"}
+
+
+class PartDetectorSettings(BackboneSettings):
+    """FCOS on a feature pyramid: where are windows, lights and brand?"""
+
+    learns: ClassVar[str] = "parts"
+    free_in_use: ClassVar[tuple[str, ...]] = ("boxes",)
+    method: Literal["part_detector"]
+    boxes: str = ""  # file of part boxes; empty: parts.csv or a city's labels beside the table
+    width: Annotated[int, Field(ge=32, multiple_of=32)] = 128  # channels of pyramid and head
+    depth: Annotated[int, Field(ge=1, le=8)] = 4  # convolutions of each half of the head
+
+    def check(self, recipe: Recipe) -> None:
+        """Parts have no vehicles, and the coarsest map has whole cells."""
+        if any(train.sampler != "shuffle" for _, train in recipe.staged()):
+            raise ValueError(
+                'part_detector learns from pictures one by one; set train.sampler = "shuffle"'
+            )
+        height, width = recipe.input.height, recipe.input.width
+        if height % STRIDES[-1] or width % STRIDES[-1]:
+            raise ValueError(
+                f"pictures of {height} x {width} pixels; part_detector needs sides that are "
+                f"multiples of {STRIDES[-1]}"
+            )
+
+
+def build(
+    settings: PartDetectorSettings, recipe: Recipe, classes: Mapping[str, int], weights: str | None
+) -> "PartDetector":
+    """The method of a recipe, see `platefree.methods.catalogue.build_method`."""
+    del classes  # kinds of parts are always the same
+    shape = recipe.input
+    backbone = Backbone(
+        settings.backbone,
+        height=shape.height,
+        width=shape.width,
+        weights=weights or settings.weights,
+    )
+    network = PyramidDetector(
+        backbone, settings.backbone, kinds=len(PARTS), width=settings.width, depth=settings.depth
+    )
+    return PartDetector(
+        network,
+        mean=shape.mean or (0.0, 0.0, 0.0),
+        std=shape.std or (1.0, 1.0, 1.0),
+        boxes=settings.boxes,
+    )
 
 
 class PartDetector(Method):
@@ -57,7 +106,7 @@ class PartDetector(Method):
         found: list[Found] = self.network(images)
         return found
 
-    def embed(self, images: Tensor) -> dict[str, Tensor]:
+    def embed(self, images: Tensor, labels: Labels | None = None) -> dict[str, Tensor]:
         """Refused.
 
         Raises:
@@ -131,30 +180,6 @@ class PartDetector(Method):
             fingerprint=hashlib.sha256(both.encode()).hexdigest()[:12],
             counts={"parts": counts},
         )
-
-
-def make_part_detector(settings: PartDetectorSettings, given: Input, weights: str) -> PartDetector:
-    """The method of a recipe.
-
-    Raises:
-        RecipeError: the backbone or the size of the pictures does not suit it.
-        TrainingError: the start weights cannot be had or do not fit.
-    """
-    if given.height % STRIDES[-1] or given.width % STRIDES[-1]:
-        raise RecipeError(
-            f"pictures of {given.height} x {given.width} pixels; part_detector needs sides that "
-            f"are multiples of {STRIDES[-1]}"
-        )
-    backbone = Backbone(settings.backbone, height=given.height, width=given.width, weights=weights)
-    network = PyramidDetector(
-        backbone, settings.backbone, kinds=len(PARTS), width=settings.width, depth=settings.depth
-    )
-    return PartDetector(
-        network,
-        mean=given.mean or (0.0, 0.0, 0.0),
-        std=given.std or (1.0, 1.0, 1.0),
-        boxes=settings.boxes,
-    )
 
 
 def _with_boxes(picture: Tensor, boxes: Tensor, parts: Tensor) -> Tensor:

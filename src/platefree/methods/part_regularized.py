@@ -15,8 +15,10 @@ import hashlib
 import logging
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Annotated, Literal
 
 import torch
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -24,12 +26,61 @@ from platefree.batches.training_data import TrainingData
 from platefree.data.part_boxes import PARTS, count_parts, fill_missing, place_boxes
 from platefree.data.part_files import find_part_boxes
 from platefree.errors import TrainingError
+from platefree.methods.backbone import StridedSettings, make_backbone
 from platefree.methods.base import Batch, Method
 from platefree.nets.backbones import Backbone
 from platefree.nets.heads import Average
 from platefree.nets.roi import local_average, part_masks
+from platefree.recipes.recipe import Recipe
 
 log = logging.getLogger(__name__)
+
+
+class PartRegularizedSettings(StridedSettings):
+    """Global branch, and a classifier of vehicles on each part (He et al., CVPR 2019)."""
+
+    method: Literal["part_regularized"]
+    boxes: str = ""  # file of part boxes, for training; empty: parts.csv or a city's labels
+    embedding_size: Annotated[int, Field(ge=1)] = 256
+    global_weight: Annotated[float, Field(ge=0)] = 1.0  # 0: no global branch
+    window_weight: Annotated[float, Field(ge=0)] = 1.0  # lambda of eq. 3; 0: no such branch
+    light_weight: Annotated[float, Field(ge=0)] = 1.0
+    brand_weight: Annotated[float, Field(ge=0)] = 1.0
+    drop_path: Annotated[float, Field(ge=0, lt=1)] = 0.0
+
+    @property
+    def part_weights(self) -> dict[str, float]:
+        """Lambda by part."""
+        return {
+            "window": self.window_weight,
+            "light": self.light_weight,
+            "brand": self.brand_weight,
+        }
+
+    @model_validator(mode="after")
+    def _something_is_learnt(self) -> "PartRegularizedSettings":
+        if not self.global_weight and not any(self.part_weights.values()):
+            raise ValueError(
+                "model.global_weight and the weights of all parts are 0, so nothing is learnt"
+            )
+        return self
+
+
+def build(
+    settings: PartRegularizedSettings,
+    recipe: Recipe,
+    classes: Mapping[str, int],
+    weights: str | None,
+) -> "PartRegularized":
+    """The method of a recipe, see `platefree.methods.catalogue.build_method`."""
+    return PartRegularized(
+        make_backbone(settings, recipe, weights, drop_path=settings.drop_path),
+        vehicles=classes["vehicle"],
+        embedding_size=settings.embedding_size,
+        global_weight=settings.global_weight,
+        part_weights=settings.part_weights,
+        boxes=settings.boxes,
+    )
 
 
 class PartRegularized(Method):
@@ -147,12 +198,8 @@ class PartRegularized(Method):
         return maps
 
     def embed_map(self, maps: Tensor) -> dict[str, Tensor]:
-        """Unit rows of the global branch, (b, d)."""
+        """The L2-normalised global branch, (b, d); no parts are needed."""
         return {"main": functional.normalize(self._pooled(maps).float())}
-
-    def embed(self, images: Tensor) -> dict[str, Tensor]:
-        """Unit rows of the global branch, (b, d); no parts are needed."""
-        return self.embed_map(self.feature_map(images))
 
     def identify(self, maps: Tensor) -> Tensor:
         """(b, vehicles) logits of the training vehicles; without global branch, parts summed."""

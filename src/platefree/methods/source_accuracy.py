@@ -10,7 +10,7 @@ _FADING = 0.9  # about ten steps count, which is what passes between two lines o
 
 
 class SourceAccuracy:
-    """The share of pictures that are told rightly, by source, over the latest steps.
+    """The fraction of pictures that are predicted rightly, by source, over the latest steps.
 
     A picture of n steps ago counts 0.9 ** n of one of now, so that a source of which a batch has
     two pictures gets a figure of more than three values.
@@ -28,7 +28,7 @@ class SourceAccuracy:
         """Count a batch.
 
         Args:
-            right: (b,) bool, whether each picture was told rightly.
+            right: (b,) bool, whether each picture was predicted rightly.
             source: (b,) int64 code of its source, -1 unknown.
 
         Returns:

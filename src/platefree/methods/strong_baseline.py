@@ -5,18 +5,174 @@ classifier.
 A transformer as backbone may have side information as an input, in training above all.
 """
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Literal
 
+from pydantic import Field, field_validator, model_validator
 from torch import Tensor, nn
 from torch.nn import functional
 
 from platefree.batches.training_data import TrainingData, require_known
-from platefree.methods.base import Batch, Method
+from platefree.methods.backbone import StridedSettings, make_backbone
+from platefree.methods.base import Batch, Labels, Method
 from platefree.methods.metric_losses import MetricLosses
 from platefree.nets.backbones import Backbone
-from platefree.nets.heads import BNNeck
+from platefree.nets.classifiers import IdentityClassifier
+from platefree.nets.heads import Average, BNNeck, GeneralisedMean
 from platefree.nets.side_information import SideInformation
+from platefree.recipes.recipe import Recipe
+
+
+class StrongBaselineSettings(StridedSettings):
+    """Backbone, pooling, BNNeck, classifier of vehicles, and losses between pictures by weight."""
+
+    of_metric: ClassVar[set[str]] = {
+        *("triplet_weight", "mining", "circle_weight", "circle_margin", "circle_scale"),
+        *("contrastive_weight", "temperature", "proxy_weight", "centre_weight"),
+        *("memory", "memory_start"),
+    }
+    method: Literal["strong_baseline"]
+    patch_stride: Annotated[int, Field(ge=0)] = 0  # ViTs: pixels between patches; 0: side by side
+    # fixed_gem: its exponent stays 3; class_token: of a transformer
+    pooling: Literal["gem", "fixed_gem", "average", "class_token"] = "gem"
+    embedding_size: Annotated[int, Field(ge=0)] = 0  # 0: as wide as the backbone
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    classifier: Literal["linear", "circle", "arc", "cos"] = "linear"
+    scale: Annotated[float, Field(gt=0)] = 64.0  # s of circle, arc and cos
+    classifier_margin: Annotated[float, Field(ge=0, le=1)] = 0.35  # m of circle, arc and cos
+    classifier_centres: Annotated[int, Field(ge=1)] = 1  # of a vehicle; the nearest counts
+    classifier_fraction: Annotated[float, Field(gt=0, le=1)] = 1.0  # of the vehicles, in each step
+    metric_at: Literal["before_neck", "after_neck"] = "before_neck"  # what pictures compare by
+    triplet: Literal["soft", "margin"] = "soft"
+    margin: Annotated[float, Field(gt=0)] = 0.3  # with triplet = "margin"
+    mining: Literal["hardest", "weighted"] = "hardest"  # pairs of the triplet loss
+    identity_weight: Annotated[float, Field(ge=0)] = 1.0
+    triplet_weight: Annotated[float, Field(ge=0)] = 1.0
+    circle_weight: Annotated[float, Field(ge=0)] = 0.0
+    circle_margin: Annotated[float, Field(ge=0, le=1)] = 0.25
+    circle_scale: Annotated[float, Field(gt=0)] = 128.0
+    contrastive_weight: Annotated[float, Field(ge=0)] = 0.0
+    temperature: Annotated[float, Field(gt=0)] = 0.1  # of the contrastive loss
+    proxy_weight: Annotated[float, Field(ge=0)] = 0.0
+    centre_weight: Annotated[float, Field(ge=0)] = 0.0
+    memory: Annotated[int, Field(ge=0)] = 0  # vectors of earlier batches to compare with
+    memory_start: Annotated[int, Field(ge=0)] = 0  # steps before they are used
+    drop_path: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    side: list[Literal["camera", "view"]] = Field(default=[])  # ViTs: labels as input of training
+    side_weight: Annotated[float, Field(gt=0)] = 3.0  # lambda
+    side_hidden: Annotated[float, Field(ge=0, lt=1)] = 0.1  # fraction of pictures without
+
+    @property
+    def metric_weights(self) -> list[float]:
+        """Of the losses between pictures."""
+        pairs = [self.triplet_weight, self.circle_weight, self.contrastive_weight]
+        return [*pairs, self.proxy_weight, self.centre_weight]
+
+    @property
+    def needs_teacher(self) -> bool:
+        """Whether every loss of its own is left out."""
+        return not any((self.identity_weight, *self.metric_weights))
+
+    @field_validator("side")
+    @classmethod
+    def _named_once(cls, side: list[str]) -> list[str]:
+        if len(set(side)) < len(side):
+            raise ValueError(f"model.side is {side}; name each label once")
+        return sorted(side)
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> "StrongBaselineSettings":
+        if self.classifier == "linear" and self.classifier_centres > 1:
+            raise ValueError(
+                f"model.classifier_centres is {self.classifier_centres}, but several centres of "
+                "a vehicle need angles: set model.classifier to circle, arc or cos"
+            )
+        if self.memory and not any(self.metric_weights[:3]):
+            raise ValueError(
+                f"model.memory is {self.memory}, but no loss compares pairs: set triplet_weight, "
+                "circle_weight or contrastive_weight above 0, or memory to 0"
+            )
+        return self
+
+    def check(self, recipe: Recipe) -> None:
+        """Something is learnt; memory, centres and side information are of all pictures."""
+        train = recipe.train
+        if self.needs_teacher and not train.teacher:
+            raise ValueError(
+                "the weights of all losses in [model] are 0 and there is no train.teacher, so "
+                "nothing is learnt"
+            )
+        if (self.memory or self.centre_weight) and train.mining == "local":
+            raise ValueError(
+                "a memory and centres are kept of the pictures of all processes; set "
+                'train.mining = "global", or model.memory and model.centre_weight to 0'
+            )
+        if self.side and any(stage.rows == "target" for _, stage in recipe.staged()):
+            raise ValueError(
+                f"model.side is {self.side}, whose labels are those of all training rows, but "
+                'train.rows = "target" learns from some of them: name their source in '
+                "train.sources instead"
+            )
+
+
+def build(
+    settings: StrongBaselineSettings,
+    recipe: Recipe,
+    classes: Mapping[str, int],
+    weights: str | None,
+) -> "StrongBaseline":
+    """The method of a recipe, see `platefree.methods.catalogue.build_method`."""
+    backbone = make_backbone(
+        settings,
+        recipe,
+        weights,
+        drop_path=settings.drop_path,
+        patch_stride=settings.patch_stride,
+        class_token=settings.pooling == "class_token",
+        side=bool(settings.side),
+    )
+    vehicles = classes["vehicle"]
+    size = settings.embedding_size or backbone.channels
+    gem = settings.pooling in ("gem", "fixed_gem")
+    pool = GeneralisedMean(learns=settings.pooling == "gem") if gem else Average()
+    reduce = nn.Linear(backbone.channels, size, bias=False) if settings.embedding_size else None
+    classifier = IdentityClassifier(
+        size,
+        vehicles,
+        margin=settings.classifier,
+        scale=settings.scale,
+        size=settings.classifier_margin,
+        centres=settings.classifier_centres,
+        fraction=settings.classifier_fraction,
+    )
+    metric = MetricLosses(
+        size,
+        vehicles,
+        margin=settings.margin if settings.triplet == "margin" else None,
+        **settings.model_dump(include=settings.of_metric),
+    )
+    return StrongBaseline(
+        backbone,
+        pool,
+        reduce or nn.Identity(),
+        BNNeck(size, vehicles, classifier),
+        metric,
+        metric_at=settings.metric_at,
+        label_smoothing=settings.label_smoothing,
+        identity_weight=settings.identity_weight,
+        side=_side_information(settings, classes, backbone.channels),
+    )
+
+
+def _side_information(
+    settings: StrongBaselineSettings, classes: Mapping[str, int], channels: int
+) -> SideInformation | None:
+    if not settings.side:
+        return None
+    labels: dict[str, int] = {column: classes[column] for column in settings.side}
+    return SideInformation(
+        labels, channels, weight=settings.side_weight, hidden=settings.side_hidden
+    )
 
 
 class StrongBaseline(Method):
@@ -56,7 +212,6 @@ class StrongBaseline(Method):
         self.label_smoothing = label_smoothing
         self.identity_weight = identity_weight
         self.side = side
-        self._labels: Mapping[str, Tensor] = {}
 
     def prepare(self, data: TrainingData) -> TrainingData:
         """Check that the labels of the side information are known, and start its vectors.
@@ -69,18 +224,9 @@ class StrongBaseline(Method):
             self.side.start(data.labels)
         return data
 
-    @contextmanager
-    def knowing(self, labels: Mapping[str, Tensor]) -> Iterator[None]:
-        """Have `embed` add the side information of its pictures within the block."""
-        self._labels = labels
-        try:
-            yield
-        finally:
-            self._labels = {}
-
-    def feature_map(self, images: Tensor) -> Tensor:
-        """The backbone's last map, (b, c, h', w')."""
-        side = self.side(self._labels) if self.side is not None and self._labels else None
+    def feature_map(self, images: Tensor, labels: Labels | None = None) -> Tensor:
+        """The backbone's last map, (b, c, h', w'); labels, if any, become side information."""
+        side = self.side(labels) if self.side is not None and labels else None
         maps: Tensor = self.backbone(images, side)
         return maps
 
@@ -88,22 +234,21 @@ class StrongBaseline(Method):
         """Pool, normalise and scale to unit length."""
         return {"main": functional.normalize(self.neck(self._pooled(maps)).float())}
 
-    def embed(self, images: Tensor) -> dict[str, Tensor]:
-        """Unit rows after the neck, (b, d)."""
-        return self.embed_map(self.feature_map(images))
+    def embed(self, images: Tensor, labels: Labels | None = None) -> dict[str, Tensor]:
+        """L2-normalised embeddings after the neck, (b, d)."""
+        return self.embed_map(self.feature_map(images, labels))
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """Identity cross-entropy, metric losses over the batch of all processes, a teacher's."""
         vehicles = batch.labels["vehicle"]
-        with self.knowing(batch.labels):
-            pooled = self._pooled(self.feature_map(batch.images))
+        pooled = self._pooled(self.feature_map(batch.images, batch.labels))
         embeddings = self.neck(pooled)
         identity = self.neck.classifier.loss(embeddings, vehicles, self.label_smoothing)
         compared = pooled if self.metric_at == "before_neck" else embeddings
         return {
             "identity": self.identity_weight * identity,
-            **self.metric(self.gather(compared), self.gather(vehicles)),
-            **self.taught(self.gather(functional.normalize(embeddings.float())), batch),
+            **self.metric(batch.gather(compared), batch.gather(vehicles)),
+            **self.teacher_losses(batch.gather(functional.normalize(embeddings.float())), batch),
         }
 
     def _pooled(self, maps: Tensor) -> Tensor:

@@ -16,16 +16,18 @@ Decided, where the paper is silent:
 """
 
 import logging
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Literal
+from typing import Annotated, ClassVar, Literal, Self
 
 import numpy as np
 import torch
+from pydantic import Field, StringConstraints, field_validator
 from torch import Tensor, nn
 from torch.nn import functional
 
 from platefree.batches.training_data import TrainingData
-from platefree.errors import TrainingError
+from platefree.errors import RecipeError, TrainingError
 from platefree.losses import (
     batch_hard_triplet,
     cross_view_triplet,
@@ -33,17 +35,108 @@ from platefree.losses import (
     pairwise_distances,
     same_view_triplet,
 )
-from platefree.methods.base import Batch, Method
-from platefree.methods.viewpoint import FrozenViewpoint
+from platefree.methods.backbone import StridedSettings
+from platefree.methods.base import Batch, Labels, Method
+from platefree.methods.frozen_viewpoint import (
+    FrozenViewpoint,
+    ViewpointInside,
+    copy_viewpoint,
+    describe_viewpoint,
+    frozen_viewpoint,
+)
 from platefree.nets.branches import BranchedBackbone
 from platefree.nets.heads import Average
 from platefree.ranking.comparison import Comparison, Cosine
 from platefree.ranking.view_comparison import VIEW, ViewComparison, ViewRelations
+from platefree.recipes.recipe import Recipe
 from platefree.types import Indices
 
 log = logging.getLogger(__name__)
 
 ViewFrom = Literal["prediction", "table"]
+ViewName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,30}$")]
+
+
+class VANetSettings(StridedSettings):
+    """Two branches: one metric for pictures of the same view, one for those of different views."""
+
+    free_in_use: ClassVar[tuple[str, ...]] = ("view_from", "view_error")
+    method: Literal["vanet"]
+    views: Annotated[list[ViewName], Field(min_length=2, max_length=12)] = Field(
+        default=["front", "rear"]
+    )
+    viewpoint: str = ""  # a trained viewpoint model; its weights become part of this one
+    view_from: ViewFrom = "prediction"  # what says the view in use
+    view_error: Annotated[float, Field(ge=0, le=1)] = 0.0  # fraction of views made wrong (figure 4)
+    relations: Literal["none", "same-different", "pairs", "ordered-pairs"] = "same-different"
+    within: bool = True  # whether L_s and L_d are learnt from
+    cross: bool = True  # whether L_cross is
+    margin: Annotated[float, Field(gt=0)] = 0.5
+    identity_weight: Annotated[float, Field(ge=0)] = 1.0
+    drop_path: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    inside: ViewpointInside | None = None  # filled in when training starts
+
+    @field_validator("views")
+    @classmethod
+    def _distinct(cls, views: list[str]) -> list[str]:
+        if len(set(views)) < len(views):
+            raise ValueError(f"model.views is {views}; each view has to have a name of its own")
+        return sorted(views)
+
+    def resolved(self) -> Self:
+        """With a description of the viewpoint model that becomes a part of this one."""
+        if not self.viewpoint or self.relations == "none":
+            return self
+        inside = describe_viewpoint(self.viewpoint, self.views)
+        return self.model_copy(update={"inside": inside})
+
+
+def build(
+    settings: VANetSettings, recipe: Recipe, classes: Mapping[str, int], weights: str | None
+) -> "VANet":
+    """The method of a recipe, see `platefree.methods.catalogue.build_method`."""
+    relations = ViewRelations(settings.views, settings.relations)
+    backbone = BranchedBackbone(
+        settings.backbone,
+        branches=len(relations.spaces),
+        height=recipe.input.height,
+        width=recipe.input.width,
+        last_stride=settings.last_stride,
+        drop_path=settings.drop_path,
+        weights=weights or settings.weights,
+    )
+    return VANet(
+        backbone,
+        relations,
+        vehicles=classes["vehicle"],
+        viewpoint=_viewpoint_inside(settings, recipe, is_new=weights is None),
+        view_from=settings.view_from,
+        view_error=settings.view_error,
+        margin=settings.margin,
+        within=settings.within,
+        cross=settings.cross,
+        identity_weight=settings.identity_weight,
+    )
+
+
+def _viewpoint_inside(
+    settings: VANetSettings, recipe: Recipe, *, is_new: bool
+) -> FrozenViewpoint | None:
+    if settings.relations == "none":
+        return None
+    if settings.inside is None:
+        if settings.view_from == "prediction":
+            raise RecipeError(
+                "model.viewpoint is not set, so nothing could tell the view of a picture in use: "
+                "train a viewpoint model ('platefree train viewpoint/default') and set "
+                "model.viewpoint=runs/viewpoint-default/best, or set model.view_from=table where "
+                "the column 'view' is always known"
+            )
+        return None
+    frozen = frozen_viewpoint(settings.inside, len(settings.views), recipe.input)
+    if is_new:
+        copy_viewpoint(settings.viewpoint, settings.inside, frozen)
+    return frozen
 
 
 class VANet(Method):
@@ -55,7 +148,7 @@ class VANet(Method):
         vehicles: number of training identities.
         viewpoint: the frozen classifier; None if the table always knows the view.
         view_from: what says the view in use; where the table does not know one, the prediction.
-        view_error: share of the views that are replaced by a wrong one (figure 4), by picture.
+        view_error: fraction of the views that are replaced by a wrong one (figure 4), by picture.
         margin: alpha of the three triplet terms.
         within: whether L_s and L_d are learnt from.
         cross: whether L_cross is.
@@ -88,7 +181,7 @@ class VANet(Method):
         self.view_error = view_error
         self.margin, self.within, self.cross = margin, within, cross
         self.identity_weight = identity_weight
-        self._told = False
+        self._warned_of_one_sided = False
 
     # --- training ---------------------------------------------------------------------------
 
@@ -102,15 +195,15 @@ class VANet(Method):
                 for classifier, rows in zip(self.classifiers, vectors, strict=True)
             ]
         ).sum()
-        unit = [self.gather(functional.normalize(rows.float())) for rows in vectors]
+        unit = [batch.gather(functional.normalize(rows.float())) for rows in vectors]
         named = {"identity": self.identity_weight * identity}
-        return named | self._triplets(unit, self.gather(vehicles), self.gather(views))
+        return named | self._triplets(unit, batch.gather(vehicles), batch.gather(views))
 
     def _triplets(self, unit: list[Tensor], vehicles: Tensor, views: Tensor) -> dict[str, Tensor]:
         """L_s, L_d and L_cross (equations 2 to 4); of the baseline its one triplet loss."""
         if self.relations.kind == "none":  # equation 1
             return {"triplet": batch_hard_triplet(unit[0], vehicles, self.margin)}
-        self._tell_if_one_sided(vehicles, views)
+        self._warn_if_one_sided(vehicles, views)
         distances = self._integrated(unit, views)
         terms: dict[str, Tensor] = {}
         if self.within:
@@ -130,14 +223,14 @@ class VANet(Method):
         branch_of = torch.from_numpy(self.relations.branch_of).to(views.device)
         return each.gather(0, branch_of[known[:, None], known[None, :]][None])[0]
 
-    def _tell_if_one_sided(self, vehicles: Tensor, views: Tensor) -> None:
+    def _warn_if_one_sided(self, vehicles: Tensor, views: Tensor) -> None:
         """Say once that L_d and L_cross had nothing to learn from in a batch."""
-        if self._told:
+        if self._warned_of_one_sided:
             return
         known = (views >= 0)[:, None] & (views >= 0)[None, :]
         pairs = (vehicles[:, None] == vehicles[None, :]) & (views[:, None] != views[None, :])
         if not (pairs & known).any():
-            self._told = True
+            self._warned_of_one_sided = True
             log.warning(
                 "no vehicle of a batch is seen from two views, so nothing is learnt about "
                 "different views from it (said once); more train.images_per_vehicle helps"
@@ -182,8 +275,9 @@ class VANet(Method):
 
     # --- use --------------------------------------------------------------------------------
 
-    def embed(self, images: Tensor) -> dict[str, Tensor]:
-        """Unit rows (b, d) of every branch, and the predicted view."""
+    def embed(self, images: Tensor, labels: Labels | None = None) -> dict[str, Tensor]:
+        """(b, d) L2-normalised embeddings of every branch, and the predicted view."""
+        del labels
         spaces = self.embed_map(self.feature_map(images))
         if self.viewpoint is not None:
             spaces[VIEW] = self.viewpoint(images)
@@ -195,7 +289,7 @@ class VANet(Method):
         return maps
 
     def embed_map(self, maps: Tensor) -> dict[str, Tensor]:
-        """Unit rows (b, d) of every branch."""
+        """(b, d) L2-normalised embeddings of every branch."""
         rows = [
             functional.normalize(self.pool(each).float()) for each in self.backbone.branch(maps)
         ]

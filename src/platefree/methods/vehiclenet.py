@@ -7,24 +7,51 @@ stage II those of the target, by cross-entropy; between them fc2 is replaced and
 (section IV-B, algorithm 1). The stages are those of the recipe: ``rows = "target"`` is stage II.
 
 Where the paper is silent this follows the authors' code: how the new layers start, and two
-settings, a backbone that learns at a share of the rate and dropout before fc2.
+settings, a backbone that learns at a fraction of the rate and dropout before fc2.
 """
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import ClassVar
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
+from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.optim import Optimizer
 
 from platefree.batches.training_data import TrainingData
+from platefree.methods.backbone import StridedSettings, make_backbone
 from platefree.methods.base import Batch, Descent, Method, make_optimizer
 from platefree.methods.source_accuracy import SourceAccuracy
 from platefree.nets.backbones import Backbone
 from platefree.nets.heads import Average
-from platefree.recipes.recipe import Train
+from platefree.recipes.recipe import Recipe
+from platefree.recipes.sections import Train
+
+
+class VehicleNetSettings(StridedSettings):
+    """Backbone, fc1 with batch norm, and a classifier that a stage may replace (Zheng et al.)."""
+
+    restarts_classifier: ClassVar[bool] = True
+    method: Literal["vehiclenet"]
+    embedding_size: Annotated[int, Field(ge=1)] = 512  # fc1
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0  # between fc1 and fc2
+    backbone_rate: Annotated[float, Field(gt=0, le=1)] = 1.0  # of the backbone, times train.lr
+    drop_path: Annotated[float, Field(ge=0, lt=1)] = 0.0
+
+
+def build(
+    settings: VehicleNetSettings, recipe: Recipe, classes: Mapping[str, int], weights: str | None
+) -> "VehicleNet":
+    """The method of a recipe, see `platefree.methods.catalogue.build_method`."""
+    return VehicleNet(
+        make_backbone(settings, recipe, weights, drop_path=settings.drop_path),
+        vehicles=classes["vehicle"],
+        embedding_size=settings.embedding_size,
+        dropout=settings.dropout,
+        backbone_rate=settings.backbone_rate,
+    )
 
 
 class VehicleNet(Method):
@@ -34,8 +61,8 @@ class VehicleNet(Method):
         backbone: the network that makes the feature map.
         vehicles: number of training identities of the first stage.
         embedding_size: width of fc1.
-        dropout: share of the embedding that the classifier does not see.
-        backbone_rate: the backbone's share of the learning rate.
+        dropout: fraction of the embedding that the classifier does not see.
+        backbone_rate: the backbone's fraction of the learning rate.
     """
 
     forwards: ClassVar[tuple[str, ...]] = ("logits",)
@@ -69,12 +96,8 @@ class VehicleNet(Method):
         return maps
 
     def embed_map(self, maps: Tensor) -> dict[str, Tensor]:
-        """Unit rows (b, embedding_size), so that nearest is most similar by the cosine."""
+        """(b, embedding_size), L2-normalised: nearest is most similar by the cosine."""
         return {"main": functional.normalize(self._embedding(maps).float())}
-
-    def embed(self, images: Tensor) -> dict[str, Tensor]:
-        """Unit rows, (b, embedding_size)."""
-        return self.embed_map(self.feature_map(images))
 
     def identify(self, maps: Tensor) -> Tensor:
         """(b, vehicles) logits of the vehicles of the latest stage."""
@@ -104,7 +127,7 @@ class VehicleNet(Method):
         return self._losses(self.logits(batch.images), batch.labels)
 
     def optimizers(self, train: Train) -> dict[str, Optimizer]:
-        """One optimizer; the backbone is a group of its own, at its share of the rate."""
+        """One optimizer; the backbone is a group of its own, at its fraction of the rate."""
         optimizer = make_optimizer(self.fc2, train)
         rates = {
             self.norm: train.lr,
@@ -117,7 +140,7 @@ class VehicleNet(Method):
         return {"main": optimizer}
 
     def step(self, batch: Batch, descent: Descent) -> None:
-        """Descend, and note which vehicles were told rightly, by source."""
+        """Descend, and note which vehicles were predicted rightly, by source."""
         logits: Tensor = descent.forward("logits", batch.images)
         right = logits.argmax(1) == batch.labels["vehicle"]
         descent.observe(self._accuracy.see(right, batch.labels["source"]))

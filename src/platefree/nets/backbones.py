@@ -8,17 +8,14 @@ class token as a map of one cell.
 
 import difflib
 import functools
-from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import timm
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from platefree.checkpoint import read_checkpoint
 from platefree.errors import RecipeError, TrainingError
 from platefree.nets import googlenet
 from platefree.nets.ibn import add_ibn_a
@@ -29,8 +26,9 @@ from platefree.nets.patches import (
     fitted_to_grid,
     grid_of_patches,
 )
-from platefree.nets.side_information import add_token_shift
+from platefree.nets.side_information import check_tokens, shifted_tokens
 from platefree.nets.vgg_m import VGG_CNN_M, VggM
+from platefree.nets.weights import HEADS, first_line, read_weights
 
 IBN_SUFFIX = "_ibn_a"
 IBN_BACKBONES = tuple(f"resnet{depth}{IBN_SUFFIX}" for depth in (18, 34, 50, 101, 152))
@@ -41,13 +39,7 @@ NON_LOCAL_BACKBONES = tuple(
 OWN_BACKBONES = (*IBN_BACKBONES, *NON_LOCAL_BACKBONES, googlenet.NAME, VGG_CNN_M)
 """Backbones that timm lacks."""
 
-_HEADS = (
-    *("fc.", "head.", "classifier.", "last_linear.", "head_dist."),
-    *("aux1.", "aux2.", "fc6.", "fc7.", "fc8."),
-)
-_OWN = "backbone.network."  # in our checkpoints
 _VITS = ("vision_transformer", "deit")  # modules of timm
-_WRAPPERS = ("module.", "backbone.", "model.", "base.", _OWN, "trunk.", "network.")
 
 
 class Backbone(nn.Module):
@@ -92,7 +84,8 @@ class Backbone(nn.Module):
         check_patches(self.network, name, (height, width))
         self.channels: int = self.network.num_features  # type: ignore[assignment]
         self.class_token = class_token
-        self.shift = add_token_shift(self.network, name) if side else None
+        if side:
+            check_tokens(self.network, name)
         if class_token and getattr(self.network, "cls_token", None) is None:
             raise RecipeError(
                 f'model.pooling = "class_token" needs a transformer that has one, not {name}; '
@@ -110,11 +103,8 @@ class Backbone(nn.Module):
             images: the pictures.
             side: (b, channels) to add to every token of each, if the backbone is made for it.
         """
-        if self.shift is not None:
-            self.shift.vectors = side
-        features: Tensor = self.network.forward_features(images)  # type: ignore[operator]
-        if self.shift is not None:
-            self.shift.vectors = None  # which would hold on to the step's gradients
+        with nullcontext() if side is None else shifted_tokens(self.network, side):
+            features: Tensor = self.network.forward_features(images)  # type: ignore[operator]
         if features.ndim == 3:
             return self._tokens_to_map(features, images)
         if features.shape[1] != self.channels and features.shape[-1] == self.channels:
@@ -185,7 +175,7 @@ def load_backbone_weights(network: nn.Module, path: Path) -> None:
         found = fitted_to_grid(read_weights(path), network)
     except (KeyError, ValueError, RuntimeError, AttributeError) as error:
         raise TrainingError(
-            f"weights {path} do not fit the backbone ({_first_line(error)}); use weights of "
+            f"weights {path} do not fit the backbone ({first_line(error)}); use weights of "
             "the same backbone"
         ) from error
     knows_non_local = any(f".{NON_LOCAL}." in key for key in found)
@@ -196,7 +186,7 @@ def load_backbone_weights(network: nn.Module, path: Path) -> None:
         and not key.endswith("batches_tracked")
         and (knows_non_local or f".{NON_LOCAL}." not in key)
     ]
-    foreign = [key for key in found if key not in wanted and not key.startswith(_HEADS)]
+    foreign = [key for key in found if key not in wanted and not key.startswith(HEADS)]
     shapes = [key for key in wanted if key in found and found[key].shape != wanted[key].shape]
     if missing or foreign or shapes:
         example = (missing or foreign or shapes)[0]
@@ -206,25 +196,6 @@ def load_backbone_weights(network: nn.Module, path: Path) -> None:
             f"(first: {example}); use weights of the same backbone"
         )
     network.load_state_dict({key: found[key] for key in wanted if key in found}, strict=False)
-
-
-def read_weights(path: Path) -> dict[str, Tensor]:
-    """The tensors of a weight file, or of the backbone of a checkpoint, by their plain names.
-
-    Raises:
-        TrainingError: the file cannot be read, or the checkpoint has no plain backbone.
-        CheckpointError: a folder holds no checkpoint, or a damaged one.
-    """
-    if path.is_dir():
-        tensors = read_checkpoint(path).tensors("weights")
-        plain = {key.removeprefix(_OWN): t for key, t in tensors.items() if key.startswith(_OWN)}
-        if not plain:
-            raise TrainingError(
-                f"the checkpoint {path} has no backbone that others could start from; give one of "
-                "another method, such as strong_baseline"
-            )
-        return plain
-    return _without_wrappers(read_tensors(path))
 
 
 def _options(name: str, drop_path: float, patch_stride: int) -> dict[str, Any]:
@@ -259,12 +230,12 @@ def _create(
         network: nn.Module = timm.create_model(timm_name, pretrained=published, **options)
     except (OSError, RuntimeError) as error:
         raise TrainingError(
-            f"cannot get timm's weights of {name} ({_first_line(error)}); without internet, "
+            f"cannot get timm's weights of {name} ({first_line(error)}); without internet, "
             "download the file elsewhere and set model.weights=FILE"
         ) from error
     except (TypeError, ValueError, AssertionError) as error:
         raise RecipeError(
-            f"backbone {name} cannot be built at {size[0]} x {size[1]} pixels: {_first_line(error)}"
+            f"backbone {name} cannot be built at {size[0]} x {size[1]} pixels: {first_line(error)}"
         ) from error
     if name in (*IBN_BACKBONES, *NON_LOCAL_BACKBONES):
         add_ibn_a(network)
@@ -289,42 +260,3 @@ def _keep_last_map_large(network: nn.Module, name: str) -> None:
             module.stride = (1, 1)
             if isinstance(module, nn.AvgPool2d):  # average-then-convolve shortcuts
                 module.kernel_size = 1
-
-
-def read_tensors(path: Path) -> Mapping[str, Tensor]:
-    """The tensors of a file, by their names; of a pickle, only if it holds nothing else.
-
-    Raises:
-        TrainingError: it cannot be read, or holds anything else.
-    """
-    try:
-        if path.suffix == ".safetensors":
-            return load_file(path)
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError as error:
-        raise TrainingError(
-            f"model.weights {path}: no such file; give none, timm or a file"
-        ) from error
-    except (OSError, SafetensorError, RuntimeError, ValueError, EOFError) as error:
-        raise TrainingError(f"weights {path} cannot be read: {_first_line(error)}") from error
-    except Exception as error:  # torch reports a refused pickle with an error of its own
-        raise TrainingError(
-            f"weights {path} are not a file of plain tensors ({_first_line(error)}); "
-            "convert them to safetensors"
-        ) from error
-    content = content.get("state_dict", content) if isinstance(content, dict) else content
-    if not isinstance(content, dict) or not all(isinstance(v, Tensor) for v in content.values()):
-        raise TrainingError(f"weights {path} hold no plain table of tensors; convert them")
-    return content
-
-
-def _without_wrappers(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    plain = dict(tensors)
-    for prefix in _WRAPPERS:
-        if plain and all(key.startswith((prefix, *_HEADS)) for key in plain):
-            plain = {key.removeprefix(prefix): value for key, value in plain.items()}
-    return plain
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -39,7 +39,7 @@ class IdentityClassifier(nn.Linear):
         size: m, the margin's size.
         centres: rows for each vehicle, of which the nearest counts (Deng et al., ECCV 2020,
             "Sub-center ArcFace"); 1 with ``linear``.
-        share: of the vehicles, for which logits are computed in a training step: those of the
+        fraction: of the vehicles, for which logits are computed in a training step: those of the
             batch, and others at random (An et al., ICCVW 2021, "Partial FC"). They are drawn
             from torch's generator, which the training loop seeds at every step.
     """
@@ -53,11 +53,11 @@ class IdentityClassifier(nn.Linear):
         scale: float = 64.0,
         size: float = 0.35,
         centres: int = 1,
-        share: float = 1.0,
+        fraction: float = 1.0,
     ) -> None:
         super().__init__(channels, vehicles * centres, bias=False)
         nn.init.normal_(self.weight, std=0.001 if margin == "linear" else 0.01)
-        self.vehicles, self.centres, self.share = vehicles, centres, share
+        self.vehicles, self.centres, self.fraction = vehicles, centres, fraction
         self.margin, self.scale, self.size = margin, scale, size
 
     def forward(self, rows: Tensor) -> Tensor:
@@ -76,7 +76,7 @@ class IdentityClassifier(nn.Linear):
             The mean over the rows; with a sample of the vehicles an estimate of it, see
             `platefree.losses.sampled_cross_entropy`.
         """
-        if self.share == 1.0:
+        if self.fraction == 1.0:
             return smoothed_cross_entropy(self._logits(self(rows), vehicles), vehicles, smoothing)
         chosen, drawn_with = self.sample(vehicles)
         weight = self.weight.view(self.vehicles, -1)[chosen].view(-1, self.in_features)
@@ -101,7 +101,7 @@ class IdentityClassifier(nn.Linear):
         """
         present = vehicles.bincount().nonzero()[:, 0]
         others = self.vehicles - len(present)
-        drawn = min(max(round(self.share * self.vehicles) - len(present), 0), others)
+        drawn = min(max(round(self.fraction * self.vehicles) - len(present), 0), others)
         lots = torch.rand(self.vehicles, device=vehicles.device)
         lots[present] = 2.0
         chosen = lots.topk(len(present) + drawn).indices.sort().values

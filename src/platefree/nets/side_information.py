@@ -7,10 +7,12 @@ cancel itself out.
 
 Decided: what is unknown adds nothing, so that without metadata the network is the plain one; a pair
 is known if both its labels are. And the labels of some training pictures are hidden, since a
-network that is always told would never have learnt to see a picture alone; the authors hide none.
+network that is always given them would never have learnt to see a picture alone; the authors hide
+none.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from math import prod
 
 import torch
@@ -27,8 +29,8 @@ class SideInformation(nn.Module):
         classes: label column -> number of its values; one column or two.
         channels: size of a token.
         weight: lambda.
-        hidden: share of the pictures of a training batch whose labels are not looked at, drawn from
-            torch's generator, which the training loop seeds at every step.
+        hidden: fraction of the pictures of a training batch whose labels are not looked at, drawn
+            from torch's generator, which the training loop seeds at every step.
     """
 
     def __init__(
@@ -84,27 +86,11 @@ class SideInformation(nn.Module):
         self.vectors[unseen] = 0.0
 
 
-class TokenShift(nn.Module):
-    """Adds a picture's vector to all of its tokens.
-
-    Attributes:
-        vectors: (b, channels) for the pictures of now; None adds nothing.
-    """
-
-    vectors: Tensor | None = None
-
-    def forward(self, tokens: Tensor) -> Tensor:
-        """(b, tokens, channels) in and out."""
-        if self.vectors is None:
-            return tokens
-        return tokens + self.vectors[:, None].to(tokens.dtype)
-
-
-def add_token_shift(network: nn.Module, name: str) -> TokenShift:
-    """Have a transformer of timm shift its tokens after the position embeddings; same weights.
+def check_tokens(network: nn.Module, name: str) -> None:
+    """Refuse a network whose tokens cannot be shifted.
 
     Raises:
-        RecipeError: it is no plain transformer, so it has no such tokens.
+        RecipeError: it is no plain transformer of timm.
     """
     plain = isinstance(network, vision_transformer.VisionTransformer | eva.Eva)
     # without position embeddings VisionTransformer leaves out what comes after them
@@ -113,6 +99,22 @@ def add_token_shift(network: nn.Module, name: str) -> TokenShift:
             "model.side is added to the tokens of a plain vision transformer, such as "
             f"vit_base_patch16_224, which {name} is not; set model.side=[]"
         )
-    shift = TokenShift()
-    network.pos_drop = nn.Sequential(shift, network.get_submodule("pos_drop"))
-    return shift
+
+
+@contextmanager
+def shifted_tokens(network: nn.Module, vectors: Tensor) -> Iterator[None]:
+    """Within the block, a transformer shifts its tokens after the position embeddings.
+
+    Args:
+        network: that `check_tokens` lets pass.
+        vectors: (b, channels), added to all tokens of each picture.
+    """
+
+    def shift(_: nn.Module, inputs: tuple[Tensor, ...]) -> Tensor:
+        return inputs[0] + vectors[:, None].to(inputs[0].dtype)
+
+    handle = network.get_submodule("pos_drop").register_forward_pre_hook(shift)
+    try:
+        yield
+    finally:
+        handle.remove()

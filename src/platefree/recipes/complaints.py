@@ -1,26 +1,51 @@
 """What pydantic finds wrong in a file, in the words of the people who wrote it."""
 
 import difflib
-from typing import Any, get_args
+from collections.abc import Mapping
+from typing import Any, TypeVar, get_args
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from platefree.errors import RecipeError
 
-def explain(detail: ErrorDetails, whole: type[BaseModel]) -> str:
-    """One of pydantic's complaints about a file, in the words of the people who wrote it.
+Whole = TypeVar("Whole", bound=BaseModel)
+
+
+def checked(
+    whole: type[Whole],
+    content: Mapping[str, Any],
+    what: str,
+    *,
+    context: Mapping[str, Any] | None = None,
+    parts: Mapping[str, type[BaseModel]] | None = None,
+) -> Whole:
+    """Plain content as what it should be.
 
     Args:
-        detail: the complaint.
-        whole: what the file should be.
+        whole: what that is.
+        content: parsed TOML, or a part of a card.
+        what: how people call it, such as ``recipe mine``.
+        context: of the validation.
+        parts: section -> its class, where that of ``whole`` says less than is known here.
+
+    Raises:
+        RecipeError: an unknown key, a missing one, or a value of the wrong type.
     """
-    # A union adds the chosen method's name to the location; people do not write it.
+    try:
+        return whole.model_validate(content, context=context)
+    except ValidationError as error:
+        found = "; ".join(_explain(detail, whole, parts or {}) for detail in error.errors())
+        raise RecipeError(f"{what}: {found}") from error
+
+
+def _explain(
+    detail: ErrorDetails, whole: type[BaseModel], parts: Mapping[str, type[BaseModel]]
+) -> str:
     place = [str(part) for part in detail["loc"]]
-    if len(place) > 1 and place[0] == "model":
-        del place[1]
     key = ".".join(place)
     if detail["type"] == "extra_forbidden":
-        known = _keys_beside(place, detail, whole)
+        known = _keys_beside(place, whole, parts)
         near = difflib.get_close_matches(place[-1], known, n=1, cutoff=0.5)
         hint = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(known)}"
         where = f" in [{'.'.join(place[:-1])}]" if len(place) > 1 else ""
@@ -29,24 +54,19 @@ def explain(detail: ErrorDetails, whole: type[BaseModel]) -> str:
         return f"{key} is missing"
     if detail["type"] == "value_error":
         return str(detail["msg"]).removeprefix("Value error, ")
-    if detail["type"].startswith("union_tag"):
-        return f"model.method: {detail['msg'].replace(chr(39), '')}"
     found = detail["input"]
     return f"{key} is {found!r} ({type(found).__name__}); {detail['msg']}"
 
 
-def _keys_beside(place: list[str], detail: ErrorDetails, whole: type[BaseModel]) -> list[str]:
-    if place[0] == "model":
-        return _model_keys(str(detail["loc"][1]))
+def _keys_beside(
+    place: list[str], whole: type[BaseModel], parts: Mapping[str, type[BaseModel]]
+) -> list[str]:
+    """The keys that are known where one is unknown."""
     section: Any = whole
     for part in place[:-1]:
-        if not part.isdigit():
+        if section is whole and part in parts:
+            section = parts[part]
+        elif not part.isdigit():
             annotation = section.model_fields[part].annotation
             section = (*get_args(annotation), annotation)[0]  # list[Stage] holds Stage
     return list(section.model_fields)
-
-
-def _model_keys(method: str) -> list[str]:
-    from platefree.methods.settings import SETTINGS
-
-    return list(SETTINGS[method].model_fields)

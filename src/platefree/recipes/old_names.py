@@ -11,6 +11,7 @@ OLD_KEYS: Mapping[str, str] = {
     "model.trunk": "backbone",
     "model.trunk_rate": "backbone_rate",
     "model.inside.trunk": "backbone",
+    "model.classifier_share": "classifier_fraction",
     "input.mirror": "test_time_flip",
     "augment.colour": "color",
     "post.time.share": "fraction",

@@ -48,10 +48,10 @@ class WeightAverage:
         """
         if not self.decay:
             return
-        share = 1.0 - min(self.decay, (step - 1) / (step + 9))
+        fraction = 1.0 - min(self.decay, (step - 1) / (step + 9))
         for name, weight in self._learning.items():
             if weight.is_floating_point():
-                self.tensors[name].lerp_(weight, share)
+                self.tensors[name].lerp_(weight, fraction)
             else:
                 self.tensors[name].copy_(weight)
 

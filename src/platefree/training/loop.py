@@ -2,8 +2,8 @@
 
 Randomness is a function of (seed, step): batches, augmentation and dropout are drawn from it
 anew at every step, so no generator state is saved and a resumed run repeats the uninterrupted
-one, bit for bit on a CPU. To follow a step: `Trainer._take_step`, the method's ``losses``, and
-`FabricDescent.step`.
+one, bit for bit on a CPU. To follow a step: `Trainer._take_step` here, then the method's ``step``
+and ``losses``, and around them `BatchMaker` and `FabricDescent` in step.py.
 """
 
 import logging
@@ -26,24 +26,26 @@ from platefree.batches.loader import (
 )
 from platefree.batches.training_data import TrainingData, training_data, training_table
 from platefree.batches.transforms import InputTransform, TrainingTransform
-from platefree.checkpoint import CARD, read_checkpoint, save_checkpoint
+from platefree.checkpoint import CARD, read_checkpoint
 from platefree.data.dataset import DataSet
 from platefree.errors import (
     CheckpointError,
-    ImageError,
     Interrupted,
     NonFiniteLoss,
     TrainingError,
 )
 from platefree.inference.model import Model
-from platefree.methods.base import Batch, Method
-from platefree.methods.build import build_method, needs_training, resolve
-from platefree.recipes.recipe import Recipe, Train
+from platefree.methods.base import Batch, Method, own_rows
+from platefree.methods.catalogue import build_method, needs_training, resolve
+from platefree.nets.weights import checkpoint_tensors, load_into, save_checkpoint
+from platefree.recipes.recipe import Recipe
+from platefree.recipes.sections import Train
 from platefree.training.average import WeightAverage
 from platefree.training.compiling import compile_backbones
-from platefree.training.descent import FabricDescent, frozen, rate_factor, training_mode
+from platefree.training.freezing import frozen, training_mode
 from platefree.training.held_out import held_out_score
 from platefree.training.processes import gather_with_gradient, launch
+from platefree.training.rates import rate_factor
 from platefree.training.run_folder import (
     Run,
     StopRequest,
@@ -55,9 +57,10 @@ from platefree.training.run_folder import (
 from platefree.training.sample_sheet import save_samples
 from platefree.training.seeding import seed_stage, seed_step
 from platefree.training.stages import StagePlan, first_classes, plan_stages, target_of
+from platefree.training.step import BatchMaker, FabricDescent
 from platefree.training.teacher import teacher_of, with_teacher
 from platefree.types import Sightings
-from platefree.work import Device, Work
+from platefree.work import DEFAULT_WORK, Work
 
 log = logging.getLogger(__name__)
 
@@ -97,7 +100,7 @@ def train(
     out: str | Path,
     *,
     resume: bool = False,
-    device: Device = "auto",
+    work: Work = DEFAULT_WORK,
     on_step: Callable[[StepReport], None] | None = None,
 ) -> Run:
     """Train a recipe on a table of pictures.
@@ -107,7 +110,8 @@ def train(
         data: a table or a public data set, or the path of one.
         out: folder of the run; gets ``best``, ``last`` and ``log.jsonl``.
         resume: go on from ``last`` where there is one.
-        device: where to train; with several processes start this under torchrun.
+        work: on which device to train; how pictures are loaded is for the recipe to say. With
+            several processes start this under torchrun.
         on_step: called after every step on the first process.
 
     Raises:
@@ -125,7 +129,7 @@ def train(
     label = Path(data) if isinstance(data, str | Path) else table.root
     with graceful_stop() as stop:
         whole = with_teacher(resolve(recipe))
-        trainer = Trainer(whole, table, str(label), Path(out), device, stop, on_step)
+        trainer = Trainer(whole, table, str(label), Path(out), work, stop, on_step)
         trainer.restore(resume=resume)
         return trainer.run()
 
@@ -139,7 +143,7 @@ class Trainer:
         table: Sightings,
         data_label: str,
         folder: Path,
-        device: Device,
+        work: Work,
         stop: StopRequest,
         on_step: Callable[[StepReport], None] | None,
     ) -> None:
@@ -147,7 +151,7 @@ class Trainer:
         self.data_label = data_label
         target = target_of(recipe, table)
         data = training_data(table, recipe.train, recipe.model.learns, target=target)
-        self.fabric = launch(recipe.train, device)
+        self.fabric = launch(recipe.train, work.device)
         torch.manual_seed(recipe.train.seed)
         self.method: Method = build_method(recipe, first_classes(recipe, data))
         self.data: TrainingData = self.method.prepare(data)
@@ -157,10 +161,13 @@ class Trainer:
         self.method.to(memory_format=torch.channels_last)  # the faster layout for convolutions
         if recipe.train.compile != "off":
             compile_backbones(self.method, recipe.train.compile)
-        if self.fabric.world_size > 1 and recipe.train.mining == "global":
-            self.method.gather = gather_with_gradient
-        self.transform = InputTransform(recipe.input)
-        self.teacher = teacher_of(recipe, self.method, self.fabric.device)
+        mines_globally = self.fabric.world_size > 1 and recipe.train.mining == "global"
+        self.make_batch = BatchMaker(
+            self.fabric,
+            InputTransform(recipe.input),
+            teacher_of(recipe, self.method, self.fabric.device),
+            gather_with_gradient if mines_globally else own_rows,
+        )
         self.log = TrainingLog(folder / "log.jsonl", writes=self.fabric.is_global_zero)
         self.step = 0
         self.best_map: float | None = None
@@ -185,8 +192,12 @@ class Trainer:
             self.best_map = checkpoint.card["best_map"]
             content = checkpoint.card["training"]
             self._take_up(next(each for each in self.plan if each.name == content["stage"]))
-            checkpoint.load_into(self.method)
-            self._resumed_state = (content["stage"], checkpoint.tensors("training"), content)
+            load_into(self.method, checkpoint)
+            self._resumed_state = (
+                content["stage"],
+                checkpoint_tensors(checkpoint, "training"),
+                content,
+            )
         except KeyError as error:
             raise CheckpointError(
                 f"{last} cannot be resumed from: its card lacks {error}"
@@ -222,7 +233,7 @@ class Trainer:
             seed=self.recipe.train.seed,
             start=self.step - stage.start,
             stop=stop - stage.start,
-            share=(self.fabric.global_rank, self.fabric.world_size),
+            shard=(self.fabric.global_rank, self.fabric.world_size),
         )
         pictures = TrainingPictures(
             stage.data.sightings,
@@ -255,20 +266,10 @@ class Trainer:
         self._resumed_state = None
 
     def _take_step(self, stage: StagePlan, descent: FabricDescent, pictures: PictureBatch) -> Batch:
-        if pictures.unreadable or pictures.images is None:
-            raise ImageError(pictures.unreadable[0])
         seed_step(self.recipe.train.seed, self.step, self.fabric.global_rank)
         place = self.step - stage.start
         descent.set_rates(rate_factor(place, stage.sampler.batches_per_epoch, stage.train))
-        images = pictures.images.to(
-            self.fabric.device, non_blocking=True, memory_format=torch.channels_last
-        )
-        rows = torch.tensor(pictures.rows)
-        labels = {k: v[rows].to(self.fabric.device) for k, v in stage.data.labels.items()}
-        boxes = None if pictures.boxes is None else pictures.boxes.to(self.fabric.device)
-        with self.fabric.autocast():
-            lesson = None if self.teacher is None else self.teacher.lesson(images)
-        batch = Batch(self.transform.normalise(images), labels, boxes, lesson)
+        batch = self.make_batch(pictures, stage.data.labels)
         try:
             self.method.step(batch, descent)
         except NonFiniteLoss as error:

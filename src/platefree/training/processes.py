@@ -15,7 +15,7 @@ from torch.overrides import TorchFunctionMode
 
 from platefree.errors import TrainingError
 from platefree.inference.network import choose_device
-from platefree.recipes.recipe import Train
+from platefree.recipes.sections import Train
 from platefree.work import Device
 
 T = TypeVar("T")
@@ -25,14 +25,14 @@ def launch(train: Train, device: Device) -> Fabric:
     """Join the process group that torchrun made, or be alone.
 
     Raises:
-        TrainingError: the device or the precision cannot be had, or the batch cannot be shared.
+        TrainingError: the device or the precision cannot be had, or the batch cannot be split.
     """
     chosen = choose_device(device).type
     processes = int(os.environ.get("WORLD_SIZE", "1"))
-    shared = "sets_per_batch" if train.sampler == "sets" else "vehicles_per_batch"
-    if getattr(train, shared) % processes:
+    split = "sets_per_batch" if train.sampler == "sets" else "vehicles_per_batch"
+    if getattr(train, split) % processes:
         raise TrainingError(
-            f"train.{shared} {getattr(train, shared)} cannot be shared by {processes} processes; "
+            f"train.{split} {getattr(train, split)} cannot be shared by {processes} processes; "
             "make it a multiple"
         )
     if processes > 1 and train.compile != "off" and train.norm == "global":

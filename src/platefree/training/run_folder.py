@@ -19,7 +19,8 @@ from lightning_fabric import Fabric
 from platefree.batches.training_data import TrainingData
 from platefree.checkpoint import Checkpoint
 from platefree.errors import CheckpointError
-from platefree.recipes.recipe import Recipe, check_recipe
+from platefree.methods.catalogue import check_recipe
+from platefree.recipes.recipe import Recipe
 from platefree.storage import make_folder, storage_errors, write_text
 
 # These may differ when a run is resumed: they say how long and with what, not what is learnt.
@@ -46,7 +47,7 @@ class Run:
         folder: of the run.
         step: steps done.
         total: steps of the whole schedule.
-        validation_map: best mAP on held-back vehicles, where some were held back (of a
+        validation_map: best mAP on held-out vehicles, where some were held out (of a
             classifier, its best accuracy; of a part detector, its best mean AP).
     """
 
@@ -57,7 +58,7 @@ class Run:
 
     @property
     def best(self) -> Path:
-        """The checkpoint to use: the best on held-back vehicles, else the last."""
+        """The checkpoint to use: the best on held-out vehicles, else the last."""
         return self.folder / "best"
 
     @property

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from platefree.batches.samplers import Sampler
 from platefree.batches.training_data import TrainingData
 from platefree.data.sources import scored_source
-from platefree.recipes.recipe import Recipe, Train
+from platefree.recipes.recipe import Recipe
+from platefree.recipes.sections import Train
 from platefree.types import Sightings
 
 

@@ -13,10 +13,12 @@ from torch.nn import functional
 from platefree.checkpoint import read_checkpoint
 from platefree.errors import TrainingError
 from platefree.inference.loading import load_model
-from platefree.losses.distillation import Lesson
+from platefree.losses.distillation import TeacherTargets
 from platefree.methods.base import Method
+from platefree.methods.catalogue import check_recipe
 from platefree.ranking.comparison import Cosine
-from platefree.recipes.recipe import Recipe, Train, check_recipe
+from platefree.recipes.recipe import Recipe
+from platefree.recipes.sections import Train
 
 
 def with_teacher(recipe: Recipe) -> Recipe:
@@ -62,7 +64,7 @@ def teacher_of(recipe: Recipe, method: Method, device: torch.device) -> "Teacher
 
 
 class Teacher:
-    """A frozen model that gives lessons.
+    """A frozen model that makes the targets of a student.
 
     Args:
         train: settings of the run; has a teacher.
@@ -87,11 +89,12 @@ class Teacher:
         self.method = model.method.to(device).eval().requires_grad_(False)
 
     @torch.no_grad()
-    def lesson(self, images: Tensor) -> Lesson:
+    def targets(self, images: Tensor) -> TeacherTargets:
         """What the teacher makes of (b, 3, h, w) uint8 pictures of any size."""
         size = (self.transform.height, self.transform.width)
         seen = images.float()
         if seen.shape[2:] != size:
             seen = functional.interpolate(seen, size, mode="bilinear", antialias=True)
-        (rows,) = self.method.embed(self.transform.normalise(seen)).values()
-        return Lesson(rows.float(), self.train.teacher_distance, self.train.teacher_angle)
+        (embeddings,) = self.method.embed(self.transform.normalise(seen)).values()
+        weights = self.train.teacher_distance, self.train.teacher_angle
+        return TeacherTargets(embeddings.float(), *weights)

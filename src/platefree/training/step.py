@@ -1,8 +1,11 @@
-"""The mechanics of a step that methods need not know: rates, precision, clipping, saved state."""
+"""A step around what a method does in it: from pictures to a batch, from losses to new weights.
+
+Methods need not know devices, precision, processes, clipping and saved state.
+"""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from typing import Any, cast
 
 import torch
@@ -10,10 +13,54 @@ from lightning_fabric import Fabric
 from lightning_fabric.wrappers import _FabricModule, _FabricOptimizer
 from torch import Tensor
 
-from platefree.errors import NonFiniteLoss, TrainingError
-from platefree.methods.base import Method
-from platefree.recipes.recipe import Train
+from platefree.batches.loader import PictureBatch
+from platefree.batches.transforms import InputTransform
+from platefree.errors import ImageError, NonFiniteLoss, TrainingError
+from platefree.methods.base import Batch, Labels, Method
+from platefree.recipes.sections import Train
 from platefree.training.processes import GlobalNorm
+from platefree.training.teacher import Teacher
+
+
+class BatchMaker:
+    """From pictures that were read to the batch that a method learns from.
+
+    Args:
+        fabric: the launched Fabric.
+        transform: normalises the pictures.
+        teacher: of the run, if it has one.
+        gather: see `Batch`.
+    """
+
+    def __init__(
+        self,
+        fabric: Fabric,
+        transform: InputTransform,
+        teacher: Teacher | None,
+        gather: Callable[[Tensor], Tensor],
+    ) -> None:
+        self.fabric, self.transform, self.teacher, self.gather = fabric, transform, teacher, gather
+
+    def __call__(self, pictures: PictureBatch, labels: Labels) -> Batch:
+        """The batch, on the device.
+
+        Args:
+            pictures: with their rows of the training data.
+            labels: of all its rows.
+
+        Raises:
+            ImageError: a picture could not be read.
+        """
+        if pictures.unreadable or pictures.images is None:
+            raise ImageError(pictures.unreadable[0])
+        device = self.fabric.device
+        images = pictures.images.to(device, non_blocking=True, memory_format=torch.channels_last)
+        rows = torch.tensor(pictures.rows)
+        own = {name: codes[rows].to(device) for name, codes in labels.items()}
+        boxes = None if pictures.boxes is None else pictures.boxes.to(device)
+        with self.fabric.autocast():
+            targets = None if self.teacher is None else self.teacher.targets(images)
+        return Batch(self.transform.normalise(images), own, boxes, targets, self.gather)
 
 
 class FabricDescent:
@@ -124,64 +171,6 @@ class FabricDescent:
             optimizer.load_state_dict(restored)
         if content["scaler"]:
             self.fabric.strategy.precision.load_state_dict(content["scaler"])
-
-
-@contextmanager
-def frozen(method: Method, prefixes: Sequence[str]) -> Iterator[None]:
-    """Keep the parameters whose names start so from learning, within the block."""
-    chosen = tuple(prefixes)
-    parameters = [p for name, p in method.named_parameters() if name.startswith(chosen)]
-    learnt = [p for p in parameters if p.requires_grad]
-    for parameter in learnt:
-        parameter.requires_grad_(False)
-    try:
-        yield
-    finally:
-        for parameter in learnt:
-            parameter.requires_grad_(True)
-
-
-def training_mode(method: Method, prefixes: Sequence[str]) -> None:
-    """Set a method to training, and its frozen parts to use."""
-    method.train()
-    for name, module in method.named_modules():
-        if name.startswith(tuple(prefixes)):
-            module.eval()
-
-
-def rate_factor(step: int, batches_per_epoch: int, train: Train) -> float:
-    """The learning rate at a step of a stage, as a share of ``train.lr``.
-
-    Linear warm-up from a hundredth, then steps, constant, or a decay to the stage's end: by a
-    cosine or exponentially to ``final_lr``, or in a straight line to zero. Cosine and line begin
-    at the first of ``decay_epochs``, and the rate is constant before; without any, after the
-    warm-up.
-
-    Args:
-        step: from 0, within the stage.
-        batches_per_epoch: steps of an epoch.
-        train: settings of the stage.
-    """
-    epoch = step / batches_per_epoch
-    steps = train.warmup_steps
-    warmup = steps / batches_per_epoch if steps else train.warmup_epochs
-    if epoch < warmup:
-        return 0.01 + 0.99 * epoch / warmup
-    if train.decay == "step":
-        drops = sum(epoch >= mark for mark in train.decay_epochs)
-        drops += step // train.decay_steps if train.decay_steps else 0
-        return float(train.decay_factor**drops)
-    if train.decay == "constant":
-        return 1.0
-    epochs = train.steps / batches_per_epoch if train.steps else train.epochs
-    marks = [] if train.decay == "exponential" else train.decay_epochs
-    begin = max(min(marks, default=warmup), warmup)
-    share = min(max(epoch - begin, 0.0) / max(epochs - begin, 1e-9), 1.0)
-    if train.decay == "linear":
-        return 1.0 - share
-    if train.decay == "exponential":
-        return float(train.final_lr**share)
-    return train.final_lr + (1.0 - train.final_lr) * 0.5 * (1.0 + math.cos(math.pi * share))
 
 
 def optimizer_tensors(name: str, state_dict: Mapping[str, Any]) -> dict[str, Tensor]:

@@ -1,0 +1,65 @@
+"""What every method with a backbone has in its settings, and the backbone of a recipe."""
+
+from typing import Literal
+
+from platefree.nets.backbones import Backbone, backbone_statistics, has_fixed_size
+from platefree.recipes.recipe import MethodSettings, Recipe
+
+
+class BackboneSettings(MethodSettings):
+    """What every method with a backbone has."""
+
+    backbone: str = "resnet50"  # any timm name, resnet18/34/50/101_ibn_a, or vgg_cnn_m_1024
+    weights: str = "none"  # none, timm (its published weights), or a local file
+
+    def statistics(self) -> tuple[list[float], list[float]]:
+        """Those that the backbone was trained with."""
+        return backbone_statistics(self.backbone)
+
+    def takes_one_size(self) -> str:
+        """The backbone, if it was built for a size, as most transformers are."""
+        return f"backbone {self.backbone}" if has_fixed_size(self.backbone) else ""
+
+
+class StridedSettings(BackboneSettings):
+    """What every method has whose backbone may keep a larger last feature map."""
+
+    last_stride: Literal[1, 2] = 2  # ResNets: 1 keeps a larger last feature map
+
+
+def make_backbone(
+    settings: StridedSettings,
+    recipe: Recipe,
+    weights: str | None,
+    *,
+    drop_path: float = 0.0,
+    patch_stride: int = 0,
+    class_token: bool = False,
+    side: bool = False,
+) -> Backbone:
+    """The backbone of a recipe.
+
+    Args:
+        settings: of the method.
+        recipe: says the size of the pictures.
+        weights: to start from, instead of those of the settings.
+        drop_path: see `Backbone`, as are the others.
+        patch_stride: of a ViT.
+        class_token: of a transformer.
+        side: of a transformer.
+
+    Raises:
+        RecipeError: no such backbone, or an option that it does not have.
+        TrainingError: the weights cannot be had or do not fit.
+    """
+    return Backbone(
+        settings.backbone,
+        height=recipe.input.height,
+        width=recipe.input.width,
+        last_stride=settings.last_stride,
+        drop_path=drop_path,
+        patch_stride=patch_stride,
+        class_token=class_token,
+        side=side,
+        weights=weights or settings.weights,
+    )

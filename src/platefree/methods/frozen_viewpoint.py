@@ -1,0 +1,137 @@
+"""A viewpoint classifier inside another model: trained apart, then frozen (VANet, section 3.3)."""
+
+from pathlib import Path
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from platefree.checkpoint import Checkpoint, read_checkpoint
+from platefree.errors import CheckpointError, RecipeError
+from platefree.methods.label_classifier import LabelClassifier
+from platefree.methods.viewpoint import ViewpointSettings
+from platefree.nets.backbones import Backbone
+from platefree.nets.weights import load_into
+from platefree.ranking.view_comparison import VIEW
+from platefree.recipes.complaints import checked
+from platefree.recipes.old_names import with_current_keys
+from platefree.recipes.sections import Input, Section
+
+
+class ViewpointInside(Section):
+    """The viewpoint classifier inside another model; filled in when training starts."""
+
+    backbone: str
+    last_stride: Literal[1, 2]
+    height: int
+    width: int
+    mean: list[float]
+    std: list[float]
+    fingerprint: str
+
+
+class FrozenViewpoint(nn.Module):
+    """A trained viewpoint classifier inside another method, whose pictures it is shown.
+
+    It never learns: no gradients, no batch statistics.
+
+    Args:
+        classifier: with its weights.
+        inside: the input it was trained for.
+        given: the input of the other method, as which pictures arrive; resolved.
+    """
+
+    mean: Tensor
+    std: Tensor
+    given_mean: Tensor
+    given_std: Tensor
+
+    def __init__(self, classifier: LabelClassifier, inside: ViewpointInside, given: Input) -> None:
+        super().__init__()
+        self.classifier = classifier.requires_grad_(False)
+        self.size = (inside.height, inside.width)
+        for name, values in (
+            ("mean", inside.mean),
+            ("std", inside.std),
+            ("given_mean", given.mean or [0.0] * 3),
+            ("given_std", given.std or [1.0] * 3),
+        ):
+            # not saved, since the recipe says it
+            self.register_buffer(name, torch.tensor(values)[:, None, None], persistent=False)
+        self.train(False)
+
+    def train(self, mode: bool = True) -> "FrozenViewpoint":
+        """Stay as it is, whatever the method around it does."""
+        del mode
+        return super().train(False)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Unit rows (b, views) of pictures (b, 3, h, w) that the other method is shown."""
+        pictures = images * self.given_std + self.given_mean
+        if pictures.shape[2:] != self.size:
+            pictures = functional.interpolate(
+                pictures, self.size, mode="bilinear", align_corners=False, antialias=True
+            )
+        rows: Tensor = self.classifier.embed((pictures - self.mean) / self.std)[VIEW]
+        return rows
+
+
+def describe_viewpoint(path: str, views: list[str]) -> ViewpointInside:
+    """What a recipe has to know of a viewpoint model to rebuild it inside another one.
+
+    Args:
+        path: a checkpoint folder of the method ``viewpoint``.
+        views: the names that it must tell apart.
+
+    Raises:
+        CheckpointError: there is no checkpoint, or it is of another method.
+        RecipeError: it tells other views apart.
+    """
+    checkpoint = read_checkpoint(Path(path))
+    content = with_current_keys(checkpoint.card["recipe"])
+    if content["model"]["method"] != "viewpoint":
+        raise CheckpointError(
+            f"model.viewpoint is {path}, a {content['model']['method']} model; expected a "
+            "viewpoint model, as 'platefree train viewpoint/default' makes it"
+        )
+    settings = checked(ViewpointSettings, content["model"], f"model of {path}")
+    shape = checked(Input, content["input"], f"input of {path}")
+    known = sorted(checkpoint.card["names"][VIEW])
+    if known != sorted(views):
+        raise RecipeError(
+            f"the viewpoint model {path} tells apart {', '.join(known)}, but model.views is "
+            f"{', '.join(sorted(views))}: set model.views={known}, or train another viewpoint model"
+        )
+    return ViewpointInside(
+        backbone=settings.backbone,
+        last_stride=settings.last_stride,
+        height=shape.height,
+        width=shape.width,
+        mean=shape.mean or [0.0] * 3,
+        std=shape.std or [1.0] * 3,
+        fingerprint=checkpoint.fingerprint,
+    )
+
+
+def frozen_viewpoint(inside: ViewpointInside, views: int, given: Input) -> FrozenViewpoint:
+    """A viewpoint classifier of the right shape, without its weights."""
+    backbone = Backbone(
+        inside.backbone, height=inside.height, width=inside.width, last_stride=inside.last_stride
+    )
+    return FrozenViewpoint(LabelClassifier(backbone, column=VIEW, classes=views), inside, given)
+
+
+def copy_viewpoint(path: str, inside: ViewpointInside, into: FrozenViewpoint) -> None:
+    """Copy the weights of a viewpoint model into another model.
+
+    Raises:
+        CheckpointError: it cannot be read, or is not the one that ``inside`` describes.
+    """
+    checkpoint: Checkpoint = read_checkpoint(Path(path))
+    if checkpoint.fingerprint != inside.fingerprint:
+        raise CheckpointError(
+            f"model.viewpoint {path} is model {checkpoint.fingerprint} now and was "
+            f"{inside.fingerprint}; start again with another --out"
+        )
+    load_into(into.classifier, checkpoint)

@@ -1,0 +1,143 @@
+"""Tensors from and to disk: those of checkpoints, and weight files of others to start from."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
+from torch import Tensor, nn
+
+from platefree.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
+from platefree.errors import CheckpointError, TrainingError
+from platefree.recipes.old_names import current_tensor_name
+
+HEADS = (
+    *("fc.", "head.", "classifier.", "last_linear.", "head_dist."),
+    *("aux1.", "aux2.", "fc6.", "fc7.", "fc8."),
+)
+"""Starts of the names of layers that belong to no backbone."""
+
+_OWN = "backbone.network."  # in our checkpoints
+_WRAPPERS = ("module.", "backbone.", "model.", "base.", _OWN, "trunk.", "network.")
+
+
+def save_checkpoint(
+    folder: Path,
+    card: Mapping[str, Any],
+    weights: Mapping[str, Tensor],
+    training: Mapping[str, Tensor] | None = None,
+) -> Checkpoint:
+    """Write a checkpoint over whatever checkpoint the folder holds.
+
+    Args:
+        folder: created if need be.
+        card: what describes it, see `platefree.checkpoint.write_checkpoint`.
+        weights: the model's tensors.
+        training: optimizer tensors, for resuming.
+
+    Raises:
+        StorageError: it cannot be written; the checkpoint that was there is kept.
+    """
+    files = {"weights": _content(weights)}
+    if training is not None:
+        files["training"] = _content(training)
+    return write_checkpoint(folder, card, files)
+
+
+def checkpoint_tensors(checkpoint: Checkpoint, kind: str) -> dict[str, Tensor]:
+    """Read the ``weights`` or the ``training`` tensors, by the names that networks have now.
+
+    Raises:
+        CheckpointError: the file is missing or damaged.
+    """
+    path = checkpoint.file(kind)
+    try:
+        return {current_tensor_name(name): each for name, each in load_file(path).items()}
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(f"checkpoint file {path} cannot be read: {error}") from error
+
+
+def load_into(module: nn.Module, checkpoint: Checkpoint) -> None:
+    """Copy the weights of a checkpoint into a module of the same shape.
+
+    Raises:
+        CheckpointError: a tensor is missing, foreign, or of another shape.
+    """
+    found, wanted = checkpoint_tensors(checkpoint, "weights"), module.state_dict()
+    missing = sorted(set(wanted) - set(found))
+    foreign = sorted(set(found) - set(wanted))
+    shapes = sorted(k for k in set(found) & set(wanted) if found[k].shape != wanted[k].shape)
+    if missing or foreign or shapes:
+        first = (foreign or missing or shapes)[0]
+        raise CheckpointError(
+            f"checkpoint {checkpoint.folder} does not fit its own recipe: {len(missing)} tensors "
+            f"missing, {len(foreign)} foreign, {len(shapes)} of another shape (first: "
+            f"{first}); it was changed after it was written, take an unchanged copy"
+        )
+    module.load_state_dict(found)
+
+
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """The tensors of a weight file, or of the backbone of a checkpoint, by their plain names.
+
+    Raises:
+        TrainingError: the file cannot be read, or the checkpoint has no plain backbone.
+        CheckpointError: a folder holds no checkpoint, or a damaged one.
+    """
+    if path.is_dir():
+        tensors = checkpoint_tensors(read_checkpoint(path), "weights")
+        plain = {key.removeprefix(_OWN): t for key, t in tensors.items() if key.startswith(_OWN)}
+        if not plain:
+            raise TrainingError(
+                f"the checkpoint {path} has no backbone that others could start from; give one of "
+                "another method, such as strong_baseline"
+            )
+        return plain
+    return _without_wrappers(read_tensor_file(path))
+
+
+def read_tensor_file(path: Path) -> Mapping[str, Tensor]:
+    """The tensors of a file, by their names; of a pickle, only if it holds nothing else.
+
+    Raises:
+        TrainingError: it cannot be read, or holds anything else.
+    """
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError as error:
+        raise TrainingError(
+            f"model.weights {path}: no such file; give none, timm or a file"
+        ) from error
+    except (OSError, SafetensorError, RuntimeError, ValueError, EOFError) as error:
+        raise TrainingError(f"weights {path} cannot be read: {first_line(error)}") from error
+    except Exception as error:  # torch reports a refused pickle with an error of its own
+        raise TrainingError(
+            f"weights {path} are not a file of plain tensors ({first_line(error)}); "
+            "convert them to safetensors"
+        ) from error
+    content = content.get("state_dict", content) if isinstance(content, dict) else content
+    if not isinstance(content, dict) or not all(isinstance(v, Tensor) for v in content.values()):
+        raise TrainingError(f"weights {path} hold no plain table of tensors; convert them")
+    return content
+
+
+def first_line(error: BaseException) -> str:
+    """What an error of another library says, or what it is, on one line."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+def _without_wrappers(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    plain = dict(tensors)
+    for prefix in _WRAPPERS:
+        if plain and all(key.startswith((prefix, *HEADS)) for key in plain):
+            plain = {key.removeprefix(prefix): value for key, value in plain.items()}
+    return plain
+
+
+def _content(tensors: Mapping[str, Tensor]) -> bytes:
+    plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    return save(plain)

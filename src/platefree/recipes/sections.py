@@ -1,0 +1,128 @@
+"""The sections of a recipe that are the same for every method: typed, frozen, no unknown keys."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+Rate = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[float, Field(gt=0)]
+NotNegative = Annotated[float, Field(ge=0)]
+Count = Annotated[int, Field(ge=1)]
+Scale = Annotated[float, Field(ge=0.25, le=2)]
+Decay = Literal["cosine", "step", "linear", "exponential", "constant"]
+SamplerName = Literal["identity", "shuffle", "sets", "balanced"]
+RowsName = Literal["all", "target"]
+Compile = Literal["off", "default", "reduce-overhead"]
+# On a command line 32 is a number.
+Precision = Annotated[
+    Literal["auto", "32", "bf16", "fp16"],
+    BeforeValidator(lambda value: "32" if value == 32 else value),
+]
+
+
+class Section(BaseModel):
+    """A part of a recipe: typed, frozen, no unknown keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+class Input(Section):
+    """How a picture becomes a tensor, in training and in use; it travels with the weights."""
+
+    height: Annotated[int, Field(ge=16, le=2048)] = 256
+    width: Annotated[int, Field(ge=16, le=2048)] = 256
+    mean: Annotated[list[float], Field(min_length=3, max_length=3)] | None = None  # as the backbone
+    std: Annotated[list[Positive], Field(min_length=3, max_length=3)] | None = None
+    test_time_flip: Literal["average", "off"] = (
+        "average"  # embeddings: mean of picture and flipped image
+    )
+    scales: Annotated[list[Scale], Field(min_length=1, max_length=8)] = [1.0]  # embeddings: mean
+
+
+class Augment(Section):
+    """Random changes of training pictures."""
+
+    flip: Rate = 0.5
+    pad: Annotated[int, Field(ge=0)] = 10  # pixels added on each side, then a random crop
+    warp: Rate = 0.0  # strength of random scale, aspect, rotation and perspective
+    color: Rate = 0.0  # strength of brightness, contrast and saturation jitter
+    balance: Rate = 0.0  # strength of a random gain of each color channel
+    grey: Rate = 0.0  # probability that a picture loses its colors
+    degrade: Rate = 0.0  # probability of each: lower resolution, blur or sharpening, JPEG
+    erase: Rate = 0.5  # probability that a random rectangle is filled with the mean color
+
+
+class Train(Section):
+    """Schedule, batches and bookkeeping of a training run."""
+
+    identity: Literal["vehicle", "model"] = "vehicle"  # the column that is learnt to be told apart
+    lists: list[str] = []  # train on these lists of a public data set; empty: its split train
+    sources: list[str] = []  # of a merged table: train on these; empty: on all
+    target: str = ""  # the source that is scored; empty: the one that has rows to score
+    rows: RowsName = "all"  # target: learn from the training rows of that source alone
+    epochs: Count = 60
+    steps: Annotated[int, Field(ge=0)] = 0  # length of the stage in steps; 0: by epochs
+    max_steps: Annotated[int, Field(ge=0)] = 0  # stop early after so many steps; 0: never
+    sampler: SamplerName = "identity"
+    vehicles_per_batch: Annotated[int, Field(ge=1)] = 16
+    images_per_vehicle: Annotated[int, Field(ge=1)] = 4
+    sets_per_batch: Count = 15  # with sampler = "sets": pairs of a positive and a negative set
+    positives_per_set: Annotated[int, Field(ge=2)] = 5
+    negatives_per_set: Count = 5
+    negatives: Literal["any", "same_model"] = "any"  # same_model: preferred where it is known
+    optimizer: Literal["adamw", "adam", "sgd"] = "adamw"
+    lr: Positive = 3.5e-4
+    rates: dict[str, Positive] = {}  # of a method's other optimizers, instead of lr
+    momentum: Rate = 0.9
+    adam_epsilon: Positive = 1e-8  # with optimizer = "adam" or "adamw"
+    weight_decay: NotNegative = 5e-4
+    warmup_epochs: NotNegative = 5.0
+    warmup_steps: Annotated[int, Field(ge=0)] = 0  # length of the warm-up in steps; 0: by epochs
+    decay: Decay = "cosine"
+    decay_epochs: list[Positive] = []  # "step": at each; "cosine", "linear": from here
+    decay_steps: Annotated[int, Field(ge=0)] = 0  # ... and every so many steps of the stage
+    decay_factor: Rate = 0.1
+    final_lr: Rate = 0.01  # "cosine", "exponential": the fraction of lr left at the end
+    freeze: list[str] = []  # parameter name prefixes that do not learn
+    average: Annotated[float, Field(ge=0, lt=1)] = 0.0  # decay of the mean of weights; 0: none
+    teacher: str = ""  # checkpoint folder of a trained model to learn from as well
+    teacher_distance: NotNegative = 1.0  # weight of its distances between the pictures of a batch
+    teacher_angle: NotNegative = 2.0  # ... and of its angles
+    teacher_fingerprint: str = ""  # filled in when training starts
+    clip_norm: NotNegative = 0.0  # 0: no clipping
+    precision: Precision = "auto"
+    compile: Compile = "off"  # torch.compile of the backbone, and its mode
+    mining: Literal["global", "local"] = "global"  # pairs of all processes, or of each its own
+    norm: Literal["global", "local"] = "global"  # batch statistics of all processes, or of each
+    seed: Annotated[int, Field(ge=0)] = 0
+    workers: Annotated[int, Field(ge=-1)] = -1  # loading processes; -1: by the machine
+    validation: Annotated[float, Field(ge=0, lt=1)] = 0.0  # fraction of training vehicles held out
+    validate_epochs: Count = 5
+    samples_epochs: Annotated[int, Field(ge=0)] = 0  # epochs between sheets of what it makes
+    checkpoint_minutes: NotNegative = 5.0
+    checkpoint_steps: Annotated[int, Field(ge=0)] = 0  # additionally every so many steps
+
+    @property
+    def batch_size(self) -> int:
+        """Images in a batch over all processes."""
+        if self.sampler == "sets":
+            return self.sets_per_batch * (self.positives_per_set + self.negatives_per_set)
+        return self.vehicles_per_batch * self.images_per_vehicle
+
+
+class Stage(Section):
+    """What one stage of a staged training changes in ``[train]``; unset keys stay."""
+
+    name: str
+    epochs: Count | None = None
+    steps: Annotated[int, Field(ge=0)] | None = None
+    rows: RowsName | None = None
+    sampler: SamplerName | None = None
+    lr: Positive | None = None
+    weight_decay: NotNegative | None = None
+    warmup_epochs: NotNegative | None = None
+    warmup_steps: Annotated[int, Field(ge=0)] | None = None
+    decay: Decay | None = None
+    decay_epochs: list[Positive] | None = None
+    decay_steps: Annotated[int, Field(ge=0)] | None = None
+    freeze: list[str] | None = None
