@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from loops import slow_k_reciprocal
+from messages import facts
 from numpy.typing import NDArray
 
 from platefree.errors import DataError, MismatchError
@@ -257,7 +258,7 @@ def test_several_spaces_are_compared_by_their_method(small_blocks: None) -> None
         found = k_reciprocal(query, gallery, k1, k2, distances=nearer_space)
         expected = slow_k_reciprocal(distance, 9, k1, k2, 0.3)
         np.testing.assert_allclose(found, expected, rtol=0, atol=CLOSE)
-    with pytest.raises(DataError, match="how they combine"):
+    with pytest.raises(DataError, match=facts("spaces", "`distances`", *query.spaces)):
         k_reciprocal(query, gallery)
 
 
@@ -381,46 +382,52 @@ def test_memory_grows_with_the_points_only_for_any_distance(
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"k1": 0}, "k1 is 0"),
-        ({"k1": 2.5}, "k1 is 2.5"),
-        ({"k2": 0}, "k2 is 0"),
-        ({"lambda_": 1.1}, "lambda_ is 1.1"),
-        ({"lambda_": nan}, "lambda_ is nan"),
-        ({"query": np.ones((3, 5), np.float32)}, r"\(3, 5\) and gallery rows \(4, 4\)"),
-        ({"query": np.ones(4, np.float32)}, r"float32 \(4,\), expected float32 \(n, d\)"),
-        ({"query": np.array([["a"] * 4])}, "expected float32"),
-        ({"gallery": np.array([[0, 0, 0, 1], [0, nan, 0, 0]])}, "gallery row 1 holds NaN"),
-        ({"query": np.full((2, 4), inf)}, "query row 0 holds"),
-        ({"query": embeddings(main=np.ones((2, 4), np.float32))}, "both embeddings or both"),
-        ({"distances": lambda query, gallery: None}, "both embeddings or both"),
-        ({"self_index": np.array([0, 1, 4])}, r"up to 4, expected integers \(3,\) from -1 to 3"),
-        ({"self_index": np.zeros(3)}, "self_index is float64"),
+        ({"k1": 0}, ("k1 is 0", "1 or more")),
+        ({"k1": 2.5}, ("k1 is 2.5", "whole number")),
+        ({"k2": 0}, ("k2 is 0", "1 or more")),
+        ({"lambda_": 1.1}, ("lambda_ is 1.1", "0 to 1")),
+        ({"lambda_": nan}, ("lambda_ is nan", "0 to 1")),
+        ({"query": np.ones((3, 5), np.float32)}, ("query rows (3, 5)", "gallery rows (4, 4)")),
+        ({"query": np.ones(4, np.float32)}, ("query rows", "float32 (4,)", "float32 (n, d)")),
+        ({"query": np.array([["a"] * 4])}, ("query rows", "(1, 4)", "float32 (n, d)")),
+        ({"gallery": np.array([[0, 0, 0, 1], [0, nan, 0, 0]])}, ("gallery row 1", "NaN")),
+        ({"query": np.full((2, 4), inf)}, ("query row 0", "infinity")),
+        (
+            {"query": embeddings(main=np.ones((2, 4), np.float32))},
+            ("both embeddings", "both arrays", "`distances`"),
+        ),
+        (
+            {"distances": lambda query, gallery: None},
+            ("both embeddings", "both arrays", "`distances`"),
+        ),
+        ({"self_index": np.array([0, 1, 4])}, ("self_index", "up to 4", "(3,)", "-1 to 3")),
+        ({"self_index": np.zeros(3)}, ("self_index", "float64", "integers (3,)")),
     ],
 )
-def test_what_does_not_fit_is_refused(changes: dict[str, Any], message: str) -> None:
+def test_what_does_not_fit_is_refused(changes: dict[str, Any], message: tuple[str, ...]) -> None:
     rows = {"query": np.eye(3, 4, dtype=np.float32), "gallery": np.eye(4, dtype=np.float32)}
-    with pytest.raises(DataError, match=message):
+    with pytest.raises(DataError, match=facts(message)):
         k_reciprocal(**(rows | changes))
-    with pytest.raises(DataError, match=message):
+    with pytest.raises(DataError, match=facts(message)):
         k_reciprocal_blocks(**(rows | changes))
 
 
 def test_refusals_of_the_other_forms() -> None:
     rows = np.eye(4, dtype=np.float32)
-    with pytest.raises(DataError, match="top is 0"):
+    with pytest.raises(DataError, match=facts("top is 0", "1 or more")):
         rerank_top(rows, rows, 0)
-    with pytest.raises(DataError, match="3 rankings, 4 queries"):
+    with pytest.raises(DataError, match=facts("3 rankings", "4 queries")):
         rerank_candidates(Ranking(np.zeros((3, 1), int), np.zeros((3, 1), "f4")), rows, rows)
-    with pytest.raises(DataError, match="row 4 of a gallery of 4"):
+    with pytest.raises(DataError, match=facts("up to row 4", "gallery of 4")):
         rerank_candidates(Ranking(np.full((4, 1), 4), np.zeros((4, 1), "f4")), rows, rows)
 
 
 def test_models_and_broken_distances_are_refused() -> None:
     rows = np.eye(3, dtype=np.float32)
     one, other = embeddings("a", main=rows), embeddings("b", main=rows)
-    with pytest.raises(MismatchError, match="by model b, the query by a"):
+    with pytest.raises(MismatchError, match=facts("model b", "query by a", "platefree embed")):
         k_reciprocal(one, other)
-    with pytest.raises(DataError, match="NaN or infinity"):
+    with pytest.raises(DataError, match=facts("`distances`", "NaN or infinity")):
         k_reciprocal(one, one, distances=lambda a, b: np.full((len(a), len(b)), inf))
-    with pytest.raises(DataError, match="returned shape"):
+    with pytest.raises(DataError, match=facts("`distances`", "(1, 7)", "(3, 3)")):
         k_reciprocal(one, one, distances=lambda a, b: np.zeros((1, 7), np.float32))
