@@ -274,6 +274,7 @@ def test_ctrl_c_says_how_to_resume(drawn_folder: Path, tmp_path: Path) -> None:
     assert (out / "last" / "card.json").exists()
 
 
+@pytest.mark.slow
 def test_the_demo_runs_and_is_resumed(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import REPOSITORY
+from messages import facts, says
 
 import platefree as pf
 from platefree.data.dataset import DataSet, PairList
@@ -140,11 +141,13 @@ def test_pairs_are_scored_and_reported(drawn_table: pf.Sightings, tmp_path: Path
 
 def test_the_protocol_is_that_of_the_set_or_of_the_columns(drawn_table: pf.Sightings) -> None:
     assert pf.evaluate("color_stripes", drawn_table).protocol == "query-gallery"
-    with pytest.raises(ProtocolError, match="draws from the lists test_800"):
+    with pytest.raises(
+        ProtocolError, match=facts("test_800", "VehicleID", "table", "leave-one-out")
+    ):
         pf.evaluate("color_stripes", drawn_table, "vehicleid")
-    with pytest.raises(ProtocolError, match="leave-one-out on table has no test '800'"):
+    with pytest.raises(ProtocolError, match=facts("leave-one-out", "table", "test '800'")):
         pf.evaluate("color_stripes", drawn_table, "leave-one-out", tests=["800"])
-    with pytest.raises(ProtocolError, match="there are cross-camera, query-gallery"):
+    with pytest.raises(ProtocolError, match=facts("'rank-1'", "cross-camera, query-gallery")):
         pf.evaluate("color_stripes", drawn_table, "rank-1")
     assert set(_USUAL.values()) <= set(SET_PROTOCOLS)
 
@@ -203,7 +206,7 @@ def test_the_command_line_takes_protocol_tests_and_seed(
     assert (code, json.loads(out)["protocol"]) == (0, "leave-one-out")
     code, _, err = call("--protocol", "vehicleid")
     assert code == 1
-    assert "draws from the lists test_800" in err
+    assert says(err, "test_800", "VehicleID", "table", "leave-one-out")
     monkeypatch.setattr(run, "open_data", lambda path: vehicle_id)
     code, out, err = call("--test", 3, "--test", 6, "--seed", 4, "--json")
     assert code == 0, err
@@ -216,4 +219,4 @@ def test_the_command_line_takes_protocol_tests_and_seed(
     assert (tmp_path / "report.md").exists()
     code, _, err = call("--test", 800)
     assert code == 1
-    assert "has no test '800'; it has: 3, 6" in err
+    assert says(err, "vehicleid", "test '800'", "3, 6")

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from loops import distances, random_embeddings
+from messages import facts
 from sklearn.metrics import confusion_matrix
 
 import platefree as pf
@@ -111,7 +112,7 @@ def test_confusion_is_that_of_sklearn() -> None:
     known = truth != ""
     expected = confusion_matrix(truth[known], said[known], labels=names)
     np.testing.assert_array_equal(confusion(truth, said, names), expected)
-    with pytest.raises(ProtocolError, match="knows side, which this model never tells"):
+    with pytest.raises(ProtocolError, match=facts("side", "front, rear")):
         confusion(truth, said, names[:2])
 
 
@@ -129,5 +130,5 @@ def test_training_pictures_and_unknown_views_are_not_asked_for() -> None:
     np.testing.assert_array_equal(
         trial.rows, [row for row in range(10, 40) if table.view[row] != ""]
     )
-    with pytest.raises(ProtocolError, match="column 'view'"):
+    with pytest.raises(ProtocolError, match=facts("view-labels", "column 'view'", "40 pictures")):
         make_plan(DataSet("table", replace(table, view=np.full(40, ""))), "view-labels")

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import TINY, Run
+from messages import facts, says
 from numpy.typing import NDArray
 
 import platefree as pf
@@ -213,9 +214,9 @@ def test_it_is_used_like_any_model(
     assert report["settings"]["members"].count("strong_baseline") == 2
     code, _, err = run("eval", out, "--data", drawn_folder, "--heat-maps", "--report", page)
     assert code == 1
-    assert "no feature map of its own" in err
+    assert says(err, "ensemble", "no feature map", "heat map")
     code, _, err = run("label", drawn_folder, "--view", out, "--out", tmp_path / "new.csv")
-    assert (code, "tells no views" in err) == (1, True)
+    assert (code, says(err, "no views", "platefree train viewpoint/default")) == (1, True)
     assert run("ensemble", *pair, "--out", out, "--weights", "one")[0] == 2
 
 
@@ -232,20 +233,20 @@ def test_what_cannot_be_joined_is_refused(
     copied = tmp_path / "copied"
     shutil.copytree(pair[0], copied)
     for models, weighs, error, message in (
-        ([], None, DataError, "expected at least one model"),
-        (pair, [1], DataError, "a weight of more than 0 for each"),
-        (pair, [1, 0], DataError, "a weight of more than 0 for each"),
-        ([pair[0], pair[0]], None, DataError, "is given twice"),
-        ([pair[0], copied], None, DataError, "are one model"),
-        ([pair[0], joined], None, DataError, "is given twice"),
-        ([pair[0], viewpoint], None, DataError, "viewpoint model, which learns view"),
-        ([pair[0], tmp_path / "absent"], None, CheckpointError, "no checkpoint at"),
-        ([pair[0], damaged], None, CheckpointError, "is damaged"),
+        ([], None, DataError, ("0 models", "at least one model")),
+        (pair, [1], DataError, ("2 models", "weights [1]", "more than 0")),
+        (pair, [1, 0], DataError, ("weights [1, 0]", "more than 0")),
+        ([pair[0], pair[0]], None, DataError, ("given twice", "weights")),
+        ([pair[0], copied], None, DataError, ("copied", "one model")),
+        ([pair[0], joined], None, DataError, ("given twice", "weights")),
+        ([pair[0], viewpoint], None, DataError, ("viewpoint model", "learns view")),
+        ([pair[0], tmp_path / "absent"], None, CheckpointError, ("absent", "card.json")),
+        ([pair[0], damaged], None, CheckpointError, ("damaged", weights.name, "card.json")),
     ):
-        with pytest.raises(error, match=message):
+        with pytest.raises(error, match=facts(message)):
             pf.make_ensemble(models, tmp_path / "never", weighs)
         assert not (tmp_path / "never").exists()
-    with pytest.raises(CheckpointError, match="holds a strong_baseline checkpoint"):
+    with pytest.raises(CheckpointError, match=facts("copied", "strong_baseline", "would be lost")):
         pf.make_ensemble(pair, copied)
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageError):
@@ -260,22 +261,25 @@ def test_a_damaged_or_changed_ensemble_is_refused(
     (weights,) = broken.glob("*.safetensors")
     content = weights.read_bytes()
     weights.write_bytes(content[:-5] + b"wrong")
-    with pytest.raises(CheckpointError, match="is damaged"):
+    with pytest.raises(CheckpointError, match=facts(weights.name, "bytes", "card.json")):
         pf.load_model(broken)
     weights.write_bytes(content)
     card = json.loads((broken / "card.json").read_text())
-    for members, message in ((card["members"][:1], "cannot be rebuilt"), ([{}], "cannot be reb")):
+    for members, message in (
+        (card["members"][:1], ("broken", "1 models")),
+        ([{}], ("broken", "'recipe'")),
+    ):
         (broken / "card.json").write_text(json.dumps({**card, "members": members}))
-        with pytest.raises(CheckpointError, match=message):
+        with pytest.raises(CheckpointError, match=facts(message)):
             pf.load_model(broken)
-    with pytest.raises(RecipeError, match=r"only \[post\] can be"):
+    with pytest.raises(RecipeError, match=facts("'model.weights'", "ensemble", "only [post]")):
         pf.load_model(joined, overrides={"model.weights": [1.0, 1.0]})
     assert pf.load_model(joined, overrides={"post.rerank.k1": 7}).recipe.post.rerank.k1 == 7
     recipe = load_recipe("strong_baseline/demo", {**TINY, "model.weights": str(joined)})
-    with pytest.raises(pf.PlatefreeError, match="no backbone that others could start from"):
+    with pytest.raises(pf.PlatefreeError, match=facts(str(joined), "no backbone")):
         pf.train(recipe, drawn_table, tmp_path / "run")
     (tmp_path / "mine.toml").write_text(
         '[model]\nmethod = "ensemble"\nmembers = ["a"]\nweights = [1.0]\n'
     )
-    with pytest.raises(RecipeError, match="is not trained"):
+    with pytest.raises(RecipeError, match=facts("ensemble", "not trained", "platefree ensemble")):
         pf.train(load_recipe(tmp_path / "mine.toml"), drawn_table, tmp_path / "run")
