@@ -56,6 +56,26 @@ TINY_DRDL = {
 """Changes that make `drdl/city` train in a second."""
 
 
+TINY_FDA = {
+    "model.backbone": "test_resnet",
+    "model.embedding_size": 8,
+    "model.generator_width": 2,
+    "model.generator_blocks": 1,
+    "model.patch_width": 2,
+    "input.height": 32,
+    "input.width": 32,
+    "augment.pad": 2,
+    "train.epochs": 2,
+    "train.vehicles_per_batch": 4,
+    "train.images_per_vehicle": 2,
+    "train.workers": 0,
+    "train.precision": "32",
+    "train.decay_epochs": [1.0],
+    "train.samples_epochs": 1,
+}
+"""Changes that make `fda_net/city` train in a second."""
+
+
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
     """Call ``platefree ARGUMENTS``: (exit code, stdout, stderr)."""

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from platefree.ranking.exact import cosine_distance
+from platefree.ranking.comparison import cosine_distance
 from platefree.types import Embeddings, Floats, Sightings
 
 Entry = Hashable

@@ -214,6 +214,7 @@ def quick_settings(recipe: str) -> list[str]:
     return [part for key in kept for part in ("--set", f"{key}={QUICK[key]}")]
 
 
+@pytest.mark.slow
 def test_shell_commands_in_the_documents_run(
     own_pictures: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

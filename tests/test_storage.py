@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from messages import facts
 
 from platefree.errors import StorageError
 from platefree.storage import atomic_file, atomic_folder, make_folder, only_writer, write_text
@@ -58,7 +59,10 @@ def test_every_file_is_on_disk_before_its_folder_appears(
         raise OSError(errno.EIO, "Input/output error")
 
     monkeypatch.setattr(os, "fsync", fail)
-    with pytest.raises(StorageError, match="Input/output"), atomic_folder(target) as temporary:
+    with (
+        pytest.raises(StorageError, match=facts("Input/output error")),
+        atomic_folder(target) as temporary,
+    ):
         (temporary / "new").write_text("x")
     assert [path.name for path in target.iterdir()] == ["inside"]
     assert list(tmp_path.iterdir()) == [target]
@@ -66,15 +70,18 @@ def test_every_file_is_on_disk_before_its_folder_appears(
 
 def test_a_file_in_the_way_of_a_folder_is_an_error_that_says_so(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
-    with pytest.raises(StorageError, match="cannot write"):
+    with pytest.raises(StorageError, match=facts("cannot write", "inside", "is a file")):
         make_folder(tmp_path / "file" / "inside")
-    with pytest.raises(StorageError, match="is in the way"):
+    with pytest.raises(StorageError, match=facts("cannot write", "inside.txt", "in the way")):
         write_text(tmp_path / "file" / "inside.txt", "x")
 
 
 def test_a_folder_has_one_writer_at_a_time(tmp_path: Path) -> None:
     with only_writer(tmp_path):
-        with pytest.raises(StorageError, match="another run"), only_writer(tmp_path):
+        with (
+            pytest.raises(StorageError, match=facts(tmp_path.name, "another run")),
+            only_writer(tmp_path),
+        ):
             pytest.fail("two writers")
         (tmp_path / "a").write_text("x")
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
@@ -118,7 +125,10 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 def test_a_full_disk_keeps_the_old_file(small_disk: Path) -> None:
     target = small_disk / "a.bin"
     write_text(target, "old")
-    with pytest.raises(StorageError, match="the disk is full"), atomic_file(target) as temporary:
+    with (
+        pytest.raises(StorageError, match=facts("a.bin", "disk is full")),
+        atomic_file(target) as temporary,
+    ):
         temporary.write_bytes(os.urandom(1 << 20))
     assert target.read_text() == "old"
     assert list(small_disk.iterdir()) == [target]
@@ -126,5 +136,5 @@ def test_a_full_disk_keeps_the_old_file(small_disk: Path) -> None:
 
 def test_a_read_only_file_system_says_so(small_disk: Path) -> None:
     subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
-    with pytest.raises(StorageError, match="read-only"):
+    with pytest.raises(StorageError, match=facts("a.txt", "read-only")):
         write_text(small_disk / "a.txt", "x")

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from messages import facts
 
 from platefree.batches.loader import Key, StepBatches
 from platefree.batches.samplers import IdentitySampler, SetSampler, ShuffleSampler
@@ -69,7 +70,9 @@ def test_batches_are_a_function_of_seed_and_epoch() -> None:
 
 
 def test_too_few_vehicles_are_refused_with_the_largest_batch_that_fits() -> None:
-    with pytest.raises(TrainingError, match=r"train\.vehicles_per_batch to at most 2"):
+    with pytest.raises(
+        TrainingError, match=facts("2 vehicles", "train.vehicles_per_batch to at most 2")
+    ):
         make([(0, 1), (0, 2), (1, 1)])
 
 
@@ -214,17 +217,21 @@ def test_processes_share_a_batch_by_whole_pairs_of_sets() -> None:
 @pytest.mark.parametrize(
     ("vehicles", "options", "message"),
     [
-        ([0, 1, 2, 3], {}, "each of the 4 training vehicles has one picture"),
+        ([0, 1, 2, 3], {}, ("4 training vehicles", "one picture")),
         (
             [0, 0, 0, 1],
             {},
-            r"1 pictures of others.*negatives_per_set to at most 1",
+            ("1 pictures of others", "train.negatives_per_set to at most 1"),
         ),
-        ([0, 0, 1, 1], {"prefer": "same_model"}, "know no vehicle model; give the column 'model'"),
+        (
+            [0, 0, 1, 1],
+            {"prefer": "same_model"},
+            ("train.negatives", "column 'model'", "train.negatives=any"),
+        ),
     ],
 )
 def test_a_table_that_cannot_fill_the_sets_is_refused(
-    vehicles: list[int], options: dict[str, object], message: str
+    vehicles: list[int], options: dict[str, object], message: tuple[str, ...]
 ) -> None:
-    with pytest.raises(TrainingError, match=message):
+    with pytest.raises(TrainingError, match=facts(message)):
         make_sets([(vehicle, 0) for vehicle in vehicles], **options)

@@ -7,6 +7,7 @@ from collections import Counter
 import numpy as np
 import pytest
 from fake_studio import BlockStudio, block_asset
+from messages import facts
 
 from platefree.city.output.label_files import (
     VIEWS8,
@@ -117,9 +118,9 @@ def test_demand_sums_up(vehicles: int, cameras: int, images: int) -> None:
 
 
 def test_a_city_too_small_is_refused() -> None:
-    with pytest.raises(DataError, match="2 images for each vehicle"):
+    with pytest.raises(DataError, match=facts("2 images", "each vehicle")):
         draw_demand(10, 4, 19, seed=0)
-    with pytest.raises(DataError, match=r"images is 30, expected 40"):
+    with pytest.raises(DataError, match=facts("images is 30", 40)):
         CitySettings(images=30)
 
 
@@ -133,7 +134,7 @@ def test_a_mounting_that_is_asked_for_is_that_of_all_cameras() -> None:
         assert [each.street for each in asked] == [each.street for each in drawn]
         same = [a == b for a, b in zip(asked, drawn, strict=True)]
         assert same == [each.mounting == mounting for each in drawn]
-    with pytest.raises(DataError, match="mounting is 'roof', expected any, gantry, mast, across"):
+    with pytest.raises(DataError, match=facts("mounting is 'roof'", "any, gantry, mast, across")):
         CitySettings(mounting="roof")
     assert "mounting" not in CitySettings().to_json()
     assert CitySettings(mounting="mast").to_json()["mounting"] == "mast"

@@ -4,6 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from drawn import LOOKALIKES, PAINTS, SHAPES, draw_vehicles
+from messages import facts
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -106,6 +107,6 @@ def test_lookalikes_differ_more_than_shots_of_one_vehicle(tmp_path: Path) -> Non
     "numbers", [{"vehicles": 1}, {"cameras": 1}, {"images_per_camera": 0}, {"size": 8}]
 )
 def test_too_few_of_anything_is_refused(tmp_path: Path, numbers: dict[str, int]) -> None:
-    with pytest.raises(DataError, match="expected at least 2, 2, 1 and 32"):
+    with pytest.raises(DataError, match=facts("at least", "2, 2, 1 and 32", *numbers.values())):
         draw_vehicles(tmp_path, **numbers)
     assert not any(tmp_path.iterdir())

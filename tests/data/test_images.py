@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from messages import facts, says
 from PIL import Image, ImageFile, features
 
 from platefree.data.image import (
@@ -100,7 +101,7 @@ def test_every_format_is_read_as_rgb(kind: str, put: Put) -> None:
 def test_other_formats_are_refused_even_where_pillow_knows_them(put: Put) -> None:
     for kind in ("ICO", "PCX", "TGA", "PDF", "EPS"):
         path = put(encoded(smooth(), kind), "picture.png")
-        with pytest.raises(ImageError, match=r"picture.png is no picture .* JPEG, PNG, WEBP"):
+        with pytest.raises(ImageError, match=facts("picture.png", "no picture", "JPEG, PNG, WEBP")):
             read_image(path)
 
 
@@ -142,7 +143,7 @@ def test_thirty_two_bit_pixels_are_refused_because_white_is_unknown(put: Put) ->
     for dtype in (np.float32, np.int32):
         path = put(encoded(Image.fromarray(np.ones((4, 4), dtype)), "TIFF"), "deep.tif")
         assert read_header(path).width == 4
-        with pytest.raises(ImageError, match=r"deep.tif has pixels of 32 bits .* 8 or 16 bits"):
+        with pytest.raises(ImageError, match=facts("deep.tif", "32 bits", "8 or 16 bits")):
             read_image(path)
 
 
@@ -275,17 +276,17 @@ def test_missing_folder_empty_pipe_and_impossible_paths(tmp_path: Path, put: Put
     (tmp_path / "folder.jpg").mkdir()
     os.mkfifo(tmp_path / "pipe.jpg")
     cases = {
-        str(tmp_path / "absent.jpg"): "absent.jpg does not exist.*correct the path",
-        str(tmp_path / "folder.jpg"): "folder.jpg is a folder, expected a picture",
-        str(tmp_path / "pipe.jpg"): "pipe.jpg is no regular file",
-        str(put(b"", "empty.jpg")): r"empty.jpg is empty \(0 bytes\)",
-        str(put(b"x", "file") / "in-file.jpg"): "in-file.jpg cannot be opened",
-        "nul\0byte.jpg": "cannot be opened",
-        "a" * 5000: "cannot be opened",
+        str(tmp_path / "absent.jpg"): ("absent.jpg", "not exist", "correct the path"),
+        str(tmp_path / "folder.jpg"): ("folder.jpg", "is a folder", "a picture"),
+        str(tmp_path / "pipe.jpg"): ("pipe.jpg", "no regular file"),
+        str(put(b"", "empty.jpg")): ("empty.jpg", "is empty", "0 bytes"),
+        str(put(b"x", "file") / "in-file.jpg"): ("in-file.jpg", "Not a directory"),
+        "nul\0byte.jpg": ("cannot be opened", "null byte"),
+        "a" * 5000: ("cannot be opened", "too long"),
     }
     for path, message in cases.items():
         for read in (read_image, read_header):
-            with pytest.raises(ImageError, match=message) as caught:
+            with pytest.raises(ImageError, match=facts(message)) as caught:
                 read(path)
             assert "\n" not in str(caught.value)
 
@@ -298,15 +299,13 @@ def test_a_file_without_permission_says_so(monkeypatch: pytest.MonkeyPatch) -> N
         patched.setattr(os, "stat", refuse)
         with pytest.raises(ImageError) as caught:
             read_image("secret.png")
-    assert str(caught.value) == (
-        "secret.png cannot be opened (Permission denied): check its path and permissions"
-    )
+    assert says(str(caught.value), "secret.png", "cannot be opened", "Permission denied")
 
 
 def test_a_page_named_jpg_is_no_picture(put: Put) -> None:
     path = put(b"<!doctype html><title>404</title>", "page.jpg")
     for read in (read_image, read_header):
-        with pytest.raises(ImageError, match=r"page.jpg is no picture .*<!doctype html"):
+        with pytest.raises(ImageError, match=facts("page.jpg", "no picture", "<!doctype html")):
             read(path)
 
 
@@ -319,7 +318,7 @@ def test_a_picture_cut_short_is_refused_by_name(kind: str, kept: float, put: Put
     noise = Image.fromarray(rng.integers(0, 256, (64, 64, 3), dtype=np.uint8))
     content = encoded(noise, kind)
     path = put(content[: int(len(content) * kept)], "cut.jpg")
-    with pytest.raises(ImageError, match=r"cut.jpg is damaged or cut short \(.+\): copy it again"):
+    with pytest.raises(ImageError, match=facts("cut.jpg", "damaged", "cut short", "copy it again")):
         read_image(path)
 
 
@@ -331,7 +330,7 @@ def test_a_jpeg_cut_short_is_never_grey(
     content = encoded(smooth(640, 480), "JPEG", **options)
     path = put(content[: len(content) * 2 // 3])
     assert read_header(path).width == 640
-    with pytest.raises(ImageError, match="cut short"):
+    with pytest.raises(ImageError, match=facts("picture.jpg", "cut short", "truncated")):
         read_image(path, at_least=at_least)
 
 
@@ -361,7 +360,9 @@ def test_a_bomb_is_refused_before_it_is_decoded(
     path = put(bombs()[size], "bomb.png")
     monkeypatch.setattr(ImageFile.ImageFile, "load", forbidden)
     for read in (read_image, read_header):
-        with pytest.raises(OversizedImage, match=f"bomb.png is too large .*{size.strip()}"):
+        with pytest.raises(
+            OversizedImage, match=facts("bomb.png", "too large", size.strip(), "100,000,000")
+        ):
             read(path)
 
 

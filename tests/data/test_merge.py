@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from messages import facts
 
 from platefree.batches.training_data import codes
 from platefree.data.merge import KEPT_APART, merge_tables, model_as_vehicle
@@ -114,7 +115,7 @@ def test_models_stand_for_vehicles() -> None:
     assert classes.vehicle.tolist() == classes.model.tolist() == cars.model.tolist()
     assert set(classes.split.tolist()) == {"train"}
     for wrong in (classes, table("/d", image=["a"])):
-        with pytest.raises(DataError, match="expected a table that knows models and no vehicle"):
+        with pytest.raises(DataError, match=facts("models", "no vehicle")):
             model_as_vehicle(wrong)
 
 
@@ -160,14 +161,14 @@ def test_a_query_that_is_in_its_gallery_is_trained_on_once() -> None:
 def test_a_target_needs_something_to_train_on_and_something_to_score() -> None:
     other = table("/o", image=["a"], source=["o"])
     for splits, message in (
-        (["train", "train"], "t is all for training: expected a source"),
-        (["", ""], "t has no split 'train': expected a source"),
-        (["query", "gallery"], "t has no split 'train'"),
+        (["train", "train"], ("t", "all for training", "platefree data split")),
+        (["", ""], ("t", "no split 'train'", "platefree data split")),
+        (["query", "gallery"], ("t", "no split 'train'")),
     ):
         target = table("/t", image=["a", "b"], split=splits, source=["t"] * 2)
-        with pytest.raises(DataError, match=message):
+        with pytest.raises(DataError, match=facts(message)):
             merge_tables(other, target, target="t")
-    with pytest.raises(DataError, match="no source 'x' to score on, expected one of o, t"):
+    with pytest.raises(DataError, match=facts("source 'x'", "one of o, t")):
         merge_tables(other, target, target="x")
 
 
@@ -175,17 +176,17 @@ def test_refusals() -> None:
     one = table("/a", image=["a", "b"], vehicle=["1", "2"], source=["x", "x"])
     refused = {
         "nothing to merge": lambda: merge_tables(),
-        "both have source 'x'": lambda: merge_tables(one, one),
-        "both have picture 'a'": lambda: merge_tables(one, one, sources=["p", "q"]),
-        "1 sources for 2 tables": lambda: merge_tables(one, one, sources=["p"]),
-        "holds a slash": lambda: merge_tables(one, sources=["p/q"]),
-        "table 2 has 1 rows without a source": lambda: merge_tables(
+        ("tables 1 and 2", "source 'x'"): lambda: merge_tables(one, one),
+        ("tables 1 and 2", "picture 'a'"): lambda: merge_tables(one, one, sources=["p", "q"]),
+        ("1 sources", "2 tables"): lambda: merge_tables(one, one, sources=["p"]),
+        ("'p/q'", "slash"): lambda: merge_tables(one, sources=["p/q"]),
+        ("table 2", "1 rows", "without a source", "sources="): lambda: merge_tables(
             one, table("/c", image=["e", "f"], source=["z", ""])
         ),
-        "both have vehicle 'x/1'": lambda: merge_tables(
+        ("tables 1 and 2", "vehicle 'x/1'"): lambda: merge_tables(
             one, table("/c", image=["e", "f"], vehicle=["x/1", "9"], source=["y", "z"])
         ),
     }
     for message, merge in refused.items():
-        with pytest.raises(DataError, match=message):
+        with pytest.raises(DataError, match=facts(message)):
             merge()

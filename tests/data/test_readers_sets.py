@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from messages import facts
 from scipy.io import savemat
 from small_sets import (
     CITYFLOW,
@@ -355,7 +356,12 @@ def test_cityflow_whose_test_has_ids(tmp_path: Path) -> None:
     assert column(dataset, "camera", "gallery") == ["c001", "c002", "c003"]
     (trial,) = make_plan(dataset).trials
     assert trial.query.tolist() == dataset.rows("query").tolist()
-    with pytest.raises(ProtocolError, match="does a challenge hide"):
+    with pytest.raises(
+        ProtocolError,
+        match=facts(
+            "column 'vehicle'", "2 queries", "challenge", "--hold-back", "platefree submit"
+        ),
+    ):
         make_plan(read(tmp_path / "hidden", CITYFLOW))
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import torch
+from messages import facts
 from PIL import Image
 from safetensors.torch import save_file
 from torch import Tensor
@@ -14,7 +15,9 @@ from torchvision.models.detection import ssdlite320_mobilenet_v3_large
 import platefree as pf
 from platefree.data.vehicle_boxes import find_vehicle_boxes, read_vehicle_boxes
 from platefree.errors import DataError, ImageError, RecipeError, TrainingError
+from platefree.evaluation.evaluate import Scoring
 from platefree.inference.vehicle_finding import find_vehicles, load_detector
+from platefree.work import Work
 
 NAME = "torchvision:ssdlite320_mobilenet_v3_large"
 
@@ -63,30 +66,46 @@ def test_a_city_knows_its_boxes(block_city: Path, block_table: pf.Sightings) -> 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("image,left,top,right\n0.png,1,2,3\n", "lacks the column 'bottom'"),
-        ("image,left,top,right,bottom\n0.png,1,2,3,x\n", "line 2: 1, 2, 3, x is no box"),
-        ("image,left,top,right,bottom\n0.png,5,2,3,9\n", "right of and below"),
-        ("image,left,top,right,bottom\n0.png,1,2,nan,9\n", "is no box"),
-        ("image,left,top,right,bottom\n,1,2,3,9\n", "line 2: no image"),
-        ("image,left,top,right,bottom\n0.png,0.1,0.2,0.3,0.9\n", "fractions of width and height"),
-        ("image,left,top,right,bottom\n0.png,100,2,300,9\n", "lie outside of their pictures"),
-        ("image,left,top,right,bottom\nother.png,1,2,3,9\n", "none of the 3 pictures"),
-        ("image,left,top,right,bottom\n", "names no picture"),
+        ("image,left,top,right\n0.png,1,2,3\n", ("column 'bottom'", "image,left,top,right,bottom")),
+        ("image,left,top,right,bottom\n0.png,1,2,3,x\n", ("line 2", "1, 2, 3, x", "no box")),
+        (
+            "image,left,top,right,bottom\n0.png,5,2,3,9\n",
+            ("5, 2, 3, 9", "no box", "right of and below"),
+        ),
+        ("image,left,top,right,bottom\n0.png,1,2,nan,9\n", ("1, 2, nan, 9", "no box")),
+        ("image,left,top,right,bottom\n,1,2,3,9\n", ("line 2", "no image")),
+        (
+            "image,left,top,right,bottom\n0.png,0.1,0.2,0.3,0.9\n",
+            ("above 1", "fractions", "pixels"),
+        ),
+        (
+            "image,left,top,right,bottom\n0.png,100,2,300,9\n",
+            ("1 of 1", "outside", "100, 2, 300, 9", "40 x 30 pixels"),
+        ),
+        (
+            "image,left,top,right,bottom\nother.png,1,2,3,9\n",
+            ("none of the 3 pictures", "'other.png'"),
+        ),
+        ("image,left,top,right,bottom\n", ("mine.csv", "no picture")),
     ],
 )
-def test_wrong_files_are_refused(text: str, message: str, pictures: pf.Sightings) -> None:
+def test_wrong_files_are_refused(
+    text: str, message: tuple[str, ...], pictures: pf.Sightings
+) -> None:
     path = pictures.root / "mine.csv"
     path.write_text(text)
-    with pytest.raises(DataError, match=message):
+    with pytest.raises(DataError, match=facts(message)):
         read_vehicle_boxes(path, pictures)
 
 
 def test_files_that_are_none_are_refused(pictures: pf.Sightings) -> None:
-    for name, message in (("absent.csv", "does not exist"), ("0.png", "is no file of vehicle")):
-        with pytest.raises(DataError, match=message):
+    for name, message in (("absent.csv", "not exist"), ("0.png", "no file")):
+        with pytest.raises(
+            DataError, match=facts(name, message, "left,top,right,bottom", "labels.parquet")
+        ):
             read_vehicle_boxes(pictures.root / name, pictures)
     (pictures.root / "labels.parquet").write_bytes(b"PAR1")
-    with pytest.raises(DataError, match="not the labels of a city"):
+    with pytest.raises(DataError, match=facts("labels.parquet", "not the labels", "city")):
         read_vehicle_boxes(pictures.root / "labels.parquet", pictures)
 
 
@@ -107,7 +126,7 @@ def test_the_largest_vehicle_is_found(pictures: pf.Sightings) -> None:
         ]
 
     done: list[int] = []
-    found = find_vehicles(detector, pictures, workers=0, on_batch=done.append)
+    found = find_vehicles(detector, pictures, work=Work(workers=0, progress=done.append))
     np.testing.assert_allclose(found[0], [0.1, 0.1, 0.5, 0.5])
     np.testing.assert_allclose(found[1], [0, 0, 0.5, 1])
     assert np.isnan(found[2]).all()
@@ -124,7 +143,9 @@ def test_a_detector_of_torchvision_runs(pictures: pf.Sightings, tmp_path: Path) 
     plain = ssdlite320_mobilenet_v3_large(weights=None, weights_backbone=None).eval()
     path = tmp_path / "weights.safetensors"
     save_file(plain.state_dict(), path)
-    found = find_vehicles(load_detector(NAME, str(path)), pictures, threshold=0.0, workers=0)
+    found = find_vehicles(
+        load_detector(NAME, str(path)), pictures, threshold=0.0, work=Work(workers=0)
+    )
     for row in range(len(pictures)):
         pixels = np.asarray(Image.open(pictures.path(row)).convert("RGB")).copy()
         with torch.inference_mode():
@@ -150,24 +171,32 @@ def test_a_detector_of_torchvision_runs(pictures: pf.Sightings, tmp_path: Path) 
         pictures.root, {"image": pictures.image, "vehicle": ["a", "a", "b"]}
     )
     if np.isnan(found).all():
-        with pytest.raises(DataError, match="no vehicle was found on any of 3 pictures"):
-            pf.evaluate("color_stripes", table, "leave-one-out", post=post)
+        with pytest.raises(
+            DataError, match=facts("no vehicle", "3 pictures", NAME, "post.crop.threshold")
+        ):
+            pf.evaluate("color_stripes", table, "leave-one-out", scoring=Scoring(post=post))
     else:
-        report = pf.evaluate("color_stripes", table, "leave-one-out", post=post)
+        report = pf.evaluate("color_stripes", table, "leave-one-out", scoring=Scoring(post=post))
         assert f"boxes from {NAME}" in report.settings["tight crops"]
 
 
 def test_detectors_that_cannot_be_had_are_told(
     pictures: pf.Sightings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(RecipeError, match="did you mean 'torchvision:ssdlite320_mobilenet"):
+    with pytest.raises(RecipeError, match=facts("post.crop.model", f"mean '{NAME}'")):
         load_detector("torchvision:ssdlite_mobilenet_v3_large")
-    with pytest.raises(RecipeError, match="is no detector"):
+    with pytest.raises(
+        RecipeError, match=facts("post.crop.model", "'runs/parts/best'", "no detector")
+    ):
         load_detector("runs/parts/best")
-    with pytest.raises(TrainingError, match="no such file"):
+    with pytest.raises(
+        TrainingError, match=facts("post.crop.weights", "absent.safetensors", "no such file")
+    ):
         load_detector(NAME, str(tmp_path / "absent.safetensors"))
     save_file({"other": torch.zeros(2)}, tmp_path / "other.safetensors")
-    with pytest.raises(TrainingError, match="do not fit"):
+    with pytest.raises(
+        TrainingError, match=facts("other.safetensors", "not fit", "ssdlite320_mobilenet_v3_large")
+    ):
         load_detector(NAME, str(tmp_path / "other.safetensors"))
 
     def offline(*_: object, **options: object) -> None:
@@ -175,8 +204,8 @@ def test_detectors_that_cannot_be_had_are_told(
         raise OSError("no network")
 
     monkeypatch.setattr("torchvision.models._api.load_state_dict_from_url", offline)
-    with pytest.raises(TrainingError, match=r"no network.*post\.crop\.weights=FILE"):
+    with pytest.raises(TrainingError, match=facts("no network", "post.crop.weights=FILE")):
         load_detector(NAME)
     (pictures.root / "1.png").write_bytes(b"x")
-    with pytest.raises(ImageError, match=r"1\.png"):
-        find_vehicles(lambda images: [], pictures, workers=0)
+    with pytest.raises(ImageError, match=facts("1.png")):
+        find_vehicles(lambda images: [], pictures, work=Work(workers=0))

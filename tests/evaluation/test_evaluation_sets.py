@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import REPOSITORY
+from messages import facts, says
 
 import platefree as pf
 from platefree.data.dataset import DataSet, PairList
@@ -17,6 +18,8 @@ from platefree.evaluation.set_protocols import _USUAL, SET_PROTOCOLS
 from platefree.evaluation.verification import FALSE_ACCEPT_RATES
 from platefree.methods.catalogue import check_recipe, load_recipe
 from platefree.recipes.toml import to_toml
+from platefree.reports.saving import save_report
+from platefree.work import Work
 
 
 def without_cameras(table: pf.Sightings) -> pf.Sightings:
@@ -42,7 +45,7 @@ def claiming(paper: dict[str, float]) -> pf.Model:
 
 def test_vehicle_id_is_embedded_once_and_drawn_ten_times(vehicle_id: DataSet) -> None:
     embedded: list[int] = []
-    report = pf.evaluate("color_stripes", vehicle_id, seed=5, on_batch=embedded.append)
+    report = pf.evaluate("color_stripes", vehicle_id, seed=5, work=Work(progress=embedded.append))
     assert report.protocol == "vehicleid"
     assert sum(embedded) == len(vehicle_id.rows("test_6")) == int(report.data["pictures scored"])
     assert [test.name for test in report.tests] == ["3", "6"]
@@ -133,7 +136,7 @@ def test_pairs_are_scored_and_reported(drawn_table: pf.Sightings, tmp_path: Path
     assert report.protocol == "model-verification"
     assert list(report.figures()) == ["easy accuracy", "hard accuracy"]
     assert report.tests[0].verification.pairs == (same.sum(), 60 - same.sum())
-    page = report.save(tmp_path / "report.html").read_text("utf-8")
+    page = save_report(report, tmp_path / "report.html").read_text("utf-8")
     assert "accuracy" in page
     (trial,) = json.loads((tmp_path / "report.json").read_text())["tests"][1]["trials"]
     assert (trial["pairs"], trial["name"]) == (60, "hard")
@@ -141,11 +144,13 @@ def test_pairs_are_scored_and_reported(drawn_table: pf.Sightings, tmp_path: Path
 
 def test_the_protocol_is_that_of_the_set_or_of_the_columns(drawn_table: pf.Sightings) -> None:
     assert pf.evaluate("color_stripes", drawn_table).protocol == "query-gallery"
-    with pytest.raises(ProtocolError, match="draws from the lists test_800"):
+    with pytest.raises(
+        ProtocolError, match=facts("test_800", "VehicleID", "table", "leave-one-out")
+    ):
         pf.evaluate("color_stripes", drawn_table, "vehicleid")
-    with pytest.raises(ProtocolError, match="leave-one-out on table has no test '800'"):
+    with pytest.raises(ProtocolError, match=facts("leave-one-out", "table", "test '800'")):
         pf.evaluate("color_stripes", drawn_table, "leave-one-out", tests=["800"])
-    with pytest.raises(ProtocolError, match="there are cross-camera, query-gallery"):
+    with pytest.raises(ProtocolError, match=facts("'rank-1'", "cross-camera, query-gallery")):
         pf.evaluate("color_stripes", drawn_table, "rank-1")
     assert set(_USUAL.values()) <= set(SET_PROTOCOLS)
 
@@ -204,7 +209,7 @@ def test_the_command_line_takes_protocol_tests_and_seed(
     assert (code, json.loads(out)["protocol"]) == (0, "leave-one-out")
     code, _, err = call("--protocol", "vehicleid")
     assert code == 1
-    assert "draws from the lists test_800" in err
+    assert says(err, "test_800", "VehicleID", "table", "leave-one-out")
     monkeypatch.setattr(run, "open_data", lambda path: vehicle_id)
     code, out, err = call("--test", 3, "--test", 6, "--seed", 4, "--json")
     assert code == 0, err
@@ -217,4 +222,4 @@ def test_the_command_line_takes_protocol_tests_and_seed(
     assert (tmp_path / "report.md").exists()
     code, _, err = call("--test", 800)
     assert code == 1
-    assert "has no test '800'; it has: 3, 6" in err
+    assert says(err, "vehicleid", "test '800'", "3, 6")

@@ -8,17 +8,20 @@ import pytest
 import torch
 from conftest import TINY, Run
 from loops import slow_k_reciprocal
+from messages import facts, says
 from numpy.typing import NDArray
 from PIL import Image
 
 import platefree as pf
 from platefree.errors import DataError, RecipeError
 from platefree.evaluation.embedded import looks_at_each
+from platefree.evaluation.evaluate import Scoring
 from platefree.evaluation.metrics import rank_metrics
 from platefree.inference.model import Model
 from platefree.methods.catalogue import load_recipe
 from platefree.ranking.interval import covering_interval
 from platefree.recipes.post import Crop, More, Rerank, Time
+from platefree.work import Work
 
 Rows = NDArray[np.float64]
 WEIGHTS = [2.0, 1.0, 3.0]
@@ -118,7 +121,12 @@ def test_every_prefix_is_that_of_the_loops(
         rerank=Rerank(k1=8, k2=3),
     )
     looked: list[int] = []
-    report = pf.evaluate(folders[0], table, post=post, ablate_post=True, on_batch=looked.append)
+    report = pf.evaluate(
+        folders[0],
+        table,
+        scoring=Scoring(post=post, ablate_post=True),
+        work=Work(progress=looked.append),
+    )
     monkeypatch.undo()
     scored = np.isin(table.split, ["query", "gallery"])
     cropped = sum(name in boxes for name in table.image[scored].tolist())
@@ -162,7 +170,7 @@ def test_the_margin_widens_the_crop(
             *(int(min(48, np.ceil(edge))) for edge in edges[2:]),
         )
     post = pf.Post(steps=["crop"], crop=Crop(margin=0.25))
-    found = pf.evaluate(folders[0], table, post=post).figures()
+    found = pf.evaluate(folders[0], table, scoring=Scoring(post=post)).figures()
     rows = slow_rows(pf.load_model(folders[0]), table, wider)
     expected = slow_figures(rows @ rows.T, table, rerank=False)
     assert (found["mAP"], found["rank-1"]) == pytest.approx(expected, abs=1e-6)
@@ -193,15 +201,15 @@ def test_the_window_that_training_rows_show() -> None:
         )
         assert seconds == pytest.approx(shortest / 1000)
     for wrong in (0.0, 1.1):
-        with pytest.raises(DataError, match="share is"):
+        with pytest.raises(DataError, match=facts("share is", "at most 1")):
             covering_interval(vehicle, camera, time, wrong)
 
 
 def test_a_window_from_training_rows_is_told_and_used(
     drawn_folder: Path, drawn_table: pf.Sightings, run: Run
 ) -> None:
-    post = pf.Post(steps=["time"], time=Time(by="training", share=0.5))
-    report = pf.evaluate("color_stripes", drawn_table, post=post)
+    post = pf.Post(steps=["time"], time=Time(by="training", fraction=0.5))
+    report = pf.evaluate("color_stripes", drawn_table, scoring=Scoring(post=post))
     train = drawn_table.take(drawn_table.split == "train")
     seconds, count = covering_interval(train.vehicle, train.camera, train.time, 0.5)
     assert (
@@ -210,16 +218,25 @@ def test_a_window_from_training_rows_is_told_and_used(
     )
     assert f"within {seconds:g} s" in report.settings["post-processing"]
     fixed = pf.Post(steps=["time"], time=Time(seconds=seconds))
-    assert pf.evaluate("color_stripes", drawn_table, post=fixed).figures() == report.figures()
+    assert (
+        pf.evaluate("color_stripes", drawn_table, scoring=Scoring(post=fixed)).figures()
+        == report.figures()
+    )
     untimed = drawn_table.time.copy()
     untimed[drawn_table.split == "train"] = "NaT"
     names = ("image", "vehicle", "camera", "split")
     columns = {name: getattr(drawn_table, name) for name in names} | {"time": untimed}
     poor = pf.Sightings.from_columns(drawn_table.root, columns)
-    with pytest.raises(DataError, match=r"none of 48 rows show.*post\.time\.by=seconds"):
-        pf.evaluate("color_stripes", poor, post=post)
-    with pytest.raises(DataError, match="no row has split 'train'"):
-        pf.evaluate("color_stripes", poor.take(poor.split != "train"), post=fixed_by_training())
+    with pytest.raises(
+        DataError, match=facts("none of 48 rows", "post.time.by=seconds", "post.time.seconds")
+    ):
+        pf.evaluate("color_stripes", poor, scoring=Scoring(post=post))
+    with pytest.raises(DataError, match=facts("split 'train'", "post.time.by=seconds")):
+        pf.evaluate(
+            "color_stripes",
+            poor.take(poor.split != "train"),
+            scoring=Scoring(post=fixed_by_training()),
+        )
     score = ("eval", "color_stripes", "--data", drawn_folder, "--post", "time")
     code, text, _ = run(*score, "--set", "post.time.by=training", "--json")
     assert code == 0
@@ -234,22 +251,32 @@ def test_what_these_steps_lack_is_told(
     drawn_table: pf.Sightings, folders: list[str], run: Run, drawn_folder: Path
 ) -> None:
     def score(post: pf.Post) -> None:
-        pf.evaluate(folders[0], drawn_table, post=post)
+        pf.evaluate(folders[0], drawn_table, scoring=Scoring(post=post))
 
-    with pytest.raises(DataError, match=r"holds no boxes of vehicles.*post\.crop\.model"):
+    with pytest.raises(
+        DataError,
+        match=facts("boxes.csv", "post.crop.boxes=FILE", "post.crop.model=torchvision:NAME"),
+    ):
         score(pf.Post(steps=["crop"]))
-    with pytest.raises(RecipeError, match="needs the models to join"):
+    with pytest.raises(
+        RecipeError, match=facts("'ensemble'", "post.ensemble.models", "platefree ensemble")
+    ):
         score(pf.Post(steps=["ensemble"]))
-    with pytest.raises(DataError, match="is given twice"):
+    with pytest.raises(DataError, match=facts("given twice", "weights")):
         score(pf.Post(steps=["ensemble"], ensemble=More(models=[folders[0]])))
-    with pytest.raises(RecipeError, match=r"2 numbers, expected 3"):
+    with pytest.raises(
+        RecipeError, match=facts("post.ensemble.weights", "2 numbers", "expected 3")
+    ):
         load_recipe(
             "color_stripes",
             {"post.ensemble.models": ["a", "b"], "post.ensemble.weights": [1.0, 2.0]},
         )
-    with pytest.raises(RecipeError, match="from a detector or from a file"):
+    with pytest.raises(
+        RecipeError,
+        match=facts("post.crop.model", "torchvision:x", "post.crop.boxes y", "one of them"),
+    ):
         load_recipe("color_stripes", {"post.crop.model": "torchvision:x", "post.crop.boxes": "y"})
     picture = drawn_table.path(0)
     code, _, err = run("search", picture, "--gallery", drawn_folder, "--post", "crop")
     assert code == 1
-    assert "crop, ensemble, expand, camera, time and tracks are steps of 'platefree eval'" in err
+    assert says(err, "'crop'", "rerank or none", "platefree eval", "platefree ensemble")

@@ -2,10 +2,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from messages import facts
 
 from platefree.errors import DataError, ProtocolError
 from platefree.evaluation.pair_labels import IgnoredPairs, PairLabels
-from platefree.evaluation.protocols import Trial, default_protocol, make_trials
+from platefree.evaluation.protocols import default_protocol, make_trials
+from platefree.evaluation.trial import Trial
 from platefree.types import Sightings
 
 
@@ -50,20 +52,20 @@ def test_a_query_is_found_in_the_gallery_wherever_it_stands() -> None:
 @pytest.mark.parametrize(
     ("vehicle", "camera", "split", "protocol", "message"),
     [
-        ("aabb", "1111", "", "cross-camera", "two cameras or more, the column 'camera' knows 1"),
-        ("aabb", "....", "", "cross-camera", "knows 0"),
-        ("aabb", "1122", "", "cross-camera", "no vehicle was seen by two cameras"),
-        ("aabb", "1212", "", "query-gallery", "found 0 and 0"),
-        ("aabb", "1212", "qqtt", "query-gallery", "found 2 and 0"),
-        ("....", "1212", "", "leave-one-out", "two vehicles or more, found 0"),
-        ("aaaa", "1212", "", "leave-one-out", "two vehicles or more, found 1"),
-        ("aabb", "1212", "", "rank-1", "there are cross-camera, query-gallery, leave-one-out"),
+        ("aabb", "1111", "", "cross-camera", ("two cameras", "'camera' knows 1")),
+        ("aabb", "....", "", "cross-camera", ("two cameras", "'camera' knows 0")),
+        ("aabb", "1122", "", "cross-camera", ("cross-camera", "no vehicle", "two cameras")),
+        ("aabb", "1212", "", "query-gallery", ("'query'", "'gallery'", "0 and 0")),
+        ("aabb", "1212", "qqtt", "query-gallery", ("'query'", "'gallery'", "2 and 0")),
+        ("....", "1212", "", "leave-one-out", ("'vehicle'", "two vehicles", "found 0")),
+        ("aaaa", "1212", "", "leave-one-out", ("'vehicle'", "two vehicles", "found 1")),
+        ("aabb", "1212", "", "rank-1", ("'rank-1'", "cross-camera", "leave-one-out")),
     ],
 )
 def test_what_a_table_cannot_support_is_refused_with_the_reason(
-    vehicle: str, camera: str, split: str, protocol: str, message: str
+    vehicle: str, camera: str, split: str, protocol: str, message: tuple[str, ...]
 ) -> None:
-    with pytest.raises(ProtocolError, match=message):
+    with pytest.raises(ProtocolError, match=facts(message)):
         make_trials(table(vehicle, camera, split), protocol)
 
 
@@ -92,7 +94,10 @@ def test_a_trial_moves_to_the_rows_that_are_left_of_a_table() -> None:
 
 
 def test_ignored_pairs_that_are_not_there_are_refused() -> None:
-    for query, row, message in ((2, 0, "query runs from 2 to 2"), (0, -1, "row runs from -1")):
+    for query, row, message in (
+        (2, 0, ("query", "2 to 2", "0 to 1")),
+        (0, -1, ("row", "-1 to -1", "0 to 0")),
+    ):
         ignored = IgnoredPairs(np.array([query]), np.array([row]))
-        with pytest.raises(DataError, match=message):
+        with pytest.raises(DataError, match=facts(message)):
             PairLabels.encode(["a", "b"], ["a"], ignored=ignored)

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from loops import distances, figures, match_ranks, random_embeddings, similarity
+from messages import facts
 
 from platefree.data.dataset import DataSet
 from platefree.errors import ProtocolError
@@ -17,8 +18,8 @@ from platefree.evaluation.draws import (
     one_picture_gallery,
     vehicle_retrieval,
 )
-from platefree.evaluation.protocols import Trial
 from platefree.evaluation.score import score_trial
+from platefree.evaluation.trial import Trial
 from platefree.types import Sightings
 
 
@@ -154,14 +155,18 @@ def test_retrieval_by_model_is_scored_by_the_model() -> None:
 
 
 def test_what_cannot_be_drawn_is_refused() -> None:
-    with pytest.raises(ProtocolError, match="draws from the lists test_800"):
+    with pytest.raises(
+        ProtocolError, match=facts("test_800", "VehicleID", "vric", "leave-one-out")
+    ):
         one_picture_gallery(DataSet("vric", DATA.table, {"test_all": DATA.rows("test_5")}), 0)
     lonely = vehicle_id([1, 1, 1], {"test_3": range(3)})
-    with pytest.raises(ProtocolError, match="no vehicle has 2 pictures or more"):
+    with pytest.raises(
+        ProtocolError, match=facts("test_3", "vehicleid", "no vehicle", "2 pictures", "of 3")
+    ):
         one_picture_gallery(lonely, 0)
     small = vehicle_id([6, 2], {"test_2": range(2)})
-    with pytest.raises(ProtocolError, match="no vehicle has 7 pictures or more"):
+    with pytest.raises(ProtocolError, match=facts("test_2", "no vehicle", "7 pictures", "of 2")):
         vehicle_retrieval(small, 0)
     unknown = vehicle_id([9], {"test_1": range(1)})  # its model is not known
-    with pytest.raises(ProtocolError, match=r"no model has 7 .* \(of 0 known ones\)"):
+    with pytest.raises(ProtocolError, match=facts("test_1", "no model", "7 pictures", "of 0")):
         model_retrieval(unknown, 0)

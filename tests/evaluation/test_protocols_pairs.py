@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from loops import distances, random_embeddings, similarity
+from messages import facts
 
 from platefree.data.dataset import DataSet, PairList
 from platefree.errors import ProtocolError
@@ -117,9 +118,14 @@ def test_no_order_of_rows_decides_a_drawn_pair() -> None:
 
 
 def test_sets_without_pairs_or_models_are_refused() -> None:
-    with pytest.raises(ProtocolError, match="needs published lists of pairs"):
+    with pytest.raises(
+        ProtocolError,
+        match=facts("model-verification", "lists of pairs", "compcars", "leave-one-out"),
+    ):
         make_plan(comp_cars())
     table = Sightings.from_columns(Path(), {"image": ["a", "b"], "split": ["train"] * 2})
     pairs = PairList(np.array([0]), np.array([1]), np.array([True]))
-    with pytest.raises(ProtocolError, match="has 0 known models in 0 training pictures"):
+    with pytest.raises(
+        ProtocolError, match=facts("compcars", "0 known models", "0 training pictures")
+    ):
         make_plan(DataSet("compcars", table, pairs={"easy": pairs}))

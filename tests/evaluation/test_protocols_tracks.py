@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from loops import distances, figures, match_ranks, random_embeddings, similarity
+from messages import facts
 
 from platefree.data.dataset import DataSet
 from platefree.errors import ProtocolError
@@ -138,7 +139,7 @@ def test_every_list_of_veri_wild_is_a_test_and_only_its_pictures_are_needed() ->
     one = make_plan(wild, tests=["All"])
     assert [trial.test for trial in one.trials] == ["All"]
     assert one.rows.tolist() == [42, *range(60, 90)]
-    with pytest.raises(ProtocolError, match="has no test 'B'; it has: 3, All"):
+    with pytest.raises(ProtocolError, match=facts("veri-wild-2", "test 'B'", "3, All")):
         make_plan(wild, tests=["B"])
 
 
@@ -154,12 +155,14 @@ def test_without_lists_the_splits_are_query_and_gallery() -> None:
 
 
 def test_what_a_set_cannot_support_is_refused() -> None:
-    with pytest.raises(ProtocolError, match="'track', which is unknown for all 130 gallery"):
+    with pytest.raises(
+        ProtocolError, match=facts("column 'track'", "130 gallery pictures", "query-gallery")
+    ):
         make_plan(veri(tracks=False), "image-to-track")
     assert [trial.test for trial in make_plan(veri(tracks=False)).trials] == ["images"]
     short = veri()
     short = DataSet(short.name, short.table, short.lists, ignored={"query": (np.array([1]),)})
-    with pytest.raises(ProtocolError, match=r"ignored pictures for 1 queries .* which has 25"):
+    with pytest.raises(ProtocolError, match=facts("veri-776", "1 queries", "'query'", "25")):
         make_plan(short)
     hidden = Sightings.from_columns(
         Path(),
@@ -169,8 +172,8 @@ def test_what_a_set_cannot_support_is_refused() -> None:
             "split": ["train"] * 4 + ["query"] * 2 + ["gallery"] * 2,
         },
     )
-    with pytest.raises(ProtocolError, match="two vehicles or more, found 0"):
+    with pytest.raises(ProtocolError, match=facts("'vehicle'", "two vehicles", "found 0")):
         make_plan(DataSet("cityflow", hidden))
     listed = DataSet("cityflow", hidden, {"query": np.array([4, 5]), "gallery": np.array([6, 7])})
-    with pytest.raises(ProtocolError, match="'vehicle' is unknown for all 2 queries"):
+    with pytest.raises(ProtocolError, match=facts("column 'vehicle'", "2 queries", "--hold-back")):
         make_plan(listed)

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import Run
+from messages import facts, says
 from small_sets import CITYFLOW, VRIC, label_file, write_files
 
 import platefree as pf
@@ -14,6 +15,7 @@ from platefree.data.dataset import DataSet
 from platefree.errors import DataError, Interrupted, StorageError
 from platefree.evaluation import challenge
 from platefree.inference.model import Model
+from platefree.work import Work
 
 
 @pytest.fixture
@@ -78,7 +80,7 @@ def test_a_run_that_is_stopped_goes_on(
     total = len(cityflow.rows("query")) + len(cityflow.rows("gallery"))
     code, _, err = run(*words)
     assert code == 1
-    assert f"stopped with 24 of {total} pictures embedded: run the same command again" in err
+    assert says(err, f"24 of {total} pictures", "same command again")
     assert not out.exists()
     embedded.clear()
     with pytest.raises(Interrupted):
@@ -86,7 +88,7 @@ def test_a_run_that_is_stopped_goes_on(
     assert len(list((tmp_path / "track2.txt.parts").iterdir())) == 6
     monkeypatch.setattr(Model, "embed", embed)
     done: list[int] = []
-    pf.submit("color_stripes", cityflow, out, on_batch=done.append)
+    pf.submit("color_stripes", cityflow, out, work=Work(progress=done.append))
     assert sum(done) == total
     assert out.read_text() == (tmp_path / "whole.txt").read_text()
     assert not (tmp_path / "track2.txt.parts").exists()
@@ -112,25 +114,25 @@ def test_what_cannot_be_handed_in_is_refused_before_anything_is_embedded(
     run: Run, cityflow: DataSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Model, "embed", lambda *_, **__: pytest.fail("embedded"))
-    with pytest.raises(StorageError, match="is a folder, expected a file such as"):
+    with pytest.raises(StorageError, match=facts("is a folder", "track2.txt")):
         pf.submit("color_stripes", cityflow, tmp_path)
     write_files(tmp_path / "vric", VRIC)
     code, _, err = run("submit", "color_stripes", "--data", tmp_path / "vric")
-    assert (code, "is no cityflow: looked for train_label.xml" in err) == (1, True)
+    assert (code, says(err, "no cityflow", "train_label.xml", "vric_probe.txt")) == (1, True)
     code, _, err = run("submit", "no_such_model", "--data", cityflow.table.root)
-    assert (code, "no checkpoint folder at no_such_model" in err) == (1, True)
+    assert (code, says(err, "no checkpoint folder", "no_such_model")) == (1, True)
     bare = {"train_label.xml": CITYFLOW["train_label.xml"]}
     code, _, err = run("submit", "color_stripes", "--data", write_files(tmp_path / "bare", bare))
-    assert (code, "cityflow has no list 'query'; it has: train" in err) == (1, True)
+    assert (code, says(err, "cityflow", "list 'query'", "has: train")) == (1, True)
     for name, message in (
-        ("a1.jpg", "picture 'a1', expected a number"),
-        (None, "names no picture"),
+        ("a1.jpg", ("'a1'", "a number")),
+        (None, ("'gallery'", "cityflow", "no picture")),
     ):
         items = [] if name is None else [{"imageName": name}]
         files = {**CITYFLOW, "name_test.txt": "" if name is None else f"{name}\n"}
         dataset = pf.read_dataset(
-            write_files(tmp_path / message, {**files, "test_label.xml": label_file(items)})
+            write_files(tmp_path / message[-1], {**files, "test_label.xml": label_file(items)})
         )
-        with pytest.raises(DataError, match=message):
+        with pytest.raises(DataError, match=facts(message)):
             pf.submit("color_stripes", dataset, tmp_path / "out.txt")
     assert run("submit", "--help")[1].count("\n") <= 50

@@ -7,17 +7,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 from loops import distances, random_embeddings
+from messages import facts
 from sklearn.metrics import confusion_matrix
 
 import platefree as pf
 from platefree.data.dataset import DataSet
 from platefree.errors import ProtocolError
-from platefree.evaluation.label_trials import confusion, told
+from platefree.evaluation.label_trials import confusion
 from platefree.evaluation.pair_labels import IgnoredPairs
-from platefree.evaluation.protocols import Trial
 from platefree.evaluation.score import score_trial
 from platefree.evaluation.set_protocols import make_plan
+from platefree.evaluation.trial import Trial
 from platefree.evaluation.view_pairs import BINS, KINDS, TrialViews, ViewPairCounts, ViewPairs
+from platefree.inference.labelling import most_probable
+from platefree.reports.saving import save_report
 from platefree.types import Embeddings, Sightings
 
 
@@ -41,7 +44,7 @@ def test_every_pair_is_counted_by_what_it_shows_and_from_where() -> None:
     random = np.random.default_rng(1)
     ignored = IgnoredPairs(random.integers(0, 60, 40), random.integers(20, 120, 40))
     trial = Trial("all", query, gallery, ignored=ignored)
-    views = TrialViews.of(table, trial)
+    views = TrialViews.of(table, trial.query, trial.gallery)
     assert views is not None
     counts = ViewPairCounts()
     assert counts.pairs() is None
@@ -83,9 +86,7 @@ def test_the_overlap_is_the_common_area_of_two_histograms() -> None:
 def test_views_are_not_compared_where_they_are_unknown_or_tracks_are_searched() -> None:
     table = seen_table(30)
     rows = np.arange(30)
-    assert TrialViews.of(replace(table, view=np.full(30, "front")), Trial("", rows, rows)) is None
-    assert TrialViews.of(table, Trial("", rows, rows, tracks=np.array([0, 9]))) is None
-    assert TrialViews.of(table, Trial("", rows, rows, target="model")) is None
+    assert TrialViews.of(replace(table, view=np.full(30, "front")), rows, rows) is None
 
 
 def test_a_report_shows_the_distances_by_view_of_any_method(
@@ -93,7 +94,7 @@ def test_a_report_shows_the_distances_by_view_of_any_method(
 ) -> None:
     view = np.where(np.arange(len(drawn_table)) % 2, "front", "rear")
     report = pf.evaluate("color_stripes", replace(drawn_table, view=view))
-    page = report.save(tmp_path / "report.html").read_text("utf-8")
+    page = save_report(report, tmp_path / "report.html").read_text("utf-8")
     assert "Distances by same and different view" in page
     assert all(kind in page for kind in KINDS)
     (test,) = json.loads((tmp_path / "report.json").read_text())["tests"]
@@ -101,7 +102,9 @@ def test_a_report_shows_the_distances_by_view_of_any_method(
     assert counted == sum(test["verification"]["pairs"].values())
     unknown = pf.evaluate("color_stripes", drawn_table)
     assert unknown.tests[0].view_pairs is None
-    assert "different view" not in unknown.save(tmp_path / "unknown.html").read_text("utf-8")
+    assert "different view" not in save_report(unknown, tmp_path / "unknown.html").read_text(
+        "utf-8"
+    )
 
 
 def test_confusion_is_that_of_sklearn() -> None:
@@ -111,14 +114,14 @@ def test_confusion_is_that_of_sklearn() -> None:
     known = truth != ""
     expected = confusion_matrix(truth[known], said[known], labels=names)
     np.testing.assert_array_equal(confusion(truth, said, names), expected)
-    with pytest.raises(ProtocolError, match="knows side, which this model never tells"):
+    with pytest.raises(ProtocolError, match=facts("side", "front, rear")):
         confusion(truth, said, names[:2])
 
 
-def test_the_most_probable_label_is_told() -> None:
+def test_the_most_probable_label_is_predicted() -> None:
     rows = np.array([[0.1, 0.9], [0.8, 0.2]], np.float32)
     table = Sightings.from_columns(Path(), {"image": ["a", "b"]})
-    found = told(Embeddings({"view": rows}, table, "m"), "view", ["front", "rear"])
+    found = most_probable(Embeddings({"view": rows}, table, "m"), "view", ["front", "rear"])
     assert found.tolist() == ["rear", "front"]
 
 
@@ -129,5 +132,5 @@ def test_training_pictures_and_unknown_views_are_not_asked_for() -> None:
     np.testing.assert_array_equal(
         trial.rows, [row for row in range(10, 40) if table.view[row] != ""]
     )
-    with pytest.raises(ProtocolError, match="column 'view'"):
+    with pytest.raises(ProtocolError, match=facts("view-labels", "column 'view'", "40 pictures")):
         make_plan(DataSet("table", replace(table, view=np.full(40, ""))), "view-labels")

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from messages import facts
 
 from platefree.errors import DataError, StorageError
 from platefree.gallery.stored import (
@@ -102,21 +103,21 @@ def test_an_empty_folder_is_used(tmp_path: Path) -> None:
 def test_a_folder_of_other_files_is_never_replaced(kept: str, tmp_path: Path) -> None:
     (tmp_path / "lot").mkdir()
     (tmp_path / "lot" / kept).write_text("{}")
-    with pytest.raises(StorageError, match="would be lost"):
+    with pytest.raises(StorageError, match=facts("lot", f"({kept})", "would be lost")):
         save_embeddings(embeddings(), tmp_path / "lot")
     assert (tmp_path / "lot" / kept).read_text() == "{}"
 
 
 def test_other_files_beside_embeddings_are_never_replaced(folder: Path) -> None:
     (folder / "notes.txt").write_text("mine")
-    with pytest.raises(StorageError, match=r"notes\.txt"):
+    with pytest.raises(StorageError, match=facts("notes.txt", "would be lost")):
         save_embeddings(embeddings(), folder)
     assert (folder / "notes.txt").read_text() == "mine"
 
 
 def test_a_file_is_never_replaced(tmp_path: Path) -> None:
     (tmp_path / "lot").write_text("mine")
-    with pytest.raises(StorageError, match="is a file"):
+    with pytest.raises(StorageError, match=facts("lot", "is a file")):
         save_embeddings(embeddings(), tmp_path / "lot")
 
 
@@ -124,7 +125,7 @@ def test_a_file_is_never_replaced(tmp_path: Path) -> None:
 def test_a_space_must_be_the_name_of_a_file(name: str, tmp_path: Path) -> None:
     one = embeddings()
     wrong = Embeddings({name: one.spaces["same_view"]}, one.sightings, one.model)
-    with pytest.raises(DataError, match="cannot be stored"):
+    with pytest.raises(DataError, match=facts("spaces", f".{name}.", "cannot be stored")):
         save_embeddings(wrong, tmp_path / "lot")
     assert not (tmp_path / "lot").exists()
 
@@ -139,42 +140,57 @@ def cut(path: Path, keep: int) -> None:
 
 
 SPACE = "same_view.npy"
-DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
-    "no card": (lambda folder: (folder / CARD).unlink(), "no embeddings folder"),
-    "card is no JSON": (lambda folder: cut(folder / CARD, 20), "not JSON"),
-    "card is no text": (lambda folder: (folder / CARD).write_bytes(b"\xff\xfe"), "not JSON"),
-    "foreign list": (lambda folder: (folder / CARD).write_text("[1]"), "not the card"),
-    "foreign format": (lambda folder: edit_card(folder, format="x"), "not the card"),
-    "newer version": (lambda folder: edit_card(folder, version=2), "version 2.*upgrade"),
-    "no version": (lambda folder: edit_card(folder, version=None), "version"),
-    "rows as text": (lambda folder: edit_card(folder, rows="4"), "rows"),
-    "no spaces": (lambda folder: edit_card(folder, spaces={}), "spaces"),
-    "path in a space": (lambda folder: edit_card(folder, spaces={"../x": 3}), "spaces"),
-    "wrong rows": (lambda folder: edit_card(folder, rows=5), r"\(4, 3\).*\(5, 3\)"),
+DAMAGES: dict[str, tuple[Callable[[Path], object], tuple[str, ...]]] = {
+    "no card": (lambda folder: (folder / CARD).unlink(), (CARD, "No such file")),
+    "card is no JSON": (lambda folder: cut(folder / CARD, 20), (CARD, "not JSON")),
+    "card is no text": (
+        lambda folder: (folder / CARD).write_bytes(b"\xff\xfe"),
+        (CARD, "not JSON"),
+    ),
+    "foreign list": (lambda folder: (folder / CARD).write_text("[1]"), (CARD, "not the card")),
+    "foreign format": (lambda folder: edit_card(folder, format="x"), (CARD, "not the card")),
+    "newer version": (
+        lambda folder: edit_card(folder, version=2),
+        (CARD, "version 2", "up to 1", "upgrade"),
+    ),
+    "no version": (lambda folder: edit_card(folder, version=None), (CARD, "version")),
+    "rows as text": (lambda folder: edit_card(folder, rows="4"), (CARD, "rows", "integer")),
+    "no spaces": (lambda folder: edit_card(folder, spaces={}), (CARD, "spaces", "at least 1")),
+    "path in a space": (
+        lambda folder: edit_card(folder, spaces={"../x": 3}),
+        (CARD, "spaces", "../x"),
+    ),
+    "wrong rows": (lambda folder: edit_card(folder, rows=5), (SPACE, "(4, 3)", "(5, 3)")),
     "wrong dimensions": (
         lambda folder: edit_card(folder, spaces={"same_view": 9}),
-        r"\(4, 3\).*\(4, 9\)",
+        (SPACE, "(4, 3)", "(4, 9)"),
     ),
-    "another table": (lambda folder: edit_card(folder, table="0"), "its card says 0"),
-    "no space": (lambda folder: (folder / SPACE).unlink(), "cannot be read"),
-    "empty space": (lambda folder: cut(folder / SPACE, 0), "damaged or cut short"),
-    "half a header": (lambda folder: cut(folder / SPACE, 40), "damaged or cut short"),
-    "half a space": (lambda folder: cut(folder / SPACE, 150), "damaged or cut short"),
+    "another table": (lambda folder: edit_card(folder, table="0"), (TABLE, "card says 0")),
+    "no space": (lambda folder: (folder / SPACE).unlink(), (SPACE, "No such file")),
+    "empty space": (lambda folder: cut(folder / SPACE, 0), (SPACE, "damaged")),
+    "half a header": (lambda folder: cut(folder / SPACE, 40), (SPACE, "damaged")),
+    "half a space": (lambda folder: cut(folder / SPACE, 150), (SPACE, "damaged")),
     "pickle": (
         lambda folder: np.save(folder / SPACE, np.array([{}]), allow_pickle=True),
-        "damaged or cut short",
+        (SPACE, "damaged"),
     ),
-    "float64 space": (lambda folder: np.save(folder / SPACE, np.ones((4, 3))), "float64"),
-    "no table": (lambda folder: (folder / TABLE).unlink(), "cannot be read"),
-    "half a table": (lambda folder: cut(folder / TABLE, 500), "cannot be read"),
-    "fewer rows": (lambda folder: rewrite_table(folder, lambda t: t.slice(1)), "has 3 rows"),
+    "float64 space": (
+        lambda folder: np.save(folder / SPACE, np.ones((4, 3))),
+        (SPACE, "float64", "float32"),
+    ),
+    "no table": (lambda folder: (folder / TABLE).unlink(), (TABLE, "No such file")),
+    "half a table": (lambda folder: cut(folder / TABLE, 500), (TABLE, "magic bytes")),
+    "fewer rows": (
+        lambda folder: rewrite_table(folder, lambda t: t.slice(1)),
+        (TABLE, "3 rows", "expected 4"),
+    ),
     "fewer columns": (
         lambda folder: rewrite_table(folder, lambda t: t.drop_columns(["track"])),
-        "columns|rows of",
+        (TABLE, "4 rows", "'camera', 'make'", "'camera', 'track', 'make'"),
     ),
     "another order": (
         lambda folder: rewrite_table(folder, lambda t: t.take([1, 0, 2, 3])),
-        "its card says",
+        (TABLE, "card says"),
     ),
 }
 
@@ -183,7 +199,7 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
 def test_damage_is_told_in_one_line(damage: str, folder: Path) -> None:
     change, message = DAMAGES[damage]
     change(folder)
-    with pytest.raises(DataError, match=message) as caught:
+    with pytest.raises(DataError, match=facts(message)) as caught:
         load_embeddings(folder)
     assert "\n" not in str(caught.value)
     assert str(folder) in str(caught.value)
@@ -198,7 +214,7 @@ def test_a_damaged_folder_can_be_made_again(folder: Path) -> None:
 
 
 def test_missing_folder(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="no embeddings folder"):
+    with pytest.raises(DataError, match=facts("nowhere", CARD, "platefree embed")):
         load_embeddings(tmp_path / "nowhere")
 
 

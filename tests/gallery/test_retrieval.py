@@ -3,6 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from loops import slow_k_reciprocal
+from messages import facts
 
 import platefree as pf
 from platefree.errors import DataError, ImageError, MismatchError, RecipeError
@@ -71,19 +72,21 @@ def test_another_models_embeddings_are_refused(
     gallery, _ = pf.open_gallery(drawn_table.root, model)
     pf.save_embeddings(gallery, tmp_path / "stored")
     other = pf.load_model(tiny_model_folder)
-    with pytest.raises(MismatchError, match="platefree embed"):
+    with pytest.raises(MismatchError, match=facts("stored", other.fingerprint, "platefree embed")):
         pf.open_gallery(tmp_path / "stored", other)
-    with pytest.raises(MismatchError, match=other.fingerprint):
+    with pytest.raises(
+        MismatchError, match=facts(f"query by {other.fingerprint}", "platefree embed")
+    ):
         pf.search(other, drawn_table.path(0), gallery)
 
 
 def test_missing_things_are_named(
     model: pf.Model, drawn_table: pf.Sightings, tmp_path: Path
 ) -> None:
-    with pytest.raises(DataError, match="absent"):
+    with pytest.raises(DataError, match=facts("absent", "not exist")):
         pf.open_gallery(tmp_path / "absent", model)
     gallery, _ = pf.open_gallery(drawn_table.root, model)
-    with pytest.raises(ImageError, match=r"absent\.jpg"):
+    with pytest.raises(ImageError, match=facts("absent.jpg", "not exist")):
         pf.search(model, tmp_path / "absent.jpg", gallery)
 
 
@@ -126,5 +129,5 @@ def test_what_is_no_post_processing_of_a_search_is_refused(
     model: pf.Model, drawn_table: pf.Sightings
 ) -> None:
     gallery, _ = model.embed(drawn_table)
-    with pytest.raises(RecipeError, match="only by rerank or none"):
+    with pytest.raises(RecipeError, match=facts("'expand'", "rerank or none", "platefree eval")):
         pf.search(model, drawn_table.path(0), gallery, post="expand")

@@ -9,13 +9,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import TINY, Run
+from messages import facts, says
 from numpy.typing import NDArray
 
 import platefree as pf
 from platefree.errors import CheckpointError, DataError, RecipeError, StorageError
+from platefree.evaluation.evaluate import Scoring
 from platefree.inference.ensemble import Ensemble
-from platefree.inference.model import Model, load_model
+from platefree.inference.loading import load_model
+from platefree.inference.model import Model
 from platefree.methods.catalogue import load_recipe
+from platefree.ranking.comparison import Cosine
+from platefree.ranking.joined_spaces import WeightedMean
+from platefree.work import Work
 
 TREES = {key: value for key, value in TINY.items() if key != "model.last_stride"}
 LARGER = {
@@ -62,7 +68,7 @@ def similarities(models: Sequence[Model], table: pf.Sightings) -> list[NDArray[n
     found = []
     for model in models:
         rows, _ = model.embed(table)
-        found.append(1 - model.method.distances(rows, rows).astype(np.float64))
+        found.append(1 - model.comparison.distances(rows, rows).astype(np.float64))
     return found
 
 
@@ -73,7 +79,7 @@ def test_its_similarity_is_the_weighted_mean(
     rows, _ = model.embed(drawn_table)
     one, other = similarities([pf.load_model(folder) for folder in pair], drawn_table)
     expected = (one + 2 * other) / 3
-    assert model.distances is None
+    assert isinstance(model.comparison, Cosine)
     found = rows.spaces["main"]
     np.testing.assert_allclose(found @ found.T, expected, atol=1e-5)
     np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1, atol=1e-5)
@@ -93,7 +99,7 @@ def test_alone_it_is_the_model(
         for before, after in zip(rows.spaces.values(), same.spaces.values(), strict=True):
             np.testing.assert_array_equal(before, after)
         np.testing.assert_array_equal(
-            model.method.distances(rows, rows), alone.method.distances(same, same)
+            model.comparison.distances(rows, rows), alone.comparison.distances(same, same)
         )
         assert alone.fingerprint != model.fingerprint
 
@@ -107,9 +113,10 @@ def test_models_of_several_spaces_are_joined_by_their_distances(
     one, other = similarities([pf.load_model(two_spaces), pf.load_model(pair[0])], table)
     rows, _ = model.embed(table)
     assert set(rows.spaces) == {"0-same_view", "0-different_view", "1-main"}
-    assert model.distances is not None
-    np.testing.assert_allclose(1 - model.distances(rows, rows), (3 * one + other) / 4, atol=1e-5)
-    report = pf.evaluate(model, table, "query-gallery", post="rerank")
+    assert isinstance(model.comparison, WeightedMean)
+    measured = model.comparison.distances(rows, rows)
+    np.testing.assert_allclose(1 - measured, (3 * one + other) / 4, atol=1e-5)
+    report = pf.evaluate(model, table, "query-gallery", scoring=Scoring(post="rerank"))
     assert 0 < report.figures()["mAP"] <= 1
     pf.write_table(table, tmp_path / "seen.csv")
     assert run("embed", tmp_path / "seen.csv", "-o", tmp_path / "g", "-m", tmp_path / "e")[0] == 0
@@ -141,7 +148,7 @@ def test_an_ensemble_of_ensembles_is_that_of_their_members(
 ) -> None:
     third = load_model("color_stripes")
     whole = Ensemble([pf.load_model(joined), third], [3, 1])
-    assert whole.shares == pytest.approx([0.25, 0.5, 0.25])
+    assert whole.fractions == pytest.approx([0.25, 0.5, 0.25])
     assert [type(member) for member in whole.members] == [Model] * 3
     one, other, last = similarities([*map(pf.load_model, pair), third], drawn_table)
     rows, _ = whole.embed(drawn_table)
@@ -176,13 +183,13 @@ def test_progress_and_unreadable_pictures(
     table = pf.Sightings.from_columns(tmp_path, {"image": images})
     done: list[int] = []
     model = pf.load_model(joined)
-    rows, skipped = model.embed(table, unreadable="skip", on_batch=done.append)
+    rows, skipped = model.embed(table, unreadable="skip", work=Work(progress=done.append))
     assert rows.sightings.image.tolist() == [images[0], images[2]]
     assert len(skipped) == 1
     assert "broken.jpg" in skipped[0]
     assert sum(done) == 2  # 3 + 2 looks by two models
     done.clear()
-    model.embed(drawn_table, batch_size=7, on_batch=done.append)
+    model.embed(drawn_table, work=Work(batch_size=7, progress=done.append))
     assert sum(done) == len(drawn_table)
 
 
@@ -213,9 +220,9 @@ def test_it_is_used_like_any_model(
     assert report["settings"]["members"].count("strong_baseline") == 2
     code, _, err = run("eval", out, "--data", drawn_folder, "--heat-maps", "--report", page)
     assert code == 1
-    assert "no feature map of its own" in err
+    assert says(err, "ensemble", "no feature map", "heat map")
     code, _, err = run("label", drawn_folder, "--view", out, "--out", tmp_path / "new.csv")
-    assert (code, "tells no views" in err) == (1, True)
+    assert (code, says(err, "no views", "platefree train viewpoint/default")) == (1, True)
     assert run("ensemble", *pair, "--out", out, "--weights", "one")[0] == 2
 
 
@@ -232,20 +239,20 @@ def test_what_cannot_be_joined_is_refused(
     copied = tmp_path / "copied"
     shutil.copytree(pair[0], copied)
     for models, weighs, error, message in (
-        ([], None, DataError, "expected at least one model"),
-        (pair, [1], DataError, "a weight of more than 0 for each"),
-        (pair, [1, 0], DataError, "a weight of more than 0 for each"),
-        ([pair[0], pair[0]], None, DataError, "is given twice"),
-        ([pair[0], copied], None, DataError, "are one model"),
-        ([pair[0], joined], None, DataError, "is given twice"),
-        ([pair[0], viewpoint], None, DataError, "viewpoint model, which learns view"),
-        ([pair[0], tmp_path / "absent"], None, CheckpointError, "no checkpoint at"),
-        ([pair[0], damaged], None, CheckpointError, "is damaged"),
+        ([], None, DataError, ("0 models", "at least one model")),
+        (pair, [1], DataError, ("2 models", "weights [1]", "more than 0")),
+        (pair, [1, 0], DataError, ("weights [1, 0]", "more than 0")),
+        ([pair[0], pair[0]], None, DataError, ("given twice", "weights")),
+        ([pair[0], copied], None, DataError, ("copied", "one model")),
+        ([pair[0], joined], None, DataError, ("given twice", "weights")),
+        ([pair[0], viewpoint], None, DataError, ("viewpoint model", "learns view")),
+        ([pair[0], tmp_path / "absent"], None, CheckpointError, ("absent", "card.json")),
+        ([pair[0], damaged], None, CheckpointError, ("damaged", weights.name, "card.json")),
     ):
-        with pytest.raises(error, match=message):
+        with pytest.raises(error, match=facts(message)):
             pf.make_ensemble(models, tmp_path / "never", weighs)
         assert not (tmp_path / "never").exists()
-    with pytest.raises(CheckpointError, match="holds a strong_baseline checkpoint"):
+    with pytest.raises(CheckpointError, match=facts("copied", "strong_baseline", "would be lost")):
         pf.make_ensemble(pair, copied)
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageError):
@@ -260,22 +267,25 @@ def test_a_damaged_or_changed_ensemble_is_refused(
     (weights,) = broken.glob("*.safetensors")
     content = weights.read_bytes()
     weights.write_bytes(content[:-5] + b"wrong")
-    with pytest.raises(CheckpointError, match="is damaged"):
+    with pytest.raises(CheckpointError, match=facts(weights.name, "bytes", "card.json")):
         pf.load_model(broken)
     weights.write_bytes(content)
     card = json.loads((broken / "card.json").read_text())
-    for members, message in ((card["members"][:1], "cannot be rebuilt"), ([{}], "cannot be reb")):
+    for members, message in (
+        (card["members"][:1], ("broken", "1 models")),
+        ([{}], ("broken", "'recipe'")),
+    ):
         (broken / "card.json").write_text(json.dumps({**card, "members": members}))
-        with pytest.raises(CheckpointError, match=message):
+        with pytest.raises(CheckpointError, match=facts(message)):
             pf.load_model(broken)
-    with pytest.raises(RecipeError, match=r"only \[post\] can be"):
+    with pytest.raises(RecipeError, match=facts("'model.weights'", "ensemble", "only [post]")):
         pf.load_model(joined, overrides={"model.weights": [1.0, 1.0]})
     assert pf.load_model(joined, overrides={"post.rerank.k1": 7}).recipe.post.rerank.k1 == 7
     recipe = load_recipe("strong_baseline/demo", {**TINY, "model.weights": str(joined)})
-    with pytest.raises(pf.PlatefreeError, match="no backbone that others could start from"):
+    with pytest.raises(pf.PlatefreeError, match=facts(str(joined), "no backbone")):
         pf.train(recipe, drawn_table, tmp_path / "run")
     (tmp_path / "mine.toml").write_text(
         '[model]\nmethod = "ensemble"\nmembers = ["a"]\nweights = [1.0]\n'
     )
-    with pytest.raises(RecipeError, match="is not trained"):
+    with pytest.raises(RecipeError, match=facts("ensemble", "not trained", "platefree ensemble")):
         pf.train(load_recipe(tmp_path / "mine.toml"), drawn_table, tmp_path / "run")

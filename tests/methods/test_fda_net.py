@@ -11,14 +11,14 @@ from typing import Any, cast
 
 import pytest
 import torch
-from conftest import REPOSITORY
+from conftest import REPOSITORY, TINY_FDA
 from lightning_fabric import Fabric
-from platefree.training.descent import FabricDescent, rate_factor
+from messages import facts
 from torch import Tensor
 from torch.nn import functional
 
 from platefree.errors import NonFiniteLoss, RecipeError, TrainingError
-from platefree.inference.model import load_model
+from platefree.inference.loading import load_model
 from platefree.losses import difference_hinges, real_fake, similarity_hinges, triplet_hinges
 from platefree.methods.base import Batch
 from platefree.methods.catalogue import build_method, load_recipe
@@ -27,25 +27,9 @@ from platefree.nets.attended import AttentionMap
 from platefree.nets.generator import Generator, largest_singular_value
 from platefree.nets.patch_gan import PatchGan
 from platefree.training.loop import StepReport, train
+from platefree.training.rates import rate_factor
+from platefree.training.step import FabricDescent
 from platefree.types import Sightings
-
-TINY = {
-    "model.backbone": "test_resnet",
-    "model.embedding_size": 8,
-    "model.generator_width": 2,
-    "model.generator_blocks": 1,
-    "model.patch_width": 2,
-    "input.height": 32,
-    "input.width": 32,
-    "augment.pad": 2,
-    "train.epochs": 2,
-    "train.vehicles_per_batch": 4,
-    "train.images_per_vehicle": 2,
-    "train.workers": 0,
-    "train.precision": "32",
-    "train.decay_epochs": [1.0],
-    "train.samples_epochs": 1,
-}
 
 
 def rows(count: int, seed: int) -> Tensor:
@@ -147,7 +131,7 @@ def test_the_largest_singular_value_is_found() -> None:
 
 def make(**changes: object) -> EmbeddingNet:
     torch.manual_seed(0)
-    recipe = load_recipe("fda_net/city", {**TINY, **changes})
+    recipe = load_recipe("fda_net/city", {**TINY_FDA, **changes})
     method = build_method(recipe, {"vehicle": 4})
     assert isinstance(method, EmbeddingNet)
     return method
@@ -320,12 +304,12 @@ def test_collapse_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
 
 def test_it_trains_resumes_exactly_and_is_searched(drawn_table: Sightings, tmp_path: Path) -> None:
     seen: list[StepReport] = []
-    recipe = load_recipe("fda_net/city", TINY)
+    recipe = load_recipe("fda_net/city", TINY_FDA)
     whole = train(recipe, drawn_table, tmp_path / "whole", on_step=seen.append)
     assert {"triplet F", "critic", "realism", "similarity", "difference"} <= set(seen[-1].losses)
     assert "made spread" in seen[-1].observed
     assert seen[-1].rate < seen[0].rate
-    half = load_recipe("fda_net/city", {**TINY, "train.max_steps": whole.total // 2})
+    half = load_recipe("fda_net/city", {**TINY_FDA, "train.max_steps": whole.total // 2})
     train(half, drawn_table, tmp_path / "cut")
     resumed = train(recipe, drawn_table, tmp_path / "cut", resume=True)
     one, other = load_model(whole.best), load_model(resumed.best)
@@ -354,30 +338,33 @@ def test_the_parts_have_rates_of_their_own() -> None:
 def test_several_processes_are_refused() -> None:
     fabric = cast(Fabric, SimpleNamespace(world_size=2))
     with pytest.raises(
-        TrainingError, match="3 optimizers in turn, which works in one process only"
+        TrainingError, match=facts("FdaNet", "3 optimizers", "one process", "found 2", "torchrun")
     ):
         FabricDescent(fabric, make_game(), load_recipe("fda_net/city").train)
 
 
 def test_what_is_not_a_number_stops_the_run(drawn_table: Sightings, tmp_path: Path) -> None:
-    recipe = load_recipe("fda_net/city", {**TINY, "train.rates": {"generator": 1e30}})
-    with pytest.raises(NonFiniteLoss, match="training stopped at step"):
+    recipe = load_recipe("fda_net/city", {**TINY_FDA, "train.rates": {"generator": 1e30}})
+    with pytest.raises(NonFiniteLoss, match=facts("step 2", "critic nan", "train.lr")):
         train(recipe, drawn_table, tmp_path)
 
 
 @pytest.mark.parametrize(
     ("changes", "complaint"),
     [
-        ({"model.margin": 0.5}, "at least twice beta"),
-        ({"input.height": 34}, "multiples of 4"),
-        ({"input.height": 28, "input.width": 28}, "32 or more"),
+        ({"model.margin": 0.5}, ("model.margin is 0.5", "0.3", "twice beta")),
+        ({"input.height": 34}, ("34 x 32 pixels", "multiples of 4")),
+        ({"input.height": 28, "input.width": 28}, ("28 x 28 pixels", "32 or more")),
     ],
 )
-def test_what_cannot_be_built_is_refused(changes: dict[str, Any], complaint: str) -> None:
-    with pytest.raises(RecipeError, match=complaint):
+def test_what_cannot_be_built_is_refused(
+    changes: dict[str, Any], complaint: tuple[str, ...]
+) -> None:
+    with pytest.raises(RecipeError, match=facts(complaint)):
         make(**changes)
 
 
+@pytest.mark.slow
 def test_the_example_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     example = runpy.run_path(str(REPOSITORY / "examples" / "fda_net.py"))
     example["main"]([str(tmp_path), "--vehicles", "12", "--steps", "12"])

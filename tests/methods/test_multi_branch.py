@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import TINY
+from messages import facts
 from timm.layers.bottleneck_attn import BottleneckAttn
 from torch.nn import functional
 
@@ -193,33 +194,41 @@ def test_it_learns_is_saved_and_used(drawn_table: Sightings, tmp_path: Path) -> 
 
 
 def test_attention_is_of_one_size_only() -> None:
-    with pytest.raises(RecipeError, match=r"an attention branch takes pictures of 32 x 32"):
+    with pytest.raises(RecipeError, match=facts("input.scales", "[1.0, 0.9]", "32 x 32 pixels")):
         resolve(tiny(input__scales=[1.0, 0.9]))
     resolve(tiny(input__scales=[1.0, 0.9], model__attention_branches=0))
 
 
 def test_attention_that_would_lose_a_row_of_the_map_says_which_sizes_are_possible() -> None:
     options = {"convolution": 0, "attention": 1, "height": 80, "width": 96}
-    with pytest.raises(RecipeError, match=r"80 x 96 pixels.*multiples of 32"):
+    with pytest.raises(RecipeError, match=facts("80 x 96 pixels", "multiples of 32")):
         LateBranches("resnet26", **options)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"model.backbone": "test_convnext"}, "is not a ResNet"),
-        ({"model.heads": 7}, "no attention with 7 heads in layer4"),
-        ({"model.convolution_branches": 1, "model.attention_branches": 0}, "needs at least 2"),
+        (
+            {"model.backbone": "test_convnext"},
+            ("test_convnext", "ResNet", "layer4", "resnet50_ibn_a"),
+        ),
+        ({"model.heads": 7}, ("7 heads", "layer4", "32 x 32 pixels", "model.heads")),
+        (
+            {"model.convolution_branches": 1, "model.attention_branches": 0},
+            ("model.losses", "at least 2", "found 1", "model.convolution_branches"),
+        ),
         (
             {
                 "model.losses": "both",
                 "model.convolution_branches": 0,
                 "model.attention_branches": 0,
             },
-            "needs at least 1",
+            ("model.losses", "at least 1", "found 0", "model.attention_branches"),
         ),
     ],
 )
-def test_branches_that_cannot_be_are_refused(changes: dict[str, object], message: str) -> None:
-    with pytest.raises(RecipeError, match=message):
+def test_branches_that_cannot_be_are_refused(
+    changes: dict[str, object], message: tuple[str, ...]
+) -> None:
+    with pytest.raises(RecipeError, match=facts(message)):
         build_method(resolve(load_recipe("multi_branch/city", {**TINY, **changes})), {"vehicle": 4})

@@ -12,6 +12,7 @@ import pytest
 import torch
 from conftest import REPOSITORY
 from drawn import draw_vehicles
+from messages import facts
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -23,7 +24,7 @@ from platefree.data.table import read_table, write_table
 from platefree.errors import RecipeError, TrainingError
 from platefree.evaluation.evaluate import evaluate
 from platefree.experiments.ablation import load_ablation, row_recipe
-from platefree.inference.model import load_model
+from platefree.inference.loading import load_model
 from platefree.methods.base import Batch
 from platefree.methods.catalogue import build_method, load_recipe, resolve
 from platefree.methods.source_accuracy import SourceAccuracy
@@ -35,6 +36,7 @@ from platefree.recipes.recipe import Recipe
 from platefree.training.loop import StepReport, train
 from platefree.training.stages import plan_stages, target_of
 from platefree.types import Sightings
+from platefree.work import Work
 
 TINY = {
     "model.backbone": "test_resnet",
@@ -286,17 +288,21 @@ def named(merged: Sightings, source: list[str] | str) -> Sightings:
 
 
 def test_a_target_that_cannot_be_told_is_refused(merged: Sightings, tmp_path: Path) -> None:
-    cases: list[tuple[Sightings, dict[str, Any], str]] = [
-        (named(merged, ""), {}, "the column 'source' of .* is empty; 'platefree data merge"),
-        (merged, {"train.target": "d"}, "train.target is 'd', expected one of .* a, b, c"),
-        (merged, {"train.sources": ["b", "x"]}, "names 'x', but .* there are a, b, c"),
-        (named(merged, ""), {"train.sources": ["b"]}, "is empty"),
-        (merged.take(merged.split == "train"), {}, "of a, b, c none has rows .*train.target=NAME"),
-        (replace(merged, split=np.full(len(merged), "")), {}, "a, b, c all have"),
-        (merged, {"train.sources": ["a", "c"]}, "the training rows know 0 vehicle"),
+    cases: list[tuple[Sightings, dict[str, Any], tuple[str, ...]]] = [
+        (named(merged, ""), {}, ("train.rows", "column 'source'", "platefree data merge")),
+        (merged, {"train.target": "d"}, ("train.target is 'd'", "a, b, c")),
+        (
+            merged,
+            {"train.sources": ["b", "x"]},
+            ("train.sources", "'x'", "a, b, c", "platefree data merge"),
+        ),
+        (named(merged, ""), {"train.sources": ["b"]}, ("column 'source'", "platefree data merge")),
+        (merged.take(merged.split == "train"), {}, ("a, b, c none", "train.target=NAME")),
+        (replace(merged, split=np.full(len(merged), "")), {}, ("a, b, c all", "train.target=NAME")),
+        (merged, {"train.sources": ["a", "c"]}, ("0 vehicle", "at least 2", "column 'vehicle'")),
     ]
     for table, settings, message in cases:
-        with pytest.raises(TrainingError, match=message):
+        with pytest.raises(TrainingError, match=facts(message)):
             train(load_recipe("vehiclenet/city", {**TINY, **settings}), table, tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
@@ -312,7 +318,7 @@ def test_the_target_is_the_source_with_tests_or_the_one_that_is_named(merged: Si
 
 def test_methods_that_cannot_replace_their_classifier_say_so() -> None:
     stages = [{"name": "one"}, {"name": "two", "rows": "target"}]
-    with pytest.raises(RecipeError, match="classifier of strong_baseline cannot be replaced"):
+    with pytest.raises(RecipeError, match=facts("classifier of strong_baseline", "vehiclenet")):
         load_recipe("strong_baseline/small", {"stages": stages})
     load_recipe("strong_baseline/small", {"train.rows": "target"})  # from the start it can be
 
@@ -329,7 +335,7 @@ def test_checkpoints_of_both_stages_describe_the_weights_in_them(
         assert card["classes"]["vehicle"] == len(bits(folder)["fc2.bias"]) == vehicles
         assert card["training"]["stage"] == stage
         model = load_model(folder, device="cpu")
-        embeddings, _ = model.embed(merged.take(np.arange(4)), workers=0)
+        embeddings, _ = model.embed(merged.take(np.arange(4)), work=Work(workers=0))
         assert embeddings.spaces["main"].shape == (4, 24)
     assert read_checkpoint(whole / "best").card["classes"]["vehicle"] == 6
     data = read_checkpoint(whole / "best").card["data"]
@@ -405,7 +411,7 @@ def test_held_back_vehicles_choose_among_both_stages(merged: Sightings, tmp_path
 
 
 def test_what_was_trained_is_scored_on_the_target_alone(merged: Sightings, whole: Path) -> None:
-    report = evaluate(whole / "best", merged, workers=0)
+    report = evaluate(whole / "best", merged, work=Work(workers=0))
     assert "96 pictures of 24 vehicles" in report.model["trained on"]
     assert report.to_json()["tests"]
     assert 0 < report.figures()["mAP"] <= 1

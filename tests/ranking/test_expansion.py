@@ -8,12 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from loops import slow_clusters
+from messages import facts
 from numpy.typing import NDArray
 
 from platefree.errors import DataError, MismatchError
 from platefree.ranking.cluster_expansion import expand_by_clusters
 from platefree.ranking.clusters import cluster_rows
-from platefree.ranking.exact import cosine_distance, rank_exact
+from platefree.ranking.comparison import cosine_distance
+from platefree.ranking.exact import rank_exact
 from platefree.ranking.expansion import expand_queries
 from platefree.ranking.joined_spaces import concatenate
 from platefree.types import Embeddings, Ranking, Sightings
@@ -138,28 +140,70 @@ def test_an_ensemble_is_a_model_of_its_own() -> None:
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
-        (lambda one, two: expand_queries(one, two, RANKING, 0), DataError, "neighbours is 0"),
-        (lambda one, two: expand_queries(one, two, RANKING, 1, -1), DataError, "alpha -1"),
-        (lambda one, two: expand_queries(one, two.take(np.arange(1)), RANKING), DataError, "of 1"),
-        (lambda one, two: expand_queries(one.take(np.arange(1)), two, RANKING), DataError, "1 que"),
-        (lambda one, two: expand_queries(one, FOREIGN, RANKING), MismatchError, "by model other"),
-        (lambda one, two: expand_by_clusters(one, 0), DataError, "radius is 0"),
-        (lambda one, two: expand_by_clusters(one, 0.1, 0), DataError, "smallest 0"),
-        (lambda one, two: expand_by_clusters(BROKEN, 0.1), DataError, "holds NaN"),
-        (lambda one, two: expand_by_clusters(TWO_SPACES, 0.1), DataError, "have the spaces"),
-        (lambda one, two: concatenate([]), DataError, "0 sets"),
-        (lambda one, two: concatenate([one, two], [1]), DataError, "weights"),
-        (lambda one, two: concatenate([one, two], [1, -1]), DataError, "weights"),
-        (lambda one, two: concatenate([one, two], [0, 0]), DataError, "not all 0"),
-        (lambda one, two: concatenate([one, LONGER]), MismatchError, "describe table"),
-        (lambda one, two: concatenate([one, TWO_SPACES]), MismatchError, "same names"),
+        (
+            lambda one, two: expand_queries(one, two, RANKING, 0),
+            DataError,
+            ("neighbours is 0", "1 or more"),
+        ),
+        (
+            lambda one, two: expand_queries(one, two, RANKING, 1, -1),
+            DataError,
+            ("alpha -1", "0 or more"),
+        ),
+        (
+            lambda one, two: expand_queries(one, two.take(np.arange(1)), RANKING),
+            DataError,
+            ("up to 2", "of 1"),
+        ),
+        (
+            lambda one, two: expand_queries(one.take(np.arange(1)), two, RANKING),
+            DataError,
+            ("3 rankings", "1 queries"),
+        ),
+        (
+            lambda one, two: expand_queries(one, FOREIGN, RANKING),
+            MismatchError,
+            ("model other", "platefree embed"),
+        ),
+        (lambda one, two: expand_by_clusters(one, 0), DataError, ("radius is 0", "(0, 2]")),
+        (lambda one, two: expand_by_clusters(one, 0.1, 0), DataError, ("smallest 0", "1 or more")),
+        (lambda one, two: expand_by_clusters(BROKEN, 0.1), DataError, ("cluster", "NaN")),
+        (
+            lambda one, two: expand_by_clusters(TWO_SPACES, 0.1),
+            DataError,
+            ("'a', 'b'", "comparison"),
+        ),
+        (lambda one, two: concatenate([]), DataError, ("0 sets", "at least one")),
+        (lambda one, two: concatenate([one, two], [1]), DataError, ("2 sets", "weights [1]")),
+        (
+            lambda one, two: concatenate([one, two], [1, -1]),
+            DataError,
+            ("2 sets", "weights [1, -1]"),
+        ),
+        (
+            lambda one, two: concatenate([one, two], [0, 0]),
+            DataError,
+            ("weights [0, 0]", "not all 0"),
+        ),
+        (
+            lambda one, two: concatenate([one, LONGER]),
+            MismatchError,
+            ("embeddings 0", "embeddings 1", "same table"),
+        ),
+        (
+            lambda one, two: concatenate([one, TWO_SPACES]),
+            MismatchError,
+            ("'main'", "'a', 'b'", "same names"),
+        ),
     ],
 )
 def test_what_does_not_fit_is_refused(
-    call: Callable[[Embeddings, Embeddings], object], error: type[Exception], message: str
+    call: Callable[[Embeddings, Embeddings], object],
+    error: type[Exception],
+    message: tuple[str, ...],
 ) -> None:
     one, two = (embeddings(main=unit_rows(3, 4, seed)) for seed in (0, 1))
-    with pytest.raises(error, match=message):
+    with pytest.raises(error, match=facts(message)):
         call(one, two)
 
 

@@ -6,17 +6,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from comparisons import By
 from loops import slow_clusters, slow_k_reciprocal
+from messages import facts
 from numpy.typing import NDArray
 
 from platefree.errors import DataError, RecipeError
 from platefree.evaluation import score
 from platefree.evaluation.metrics import score_block
 from platefree.evaluation.pair_labels import PairLabels
-from platefree.evaluation.post_chain import check_post, make_chain
-from platefree.evaluation.protocols import Trial
+from platefree.evaluation.post_chain import make_chain
 from platefree.evaluation.removed import sink_removed
-from platefree.ranking.exact import cosine_distance
+from platefree.evaluation.trial import Trial
+from platefree.ranking.comparison import ONLY_SPACE, cosine_distance
 from platefree.recipes.post import STEPS, Camera, Expand, Post, Rerank, Time
 from platefree.types import Embeddings, Sightings
 
@@ -174,10 +176,10 @@ def test_a_chain_is_what_loops_over_its_steps_give(
     seed = len(steps)
     table = make_table(seed)
     embeddings = make_embeddings(table, ["main"] if spaces == "main" else "ab", seed)
-    distances = None if spaces == "main" else mixed
+    comparison = ONLY_SPACE if spaces == "main" else By(mixed)
     both = Trial("each → some", np.arange(20), np.arange(10, N))  # ten are query and gallery
     monkeypatch.setattr(score, "_BLOCK_BYTES", 4 * len(both.gallery) * 7)
-    chain = make_chain(OPTIONS.with_steps(steps), table, distances)
+    chain = make_chain(OPTIONS.with_steps(steps), table, comparison)
     blocks = list(chain.blocks(embeddings, both))
     found = np.concatenate([block for _, block in blocks])
     assert [rows.start for rows, _ in blocks] == sorted(rows.start for rows, _ in blocks)
@@ -195,7 +197,7 @@ def test_a_track_is_as_near_as_its_best_picture_after_all_steps(steps: str) -> N
     starts = np.array([0, 5, 6, 20])
     pictures = Trial("images", np.arange(10), np.arange(10, N))
     tracks = Trial("tracks", pictures.query, pictures.gallery, tracks=starts)
-    chain = make_chain(OPTIONS.with_steps(steps.split(",") if steps else []), table, None)
+    chain = make_chain(OPTIONS.with_steps(steps.split(",") if steps else []), table, ONLY_SPACE)
     (_, to_pictures), (_, to_tracks) = (
         next(chain.blocks(embeddings, trial)) for trial in (pictures, tracks)
     )
@@ -211,7 +213,7 @@ def test_neighbours_expand_a_query_but_its_own_picture_does_not() -> None:
     rows = embeddings.spaces["main"].astype(np.float64)
     options = Expand(by="neighbours", neighbours=3, alpha=2.0)
     everything = Trial("each → all others", np.arange(N), np.arange(N))
-    chain = make_chain(Post(steps=["expand"], expand=options), table, None)
+    chain = make_chain(Post(steps=["expand"], expand=options), table, ONLY_SPACE)
     ((_, found),) = chain.blocks(embeddings, everything)
     for query in range(N):
         others = sorted((each for each in range(N) if each != query), key=lambda each, q=query: (
@@ -229,7 +231,9 @@ def test_a_second_model_tells_cameras_apart() -> None:
     by_camera = np.eye(3, dtype=np.float32)[seen]
     options = Post(steps=["camera"], camera=Camera(model="x", radius=0.1, smallest=2))
     trial = Trial("", np.arange(9), np.arange(9, N))
-    chain = make_chain(options, table, None, Embeddings({"main": by_camera}, table, "cameras"))
+    chain = make_chain(
+        options, table, ONLY_SPACE, Embeddings({"main": by_camera}, table, "cameras")
+    )
     ((_, found),) = chain.blocks(embeddings, trial)
     np.testing.assert_array_equal(np.isinf(found), seen[:9, None] == seen[9:])
 
@@ -263,15 +267,15 @@ def test_steps_by_name() -> None:
         OPTIONS.rerank,
     )
     assert [each.name for each in post.prefixes()] == ["none", "rerank", "rerank,expand"]
-    assert post.with_steps("none").told() == "none"
-    assert post.told() == (
+    assert post.with_steps("none").describe() == "none"
+    assert post.describe() == (
         "rerank, expand: rerank k-reciprocal, k1 6, k2 3, lambda 0.4; "
         "expand clusters of queries, radius 0.25, smallest 2"
     )
-    for wrong, message in (("rerunk", "no post-processing step 'rerunk'"), ("", "step ''")):
-        with pytest.raises(RecipeError, match=message):
+    for wrong, message in (("rerunk", ("'rerunk'", "rerank")), ("", ("step ''", "rerank"))):
+        with pytest.raises(RecipeError, match=facts(message)):
             post.with_steps(wrong)
-    with pytest.raises(RecipeError, match="names a step twice"):
+    with pytest.raises(RecipeError, match=facts("step twice", "expand,expand")):
         post.with_steps("expand,expand")
 
 
@@ -291,10 +295,10 @@ def test_what_a_table_cannot_support_is_refused(step: str, column: str, side: st
     rows = trial.query if side == "queries" else trial.gallery
     columns[column][rows] = "NaT" if column == "time" else ""
     poor = Sightings.from_columns(Path(), columns)
-    check_post(OPTIONS.with_steps(step), table, [trial])
-    check_post(OPTIONS.with_steps("expand,rerank"), poor, [trial])
-    with pytest.raises(DataError, match=rf"'{step}' needs the column '{column}'.* {side}"):
-        check_post(OPTIONS.with_steps(step), poor, [trial])
+    trial.check_post(OPTIONS.with_steps(step), table)
+    trial.check_post(OPTIONS.with_steps("expand,rerank"), poor)
+    with pytest.raises(DataError, match=facts(f"'{step}'", f"column '{column}'", side)):
+        trial.check_post(OPTIONS.with_steps(step), poor)
     if step == "camera":
         guessed = Post(steps=["camera"], camera=Camera(model="x"))
-        check_post(guessed, poor, [trial])
+        trial.check_post(guessed, poor)

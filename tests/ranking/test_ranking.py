@@ -6,13 +6,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from comparisons import By
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from messages import facts
 from numpy.typing import NDArray
 
 from platefree.errors import DataError, MismatchError
 from platefree.ranking import exact as distance
-from platefree.ranking.exact import cosine_distance, rank_exact
+from platefree.ranking.comparison import Cosine, cosine_distance
+from platefree.ranking.exact import rank_exact
 from platefree.types import Embeddings, Ranking, Sightings
 
 
@@ -71,7 +74,7 @@ def test_equals_a_stable_sort_for_every_block_size(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(distance, "_QUERY_BLOCK", 2)
         patch.setattr(distance, "_GALLERY_BLOCK", block)
-        found = rank_exact(query, gallery, top, first_column_times_first, allowed=allowed)
+        found = rank_exact(query, gallery, top, By(first_column_times_first), allowed=allowed)
     expected = slow_ranking(first_column_times_first(query, gallery), top, allowed)
     assert_equal(found, expected)
 
@@ -132,32 +135,31 @@ def test_cosine_distance_stays_in_its_range() -> None:
 
 @pytest.mark.parametrize(("query", "gallery"), [((2, 3), (4, 5)), ((3,), (4, 3)), ((2, 3), (3,))])
 def test_cosine_distance_of_other_shapes(query: tuple, gallery: tuple) -> None:
-    with pytest.raises(DataError, match="expected"):
+    with pytest.raises(DataError, match=facts(*map(str, (query, gallery)), "(q, d) and (g, d)")):
         cosine_distance(np.ones(query, np.float32), np.ones(gallery, np.float32))
 
 
 def test_models_are_never_mixed() -> None:
     rows = unit_rows(3, 4, 0)
-    with pytest.raises(MismatchError, match=r"by model 3f2a, the query by 91bc.*platefree embed"):
+    with pytest.raises(
+        MismatchError, match=facts("model 3f2a", "query by 91bc", "platefree embed")
+    ):
         rank_exact(embeddings("91bc", main=rows), embeddings("3f2a", main=rows), 1)
 
 
 @pytest.mark.parametrize("spaces", [{"main": 5}, {"other": 4}, {"main": 4, "other": 4}])
 def test_spaces_are_never_mixed(spaces: dict[str, int]) -> None:
     other = embeddings(**{name: unit_rows(3, d, 0) for name, d in spaces.items()})
-    with pytest.raises(MismatchError, match="has the spaces"):
+    with pytest.raises(MismatchError, match=facts("spaces")):
         rank_exact(embeddings(main=unit_rows(3, 4, 0)), other, 1)
 
 
 def test_two_spaces_need_a_rule() -> None:
     two = embeddings(front=unit_rows(3, 4, 0), rear=unit_rows(3, 4, 1))
-    with pytest.raises(DataError, match="how they combine"):
+    with pytest.raises(DataError, match=facts("'front', 'rear'", "comparison")):
         rank_exact(two, two, 1)
 
-    def rear_only(query: Embeddings, gallery: Embeddings) -> NDArray[np.float32]:
-        return cosine_distance(query.spaces["rear"], gallery.spaces["rear"])
-
-    assert rank_exact(two, two, 1, rear_only).indices.tolist() == [[0], [1], [2]]
+    assert rank_exact(two, two, 1, Cosine("rear")).indices.tolist() == [[0], [1], [2]]
 
 
 def test_nan_is_refused_with_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -165,20 +167,23 @@ def test_nan_is_refused_with_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(distance, "_GALLERY_BLOCK", 100)
     query, gallery = unit_rows(3, 1, 0), np.ones((300, 1), np.float32)
     query[:2], gallery[250] = 0, nan
-    with pytest.raises(DataError, match=r"query 0 .* row 250 is NaN"):
+    with pytest.raises(DataError, match=facts("query 0", "row 250", "NaN")):
         rank_exact(embeddings(main=query), embeddings(main=gallery), 1)
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"top": 0}, "top is 0"),
-        ({"allowed": np.ones(2, bool)}, r"bool \(2,\), expected bool \(3,\)"),
-        ({"allowed": np.ones(3, int)}, "int64"),
-        ({"distances": lambda query, gallery: np.zeros((1, 1), np.float32)}, "returned shape"),
+        ({"top": 0}, ("top is 0", "1 or more")),
+        ({"allowed": np.ones(2, bool)}, ("bool (2,)", "bool (3,)")),
+        ({"allowed": np.ones(3, int)}, ("int64", "bool (3,)")),
+        (
+            {"comparison": By(lambda query, gallery: np.zeros((1, 1), np.float32))},
+            ("the comparison", "(1, 1)", "(3, 3)"),
+        ),
     ],
 )
-def test_what_does_not_fit_is_refused(changes: dict, message: str) -> None:
+def test_what_does_not_fit_is_refused(changes: dict, message: tuple[str, ...]) -> None:
     rows = embeddings(main=unit_rows(3, 4, 0))
-    with pytest.raises(DataError, match=message):
+    with pytest.raises(DataError, match=facts(message)):
         rank_exact(rows, rows, **({"top": 1} | changes))

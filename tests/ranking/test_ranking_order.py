@@ -1,6 +1,6 @@
-"""What moves entries of a ranking (cameras, times, tracks) against loops over the entries."""
+"""The steps that change a ranking, against loops over its entries."""
 
-from datetime import timedelta
+from collections.abc import Callable
 from math import inf
 from pathlib import Path
 
@@ -8,13 +8,21 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
+from messages import facts
 
 from platefree.errors import DataError
-from platefree.ranking.by_track import pool_tracks, rank_by_tracks, rank_tracks, track_numbers
-from platefree.ranking.camera import cluster_cameras, verify_cameras
-from platefree.ranking.interval import verify_times
-from platefree.ranking.penalty import penalise
+from platefree.ranking.camera import cluster_cameras
+from platefree.ranking.steps import (
+    BestOfTrack,
+    ExpandedQueries,
+    OtherCameras,
+    RerankedCandidates,
+    Step,
+    TimeWindow,
+    apply_steps,
+    camera_numbers,
+    track_numbers,
+)
 from platefree.types import Embeddings, Ranking, Sightings
 
 G = 12
@@ -53,66 +61,117 @@ def assert_equal(found: Ranking, expected: Ranking) -> None:
     assert (found.indices.dtype, found.distances.dtype) == (np.int64, np.float32)
 
 
-CASES = given(
-    st.integers(0, 5), st.integers(1, 12), st.sampled_from([0, 0.125, 1, inf]), st.integers(0, 999)
-)
+CASES = given(st.integers(0, 5), st.integers(1, 12), st.integers(0, 999))
+
+
+def whole_gallery(random: np.random.Generator, q: int) -> Ranking:
+    return Ranking.of_gallery((random.integers(0, 4, (q, G)) / np.float32(8)).astype(np.float32))
+
+
+def assert_moved(
+    ranking: Ranking, step: Step, moved: Callable[[int, float, int], float], k: int
+) -> None:
+    """The step on all queries, and on some of them, is what a loop over the entries gives."""
+    expected = [
+        [(moved(query, d, i), i) for d, i in row if moved(query, d, i) < inf]
+        for query, row in enumerate(entries(ranking))
+    ]
+    assert_equal(step(ranking).in_order(), slow_ranking(expected, k))
+    for queries in (slice(1, 3), slice(2, None)):
+        part = Ranking(ranking.indices[queries], ranking.distances[queries])
+        assert_equal(step(part, queries).in_order(), slow_ranking(expected[queries], k))
 
 
 @settings(deadline=None, max_examples=60)
 @CASES
-def test_cameras_and_times(q: int, k: int, penalty: float, seed: int) -> None:
+def test_cameras_and_times(q: int, k: int, seed: int) -> None:
     random = np.random.default_rng(seed)
-    ranking = draw_ranking(random, q, k)
     cameras = [random.choice(["", "a", "b"], count) for count in (q, G)]
     seconds = [random.integers(0, 100, count).astype("datetime64[s]") for count in (q, G)]
     times = [each.astype("datetime64[ms]") for each in seconds]
     times[0][random.random(q) < 0.2] = "NaT"
     times[1][random.random(G) < 0.2] = "NaT"
 
-    def moved(query: int, distance: float, index: int, apart: bool) -> tuple[float, int]:
-        if not apart or index < 0:
-            return distance, index
-        return distance + penalty, -1 if penalty == inf else index
+    def other_camera(query: int, distance: float, index: int) -> float:
+        same = index >= 0 and cameras[0][query] == cameras[1][index] != ""
+        return inf if same else distance
 
-    def same_camera(query: int, index: int) -> bool:
-        return cameras[0][query] == cameras[1][index] != ""
-
-    def too_long(query: int, index: int) -> bool:
+    def in_window(query: int, distance: float, index: int) -> float:
         between = times[1][index] - times[0][query]
-        return not np.isnat(between) and abs(between) > np.timedelta64(30, "s")
+        far = index >= 0 and not np.isnat(between) and abs(between) > np.timedelta64(30, "s")
+        return inf if far else distance
 
-    for found, bad in (
-        (verify_cameras(ranking, *cameras, penalty), same_camera),
-        (verify_times(ranking, *times, timedelta(seconds=30), penalty), too_long),
-        (verify_times(ranking, *times, np.timedelta64(30_000, "ms"), penalty), too_long),
-    ):
-        expected = [
-            [moved(query, d, i, bad(query, i)) for d, i in row]
-            for query, row in enumerate(entries(ranking))
-        ]
-        assert_equal(found, slow_ranking(expected, k))
+    numbers = camera_numbers(np.concatenate(cameras))
+    steps = (
+        (OtherCameras(numbers[:q], numbers[q:]), other_camera),
+        (TimeWindow(*times, 30.0), in_window),
+    )
+    for step, moved in steps:
+        assert_moved(draw_ranking(random, q, k), step, moved, k)
+        assert_moved(whole_gallery(random, q), step, moved, G)
 
 
 @settings(deadline=None, max_examples=60)
 @CASES
-def test_rankings_of_tracks(q: int, k: int, penalty: float, seed: int) -> None:
+def test_the_best_of_a_track(q: int, k: int, seed: int) -> None:
     random = np.random.default_rng(seed)
-    ranking, tracks = draw_ranking(random, q, k), random.integers(0, 4, G)
-    best = []
-    for row in entries(ranking):
-        nearest: dict[int, float] = {}
-        for distance, index in row:
-            if index >= 0:
-                track = int(tracks[index])
-                nearest[track] = min(distance, nearest.get(track, inf))
-        best.append(nearest)
-    expected = [[(distance, track) for track, distance in row.items()] for row in best]
-    assert_equal(rank_tracks(ranking, tracks), slow_ranking(expected, k))
-    together = [
-        [(nearest[int(tracks[index])], index) for _, index in row if index >= 0]
-        for row, nearest in zip(entries(ranking), best, strict=True)
+    tracks, own = random.integers(0, 4, G), random.integers(-1, G, q)
+    for ranking, count in ((draw_ranking(random, q, k), k), (whole_gallery(random, q), G)):
+
+        def moved(query: int, distance: float, index: int, ranking: Ranking = ranking) -> float:
+            if index < 0 or index == own[query]:
+                return inf
+            mates = [
+                d
+                for d, i in entries(ranking)[query]
+                if i >= 0 and i != own[query] and tracks[i] == tracks[index]
+            ]
+            return min(mates)
+
+        assert_moved(ranking, BestOfTrack(tracks, own), moved, count)
+
+
+@settings(deadline=None, max_examples=30)
+@CASES
+def test_expanded_queries_are_compared_anew(q: int, k: int, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    ranking = draw_ranking(random, q, k)
+    query, gallery = random_rows(random, q), random_rows(random, G)
+
+    def moved(number: int, distance: float, index: int) -> float:
+        del distance
+        row, other = query.spaces["main"][number], gallery.spaces["main"][index]
+        return inf if index < 0 else float(np.float32(1) - row @ other)
+
+    found = ExpandedQueries(query, gallery)(ranking)
+    for number, row in enumerate(entries(ranking)):
+        expected = [moved(number, d, i) for d, i in row]
+        np.testing.assert_allclose(found.distances[number], expected, atol=1e-6)
+    np.testing.assert_array_equal(found.indices, ranking.indices)
+
+
+def test_what_was_removed_stays_removed() -> None:
+    random = np.random.default_rng(0)
+    query, gallery = random_rows(random, 3), random_rows(random, G)
+    ranking = whole_gallery(random, 3)
+    ranking = Ranking(ranking.indices, np.where(ranking.distances > 0.2, inf, ranking.distances))
+    gone = np.isinf(ranking.distances)
+    nowhere = np.full(3, -1)
+    steps: list[Step] = [
+        RerankedCandidates(query, gallery),
+        ExpandedQueries(query, gallery),
+        BestOfTrack(np.zeros(G, np.int64), nowhere),
     ]
-    assert_equal(rank_by_tracks(ranking, tracks), slow_ranking(together, k))
+    for step in steps:
+        np.testing.assert_array_equal(np.isinf(step(ranking).distances), gone)
+    assert np.isinf(apply_steps(ranking, steps).distances[gone]).all()
+
+
+def random_rows(random: np.random.Generator, n: int) -> Embeddings:
+    rows = random.standard_normal((n, 5)).astype(np.float32)
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    table = Sightings.from_columns(Path(), {"image": [f"{row}.jpg" for row in range(n)]})
+    return Embeddings({"main": rows}, table, "3f2a")
 
 
 def make_sightings(random: np.random.Generator, n: int) -> Sightings:
@@ -129,11 +188,8 @@ def make_sightings(random: np.random.Generator, n: int) -> Sightings:
 
 @settings(deadline=None, max_examples=60)
 @given(st.integers(0, 30), st.integers(0, 999))
-def test_pooled_tracks(n: int, seed: int) -> None:
-    random = np.random.default_rng(seed)
-    table = make_sightings(random, n)
-    rows = random.standard_normal((n, 5)).astype(np.float32)
-    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+def test_numbers_of_tracks(n: int, seed: int) -> None:
+    table = make_sightings(np.random.default_rng(seed), n)
     members: dict[tuple[str, ...], list[int]] = {}
     for row in range(n):
         key = (table.source[row], table.camera[row], table.track[row])
@@ -142,25 +198,6 @@ def test_pooled_tracks(n: int, seed: int) -> None:
     assert [np.flatnonzero(numbers == each).tolist() for each in range(len(members))] == [
         *members.values()
     ]
-    pooled = pool_tracks(Embeddings({"main": rows}, table, "3f2a"))
-    assert (len(pooled), pooled.model) == (len(members), "3f2a")
-    for number, track in enumerate(members.values()):
-        total = rows[track].astype(np.float64).sum(axis=0)
-        expected = total / np.sqrt((total**2).sum())
-        np.testing.assert_allclose(pooled.spaces["main"][number], expected, atol=1e-6)
-        vehicles = {str(table.vehicle[row]) for row in track}
-        assert pooled.sightings.vehicle[number] == (vehicles.pop() if len(vehicles) == 1 else "")
-        assert pooled.sightings.image[number] == table.image[track[0]]
-        known = [table.time[row] for row in track if not np.isnat(table.time[row])]
-        time = pooled.sightings.time[number]
-        assert np.isnat(time) if not known else time == min(known)
-
-
-def test_a_track_that_cancels_out_is_its_first_picture() -> None:
-    rows = np.array([[1, 0], [-1, 0]], np.float32)
-    table = Sightings.from_columns(Path(), {"image": ["a", "b"], "track": ["1", "1"]})
-    pooled = pool_tracks(Embeddings({"main": rows}, table, "3f2a"))
-    np.testing.assert_array_equal(pooled.spaces["main"], rows[:1])
 
 
 def camera_rows(cameras: list[int], seed: int) -> Embeddings:
@@ -181,17 +218,19 @@ def test_guessed_cameras() -> None:
 
 def test_what_does_not_fit_is_refused() -> None:
     ranking = Ranking(np.array([[0, 2]]), np.zeros((1, 2), np.float32))
-    text: NDArray[np.str_] = np.array(["a", "b", "c"])
+    one, two, three = (np.zeros(count, np.int64) for count in (1, 2, 3))
     times = np.zeros(3, "datetime64[ms]")
-    with pytest.raises(DataError, match=r"expected bool \(1, 2\)"):
-        penalise(ranking, np.zeros((1, 3), bool))
-    with pytest.raises(DataError, match="penalty is -1"):
-        penalise(ranking, np.zeros((1, 2), bool), -1)
-    with pytest.raises(DataError, match="rows up to 2"):
-        verify_cameras(ranking, text[:1], text[:2])
-    with pytest.raises(DataError, match=r"\(2,\) of queries"):
-        verify_cameras(ranking, text[:2], text)
-    with pytest.raises(DataError, match="window is -1 day"):
-        verify_times(ranking, times[:1], times, timedelta(days=-1))
-    with pytest.raises(DataError, match="rows up to 2"):
-        rank_tracks(ranking, np.zeros(2, np.int64))
+    rows = random_rows(np.random.default_rng(0), 2)
+    for step in (
+        OtherCameras(one, two),
+        TimeWindow(times[:1], times[:2], 1.0),
+        BestOfTrack(two, one),
+        ExpandedQueries(rows.take(one), rows),
+        RerankedCandidates(rows.take(one), rows),
+    ):
+        with pytest.raises(DataError, match=facts("rows up to 2", "2 gallery rows")):
+            step(ranking)
+    with pytest.raises(DataError, match=facts("1 queries", "2 queries")):
+        OtherCameras(two, three)(ranking)
+    with pytest.raises(DataError, match=facts("-1.0", "0 or more")):
+        TimeWindow(times[:1], times, -1.0)

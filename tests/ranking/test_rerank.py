@@ -7,16 +7,17 @@ from typing import Any
 
 import numpy as np
 import pytest
+from comparisons import By, unnamed_kind
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from loops import slow_k_reciprocal
+from messages import facts
 from numpy.typing import NDArray
 
 from platefree.errors import DataError, MismatchError
 from platefree.ranking import neighbours, points, proposals, reciprocal, reciprocal_sets
 from platefree.ranking.approximation import Approximation
-from platefree.ranking.candidates import rerank_candidates
-from platefree.ranking.exact import cosine_distance
+from platefree.ranking.comparison import ONLY_SPACE, cosine_distance
 from platefree.ranking.neighbours import RowSet, nearest_rows
 from platefree.ranking.proposals import Proposals
 from platefree.ranking.reciprocal import (
@@ -24,6 +25,8 @@ from platefree.ranking.reciprocal import (
     k_reciprocal_blocks,
     rerank_top,
 )
+from platefree.ranking.steps import RerankedCandidates
+from platefree.recipes.post import Rerank
 from platefree.types import Embeddings, Ranking, Sightings
 
 CLOSE = 2e-6
@@ -254,10 +257,10 @@ def test_several_spaces_are_compared_by_their_method(small_blocks: None) -> None
     both = embeddings(a=one, b=two)
     distance = nearer_space(both, both).astype(np.float64)
     for k1, k2 in ((7, 1), (20, 6)):
-        found = k_reciprocal(query, gallery, k1, k2, distances=nearer_space)
+        found = k_reciprocal(query, gallery, k1, k2, comparison=By(nearer_space))
         expected = slow_k_reciprocal(distance, 9, k1, k2, 0.3)
         np.testing.assert_allclose(found, expected, rtol=0, atol=CLOSE)
-    with pytest.raises(DataError, match="how they combine"):
+    with pytest.raises(DataError, match=facts("spaces", "comparison", *query.spaces)):
         k_reciprocal(query, gallery)
 
 
@@ -274,14 +277,14 @@ def test_a_query_in_the_gallery_is_one_point_with_its_own_picture(small_blocks: 
     own = np.array([gallery.index(row) if row in gallery else -1 for row in query])
     squared = squared_distances(one)
     for rows, distance, compare in (
-        (lambda chosen: one[chosen], squared, None),
+        (lambda chosen: one[chosen], squared, ONLY_SPACE),
         (
             lambda chosen: embeddings(a=one[chosen], b=two[chosen]),
             sum_of_spaces(embeddings(a=one, b=two), embeddings(a=one, b=two)).astype(np.float64),
-            sum_of_spaces,
+            By(sum_of_spaces),
         ),
     ):
-        found = k_reciprocal(rows(query), rows(gallery), 7, 3, distances=compare, self_index=own)
+        found = k_reciprocal(rows(query), rows(gallery), 7, 3, comparison=compare, self_index=own)
         everything = np.arange(40)
         expected = np.empty((len(query), len(gallery)))
         for number, row in enumerate(query):  # the loops take the first point as the query
@@ -291,7 +294,7 @@ def test_a_query_in_the_gallery_is_one_point_with_its_own_picture(small_blocks: 
             of_row[row] = 0.0  # a point is at no distance from itself
             expected[number] = [of_row[each] for each in gallery]
         np.testing.assert_allclose(found, expected, rtol=0, atol=CLOSE)
-        top = rerank_top(rows(query), rows(gallery), 1, 7, 3, distances=compare, self_index=own)
+        top = rerank_top(rows(query), rows(gallery), 1, 7, 3, comparison=compare, self_index=own)
         inside = own >= 0
         np.testing.assert_array_equal(top.indices[inside, 0], own[inside])
 
@@ -300,11 +303,8 @@ def test_cosine_as_a_method_is_the_same_as_rows(small_blocks: None) -> None:
     rows = make_rows("clustered", 60, seed=8)
     query, gallery = embeddings(main=rows[:15]), embeddings(main=rows[15:])
 
-    def cosine(one: Embeddings, other: Embeddings) -> NDArray[np.float32]:
-        return cosine_distance(one.spaces["main"], other.spaces["main"])
-
     np.testing.assert_allclose(
-        k_reciprocal(query, gallery, distances=cosine),
+        k_reciprocal(query, gallery, comparison=unnamed_kind("main")),
         k_reciprocal(query, gallery),
         rtol=0,
         atol=CLOSE,
@@ -317,8 +317,9 @@ def test_candidates_are_reranked_among_themselves() -> None:
     random = np.random.default_rng(0)
     indices = np.stack([random.permutation(74)[:30] for _ in query])
     indices[0, 25:], indices[1] = -1, -1
-    before = Ranking(indices, np.zeros(indices.shape, np.float32))
-    found = rerank_candidates(before, query, gallery, k1=8, k2=3)
+    before = Ranking(indices, np.where(indices < 0, np.inf, 0).astype(np.float32))
+    sides = embeddings(main=query), embeddings(main=gallery)
+    found = RerankedCandidates(*sides, Rerank(k1=8, k2=3))(before).in_order()
     for number, kept in enumerate(indices):
         kept = np.sort(kept[kept >= 0])
         count = len(kept)
@@ -365,13 +366,10 @@ def test_memory_grows_with_the_points_only_for_any_distance(
     rows = make_rows("clustered", 2500, seed=0)
     query, gallery = embeddings(main=rows[:20]), embeddings(main=rows[20:])
 
-    def cosine(one: Embeddings, other: Embeddings) -> NDArray[np.float32]:
-        return cosine_distance(one.spaces["main"], other.spaces["main"])
-
-    rerank_top(query, gallery, 5, distances=cosine)
+    rerank_top(query, gallery, 5, comparison=unnamed_kind("main"))
     tracemalloc.start()
     try:
-        rerank_top(query, gallery, 5, distances=cosine)
+        rerank_top(query, gallery, 5, comparison=unnamed_kind("main"))
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -381,46 +379,53 @@ def test_memory_grows_with_the_points_only_for_any_distance(
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"k1": 0}, "k1 is 0"),
-        ({"k1": 2.5}, "k1 is 2.5"),
-        ({"k2": 0}, "k2 is 0"),
-        ({"lambda_": 1.1}, "lambda_ is 1.1"),
-        ({"lambda_": nan}, "lambda_ is nan"),
-        ({"query": np.ones((3, 5), np.float32)}, r"\(3, 5\) and gallery rows \(4, 4\)"),
-        ({"query": np.ones(4, np.float32)}, r"float32 \(4,\), expected float32 \(n, d\)"),
-        ({"query": np.array([["a"] * 4])}, "expected float32"),
-        ({"gallery": np.array([[0, 0, 0, 1], [0, nan, 0, 0]])}, "gallery row 1 holds NaN"),
-        ({"query": np.full((2, 4), inf)}, "query row 0 holds"),
-        ({"query": embeddings(main=np.ones((2, 4), np.float32))}, "both embeddings or both"),
-        ({"distances": lambda query, gallery: None}, "both embeddings or both"),
-        ({"self_index": np.array([0, 1, 4])}, r"up to 4, expected integers \(3,\) from -1 to 3"),
-        ({"self_index": np.zeros(3)}, "self_index is float64"),
+        ({"k1": 0}, ("k1 is 0", "1 or more")),
+        ({"k1": 2.5}, ("k1 is 2.5", "whole number")),
+        ({"k2": 0}, ("k2 is 0", "1 or more")),
+        ({"lambda_": 1.1}, ("lambda_ is 1.1", "0 to 1")),
+        ({"lambda_": nan}, ("lambda_ is nan", "0 to 1")),
+        ({"query": np.ones((3, 5), np.float32)}, ("query rows (3, 5)", "gallery rows (4, 4)")),
+        ({"query": np.ones(4, np.float32)}, ("query rows", "float32 (4,)", "float32 (n, d)")),
+        ({"query": np.array([["a"] * 4])}, ("query rows", "(1, 4)", "float32 (n, d)")),
+        ({"gallery": np.array([[0, 0, 0, 1], [0, nan, 0, 0]])}, ("gallery row 1", "NaN")),
+        ({"query": np.full((2, 4), inf)}, ("query row 0", "infinity")),
+        (
+            {"query": embeddings(main=np.ones((2, 4), np.float32))},
+            ("both embeddings", "both arrays", "a comparison"),
+        ),
+        (
+            {"comparison": By(lambda query, gallery: np.zeros((1, 1)))},
+            ("both embeddings", "both arrays", "a comparison"),
+        ),
+        ({"self_index": np.array([0, 1, 4])}, ("self_index", "up to 4", "(3,)", "-1 to 3")),
+        ({"self_index": np.zeros(3)}, ("self_index", "float64", "integers (3,)")),
     ],
 )
-def test_what_does_not_fit_is_refused(changes: dict[str, Any], message: str) -> None:
+def test_what_does_not_fit_is_refused(changes: dict[str, Any], message: tuple[str, ...]) -> None:
     rows = {"query": np.eye(3, 4, dtype=np.float32), "gallery": np.eye(4, dtype=np.float32)}
-    with pytest.raises(DataError, match=message):
+    with pytest.raises(DataError, match=facts(message)):
         k_reciprocal(**(rows | changes))
-    with pytest.raises(DataError, match=message):
+    with pytest.raises(DataError, match=facts(message)):
         k_reciprocal_blocks(**(rows | changes))
 
 
 def test_refusals_of_the_other_forms() -> None:
     rows = np.eye(4, dtype=np.float32)
-    with pytest.raises(DataError, match="top is 0"):
+    with pytest.raises(DataError, match=facts("top is 0", "1 or more")):
         rerank_top(rows, rows, 0)
-    with pytest.raises(DataError, match="3 rankings, 4 queries"):
-        rerank_candidates(Ranking(np.zeros((3, 1), int), np.zeros((3, 1), "f4")), rows, rows)
-    with pytest.raises(DataError, match="row 4 of a gallery of 4"):
-        rerank_candidates(Ranking(np.full((4, 1), 4), np.zeros((4, 1), "f4")), rows, rows)
+    step = RerankedCandidates(embeddings(main=rows), embeddings(main=rows))
+    with pytest.raises(DataError, match=facts("3 queries", "4 queries")):
+        step(Ranking(np.zeros((3, 1), int), np.zeros((3, 1), "f4")))
+    with pytest.raises(DataError, match=facts("rows up to 4", "4 gallery rows")):
+        step(Ranking(np.full((4, 1), 4), np.zeros((4, 1), "f4")))
 
 
 def test_models_and_broken_distances_are_refused() -> None:
     rows = np.eye(3, dtype=np.float32)
     one, other = embeddings("a", main=rows), embeddings("b", main=rows)
-    with pytest.raises(MismatchError, match="by model b, the query by a"):
+    with pytest.raises(MismatchError, match=facts("model b", "query by a", "platefree embed")):
         k_reciprocal(one, other)
-    with pytest.raises(DataError, match="NaN or infinity"):
-        k_reciprocal(one, one, distances=lambda a, b: np.full((len(a), len(b)), inf))
-    with pytest.raises(DataError, match="returned shape"):
-        k_reciprocal(one, one, distances=lambda a, b: np.zeros((1, 7), np.float32))
+    with pytest.raises(DataError, match=facts("the comparison", "NaN or infinity")):
+        k_reciprocal(one, one, comparison=By(lambda a, b: np.full((len(a), len(b)), inf)))
+    with pytest.raises(DataError, match=facts("the comparison", "(1, 7)", "(3, 3)")):
+        k_reciprocal(one, one, comparison=By(lambda a, b: np.zeros((1, 7), np.float32)))

@@ -14,8 +14,9 @@ from platefree.cli.tables import report_table
 from platefree.evaluation.metrics import RankMetrics
 from platefree.evaluation.results import Outcome, PairResult, Report, TrialResult
 from platefree.evaluation.verification import BINS, Verification
-from platefree.reports.figures import figure_table
+from platefree.reports.figures import figure_table, render_markdown
 from platefree.reports.page import render_page
+from platefree.reports.saving import save_report
 
 
 def trial(
@@ -95,7 +96,7 @@ def test_one_test_shows_its_trials() -> None:
 
 
 def test_markdown_is_the_same_table_and_text_stays_text() -> None:
-    text = REPORT.to_markdown()
+    text = render_markdown(REPORT)
     lines = [line for line in text.splitlines() if line.startswith("|")]
     table = figure_table(REPORT)
     assert lines[0] == f"| {' | '.join(table.head)} |"
@@ -121,8 +122,8 @@ def test_page_and_terminal_show_every_cell(tmp_path: Path) -> None:
         assert all(text in file.getvalue() for name, text in row.items() if name in figures)
     assert "4 to 5 in 800 to 801" in file.getvalue()
     assert "20,000 pairs" in file.getvalue()
-    REPORT.save(tmp_path / "report.html")
-    assert (tmp_path / "report.md").read_text("utf-8") == REPORT.to_markdown()
+    save_report(REPORT, tmp_path / "report.html")
+    assert (tmp_path / "report.md").read_text("utf-8") == render_markdown(REPORT)
 
 
 def test_json_holds_every_test() -> None:

@@ -17,6 +17,7 @@ from platefree.evaluation.verification import BINS, Verification
 from platefree.reports.charts import NAMED_CURVES, cmc_chart, roc_chart, similarity_chart
 from platefree.reports.overlay import heat_colors, overlay
 from platefree.reports.page import render_page
+from platefree.reports.saving import save_report
 from platefree.reports.strips import PICTURE_HEIGHT, PICTURE_WIDTH, mark
 
 VOID = {"meta", "img", "br", "hr", "input", "link", "wbr"}
@@ -316,7 +317,7 @@ def test_hostile_text_stays_text(pictures: list[Path]) -> None:
 def test_names_that_are_not_text_are_written(tmp_path: Path) -> None:
     shown = strip(tmp_path / "q\udcff.jpg", [], [])
     measured = report(outcome(trials=(trial("t\udcff", [1]),)), strips=(shown,))
-    page = measured.save(tmp_path / "report.html").read_text(encoding="utf-8")
+    page = save_report(measured, tmp_path / "report.html").read_text(encoding="utf-8")
     assert "q?.jpg" in page
     assert (tmp_path / "report.json").exists()
 

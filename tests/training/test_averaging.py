@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import TINY
-from test_fda_net import TINY as TINY_FDA
+from conftest import TINY, TINY_FDA
+from messages import facts
 from torch import Tensor, nn
 
 from platefree.checkpoint import read_checkpoint
@@ -132,17 +132,17 @@ def test_best_holds_the_average_and_last_both(drawn_table: Sightings, tmp_path: 
     assert not torch.equal(tensors(averaged.best)[name], tensors(plain.best)[name])
 
 
-def test_held_back_vehicles_are_scored_by_the_average(
+def test_held_out_vehicles_are_scored_by_the_average(
     drawn_table: Sightings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[Tensor] = []
-    score = training.held_back_score
+    score = training.held_out_score
 
-    def spy(model: Any, data: Any, *, workers: int) -> float:  # noqa: ANN401
+    def spy(model: Any, data: Any, work: Any) -> float:  # noqa: ANN401
         seen.append(model.method.neck.norm.weight.detach().clone())
-        return score(model, data, workers=workers)
+        return score(model, data, work)
 
-    monkeypatch.setattr(training, "held_back_score", spy)
+    monkeypatch.setattr(training, "held_out_score", spy)
     one_step = recipe(train__validation=0.4, train__validate_epochs=1, train__lr=1e-2)
     run = train(one_step, drawn_table, tmp_path)
     assert torch.equal(seen[-1], averages(run.last)["neck.norm.weight"])
@@ -168,10 +168,10 @@ def test_the_average_takes_in_what_several_optimizers_move(
 
 
 def test_an_average_that_cannot_be_had_is_refused(drawn_table: Sightings, tmp_path: Path) -> None:
-    with pytest.raises(RecipeError, match=r"train\.average"):
+    with pytest.raises(RecipeError, match=facts("train.average", "1.0", "less than 1")):
         recipe(train__average=1.0)
     train(recipe(train__average=0.0, train__max_steps=1), drawn_table, tmp_path)
-    with pytest.raises(CheckpointError, match=r"train\.average: 0\.0 then, 0\.9 now"):
+    with pytest.raises(CheckpointError, match=facts("train.average", "0.0 then", "0.9 now")):
         train(recipe(), drawn_table, tmp_path, resume=True)
-    with pytest.raises(CheckpointError, match="no average of weight"):
+    with pytest.raises(CheckpointError, match=facts("no average", "weight")):
         WeightAverage(nn.Linear(2, 2), 0.9).load_state({})

@@ -113,7 +113,10 @@ class TestScorer:
         """Rank and score a search; its pairs are counted, and its first hits kept."""
         self._compared = True
         labels = trial_labels(self.table, trial)
-        watchers = [_counting(self._counts, self._views, TrialViews.of(self.table, trial))]
+        seen = None
+        if trial.tracks is None and trial.target == "vehicle":
+            seen = TrialViews.of(self.table, trial.query, trial.gallery)
+        watchers = [_counting(self._counts, self._views, seen)]
         if self.post.steps:
             for rows, block in distance_blocks(self.embeddings, trial, self.comparison):
                 watchers[0](block, labels, rows)

@@ -13,7 +13,6 @@ from numba import get_num_threads, njit, prange
 from numpy.typing import NDArray
 
 from platefree.evaluation.pair_labels import UNKNOWN, PairLabels, mates_of, read_only
-from platefree.evaluation.trial import Trial
 from platefree.types import Floats, Indices, Sightings, known_values
 
 BINS = 200
@@ -110,11 +109,17 @@ class TrialViews:
     gallery: Indices
 
     @classmethod
-    def of(cls, table: Sightings, trial: Trial) -> "TrialViews | None":
-        """None where pictures are not compared with pictures, or too little is known."""
-        sides = table.view[trial.query], table.view[trial.gallery]
+    def of(cls, table: Sightings, query: Indices, gallery: Indices) -> "TrialViews | None":
+        """The views of a search for vehicles; None where too little is known.
+
+        Args:
+            table: the pictures.
+            query: (q,) rows of it.
+            gallery: (g,) rows of it.
+        """
+        sides = table.view[query], table.view[gallery]
         known = known_values(table.view)
-        if trial.tracks is not None or trial.target != "vehicle" or len(known) < 2:
+        if len(known) < 2:
             return None
         codes = [np.where(side == "", UNKNOWN, np.searchsorted(known, side)) for side in sides]
         return cls(codes[0].astype(np.int64), codes[1].astype(np.int64))

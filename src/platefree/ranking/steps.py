@@ -24,6 +24,7 @@ from platefree.recipes.post import Post, Rerank
 from platefree.types import Embeddings, Indices, Ranking, Sightings, Text, Times
 
 ALL = slice(None)
+"""Every query."""
 
 
 class Step(Protocol):
@@ -52,6 +53,7 @@ class OtherCameras:
 
     def __call__(self, ranking: Ranking, queries: slice = ALL) -> Ranking:
         """The entries of other cameras, and those of unknown camera."""
+        _check(ranking, len(self.query[queries]), len(self.gallery))
         distances = ranking.distances.copy()
         for camera, row, indices in zip(
             self.query[queries], distances, ranking.indices, strict=True
@@ -84,6 +86,7 @@ class TimeWindow:
 
     def __call__(self, ranking: Ranking, queries: slice = ALL) -> Ranking:
         """The entries within the window."""
+        _check(ranking, len(self.query[queries]), len(self.gallery))
         longest = np.timedelta64(timedelta(seconds=self.seconds))
         distances = ranking.distances.copy()
         for time, row, indices in zip(self.query[queries], distances, ranking.indices, strict=True):
@@ -108,6 +111,7 @@ class BestOfTrack:
 
     def __call__(self, ranking: Ranking, queries: slice = ALL) -> Ranking:
         """The same entries; those that were removed stay removed."""
+        _check(ranking, len(self.own[queries]), len(self.tracks))
         distances = ranking.distances.copy()
         groups = None
         for own, row, indices in zip(self.own[queries], distances, ranking.indices, strict=True):
@@ -146,8 +150,9 @@ class ExpandedQueries:
 
     def __call__(self, ranking: Ranking, queries: slice = ALL) -> Ranking:
         """The entries at their distances from the moved queries."""
-        distances = ranking.distances.copy()
         numbers = np.arange(len(self.query))[queries]
+        _check(ranking, len(numbers), len(self.gallery))
+        distances = ranking.distances.copy()
         for number, row, indices in zip(numbers, distances, ranking.indices, strict=True):
             there = np.flatnonzero(~np.isinf(row))
             gallery = self.gallery.take(indices[there])
@@ -176,8 +181,9 @@ class RerankedCandidates:
 
     def __call__(self, ranking: Ranking, queries: slice = ALL) -> Ranking:
         """The entries at their re-ranked distances; those that were removed stay removed."""
-        distances = ranking.distances.copy()
         numbers = np.arange(len(self.query))[queries]
+        _check(ranking, len(numbers), len(self.gallery))
+        distances = ranking.distances.copy()
         options = self.options.model_dump()
         for number, row, indices in zip(numbers, distances, ranking.indices, strict=True):
             there = np.flatnonzero(~np.isinf(row))
@@ -264,6 +270,16 @@ def expanded(
     if options.by == "clusters":
         return expand_by_clusters(query, options.radius, options.smallest, comparison=comparison)
     return expand_queries(query, gallery, ranking, options.neighbours, options.alpha)
+
+
+def _check(ranking: Ranking, q: int, g: int) -> None:
+    """Refuse a ranking of other queries or of another gallery with a `DataError`."""
+    last = ranking.indices.max(initial=-1)
+    if len(ranking) != q or last >= g:
+        raise DataError(
+            f"a ranking of {len(ranking)} queries and of gallery rows up to {last}, for a step of "
+            f"{q} queries and {g} gallery rows: expected a ranking of these"
+        )
 
 
 def track_numbers(sightings: Sightings) -> Indices:
