@@ -160,9 +160,9 @@ def test_a_query_that_is_in_its_gallery_is_trained_on_once() -> None:
 def test_a_target_needs_something_to_train_on_and_something_to_score() -> None:
     other = table("/o", image=["a"], source=["o"])
     for splits, message in (
-        (["train", "train"], "t is all for training: expected a source"),
-        (["", ""], "t has no split 'train': expected a source"),
-        (["query", "gallery"], "t has no split 'train'"),
+        (["train", "train"], "t has only training pictures: expected pictures"),
+        (["", ""], "t has no training pictures: expected pictures"),
+        (["query", "gallery"], "t has no training pictures"),
     ):
         target = table("/t", image=["a", "b"], split=splits, source=["t"] * 2)
         with pytest.raises(DataError, match=message):
@@ -179,7 +179,7 @@ def test_refusals() -> None:
         "both have picture 'a'": lambda: merge_tables(one, one, sources=["p", "q"]),
         "1 sources for 2 tables": lambda: merge_tables(one, one, sources=["p"]),
         "holds a slash": lambda: merge_tables(one, sources=["p/q"]),
-        "table 2 has 1 rows without a source": lambda: merge_tables(
+        "table 2 has 1 row without a source": lambda: merge_tables(
             one, table("/c", image=["e", "f"], source=["z", ""])
         ),
         "both have vehicle 'x/1'": lambda: merge_tables(

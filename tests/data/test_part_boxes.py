@@ -136,7 +136,7 @@ def test_a_city_knows_its_parts(block_city: Path) -> None:
         ("a.jpg,light,nan,4,5,8", "line 2: box nan, 4, 5, 8 is not finite"),
         ("a.jpg,light,1,4,inf,8", "is not finite"),
         ("a.jpg,light,1,4,many,8", r"line 2: 'many' is no number of pixels"),
-        ("a.jpg,,1,4,5,8", "line 2: a box of no part"),
+        ("a.jpg,,1,4,5,8", "line 2: a box without a part"),
         (",light,1,4,5,8", "line 2: no image"),
         ("a.jpg,light,1,4,5", "line 2: 5 cells, expected 6"),
         ("a.jpg,light,0.1,0.2,0.5,0.6", "no coordinate is above 1, so these are fractions"),
@@ -219,8 +219,8 @@ def test_pictures_that_are_not_in_the_table_are_left_out(
     path = csv_file(tmp_path, "gone.png,light,1,1,2,2", "a.png,light,4,2,8,4")
     with caplog.at_level(logging.INFO):
         assert len(place_boxes(read_part_boxes(path), table)) == 1
-    assert "1 picture of the part boxes are not among those asked for" in caplog.text
-    with pytest.raises(DataError, match=r"none of the 1 picture in .* is among the 1 picture of"):
+    assert "1 picture with part boxes not in the table" in caplog.text
+    with pytest.raises(DataError, match=r"none of the 1 picture in .* is among the 1 picture with"):
         place_boxes(read_part_boxes(csv_file(tmp_path, "gone.png,light,1,1,2,2")), table)
 
 

@@ -184,7 +184,9 @@ def test_all_vehicles_can_be_trained_on(caplog: pytest.LogCaptureFixture) -> Non
 
 @pytest.mark.parametrize("train", [0.0, -0.5, 1.01, 2.0, float("nan")])
 def test_a_share_outside_zero_and_one_is_refused(train: float) -> None:
-    with pytest.raises(DataError, match=r"^train is .*, expected a fraction of more than 0"):
+    with pytest.raises(
+        DataError, match=r"^train is .*, expected a fraction of the vehicles over 0"
+    ):
         split_by_vehicle(table(("a", "1"), ("b", "1")), train)
 
 
