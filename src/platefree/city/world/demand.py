@@ -1,7 +1,7 @@
-"""How many cameras, passes and pictures each vehicle gets, so that the sums are as asked.
+"""The number of cameras, passes and pictures of each vehicle, with the requested sums.
 
-The number of cameras is two plus a log-normal tail: many vehicles are seen by two cameras, a few
-by very many (where there are 40 cameras or more and pictures enough, one in 200 by 40 or more).
+The number of cameras is two plus a log-normal tail: many vehicles are captured by two cameras, a
+few by very many (one in 200 by at least 40, if there are that many and enough pictures).
 """
 
 import math
@@ -15,7 +15,7 @@ from platefree.city.world.streams import Purpose, stream
 from platefree.errors import DataError
 
 _SPREAD = 1.1  # standard deviation of the logarithm of the cameras beyond two
-_PER_TRACK = 5  # pictures of one pass, about
+_PER_TRACK = 5  # pictures of one pass, approximately
 _MANY = 40  # cameras
 
 Counts = NDArray[np.int64]
@@ -23,10 +23,10 @@ Counts = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Demand:
-    """What a vehicle is to be seen by.
+    """The cameras, passes and pictures of a vehicle.
 
     Attributes:
-        cameras: different ones, at least 2.
+        cameras: number of different ones, at least 2.
         passes: at least ``cameras``.
         pictures: at least ``passes``.
     """
@@ -37,7 +37,7 @@ class Demand:
 
 
 def draw_demand(vehicles: int, cameras: int, images: int, seed: int) -> tuple[Demand, ...]:
-    """Share pictures among vehicles.
+    """Distribute pictures among vehicles.
 
     Args:
         vehicles: how many, at least 2.
@@ -84,7 +84,7 @@ def _cameras(vehicles: int, cameras: int, images: int, random: np.random.Generat
 
 
 def _within(counts: Counts, images: int) -> Counts:
-    """Take cameras from the busiest until there is a picture for each."""
+    """Reduce the largest counts until there is a picture for each camera of each vehicle."""
     while counts.sum() > images:
         counts[np.argmax(counts)] -= 1
     return counts
