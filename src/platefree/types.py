@@ -144,10 +144,11 @@ class Sightings:
         return len(self.image)
 
     def __repr__(self) -> str:
-        parts = [f"{len(self)} images"]
-        for name, noun in (("vehicle", "vehicles"), ("camera", "cameras"), ("track", "tracks")):
+        counts = {"image": len(self)}
+        for name in ("vehicle", "camera", "track"):
             if self.knows(name):
-                parts.append(f"{len(known_values(getattr(self, name)))} {noun}")
+                counts[name] = len(known_values(getattr(self, name)))
+        parts = [f"{count} {name}{'' if count == 1 else 's'}" for name, count in counts.items()]
         return f"<Sightings: {', '.join(parts)}>"
 
     def knows(self, column: str) -> bool:

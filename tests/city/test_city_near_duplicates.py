@@ -1,4 +1,4 @@
-"""Near-duplicates in pictures: alike in model and paint, told apart from every side."""
+"""Near-duplicates in pictures: alike in model and paint, distinguishable from every side."""
 
 import itertools
 from dataclasses import replace

@@ -177,7 +177,7 @@ def test_refusals() -> None:
         "nothing to merge": lambda: merge_tables(),
         "both have source 'x'": lambda: merge_tables(one, one),
         "both have picture 'a'": lambda: merge_tables(one, one, sources=["p", "q"]),
-        "1 sources for 2 tables": lambda: merge_tables(one, one, sources=["p"]),
+        "1 source for 2 tables": lambda: merge_tables(one, one, sources=["p"]),
         "holds a slash": lambda: merge_tables(one, sources=["p/q"]),
         "table 2 has 1 row without a source": lambda: merge_tables(
             one, table("/c", image=["e", "f"], source=["z", ""])

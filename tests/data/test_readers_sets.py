@@ -339,7 +339,7 @@ def test_cityflow_of_2021(tmp_path: Path) -> None:
 
 
 def test_cityflow_whose_test_has_ids(tmp_path: Path) -> None:
-    """Copies that were split anew have ids in all label files; -1 stands for none."""
+    """Copies that were split again have ids in all label files; -1 is unknown."""
     labels = {
         f"{split}_label.xml": label_file(
             [

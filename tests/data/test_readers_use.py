@@ -222,7 +222,7 @@ def test_a_submission_is_100_deep_at_most(tmp_path: Path) -> None:
     for wrong, message in (
         (order[:, :99], "fewer than 100 pictures"),
         (holed, "fewer than 100 pictures"),
-        (order[:1], "a ranking of 1 queries, expected 2"),
+        (order[:1], "a ranking of 1 query, expected 2"),
         (order + 1, "expected 2 queries in a gallery of 130"),
     ):
         ranking = Ranking(wrong, np.zeros(wrong.shape, np.float32))
@@ -350,7 +350,7 @@ def test_sets_are_merged_cropped_and_split(run: Run, tmp_path: Path) -> None:
 
 def test_training_vehicles_are_held_back(run: Run, tmp_path: Path) -> None:
     cityflow(tmp_path / "set")
-    words = ("data", "split", tmp_path / "set", "--out", tmp_path / "held.csv", "--hold-back")
+    words = ("data", "split", tmp_path / "set", "--out", tmp_path / "held.csv", "--hold-out")
     code, out, err = run(*words, 4, "--seed", 1, "--json")
     assert code == 0
     assert json.loads(out)["vehicles"] == {"gallery": 4, "query": 4, "train": 8}

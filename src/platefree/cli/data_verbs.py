@@ -125,7 +125,7 @@ def split(
             help="Instead, hold out this many training vehicles; the set's own tests are dropped.",
         ),
     ] = None,
-    hold_back: Annotated[  # its name before
+    hold_back: Annotated[  # the former name
         int | None, typer.Option("--hold-back", min=1, hidden=True)
     ] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Same seed, same split.")] = 0,
@@ -168,7 +168,7 @@ def merge(
         str | None,
         typer.Option(
             "--target",
-            help="Source to score on: all pictures of the other sources are for training, "
+            help="Source to score on: all pictures of the others are for training, "
             "including their tests.",
         ),
     ] = None,
@@ -191,8 +191,8 @@ def merge(
     write_table(table, target)
     for name, pictures in _tests_trained_on(tables, scored):
         notes.print(
-            f"warning: training includes {many(pictures, 'test picture')} of {name}: a model trained "
-            f"on this table must not be scored on {name}",
+            f"warning: {many(pictures, 'test picture')} of {name} are for training: a model "
+            f"trained on this table must not be scored on {name}",
             markup=False,
             soft_wrap=True,
         )

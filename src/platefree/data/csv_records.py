@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TextIO
 
 from platefree.data.columns import NOT_TEXT
+from platefree.data.listed_text import many
 from platefree.errors import DataError
 
 _LONGEST_LINE = 1_000_000
@@ -37,8 +38,8 @@ def csv_records(path: Path) -> Iterator[tuple[int, list[str]]]:
             header = header or cells
             if cells and len(cells) != len(header):
                 raise DataError(
-                    f"{path}, line {line}: {len(cells)} cells, expected {len(header)} as in the "
-                    "header: a comma inside a cell needs quotes around the cell"
+                    f"{path}, line {line}: {many(len(cells), 'cell')}, expected {len(header)} as "
+                    "in the header: a comma inside a cell needs quotes around the cell"
                 )
             if cells:
                 yield line, cells

@@ -22,9 +22,9 @@ _MARKS = {
 _SHOWN = 80  # characters of a wrong line in an error
 
 
-def many(count: int, noun: str) -> str:
-    """A count with its noun, as it is written: ``1 picture``, ``2,000 pictures``."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+def many(count: int, noun: str, plural: str = "") -> str:
+    """A count with its noun: ``1 picture``, ``2,000 pictures``; ``plural`` if it is irregular."""
+    return f"{count:,} {noun if count == 1 else plural or f'{noun}s'}"
 
 
 @contextmanager

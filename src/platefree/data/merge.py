@@ -46,7 +46,8 @@ def merge_tables(
     if not tables:
         raise DataError("nothing to merge, expected at least one table")
     if sources is not None and len(sources) != len(tables):
-        raise DataError(f"{len(sources)} sources for {len(tables)} tables, expected one for each")
+        found = f"{many(len(sources), 'source')} for {many(len(tables), 'table')}"
+        raise DataError(f"{found}, expected one for each")
     named = [
         _with_source(table, "" if sources is None else sources[place], place)
         for place, table in enumerate(tables)

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from platefree.data.dataset import DataSet
+from platefree.data.listed_text import many
 from platefree.errors import DataError
 from platefree.storage import write_text
 from platefree.types import Indices, Ranking
@@ -34,8 +35,8 @@ def write_submission(dataset: DataSet, ranking: Ranking, path: str | Path) -> No
     depth = min(NEAREST, len(gallery))
     if len(ranking) != len(queries) or ranking.indices.max(initial=-1) >= len(gallery):
         raise DataError(
-            f"a ranking of {len(ranking)} queries, expected {len(queries)} queries in a gallery of "
-            f"{len(gallery)}: rank the lists 'query' and 'gallery' in their order"
+            f"a ranking of {many(len(ranking), 'query', 'queries')}, expected {len(queries)} in a "
+            f"gallery of {len(gallery)}: rank the lists 'query' and 'gallery' in their order"
         )
     nearest = ranking.indices[:, :depth]
     if nearest.shape[1] < depth or (nearest < 0).any():

@@ -84,7 +84,7 @@ class Place(NamedTuple):
 
 
 class Setting(NamedTuple):
-    """What the shading of everything in one picture shares.
+    """What is the same for everything that is shaded in one picture.
 
     Attributes:
         light: of the picture.

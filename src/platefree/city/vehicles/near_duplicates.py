@@ -1,4 +1,4 @@
-"""Near-duplicates: vehicles of one model and paint that can be told apart from every side.
+"""Near-duplicates: vehicles of one model and paint that can be distinguished from every side.
 
 A newly drawn identity often differs only where a given picture does not show it. So the details
 of the front, the rear and the side are drawn again, each on its own, until they differ clearly.

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from platefree.city.world.streams import Purpose, stream
+from platefree.data.listed_text import many
 from platefree.errors import DataError
 
 _SPREAD = 1.1  # standard deviation of the logarithm of the cameras beyond two
@@ -50,7 +51,8 @@ def draw_demand(vehicles: int, cameras: int, images: int, seed: int) -> tuple[De
     """
     if vehicles < 2 or cameras < 2 or images < 2 * vehicles:
         raise DataError(
-            f"{vehicles} vehicles, {cameras} cameras and {images} images: expected at least 2 "
+            f"{many(vehicles, 'vehicle')}, {many(cameras, 'camera')} and {many(images, 'image')}: "
+            "expected at least 2 "
             "vehicles, 2 cameras and 2 images for each vehicle"
         )
     random = stream(Purpose.PICTURES, seed)

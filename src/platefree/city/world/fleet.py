@@ -61,7 +61,7 @@ def draw_fleet(
     Args:
         studio: will draw them.
         count: how many.
-        near_duplicates: fraction of them that shares model and color with another one.
+        near_duplicates: fraction of them that have the model and color of another one.
         seed: of the city.
     """
     random = stream(Purpose.FLEET, seed)

@@ -63,7 +63,7 @@ def _read(path: Path, query: Indices, gallery: Indices) -> Rows | None:
     if len(texts) < len(query) or any(lines.texts[len(texts) :]):
         raise DataError(
             f"{path} has {many(len(lines.texts), 'line')}, expected one for each of "
-            f"{len(query)} queries: copy it again, or remove it"
+            f"{many(len(query), 'query', 'queries')}: copy it again, or remove it"
         )
     rows = []
     for place, text in enumerate(texts):
