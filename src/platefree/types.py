@@ -1,7 +1,7 @@
 """The four values that everything passes around: frozen, columnar, numpy only.
 
 `Sightings` (a table of pictures), `Embeddings` (named spaces over sightings), `Ranking` (the
-nearest gallery rows of each query) and `Hit` (one entry of an answer, for people).
+nearest gallery rows of each query) and `Hit` (one search result, to be shown).
 
 Labels are text and *unknown* is the empty string; times are UTC and unknown is NaT. Identifiers
 are never numbers: "0012" is not "12", and no id is ever rounded by a float.
@@ -47,17 +47,17 @@ class Sightings:
 
     Attributes:
         root: folder that relative image paths start from.
-        image: (n,) text, path of each picture, relative to ``root`` or absolute.
+        image: (n,) text, path of each picture or video, relative to ``root`` or absolute.
         vehicle: (n,) text, identity; ``""`` is unknown, here and in every label column.
         camera: (n,) text, the camera that took the picture.
-        track: (n,) text, one pass of one vehicle, captured by one camera.
+        track: (n,) text, one pass of one vehicle through the view of one camera.
         make: (n,) text, who makes the model.
         model: (n,) text, make and model.
         type: (n,) text, body type (sedan, bus, motorcycle ...).
         color: (n,) text, paint color.
-        view: (n,) text, side of the vehicle that is seen (front, rear, side).
+        view: (n,) text, side of the vehicle that the picture shows (front, rear, side).
         split: (n,) text, train, query or gallery.
-        source: (n,) text, the data set that a picture comes from.
+        source: (n,) text, the data set that the picture comes from.
         time: (n,) datetime64[ms], UTC; NaT is unknown.
         frame: (n,) int64, number of the frame, from 0, in the video file that ``image`` names; -1
             where ``image`` is a picture. All -1 if not given.
@@ -144,10 +144,11 @@ class Sightings:
         return len(self.image)
 
     def __repr__(self) -> str:
-        parts = [f"{len(self)} images"]
-        for name, noun in (("vehicle", "vehicles"), ("camera", "cameras"), ("track", "tracks")):
+        counts = {"image": len(self)}
+        for name in ("vehicle", "camera", "track"):
             if self.knows(name):
-                parts.append(f"{len(known_values(getattr(self, name)))} {noun}")
+                counts[name] = len(known_values(getattr(self, name)))
+        parts = [f"{count} {name}{'' if count == 1 else 's'}" for name, count in counts.items()]
         return f"<Sightings: {', '.join(parts)}>"
 
     def knows(self, column: str) -> bool:
@@ -296,15 +297,15 @@ class Ranking:
 
 @dataclass(frozen=True)
 class Hit:
-    """One entry of an answer.
+    """One search result.
 
     Attributes:
         rank: 1 is the nearest.
         similarity: cosine similarity in [-1, 1], higher is closer; re-ranked hits keep theirs, so
-            they need not stand in its order.
+            they need not be in its order.
         image: path of the picture.
-        labels: what the gallery knows of it, unknown columns left out.
-        space: the embedding space that compared it with the query; empty if the model has one.
+        labels: what is known of it, by column name; unknown columns are left out.
+        space: the embedding space of the comparison; empty if the model has only one.
     """
 
     rank: int

@@ -22,7 +22,12 @@ from city_stage import (
 )
 from numpy.typing import NDArray
 
-from platefree.city.output.label_files import SMALLEST_PART, SMALLEST_SHARE, ShotLabels, label_shot
+from platefree.city.output.label_files import (
+    SMALLEST_FRACTION,
+    SMALLEST_PART,
+    ShotLabels,
+    label_shot,
+)
 from platefree.city.render.renderer import render
 from platefree.city.scene import Crop, Part, Picture, PlacedVehicle, Scene, Surface
 from platefree.city.world.shots import Shot, shots_of
@@ -69,7 +74,7 @@ def test_part_boxes_hold_what_a_finer_picture_shows(kind: str) -> None:
         labels = labels_of(scene, crop, picture)
         finer = render(scene, replace(crop, out_width=SIZE * FINER, out_height=SIZE * FINER))
         subject = finer.vehicle == 0
-        large = 2 * FINER**2 * max(SMALLEST_PART, SMALLEST_SHARE * (picture.vehicle == 0).sum())
+        large = 2 * FINER**2 * max(SMALLEST_PART, SMALLEST_FRACTION * (picture.vehicle == 0).sum())
         top, bottom = labels.vehicle_box[1::2]
         for name, part in PARTS.items():
             mask = subject & (finer.part == part)

@@ -1,4 +1,4 @@
-"""Near-duplicates in pictures: alike in model and paint, told apart from every side."""
+"""Near-duplicates in pictures: alike in model and paint, distinguishable from every side."""
 
 import itertools
 from dataclasses import replace
@@ -10,7 +10,7 @@ from city_stage import crop_round, scene_from
 from platefree.city.render.renderer import render
 from platefree.city.scene import VehicleAsset
 from platefree.city.vehicles.models import KINDS, MODELS
-from platefree.city.vehicles.near_duplicates import VIEWS, draw_near_duplicate, told_apart
+from platefree.city.vehicles.near_duplicates import VIEWS, distinguishable, draw_near_duplicate
 from platefree.city.vehicles.vehicle import build_vehicle
 from platefree.city.vehicles.vehicle_identity import Identity, draw_identity
 
@@ -54,7 +54,7 @@ def test_a_picture_taken_twice_does_not_differ() -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_all_of_a_group_are_told_apart(kind: str) -> None:
+def test_all_of_a_group_are_distinguishable(kind: str) -> None:
     model = next(index for index, each in enumerate(MODELS) if each.kind == kind)
     for seed in range(4):
         group = group_of(model, seed, 5)
@@ -62,15 +62,15 @@ def test_all_of_a_group_are_told_apart(kind: str) -> None:
         assert len({each.paint for each in group}) == 1
         for one, other in itertools.combinations(group, 2):
             for view in VIEWS:
-                assert told_apart(one, other, view)
-                assert told_apart(other, one, view)
+                assert distinguishable(one, other, view)
+                assert distinguishable(other, one, view)
 
 
-def test_nobody_is_told_apart_from_itself_or_by_what_is_hidden() -> None:
+def test_nobody_is_distinguishable_from_itself_or_by_what_is_hidden() -> None:
     for kind in ("sedan", "motorcycle", "box_truck"):
         model = next(index for index, each in enumerate(MODELS) if each.kind == kind)
         one = group_of(model, 3, 1)[0]
         hidden = replace(one, items=(), seats=(255, 255, 255), missing_badge=True)
         for view in VIEWS:
-            assert not told_apart(one, one, view)
-            assert not told_apart(one, hidden, view)
+            assert not distinguishable(one, one, view)
+            assert not distinguishable(one, hidden, view)

@@ -151,7 +151,7 @@ def test_equal_size_is_not_equality(make: Make) -> None:
 def test_duplicates_across_query_and_gallery_make_scores_too_high(make: Make) -> None:
     rows = [("a", "1", "query"), ("a", "2", "gallery"), ("b", "1", "query"), ("b", "2", "gallery")]
     easy = check_table(make(*rows, file0=jpeg(9), file1=jpeg(9)))
-    warning = found(easy, "1 picture in query and again in gallery, as a valid match")
+    warning = found(easy, "1 picture both in query and in gallery, as a valid match")
     assert warning.level == "warning"
     assert "scores are too high" in warning.meaning
     assert easy.passed
@@ -178,9 +178,9 @@ def test_vehicles_that_can_match_nothing_are_counted(make: Make) -> None:
     check = check_table(make(*rows))
     assert check.single_image == ("solo",)
     assert check.single_camera == ("one-camera",)
-    one_camera = found(check, "1 vehicle seen by one camera only")
+    one_camera = found(check, "1 vehicle captured by only one camera")
     assert "no valid match under the same-camera rule and are left out" in one_camera.meaning
-    assert found(check, "1 vehicle of one picture only").level == "note"
+    assert found(check, "1 vehicle with only one picture").level == "note"
 
 
 def test_missing_labels_are_findings(make: Make) -> None:

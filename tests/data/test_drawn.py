@@ -95,12 +95,12 @@ def test_lookalikes_differ_more_than_shots_of_one_vehicle(tmp_path: Path) -> Non
         counts = np.histogram(hue[saturation > 90], 32, (0, 256))[0].astype(np.float64)
         return np.asarray(counts / counts.sum())
 
-    told_apart = [
+    distinguishable = [
         np.abs(hues(one, 1) - hues(other, 2)).sum() > np.abs(hues(one, 1) - hues(one, 2)).sum()
         for group in range(5)
         for one, other in permutations(range(group * LOOKALIKES, (group + 1) * LOOKALIKES), 2)
     ]
-    assert np.mean(told_apart) > 0.9
+    assert np.mean(distinguishable) > 0.9
 
 
 @pytest.mark.parametrize(

@@ -193,7 +193,7 @@ def test_a_query_may_have_no_junk(tmp_path: Path) -> None:
     dataset = read(tmp_path, without(files, "gt_index.txt"))
     assert [len(junk) for junk in dataset.ignored["query"]] == [2, 0]
     assert remark_on(dataset, "jk_index.txt") == (
-        "1 line of jk_index.txt not as vehicles and cameras say, the first: "
+        "1 line of jk_index.txt at odds with vehicles and cameras, the first: "
         f"{tmp_path / 'jk_index.txt'}, line 2: position 2 is missing"
     )
 
@@ -340,7 +340,7 @@ def test_cityflow_of_2021(tmp_path: Path) -> None:
 
 
 def test_cityflow_whose_test_has_ids(tmp_path: Path) -> None:
-    """Copies that were split anew have ids in all label files; -1 stands for none."""
+    """Copies that were split again have ids in all label files; -1 is unknown."""
     labels = {
         f"{split}_label.xml": label_file(
             [

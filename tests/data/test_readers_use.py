@@ -353,7 +353,7 @@ def test_sets_are_merged_cropped_and_split(run: Run, tmp_path: Path) -> None:
 
 def test_training_vehicles_are_held_back(run: Run, tmp_path: Path) -> None:
     cityflow(tmp_path / "set")
-    words = ("data", "split", tmp_path / "set", "--out", tmp_path / "held.csv", "--hold-back")
+    words = ("data", "split", tmp_path / "set", "--out", tmp_path / "held.csv", "--hold-out")
     code, out, err = run(*words, 4, "--seed", 1, "--json")
     assert code == 0
     assert json.loads(out)["vehicles"] == {"gallery": 4, "query": 4, "train": 8}

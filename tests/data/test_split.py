@@ -26,7 +26,7 @@ def table(*rows: tuple[str, ...], **more: list[Any]) -> Sightings:
     return Sightings.from_columns(Path("/data"), columns)
 
 
-def held_back(*cameras: str, seed: int = 0) -> Counter[tuple[str, str]]:
+def held_out(*cameras: str, seed: int = 0) -> Counter[tuple[str, str]]:
     """(camera, split) counts of one held-out vehicle seen by these cameras."""
     others = [("train-me", "x")] * 2
     for attempt in range(100):
@@ -93,24 +93,24 @@ def test_the_order_of_the_rows_never_matters(
 
 
 def test_each_camera_gives_one_query_where_it_can() -> None:
-    assert held_back("1", "1", "2", "2", "2") == {
+    assert held_out("1", "1", "2", "2", "2") == {
         ("1", "query"): 1, ("1", "gallery"): 1, ("2", "query"): 1, ("2", "gallery"): 2,
     }  # fmt: skip
-    assert held_back("1", "1", "2", "2", "3") == {
+    assert held_out("1", "1", "2", "2", "3") == {
         ("1", "query"): 1, ("1", "gallery"): 1, ("2", "query"): 1, ("2", "gallery"): 1,
         ("3", "query"): 1,
     }  # fmt: skip
 
 
 def test_one_camera_alone_gives_no_query() -> None:
-    assert held_back("1", "1", "1") == {("1", "gallery"): 3}
-    assert held_back("1") == {("1", "gallery"): 1}
+    assert held_out("1", "1", "1") == {("1", "gallery"): 3}
+    assert held_out("1") == {("1", "gallery"): 1}
 
 
 def test_one_picture_in_each_camera_gives_one_query_from_a_seeded_camera() -> None:
     givers = set()
     for seed in range(30):
-        counts = held_back("1", "2", "3", seed=seed)
+        counts = held_out("1", "2", "3", seed=seed)
         (giver,) = (camera for camera, split in counts if split == "query")
         assert sum(split == "gallery" for _, split in counts.elements()) == 2
         givers.add(giver)
@@ -120,7 +120,7 @@ def test_one_picture_in_each_camera_gives_one_query_from_a_seeded_camera() -> No
 def test_one_stocked_camera_leaves_another_its_picture() -> None:
     keepers = set()
     for seed in range(30):
-        counts = held_back("1", "1", "1", "2", "3", seed=seed)
+        counts = held_out("1", "1", "1", "2", "3", seed=seed)
         assert counts["1", "query"] == 1
         (keeper,) = (camera for camera in ("2", "3") if counts[camera, "gallery"])
         giver = "3" if keeper == "2" else "2"
@@ -131,10 +131,10 @@ def test_one_stocked_camera_leaves_another_its_picture() -> None:
 
 
 def test_unknown_cameras_stay_in_the_gallery_and_match_everything() -> None:
-    assert held_back("1", "2", "") == {("1", "query"): 1, ("2", "query"): 1, ("", "gallery"): 1}
-    assert held_back("1", "") == {("1", "query"): 1, ("", "gallery"): 1}
-    assert held_back("", "", "") == {("", "query"): 1, ("", "gallery"): 2}
-    assert held_back("") == {("", "gallery"): 1}
+    assert held_out("1", "2", "") == {("1", "query"): 1, ("2", "query"): 1, ("", "gallery"): 1}
+    assert held_out("1", "") == {("1", "query"): 1, ("", "gallery"): 1}
+    assert held_out("", "", "") == {("", "query"): 1, ("", "gallery"): 2}
+    assert held_out("") == {("", "gallery"): 1}
 
 
 def test_types_keep_their_proportion() -> None:

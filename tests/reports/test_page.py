@@ -328,7 +328,7 @@ def test_thirty_strips_stay_small(pictures: list[Path]) -> None:
     assert len(render_page(report(strips=(shown,) * 30)).encode()) < 3_000_000
 
 
-def test_many_trials_are_told_apart_by_name_only_at_the_ends() -> None:
+def test_many_trials_are_distinguishable_by_name_only_at_the_ends() -> None:
     trials = tuple(trial(f"t{number}", [1] * number + [2] * 20) for number in range(20))
     page = Page(render_page(report(outcome(trials=trials))))
     chart = [text for text in page.texts if re.fullmatch(r"t\d+|mean of 20", text)]

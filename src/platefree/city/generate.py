@@ -1,11 +1,11 @@
 """Make a city: plan it, render its shards in parallel, and describe the result.
 
-    OUT/plan.json       the settings; a folder is only ever continued with the same ones
-    OUT/images/NNNNN/   the shards, each whole or absent
+    OUT/plan.json       the settings; a folder is only continued with the same settings
+    OUT/images/NNNNN/   the shards, each complete or absent
     OUT/images.csv      the table that `platefree.data.table.read_table` reads, with splits
     OUT/labels.parquet  every label of every picture, in the same order
-    OUT/cameras.json    where the cameras stand and how they see
-    OUT/card.json       what the city is; written last
+    OUT/cameras.json    place, view and lens of each camera
+    OUT/card.json       settings and counts; written last
 
 The same settings give the same bytes, whatever the number of processes and however often the
 work was interrupted.
@@ -28,8 +28,11 @@ from platefree.errors import DataError, Interrupted, StorageError
 from platefree.storage import TEMPORARY, make_folder, only_writer, storage_errors, write_text
 
 _PLAN = "plan.json"
-_BYTES = (4096, 0.12)  # of a picture: a block of the disk, and by the square of its longest side
-_SPARE = 64 * 2**20  # bytes of the disk that are left alone
+_BYTES = (
+    4096,
+    0.12,
+)  # of a picture: a fixed part, and one for each pixel of a square of its longest side
+_SPARE = 64 * 2**20  # bytes of the disk that stay free
 
 
 class CityNumbers(TypedDict, total=False):
@@ -86,7 +89,7 @@ def generate_city(
 
 
 def estimated_bytes(images: int, size: int) -> int:
-    """About how much disk the pictures of a city take.
+    """The approximate size of the pictures of a city on disk.
 
     Args:
         images: how many.
@@ -97,10 +100,10 @@ def estimated_bytes(images: int, size: int) -> int:
 
 
 def require_space(folder: Path, needed: int, free: Callable[[Path], int] | None = None) -> None:
-    """Refuse to start what the disk cannot hold.
+    """Check that the disk has enough space.
 
     Args:
-        folder: where it goes.
+        folder: where the city is written.
         needed: bytes.
         free: returns the free bytes of a folder's disk; by default the system is asked.
 
@@ -153,7 +156,7 @@ def _generate(
 
 
 def _claim(folder: Path, settings: CitySettings) -> None:
-    """Make the folder this city's, or find that it is already."""
+    """Write the settings into the folder, or compare them with those that it has."""
     own = json.dumps(settings.to_json(), indent=2) + "\n"
     path = folder / _PLAN
     if path.is_file():
@@ -198,7 +201,7 @@ def _render(
 
 
 def _clean(folder: Path) -> None:
-    """Remove what a killed run left half-made."""
+    """Remove the unfinished shards of a killed run."""
     for entry in folder.glob(f"{TEMPORARY}*"):
         with storage_errors(entry):
             shutil.rmtree(entry)

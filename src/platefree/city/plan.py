@@ -1,8 +1,8 @@
-"""What a city will hold, decided before the first picture: vehicles, cameras, passes, shards.
+"""The plan of a city, made before the first picture: vehicles, cameras, passes, shards.
 
-The plan follows from the settings alone. It is cut into shards of whole vehicles, those of one
-model together, so that each vehicle is built once and each model by few processes; the size of
-shards depends on the plan, never on the number of processes.
+The settings alone determine the plan. It is divided into shards of whole vehicles, sorted by model,
+so that each vehicle is built once and each model by few processes. The size of shards depends on
+the plan, never on the number of processes.
 """
 
 from collections.abc import Iterator, Sequence
@@ -20,15 +20,15 @@ from platefree.city.world.weather import Climate, draw_climate
 from platefree.errors import DataError
 
 CITY_VERSION = 2
-"""Raised whenever the same settings give other bytes."""
+"""Increased whenever the same settings give different bytes."""
 
 START = 1_777_852_800_000
 """The first midnight of every city: Monday, 2026-05-04, in UTC milliseconds."""
 
 _SHARD_PICTURES = (16, 256)
-_SHARDS = 24  # a small city is cut into about so many, so that several processes share it
+_SHARDS = 24  # a small city has about this many, so that several processes can work on it
 _BYSTANDERS = (4, 24)
-_LARGEST = 100_000  # cameras and, times ten, vehicles
+_LARGEST = 100_000  # number of cameras; of vehicles ten times that
 
 
 @dataclass(frozen=True)
@@ -40,10 +40,10 @@ class CitySettings:
         cameras: how many, at least 2.
         images: how many, at least two for each vehicle.
         seed: at least 0.
-        days: that are filmed, at least 1.
+        days: how many days are filmed, at least 1.
         size: longest side of a picture in pixels, 32 to 1024.
         near_duplicates: fraction of the vehicles that share model and color with another, 0 to 1.
-        preset: the name they started from.
+        preset: the name of the preset that they started from.
         mounting: of all cameras, one of `platefree.city.world.sites.MOUNTINGS`, or ``any``.
     """
 
@@ -77,7 +77,9 @@ class CitySettings:
     def to_json(self) -> dict[str, Any]:
         """Ready for ``json.dumps``, with the version of the city."""
         content = {"city_version": CITY_VERSION, **asdict(self)}
-        if self.mounting == "any":  # a city from before there was a choice stays the same one
+        if (
+            self.mounting == "any"
+        ):  # as before this setting existed, so that older cities can be continued
             del content["mounting"]
         return content
 
@@ -110,10 +112,10 @@ class Journey:
 
 @dataclass(frozen=True, eq=False)
 class CityPlan:
-    """A city before its pictures.
+    """Everything about a city except its pictures.
 
     Attributes:
-        settings: what it follows from.
+        settings: they determine the rest.
         network: streets.
         cameras: on them.
         climate: light and weather.
@@ -132,11 +134,11 @@ class CityPlan:
 
 
 def plan_city(settings: CitySettings, studio: Studio) -> CityPlan:
-    """Decide everything but the pixels.
+    """Draw everything except the pictures.
 
     Args:
         settings: of the city.
-        studio: who will draw it.
+        studio: will draw the vehicles.
     """
     network = draw_network(settings.seed, settings.cameras)
     cameras = place_cameras(network, settings.cameras, settings.seed, settings.mounting)

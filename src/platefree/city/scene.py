@@ -1,4 +1,4 @@
-"""What is put before a camera: the values that geometry, traffic and renderer share.
+"""What a camera sees: the values that geometry, traffic and renderer have in common.
 
 World and body frames: x forward (east), y left (north), z up, metres, the ground at z = 0. A
 vehicle's origin is on the ground below the middle of its wheelbase. Colors are linear RGB
@@ -99,7 +99,7 @@ class Paint:
     Attributes:
         color: (3,) linear RGB.
         flake: metallic fraction, 0 plain to 0.65.
-        name: white, black, grey, silver, red ... as the label says.
+        name: white, black, grey, silver, red ... as in the labels.
     """
 
     color: tuple[float, float, float]
@@ -158,7 +158,7 @@ class CameraModel:
     Attributes:
         name: id, for labels.
         position: (3,) world metres; z is its height over the road.
-        yaw: radians, direction of view round z; 0 looks along world x.
+        yaw: radians, direction of view around z; 0 looks along world x.
         pitch: radians below the horizon, positive looks down.
         focal: focal length in pixels of the full frame.
         width: of the full frame, pixels.
@@ -226,14 +226,14 @@ class Crop:
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """All that a picture shows.
+    """Everything that a picture shows.
 
     Attributes:
         camera: who looks.
         conditions: light and weather.
         vehicles: placed vehicles; the first is the subject of a crop.
         motion: (2,) world metres that the subject moves while the shutter is open.
-        seed: of noise and other accidents of this one picture.
+        seed: of noise and other random details of this one picture.
     """
 
     camera: CameraModel

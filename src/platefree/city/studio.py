@@ -17,8 +17,8 @@ class Order:
     Attributes:
         model: index into the studio's models.
         seed: of its identity.
-        twin_of: seed of the identity that it is a near-duplicate of; None if of no other.
-        after: seeds of the near-duplicates of the same identity that were drawn before it.
+        twin_of: seed of the identity that it is a near-duplicate of; None if there is none.
+        after: seeds of the near-duplicates of the same identity that were drawn earlier.
     """
 
     model: int

@@ -11,7 +11,7 @@ from platefree.cli.console import Json, done, notes, out, print_json, stage_prog
 
 
 class PresetName(StrEnum):
-    """Sets of numbers to start from."""
+    """Presets of `platefree.city.plan`."""
 
     tiny = "tiny"
     small = "small"
@@ -22,7 +22,7 @@ class PresetName(StrEnum):
 
 
 class MountingName(StrEnum):
-    """Where cameras hang."""
+    """Where cameras are mounted."""
 
     any = "any"
     gantry = "gantry"
@@ -31,7 +31,7 @@ class MountingName(StrEnum):
 
 
 class LayoutName(StrEnum):
-    """Public data sets whose folder layout a city can take."""
+    """Public data sets in whose layout a city can be written."""
 
     vehicleid = "vehicleid"
     veri_776 = "veri-776"
@@ -42,22 +42,23 @@ class LayoutName(StrEnum):
 
 def city(
     folder: Annotated[
-        Path, typer.Argument(metavar="OUT", help="Folder of the city; continued if unfinished.")
+        Path,
+        typer.Argument(metavar="OUT", help="Folder of the city; an unfinished city is continued."),
     ],
-    preset: Annotated[PresetName, typer.Option(help="Numbers to start from.")] = PresetName.tiny,
+    preset: Annotated[PresetName, typer.Option(help="Settings to start from.")] = PresetName.tiny,
     vehicles: Annotated[int | None, typer.Option(help="How many vehicles.")] = None,
     cameras: Annotated[int | None, typer.Option(help="How many cameras.")] = None,
     images: Annotated[int | None, typer.Option(help="How many pictures in all.")] = None,
     days: Annotated[int | None, typer.Option(help="How many days are filmed.")] = None,
     size: Annotated[int | None, typer.Option(help="Longest side of a picture, pixels.")] = None,
     near_duplicates: Annotated[
-        float | None, typer.Option(help="Fraction of vehicles with a twin in model and color.")
+        float | None, typer.Option(help="Fraction of vehicles with the model and color of another.")
     ] = None,
     mounting: Annotated[
         MountingName,
         typer.Option(
-            help="Of all cameras: over the road (fronts and rears), beside it, or across it "
-            "(sides)."
+            help="Of all cameras: gantry over the road (fronts and rears), mast beside it, or "
+            "across it (sides)."
         ),
     ] = MountingName.any,
     seed: Annotated[int, typer.Option(min=0, help="Same seed, same bytes.")] = 0,
@@ -66,7 +67,7 @@ def city(
     ] = None,
     layout: Annotated[
         list[LayoutName] | None,
-        typer.Option(help="Also write it as this data set would be, in OUT-LAYOUT; repeatable."),
+        typer.Option(help="Also write the layout of this data set, to OUT-LAYOUT; repeatable."),
     ] = None,
     *,
     as_json: Json = False,
@@ -76,7 +77,7 @@ def city(
     Presets, as vehicles / cameras / images: tiny 20 / 4 / 200, small 500 / 20 / 10,000,
     views 300 / 20 / 6,000 (mostly near-duplicates), models 600 / 16 / 7,200 (many vehicles of
     each model), veri 776 / 20 / 49,357, wild 40,671 / 174 / 416,314.
-    Stop with Ctrl-C; the same command goes on.
+    Stop with Ctrl-C; the same command continues.
     """
     from platefree.city.generate import estimated_bytes, generate_city
     from platefree.city.plan import PRESETS
@@ -106,9 +107,9 @@ def city(
         print_json({"city": str(folder), **card.to_json(), "layouts": [str(p) for p in written]})
     else:
         out.print(
-            f"{card.images:,} pictures of {card.vehicles:,} vehicles by {card.cameras:,} cameras "
-            f"on {card.tracks:,} tracks; {card.near_duplicate_rate:.0%} of the vehicles share "
-            "model and color with another"
+            f"{card.images:,} pictures of {card.vehicles:,} vehicles, captured by "
+            f"{card.cameras:,} cameras in {card.tracks:,} tracks; {card.near_duplicate_rate:.0%} "
+            "of the vehicles have the model and color of another"
         )
     for path, name in written.items():
         notes.print(f"{name}: [bold]{path}[/bold]", soft_wrap=True)
@@ -116,7 +117,7 @@ def city(
 
 
 def _layouts(folder: Path, names: list[LayoutName]) -> dict[Path, str]:
-    """The root of each data set that is written, and its name; a layout may hold two."""
+    """The root of each written data set, and its name; a layout may contain two data sets."""
     if not names:
         return {}
     from platefree.city.output.layouts import write_layout

@@ -11,9 +11,9 @@ from platefree.evaluation.overview import Overview
 
 
 def counts_table(counts: Sequence[Count], name: str) -> Table:
-    """Documented numbers beside those that were found."""
+    """Published numbers next to the numbers found."""
     table = Table(
-        title=f"{name}, documented and found", caption="* differs from what is documented"
+        title=f"{name}, documented and found", caption="* differs from the documented number"
     )
     table.add_column("what")
     table.add_column("documented")
@@ -25,7 +25,7 @@ def counts_table(counts: Sequence[Count], name: str) -> Table:
 
 
 def overview_table(overview: Overview) -> Table:
-    """What the lists of a data set are scored by."""
+    """The protocol that scores each list of a data set."""
     table = Table(title="scored by", caption=escape(overview.reason) or None)
     table.add_column("protocol")
     table.add_column("test")
@@ -36,7 +36,7 @@ def overview_table(overview: Overview) -> Table:
 
 
 def formats_table(formats: Sequence[Format]) -> Table:
-    """The data sets that are known, and by what."""
+    """The data sets that can be read, and the files that identify them."""
     table = Table(
         title="public data sets", caption="how to get each, and its lists: docs/data-sets.md"
     )

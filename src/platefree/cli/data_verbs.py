@@ -27,7 +27,9 @@ app = typer.Typer(help="Check, split and merge tables of pictures.", no_args_is_
 
 Data = Annotated[
     Path,
-    typer.Argument(help="A CSV or Parquet table, a folder of pictures, or of a public data set."),
+    typer.Argument(
+        help="A CSV or Parquet table, or the folder of pictures or of a public data set."
+    ),
 ]
 
 
@@ -36,11 +38,11 @@ def check(
     path: Data,
     *,
     pixels: Annotated[
-        bool, typer.Option("--pixels", help="Decode every picture whole, not only its header.")
+        bool, typer.Option("--pixels", help="Decode every picture, not only its header.")
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Read every picture's header and say what the table holds and what that means for scoring."""
+    """Check a table: read the header of every picture, count labels and list problems."""
     from platefree.data.check import check_table
     from platefree.data.documented import compare_counts
     from platefree.data.table import dataset_at, read_table
@@ -62,7 +64,7 @@ def check(
         for part in check_tables(result, str(path), _protocols(dataset)):
             out.print(part)
         if dataset is not None:
-            _tell_set(dataset, counts)
+            _print_set(dataset, counts)
     if not result.passed:
         raise typer.Exit(1)
 
@@ -90,7 +92,7 @@ def _set_json(dataset: "DataSet", counts: "tuple[Count, ...]") -> dict[str, Any]
     }
 
 
-def _tell_set(dataset: "DataSet", counts: "tuple[Count, ...]") -> None:
+def _print_set(dataset: "DataSet", counts: "tuple[Count, ...]") -> None:
     from platefree.cli.data_tables import counts_table
 
     out.print(counts_table(counts, dataset.name))
@@ -123,7 +125,7 @@ def split(
             help="Instead, hold out this many training vehicles; the set's own tests are dropped.",
         ),
     ] = None,
-    hold_back: Annotated[  # its name before
+    hold_back: Annotated[  # the former name
         int | None, typer.Option("--hold-back", min=1, hidden=True)
     ] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Same seed, same split.")] = 0,
@@ -143,7 +145,7 @@ def split(
     else:
         table = hold_out_vehicles(table, vehicles=hold_out, seed=seed)
     write_table(table, target)
-    _tell_splits(table, target, {"seed": seed}, as_json=as_json)
+    _print_splits(table, target, {"seed": seed}, as_json=as_json)
 
 
 @app.command("merge")
@@ -159,20 +161,21 @@ def merge(
         bool,
         typer.Option(
             "--model-as-vehicle",
-            help="Train on the models of a set that knows no vehicles, such as CompCars.",
+            help="Use models as vehicle ids in a set without vehicles, such as CompCars.",
         ),
     ] = False,
     scored: Annotated[
         str | None,
         typer.Option(
             "--target",
-            help="Source that will be scored: all pictures of the others are for training, their "
-            "tests too.",
+            help="Source to score on: all pictures of the others are for training, "
+            "including their tests.",
         ),
     ] = None,
     as_json: Json = False,
 ) -> None:
     """Merge tables into one in which equal ids of two data sets stay two vehicles."""
+    from platefree.data.listed_text import many
     from platefree.data.merge import merge_tables, model_as_vehicle
     from platefree.data.table import read_table, write_table
 
@@ -188,16 +191,16 @@ def merge(
     write_table(table, target)
     for name, pictures in _tests_trained_on(tables, scored):
         notes.print(
-            f"warning: {pictures:,} test pictures of {name} are for training: what is trained on "
-            f"this table must not be scored on {name}",
+            f"warning: {many(pictures, 'test picture')} of {name} are for training: a model "
+            f"trained on this table must not be scored on {name}",
             markup=False,
             soft_wrap=True,
         )
-    _tell_splits(table, target, {}, as_json=as_json)
+    _print_splits(table, target, {}, as_json=as_json)
 
 
 def _tests_trained_on(tables: "list[Sightings]", target: str | None) -> "Iterator[tuple[str, int]]":
-    """The sources beside the target that have tests, with the number of their test pictures."""
+    """The sources other than the target that have tests, and how many test pictures."""
     for table in tables if target is not None else ():
         for name in sorted(set(table.source.tolist()) - {target}):
             split = table.split[table.source == name]
@@ -216,14 +219,16 @@ def _with_name(table: "Sightings", path: Path) -> "Sightings":
     return replace(table, source=np.full(len(table), path.absolute().stem))
 
 
-def _tell_splits(table: "Sightings", target: Path, more: dict[str, Any], *, as_json: bool) -> None:
-    """What a written table holds, and where it is."""
+def _print_splits(table: "Sightings", target: Path, more: dict[str, Any], *, as_json: bool) -> None:
+    """Print the counts of a written table, and where it is."""
+    from platefree.data.listed_text import many
+
     rows, vehicles = _by_split(table)
     if as_json:
         print_json({"table": str(target), **more, "pictures": rows, "vehicles": vehicles})
     else:
         for name, count in rows.items():
-            out.print(f"{name}: {count:,} pictures of {vehicles[name]:,} vehicles")
+            out.print(f"{name}: {many(count, 'picture')} of {many(vehicles[name], 'vehicle')}")
     done(target, "table")
 
 
@@ -244,11 +249,12 @@ def _by_split(table: "Sightings") -> tuple[dict[str, int], dict[str, int]]:
 
 @app.command("crop")
 def crop(
-    path: Annotated[Path, typer.Argument(help="The folder of CompCars, as it is unpacked.")],
+    path: Annotated[Path, typer.Argument(help="The folder of CompCars, as unpacked.")],
     target: Annotated[Path, typer.Option("--out", "-o", help="The folder of crops to fill.")],
 ) -> None:
-    """Cut the cars of CompCars out of their photographs, once; resumable."""
+    """Cut the cars out of the photographs of CompCars; can be interrupted and continued."""
     from platefree.data.crops import crop_compcars
+    from platefree.data.listed_text import many
 
     with stage_progress() as report:
         dataset = crop_compcars(
@@ -256,13 +262,13 @@ def crop(
         )
     for remark in dataset.remarks:
         notes.print(f"note: {remark}", markup=False, soft_wrap=True)
-    out.print(f"{len(dataset.table)} crops")
+    out.print(many(len(dataset.table), "crop"))
     done(target, "data set")
 
 
 @app.command("sets")
 def sets(*, as_json: Json = False) -> None:
-    """The public data sets whose folders are understood, and by which files they are known."""
+    """List the public data sets that can be read, and the files that identify each."""
     from platefree.data.readers.detect import FORMATS
 
     if as_json:

@@ -1,4 +1,4 @@
-"""Boxes from elsewhere on the rows of a table: which picture each is on, and where in it."""
+"""Boxes from a file of their own, assigned to the rows of a table and scaled to its pictures."""
 
 import logging
 import os
@@ -14,7 +14,7 @@ from platefree.data.listed_text import many
 from platefree.errors import DataError
 from platefree.types import Indices, Sightings, Text
 
-_THREADS = 8  # that read the headers of pictures
+_THREADS = 8  # read the headers of pictures
 
 _log = logging.getLogger(__name__)
 
@@ -26,7 +26,7 @@ def rows_of(names: Text, root: Path, table: Sightings, what: str) -> Indices:
         names: (n,) paths, absolute or from ``root`` or from the table's folder.
         root: folder of the file of boxes.
         table: the pictures.
-        what: the kind of box, for people.
+        what: the kind of box, for messages.
 
     Raises:
         DataError: the table has none of the pictures, or its rows are parts of files.
@@ -41,8 +41,8 @@ def rows_of(names: Text, root: Path, table: Sightings, what: str) -> Indices:
     if not (rows >= 0).any():
         raise DataError(
             f"none of the {many(len(table), 'picture')} in {table.root} is among the "
-            f"{many(len(rows), 'picture')} of the {what}es (the first is {names[0]!r}, from "
-            f"{root}): their paths start from the folder of the file of boxes"
+            f"{many(len(rows), 'picture')} with {what}es (the first is {str(names[0])!r}, relative "
+            f"to {root}): write paths relative to the folder of the file of boxes"
         )
     return rows
 
@@ -52,13 +52,13 @@ def fractions_of_pictures(
 ) -> NDArray[np.float64]:
     """Boxes in pixels as fractions of width and height; the sizes are read from the files.
 
-    What of a box lies outside of its picture is cut off, which the log tells.
+    The part of a box outside of its picture is cut off, with a warning in the log.
 
     Args:
         box: (n, 4) left, top, right, bottom in pixels of the picture as it is displayed.
         table: the pictures.
         row: (n,) which of them each box is on.
-        what: the kind of box, for people.
+        what: the kind of box, for messages.
 
     Raises:
         DataError: a box lies outside of its picture.

@@ -1,7 +1,7 @@
-"""What is wrong with a table of pictures, and what that means for training and scoring.
+"""Problems of a table of pictures, and what they mean for training and scoring.
 
-Nothing is changed and nothing is printed: a `TableCheck` holds the counts, and one `Finding` for
-each thing that a user should know. By default only the headers of the pictures are read; with
+Nothing is changed and nothing is printed: a `TableCheck` holds the counts, and a `Finding` for each
+problem or fact that a user should know. By default only the headers of the pictures are read; with
 ``depth="pixels"`` every picture is decoded, which also finds files that are cut short.
 """
 
@@ -24,24 +24,24 @@ from platefree.errors import ImageError, OversizedImage
 from platefree.types import Indices, Sightings, known_values
 
 TINY_SIDE = 32
-"""A picture with a side of fewer pixels is reported: little of a vehicle is left in it."""
+"""Pictures with a side below this many pixels are reported: they show little of a vehicle."""
 
 Level = Literal["error", "warning", "note"]
 Depth = Literal["header", "pixels"]
 Progress = Callable[[str, int, int], None]
-"""Called now and then with what is done ("reading", "comparing"), how many, and of how many."""
+"""Called with the stage ("reading", "comparing"), the number of pictures done, and of all."""
 
-_BATCH = 1024  # pictures between two progress calls, and at most the work left after Ctrl-C
+_BATCH = 1024  # pictures between two progress calls; also the most that is still read after Ctrl-C
 
 _Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing to know of a table.
+    """One problem or fact of a table.
 
     Attributes:
-        level: ``error`` must be repaired, ``warning`` distorts results, ``note`` is good to know.
+        level: ``error`` must be corrected, ``warning`` distorts results, ``note`` only informs.
         what: what was found, with its count.
         meaning: what it means for training or scoring, or what to do.
     """
@@ -172,7 +172,7 @@ def _look(source: TableImages, row: int, depth: Depth) -> _File:
         if depth == "pixels":
             source.read(row)
         return _File(source.header(row), size=os.path.getsize(source.table.path(row)))
-    except (ImageError, OSError) as error:  # OSError: it went away just now
+    except (ImageError, OSError) as error:  # OSError: it was removed meanwhile
         return _File(None, reason=str(error), oversized=isinstance(error, OversizedImage))
 
 
@@ -245,14 +245,14 @@ def _file_findings(check: TableCheck) -> Iterator[Finding]:
             yield Finding(
                 "error",
                 f"{many(len(refused), 'picture')} {what}, first: {next(iter(refused.values()))}",
-                "they can be neither trained on nor searched: repair them or remove their rows",
+                "they can be neither trained on nor searched: replace them or remove their rows",
             )
     if check.tiny:
         yield Finding(
             "warning",
             f"{many(len(check.tiny), 'picture')} with a side below {TINY_SIDE} pixels, "
             f"first: {check.tiny[0]}",
-            "little of the vehicle is left in them: expect poor matches",
+            "they show little of the vehicle: expect poor matches",
         )
 
 
@@ -267,13 +267,13 @@ def _duplicate_findings(sightings: Sightings, twins: list[Indices]) -> Iterator[
     ]
     kinds: tuple[tuple[Level, list[Sightings], str, str], ...] = (
         ("error", torn, "listed under different vehicles",
-         "one of the labels is wrong: training learns from it and scores count it as a mistake"),
+         "one of the labels is wrong: training learns from it, and scores count it as an error"),
         ("warning", leaked, "both in train and in query or gallery",
-         "the model has seen them: scores are too high"),
-        ("warning", easy, "in query and again in gallery, as a valid match",
+         "the model was trained on them: scores are too high"),
+        ("warning", easy, "both in query and in gallery, as a valid match",
          "such a query finds itself: scores are too high"),
         ("note", every, "stored more than once",
-         "they weigh more in training, and find themselves where the protocol allows it"),
+         "they count more in training, and match themselves where the protocol allows it"),
     )  # fmt: skip
     for level, groups, what, meaning in kinds:
         if groups:
@@ -293,25 +293,25 @@ def _vehicle_findings(check: TableCheck) -> Iterator[Finding]:
         yield Finding(
             "note",
             f"{many(check.unlabelled, 'picture')} without a vehicle",
-            "they are not trained on; in a gallery they are distractors",
+            "they are not used in training; in a gallery they are distractors",
         )
     if check.vehicles and not check.cameras:
         yield Finding(
             "warning",
             "no camera is known",
-            "near-equal pictures of one passage count as matches: scores are likely too high",
+            "near-identical pictures of one pass count as matches: scores are likely too high",
         )
     if check.single_camera:
         yield Finding(
             "note",
-            f"{many(len(check.single_camera), 'vehicle')} seen by one camera only",
+            f"{many(len(check.single_camera), 'vehicle')} captured by only one camera",
             "as queries they have no valid match under the same-camera rule and are left out",
         )
     if check.single_image:
         yield Finding(
             "note",
-            f"{many(len(check.single_image), 'vehicle')} of one picture only",
-            "nothing to match: no pair in training, and left out as queries",
+            f"{many(len(check.single_image), 'vehicle')} with only one picture",
+            "they have no match: they form no pair in training and are left out as queries",
         )
 
 
@@ -323,7 +323,7 @@ def _split_findings(sightings: Sightings) -> Iterator[Finding]:
         yield Finding(
             "warning",
             f"{many(len(trained & scored), 'vehicle')} both in train and in query or gallery",
-            "scores say nothing about vehicles never seen: split by vehicle, not by picture",
+            "scores say nothing about new vehicles: split by vehicle, not by picture",
         )
     query, gallery = split == "query", split == "gallery"
     lost = int((valid_matches(sightings, query, gallery) == 0).sum())

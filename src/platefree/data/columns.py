@@ -1,4 +1,4 @@
-"""Columns of text become a table: which are ours, and what is refused, whatever the file format."""
+"""From columns of text to a table: which columns are read, and which cells are refused."""
 
 import difflib
 import logging
@@ -25,7 +25,7 @@ SPLITS = ("train", "query", "gallery")
 """The values of the column ``split``; empty is unknown."""
 
 NOT_TEXT = re.compile("[\0\ud800-\udfff]")
-"""What no text of a table may hold."""
+"""Characters that no text of a table may hold: NUL and lone surrogates."""
 
 _LONGEST_CELL = 1000  # characters; a column takes as much memory as its longest cell in each row
 
@@ -39,11 +39,11 @@ _log = logging.getLogger(__name__)
 
 
 def known_columns(path: Path, header: Sequence[str]) -> dict[str, int]:
-    """Our columns in this header and where they stand; what is not ours is ignored.
+    """The columns of a table that this header has, with their positions; others are ignored.
 
     Raises:
         DataError: there is no ``image``, a column stands there twice, a name looks like a
-            misspelling of one of ours, or a box lacks one of its four columns.
+            misspelled one, or a box lacks one of its four columns.
     """
     names = [name.strip().lower() for name in header]
     names = [_SPELLINGS.get(name, name) for name in names]
@@ -61,7 +61,7 @@ def known_columns(path: Path, header: Sequence[str]) -> dict[str, int]:
         for near in difflib.get_close_matches(other, missing, 1, 0.75):
             raise DataError(
                 f"{path} has a column {other!r}; did you mean {near!r}? Rename it (if it is "
-                "something else, to a name less like it)"
+                "something else, give it a less similar name)"
             )
     if others:
         _log.info("%s: ignored columns %s", path, ", ".join(others))
@@ -85,13 +85,13 @@ def sightings_of(
 
     Args:
         path: the file or folder; relative image paths start at its folder.
-        columns: ``image`` and any of ours, (n,) texts each.
-        place: says where a row stands.
-        times: (n,) times, where the file holds them as such.
+        columns: ``image`` and any others of a table, (n,) texts each.
+        place: names the place of a row in the file, for messages.
+        times: (n,) times, where the file stores times and not text.
 
     Raises:
-        DataError: a cell is no text that a table can hold, a picture is listed twice, or a split
-            or a time, a frame or a box cannot be read; the message names the place.
+        DataError: a cell holds text that is too long or not Unicode, a picture is listed twice, or
+            a split, a time, a frame or a box cannot be read; the message names the place.
     """
     if not columns["image"]:
         raise DataError(f"{path} lists no pictures, expected at least one row")

@@ -1,9 +1,8 @@
 """Cut the cars of CompCars out of their photographs, once.
 
-What is written has the layout of CompCars again, without the label files: ``image/`` with the
-crops, the lists without the pictures that were skipped, and in ``pictures.txt`` the viewpoints.
-The files that make it readable are written last, so an interrupted run is not mistaken for a
-finished one, and the next run goes on where it stopped.
+The output has the layout of CompCars without the label files: ``image/`` with the crops, the lists
+without the skipped pictures, and the viewpoints in ``pictures.txt``. The lists are written last, so
+an interrupted run is not mistaken for a finished one, and the next run continues where it stopped.
 """
 
 import os
@@ -33,17 +32,17 @@ from platefree.storage import atomic_file, make_folder, write_text
 _VIEWS = {"1": "front", "2": "rear", "3": "side", "4": "front-side", "5": "rear-side", "-1": "-"}
 _QUALITY = 95
 _PARTS = 4  # make, model, year, picture
-_BATCH = 256  # pictures between two progress calls, and at most the work left after Ctrl-C
+_BATCH = 256  # pictures between two progress calls; also the most that is still cut after Ctrl-C
 
 
 @dataclass(frozen=True)
 class _Crop:
-    """What became of a picture.
+    """The result for one picture.
 
     Attributes:
         path: below ``image``.
         view: of `_VIEWS`.
-        fault: why there is no crop; empty if there is.
+        fault: why there is no crop; empty if there is one.
     """
 
     path: str
@@ -58,28 +57,28 @@ def crop_compcars(
     workers: int | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> DataSet:
-    """Write a folder of crops, which is read as CompCars itself.
+    """Write a folder of crops, which can be read like CompCars itself.
 
     A picture is skipped, and named in ``skipped.txt``, if it cannot be read or its box is not
-    ``1 <= x1 < x2 <= width`` and ``1 <= y1 < y2 <= height``. Crops that are there are kept.
+    ``1 <= x1 < x2 <= width`` and ``1 <= y1 < y2 <= height``. Existing crops are kept.
 
     Args:
-        folder: CompCars as it is unpacked.
-        out: the folder to fill; not the one that is read.
+        folder: CompCars as unpacked.
+        out: the folder to fill; not ``folder`` itself.
         workers: threads that cut; by default one for each core, at most 8.
-        on_progress: called after each batch with how many pictures are done, and of how many.
+        on_progress: called after each batch with the number of pictures done, and of all.
 
     Returns:
-        The new data set; its remarks count what was skipped.
+        The new data set; its remarks give the number of skipped pictures.
 
     Raises:
-        DataError: the folder is not CompCars, or is cropped already.
+        DataError: the folder is not CompCars, or holds crops already.
         StorageError: a crop cannot be written.
     """
     dataset = read_dataset(folder, NAME)
     root, target = Folder(dataset.table.root), make_folder(Path(out).absolute())
     if root.find(CROPPED) is not None:
-        raise DataError(f"{root.path} is cropped already, expected CompCars as it is unpacked")
+        raise DataError(f"{root.path} is cropped already, expected CompCars as unpacked")
     if target.samefile(root.path):
         raise DataError(f"{target} is CompCars itself, expected another folder for the crops")
     labels = root.find("label")
@@ -98,7 +97,7 @@ def crop_compcars(
 
 
 def _crop(photograph: Path, labels: Path, target: Path) -> _Crop:
-    """Cut one car out, unless it is there."""
+    """Cut one car out, unless its crop exists."""
     path = "/".join(photograph.parts[-_PARTS:])
     try:
         view, box = _label(labels / f"{split_ending(path)[0]}.txt")

@@ -1,4 +1,4 @@
-"""The records of a CSV file, each with its line; what is no CSV is refused with the line."""
+"""The records of a CSV file with their line numbers, which errors name too."""
 
 import csv
 from collections.abc import Iterator, Sequence
@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TextIO
 
 from platefree.data.columns import NOT_TEXT
+from platefree.data.listed_text import many
 from platefree.errors import DataError
 
 _LONGEST_LINE = 1_000_000
@@ -15,10 +16,11 @@ def csv_records(path: Path) -> Iterator[tuple[int, list[str]]]:
     """The records that are not blank, each with the line it starts on; the first is the header.
 
     Raises:
-        DataError: the file is no UTF-8 or no CSV, or a record has not as many cells as the header.
+        DataError: the file is not UTF-8 or not CSV, or a record and the header differ in their
+            number of cells.
         OSError: it cannot be read.
     """
-    # What is not UTF-8 is escaped here and refused in `_lines`, which knows its line.
+    # Bytes that are not UTF-8 are escaped here and refused in `_lines`, which knows the line.
     with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
         reader = csv.reader(_lines(path, file), strict=True)
         header: list[str] = []
@@ -36,20 +38,20 @@ def csv_records(path: Path) -> Iterator[tuple[int, list[str]]]:
             header = header or cells
             if cells and len(cells) != len(header):
                 raise DataError(
-                    f"{path}, line {line}: {len(cells)} cells, expected {len(header)} as in the "
-                    "header: a comma inside a cell needs quotes around the cell"
+                    f"{path}, line {line}: {many(len(cells), 'cell')}, expected {len(header)} as "
+                    "in the header: a comma inside a cell needs quotes around the cell"
                 )
             if cells:
                 yield line, cells
 
 
 def csv_rows(path: Path, columns: Sequence[str], what: str) -> Iterator[tuple[int, dict[str, str]]]:
-    """The records as column -> cell, each with its line; columns are told in lower case.
+    """The records as column -> cell, each with its line; names of columns are in lower case.
 
     Args:
         path: of the file.
-        columns: that it has to have; further ones are given too.
-        what: the file holds, for the message where one is missing.
+        columns: that it must have; other columns are returned too.
+        what: what the file should hold, for the message about a missing column.
 
     Raises:
         DataError: a column is missing, or as for `csv_records`.

@@ -1,4 +1,4 @@
-"""A data set as its authors publish it: one table, and the lists that its protocols are made of."""
+"""A data set as its authors publish it: one table, and the lists that define its protocols."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,12 +12,12 @@ from platefree.types import Indices, Sightings
 
 @dataclass(frozen=True, eq=False)
 class PairList:
-    """A published list of pairs to be told apart.
+    """A published list of pairs to be verified.
 
     Attributes:
         first: (p,) rows of the table.
         second: (p,) rows of the table.
-        same: (p,) whether the two show the same (vehicle or vehicle model, as the list means it).
+        same: (p,) whether both show the same vehicle, or vehicle model, as the list defines.
     """
 
     first: Indices
@@ -27,7 +27,7 @@ class PairList:
 
 @dataclass(frozen=True, eq=False)
 class DataSet:
-    """What a reader makes of the folder of a public data set.
+    """What a reader returns for the folder of a public data set.
 
     Attributes:
         name: as in the documentation: vehicleid, veri-776, veri-wild, veri-wild-2, cityflow,
@@ -38,8 +38,8 @@ class DataSet:
             ``test_800`` or ``query_3000`` and ``gallery_3000``.
         pairs: published lists of pairs by name, such as ``easy``.
         ignored: name of a list -> one array of rows for each of its queries that are never
-            counted for that query (VeRi's junk); empty where the set ships none.
-        remarks: what was odd and harmless, for people: skipped boxes, missing optional files.
+            counted for that query (the junk of VeRi-776); empty where the set has none.
+        remarks: on unusual but harmless findings: skipped boxes, missing optional files.
     """
 
     name: str
@@ -51,7 +51,7 @@ class DataSet:
 
     @property
     def listed(self) -> Indices:
-        """The rows that any list names, pairs too, ascending."""
+        """The rows named by any list or list of pairs, ascending."""
         pairs = [side for each in self.pairs.values() for side in (each.first, each.second)]
         none = np.zeros(0, np.int64)
         return np.unique(np.concatenate([none, *self.lists.values(), *pairs]))

@@ -1,4 +1,4 @@
-"""What the papers and the read-me files say of each public data set, beside what was read."""
+"""The published numbers of each public data set, to compare with what was read."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -9,17 +9,17 @@ from platefree.data.dataset import DataSet
 from platefree.types import Sightings, known_values
 
 Claims = Mapping[str, int]
-"""Where a number is documented -> the number."""
+"""Where a number is published -> the number."""
 
 
 @dataclass(frozen=True)
 class Count:
-    """A number that is documented, and what was found.
+    """A published number, and the one that was found.
 
     Attributes:
-        what: a list, or ``all`` pictures, and what is counted there: ``train: vehicles``.
-        documented: where -> the number; a set that grew has several.
-        found: in the folder that was read.
+        what: a list, or ``all`` pictures, and what is counted in it: ``train: vehicles``.
+        documented: where -> the number; several where releases differ.
+        found: the number in the folder that was read.
     """
 
     what: str
@@ -28,12 +28,12 @@ class Count:
 
     @property
     def agrees(self) -> bool:
-        """Whether what was found is documented anywhere."""
+        """Whether the found number is one of the published ones."""
         return self.found in self.documented.values()
 
 
 def compare_counts(dataset: DataSet) -> tuple[Count, ...]:
-    """Every documented number of a data set beside what was read; none if none is documented."""
+    """Compare what was read with every published number of the data set, if there are any."""
     claims = DOCUMENTED.get(dataset.name, {})
     return tuple(Count(what, claim, _found(dataset, what)) for what, claim in claims.items())
 
@@ -74,7 +74,7 @@ VEHICLEID: Mapping[str, Claims] = {
     "all: models": {"paper": 250},
     "all: vehicles with a model": {"paper": 10_319},
 }
-"""Liu et al., CVPR 2016; the list was cleaned after the paper."""
+"""Liu et al., CVPR 2016; the list was corrected after the paper."""
 
 VERI_776: Mapping[str, Claims] = {
     "train: pictures": {"paper": 37_778},
@@ -100,7 +100,7 @@ VERI_WILD_2: Mapping[str, Claims] = {
     "train: pictures": {"paper": 277_797},
     "train: vehicles": {"paper": 30_671},
 }
-"""It trains on VERI-Wild; we know no documented numbers of its tests."""
+"""Its training set is that of VERI-Wild; no published numbers of its tests are known to us."""
 
 CITYFLOW: Mapping[str, Claims] = {
     "train: pictures": {"2019": 36_935, "2021": 52_717},
@@ -147,4 +147,4 @@ DOCUMENTED: Mapping[str, Mapping[str, Claims]] = {
     "vric": VRIC,
     "vehiclex": VEHICLEX,
 }
-"""Data set -> what is counted -> what is documented."""
+"""Data set -> what is counted -> the published numbers."""

@@ -21,7 +21,7 @@ _EMPTY = ("", "nan")  # as empty cells of text and of numbers are written
 _LAST_FRAME = 2**53  # larger numbers are not exact in a program that stores them as float64
 
 Place = Callable[[int], str]
-"""Row -> where it stands, for people."""
+"""Row -> its place in the file, as messages name it (``line 7``)."""
 
 
 def require_edges(path: Path, names: Collection[str]) -> None:
@@ -43,7 +43,7 @@ def frames_of(path: Path, cells: Sequence[str], place: Place) -> Indices:
     """(n,) frame numbers of text cells; -1 where a cell is empty.
 
     Raises:
-        DataError: a cell is no number of a frame.
+        DataError: a cell is not a frame number.
     """
     frames = np.full(len(cells), -1, np.int64)
     for row, text in enumerate(cells):
@@ -63,7 +63,7 @@ def boxes_of(path: Path, columns: Mapping[str, Sequence[str]], place: Place) -> 
     """(n, 4) boxes of the text cells of `EDGES`; NaN where all four are empty.
 
     Raises:
-        DataError: a row has not four numbers or none, or its box has no area.
+        DataError: a row has one to three of the numbers, or its box has no area.
     """
     cells = list(zip(*(columns[name] for name in EDGES), strict=True))
     boxes = np.full((len(cells), 4), np.nan, np.float32)

@@ -31,7 +31,7 @@ IMAGE_SUFFIXES = (
     ".jpg", ".jpeg", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif",
     ".ppm", ".pgm",
 )  # fmt: skip
-"""Endings, in lower case, by which a scan of a folder knows a picture."""
+"""Endings, in lower case, of the files that count as pictures when a folder is searched."""
 
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -47,7 +47,7 @@ _SIDEWAYS = (5, 6, 7, 8)  # orientations that swap width and height
 
 @dataclass(frozen=True)
 class ImageHeader:
-    """What the first bytes of a picture say of it.
+    """Size and format of a picture, from the first bytes of its file.
 
     Attributes:
         width: in pixels, as displayed: after EXIF rotation.
@@ -79,7 +79,7 @@ def read_header(path: str | Path) -> ImageHeader:
 def read_image(path: str | Path, *, at_least: tuple[int, int] | None = None) -> Image.Image:
     """Decode a picture: upright, mode RGB, detached from its file.
 
-    A JPEG that was cut short and then sealed with an end marker cannot be told from a whole one.
+    A truncated JPEG that ends with an end marker is not recognised as damaged.
 
     Args:
         path: the file; its content, not its name, decides the format.
@@ -105,7 +105,7 @@ def read_part(path: str | Path, box: tuple[int, int, int, int]) -> Image.Image:
     Args:
         path: as of `read_image`.
         box: left, top, right and bottom of the part in pixels as they are stored, which is
-            before EXIF rotation; right and bottom are beyond it.
+            before EXIF rotation; right and bottom are exclusive.
 
     Raises:
         ImageError: as of `read_image`, or the box is empty or not within the picture.
@@ -126,8 +126,8 @@ def read_part(path: str | Path, box: tuple[int, int, int, int]) -> Image.Image:
 def find_pictures(folder: str | Path, *, depth: int) -> Iterator[tuple[str, ...]]:
     """Pictures in a folder, by suffix, as the parts of their paths relative to it.
 
-    They come sorted, never in directory order. Hidden files and folders are passed over, and
-    so is what lies more than ``depth`` folders down; links to folders are followed.
+    They are sorted. Hidden files and folders are skipped, and whatever is more than ``depth``
+    folders down; links to folders are followed.
 
     Raises:
         OSError: a folder cannot be listed.
@@ -150,7 +150,7 @@ def _regular_file(path: str | Path) -> BinaryIO:
         status = os.stat(path)
         if stat.S_ISDIR(status.st_mode):
             raise ImageError(f"{path} is a folder, expected a picture: name a file in it")
-        if not stat.S_ISREG(status.st_mode):  # opening a pipe would wait for ever
+        if not stat.S_ISREG(status.st_mode):  # opening a pipe would block forever
             raise ImageError(f"{path} is no regular file, expected a picture: copy it to a file")
         if status.st_size == 0:
             raise ImageError(f"{path} is empty (0 bytes), expected a picture: copy it again")
@@ -167,7 +167,7 @@ def _regular_file(path: str | Path) -> BinaryIO:
 
 
 def _open(file: BinaryIO, path: str | Path) -> ImageFile.ImageFile:
-    """What `Image.open` does, less its size check, which would hide the size it refuses."""
+    """Like `Image.open`, without its size check, whose error does not give the size."""
     Image.init()
     prefix = file.read(16)
     for name in FORMATS:
@@ -219,7 +219,7 @@ def _decoded(
 
 
 def _upright(picture: Image.Image, orientation: int) -> Image.Image:
-    picture.info.clear()  # else a second reader would find the EXIF and turn it again
+    picture.info.clear()  # otherwise a later reader would rotate the picture a second time
     return picture.transpose(_TURNS[orientation]) if orientation in _TURNS else picture
 
 
@@ -236,7 +236,7 @@ def _eight_bits(image: ImageFile.ImageFile, path: str | Path) -> Image.Image:
     """Scale 16-bit grey (or 12-bit, in TIFF) to 8 bits; Pillow's own conversion would clip it."""
     if image.mode == "F" or (image.mode == "I" and image.format == "TIFF"):
         raise ImageError(
-            f"{path} has pixels of 32 bits (mode {image.mode}), which do not say what white is: "
+            f"{path} has pixels of 32 bits (mode {image.mode}), whose white is unknown: "
             "save it with 8 or 16 bits"
         )
     tags = getattr(image, "tag_v2", {})

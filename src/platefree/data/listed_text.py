@@ -1,7 +1,7 @@
-"""Text files and folders as people and archives leave them: any encoding, line end and case.
+"""Text files and folders with any encoding, line end and case of names.
 
-Chinese data sets come in gb2312 as often as in UTF-8; files that went through an editor gain a
-byte order mark, carriage returns and blanks at the ends of lines; folders change their case.
+Chinese data sets are encoded in gb2312 as often as in UTF-8; editors add a byte order mark,
+carriage returns and blanks at the ends of lines; archives change the case of folders.
 """
 
 import codecs
@@ -22,9 +22,9 @@ _MARKS = {
 _SHOWN = 80  # characters of a wrong line in an error
 
 
-def many(count: int, noun: str) -> str:
-    """A count with its noun, as it is written: ``1 picture``, ``2,000 pictures``."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+def many(count: int, noun: str, plural: str = "") -> str:
+    """A count with its noun: ``1 picture``, ``2,000 pictures``; ``plural`` if it is irregular."""
+    return f"{count:,} {noun if count == 1 else plural or f'{noun}s'}"
 
 
 @contextmanager
@@ -38,12 +38,12 @@ def reading(path: Path) -> Iterator[None]:
 
 
 def read_text(path: Path) -> str:
-    """The text of a file: as its byte order mark says, else UTF-8, else gb18030.
+    """The text of a file, decoded by its byte order mark, else as UTF-8, else as gb18030.
 
-    gb18030 holds all of gb2312 and gbk. An encoding that the text names itself is not asked.
+    gb18030 contains gb2312 and gbk. An encoding named within the text is not used.
 
     Raises:
-        DataError: it is no text, or cannot be read.
+        DataError: it is not text, or cannot be read.
     """
     with reading(path):
         data = path.read_bytes()
@@ -64,7 +64,7 @@ class Lines:
 
     Attributes:
         path: the file.
-        texts: line by line, blank ones too, so that the place of a line is its number less one.
+        texts: all lines, also blank ones; the place of a line is its number minus one.
     """
 
     path: Path
@@ -75,7 +75,7 @@ class Lines:
         """Read a file.
 
         Raises:
-            DataError: it is no text, or cannot be read.
+            DataError: it is not text, or cannot be read.
         """
         text = read_text(path).replace("\r\n", "\n").replace("\r", "\n").removesuffix("\n")
         return cls(path, [line.strip() for line in text.split("\n")] if text else [])
@@ -84,7 +84,7 @@ class Lines:
         """The words of each line that is not blank, with the place of the line.
 
         Raises:
-            DataError: a line has another number of words than any of ``counts``.
+            DataError: the number of words in a line is not one of ``counts``.
         """
         for place, text in enumerate(self.texts):
             words = text.split()
@@ -101,7 +101,7 @@ class Lines:
 
 
 class Folder:
-    """A folder in which names are looked up whatever their case; only what is asked is listed.
+    """A folder in which names are found regardless of case; only the folders needed are listed.
 
     Attributes:
         path: where it is.
@@ -112,7 +112,7 @@ class Folder:
         self._listings: dict[Path, dict[str, str]] = {}
 
     def find(self, *names: str) -> Path | None:
-        """Where the first of these relative names lies that is there; None if none is.
+        """The path of the first of these relative names that exists; None if none does.
 
         Raises:
             DataError: a folder on the way cannot be listed.

@@ -1,4 +1,4 @@
-"""One table of several data sets, in which nothing of one is mistaken for something of another."""
+"""One table of several data sets, in which equal ids of two data sets stay different."""
 
 import os
 from collections.abc import Sequence
@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from platefree.data.listed_text import many
 from platefree.errors import DataError
 from platefree.types import COLUMNS, Sightings, Text
 
@@ -21,31 +22,32 @@ def merge_tables(
 ) -> Sightings:
     """Merge tables from any sources.
 
-    A table of several sources is one that was merged before: its values are kept as they are. If
-    some tables know splits, those that know none are wholly for training, as they would be alone.
+    A table with several sources was merged before: its values are kept as they are. If some tables
+    know splits, those that know none are for training as a whole, as they would be alone.
 
-    With a target, every picture of all other sources is for training, those of their tests too, as
-    in the VehicleNet paper (Zheng et al., TMM 2020). A query that stands in its gallery again, as
-    in VeRi-776, is taken once. What is trained on this must not be scored on the other sources.
+    With a target, every picture of all other sources is for training, including their tests, as in
+    the VehicleNet paper (Zheng et al., TMM 2020). A query that is also in its gallery, as in
+    VeRi-776, is taken once. A model trained on this must not be scored on the other sources.
 
     Args:
         tables: one or more.
         sources: a name for each table; by default what its column ``source`` says.
-        target: the source that is going to be scored; it alone keeps its splits.
+        target: the source to score on; only this one keeps its splits.
 
     Returns:
         The rows of the first table, then those of the second, and so on. Image paths are
         relative to the root if all tables share it, else absolute.
 
     Raises:
-        DataError: a table has no source, two have the same, or they share a picture or a value
-            that would no longer be told apart; no source is the target, or its splits do not say
-            what of it is trained on and what is not.
+        DataError: a table has no source, two have the same, or two have the same picture or the
+            same value of a column of `KEPT_APART`; no source is the target, or the target does not
+            have both training pictures and others.
     """
     if not tables:
-        raise DataError("nothing to merge, expected one table or more")
+        raise DataError("nothing to merge, expected at least one table")
     if sources is not None and len(sources) != len(tables):
-        raise DataError(f"{len(sources)} sources for {len(tables)} tables, expected one for each")
+        found = f"{many(len(sources), 'source')} for {many(len(tables), 'table')}"
+        raise DataError(f"{found}, expected one for each")
     named = [
         _with_source(table, "" if sources is None else sources[place], place)
         for place, table in enumerate(tables)
@@ -64,9 +66,9 @@ def merge_tables(
 
 
 def model_as_vehicle(table: Sightings) -> Sightings:
-    """Let models stand for vehicles, all of them for training, in a set that knows no vehicle.
+    """Use models as vehicle ids in a data set without known vehicles; all rows are for training.
 
-    So CompCars serves in the VehicleNet paper (Zheng et al., TMM 2020): model and year are the
+    The VehicleNet paper (Zheng et al., TMM 2020) uses CompCars in this way: model and year are the
     class.
 
     Raises:
@@ -80,19 +82,19 @@ def model_as_vehicle(table: Sightings) -> Sightings:
 def _with_source(table: Sightings, name: str, place: int) -> Sightings:
     if name:
         if "/" in name:
-            raise DataError(f"source {name!r} holds a slash, expected a name without")
+            raise DataError(f"source {name!r} holds a slash, expected a name without slashes")
         return replace(table, source=np.full(len(table), name))
     if (table.source == "").any():
         unnamed = int((table.source == "").sum())
         raise DataError(
-            f"table {place + 1} has {unnamed} rows without a source, expected the name of the "
-            "data set in each: fill the column, or pass sources="
+            f"table {place + 1} has {many(unnamed, 'row')} without a source, expected the name "
+            "of the data set in each: fill the column, or pass sources="
         )
     return table
 
 
 def _apart(table: Sightings) -> Sightings:
-    """The table with its source before the values that are kept apart."""
+    """The table with its source in front of the values of `KEPT_APART`."""
     sources = _values(table.source)
     if len(sources) > 1:
         return table
@@ -111,7 +113,7 @@ def _prefixed(column: Text, source: str = "") -> Text:
 
 
 def _values(column: Text) -> set[str]:
-    """The distinct known values, without sorting, which takes long in a large table."""
+    """The distinct known values; not sorted, since that takes long for a large table."""
     return set(column.tolist()) - {""}
 
 
@@ -120,15 +122,15 @@ def _for_training(table: Sightings) -> Sightings:
 
 
 def _all_for_training(table: Sightings, target: str) -> Sightings:
-    """The table with every picture of other sources than the target for training."""
+    """The table with all pictures of sources other than the target for training."""
     others = table.source != target
-    twice = others & _found_again(table)
+    repeated = others & _also_in_gallery(table)
     split = np.where(others, "train", table.split)
-    return replace(table, split=split).take(~twice)
+    return replace(table, split=split).take(~repeated)
 
 
-def _found_again(table: Sightings) -> NDArray[np.bool_]:
-    """(n,) queries of whose picture the gallery has a file of the same name, in the same source."""
+def _also_in_gallery(table: Sightings) -> NDArray[np.bool_]:
+    """(n,) queries whose source has a gallery picture of the same file name, vehicle and camera."""
     keys = [
         (source, vehicle, camera, image.rpartition("/")[2])
         for source, vehicle, camera, image in zip(
@@ -141,10 +143,10 @@ def _found_again(table: Sightings) -> NDArray[np.bool_]:
     ]
     shown = {keys[row] for row in np.flatnonzero(table.split == "gallery").tolist()}
     known = (table.split == "query") & (table.vehicle != "")
-    again = np.zeros(len(table), np.bool_)
+    repeated = np.zeros(len(table), np.bool_)
     rows = np.flatnonzero(known)
-    again[rows] = [keys[row] in shown for row in rows.tolist()]
-    return again
+    repeated[rows] = [keys[row] in shown for row in rows.tolist()]
+    return repeated
 
 
 def _need_splits(tables: Sequence[Sightings], target: str) -> None:
@@ -153,10 +155,10 @@ def _need_splits(tables: Sequence[Sightings], target: str) -> None:
         raise DataError(f"no source {target!r} to score on, expected one of {', '.join(sources)}")
     kinds = {split for table in tables for split in table.split[table.source == target].tolist()}
     if "train" not in kinds or kinds == {"train"}:
-        found = "is all for training" if kinds == {"train"} else "has no split 'train'"
+        found = "has only training pictures" if kinds == {"train"} else "has no training pictures"
         raise DataError(
-            f"{target} {found}: expected a source that is trained on in one part and scored on "
-            "another; 'platefree data split' makes such a table"
+            f"{target} {found}: expected pictures to train on and others to score on; "
+            "'platefree data split' makes such a table"
         )
 
 
@@ -166,7 +168,7 @@ def _refuse_shared(values: Sequence[set[str]], what: str) -> None:
         for value in sorted(own & first.keys()):
             raise DataError(
                 f"tables {first[value] + 1} and {place + 1} both have {what} {value!r}, expected "
-                "each data set once: give them different sources"
+                "each data set once: give the tables different sources"
             )
         first |= dict.fromkeys(own, place)
 
@@ -186,7 +188,7 @@ def _stacked(tables: Sequence[Sightings]) -> Sightings:
 
 
 def _pictures(images: Text, table: Sightings) -> set[str]:
-    """What tells each picture from the others: its file, and its frame and box where known."""
+    """A text for each picture, unlike that of any other: its file, frame and box."""
     if not (table.knows("frame") or table.knows("box")):
         return set(images.tolist())
     whole = (table.frame < 0) & np.isnan(table.box[:, 0])

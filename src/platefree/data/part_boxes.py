@@ -1,4 +1,4 @@
-"""Boxes round the parts of vehicles: a table of their own, put on the rows of another.
+"""Boxes around the parts of vehicles: read from a file, assigned to the rows of a table.
 
 Part-regularized re-ID (He et al., CVPR 2019) learns from three parts. Lights are boxed down to the
 bottom of the vehicle; the brand is the middle of its head or rear. A picture may have several boxes
@@ -31,11 +31,11 @@ class PartBoxes:
 
     Attributes:
         root: folder that relative image paths start from.
-        image: (m,) the pictures that were looked at, each once, also those without a part.
+        image: (m,) the examined pictures, each once, also those in which no part was found.
         picture: (n,) place in ``image`` of each box.
         part: (n,) place in `PARTS`.
-        box: (n, 4) float64, left, top, right, bottom; right and bottom are beyond it.
-        score: (n,) float64 in [0, 1], how sure a detector is; 1 where a person drew it.
+        box: (n, 4) float64, left, top, right, bottom; right and bottom are exclusive.
+        score: (n,) float64 in [0, 1], the confidence of a detector; 1 where a person drew the box.
     """
 
     root: Path
@@ -49,7 +49,7 @@ class PartBoxes:
         return len(self.box)
 
     def at_least(self, score: float) -> Self:
-        """The boxes of such a score or more; all pictures stay looked at."""
+        """The boxes with at least this score; all pictures still count as examined."""
         kept = self.score >= score
         columns = {name: getattr(self, name)[kept] for name in ("picture", "part", "box", "score")}
         return replace(self, **columns)
@@ -67,7 +67,7 @@ class PictureBoxes:
     """The part boxes of the rows of a table, as fractions of width and height.
 
     Attributes:
-        seen: (rows,) whether a row's picture was looked at.
+        seen: (rows,) whether the row's picture was examined.
         row: (n,) ascending.
         part: (n,) place in `PARTS`.
         fraction: (n, 4) float64 in [0, 1], left, top, right, bottom.
@@ -109,11 +109,11 @@ class PictureBoxes:
 def place_boxes(boxes: PartBoxes, table: Sightings) -> PictureBoxes:
     """The boxes of the pictures of a table; the size of each is read from its file.
 
-    Boxes of pictures that are not in the table are left out, and what of a box lies outside of its
-    picture is cut off; both are counted in the log.
+    Boxes of pictures that are not in the table are left out, and the part of a box outside of its
+    picture is cut off; the log has the number of both.
 
     Raises:
-        DataError: no picture of the table was looked at, or a box lies outside of its picture.
+        DataError: no picture of the table was examined, or a box lies outside of its picture.
         ImageError: a picture with boxes cannot be read.
     """
     rows = rows_of(boxes.image, boxes.root, table, "part box")
@@ -125,7 +125,7 @@ def place_boxes(boxes: PartBoxes, table: Sightings) -> PictureBoxes:
     strangers = int((rows < 0).sum())
     if strangers:
         _log.info(
-            "%s of the part boxes are not among those asked for; their boxes are not used",
+            "%s with part boxes not in the table; these boxes are not used",
             many(strangers, "picture"),
         )
     order = np.argsort(row, kind="stable")
@@ -136,10 +136,10 @@ def place_boxes(boxes: PartBoxes, table: Sightings) -> PictureBoxes:
 def fill_missing(boxes: PictureBoxes, vehicle: Text) -> PictureBoxes:
     """Give rows that lack a part its mean location over the vehicle's others (section 3.2).
 
-    Decided, where the paper speaks of one location: of the rows that have the part, those with the
-    most frequent number of its boxes count (of two numbers as frequent, the larger); their boxes
-    are ordered from left to right, and the mean is taken place by place. Where no row of the
-    vehicle has the part, or the vehicle is unknown, it stays missing.
+    Decided, since the paper assumes one location: of the rows that have the part, only those with
+    the most frequent number of its boxes count (in a tie, the larger number); their boxes are
+    ordered from left to right, and the first boxes are averaged, then the second ones, and so on.
+    Where no row of the vehicle has the part, or the vehicle is unknown, the part stays missing.
 
     Args:
         boxes: of the rows.
@@ -159,13 +159,13 @@ def fill_missing(boxes: PictureBoxes, vehicle: Text) -> PictureBoxes:
             parts.append(np.full(len(mean) * len(lacking), part))
             fractions.append(np.tile(mean, (len(lacking), 1)))
     row, part_of, fraction = np.concatenate(rows), np.concatenate(parts), np.concatenate(fractions)
-    score = np.r_[boxes.score, np.zeros(len(row) - len(boxes))]  # nobody saw these
+    score = np.r_[boxes.score, np.zeros(len(row) - len(boxes))]  # these were not detected
     by_row = np.argsort(row, kind="stable")
     return PictureBoxes(boxes.seen, row[by_row], part_of[by_row], fraction[by_row], score[by_row])
 
 
 def count_parts(found: PictureBoxes, filled: PictureBoxes) -> dict[str, dict[str, int]]:
-    """Of each part, in how many pictures it was found, put in by `fill_missing`, and missing."""
+    """For each part: in how many pictures it was found, filled in by `fill_missing`, or missing."""
     had, has = found.has().sum(axis=0), filled.has().sum(axis=0)
     return {
         part: {
@@ -178,7 +178,7 @@ def count_parts(found: PictureBoxes, filled: PictureBoxes) -> dict[str, dict[str
 
 
 def _mean_location(boxes: PictureBoxes, rows: list[int], part: int) -> NDArray[np.float64]:
-    """(k, 4) the mean of the k boxes that most rows have, from left to right."""
+    """(k, 4) the mean boxes over the rows with the usual number k of them, from left to right."""
     own = []
     for row in rows:
         fraction, parts = boxes.of(row)

@@ -1,8 +1,8 @@
 """Files of part boxes: CSV, COCO JSON, and the labels of a rendered city.
 
-CSV: a line a box, ``image,part,x0,y0,x1,y1`` and optionally ``score``, in pixels. A line with an
-image alone says that it was looked at and that nothing was found. COCO JSON: as annotation tools
-write it, boxes as left, top, width, height.
+CSV: a line for each box, ``image,part,x0,y0,x1,y1`` and optionally ``score``, in pixels. A line
+with only an image says that it was examined and that nothing was found. COCO JSON: as annotation
+tools write it, boxes as left, top, width, height.
 """
 
 import csv
@@ -25,7 +25,7 @@ from platefree.errors import DataError
 from platefree.storage import atomic_file
 
 PART_FILES = ("parts.csv", "parts.json", "labels.parquet")
-"""Files of part boxes that are found beside a table; the last is that of a city."""
+"""Names of files of part boxes next to a table; the last is written by a rendered city."""
 
 _EDGES = ("x0", "y0", "x1", "y1")
 _COLUMNS = ("image", "part", *_EDGES)
@@ -33,14 +33,14 @@ _CITY = {"window": "windows", "light": "lights", "brand": "brand"}
 _PLURALS = {f"{part}s": part for part in PARTS}
 
 Entry = tuple[str, str, Sequence[float], float, str]
-"""Image, part (empty: nothing was found), box, score, and where it stands, for people."""
+"""Image, part (empty: nothing was found), box, score, and its place in the file, for messages."""
 
 
 def find_part_boxes(where: str, root: Path) -> PartBoxes:
-    """The part boxes in a file, or in the one beside a table.
+    """Read the part boxes from a file, or from the one next to a table.
 
     Args:
-        where: a file, or a folder that holds one of `PART_FILES`; empty is ``root``.
+        where: a file, or a folder that holds one of `PART_FILES`; empty means ``root``.
         root: the folder of the table.
 
     Raises:
@@ -66,7 +66,7 @@ def read_part_boxes(path: str | Path) -> PartBoxes:
 
     Raises:
         DataError: the file is missing or malformed, a part is unknown, corners are swapped, a
-            number is not finite, or the boxes are no pixels; the message names the place.
+            number is not finite, or the boxes are not in pixels; the message names the place.
     """
     path = Path(path).absolute()
     readers = {".csv": _csv_entries, ".json": _coco_entries, ".parquet": _city_entries}
@@ -91,8 +91,8 @@ def write_part_boxes(boxes: PartBoxes, path: str | Path) -> None:
     path = Path(os.path.abspath(path))
     if path.suffix.lower() != ".csv":
         raise DataError(f"{path}: part boxes are written as .csv")
-    beside = os.path.join(path.parent, "")
-    names = [os.path.abspath(boxes.root / name).removeprefix(beside) for name in boxes.image]
+    parent = os.path.join(path.parent, "")
+    names = [os.path.abspath(boxes.root / name).removeprefix(parent) for name in boxes.image]
     order = np.argsort(boxes.picture, kind="stable")
     places = np.searchsorted(boxes.picture[order], np.arange(len(names) + 1))
     with (
@@ -174,7 +174,9 @@ def _csv_entries(path: Path) -> Iterator[Entry]:
             raise DataError(f"{path}, {place}: no image, expected the path of a picture")
         if row["part"] == "":
             if any(row[name] for name in _EDGES):
-                raise DataError(f"{path}, {place}: a box of no part, expected {', '.join(PARTS)}")
+                raise DataError(
+                    f"{path}, {place}: a box without a part, expected {', '.join(PARTS)}"
+                )
             yield row["image"], "", (), 0.0, place
             continue
         box = [_number(path, row[name], place) for name in _EDGES]

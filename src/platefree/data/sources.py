@@ -1,4 +1,4 @@
-"""The sources of a merged table: which of them a run learns from, and which one is scored."""
+"""The sources of a merged table: which ones a run trains on, and which one it is scored on."""
 
 from collections.abc import Sequence
 
@@ -13,10 +13,10 @@ def rows_of_sources(rows: Sightings, sources: Sequence[str]) -> Sightings:
 
     Args:
         rows: of all sources.
-        sources: their names; none takes all rows.
+        sources: their names; without any, all rows are taken.
 
     Raises:
-        TrainingError: a name is of no source.
+        TrainingError: a name is not a source.
     """
     if not sources:
         return rows
@@ -24,8 +24,8 @@ def rows_of_sources(rows: Sightings, sources: Sequence[str]) -> Sightings:
     for strange in [name for name in sources if name not in known][:1]:
         has = f"there are {', '.join(known)}" if known else "their column 'source' is empty"
         raise TrainingError(
-            f"train.sources names {strange!r}, but no training row is of it: {has}; 'platefree "
-            "data merge' makes a table of several sources"
+            f"train.sources names {strange!r}, but no training row has that source: {has}; "
+            "'platefree data merge' makes a table of several sources"
         )
     return rows.take(np.isin(rows.source, sources))
 
@@ -34,18 +34,18 @@ def scored_source(table: Sightings, named: str = "") -> str:
     """The target of a merged table: the one source that is trained on and scored.
 
     Args:
-        table: whole, with its tests.
-        named: the target, where the table does not say it: ``train.target``.
+        table: with its test rows.
+        named: ``train.target``, where the table alone does not decide.
 
     Raises:
-        TrainingError: the table knows no sources or not this one, or none is named and not
-            exactly one of them has rows beside those with split ``train``.
+        TrainingError: the table has no sources or not the named one; or none is named, and the
+            number of sources with rows other than training rows is not one.
     """
     known = known_values(table.source).tolist()
     if not known:
         raise TrainingError(
             "train.rows = \"target\" means the rows of one source, but the column 'source' of "
-            f"{table!r} is empty; 'platefree data merge ... --target NAME' fills it in"
+            f"{table!r} is empty; 'platefree data merge ... --target NAME' fills it"
         )
     if named:
         if named not in known:
@@ -59,5 +59,5 @@ def scored_source(table: Sightings, named: str = "") -> str:
     found = f"{', '.join(tested)} all have" if tested else "none has"
     raise TrainingError(
         f'train.rows = "target" means the source that is scored, but of {", ".join(known)} '
-        f"{found} rows that are not for training; set train.target=NAME"
+        f"{found} rows that are not for training: set train.target=NAME"
     )

@@ -6,19 +6,21 @@ The rule, in full:
    frequent known ``type`` of a vehicle's pictures, ties by name; unknown is a type of its own). The
    same fraction of each type becomes *train*. Numbers of vehicles are rounded by largest remainder,
    so that their sum is the rounded fraction of all vehicles, at least one and never all of them.
-2. Of a held-out vehicle, each known camera gives one picture, drawn by the seed, as *query*, and
-   the rest is *gallery*, except where a query would be left without a valid match, a gallery
-   picture of its vehicle that is not from its own camera:
+2. Of each held-out vehicle, one picture from each known camera, drawn by the seed, becomes *query*
+   and the rest becomes *gallery*, unless a query would be left without a valid match (a gallery
+   picture of its vehicle that is not from its own camera):
 
-   - seen by one known camera and no unknown one: all of it is gallery;
-   - one picture in each camera: one camera, drawn by the seed, gives its picture, no other does;
-   - only one camera with more than one: one other camera, drawn by the seed, keeps its picture.
+   - only one known camera and no unknown one: all of its pictures are gallery;
+   - one picture from each camera: only one of them, drawn by the seed, is a query;
+   - more than one picture from only one camera: the picture of one other camera, drawn by the seed,
+     stays in the gallery.
 
-   Pictures of unknown cameras stay in the gallery, where they match every query, and fill the
-   places above. A vehicle without any known camera gives one query if it has two pictures.
+   Pictures of unknown cameras stay in the gallery, where they match every query, so they can be the
+   match that a query needs. A vehicle without any known camera has one query if it has at least two
+   pictures.
 3. Pictures of unknown vehicles become gallery, as distractors.
 
-The order of the rows never matters: everything is sorted before it is drawn.
+The order of the rows does not matter: everything is sorted before it is drawn.
 """
 
 import logging
@@ -36,7 +38,7 @@ _log = logging.getLogger(__name__)
 
 
 def split_by_vehicle(sightings: Sightings, train: float = 0.5, seed: int = 0) -> Sightings:
-    """Fill the column ``split``; what it held before is replaced.
+    """Fill the column ``split``, replacing what it held.
 
     Args:
         sightings: a table that knows vehicles; cameras and types are used where known.
@@ -161,7 +163,7 @@ def _draw_queries(cameras: dict[str, list[int]], random: np.random.Generator) ->
     if len(cameras) == 1 and not unknown:
         return []
     singles = [camera for camera, rows in cameras.items() if len(rows) == 1]
-    stocked = len(cameras) - len(singles) + bool(unknown)  # hold a gallery picture in any case
+    stocked = len(cameras) - len(singles) + bool(unknown)  # have a gallery picture in any case
     keepers: list[str] = []
     if stocked == 0:
         keepers = random.permutation(singles)[1:].tolist()

@@ -1,7 +1,7 @@
 """Answers for the server of the AI City challenge, track 2: ``track2.txt``.
 
 A line for each query picture in the order of their numbers; in it the numbers of the nearest
-gallery pictures, nearest first, separated by blanks. A picture's number is its name.
+gallery pictures, nearest first, separated by blanks. The number of a picture is its file name.
 """
 
 from pathlib import Path
@@ -9,40 +9,41 @@ from pathlib import Path
 import numpy as np
 
 from platefree.data.dataset import DataSet
+from platefree.data.listed_text import many
 from platefree.errors import DataError
 from platefree.storage import write_text
 from platefree.types import Indices, Ranking
 
 NEAREST = 100
-"""So many are scored."""
+"""The server scores this many pictures for each query."""
 
 
 def write_submission(dataset: DataSet, ranking: Ranking, path: str | Path) -> None:
-    """Write what was found for the queries of CityFlow.
+    """Write the ranking for the queries of CityFlow.
 
     Args:
         dataset: as `platefree.data.readers.detect.read_dataset` gives it.
-        ranking: of the lists ``query`` and ``gallery``, in their order; at least `NEAREST` deep,
-            or as deep as the gallery.
-        path: the file, which the server wants to be called ``track2.txt``.
+        ranking: of the lists ``query`` and ``gallery``, in their order; with at least `NEAREST`
+            pictures for each query, or the whole gallery.
+        path: the file; the server expects the name ``track2.txt``.
 
     Raises:
-        DataError: the ranking is not of these lists, or is not deep enough.
+        DataError: the ranking is not of these lists, or has too few pictures for a query.
         StorageError: the file cannot be written.
     """
-    asked, shown = check_numbers(dataset)
-    depth = min(NEAREST, len(shown))
-    if len(ranking) != len(asked) or ranking.indices.max(initial=-1) >= len(shown):
+    queries, gallery = check_numbers(dataset)
+    depth = min(NEAREST, len(gallery))
+    if len(ranking) != len(queries) or ranking.indices.max(initial=-1) >= len(gallery):
         raise DataError(
-            f"a ranking of {len(ranking)} queries, expected {len(asked)} queries in a gallery of "
-            f"{len(shown)}: rank the lists 'query' and 'gallery' in their order"
+            f"a ranking of {many(len(ranking), 'query', 'queries')}, expected {len(queries)} in a "
+            f"gallery of {len(gallery)}: rank the lists 'query' and 'gallery' in their order"
         )
     nearest = ranking.indices[:, :depth]
     if nearest.shape[1] < depth or (nearest < 0).any():
         raise DataError(
             f"a ranking of fewer than {depth} pictures for a query, expected the nearest {depth}"
         )
-    lines = (" ".join(map(str, shown[nearest[row]].tolist())) for row in np.argsort(asked))
+    lines = (" ".join(map(str, gallery[nearest[row]].tolist())) for row in np.argsort(queries))
     write_text(Path(path), "".join(f"{line}\n" for line in lines))
 
 
@@ -58,14 +59,16 @@ def check_numbers(dataset: DataSet) -> tuple[Indices, Indices]:
 def _numbers(dataset: DataSet, name: str) -> Indices:
     names = [Path(image).stem for image in dataset.table.image[dataset.rows(name)].tolist()]
     if not names:
-        raise DataError(f"the list {name!r} of {dataset.name} names no picture: unpack it anew")
+        raise DataError(
+            f"the list {name!r} of {dataset.name} names no picture: unpack the data set again"
+        )
     first: dict[int, str] = {}
     for each in names:
         if not each.isdecimal():
             raise DataError(f"picture {each!r}, expected a number as CityFlow names its pictures")
         if first.setdefault(int(each), each) != each:
             raise DataError(
-                f"pictures {first[int(each)]!r} and {each!r} of the list {name!r} have one number, "
-                "by which the server knows them: remove one of the two"
+                f"pictures {first[int(each)]!r} and {each!r} of the list {name!r} have the same "
+                "number, by which the server knows them: remove one of the two"
             )
     return np.array(names, np.int64)

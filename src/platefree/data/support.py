@@ -1,4 +1,4 @@
-"""Which protocols a table supports: whether queries would have anything to match."""
+"""Which protocols a table supports: whether any query would have a match."""
 
 from dataclasses import dataclass
 
@@ -16,7 +16,7 @@ class ProtocolSupport:
 
     Attributes:
         name: the protocol.
-        queries: rows that would be queries and have a valid match.
+        queries: number of queries with a valid match.
         reason: why the protocol is not supported; empty where it is.
     """
 
@@ -26,7 +26,7 @@ class ProtocolSupport:
 
     @property
     def supported(self) -> bool:
-        """Whether any figure would mean something."""
+        """Whether the table can be scored by it."""
         return not self.reason
 
 
@@ -49,13 +49,13 @@ def valid_matches(sightings: Sightings, query: Mask, gallery: Mask) -> Indices:
     pair = np.unique(vehicle * (camera.max(initial=0) + 1) + camera, return_inverse=True)[1]
     of_vehicle = np.bincount(vehicle, weights=gallery)[vehicle]
     of_pair = np.bincount(pair, weights=gallery)[pair]
-    ignored = np.where(sightings.camera != "", of_pair, gallery)  # the row itself, at least
+    ignored = np.where(sightings.camera != "", of_pair, gallery)  # at least the row itself
     matches = np.where(sightings.vehicle != "", of_vehicle - ignored, 0)
     return matches[query].astype(np.int64)
 
 
 def protocol_support(sightings: Sightings) -> tuple[ProtocolSupport, ...]:
-    """Every protocol of tables; rows that are trained on are never scored."""
+    """Whether a table supports each protocol; training rows are never scored."""
     scored = sightings.split != "train"
     seen = scored & (sightings.camera != "")
     query, gallery = sightings.split == "query", sightings.split == "gallery"

@@ -1,4 +1,4 @@
-"""Tables of pictures: a CSV file, a Parquet file, or a folder whose layout says it all.
+"""Tables of pictures: a CSV file, a Parquet file, or a folder whose layout gives the labels.
 
 One column, ``image``, is required; the others are `LABELS`, ``time``, and for sightings that are a
 part of a file ``frame`` and ``x0, y0, x1, y1``; what is absent is unknown. Every cell is text, so
@@ -33,7 +33,7 @@ from platefree.storage import atomic_file
 from platefree.types import LABELS, Sightings
 
 TABLE_NAMES = ("images.csv", "images.parquet", "table.csv", "table.parquet")
-"""A folder that holds one of these is read through it."""
+"""A folder that holds one of these files is read as that table."""
 
 _LAYOUTS = (
     "expected FOLDER/picture, FOLDER/vehicle/picture or FOLDER/{train,query,gallery}/vehicle/"
@@ -48,9 +48,9 @@ def read_table(path: str | Path) -> Sightings:
 
     Args:
         path: a ``.csv`` file (UTF-8, commas, a header), a ``.parquet`` file, or a folder. A
-            folder is read through the table of `TABLE_NAMES` in it, or as the public data set
-            that it is, see `platefree.data.readers.detect.read_dataset`. Otherwise it is itself
-            the table: ``vehicle/picture``, ``split/vehicle/picture``, or pictures alone, whose
+            folder is read as the table of `TABLE_NAMES` in it, or as the public data set
+            that it holds, see `platefree.data.readers.detect.read_dataset`. Otherwise its layout
+            is the table: ``vehicle/picture``, ``split/vehicle/picture``, or pictures alone, whose
             vehicles are then unknown.
 
     Returns:
@@ -78,7 +78,7 @@ def read_table(path: str | Path) -> Sightings:
 def write_table(sightings: Sightings, path: str | Path) -> None:
     """Write a table as CSV or Parquet, by the suffix of ``path``, atomically.
 
-    Columns of which nothing is known are left out. Paths are relative to the folder of ``path``
+    Columns without any known value are left out. Paths are relative to the folder of ``path``
     where the pictures lie under it, else absolute. Times are UTC.
 
     Raises:
@@ -99,7 +99,7 @@ def write_table(sightings: Sightings, path: str | Path) -> None:
 
 
 def _images_from(sightings: Sightings, folder: Path) -> list[str]:
-    """(n,) image paths as seen from ``folder``: relative where they lie under it."""
+    """(n,) image paths relative to ``folder``, or absolute where they are not under it."""
     root = os.path.abspath(sightings.root)
     images = [os.path.join(root, image) for image in sightings.image.tolist()]
     return [image.removeprefix(os.path.join(folder, "")) for image in images]
@@ -216,10 +216,10 @@ def dataset_at(path: str | Path) -> DataSet | None:
     """The public data set that `read_table` reads at a path.
 
     Returns:
-        None where it reads a table or a folder of pictures, or nothing is there.
+        None where the path is a table, a folder of pictures, or does not exist.
 
     Raises:
-        DataError: several data sets are there, or a list is malformed.
+        DataError: the folder holds several data sets, or a list is malformed.
     """
     path = Path(path).absolute()
     with reading(path):
@@ -258,7 +258,7 @@ def _folder_labels(folder: Path, pictures: list[tuple[str, ...]]) -> dict[str, l
         raise DataError(f"{folder} holds pictures at different depths ({examples}), {_LAYOUTS}")
     depth = len(pictures[0])
     for parts in pictures:
-        # A picture right inside "train" has no vehicle; one inside "cars/7" has no split.
+        # A picture directly in "train" has no vehicle; one in "cars/7" has no split.
         if depth > 3 or (depth > 1 and (parts[0].lower() in (*SPLITS, "test")) != (depth == 3)):
             raise DataError(f"{folder} holds {'/'.join(parts)}, {_LAYOUTS}")
     columns = list(zip(*pictures, strict=True))

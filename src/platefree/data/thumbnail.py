@@ -17,7 +17,7 @@ def thumbnail(path: Path, width: int, height: int) -> Image.Image | None:
         height: of the box, in pixels.
 
     Returns:
-        An RGB image, or None if the picture cannot be read: an answer is worth showing without it.
+        An RGB image, or None if the picture cannot be read, so that a page can be made without it.
     """
     try:
         picture = read_image(path, at_least=(width, height))

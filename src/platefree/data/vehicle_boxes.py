@@ -1,8 +1,8 @@
-"""Tight boxes round the vehicles of pictures: a file of them, put on the rows of a table.
+"""Tight boxes around the vehicles of pictures: read from a file, assigned to the rows of a table.
 
-VehicleNet (TMM 2020, section IV-C) detects each vehicle anew, since data sets box it loosely.
-CSV: a line a box, ``image,left,top,right,bottom`` in pixels of the picture as it is displayed. A
-line with an image alone says that nothing was found in it.
+VehicleNet (TMM 2020, section IV-C) detects each vehicle again, since data sets crop loosely.
+CSV: a line for each box, ``image,left,top,right,bottom`` in pixels of the picture as displayed. A
+line with only an image says that nothing was found in it.
 """
 
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ from platefree.errors import DataError
 from platefree.types import Sightings
 
 VEHICLE_FILES = ("boxes.csv", "labels.parquet")
-"""Files of vehicle boxes that are found beside a table; the last is that of a city."""
+"""Names of files of vehicle boxes next to a table; the last is written by a rendered city."""
 
 _EDGES = ("left", "top", "right", "bottom")
 
@@ -30,10 +30,10 @@ BoxFractions = NDArray[np.float64]
 
 
 def find_vehicle_boxes(where: str, root: Path) -> Path:
-    """The file of vehicle boxes, or the one beside a table.
+    """Where the file of vehicle boxes is.
 
     Args:
-        where: a file, or a folder that holds one of `VEHICLE_FILES`; empty is ``root``.
+        where: a file, or a folder that holds one of `VEHICLE_FILES`; empty means ``root``.
         root: the folder of the table.
 
     Raises:
@@ -52,7 +52,7 @@ def find_vehicle_boxes(where: str, root: Path) -> Path:
 
 
 def read_vehicle_boxes(path: Path, table: Sightings) -> BoxFractions:
-    """Where the vehicle is on each picture of a table; of several boxes, the largest.
+    """Where the vehicle is in each picture of a table; of several boxes, the largest.
 
     Args:
         path: a ``.csv``, or the ``labels.parquet`` of a city.
@@ -63,7 +63,7 @@ def read_vehicle_boxes(path: Path, table: Sightings) -> BoxFractions:
 
     Raises:
         DataError: the file is missing or malformed, a box has no area or lies outside of its
-            picture, or no picture of the table is in it.
+            picture, or the file names no picture of the table.
         ImageError: a picture with a box cannot be read.
     """
     readers = {".csv": _csv_boxes, ".parquet": _city_boxes}
@@ -94,12 +94,12 @@ def read_vehicle_boxes(path: Path, table: Sightings) -> BoxFractions:
 
 
 def largest(fraction: BoxFractions, row: NDArray[np.int64], rows: int) -> BoxFractions:
-    """(rows, 4) the largest of the boxes of each row, of equals the first; NaN where none is.
+    """(rows, 4) the largest box of each row, the first of equally large ones; NaN without a box.
 
     Args:
         fraction: (n, 4) boxes.
-        row: (n,) which row each is of.
-        rows: how many there are.
+        row: (n,) the row that each box belongs to.
+        rows: number of rows.
     """
     kept = np.full((rows, 4), np.nan)
     areas = (fraction[:, 2] - fraction[:, 0]) * (fraction[:, 3] - fraction[:, 1])
@@ -110,10 +110,7 @@ def largest(fraction: BoxFractions, row: NDArray[np.int64], rows: int) -> BoxFra
 
 
 def with_margin(fraction: BoxFractions, margin: float) -> BoxFractions:
-    """Boxes that are wider and higher by a fraction of their own size on each side.
-
-    They end at the border of the picture.
-    """
+    """Boxes with a margin added on each side, a fraction of their own size, within the picture."""
     grown = fraction.copy()
     by = margin * (fraction[:, 2:] - fraction[:, :2])
     grown[:, :2] -= by

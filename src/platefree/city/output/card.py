@@ -30,17 +30,17 @@ _TRAIN = 0.5  # fraction of the vehicles
 
 @dataclass(frozen=True)
 class CityCard:
-    """What a city is; `to_json` is its ``card.json``.
+    """Settings and counts of a city; `to_json` gives its ``card.json``.
 
     Attributes:
-        settings: it follows from them alone.
+        settings: they alone determine the city.
         platefree: version of the package that made it.
         images: how many there are.
         vehicles: how many.
         cameras: how many.
-        tracks: how many passes of one vehicle before one camera.
+        tracks: how many passes of one vehicle by one camera.
         near_duplicate_rate: fraction of the vehicles that share model and color with another one.
-        cameras_per_vehicle: number of cameras -> number of vehicles seen by so many.
+        cameras_per_vehicle: number of cameras -> number of vehicles captured by that many.
         pictures: counts of pictures by split, type, color, view and weather.
         fingerprint: of the table.
     """
@@ -81,8 +81,8 @@ class CityCard:
 def finish_city(out: Path, plan: CityPlan) -> CityCard:
     """Join the labels of all shards, split by vehicle, and write the files that describe a city.
 
-    Of the vehicles half are for training; of each other one, one picture of every camera is a
-    query where that leaves each query a match (see `platefree.data.split`).
+    Half of the vehicles are for training. Of each other vehicle, one picture from every camera is a
+    query, where that leaves a match for each query (see `platefree.data.split`).
 
     Raises:
         StorageError: a file cannot be written.

@@ -1,22 +1,22 @@
-"""Every label of a finished picture, from its masks and from what was put before the camera.
+"""Every label of a finished picture, from its masks and from its scene.
 
 Definitions, all in pixels of the finished picture unless said otherwise:
 
 - **azimuth** 0 is the front, 90 the vehicle's left side, 180 the rear, 270 the right side;
-  **elevation** is the camera's height over the vehicle's horizon. Degrees.
+  **elevation** is the angle of the camera above the vehicle's horizon. Degrees.
 - **view**: front where the azimuth is less than `FRONT_WITHIN` degrees from 0, rear where it is
-  less than that from 180, else side. **view8**: the sector of 45 degrees round 0, 45, 90 ...
-- **vehicle box**: round the visible pixels of the subject. The **frame box** is the tight box of
+  less than that from 180, else side. **view8**: the sector of 45 degrees around 0, 45, 90 ...
+- **vehicle box**: around the visible pixels of the subject. The **frame box** is the tight box of
   its whole geometry in the camera's full frame, cut off only at the frame's border.
-- **part boxes** of windows, lights and brand: one round each 8-connected group of visible pixels
-  of that part of at least `SMALLEST_PART` pixels and `SMALLEST_SHARE` of the visible vehicle.
+- **part boxes** of windows, lights and brand: one around each 8-connected group of visible pixels
+  of that part of at least `SMALLEST_PART` pixels and `SMALLEST_FRACTION` of the visible vehicle.
   A box of a light reaches down to the bottom of the vehicle box (part-regularized re-ID,
   He et al. 2019). A group of lights whose middle is in the upper `HIGH_LAMP` of the vehicle box
   is a high brake lamp or a marker lamp and gets no box.
 - **occlusion**: fraction of the subject's silhouette within the picture that something else hides.
 - **inside**: fraction of the subject's whole box that is inside the camera's frame.
 
-A box is (left, top, right, bottom); right and bottom are the first pixels beyond it.
+A box is (left, top, right, bottom); right and bottom are exclusive.
 """
 
 from dataclasses import asdict, dataclass
@@ -32,7 +32,7 @@ from platefree.city.world.shots import Shot
 
 FRONT_WITHIN = 60.0
 SMALLEST_PART = 6
-SMALLEST_SHARE = 0.002
+SMALLEST_FRACTION = 0.002
 HIGH_LAMP = 0.33
 
 VIEWS8 = (
@@ -46,7 +46,7 @@ Box = tuple[int, int, int, int]
 
 @dataclass(frozen=True)
 class ShotLabels:
-    """What is known of one picture besides its vehicle, camera, track and time.
+    """Labels of one picture besides its vehicle, camera, track and time.
 
     Attributes:
         width: of the picture.
@@ -59,9 +59,9 @@ class ShotLabels:
         sun_elevation: degrees; below 0 is dusk and night.
         occlusion: 0 nothing of the subject is hidden, 1 all of it.
         inside: fraction of the subject that is inside the frame.
-        vehicle_box: round its visible pixels; all 0 where none is visible.
+        vehicle_box: around its visible pixels; all 0 where none is visible.
         frame_box: pixels of the camera's full frame.
-        crop_box: what was cut out of the frame, pixels of the full frame.
+        crop_box: the crop in pixels of the full frame.
         windows: boxes.
         lights: boxes, down to the bottom of the vehicle.
         brand: boxes.
@@ -98,14 +98,14 @@ def label_shot(shot: Shot, picture: Picture) -> ShotLabels:
     """All labels of a picture.
 
     Args:
-        shot: what was pictured.
+        shot: scene and crop.
         picture: its masks.
     """
     scene, crop = shot.scene, shot.crop
     azimuth, elevation = azimuth_elevation(scene.camera, scene.vehicles[0])
     own = picture.vehicle == 0
     vehicle = box_round(own)
-    smallest = max(SMALLEST_PART, round(SMALLEST_SHARE * int(own.sum())))
+    smallest = max(SMALLEST_PART, round(SMALLEST_FRACTION * int(own.sum())))
     windows, lights, brand = (
         part_boxes(own & (picture.part == part), smallest)
         for part in (Part.WINDOW, Part.LIGHT, Part.BRAND)
@@ -162,7 +162,7 @@ def _down_to_the_bottom(lights: tuple[Box, ...], vehicle: Box) -> tuple[Box, ...
 
 
 def box_round(mask: Mask) -> Box:
-    """The tight box round the pixels of a mask; all 0 where there are none."""
+    """The tight box around the pixels of a mask; all 0 where there are none."""
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     if not len(rows):
         return 0, 0, 0, 0
@@ -170,7 +170,7 @@ def box_round(mask: Mask) -> Box:
 
 
 def part_boxes(mask: Mask, smallest: int) -> tuple[Box, ...]:
-    """Boxes round the 8-connected groups of a mask of at least so many pixels, largest first."""
+    """Boxes around the 8-connected groups of a mask of at least so many pixels, largest first."""
     found = _groups(np.ascontiguousarray(mask))
     kept = sorted((row for row in found.tolist() if row[4] >= smallest), key=lambda row: -row[4])
     return tuple((left, top, right, bottom) for left, top, right, bottom, _ in kept)

@@ -1,13 +1,13 @@
 """The layout of CityFlow, track 2 of the AI City challenge: test vehicles have no ids.
 
 Test pictures are numbered without regard to vehicle or camera. The labels of the test set, which
-the challenge keeps to itself, are in the city's own table.
+the challenge does not publish, are in the city's own table.
 
-Beside it lies the challenge's simulated training set as VehicleX writes it. Every third training
-vehicle is there and not in the real one, so that no vehicle has two ids. Of VehicleX's labels,
+Next to it is the challenge's simulated training set in the layout of VehicleX. Every third training
+vehicle is in it and not in the real one, so that no vehicle has two ids. Of VehicleX's labels,
 ``orientation`` is the azimuth, ``lightDir`` the height of the sun in degrees, ``lightInt`` its
-sine or 0 at night, ``camHei`` the camera's height; ``camDis`` is left out. Which numbers stand
-for which colors and types is in ``list_color.txt`` and ``list_type.txt``.
+sine or 0 at night, ``camHei`` the camera's height; ``camDis`` is left out. The names of colors and
+types are in ``list_color.txt`` and ``list_type.txt``.
 """
 
 import json
@@ -23,7 +23,7 @@ ROOT = "AIC21_Track2_ReID"
 SIMULATION = f"{ROOT}_Simulation"
 
 _ELEMENTS = {"train": "TrainingImages", "query": "QueryImages", "test": "TestImages"}
-_EVERY = 3  # so many training vehicles have one that is simulated
+_EVERY = 3  # one of this many training vehicles is simulated
 
 
 def write_cityflow(source: Source) -> None:
@@ -78,13 +78,13 @@ def _write_tracks(source: Source, split: str, names: dict[int, str]) -> None:
     tracks: dict[str, list[str]] = {}
     for row in sorted(names):
         tracks.setdefault(str(source.table.track[row]), []).append(names[row])
-    # By the name of a picture, since the name of a track would give its vehicle away.
+    # Sorted by the name of a picture: the name of a track contains its vehicle.
     lines = sorted(" ".join(track) for track in tracks.values())
     source.write(f"{ROOT}/{split}_track.txt", lines)
 
 
 def _write_simulation(source: Source, rows: list[int]) -> None:
-    """``sys_image_train/VVVVV_cCCC_N.jpg``: vehicle, camera, and a counter of the camera's."""
+    """``sys_image_train/VVVVV_cCCC_N.jpg``: vehicle, camera, and a counter for each camera."""
     table, labels = source.table, source.labels
     vehicles = numbers(str(table.vehicle[row]) for row in rows)
     colors, types = numbers(table.color.tolist()), numbers(table.type.tolist())

@@ -1,11 +1,11 @@
 """The layout of CompCars: models are the classes, vehicles are not known.
 
-Web-nature part, of all pictures: ``data/image/MAKE/MODEL/YEAR/name.jpg`` with ids for make and
+Web-nature part, with all pictures: ``data/image/MAKE/MODEL/YEAR/name.jpg`` with ids for make and
 model; a label file of three lines (viewpoint, number of boxes, box from 1); lists for
-classification and verification. The year of a model is made up from its id: a city has one
+classification and verification. The year of a model is derived from its id, since a city has one
 generation of each.
 
-Surveillance-nature part, of the pictures from straight ahead: ``sv_data/image/MODEL/name.jpg``
+Surveillance-nature part, with the pictures from straight ahead: ``sv_data/image/MODEL/name.jpg``
 and the lists ``train_surveillance.txt`` and ``test_surveillance.txt``. The models have the ids of
 the web-nature part, so that ``sv_make_model_name.mat``, which translates them, is not needed;
 ``color_list.mat`` is not written either: colors are in the city's own table.
@@ -74,7 +74,7 @@ def _write_surveillance(source: Source, paths: list[str]) -> None:
 
 
 def _box(source: Source, row: int) -> tuple[int, int, int, int]:
-    """Left, top, right, bottom of the visible vehicle; a hidden one has the whole picture."""
+    """Left, top, right, bottom of the visible vehicle; the whole picture if it is hidden."""
     left, top, right, bottom = (int(edge) for edge in source.labels["vehicle_box"][row])
     if right > left and bottom > top:
         return left, top, right, bottom
@@ -99,7 +99,7 @@ def _make(model: str) -> str:
 def _pairs(
     kind: str, rows: list[int], paths: list[str], views: list[str], random: np.random.Generator
 ) -> Iterator[tuple[int, int, int]]:
-    """Different pairs of rows with 1 for one class and 0 for two, in turn, as far as there are."""
+    """Different pairs of rows, alternating 1 (same class) and 0 (two classes), as many as exist."""
     pools: dict[str, list[int]] = defaultdict(list)
     classes: dict[str, list[int]] = defaultdict(list)
     for row in rows:

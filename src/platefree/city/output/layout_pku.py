@@ -11,7 +11,7 @@ _WILD_TESTS = (3000, 5000, 10000)
 
 
 def write_vehicleid(source: Source) -> None:
-    """VehicleID: no cameras; gallery and query are drawn by its protocol, not by lists.
+    """VehicleID: no cameras; the protocol draws gallery and query; there are no lists of them.
 
     Color and model ids count from 0; colors that VehicleID does not have come after its own.
     """
@@ -49,7 +49,7 @@ def _write_attribute(source: Source, name: str, values: list[str], own: tuple[st
 
 
 def write_veri_wild(source: Source) -> None:
-    """VERI-Wild: one query for each test vehicle, the others of its pictures are gallery."""
+    """VERI-Wild: one query for each test vehicle; its other pictures are gallery."""
     table = source.table
     names = [
         f"{source.vehicle[vehicle]:05d}/{row + 1:06d}"
@@ -87,7 +87,7 @@ def _vehicle_info(source: Source, names: list[str]) -> list[str]:
 
 
 def _drawn(vehicles: list[int] | list[str]) -> list[int] | list[str]:
-    """In an order that tells nothing, so that the first of them are a fair sample."""
+    """In random order, so that the first ones are a fair sample."""
     order: list[int] | list[str] = [
         vehicles[place] for place in stream(Purpose.LAYOUT, 0).permutation(len(vehicles)).tolist()
     ]

@@ -1,4 +1,4 @@
-"""What the layouts share: a generated city, and the folder that it is laid out in."""
+"""What all layouts use: a generated city, and the folder that its layout is written to."""
 
 import os
 import shutil
@@ -17,7 +17,7 @@ from platefree.types import Sightings
 
 @dataclass(frozen=True, eq=False)
 class Source:
-    """A generated city, and where its layout is being written.
+    """A generated city, and the folder that its layout is written to.
 
     Attributes:
         folder: of the city.
@@ -31,7 +31,7 @@ class Source:
 
     @cached_property
     def labels(self) -> dict[str, list[Any]]:
-        """Every column of its label table, row by row as ``table``."""
+        """The columns of its label table, with the rows of ``table``."""
         columns: dict[str, list[Any]] = pq.read_table(self.folder / LABELS).to_pydict()
         return columns
 
@@ -68,5 +68,5 @@ class Source:
 
 
 def numbers(names: Iterable[str]) -> dict[str, int]:
-    """A number from 1 for each different name, in sorted order."""
+    """A number from 1 for each distinct name, in sorted order."""
     return {name: number for number, name in enumerate(sorted(set(names)), 1)}

@@ -1,8 +1,8 @@
 """The layout of VeRi-776: labels in file names, gb2312 XML, and index lists of matches.
 
 Query pictures are in ``image_test`` too. ``gt_index.txt`` and ``jk_index.txt`` have a line for
-each query with the positions in ``name_test.txt``, from 1, of its matches and of the pictures
-that its own camera took of it, which are ignored.
+each query with the positions in ``name_test.txt``, from 1, of its matches and of its
+vehicle's pictures from the same camera, which are ignored.
 """
 
 import json
@@ -24,7 +24,7 @@ _FRAME = 40  # milliseconds
 
 
 def write_veri(source: Source) -> None:
-    """VeRi-776; colors and types that it does not have are numbered after its own."""
+    """VeRi-776; colors and types that VeRi-776 does not have follow its own numbers."""
     names = _names(source)
     colors = [str(color).replace("grey", "gray") for color in source.table.color]
     types = [str(kind).lower() for kind in source.table.type]

@@ -1,9 +1,9 @@
-"""A generated city as a public data set would be laid out, file by file.
+"""Write a generated city in the layout of a public data set.
 
 The pictures are hard links where the disk allows it, else copies. Labels that a data set does not
-have are left out, and official list names are kept whatever the size of the city: a list of
-``test_list_800.txt`` holds 800 vehicles, or all that there are if they are fewer. Numbers stand
-for vehicles, cameras and models where the data set has numbers, from 1 in the order of names.
+have are left out. Lists keep their official names whatever the size of the city:
+``test_list_800.txt`` has 800 vehicles, or all if there are fewer. Where a data set has numbers for
+vehicles, cameras and models, they count from 1 in the order of names.
 """
 
 from collections.abc import Callable, Mapping
@@ -32,10 +32,10 @@ NAMES = tuple(_WRITERS)
 
 
 def write_layout(city_folder: str | Path, out: str | Path, layout: str) -> Path:
-    """Lay a finished city out as a public data set.
+    """Write a finished city in the layout of a public data set.
 
     Args:
-        city_folder: that `platefree.city.generate.generate_city` filled.
+        city_folder: written by `platefree.city.generate.generate_city`.
         out: the root of the data set; replaced whole if it exists.
         layout: one of `NAMES`.
 

@@ -1,7 +1,7 @@
-"""Shards rendered by several processes; each process is started fresh (spawn).
+"""Shards rendered by several processes; each process is started by spawn.
 
 A worker ends by itself when its parent is killed, and finishes its shard when the parent is
-asked to stop, so nothing is lost but the shards in hand of a killed run.
+asked to stop, so only the unfinished shards of a killed run are lost.
 """
 
 import multiprocessing
@@ -17,7 +17,7 @@ from platefree.city.output.shards import Darkroom, Shard, Surroundings
 from platefree.errors import PlatefreeError
 
 Progress = Callable[[int, int], None]
-"""Told how many pictures are done, of how many."""
+"""Called with the number of finished pictures, and of all."""
 
 _darkroom: Darkroom | None = None  # of a worker process, made when it starts
 
@@ -25,11 +25,11 @@ _darkroom: Darkroom | None = None  # of a worker process, made when it starts
 def render_shards(
     surroundings: Surroundings, shards: Sequence[Shard], workers: int
 ) -> Iterator[int]:
-    """Make shards in any order; yields the number of pictures of each as it is finished.
+    """Render shards in any order; yields the number of pictures of each as it is finished.
 
     Args:
-        surroundings: what they have in common; must be picklable for more than one worker.
-        shards: what is to be made.
+        surroundings: what the shards have in common; must be picklable for more than one worker.
+        shards: to be rendered.
         workers: processes; 1 works in this one.
 
     Raises:
@@ -51,7 +51,7 @@ def render_shards(
         try:
             yield from _results(futures)
         except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)  # what is in hand is still finished
+            pool.shutdown(wait=False, cancel_futures=True)  # started shards are still finished
             raise
 
 
@@ -61,8 +61,8 @@ def _results(futures: Sequence[Future[int]]) -> Iterator[int]:
             yield future.result()
     except BrokenProcessPool as error:
         raise PlatefreeError(
-            "a worker process died, perhaps for want of memory: run the same command again with "
-            "fewer --workers; finished pictures are kept"
+            "a worker process died, perhaps because memory ran out: run the same command again "
+            "with fewer --workers; finished pictures are kept"
         ) from error
 
 

@@ -1,7 +1,7 @@
 """A shard: the pictures of a few vehicles and a table of their labels, in one folder.
 
-A folder appears whole or not at all (`platefree.storage.atomic_folder`), so what a killed run
-left behind is either a finished shard or a temporary folder that the next run removes.
+A folder is written completely or not at all (`platefree.storage.atomic_folder`): a killed run
+leaves only finished shards, and temporary folders that the next run removes.
 """
 
 from collections.abc import Iterator
@@ -30,7 +30,7 @@ LABELS = "labels.parquet"
 """The table in each shard, and the one of the whole city."""
 
 MOST_HIDDEN = 0.6
-"""A picture in which more of the subject is hidden is taken again, at another moment."""
+"""If a larger fraction of the subject is hidden, the picture is taken again at another moment."""
 
 _ATTEMPTS = 8
 

@@ -1,4 +1,4 @@
-"""What a vehicle does to the ground round it: it darkens, throws a shadow and shines its lamps.
+"""Effects of a vehicle on the ground around it: contact shadow, cast shadow, light of its lamps.
 
 The contact shadow comes from the height of the vehicle's underside over the ground, seen from
 straight above; it belongs to the asset and is worked out once.
@@ -19,12 +19,12 @@ from platefree.city.render.staging import Place
 from platefree.city.scene import Floats, VehicleAsset
 
 _CELL = 0.08  # metres
-_REACH = 2.0  # metres round the body that lie in its contact shadow
+_REACH = 2.0  # metres around the body that lie in its contact shadow
 _CEILING = 10.0  # metres; heights are drawn upside down below it
 
 
 class Contact(NamedTuple):
-    """How much sky the ground under and round a vehicle sees, in the body frame.
+    """How much sky the ground under and around a vehicle sees, in the body frame.
 
     Attributes:
         hidden: (h, w) float32, fraction of the sky that the vehicle hides; row 0 is the lowest y.

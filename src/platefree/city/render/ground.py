@@ -321,7 +321,7 @@ def shade_ground(
         around: what shades and lights the ground.
         scenery: shadow of what stands beside the road.
         lamps: (n, 3) float32, street lamps, world metres.
-        reflections: (h, w, 4) float32, premultiplied, mirror image of the vehicles in a wet road;
+        reflections: (h, w, 4) float32, premultiplied reflection of the vehicles in a wet road;
             anything if the road is dry.
         covered: (h, w) float32, fraction of a pixel hidden by nearer things; 1 is left black.
 

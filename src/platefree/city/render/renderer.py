@@ -1,7 +1,7 @@
 """A scene to a picture with labels: the one path for crops and full frames.
 
 Samples are four to a pixel for vehicles and scenery and one for the ground behind them. The same
-scene and crop give the same picture in every process: all accidents come from seeds.
+scene and crop give the same picture in every process: all randomness comes from seeds.
 """
 
 from dataclasses import dataclass
@@ -35,7 +35,7 @@ from platefree.city.render.textures import noise_tile
 from platefree.city.scene import Crop, Floats, Mesh, Picture, PlacedVehicle, Scene
 
 _FACTOR = 2  # samples along a side of a pixel
-_SHADOW_REACH = 9.0  # metres round a vehicle that its shadow may cover
+_SHADOW_REACH = 9.0  # metres around a vehicle that its shadow may cover
 _BEAM_REACH = 32.0  # metres that its head lamps may light
 
 
@@ -95,7 +95,7 @@ def render(scene: Scene, crop: Crop) -> Picture:
         add_rain(radiance, light.fog, random)
     if light.gloom > 0.05 or light.wet > 0:
         add_bloom(radiance, light.exposure)
-    jitter = float(np.exp(random.normal(0, 0.07)))  # automatic exposure hunts a little
+    jitter = float(np.exp(random.normal(0, 0.07)))  # automatic exposure varies a little
     pixels = develop(
         radiance, scene.camera, (crop.width, crop.height), light.exposure * jitter, light.gloom,
         random,
@@ -158,7 +158,7 @@ class _Shots:
         return float(end[0] - start[0]), float(end[1] - start[1])
 
     def reflections(self) -> Floats:
-        """(h, w, 4) premultiplied mirror image of the vehicles in the wet ground."""
+        """(h, w, 4) premultiplied reflection of the vehicles in the wet ground."""
         view = mirrored(self._view)
         outside, inside, shells, _ = _draw_all(view, self._actors, 1)
         layer = empty_layer(view.height, view.width)
@@ -227,7 +227,7 @@ def _near(view: View, middle: Floats, radius: float) -> bool:
 def _key_light(
     vehicle: PlacedVehicle, light: Light, lamps: Floats
 ) -> tuple[Floats, Floats, Floats]:
-    """Direction and color of the strongest light on a vehicle, and that of lamps all round."""
+    """Direction and color of the strongest light on a vehicle, and that of lamps all around."""
     nothing = np.zeros(3, np.float32)
     if not len(lamps):
         return light.sun, light.sun_color, nothing

@@ -1,4 +1,4 @@
-"""What the street before one camera is like: drawn from the camera's seed, so cameras differ.
+"""The street that a camera watches: drawn from the camera's seed, so that cameras differ.
 
 The street runs along world x, centred on y = 0, traffic on the right. From its middle outwards:
 lanes, a shoulder with an edge line, a kerb, a pavement, and a verge of grass, paving or gravel.

@@ -1,8 +1,8 @@
 """What stands beside the street of a camera: lamps, trees, fences, signs, houses; as a mesh.
 
-The mesh goes through the same z-buffer as the vehicles, so poles and trees that stand before a
-vehicle hide it exactly. Things on the camera's side of the street may stand in its way, but not so
-that they cover most of the picture.
+The mesh goes through the same z-buffer as the vehicles, so poles and trees in front of a vehicle
+hide it exactly. Things on the camera's side of the street may be in its way, but do not cover most
+of the picture.
 """
 
 import math
@@ -208,7 +208,7 @@ def _in_the_way(camera: CameraModel, place: Triple, fraction: float, radius: flo
     Args:
         camera: who looks.
         place: middle of the thing.
-        fraction: of the picture's width round its middle that the thing's middle must keep out of.
+        fraction: of the picture's width around its middle that the thing's middle must keep out of.
         radius: of the thing; its edge keeps out of the middle nine tenths of the picture.
     """
     away = math.hypot(place[0] - camera.position[0], place[1] - camera.position[1])

@@ -92,7 +92,7 @@ def _smear(color, weight, dx, dy, taps, out_color, out_weight):  # type: ignore[
 
 
 def smear(layer: Layer, dx: float, dy: float) -> Layer:
-    """The layer as a shutter sees it that is open while it moves by (dx, dy) pixels."""
+    """The layer with motion blur: it moves by (dx, dy) pixels while the shutter is open."""
     taps = min(max(int(max(abs(dx), abs(dy))) + 1, 2), 24)
     out = Layer(np.zeros_like(layer.color), np.zeros_like(layer.weight))
     _smear(layer.color, layer.weight, dx, dy, taps, out.color, out.weight)
@@ -150,7 +150,7 @@ def blurred(values: Floats, sigma: float) -> Floats:
 
 
 def add_bloom(radiance: Floats, exposure: float) -> None:
-    """Let what is far too bright spill over, in place."""
+    """Spread the light of overexposed pixels, in place."""
     height, width, _ = radiance.shape
     rows, columns = height // 4 * 4, width // 4 * 4
     bright = np.maximum(radiance[:rows, :columns] * np.float32(exposure) - 1.5, 0)

@@ -14,7 +14,7 @@ from platefree.city.render.compiled import inlined, kernel
 from platefree.city.render.raster import draw_heights
 from platefree.city.scene import Floats
 
-_MARGIN = 3  # empty cells round the edge, so that lookups beside the map find no shadow
+_MARGIN = 3  # empty cells around the edge, so that lookups beside the map find no shadow
 
 
 class Shadow(NamedTuple):

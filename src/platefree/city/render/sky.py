@@ -28,7 +28,7 @@ class Sky(NamedTuple):
         sun: (3,) float32, unit, world direction to the sun.
         zenith: (3,) radiance overhead.
         horizon: (3,) radiance at the horizon.
-        glow: (3,) radiance added round the sun.
+        glow: (3,) radiance added around the sun.
         cloud: (3,) radiance of clouds.
         cover: fraction of the sky with clouds, 0 to 1.
         shift: of the clouds, tile cells.

@@ -65,7 +65,7 @@ class Place(NamedTuple):
         y: world metres.
         key: (3,) float32, direction to the light that throws the shadows.
         key_color: (3,) float32, its irradiance / pi.
-        fill: (3,) float32, irradiance / pi of other lamps from all round.
+        fill: (3,) float32, irradiance / pi of other lamps from all around.
         lamps: 0 to 1.
         brake: 0 to 1.
         dirt: 0 to 1.
@@ -84,7 +84,7 @@ class Place(NamedTuple):
 
 
 class Setting(NamedTuple):
-    """What the shading of everything in one picture shares.
+    """What is the same for everything that is shaded in one picture.
 
     Attributes:
         light: of the picture.

@@ -63,7 +63,7 @@ class Face:
 
     Attributes:
         inner: |y| where a lamp begins.
-        outer: |y| where it ends, round the corner.
+        outer: |y| where it ends, around the corner.
         lamp_z: middle of the lamps.
         lamp_half: half of their height.
     """

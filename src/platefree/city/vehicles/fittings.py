@@ -102,7 +102,7 @@ def _seat_height(shape: BodyShape) -> float:
 
 
 def cabin(body: Body, style: Style) -> Mesh:
-    """What every vehicle of a model has behind its glass."""
+    """The interior that all vehicles of a model have."""
     shape = body.shape
     seat = _seat_height(shape)
     belt, half = shape.belt - 0.03, shape.half_width - 0.16
@@ -236,7 +236,7 @@ def _bars(body: Body, xs: tuple[float, ...], width: float) -> list[Mesh]:
 
 
 def on_roof(body: Body, style: Style, identity: Identity) -> Mesh:
-    """Rails from the works and what the owner put on the roof."""
+    """Factory roof rails and what the owner put on the roof."""
     shape = body.shape
     parts: list[Mesh] = []
     width = shape.half_width - shape.inset - shape.lean - 0.06

@@ -1,7 +1,7 @@
-"""The canvas of the five projection maps: inks, antialiased shapes, and wrapping round corners.
+"""The canvas of the five projection maps: inks, antialiased shapes, and wrapping around corners.
 
 Everything is drawn in metres. What is painted on the front or rear can be carried over to the
-neighbouring maps through the depth of the body, so that lamps and glass continue round a corner
+neighbouring maps through the depth of the body, so that lamps and glass continue around a corner
 whatever map the renderer happens to read there.
 """
 

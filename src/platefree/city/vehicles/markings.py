@@ -13,7 +13,7 @@ from platefree.city.vehicles.vehicle_identity import Identity, Sticker
 
 
 def paint_sticker(canvas: Canvas, side: Side, place: tuple[float, float], sticker: Sticker) -> None:
-    """Paint a sticker round a place of one map, in place."""
+    """Paint a sticker around a place of one map, in place."""
     u, v = place
     a, b = sticker.size
     ink = Ink(sticker.color, roughness=0.5)

@@ -70,7 +70,7 @@ def mirrored(mesh: Mesh) -> Mesh:
 
 
 def rotated(mesh: Mesh, axis: int, angle: float) -> Mesh:
-    """The mesh turned round a coordinate axis through the origin, counter-clockwise."""
+    """The mesh turned around a coordinate axis through the origin, counter-clockwise."""
     turn = np.eye(3, dtype=np.float32)
     a, b = (axis + 1) % 3, (axis + 2) % 3
     turn[a, a] = turn[b, b] = np.cos(angle)
@@ -125,13 +125,13 @@ def lathe(
     segments: int = 28,
     occlusion: float = 1.0,
 ) -> Mesh:
-    """A solid of revolution round the y axis.
+    """A solid of revolution around the y axis.
 
     Args:
         profile: (radius, y) points; the outside is on the left of their direction when y is drawn
             to the right and the radius upwards.
         material: of its triangles.
-        segments: round the axis.
+        segments: around the axis.
         occlusion: of its vertices.
     """
     points = np.array(profile, dtype=np.float64)

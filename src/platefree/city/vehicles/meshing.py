@@ -1,7 +1,7 @@
 """From a distance field sampled on a grid to triangles: naive surface nets.
 
 Surface nets (Gibson 1998) put one vertex in each cell that the surface crosses and join the four
-cells round each crossing edge: half the triangles of marching cubes and no slivers. The callers
+cells around each crossing edge: half the triangles of marching cubes and no slivers. The callers
 then step the vertices onto the field, so the first placement need not be exact.
 """
 

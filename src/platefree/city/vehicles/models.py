@@ -49,7 +49,7 @@ CYCLE_PAINTS: tuple[tuple[Paint, float], ...] = (
 
 @dataclass(frozen=True)
 class VehicleModel:
-    """A model that many vehicles of the city are of.
+    """A vehicle model of the city.
 
     Attributes:
         make: who builds it.

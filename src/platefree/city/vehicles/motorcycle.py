@@ -10,14 +10,20 @@ from itertools import pairwise
 import numpy as np
 
 from platefree.city.scene import Mesh, VehicleAsset
+from platefree.city.vehicles.cycle_wheels import (
+    NAKED,
+    SCOOTER,
+    SPORT,
+    TOURER,
+    UNDERBONE,
+    cycle_wheel,
+)
 from platefree.city.vehicles.meshes import (
     box,
     empty_mesh,
     join,
-    lathe,
     mirrored,
     moved,
-    rotated,
     sheet,
 )
 from platefree.city.vehicles.palette import Stuff, materials_of
@@ -26,47 +32,12 @@ from platefree.city.vehicles.shapes import Cycle
 from platefree.city.vehicles.solids import Point, Solid, ball, block, limb, soft_mesh
 from platefree.city.vehicles.vehicle_identity import Identity
 
-SCOOTER, UNDERBONE, NAKED, TOURER, SPORT = range(5)
 GRIP = (0.34, 0.31)  # x and |y| of the hands
 
 
 def grip_height(cycle: Cycle) -> float:
     """Height of the handlebar's ends."""
     return {SCOOTER: 1.02, UNDERBONE: 1.01, NAKED: 1.03, TOURER: 1.06, SPORT: 0.96}[cycle.family]
-
-
-def _wheel(radius: float, family: int, wide: float) -> Mesh:
-    rim = 0.70 * radius if family == SCOOTER else 0.80 * radius
-    half = wide / 2
-    tyre = [
-        (rim, half * 0.7),
-        (rim + 0.015, half),
-        (radius - 0.03, half * 0.95),
-        (radius, half * 0.35),
-        (radius, -half * 0.35),
-        (radius - 0.03, -half * 0.95),
-        (rim + 0.015, -half),
-        (rim, -half * 0.7),
-    ]
-    hoop = [
-        (rim + 0.004, half * 0.75),
-        (rim - 0.018, half * 0.5),
-        (rim - 0.018, -half * 0.5),
-        (rim + 0.004, -half * 0.75),
-    ]
-    hub = [(0.001, half * 0.9), (0.05, half * 0.9), (0.055, -half * 0.9), (0.001, -half * 0.9)]
-    parts = [
-        lathe(tyre[::-1], Stuff.TYRE, 28),
-        lathe(hoop, Stuff.RIM, 28),
-        lathe(hub, Stuff.RIM, 12),
-    ]
-    disc = [(0.001, half), (0.55 * rim, half), (0.55 * rim, half - 0.004)]
-    parts.append(lathe(disc, Stuff.ENGINE, 20))
-    count = {SCOOTER: 5, UNDERBONE: 9, NAKED: 6, TOURER: 10, SPORT: 6}[family]
-    for k in range(count):
-        spoke = box((0.03, -0.012, -0.014), (rim - 0.01, 0.012, 0.014), Stuff.RIM)
-        parts.append(rotated(spoke, 1, 2 * np.pi * k / count))
-    return join(parts)
 
 
 def _panels(cycle: Cycle) -> list[Solid]:
@@ -353,8 +324,8 @@ def _luggage(cycle: Cycle, kind: int) -> Mesh:
 def _machine(cycle: Cycle) -> Mesh:
     wide = 0.105 if cycle.family in (SCOOTER, UNDERBONE) else 0.14
     rear, front = -cycle.wheelbase / 2, cycle.wheelbase / 2
-    wheel = _wheel(cycle.wheel_radius, cycle.family, wide)
-    ahead = _wheel(cycle.wheel_radius, cycle.family, 0.85 * wide)
+    wheel = cycle_wheel(cycle.wheel_radius, cycle.family, wide)
+    ahead = cycle_wheel(cycle.wheel_radius, cycle.family, 0.85 * wide)
     parts = [
         moved(wheel, rear, 0, cycle.wheel_radius),
         moved(ahead, front, 0, cycle.wheel_radius),

@@ -1,7 +1,7 @@
-"""Near-duplicates: vehicles of one model and paint that can be told apart from every side.
+"""Near-duplicates: vehicles of one model and paint that can be distinguished from every side.
 
-An identity drawn anew often differs where a given picture does not show it. So what is seen from
-the front, from behind and from the side is drawn again, each on its own, until it stands out.
+A newly drawn identity often differs only where a given picture does not show it. So the details
+of the front, the rear and the side are drawn again, each on its own, until they differ clearly.
 """
 
 from dataclasses import replace
@@ -22,14 +22,13 @@ _DETAILS = (
     (("front",), ("stickers",)),
 )
 _RIDER = ((VIEWS, ("rider",)),)
-"""Views, and what is drawn again until two vehicles can be told apart from there."""
+"""Views, and the details that are drawn again until two vehicles can be distinguished there."""
 
 
-def told_apart(one: Identity, other: Identity, view: str) -> bool:
-    """Whether two vehicles of one model and paint are certain to look different from a side.
+def distinguishable(one: Identity, other: Identity, view: str) -> bool:
+    """Whether two vehicles of one model and paint clearly look different from one side.
 
-    Only what is large, in plain sight and of a color of its own counts; they may well differ in
-    more than that.
+    Only large, visible details of a contrasting color count; the vehicles may differ in more.
 
     Args:
         one: an identity.
@@ -92,17 +91,18 @@ def draw_near_duplicate(identity: Identity, seed: int, *others: Identity) -> Ide
     Args:
         identity: the vehicle it resembles.
         seed: of the new vehicle.
-        others: further vehicles that it must not be mistaken for.
+        others: further vehicles that it must differ from.
 
     Returns:
-        An identity that is told apart from each of them, from every side (`told_apart`).
+        An identity that can be distinguished from each of them, from every side
+        (`distinguishable`).
     """
     new = replace(draw_of_kind(identity.kind, seed), paint=identity.paint)
     rounds = _RIDER if identity.kind == "motorcycle" else _DETAILS
     for views, names in rounds:
         attempt = 0
         while not all(
-            told_apart(new, each, view) for each in (identity, *others) for view in views
+            distinguishable(new, each, view) for each in (identity, *others) for view in views
         ):
             attempt += 1
             assert attempt < _TRIES, f"{_TRIES} draws looked the same"  # noqa: S101

@@ -133,7 +133,7 @@ class Style:
         cladding: unpainted sills and arches.
         chrome: bright window surround and grille frame.
         roof_black: a black roof whatever the paint.
-        rails: roof rails from the works.
+        rails: factory roof rails.
         panel_side: windows of the load bay are closed, as on a delivery van.
         split_rear: two rear doors instead of a tail gate.
         spoiler: a lip at the end of the roof.

@@ -166,7 +166,7 @@ def _nearest(rows: Doubles, points: Doubles) -> Doubles:
 
 
 def soft_mesh(solids: Sequence[Solid], step: float = 0.022, blend: float = 0.03) -> Mesh:
-    """One smooth mesh round several solids.
+    """One smooth mesh around several solids.
 
     Args:
         solids: what it is made of.

@@ -50,7 +50,7 @@ def paint_body(body: Body, style: Style, painted: Mesh | None = None) -> Canvas:
 
 
 def wrap_faces(canvas: Canvas, faces: Canvas, body: Body, rear: bool = True) -> None:
-    """Lay front and rear over a canvas and round the corners of the body.
+    """Lay front and rear over a canvas and around the corners of the body.
 
     Args:
         canvas: what is painted on.

@@ -1,7 +1,7 @@
 """What makes one vehicle different from another of its model.
 
-An identity is drawn from its own random stream, so pictures, models and identities never disturb
-one another.
+An identity is drawn from its own random stream, so pictures, models and identities do not
+influence one another.
 """
 
 from dataclasses import dataclass

@@ -39,7 +39,7 @@ def top_at(body: Body, x: float, y: float) -> float:
 
 
 def wheel_wells(body: Body, material: int) -> Mesh:
-    """Dark linings of the wheel arches, so that nobody looks into the hollow body."""
+    """Dark linings of the wheel arches, so that the hollow body is not visible."""
     shape = body.shape
     radius, centre = shape.arch_radius, shape.wheel_radius
     inner = shape.half_width - WELL_DEPTH

@@ -38,7 +38,7 @@ def wheel(
     dark: int,
     cap_missing: bool = False,
 ) -> Mesh:
-    """A wheel round the origin whose outside looks to +y.
+    """A wheel around the origin whose outside looks to +y.
 
     Args:
         radius: of the tyre.

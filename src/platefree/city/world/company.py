@@ -1,7 +1,7 @@
-"""Other vehicles near the subject of a picture: they stand before it, behind it, and beside it.
+"""Other vehicles near the subject of a picture: in front of it, behind it, and beside it.
 
-They are bystanders from a small pool that the whole city shares, never labelled vehicles: the
-company that a vehicle keeps must not tell who it is.
+They are bystanders from a small pool for the whole city, never labelled vehicles: the vehicles
+around a subject must not reveal its identity.
 """
 
 import math
@@ -36,7 +36,7 @@ class Companion:
 def draw_company(
     site: PlacedCamera, *, forward: bool, pool: int, random: np.random.Generator
 ) -> list[Companion]:
-    """Who drives the same way as the subject, for a whole pass.
+    """The vehicles that drive the same way as the subject during a pass.
 
     Args:
         site: the camera.
@@ -66,10 +66,10 @@ def others_near(
     pool: int,
     random: np.random.Generator,
 ) -> list[PlacedVehicle]:
-    """Who else is there at a moment: the company, and now and then someone coming towards it.
+    """The other vehicles at a moment: the company, and sometimes an oncoming vehicle.
 
     Args:
-        subject: the vehicle that is pictured.
+        subject: the vehicle to be pictured.
         company: of its pass.
         bystanders: gives the asset of a bystander.
         site: the camera.
@@ -112,7 +112,7 @@ def _touch(one: PlacedVehicle, other: PlacedVehicle) -> bool:
 
 
 def _clear_of_lens(vehicle: PlacedVehicle, camera: CameraModel) -> bool:
-    """Whether a vehicle is wholly before the lens or far from it."""
+    """Whether a vehicle is entirely in front of the lens or far from it."""
     away = math.hypot(
         vehicle.position[0] - camera.position[0], vehicle.position[1] - camera.position[1]
     )

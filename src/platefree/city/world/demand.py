@@ -1,7 +1,7 @@
-"""How many cameras, passes and pictures each vehicle gets, so that the sums are as asked.
+"""The number of cameras, passes and pictures of each vehicle, with the requested sums.
 
-The number of cameras is two plus a log-normal tail: many vehicles are seen by two cameras, a few
-by very many (where there are 40 cameras or more and pictures enough, one in 200 by 40 or more).
+The number of cameras is two plus a log-normal tail: many vehicles are captured by two cameras, a
+few by very many (one in 200 by at least 40, if there are that many and enough pictures).
 """
 
 import math
@@ -12,10 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from platefree.city.world.streams import Purpose, stream
+from platefree.data.listed_text import many
 from platefree.errors import DataError
 
 _SPREAD = 1.1  # standard deviation of the logarithm of the cameras beyond two
-_PER_TRACK = 5  # pictures of one pass, about
+_PER_TRACK = 5  # pictures of one pass, approximately
 _MANY = 40  # cameras
 
 Counts = NDArray[np.int64]
@@ -23,10 +24,10 @@ Counts = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Demand:
-    """What a vehicle is to be seen by.
+    """The cameras, passes and pictures of a vehicle.
 
     Attributes:
-        cameras: different ones, at least 2.
+        cameras: number of different ones, at least 2.
         passes: at least ``cameras``.
         pictures: at least ``passes``.
     """
@@ -37,7 +38,7 @@ class Demand:
 
 
 def draw_demand(vehicles: int, cameras: int, images: int, seed: int) -> tuple[Demand, ...]:
-    """Share pictures among vehicles.
+    """Distribute pictures among vehicles.
 
     Args:
         vehicles: how many, at least 2.
@@ -50,7 +51,8 @@ def draw_demand(vehicles: int, cameras: int, images: int, seed: int) -> tuple[De
     """
     if vehicles < 2 or cameras < 2 or images < 2 * vehicles:
         raise DataError(
-            f"{vehicles} vehicles, {cameras} cameras and {images} images: expected at least 2 "
+            f"{many(vehicles, 'vehicle')}, {many(cameras, 'camera')} and {many(images, 'image')}: "
+            "expected at least 2 "
             "vehicles, 2 cameras and 2 images for each vehicle"
         )
     random = stream(Purpose.PICTURES, seed)
@@ -84,7 +86,7 @@ def _cameras(vehicles: int, cameras: int, images: int, random: np.random.Generat
 
 
 def _within(counts: Counts, images: int) -> Counts:
-    """Take cameras from the busiest until there is a picture for each."""
+    """Reduce the largest counts until there is a picture for each camera of each vehicle."""
     while counts.sum() > images:
         counts[np.argmax(counts)] -= 1
     return counts

@@ -1,9 +1,9 @@
-"""The vehicles of a city: which models there are how often, and which are near-duplicates.
+"""The vehicles of a city: how frequent each model is, and which vehicles are near-duplicates.
 
 A near-duplicate shares model *and* color with another vehicle and differs only in small details.
-Groups of two to five are made on purpose until the asked fraction of all vehicles is in one. The
-others are drawn anew while another vehicle has their model and color already; where there are
-more vehicles than pairs of model and color, the true fraction is higher than asked.
+Groups of two to five are made until the requested fraction of all vehicles is in one. The others
+are drawn again if another vehicle has their model and color; if there are more vehicles than pairs
+of model and color, the actual fraction is higher than requested.
 """
 
 from collections import Counter
@@ -27,11 +27,11 @@ TYPE_FRACTIONS = {
     "truck": 0.04,
     "bus": 0.02,
 }
-"""Of the traffic; types that a studio has besides these share what one of them has on average."""
+"""Fraction of the traffic by type; any other type of a studio has the average of these."""
 
 _GROUP_SIZES = (2, 3, 4, 5)
 _GROUP_SHARES = (0.45, 0.3, 0.15, 0.1)
-_TRIES = 10  # to find a pair of model and color that no other vehicle has
+_TRIES = 10  # attempts to find a pair of model and color that no other vehicle has
 
 
 @dataclass(frozen=True)
@@ -59,9 +59,9 @@ def draw_fleet(
     """The vehicles of a city.
 
     Args:
-        studio: who will draw them.
+        studio: will draw them.
         count: how many.
-        near_duplicates: fraction of them that shares model and color with another one.
+        near_duplicates: fraction of them that have the model and color of another one.
         seed: of the city.
     """
     random = stream(Purpose.FLEET, seed)
@@ -74,7 +74,7 @@ def draw_fleet(
     while len(orders) < count:
         size = _group_size(round(near_duplicates * count) - len(orders), random)
         first, color, is_new = _new_order(studio, fractions, taken, tries, random)
-        tries = tries if is_new else max(tries - 1, 1)  # a full street: stop looking
+        tries = tries if is_new else max(tries - 1, 1)  # every pair is probably taken: stop trying
         colors += [color] * size
         seeds = tuple(draw_seed(random) for _ in range(size - 1))
         orders.append(first)
@@ -95,7 +95,7 @@ def near_duplicate_rate(fleet: Sequence[Vehicle]) -> float:
 
 
 def model_fractions(models: Sequence[ModelName]) -> list[float]:
-    """How often each model is on the street; the models of one type share equally."""
+    """How frequent each model is; the models of one type are equally frequent."""
     per_type = Counter(model.type for model in models)
     usual = sum(TYPE_FRACTIONS.values()) / len(TYPE_FRACTIONS)
     fractions = [TYPE_FRACTIONS.get(model.type, usual) / per_type[model.type] for model in models]
@@ -103,11 +103,11 @@ def model_fractions(models: Sequence[ModelName]) -> list[float]:
 
 
 def _group_size(wanted: int, random: np.random.Generator) -> int:
-    """How many vehicles of one model and color come next, if so many twins are yet wanted."""
+    """The size of the next group of one model and color; ``wanted`` near-duplicates are missing."""
     if wanted < 2:
         return 1
     size = min(int(random.choice(_GROUP_SIZES, p=_GROUP_SHARES)), wanted)
-    return size + 1 if wanted - size == 1 else size  # nobody is left to be a twin of no one
+    return size + 1 if wanted - size == 1 else size  # one more would be without a near-duplicate
 
 
 def _new_order(
@@ -117,7 +117,7 @@ def _new_order(
     tries: int,
     random: np.random.Generator,
 ) -> tuple[Order, str, bool]:
-    """A vehicle of a new model and color, or the last that was tried; its color; if it is new."""
+    """A vehicle, its color, and whether this pair of model and color is new (else the last try)."""
     for _ in range(tries):
         order = Order(int(random.choice(len(fractions), p=fractions)), draw_seed(random))
         kind = (order.model, studio.color(order))

@@ -1,7 +1,7 @@
 """The streets of the city: junctions, two-way streets with lanes and a speed limit, and routes.
 
 The map is a jittered grid from which some streets are missing. Routes follow the least travel
-time at the speed limit. Where cameras stand on it is told by `platefree.city.world.sites`.
+time at the speed limit. `platefree.city.world.sites` places the cameras.
 """
 
 from dataclasses import dataclass
@@ -76,7 +76,7 @@ class RoadNetwork:
 
     @cached_property
     def _routes(self) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-        """(j, j) seconds of the quickest way, and the junction that follows on it."""
+        """(j, j) seconds of the quickest route, and the next junction on it."""
         count = len(self.junctions)
         seconds = np.full((count, count), np.inf)
         follow = np.tile(np.arange(count), (count, 1))

@@ -1,9 +1,9 @@
 """Which moments of a pass become pictures: the scene at each, and the box that is cut out.
 
 A vehicle drives along its lane, swaying a little. Where enough of it is inside the frame at a
-size worth keeping, moments are drawn so that near and far views come about equally often. Other
-vehicles drive before, behind and beside it. The box is cut the way detectors cut: a little loose,
-jittered, sometimes very loose, never beyond the frame.
+size worth keeping, moments are drawn so that near and far views are about equally frequent. Other
+vehicles drive in front of it, behind it and beside it. Boxes are like those of detectors: a little
+loose, jittered, sometimes very loose, never beyond the frame.
 """
 
 import math
@@ -28,10 +28,10 @@ from platefree.city.world.traffic import Pass
 from platefree.city.world.weather import LAMPS_BELOW, Climate
 
 SMALLEST = 44.0
-"""Pixels of the frame: the longer side of a vehicle that is still pictured."""
+"""The smallest longer side of a vehicle in a picture, in pixels of the frame."""
 
 FOG_REACH = 40.0
-"""Metres from the camera at which vehicles are still pictured in fog; beyond, they fade into it."""
+"""The largest distance of a pictured vehicle in fog, metres; beyond, fog hides it."""
 
 INSIDE = 0.8
 """Fraction of a vehicle's box that is inside the frame in an ordinary picture."""
@@ -82,7 +82,7 @@ def shots_of(
         climate: light and weather.
         asset: the subject.
         bystanders: gives the asset of each of ``pool`` other vehicles.
-        pool: how many there are to choose from; 0 leaves the subject alone.
+        pool: how many there are to choose from; with 0, the subject is alone.
         size: longest side of a picture in pixels; smaller ones keep the frame's own resolution.
         attempt: another number gives other moments of the same pass.
     """
@@ -235,7 +235,7 @@ def _unit(seed: int) -> float:
 
 
 def _lamps(conditions: Conditions, *, random_fraction: float) -> float:
-    """Lamps by light and weather; some drivers have them on by day, some are late."""
+    """Lamps by light and weather; some drivers use them by day, some switch them on late."""
     dark = conditions.sun_elevation < LAMPS_BELOW
     chance = 0.97 if dark else {"rain": 0.7, "fog": 0.85}.get(conditions.weather, 0.12)
     return 1.0 if random_fraction < chance else 0.0

@@ -1,6 +1,6 @@
-"""Where cameras stand on the streets, and how each of them sees.
+"""The places of cameras on the streets, and the view of each.
 
-Every camera has a world frame of its own, so that no picture depends on the rest of the map:
+Every camera has its own world frame, so that no picture depends on the rest of the map:
 its street runs along world x, centred on y = 0, the direction from the street's start to its end
 is +x, and the camera stands near x = 0. Traffic keeps to the right: towards +x at y < 0.
 

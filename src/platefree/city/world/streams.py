@@ -1,7 +1,7 @@
-"""Random streams of the city: one for each purpose, so that no part disturbs another.
+"""Random streams of the city, one for each purpose, so that a change of one part changes no other.
 
 A stream depends on its purpose, the city's seed and a few numbers (vehicle, camera, shot) and on
-nothing else; the order in which pictures are made, and by how many processes, cannot matter.
+nothing else, so the order of rendering and the number of processes do not matter.
 """
 
 from enum import IntEnum
@@ -12,7 +12,7 @@ _SEED_LIMIT = 2**31 - 1
 
 
 class Purpose(IntEnum):
-    """What a stream is drawn for."""
+    """What a stream is used for."""
 
     NETWORK = 1
     CAMERA = 2
@@ -30,7 +30,7 @@ class Purpose(IntEnum):
 
 def stream(purpose: Purpose, seed: int, *numbers: int) -> np.random.Generator:
     """The generator of one purpose; equal arguments give equal draws."""
-    # The count tells apart what numpy would not: it pads short seeds, so (s, 5) is (s, 5, 0).
+    # The count distinguishes what numpy would not: it pads short seeds, so (s, 5) is (s, 5, 0).
     return np.random.default_rng([int(purpose), seed, len(numbers), *numbers])
 
 

@@ -1,9 +1,9 @@
-"""Trips through the city, and the passes before its cameras that come of them.
+"""Trips through the city, and the resulting passes by its cameras.
 
-A vehicle has a home and some cameras, mostly near it, that its usual ways lead past. It makes
+A vehicle has a home and some cameras, mostly near it, on its usual routes. It makes
 trips from home past a few of them and back, on different days and at the hours when people
 drive; it never drives faster than the limit and waits at junctions, so the times between cameras
-are plausible. Passes before other cameras are not kept: a real data set too holds a selection.
+are plausible. Passes by other cameras are not kept: real data sets, too, are a selection.
 """
 
 from collections.abc import Iterator, Sequence
@@ -25,14 +25,14 @@ HOURLY_TRAFFIC = (
 )
 """Departures in each hour of the day, as weights."""
 
-_WAYWARD = 0.6  # spread of how far from home the usual ways lead
+_WAYWARD = 0.6  # spread of the distances of usual routes from home
 _SHORTEST_STAY = 10 * 60.0  # seconds at home between two trips
 _ERRANDS = 0.4  # fraction of the calls at a camera's street that end with a stop there
 
 
 @dataclass(frozen=True)
 class Pass:
-    """One vehicle before one camera, once: a track.
+    """One vehicle captured once by one camera: a track.
 
     Attributes:
         camera: index.
@@ -42,7 +42,7 @@ class Pass:
         speed: metres a second.
         braking: its brake lamps are lit.
         pictures: how many are taken, at least 1.
-        seed: of what happens by chance.
+        seed: of its random details.
     """
 
     camera: int
@@ -72,7 +72,7 @@ class _Trip:
 
 
 class Traffic:
-    """Draws the passes of one vehicle after the other, each from streams of its own.
+    """Draws the passes of one vehicle after the other, each from its own streams.
 
     Args:
         network: the streets.
@@ -116,7 +116,7 @@ class Traffic:
         )
 
     def _trips(self, demand: Demand, random: np.random.Generator) -> list[_Trip]:
-        """Trips that call at the wanted cameras at least once and make passes enough."""
+        """Trips that lead past all wanted cameras and give enough passes."""
         home = int(random.integers(len(self._network.junctions)))
         away = self._network.seconds[home, self._near_end] + 20.0
         near = np.argsort(away * np.exp(random.normal(0.0, _WAYWARD, len(away))), kind="stable")
@@ -222,7 +222,7 @@ def _timed(trips: Sequence[_Trip], starts: Sequence[float]) -> Iterator[tuple[_C
 
 
 def _choose(calls: Sequence[tuple[_Call, float]], demand: Demand) -> list[tuple[_Call, float]]:
-    """The first call at each camera, and the earliest others up to the wanted number."""
+    """The first pass by each camera, and the earliest others up to the wanted number."""
     seen: set[int] = set()
     first = []
     for place, (call, _) in enumerate(calls):
@@ -234,6 +234,6 @@ def _choose(calls: Sequence[tuple[_Call, float]], demand: Demand) -> list[tuple[
 
 
 def _split(total: int, parts: int, random: np.random.Generator) -> list[int]:
-    """Split a number into so many parts, each at least 1."""
+    """Split a number into ``parts`` numbers, each at least 1."""
     extra = random.multinomial(total - parts, np.full(parts, 1 / parts))
     return [1 + int(count) for count in extra]

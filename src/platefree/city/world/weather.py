@@ -1,4 +1,4 @@
-"""Light and weather of the city: where the sun stands, and what the sky is like each hour.
+"""Light and weather of the city: the position of the sun, and the sky of each hour.
 
 The sun follows NOAA's short formulas (Fourier series of declination and equation of time after
 Spencer, 1971), good to about half a degree between the polar circles; refraction is left out.
@@ -19,7 +19,7 @@ LATITUDE = 45.0
 """Of the city, degrees north. Its longitude is 0, so that UTC is its local time."""
 
 LAMPS_BELOW = math.radians(4.0)
-"""Drivers switch their lamps on when the sun stands lower than this."""
+"""Drivers switch their lamps on when the sun is lower than this."""
 
 _NEXT = np.array(  # rows: this hour; columns: the next hour, both in the order of WEATHERS
     [
@@ -39,7 +39,7 @@ class Climate:
 
     Attributes:
         start: UTC milliseconds of the first hour.
-        hourly: one of `WEATHERS` for each hour; the last one holds on for ever.
+        hourly: one of `WEATHERS` for each hour; the last one continues.
         seed: of clouds.
     """
 
@@ -89,7 +89,7 @@ def draw_climate(seed: int, start: int, days: int) -> Climate:
 def sun_position(
     time: int, latitude: float = LATITUDE, longitude: float = 0.0
 ) -> tuple[float, float]:
-    """Where the sun stands.
+    """The position of the sun.
 
     Args:
         time: UTC milliseconds since 1970.

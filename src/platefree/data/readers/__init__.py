@@ -1,1 +1,1 @@
-"""Readers of public data sets, one file each: a folder as it is unpacked -> a `DataSet`."""
+"""Readers of public data sets, one file each: an unpacked folder -> a `DataSet`."""

@@ -1,9 +1,9 @@
 """CityFlow, track 2 of the AI City challenges of 2019 to 2022 (Tang et al., CVPR 2019).
 
-The ids of the test vehicles are kept by the challenge: query and gallery are searched, written
-down by `platefree.data.submission`, and scored by its server. What is scored here are vehicles
-held out from training, `platefree.data.split.hold_out_vehicles`, or copies whose test labels
-have ids. Cameras are in the label files; of 2019 and 2020 those of the test pictures are not.
+The ids of the test vehicles are not published: `platefree.data.submission` writes the search
+results for the server of the challenge, which scores them. What can be scored here are vehicles
+held out of training (`platefree.data.split.hold_out_vehicles`), or copies whose test labels have
+ids. Cameras are in the label files, except those of the test pictures of 2019 and 2020.
 """
 
 import re

@@ -1,10 +1,10 @@
 """CompCars, web part (Yang, Luo, Loy and Tang, CVPR 2015): 1,716 models, whole photographs.
 
-No vehicle is known twice, so vehicles stay unknown; ``model`` is model and year, the class of the
-VehicleNet paper, and ``make`` the number of its folder. The cars fill a part of the pictures:
-`platefree.data.crops.crop_compcars` cuts them out once, and what it writes is read here again, with
-the viewpoints, which only the 136,726 label files hold. No list names all pictures: each of the
-folders of models is listed once.
+There is one picture of each vehicle, so vehicles are unknown; ``model`` is model and year, the
+class in the VehicleNet paper, and ``make`` the number of its folder. The cars fill only a part of
+the pictures: `platefree.data.crops.crop_compcars` cuts them out, and its output is read here too,
+with the viewpoints from the 136,726 label files. No list names all pictures, so all folders of
+models are searched.
 """
 
 from collections.abc import Mapping
@@ -21,13 +21,13 @@ from platefree.data.readers.pictures import Pictures, indices, prefix_of, split_
 from platefree.types import Indices
 
 NAME = "compcars"
-LOOKS_FOR = "train_test_split/classification/train.txt beside image/MAKE/MODEL/YEAR/"
+LOOKS_FOR = "train_test_split/classification/train.txt next to image/MAKE/MODEL/YEAR/"
 
 CROPPED = "pictures.txt"
-"""In a folder of crops: a line for each, its path below ``image`` and its viewpoint or ``-``."""
+"""In a folder of crops: a line for each crop, its path below ``image`` and viewpoint or ``-``."""
 
 SKIPPED = "skipped.txt"
-"""In a folder of crops: pictures that have none, and why; empty if all have one."""
+"""In a folder of crops: pictures without a crop, and why; empty if there are none."""
 
 IMAGES = "image"
 
@@ -42,7 +42,7 @@ PAIRS = {
 }
 
 NAMES = ("misc/make_model_name.mat", "misc/car_type.mat", "misc/attributes.txt")
-"""Files that say what numbers stand for."""
+"""Files that give the names of numbers."""
 
 _PARTS = 4  # make, model, year, picture
 _EXPECTED = "a picture like 78/1/2014/3ac218c0c6c378.jpg"
@@ -58,8 +58,8 @@ def read_compcars(folder: Folder) -> DataSet:
 
     Returns:
         Lists ``classification_train``, ``classification_test``, ``verification_train``; pairs
-        ``easy``, ``medium``, ``hard``, which are the same where their models are. Split is train
-        where no test and no pair has the picture.
+        ``easy``, ``medium``, ``hard``, which are the same if their models are. Split is train for
+        pictures that are in no test and no pair.
 
     Raises:
         DataError: a list is malformed.
@@ -101,7 +101,7 @@ def read_compcars(folder: Folder) -> DataSet:
 
 
 class _Rows:
-    """Rows by the path below ``image``, whatever the ending."""
+    """Rows by the path below ``image``, without its ending."""
 
     def __init__(self, prefix: str) -> None:
         self.pictures = Pictures()
@@ -123,7 +123,7 @@ class _Rows:
 
 
 def _add_crops(folder: Folder, rows: _Rows, remarks: list[str]) -> list[str] | None:
-    """Add the pictures of a folder of crops; return their views, None if it is no such folder."""
+    """Add the pictures of a folder of crops; return their views, None if there are none."""
     path, skipped = folder.find(CROPPED), folder.find(SKIPPED)
     if path is None:
         return None
@@ -163,7 +163,7 @@ def _pairs(lines: Lines, rows: _Rows) -> PairList:
 
 
 def _untested(count: int, lists: Mapping[str, Indices], pairs: Mapping[str, PairList]) -> Indices:
-    """Rows that no test has."""
+    """Rows that are in no test."""
     free = np.ones(count, np.bool_)
     free[lists.get("classification_test", [])] = False
     for each in pairs.values():
@@ -175,10 +175,10 @@ def _untested(count: int, lists: Mapping[str, Indices], pairs: Mapping[str, Pair
 
 
 def _models(folder: Folder, remarks: list[str]) -> dict[str, str]:
-    """Number of a model -> its name, with the number behind it where two have one name."""
+    """Number of a model -> its name, followed by the number where two have the same name."""
     path = folder.find("misc/make_model_name.mat")
     if path is None:
-        remarks.append("no misc/make_model_name.mat: numbers stand for the models")
+        remarks.append("no misc/make_model_name.mat: numbers are used as names of models")
         return {}
     names = [row[0] for row in read_cells(path, "model_names")]
     return distinct_names({str(n): name for n, name in enumerate(names, 1) if name})

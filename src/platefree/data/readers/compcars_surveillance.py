@@ -1,6 +1,6 @@
-"""CompCars, surveillance part, ``sv_data``: fronts of cars before cameras, 281 models.
+"""CompCars, surveillance part (``sv_data``): fronts of cars of 281 models.
 
-Vehicles and cameras are unknown. Colors are numbers in the files; what they mean is in the
+Vehicles and cameras are unknown. Colors are numbers in the files; their meaning is in the
 README of the data set.
 """
 
@@ -74,7 +74,7 @@ def _models(folder: Folder, remarks: list[str]) -> dict[str, str]:
     """Number of a model -> its make and name."""
     path = folder.find("sv_make_model_name.mat")
     if path is None:
-        remarks.append("no sv_make_model_name.mat: numbers stand for the models")
+        remarks.append("no sv_make_model_name.mat: numbers are used as names of models")
         return {}
     rows = enumerate(read_cells(path, "sv_make_model_name"), 1)
     return distinct_names({str(number): f"{row[0]} {row[1]}".strip() for number, row in rows})

@@ -1,6 +1,6 @@
-"""Which public data set a folder is, by the files it has, and reading it.
+"""Find out by its files which public data set a folder holds, and read it.
 
-The set may lie one or two folders deeper, as archives leave it (``VeRi/VeRi/``).
+The set may be one or two folders deeper, as archives unpack it (``VeRi/VeRi/``).
 """
 
 import os
@@ -22,9 +22,9 @@ from platefree.data.readers import (
 )
 from platefree.errors import DataError
 
-_DEEPER = 2  # folders below the one that is given
-_MANY = 64  # a folder with more folders in it is not looked into: its folders are vehicles
-_SHOWN = 8  # names of what was found, in an error
+_DEEPER = 2  # levels of folders below the given one
+_MANY = 64  # more folders in one are not searched: they are vehicles
+_SHOWN = 8  # names of found files in an error message
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,8 @@ class Format:
 
     Attributes:
         name: as in the documentation.
-        looks_for: the files by which it is known, for people.
-        fits: whether a folder is its root.
+        looks_for: the files by which it is recognised, as shown to users.
+        fits: returns whether a folder is its root.
         read: reads it from its root.
     """
 
@@ -60,7 +60,7 @@ FORMATS = (
     Format(vric.NAME, vric.LOOKS_FOR, vric.fits, vric.read_vric),
     Format(vehiclex.NAME, vehiclex.LOOKS_FOR, vehiclex.fits, vehiclex.read_vehiclex),
 )
-"""Every data set that is known."""
+"""Every data set that can be read."""
 
 
 def read_dataset(path: str | Path, name: str | None = None) -> DataSet:
@@ -68,13 +68,13 @@ def read_dataset(path: str | Path, name: str | None = None) -> DataSet:
 
     Args:
         path: its root, or a folder up to two above it.
-        name: of the data set, one of `FORMATS`; by default what the files say.
+        name: of the data set, one of `FORMATS`; by default recognised by its files.
 
     Returns:
         Its table, lists and pairs; a value that the set does not give is unknown.
 
     Raises:
-        DataError: no data set, or several, are there, or a list is malformed; the message
+        DataError: the folder holds no data set or several, or a list is malformed; the message
             names the file and the line.
     """
     known = [each.name for each in FORMATS]
@@ -98,7 +98,7 @@ def find_dataset(path: Path, name: str | None = None) -> DataSet | None:
     """The public data set in a folder, None if there is none.
 
     Raises:
-        DataError: several are there, or a list is malformed.
+        DataError: there are several, or a list is malformed.
     """
     found = sets_in(path, name)
     if len(found) > 1:
@@ -108,7 +108,7 @@ def find_dataset(path: Path, name: str | None = None) -> DataSet | None:
 
 
 def sets_in(path: Path, name: str | None = None) -> list[tuple[Format, Folder]]:
-    """The public data sets in a folder, with their roots: those that lie least deep."""
+    """The public data sets in a folder, with their roots: those on the highest level."""
     folders = [Folder(path)]
     for _ in range(_DEEPER + 1):
         found = [
@@ -127,12 +127,14 @@ def _read(found: Format, folder: Folder) -> DataSet:
     with reading(folder.path):
         dataset = found.read(folder)
     if not len(dataset.table):
-        raise DataError(f"{folder.path}: the lists of {found.name} name no picture: unpack it anew")
+        raise DataError(
+            f"{folder.path}: the lists of {found.name} name no picture: unpack it again"
+        )
     return dataset
 
 
 def _folders(path: Path) -> list[Path]:
-    """The folders in a folder, sorted; none if they are many."""
+    """The folders in a folder, sorted; none if there are more than `_MANY`."""
     with reading(path), os.scandir(path) as entries:
         names = [entry.name for entry in entries if entry.is_dir() and entry.name[0] != "."]
     return [path / name for name in sorted(names)] if len(names) <= _MANY else []

@@ -1,4 +1,4 @@
-"""Label files of VeRi-776, CityFlow and VehicleX: gb2312 XML, one ``<Item .../>`` a picture."""
+"""Label files of VeRi-776, CityFlow and VehicleX: gb2312 XML, an ``<Item>`` for each picture."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ class Item:
     """One picture of a label file.
 
     Attributes:
-        line: where it stands.
+        line: its line number.
         image: name of the picture.
         labels: attribute -> value, without white space around it.
     """

@@ -1,4 +1,4 @@
-"""Numbers that stand for models, colors and types, and the lists of their names."""
+"""Lists that give the names of numbered models, colors and types."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -10,10 +10,10 @@ from platefree.data.listed_text import Lines
 def read_names(path: Path | None) -> Mapping[str, str] | None:
     """Number -> name, of lines like ``1 yellow`` or ``black 0``, or names alone, from 0.
 
-    None stands for no file.
+    None if there is no file.
 
     Raises:
-        DataError: a number has two names, or some lines have a number and others have none.
+        DataError: a number has two names, or only some of the lines have a number.
     """
     if path is None:
         return None
@@ -34,7 +34,7 @@ def _numbered(lines: Lines) -> list[tuple[int, str, str]]:
             return [(place, _plain(words[end]), " ".join(words[name])) for place, words in rows]
     for place, words in rows:
         if words[0].isdecimal() or words[-1].isdecimal():
-            raise lines.fault(place, "in each line a number and a name, or a name alone in all")
+            raise lines.fault(place, "a number and a name in each line, or only a name in each")
     return [(place, str(n), " ".join(words)) for n, (place, words) in enumerate(rows)]
 
 
@@ -44,7 +44,7 @@ def name_for(number: str, names: Mapping[str, str] | None) -> str:
 
 
 def distinct_names(names: Mapping[str, str]) -> dict[str, str]:
-    """Number -> name, with the number behind it where another number has the same name."""
+    """Number -> name, followed by the number where another number has the same name."""
     counts = Counter(names.values())
     return {
         number: f"{name} ({number})" if counts[name] > 1 else name for number, name in names.items()

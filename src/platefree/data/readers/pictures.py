@@ -1,4 +1,4 @@
-"""The rows of a data set while its lists are read."""
+"""Collecting the rows of a data set while its lists are read."""
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,7 +16,7 @@ _ENDINGS = (".jpg", ".JPG", ".jpeg", ".JPEG", ".png", ".PNG", ".bmp", ".webp")
 
 
 class Pictures:
-    """Collects pictures: each once, however many lists it is in, in the order they are met.
+    """Collects pictures in the order in which the lists name them, each once.
 
     Attributes:
         images: path of each row, relative to the root of the data set.
@@ -34,7 +34,7 @@ class Pictures:
         return len(self.images)
 
     def add(self, image: str, vehicle: str = "", camera: str = "") -> int:
-        """The row of a picture, which is new if no list had it yet."""
+        """The row of a picture; a new row if it was not added before."""
         row = self._rows.setdefault(image, len(self.images))
         if row == len(self.images):
             self.images.append(image)
@@ -48,11 +48,11 @@ class Pictures:
         """The row of the picture that a line of a list names; ``seen`` are the list's rows.
 
         Raises:
-            DataError: the list has it already, or another list gives it another vehicle.
+            DataError: the list names it twice, or another list gives it another vehicle.
         """
         row = self.add(image, vehicle, camera)
         if row in seen:
-            raise lines.fault(place, "each picture once: remove the line that is wrong")
+            raise lines.fault(place, "each picture once: remove one of its lines")
         if self.vehicles[row] != vehicle:
             raise lines.fault(place, f"vehicle {self.vehicles[row]!r}, as another list says")
         seen.add(row)
@@ -97,7 +97,7 @@ class PictureFolder:
 
     Attributes:
         prefix: its path from the root of the data set, with a slash unless it is the root.
-        ending: how its files end on disk, where the lists say it otherwise or not at all.
+        ending: of its files on disk, where it differs from the lists or is missing there.
     """
 
     prefix: str
@@ -105,16 +105,16 @@ class PictureFolder:
 
     @classmethod
     def of(cls, folder: Folder, names: tuple[str, ...], first: str) -> tuple[Self, list[str]]:
-        """Find the folder of some pictures by one of them.
+        """Find the folder of pictures by one of them.
 
         Args:
             folder: the root of the data set.
-            names: what the folder may be called, the likeliest first; ``""`` is the root itself.
+            names: possible names of the folder, the most likely first; ``""`` is the root itself.
             first: a listed picture.
 
         Returns:
-            The folder, and remarks about what is missing. Nothing is refused: whoever reads the
-            pictures says which are not there.
+            The folder, and remarks about what is missing. Missing pictures are no error here: they
+            are reported when they are read.
         """
         places = [folder.path if name == "" else folder.find(name) for name in names]
         found = [place for place in places if place is not None]
@@ -134,7 +134,7 @@ class PictureFolder:
 
 
 def ending_on_disk(folder: Path, name: str) -> str | None:
-    """How a listed picture ends on disk, ``""`` if as it is listed, None if it is not there."""
+    """The ending of a listed picture on disk; ``""`` if as listed, None without such a file."""
     stem, listed = split_ending(name)
     for ending in (listed, *_ENDINGS):
         if ending and (folder / f"{stem}{ending}").is_file():
@@ -143,12 +143,12 @@ def ending_on_disk(folder: Path, name: str) -> str | None:
 
 
 def default_ending(name: str) -> str:
-    """How pictures are taken to end where none is there to look at."""
+    """The ending that is assumed where no picture exists."""
     return "" if split_ending(name)[1] else ".jpg"
 
 
 def with_ending(name: str, ending: str) -> str:
-    """A listed name with another ending, or as it is where that is empty."""
+    """A listed name with another ending; unchanged where ``ending`` is empty."""
     return f"{split_ending(name)[0]}{ending}" if ending else name
 
 
@@ -163,7 +163,7 @@ def indices(rows: Iterable[int]) -> Indices:
 
 
 def listed_pictures(folder: Path) -> list[str]:
-    """The names of the pictures right in a folder, sorted; the folder is listed once."""
+    """The names of the pictures directly in a folder, sorted."""
     with os.scandir(folder) as entries:
         names = [entry.name for entry in entries if not entry.name.startswith(".")]
     return sorted(name for name in names if name.lower().endswith(IMAGE_SUFFIXES))

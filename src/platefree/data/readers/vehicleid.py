@@ -1,6 +1,6 @@
 """VehicleID (Liu, Tian, Wang, Pang and Huang, CVPR 2016): 26,328 vehicles, front or rear.
 
-No cameras are given. Gallery and query of a test are drawn by its protocol, not by lists.
+Cameras are unknown. The protocol draws gallery and queries of a test; the lists do not give them.
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ NAME = "vehicleid"
 LOOKS_FOR = "train_test_split/test_list_800.txt"
 
 TESTS = (800, 1600, 2400, 3200, 6000, 13164)
-"""Vehicles in each test, which name the lists."""
+"""Numbers of vehicles in the tests, by which the lists are called."""
 
 _LISTS = {"train": "train_list.txt", **{f"test_{n}": f"test_list_{n}.txt" for n in TESTS}}
 
@@ -67,7 +67,7 @@ def _list(folder: Folder, name: str) -> Path | None:
 
 
 def _other_vehicles(folder: Folder, pictures: Pictures) -> list[str]:
-    """What ``img2vid.txt``, the vehicle of every picture, says otherwise than the lists."""
+    """Where ``img2vid.txt``, the vehicle of every picture, differs from the lists."""
     path = folder.find("attribute/img2vid.txt", "img2vid.txt")
     if path is None:
         return []
@@ -77,12 +77,12 @@ def _other_vehicles(folder: Folder, pictures: Pictures) -> list[str]:
         for place, (image, vehicle) in lines.fields((2,), "a picture and its vehicle")
     }
     stems = [split_ending(image)[0].rpartition("/")[2] for image in pictures.images]
-    told = [known.get(stem) for stem in stems]
-    missing = told.count(None)
+    listed = [known.get(stem) for stem in stems]
+    missing = listed.count(None)
     remarks = [f"{many(missing, 'picture')} not in {path.name}"] if missing else []
     other = [
         (found[0], vehicle)
-        for found, vehicle in zip(told, pictures.vehicles, strict=True)
+        for found, vehicle in zip(listed, pictures.vehicles, strict=True)
         if found is not None and found[1] != vehicle
     ]
     if other:
@@ -102,7 +102,7 @@ def _attribute(folder: Folder, kind: str, pictures: Pictures, remarks: list[str]
         return [""] * len(pictures)
     names = read_names(folder.find(f"attribute/{kind}_names.txt", f"{kind}_names.txt"))
     if names is None:
-        remarks.append(f"no attribute/{kind}_names.txt: numbers stand for the names")
+        remarks.append(f"no attribute/{kind}_names.txt: numbers are used as names")
     else:
         names = distinct_names(names)
     lines = Lines.read(path)

@@ -1,9 +1,9 @@
-"""VeRi-776 (Liu, Liu, Ma and Fu, ICME 2016): 776 vehicles before 20 cameras.
+"""VeRi-776 (Liu, Liu, Ma and Fu, ICME 2016): 776 vehicles captured by 20 cameras.
 
-Vehicle and camera are read off the names of the pictures, ``VVVV_cCCC_FFFFFFFF_N.jpg``, as every
-protocol does; color and type come from the label files, whose labels of vehicle and camera are
-only compared. The frame numbers are not times: each camera counts its own. Query pictures lie in
-``image_test`` too, so the gallery holds every query once more.
+Vehicle and camera are taken from the names of the pictures, ``VVVV_cCCC_FFFFFFFF_N.jpg``, as in
+every protocol; color and type come from the label files, whose vehicles and cameras are only
+compared. Frame numbers are not times, since each camera has its own count. Query pictures are in
+``image_test`` too, so the gallery contains every query.
 """
 
 import re
@@ -33,7 +33,7 @@ def read_veri(folder: Folder) -> DataSet:
     """Read VeRi-776.
 
     Returns:
-        Lists ``train``, ``query``, ``gallery``; junk of the queries where ``jk_index.txt`` has it.
+        Lists ``train``, ``query``, ``gallery``; the junk of each query if ``jk_index.txt`` exists.
 
     Raises:
         DataError: a list is malformed.
@@ -74,7 +74,7 @@ def _add(split: Split, pictures: Pictures) -> Indices:
 
 
 def _odd_labels(items: Sequence[Item | None], pictures: Pictures) -> list[str]:
-    """What the label files say otherwise than the names, or do not say."""
+    """Remarks where the label files differ from the names of the pictures, or lack some."""
     missing = sum(item is None for item in items)
     other = sum(
         item is not None

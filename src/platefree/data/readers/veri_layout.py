@@ -1,4 +1,4 @@
-"""What VeRi-776, CityFlow and VehicleX share: lists of pictures, label files and tracks."""
+"""Lists of pictures, label files and tracks, as in VeRi-776, CityFlow and VehicleX."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -10,7 +10,7 @@ from platefree.data.readers.names import name_for, read_names
 from platefree.data.readers.pictures import PictureFolder, listed_pictures
 from platefree.errors import DataError
 
-_PEEK = 4096  # bytes that are enough to meet the first picture of a label file
+_PEEK = 4096  # bytes in which the first picture of a label file is found
 
 
 _SPLITS = {"train": "train", "query": "query", "gallery": "test"}
@@ -22,7 +22,7 @@ class Listed:
 
     Attributes:
         names: of the pictures.
-        where: place in the list -> where that stands, for people.
+        where: place in the list -> its file and line, for messages.
     """
 
     names: list[str]
@@ -35,8 +35,8 @@ class Split:
 
     Attributes:
         listed: its pictures.
-        labels: picture -> what its label file says; not of every picture.
-        place: where the pictures lie.
+        labels: picture -> its labels; some pictures may have none.
+        place: the folder of the pictures.
     """
 
     listed: Listed
@@ -55,7 +55,7 @@ class Split:
 
 
 def splits_of(folder: Folder, remarks: list[str]) -> Iterator[tuple[str, str, Split]]:
-    """List, what its files are called after, and split: train, query and gallery, if there.
+    """Name of the list, name in its files, and split: of train, query and gallery, if they exist.
 
     Raises:
         DataError: a file is malformed.
@@ -69,13 +69,13 @@ def splits_of(folder: Folder, remarks: list[str]) -> Iterator[tuple[str, str, Sp
 def split_of(
     folder: Folder, split: str, images: tuple[str, ...], remarks: list[str]
 ) -> Split | None:
-    """One split, with remarks about what is missing; None if nothing of it is there.
+    """One split, with remarks about what is missing; None if all of it is.
 
     Args:
         folder: the root of the data set.
         split: train, query or test.
-        images: what the folder of the pictures may be called; ``""`` is the root itself.
-        remarks: gains what is missing.
+        images: possible names of the folder of pictures; ``""`` is the root itself.
+        remarks: what is missing is added to these.
 
     Raises:
         DataError: a file is malformed.
@@ -112,11 +112,11 @@ def _listed(
     Args:
         folder: the root of the data set.
         split: train, query or test.
-        images: what the folder of the pictures may be called.
+        images: possible names of the folder of pictures.
         labels: of the split.
 
     Returns:
-        None if none of the three is there.
+        None if there is none of the three.
 
     Raises:
         DataError: a picture is listed twice, or a file is malformed.
@@ -150,7 +150,7 @@ def _refuse_repeated(names: Sequence[str], where: Callable[[int], str]) -> None:
 
 
 def first_name(folder: Folder) -> str:
-    """The first picture that the lists in a folder name, to tell these data sets apart."""
+    """The first listed picture; its name shows which of these data sets a folder holds."""
     for split in ("train", "test", "query"):
         for name in (f"name_{split}.txt", f"{split}_label.xml"):
             path = folder.find(name)
@@ -177,21 +177,21 @@ def kinds_of(
     """
     names = read_names(folder.find(f"list_{kind}.txt"))
     if names is None and any(items):
-        remarks.append(f"no list_{kind}.txt: numbers stand for the names")
+        remarks.append(f"no list_{kind}.txt: numbers are used as names")
     return [name_for(item.known(f"{kind}ID"), names) if item else "" for item in items]
 
 
 def tracks_of(lines: Lines, prefix: str, name_of: Callable[[str], str | None]) -> dict[str, str]:
     """Picture -> track, of a file with the pictures of one track in each line.
 
-    A first word that is no picture, the name that VeRi-776 gives its tracks, is passed over; a
-    track is called by its line, since those names need not differ. A picture in two tracks is in
-    the first.
+    A first word that is not a picture is skipped: it is the name of the track in VeRi-776. Since
+    those names need not be different, tracks are named by their line. A picture in two tracks is
+    counted to the first.
 
     Args:
         lines: the file.
         prefix: of the names of tracks.
-        name_of: word -> name of a picture, None if it is none.
+        name_of: word -> name of the picture, None if the word is not one.
 
     Raises:
         DataError: a line holds no picture.

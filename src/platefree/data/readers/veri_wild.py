@@ -1,8 +1,8 @@
 """VERI-Wild (Lou et al., CVPR 2019) and VERI-Wild 2.0 (Bai et al., 2021), which adds tests.
 
-Vehicles are the folders of the pictures: some copies number the training vehicles anew, from 0,
-in a second column of their lists. Times are wall-clock times of the city, taken as UTC. The tests
-of 2.0 give vehicles but no cameras.
+Vehicles are the folders of the pictures: the second column of some lists has other numbers of the
+training vehicles, from 0. Times are local times of the city, read as UTC. The tests of 2.0 give
+vehicles but no cameras.
 """
 
 import os
@@ -38,7 +38,7 @@ _TESTS = ("3000", "5000", "10000")
 _TESTS_2 = ("A", "B", "All")
 _FOLDERS = ("train_test_split/", "")
 _FOLDERS_2 = ("test_split/", "test_split_V2/", "train_test_split/", "")
-_EXPECTED = "a picture like 00001/000001.jpg, perhaps with its vehicle and camera behind it"
+_EXPECTED = "a picture like 00001/000001.jpg, optionally followed by its vehicle and camera"
 _FIELDS = 6  # of vehicle_info.txt: picture, camera, time, model, type, color
 _TIME = re.compile(r"(\d{4})[-/]?(\d\d?)[-/]?(\d\d?)[ T_]?(\d\d?):?(\d\d)(?::?(\d\d)(?:\.\d+)?)?")
 _PART = re.compile(r"part_?\d+", re.IGNORECASE)
@@ -77,18 +77,18 @@ def read_veri_wild(folder: Folder) -> DataSet:
     pictures, remarks = Pictures(), list[str]()
     information = _Information.read(_find(folder, "vehicle_info.txt"), remarks)
     lists, entries = _lists(folder, pictures, remarks)
-    told = [information.of(entry) for entry in entries]
-    for row, (entry, fields) in enumerate(zip(entries, told, strict=True)):
+    known = [information.of(entry) for entry in entries]
+    for row, (entry, fields) in enumerate(zip(entries, known, strict=True)):
         pictures.cameras[row] = fields[1] if fields else entry.camera
     newer = fits_2(folder)
     if newer:
         lists |= _lists_2(folder, pictures, remarks)
-        told += [()] * (len(pictures) - len(told))
+        known += [()] * (len(pictures) - len(known))
     labels = {
-        column: [fields[place] if fields else "" for fields in told]
+        column: [fields[place] if fields else "" for fields in known]
         for place, column in ((3, "model"), (4, "type"), (5, "color"))
     }
-    times = information.times([fields[2] if fields else "" for fields in told], remarks)
+    times = information.times([fields[2] if fields else "" for fields in known], remarks)
     splits = {"train": lists["train"]} if "train" in lists else {}
     name = NAME_2 if newer else NAME
     table = pictures.table(folder.path, name, splits, time=times, **labels)
@@ -155,7 +155,7 @@ def _lists_2(folder: Folder, pictures: Pictures, remarks: list[str]) -> dict[str
                 remarks.append(f"the list {kind}_{test} is missing")
                 continue
             lines = Lines.read(path)
-            rows = list(lines.fields((2, 3), "a picture, its vehicle, and perhaps its camera"))
+            rows = list(lines.fields((2, 3), "a picture, its vehicle, and optionally its camera"))
             first = rows[0][1][0] if rows else ""
             images, odd = PictureFolder.of(folder, ("", kind, f"{kind}/{kind}", "images"), first)
             remarks += odd
@@ -169,18 +169,18 @@ def _lists_2(folder: Folder, pictures: Pictures, remarks: list[str]) -> dict[str
     return lists
 
 
-# --- where the pictures lie -------------------------------------------------------------------
+# --- where the pictures are --------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class _Images:
-    """Where the pictures lie: ``images/VEHICLE/``, or in parts, ``images/images_part01/VEHICLE/``.
+    """Where the pictures are: ``images/VEHICLE/``, or in parts, ``images/images_part01/VEHICLE/``.
 
     Attributes:
         root: of the data set.
         prefix: of the folder of pictures.
         parts: vehicle -> prefixes of the parts that hold a folder of it.
-        ending: how pictures end on disk, where the lists say it otherwise or not at all.
+        ending: of the pictures on disk, where it differs from the lists or is missing there.
         flat: whether there are no folders of vehicles.
     """
 
@@ -192,7 +192,7 @@ class _Images:
 
     @classmethod
     def of(cls, folder: Folder, firsts: list[_Entry], remarks: list[str]) -> Self:
-        """Judge by the folders, and by the first picture of each list."""
+        """Find out by the folders and by the first picture of each list."""
         images = folder.find("images", "image")
         prefix = "images/" if images is None else prefix_of(folder, images)
         parts = _parts(folder, images)
@@ -214,7 +214,7 @@ class _Images:
         if self.flat:
             return f"{self.prefix}{image}"
         prefix, *others = self.parts.get(entry.vehicle, [self.prefix])
-        for other in others:  # the folder of a vehicle is in several parts: look
+        for other in others:  # several parts have a folder of this vehicle
             if (self.root / other / entry.vehicle / image).is_file():
                 prefix = other
         return f"{prefix}{entry.vehicle}/{image}"
@@ -262,7 +262,7 @@ class _Information:
             DataError: a line does not hold six fields.
         """
         if path is None:
-            remarks.append("no vehicle_info.txt: times and kinds are unknown")
+            remarks.append("no vehicle_info.txt: times, models, types and colors are unknown")
             return cls(Lines(Path(), []), {})
         lines = Lines.read(path)
         places = {}
@@ -280,13 +280,13 @@ class _Information:
         return () if place is None else [each.strip() for each in self._fields(place)]
 
     def times(self, texts: list[str], remarks: list[str]) -> Times:
-        """(n,) times; those that cannot be read are unknown, which is remarked."""
+        """(n,) times; those that cannot be parsed are unknown, with a remark."""
         times = [_time(text) for text in texts]
         wrong = {text for text, time in zip(texts, times, strict=True) if text and time is None}
         if wrong:
             place = next(n for n in self.places.values() if self._fields(n)[2].strip() in wrong)
             remarks.append(
-                f"{many(len(wrong), 'time')} not understood, the first in {self.lines.path}, line "
+                f"{many(len(wrong), 'time')} unreadable, the first in {self.lines.path}, line "
                 f"{place + 1}: expected one like 2018-03-01 07:12:03"
             )
         return np.array(times, "datetime64[ms]")
