@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from platefree.methods.base import Batch
 from platefree.methods.catalogue import build_method, load_recipe
 from platefree.methods.strong_baseline import StrongBaseline
-from platefree.training.descent import frozen, training_mode
+from platefree.training.freezing import frozen, training_mode
 
 VEHICLES, SIZE, PICTURES = 24, 32, 8
 RATE = 0.05

@@ -25,8 +25,9 @@ from platefree.methods.fda_net import EmbeddingNet, FdaNet, draw_pairs, untraced
 from platefree.nets.attended import AttentionMap
 from platefree.nets.generator import Generator, largest_singular_value
 from platefree.nets.patch_gan import PatchGan
-from platefree.training.descent import FabricDescent, rate_factor
 from platefree.training.loop import StepReport, train
+from platefree.training.rates import rate_factor
+from platefree.training.step import FabricDescent
 from platefree.types import Sightings
 
 TINY = {

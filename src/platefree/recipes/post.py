@@ -135,7 +135,7 @@ class Post(PostSection):
     """Post-processing: nothing, unless ``steps`` names it.
 
     Attributes:
-        steps: in the order of `STEPS` or any other, which changes nothing but how it is told.
+        steps: in the order of `STEPS` or any other, which changes nothing but how it is described.
         crop: options of that step, as are the others.
     """
 
