@@ -11,7 +11,6 @@ from drawn import draw_vehicles
 from platefree import cli
 from platefree.data.dataset import DataSet
 from platefree.data.table import read_table
-from platefree.methods.catalogue import load_recipe
 from platefree.recipes.recipe import Recipe
 from platefree.types import Sightings
 
@@ -127,12 +126,15 @@ def layouts(block_city: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[
 
 @pytest.fixture
 def tiny_recipe() -> Recipe:
+    from platefree.methods.catalogue import load_recipe  # which loads torch and numba
+
     return load_recipe("strong_baseline/demo", TINY)
 
 
 @pytest.fixture(scope="session")
 def tiny_model_folder(tmp_path_factory: pytest.TempPathFactory, drawn_table: Sightings) -> Path:
     """A trained checkpoint folder."""
+    from platefree.methods.catalogue import load_recipe
     from platefree.training.loop import train
 
     recipe = load_recipe("strong_baseline/demo", TINY)

@@ -288,7 +288,7 @@ def test_a_run_is_not_resumed_with_other_models(with_models: Sightings, tmp_path
 
 
 def test_the_rate_drops_by_0_7_every_8000_steps() -> None:
-    from platefree.training.descent import rate_factor
+    from platefree.training.rates import rate_factor
 
     settings = load_recipe("drdl/vehicleid").train
     factors = [settings.lr * rate_factor(step, 1746, settings) for step in (0, 7999, 8000, 16_000)]

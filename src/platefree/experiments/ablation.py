@@ -139,11 +139,13 @@ class AblationTable:
         what = "; ".join(f"{name} {value}" for name, value in self.settings.items())
         seeds = ", ".join(map(str, self.seeds))
         of_costs = ", of costs the median" if any(f in COSTS for f in self.ablation.figures) else ""
-        told = (
+        shown = (
             f"{table}\n\n{self.ablation.title}. Mean ± standard deviation (n - 1) over the seeds "
             f"{seeds}, in %{of_costs}; {what}.\n"
         )
-        return "\n".join([told, *(f"- {note}" for note in self.ablation.notes), ""]).rstrip() + "\n"
+        return (
+            "\n".join([shown, *(f"- {note}" for note in self.ablation.notes), ""]).rstrip() + "\n"
+        )
 
     def _rows(self) -> list[Row]:
         return [row for row in self.ablation.rows if self.measured[row.name]]

@@ -136,16 +136,14 @@ def bench_methods(
     """
     opened = open_data(data)
     shared = shared_settings(opened.table, budget)
-    rows, left_out = [], {}
-    for row in method_rows(methods or list(ENTRIES), shared, budget.overrides):
-        recipe = load_recipe(row.recipe, flat(row.set))
-        reason = _why_not(recipe, opened.table)
-        if reason is None:
-            rows.append((row, recipe))
-        else:
-            left_out[row.name] = reason
-            log.warning("%s is left out: %s", row.name, reason)
-    learning = [recipe for _, recipe in rows if needs_training(recipe)]
+    rows = method_rows(methods or list(ENTRIES), shared, budget.overrides)
+    recipes = {row.name: load_recipe(row.recipe, flat(row.set)) for row in rows}
+    reasons = {name: _why_not(recipe, opened.table) for name, recipe in recipes.items()}
+    left_out = {name: reason for name, reason in reasons.items() if reason is not None}
+    for name, reason in left_out.items():
+        log.warning("%s is left out: %s", name, reason)
+    kept = [row for row in rows if row.name not in left_out]
+    learning = [recipes[row.name] for row in kept if needs_training(recipes[row.name])]
     if len({recipe.train.batch_size for recipe in learning}) > 1:
         raise RecipeError(
             "train.vehicles_per_batch has to be even, so that sets make batches of the same size"
@@ -158,10 +156,10 @@ def bench_methods(
         figures=list(FIGURES),
         protocol=protocol,
         notes=[
-            *(f"{row.name}: {note}" for row, _ in rows if (note := ENTRIES[row.name].note)),
+            *(f"{row.name}: {note}" for row in kept if (note := ENTRIES[row.name].note)),
             *(f"{name} is left out: {reason}" for name, reason in left_out.items()),
         ],
-        rows=[row for row, _ in rows],
+        rows=kept,
     )
     return run_ablation(
         ablation, data, out, seeds=budget.seeds, work=work, on_run=on_run, on_step=on_step

@@ -23,7 +23,7 @@ CITY: Mapping[str, Any] = {"vehicles": 100, "cameras": 5, "images": 1200, "near_
 """The city that is rendered; half of its vehicles are trained on."""
 
 Watch = Callable[[], AbstractContextManager[Callable[..., None]]]
-"""Opens a display that is told of progress."""
+"""Opens a display of progress."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Demo:
         model: the checkpoint.
         pictures: folder of the city.
         query: a picture to search with.
-        floor: figures of ``color_stripes`` on the held-back vehicles.
+        floor: figures of ``color_stripes`` on the held-out vehicles.
         trained: figures of the trained model on the same.
         seconds: how long each part took.
     """
@@ -79,9 +79,9 @@ def run_demo(
         folder: gets ``city``, ``run`` and ``report.html``.
         seed: of the city and the training.
         overrides: changes of the recipe ``strong_baseline/demo``.
-        say: told what happens next.
-        watch_rendering: its display is told (stage, pictures done, pictures in all).
-        watch_training: its display is told a `StepReport` after every step.
+        say: called with what happens next.
+        watch_rendering: its display is called with (stage, pictures done, pictures in all).
+        watch_training: its display is called with a `StepReport` after every step.
 
     Raises:
         DataError: the folder holds a demo with another seed.

@@ -44,9 +44,9 @@ def sampled_cross_entropy(
     """`smoothed_cross_entropy` estimated from some of the classes.
 
     Every class that is there stands for ``1 / drawn_with`` classes: in the sum of exponentials
-    that normalises, and in the share of the targets that smoothing spreads over all classes. Both
-    sums are right on average over the draws. The logarithm of the first is concave, so the loss
-    is on average a little smaller than with all classes (Jensen); it is the same, and no
+    that normalises, and in the fraction of the targets that smoothing spreads over all classes.
+    Both sums are right on average over the draws. The logarithm of the first is concave, so the
+    loss is on average a little smaller than with all classes (Jensen); it is the same, and no
     estimate, where all classes are there.
 
     Args:

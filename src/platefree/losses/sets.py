@@ -13,8 +13,8 @@ def coupled_clusters(positives: Tensor, negatives: Tensor, margin: float) -> Ten
     so that the gradients are those of eq. 7 and 8; several pairs of sets are averaged.
 
     Args:
-        positives: (s, p, d) unit rows: in each of s pairs of sets, p pictures of one vehicle.
-        negatives: (s, n, d) unit rows: n pictures of other vehicles.
+        positives: (s, p, d) L2-normalised: in each of s pairs of sets, p pictures of one vehicle.
+        negatives: (s, n, d) L2-normalised: n pictures of other vehicles.
         margin: alpha of eq. 5, between squared distances.
 
     Returns:
@@ -38,8 +38,8 @@ def set_triplets(positives: Tensor, negatives: Tensor, margin: float) -> Tensor:
     size.
 
     Args:
-        positives: (s, p, d) unit rows, p at least 2.
-        negatives: (s, n, d) unit rows.
+        positives: (s, p, d) L2-normalised, p at least 2.
+        negatives: (s, n, d) L2-normalised.
         margin: alpha of eq. 2, between squared distances.
 
     Returns:

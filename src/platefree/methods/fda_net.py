@@ -13,7 +13,7 @@ apart; both in turn (section 4, figure 5)::
 - F(G(x)) is taken under the attention of x (eq. 6), everywhere.
 - Embeddings are on the unit sphere, where the margins mean something.
 - z of eq. 9 is the generated negative in one step and the real one in the next.
-- Decided: minimising log(1 - D(G(x))) has no gradient while made pictures are easily told, so the
+- Decided: minimising log(1 - D(G(x))) has no gradient while made pictures are easily found, so the
   generator maximises log D(G(x)), which has the same aim (Goodfellow et al., NIPS 2014, section 3);
   ``real_fake="minimax"`` is eq. 11 to the letter.
 - Made pictures pass through batch norm without a trace in its running statistics.
@@ -264,8 +264,8 @@ class FdaNet(EmbeddingNet):
 
     def critic_losses(self, batch: Batch, made: Tensor) -> dict[str, Tensor]:
         """The first term of L_D (eq. 11)."""
-        told = real_fake(self.critic(batch.images), self.critic(made))
-        return {"critic": -self.realism_weight * told}
+        found = real_fake(self.critic(batch.images), self.critic(made))
+        return {"critic": -self.realism_weight * found}
 
     def generator_losses(
         self, batch: Batch, made: Tensor

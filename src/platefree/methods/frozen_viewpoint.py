@@ -67,7 +67,7 @@ class FrozenViewpoint(nn.Module):
         return super().train(False)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Unit rows (b, views) of pictures (b, 3, h, w) that the other method is shown."""
+        """L2-normalised (b, views) of pictures (b, 3, h, w) that the other method is shown."""
         pictures = images * self.given_std + self.given_mean
         if pictures.shape[2:] != self.size:
             pictures = functional.interpolate(

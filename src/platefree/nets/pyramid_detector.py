@@ -22,11 +22,11 @@ STRIDES = (8, 16, 32)
 """Of the maps in which boxes are looked for; the first finds those of up to 64 pixels."""
 
 LOWEST_SCORE = 0.02
-"""What scores less is never told."""
+"""What scores less is never predicted."""
 
 _MOST_BOXES = 40  # of a picture
 _ALIKE = 0.5  # intersection over union from which the less sure of two boxes is dropped
-_SMALLEST = 1.0  # pixels: what is thinner is no example and is never told
+_SMALLEST = 1.0  # pixels: what is thinner is no example and is never predicted
 
 
 Targets = list[dict[str, Tensor]] | None

@@ -55,7 +55,7 @@ class Augment(Section):
 class Train(Section):
     """Schedule, batches and bookkeeping of a training run."""
 
-    identity: Literal["vehicle", "model"] = "vehicle"  # the column that is learnt to be told apart
+    identity: Literal["vehicle", "model"] = "vehicle"  # the column whose values are classes
     lists: list[str] = []  # train on these lists of a public data set; empty: its split train
     sources: list[str] = []  # of a merged table: train on these; empty: on all
     target: str = ""  # the source that is scored; empty: the one that has rows to score
