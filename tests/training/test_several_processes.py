@@ -137,6 +137,7 @@ def damaged(drawn_table: Sightings, tmp_path: Path) -> Sightings:
     return Sightings.from_columns(Path(), {"image": names, "vehicle": drawn_table.vehicle.tolist()})
 
 
+@pytest.mark.slow
 def test_a_table_is_embedded_alike_by_one_process_and_two(
     damaged: Sightings, tiny_model_folder: Path
 ) -> None:
@@ -166,6 +167,7 @@ class Dying(Method):
         os._exit(len(images) and 3)
 
 
+@pytest.mark.slow
 def test_a_process_that_dies_is_told(drawn_table: Sightings, tiny_model_folder: Path) -> None:
     model = load_model(tiny_model_folder, processes=2)
     model.method = Dying()
@@ -173,6 +175,7 @@ def test_a_process_that_dies_is_told(drawn_table: Sightings, tiny_model_folder: 
         model.embed(drawn_table, batch_size=100, workers=0)
 
 
+@pytest.mark.slow
 def test_an_evaluation_in_two_processes_writes_the_report_of_one(
     drawn_folder: Path, tiny_model_folder: Path, run: Run
 ) -> None:
