@@ -1,9 +1,12 @@
 """A vehicle before a camera of our choice, and pinhole maths of the tests' own."""
 
 import math
+from collections.abc import Container, Iterable
 from dataclasses import fields
+from typing import Any
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
 from platefree.city.scene import (
@@ -19,6 +22,11 @@ from platefree.city.vehicles.vehicle import build_vehicle
 from platefree.city.vehicles.vehicle_identity import draw_identity
 
 Doubles = NDArray[np.float64]
+
+
+def mostly_slow(kinds: Iterable[str], quick: Container[str] = ("sedan", "motorcycle")) -> list[Any]:
+    """Parameters of a test: the ``quick`` kinds as they are, the others marked as slow."""
+    return [kind if kind in quick else pytest.param(kind, marks=pytest.mark.slow) for kind in kinds]
 
 
 def first_of(kind: str) -> VehicleModel:

@@ -1,8 +1,9 @@
 """Labels against geometry worked out here: pinhole matrices, rays, and finer pictures."""
 
 import math
-from collections.abc import Iterator
 from dataclasses import replace
+from functools import cache
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -16,6 +17,7 @@ from city_stage import (
     in_crop,
     in_frame,
     matrix_of,
+    mostly_slow,
     overlap,
     scene_from,
     world_points,
@@ -45,39 +47,50 @@ def labels_of(scene: Scene, crop: Crop, picture: Picture) -> ShotLabels:
     return label_shot(Shot(scene, crop, 0, box_of(in_frame(scene)), 1.0), picture)
 
 
-def views(kind: str) -> Iterator[tuple[Scene, Crop, Picture]]:
-    asset = build(kind)
+class Looked(NamedTuple):
+    """A vehicle from one side: its labels, and what a finer picture shows."""
+
+    scene: Scene
+    crop: Crop
+    picture: Picture
+    labels: ShotLabels
+    finer_vehicle: NDArray[np.bool_]
+    finer_part: NDArray[np.integer]
+
+
+@cache
+def views(kind: str) -> tuple[Looked, ...]:
+    asset, found = build(kind), []
     for azimuth, elevation in ANGLES:
         scene = scene_from(asset, azimuth, elevation)
         crop = crop_round(scene, SIZE)
-        yield scene, crop, render(scene, crop)
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_vehicle_boxes_are_where_the_geometry_falls(kind: str) -> None:
-    for scene, crop, picture in views(kind):
+        picture = render(scene, crop)
+        finer = render(scene, replace(crop, out_width=SIZE * FINER, out_height=SIZE * FINER))
         labels = labels_of(scene, crop, picture)
+        found.append(Looked(scene, crop, picture, labels, finer.vehicle == 0, finer.part))
+    return tuple(found)
+
+
+@pytest.mark.parametrize("kind", mostly_slow(KINDS))
+def test_vehicle_boxes_are_where_the_geometry_falls(kind: str) -> None:
+    for scene, crop, _, labels, finer, _ in views(kind):
         found = np.array(labels.vehicle_box, float)
         assert overlap(found, in_crop(box_of(in_frame(scene)), crop)) > 0.9
         assert labels.occlusion == 0
-        finer = render(scene, replace(crop, out_width=SIZE * FINER, out_height=SIZE * FINER))
-        rows, columns = np.nonzero(finer.vehicle == 0)
+        rows, columns = np.nonzero(finer)
         box = np.array([columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]) / FINER
         assert overlap(found, box) > 0.9
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", mostly_slow(KINDS))
 def test_part_boxes_hold_what_a_finer_picture_shows(kind: str) -> None:
     """Each side of a box touches its part, and the boxes together hold nearly all of it."""
     count = 0
-    for scene, crop, picture in views(kind):
-        labels = labels_of(scene, crop, picture)
-        finer = render(scene, replace(crop, out_width=SIZE * FINER, out_height=SIZE * FINER))
-        subject = finer.vehicle == 0
+    for _, _, picture, labels, subject, parts in views(kind):
         large = 2 * FINER**2 * max(SMALLEST_PART, SMALLEST_FRACTION * (picture.vehicle == 0).sum())
         top, bottom = labels.vehicle_box[1::2]
         for name, part in PARTS.items():
-            mask = subject & (finer.part == part)
+            mask = subject & (parts == part)
             inside = np.zeros_like(mask)
             for box in getattr(labels, name):
                 count += 1
@@ -120,7 +133,7 @@ def large_groups(mask: NDArray[np.bool_], smallest: float) -> NDArray[np.bool_]:
     return np.asarray(large[group])
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", mostly_slow(KINDS))
 def test_each_pixel_shows_the_part_that_its_ray_meets(kind: str) -> None:
     asset, random = build(kind), np.random.default_rng(0)
     agree, parts = [], set()
@@ -221,7 +234,7 @@ def test_the_left_side_has_its_front_on_the_left() -> None:
         assert sign * (x[front].mean() - x.mean()) > 100
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", mostly_slow(KINDS))
 def test_shots_of_real_vehicles_have_boxes_that_fit(kind: str) -> None:
     asset, climate = build(kind), draw_climate(1, 0, 1)
     checked = 0

@@ -42,6 +42,7 @@ def built(wanted: list[Order]) -> dict[Order, str]:
     return {order: hashed(studio.build(order)) for order in wanted}
 
 
+@pytest.mark.slow
 def test_neither_order_nor_process_of_building_matters() -> None:
     first = built(orders())
     assert len(set(first.values())) == len(first)

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from city_stage import crop_round, scene_from
+from city_stage import crop_round, mostly_slow, scene_from
 
 from platefree.city.render.renderer import render
 from platefree.city.scene import VehicleAsset
@@ -37,7 +37,7 @@ def pixels_apart(one: VehicleAsset, other: VehicleAsset, azimuth: float) -> int:
     return int((apart > CLEARLY)[(first.vehicle == 0) & (second.vehicle == 0)].sum())
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", mostly_slow(KINDS))
 def test_pictures_of_near_duplicates_differ_from_every_side(kind: str) -> None:
     models = [index for index, model in enumerate(MODELS) if model.kind == kind]
     for number, model in enumerate((models[1], models[-1])):

@@ -235,6 +235,7 @@ def test_scenery_hides_vehicles_exactly() -> None:
     assert hidden > 0
 
 
+@pytest.mark.slow
 def test_same_scene_same_bytes_in_another_process() -> None:
     scene = scene_with(at(lamps=1.0), at(22.0, 2.0), sun_elevation=0.1, weather="rain")
     scene = dataclasses.replace(scene, motion=(0.3, 0.0), seed=5)
@@ -361,6 +362,7 @@ def test_cameras_have_streets_of_their_own() -> None:
     assert len(scenery_of(CAMERA).triangles) > 50
 
 
+@pytest.mark.slow
 def test_no_tree_stands_in_the_way_of_a_camera() -> None:
     sites = place_cameras(draw_network(11, 400), 400, 11)
     cameras = [site.camera for site in sites if site.mounting == "across"]  # nearest to the trees

@@ -118,7 +118,7 @@ def test_demand_sums_up(vehicles: int, cameras: int, images: int) -> None:
 
 
 def test_a_city_too_small_is_refused() -> None:
-    with pytest.raises(DataError, match=facts("2 images", "each vehicle")):
+    with pytest.raises(DataError, match=facts("19 images", "2 images")):
         draw_demand(10, 4, 19, seed=0)
     with pytest.raises(DataError, match=facts("images is 30", 40)):
         CitySettings(images=30)

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from city_stage import build, digest, first_of
+from city_stage import build, digest, first_of, mostly_slow
 
 from platefree.city.scene import SIDES, Mesh, Part
 from platefree.city.vehicles.body import build_body, distance_to
@@ -96,7 +96,7 @@ def test_a_body_lies_on_its_field_and_is_symmetric() -> None:
     assert centre > 0
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", mostly_slow(KINDS))
 def test_every_type_is_sound_and_stands_on_the_ground(kind: str) -> None:
     asset = build(kind)
     assert_sound(asset.exterior)
@@ -114,7 +114,7 @@ def test_every_type_is_sound_and_stands_on_the_ground(kind: str) -> None:
     assert asset.surface.cover.shape[-1] == 6
 
 
-@pytest.mark.parametrize("kind", CLOSED)
+@pytest.mark.parametrize("kind", mostly_slow(CLOSED, ("sedan", "van")))
 def test_closed_bodies_show_every_part(kind: str) -> None:
     asset = build(kind)
     part = asset.surface.part
@@ -131,7 +131,7 @@ def test_closed_bodies_show_every_part(kind: str) -> None:
     assert np.ptp(np.percentile(plate, (10, 90))) < 14  # nothing is written on it
 
 
-@pytest.mark.parametrize("kind", CLOSED)
+@pytest.mark.parametrize("kind", mostly_slow(CLOSED, ("sedan", "van")))
 def test_the_driver_is_seen_through_the_windscreen(kind: str) -> None:
     asset, shape = build(kind), first_of(kind).shape
     head = asset.interior.vertices[asset.interior.triangles[asset.interior.material == Stuff.HAIR]]

@@ -256,6 +256,7 @@ def test_a_disk_that_takes_nothing_is_one_line_and_leaves_nothing(
         subprocess.run(["umount", str(disk)], check=True)
 
 
+@pytest.mark.slow
 def test_ctrl_c_says_how_to_resume(drawn_folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
     settings = [*QUICK, "--set", "train.epochs=500", "--set", "train.workers=2"]

@@ -253,6 +253,7 @@ train(load_recipe("drdl/city", overrides), data, out, resume=True, on_step=die)
 """
 
 
+@pytest.mark.slow
 def test_killed_and_resumed_gives_the_same_bits(with_models: Sightings, tmp_path: Path) -> None:
     table, out = tmp_path / "photos.csv", tmp_path / "killed"
     write_table(with_models, table)

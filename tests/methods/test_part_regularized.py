@@ -303,6 +303,7 @@ def test_it_trains_resumes_and_needs_no_parts_afterwards(
     assert run(*train, *none, "--out", tmp_path / "none")[0] == 0  # the baseline needs none
 
 
+@pytest.mark.slow
 def test_the_global_branch_and_every_part_learn_the_vehicles(
     drawn: tuple[Sightings, PartBoxes], tmp_path: Path
 ) -> None:

@@ -140,6 +140,7 @@ def damaged(drawn_table: Sightings, tmp_path: Path) -> Sightings:
     return Sightings.from_columns(Path(), {"image": names, "vehicle": drawn_table.vehicle.tolist()})
 
 
+@pytest.mark.slow
 def test_a_table_is_embedded_alike_by_one_process_and_two(
     damaged: Sightings, tiny_model_folder: Path
 ) -> None:
@@ -176,6 +177,7 @@ class Dying(Method):
         os._exit(len(images) and 3)
 
 
+@pytest.mark.slow
 def test_a_process_that_dies_is_told(drawn_table: Sightings, tiny_model_folder: Path) -> None:
     model = load_model(tiny_model_folder)
     model.method = Dying()
@@ -183,6 +185,7 @@ def test_a_process_that_dies_is_told(drawn_table: Sightings, tiny_model_folder: 
         model.embed(drawn_table, work=Work(batch_size=100, workers=0, processes=2))
 
 
+@pytest.mark.slow
 def test_an_evaluation_in_two_processes_writes_the_report_of_one(
     drawn_folder: Path, tiny_model_folder: Path, run: Run
 ) -> None:

@@ -106,6 +106,7 @@ def test_training_learns(drawn_table: Sightings, tmp_path: Path) -> None:
     assert last < 0.7 * first
 
 
+@pytest.mark.slow
 def test_killed_at_random_moments_and_resumed_gives_the_same_bits(
     drawn_folder: Path, tmp_path: Path
 ) -> None:
@@ -135,6 +136,7 @@ def test_killed_at_random_moments_and_resumed_gives_the_same_bits(
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("deadly_sync", [7, 9, 11])
 def test_killed_while_a_checkpoint_is_written_and_resumed_gives_the_same_bits(
     drawn_folder: Path, tmp_path: Path, deadly_sync: int
@@ -383,6 +385,7 @@ def test_two_processes_train_one_model(drawn_folder: Path, tmp_path: Path, preci
     assert load_file(next((tmp_path / "two" / "last").glob("training-*")))
 
 
+@pytest.mark.slow
 def test_scoring_leaves_training_its_number_of_threads() -> None:
     script = """
 import numpy as np
