@@ -6,6 +6,8 @@ Names are imported when they are first used, so ``import platefree`` is instant.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from platefree.installs import training_install
+
 if TYPE_CHECKING:
     from platefree.city.generate import generate_city
     from platefree.data.check import TableCheck, check_table
@@ -194,7 +196,8 @@ _HOME = {
 def __getattr__(name: str) -> Any:  # noqa: ANN401
     if name not in _HOME:
         raise AttributeError(f"module 'platefree' has no attribute {name!r}")
-    value = getattr(import_module(f"platefree.{_HOME[name]}"), name)
+    with training_install(f"platefree.{name}"):
+        value = getattr(import_module(f"platefree.{_HOME[name]}"), name)
     globals()[name] = value  # found at once next time
     return value
 

@@ -15,6 +15,7 @@ from packaging.requirements import Requirement
 State = Literal["ok", "missing", "old", "note"]
 
 _LOW_DISK_BYTES = 5 << 30
+_TRAIN = "pip install 'platefree[train]'"
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ class Diagnosis:
 def diagnose(folder: Path = Path()) -> Diagnosis:
     """Look at Python, packages, devices, picture codecs and the disk under ``folder``."""
     return Diagnosis(
-        (*_system(), *_packages(), *_devices(), *_codecs(), _compiled(), _disk(folder)),
+        (*_system(), *_packages(), *_codecs(), _compiled(), _disk(folder)),
     )
 
 
@@ -65,20 +66,32 @@ def _system() -> Iterable[Finding]:
 
 
 def _packages() -> Iterable[Finding]:
-    for line in requires("platefree") or []:
-        requirement = Requirement(line)
-        if requirement.marker is None:  # extras are optional
+    """Those of the core, and those of the extra ``train``, which may all be absent."""
+    requirements = [Requirement(line) for line in requires("platefree") or []]
+    for requirement in requirements:
+        if requirement.marker is None:
             yield _package(requirement)
+    extra = [
+        each
+        for each in requirements
+        if each.marker is not None and each.marker.evaluate({"extra": "train"})
+    ]
+    found = [_package(each) for each in extra]
+    if all(finding.state == "missing" for finding in found):
+        yield Finding("networks", "note", "not installed: training, and models of your own", _TRAIN)
+    else:
+        yield from found
+        yield from _devices()
 
 
 def _package(requirement: Requirement) -> Finding:
-    name = requirement.name
+    name, wanted = requirement.name, f"{requirement.name}{requirement.specifier}"
     try:
         found = version(name)
     except PackageNotFoundError:
-        return Finding(name, "missing", "not installed", f'pip install "{requirement}"')
+        return Finding(name, "missing", "not installed", f'pip install "{wanted}"')
     if not requirement.specifier.contains(found, prereleases=True):
-        remedy = f'pip install --upgrade "{requirement}"'
+        remedy = f'pip install --upgrade "{wanted}"'
         return Finding(name, "old", f"{found}, needs {requirement.specifier}", remedy)
     return Finding(name, "ok", found)
 

@@ -11,6 +11,7 @@ PlatefreeError
 ├── TrainingError       training cannot start or go on
 │   └── NonFiniteLoss   a loss became NaN or infinite
 ├── StorageError        a file cannot be written (disk full, read-only)
+├── MissingPackage      another install of platefree brings what is asked for
 └── Interrupted         stopped on request, with a resumable state on disk
 
 A message says what was found, what was expected and what to do. The command line prints it
@@ -60,6 +61,10 @@ class NonFiniteLoss(TrainingError):
 
 class StorageError(PlatefreeError):
     """A file could not be written: the disk is full, or the folder is read-only."""
+
+
+class MissingPackage(PlatefreeError):
+    """Something is asked for that another install of platefree brings."""
 
 
 class Interrupted(PlatefreeError):

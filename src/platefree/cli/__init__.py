@@ -27,6 +27,7 @@ from platefree.cli import (
     train_verb,
 )
 from platefree.errors import Interrupted, PlatefreeError
+from platefree.installs import training_install
 
 
 class Verbs(TyperGroup):
@@ -49,22 +50,24 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.add_typer(data_verbs.app, name="data")
-app.add_typer(info_verbs.recipes_app, name="recipes")
-app.command("city")(city_verb.city)
-app.command("demo")(demo_verb.demo)
-app.command("doctor")(info_verbs.doctor)
-app.command("train")(train_verb.train)
-app.command("eval")(eval_verb.evaluate)
-app.command("ablate")(ablate_verbs.ablate)
-app.command("ensemble")(ensemble_verb.ensemble)
-app.command("bench-methods")(ablate_verbs.bench_methods)
-app.command("submit")(submit_verb.submit)
-app.command("compare")(search_verbs.compare)
-app.command("embed")(search_verbs.embed)
-app.command("search")(search_verbs.search)
-app.command("label")(label_verb.label)
-app.command("parts")(parts_verb.parts)
+_FIND, _DATA, _TRAIN = "Find vehicles", "Pictures and tables", "Train and compare models"
+
+app.command("search", rich_help_panel=_FIND)(search_verbs.search)
+app.command("compare", rich_help_panel=_FIND)(search_verbs.compare)
+app.command("embed", rich_help_panel=_FIND)(search_verbs.embed)
+app.command("eval", rich_help_panel=_FIND)(eval_verb.evaluate)
+app.command("submit", rich_help_panel=_FIND)(submit_verb.submit)
+app.command("doctor", rich_help_panel=_FIND)(info_verbs.doctor)
+app.add_typer(data_verbs.app, name="data", rich_help_panel=_DATA)
+app.command("label", rich_help_panel=_DATA)(label_verb.label)
+app.command("parts", rich_help_panel=_DATA)(parts_verb.parts)
+app.command("city", rich_help_panel=_DATA)(city_verb.city)
+app.command("demo", rich_help_panel=_TRAIN)(demo_verb.demo)
+app.add_typer(info_verbs.recipes_app, name="recipes", rich_help_panel=_TRAIN)
+app.command("train", rich_help_panel=_TRAIN)(train_verb.train)
+app.command("ensemble", rich_help_panel=_TRAIN)(ensemble_verb.ensemble)
+app.command("ablate", rich_help_panel=_TRAIN)(ablate_verbs.ablate)
+app.command("bench-methods", rich_help_panel=_TRAIN)(ablate_verbs.bench_methods)
 
 
 @app.callback()
@@ -98,7 +101,8 @@ def options(
 def main() -> None:
     """The ``platefree`` command."""
     try:
-        app()
+        with training_install("this"):
+            app()
     except PlatefreeError as error:
         if "--debug" in sys.argv:
             raise

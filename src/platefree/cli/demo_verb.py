@@ -32,6 +32,6 @@ def demo(
     else:
         from platefree.cli.tables import demo_table
 
-        out.print(demo_table(result))
+        out.print(demo_table(result.floor, result.trained))
     notes.print(f"search it: [bold]{result.search_command}[/bold]", soft_wrap=True)
     done(result.report, "report")

@@ -53,10 +53,9 @@ def list_recipes(
     """List the built-in recipes."""
     if context.invoked_subcommand is not None:
         return
-    from platefree.methods.catalogue import load_recipe
-    from platefree.recipes.builtin import recipe_names
+    from platefree.recipes.builtin import recipe_description, recipe_names
 
-    descriptions = {name: load_recipe(name).description for name in recipe_names()}
+    descriptions = {name: recipe_description(name) for name in recipe_names()}
     if as_json:
         print_json(descriptions)
         return

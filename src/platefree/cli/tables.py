@@ -11,7 +11,6 @@ from rich.table import Table
 from platefree.cli.console import out
 from platefree.data.check import TableCheck
 from platefree.evaluation.results import Report, TrialResult
-from platefree.experiments.demo import Demo
 from platefree.reports.figures import (
     FigureTable,
     figure_table,
@@ -122,16 +121,16 @@ def print_whole(table: Table) -> None:
     Console(width=max(out.width, natural), highlight=False).print(table)
 
 
-def demo_table(demo: Demo) -> Table:
+def demo_table(floor: Mapping[str, float], trained: Mapping[str, float]) -> Table:
     """The demo's figures beside the floor."""
     table = Table(
-        title="rendered city, held-back half, query-gallery, no re-ranking",
+        title="rendered city, held-out half, query-gallery, no re-ranking",
         caption="in %; color_stripes compares colors alone and learns nothing",
     )
     table.add_column("method")
-    for name in demo.trained:
+    for name in trained:
         table.add_column(name, justify="right")
-    for method, figures in (("color_stripes", demo.floor), ("strong_baseline", demo.trained)):
+    for method, figures in (("color_stripes", floor), ("strong_baseline", trained)):
         table.add_row(method, *(f"{100 * value:.1f}" for value in figures.values()))
     return table
 

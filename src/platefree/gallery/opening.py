@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from platefree.errors import DataError, RecipeError
 from platefree.gallery.stored import is_embeddings_folder, load_stored
 from platefree.inference.embedder import Embedder
+from platefree.installs import training_install
 from platefree.work import DEFAULT_WORK, Work
 
 if TYPE_CHECKING:
@@ -36,9 +37,10 @@ def open_embedder(
         if overrides:
             raise RecipeError(f"{model} holds stored embeddings, whose settings cannot be changed")
         return load_stored(model)
-    from platefree.inference.loading import load_model
+    with training_install(f"the model {model}"):
+        from platefree.inference.loading import load_model
 
-    return load_model(model, device=work.device, overrides=overrides)
+        return load_model(model, device=work.device, overrides=overrides)
 
 
 def as_network(model: Embedder) -> "Model":
@@ -47,7 +49,8 @@ def as_network(model: Embedder) -> "Model":
     Raises:
         DataError: it is no network but stored embeddings.
     """
-    from platefree.inference.model import Model
+    with training_install("a network"):
+        from platefree.inference.model import Model
 
     if not isinstance(model, Model):
         raise DataError(

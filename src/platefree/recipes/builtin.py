@@ -1,6 +1,7 @@
 """The TOML files that recipes come from: those of the package by name, others by path."""
 
 import difflib
+import tomllib
 from importlib import resources
 from pathlib import Path
 
@@ -18,6 +19,12 @@ def recipe_names() -> list[str]:
         if file.name.endswith(".toml")
     ]
     return sorted(names)
+
+
+def recipe_description(name: str) -> str:
+    """What a built-in recipe says of itself."""
+    _, text = recipe_text(name)
+    return str(tomllib.loads(text).get("description", ""))
 
 
 def recipe_text(name: str) -> tuple[str, str]:

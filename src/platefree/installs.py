@@ -1,0 +1,38 @@
+"""The two installs: the core, and what a network needs beside it (``platefree[train]``)."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from platefree.errors import MissingPackage
+
+TRAIN = {
+    "torch",
+    "torchvision",
+    "timm",
+    "lightning_fabric",
+    "safetensors",
+    "cv2",
+}
+"""What ``platefree[train]`` installs, by the names that are imported."""
+
+
+@contextmanager
+def training_install(what: str) -> Iterator[None]:
+    """Say what to install where something within the block is missing that networks need.
+
+    Args:
+        what: needs it, such as ``the verb 'train'``.
+
+    Raises:
+        MissingPackage: a package of ``platefree[train]`` is not installed.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        missing = (error.name or "").partition(".")[0]
+        if missing not in TRAIN:
+            raise
+        raise MissingPackage(
+            f"{what} needs {missing}, which is not installed: run pip install 'platefree[train]' "
+            "(pip install '.[train]' in this folder); it brings torch, about 5 GB"
+        ) from error
