@@ -353,7 +353,7 @@ def test_the_network_runs_in_the_precision_that_was_asked_for(
 ) -> None:
     pictures, maps = [], []
 
-    def spy(self: StrongBaseline, images: torch.Tensor) -> torch.Tensor:
+    def spy(self: StrongBaseline, images: torch.Tensor, labels: object = None) -> torch.Tensor:
         pictures.append(images.dtype)
         maps.append(self.backbone(images))
         return maps[-1]
