@@ -16,7 +16,6 @@ from platefree.inference.embedding import EmbeddedBatch, embed_batches, embed_in
 from platefree.inference.network import Network
 from platefree.methods.base import Method
 from platefree.methods.catalogue import check_recipe, check_scales
-from platefree.methods.vanet import VANetSettings
 from platefree.ranking.comparison import Comparison
 from platefree.recipes.post import NONE, Post
 from platefree.recipes.recipe import Recipe
@@ -85,8 +84,8 @@ class Model(Network):
         settings = self.recipe.model
         if settings.learns == column:
             return tuple(self.card["names"][column])
-        if column == "view" and isinstance(settings, VANetSettings) and settings.inside is not None:
-            return tuple(settings.views)
+        if column in settings.also_predicts():
+            return tuple(settings.also_predicts()[column])
         method = {"view": "viewpoint"}.get(column, column)
         raise DataError(
             f"{self.name} predicts no {column}; give a {method} model, as 'platefree train "

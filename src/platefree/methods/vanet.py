@@ -16,7 +16,7 @@ Decided, where the paper is silent:
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Annotated, ClassVar, Literal, Self
 
@@ -89,6 +89,10 @@ class VANetSettings(StridedSettings):
             return self
         inside = describe_viewpoint(self.viewpoint, self.views)
         return self.model_copy(update={"inside": inside})
+
+    def also_predicts(self) -> Mapping[str, Sequence[str]]:
+        """The views, where a viewpoint classifier is inside."""
+        return {} if self.inside is None else {VIEW: self.views}
 
 
 def build(

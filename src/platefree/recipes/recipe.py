@@ -5,7 +5,7 @@ its method say; the methods, and reading a recipe by its name, are in `platefree
 No torch here.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Self
 
 from pydantic import Field, SerializeAsAny, ValidationInfo, field_validator, model_validator
@@ -41,6 +41,10 @@ class MethodSettings(Section):
     def resolved(self) -> Self:
         """The same with what other models decide filled in, so that the recipe stands alone."""
         return self
+
+    def also_predicts(self) -> Mapping[str, Sequence[str]]:
+        """Label column -> its values, sorted, of labels that a model inside this one predicts."""
+        return {}
 
     def statistics(self) -> tuple[list[float], list[float]]:
         """Mean and standard deviation of the channels of 0..1 pictures, as the network wants them.
