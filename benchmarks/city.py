@@ -16,7 +16,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from platefree.city.render.optics import body_to_world, project
+from platefree.city.optics import body_to_world, project
 from platefree.city.render.renderer import render
 from platefree.city.render.sensor import encode_jpeg
 from platefree.city.scene import CameraModel, Conditions, Crop, PlacedVehicle, Scene, VehicleAsset

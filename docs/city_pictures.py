@@ -10,9 +10,9 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from platefree.city.atelier import Atelier
+from platefree.city.optics import full_frame
 from platefree.city.output.label_files import label_shot
 from platefree.city.plan import CitySettings, plan_city
-from platefree.city.render.optics import full_frame
 from platefree.city.render.renderer import render
 from platefree.city.scene import (
     Bytes,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from platefree.city.render.optics import project, view_of
+from platefree.city.optics import project, view_of
 from platefree.city.scene import (
     Bytes,
     CameraModel,

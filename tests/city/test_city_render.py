@@ -7,7 +7,7 @@ import pytest
 from box_car import box_car
 from numpy.typing import NDArray
 
-from platefree.city.render.optics import (
+from platefree.city.optics import (
     View,
     azimuth_elevation,
     body_to_world,

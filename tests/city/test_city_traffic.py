@@ -9,6 +9,7 @@ import pytest
 from fake_studio import BlockStudio, block_asset
 from messages import facts
 
+from platefree.city.optics import project
 from platefree.city.output.label_files import (
     VIEWS8,
     box_round,
@@ -18,7 +19,6 @@ from platefree.city.output.label_files import (
     view_of_azimuth,
 )
 from platefree.city.plan import START, CitySettings, plan_city
-from platefree.city.render.optics import project
 from platefree.city.scene import Part, Picture
 from platefree.city.world.demand import draw_demand
 from platefree.city.world.fleet import draw_fleet, near_duplicate_rate

@@ -35,8 +35,9 @@ def write_submission(dataset: DataSet, ranking: Ranking, path: str | Path) -> No
     depth = min(NEAREST, len(gallery))
     if len(ranking) != len(queries) or ranking.indices.max(initial=-1) >= len(gallery):
         raise DataError(
-            f"a ranking of {many(len(ranking), 'query', 'queries')}, expected {len(queries)} in a "
-            f"gallery of {len(gallery)}: rank the lists 'query' and 'gallery' in their order"
+            f"a ranking of {many(len(ranking), 'query', 'queries')}, expected "
+            f"{many(len(queries), 'query', 'queries')} in a gallery of {len(gallery)}: "
+            "rank the lists 'query' and 'gallery' in their order"
         )
     nearest = ranking.indices[:, :depth]
     if nearest.shape[1] < depth or (nearest < 0).any():

@@ -26,7 +26,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from platefree.city.render.optics import azimuth_elevation
+from platefree.city.optics import azimuth_elevation
 from platefree.city.scene import Part, Picture
 from platefree.city.world.shots import Shot
 

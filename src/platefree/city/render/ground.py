@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from platefree.city.optics import View
 from platefree.city.render.compiled import inlined, kernel, routine
-from platefree.city.render.optics import View
 from platefree.city.render.road import Road
 from platefree.city.render.shadows import Shadow, shaded
 from platefree.city.render.sky import Light, look_up, surroundings

@@ -10,8 +10,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from platefree.city.optics import View
 from platefree.city.render.compiled import routine
-from platefree.city.render.optics import View
 from platefree.city.scene import Floats
 
 NEAR = 0.2  # metres before the camera; nearer parts of triangles are cut off

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from platefree.city.optics import View, body_to_world, mirrored, project, scaled, view_of
 from platefree.city.render.backdrop import props_of, shade_props
 from platefree.city.render.compiled import kernel
 from platefree.city.render.footprint import mark_ground
 from platefree.city.render.ground import ground_under, seen_ground, shade_ground
 from platefree.city.render.masks import covered, vote
-from platefree.city.render.optics import View, body_to_world, mirrored, project, scaled, view_of
 from platefree.city.render.raster import Samples, draw, empty_samples
 from platefree.city.render.road import road_of
 from platefree.city.render.roadside import Scenery, scenery_of

@@ -13,7 +13,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from platefree.city.render.optics import project
+from platefree.city.optics import project
 from platefree.city.render.road import Road, road_of
 from platefree.city.scene import CameraModel, Floats
 

@@ -8,8 +8,8 @@ up in the body frame. Samples are four to a pixel and are added up pixel by pixe
 
 import numpy as np
 
+from platefree.city.optics import View
 from platefree.city.render.compiled import inlined, kernel
-from platefree.city.render.optics import View
 from platefree.city.render.raster import Samples
 from platefree.city.render.shadows import Shadow, shaded
 from platefree.city.render.sky import Light, look_up

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from platefree.city.render.optics import View
+from platefree.city.optics import View
 from platefree.city.render.shadows import Shadow
 from platefree.city.render.sky import Light
 from platefree.city.scene import Bytes, Floats, VehicleAsset

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from platefree.city.render.optics import body_to_world, full_frame, project, view_of
+from platefree.city.optics import body_to_world, full_frame, project, view_of
 from platefree.city.scene import (
     CameraModel,
     Conditions,
