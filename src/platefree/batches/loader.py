@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from platefree.batches.samplers import Sampler
 from platefree.batches.transforms import InputTransform, TrainingTransform
-from platefree.data.image import read_image
+from platefree.data.image_source import TableImages
 from platefree.data.part_boxes import PictureBoxes
 from platefree.errors import ImageError
 from platefree.types import Sightings
@@ -90,7 +90,7 @@ class TrainingPictures(Dataset[Item]):
     def __getitem__(self, key: Key) -> Item:
         size = (self.transform.fixed.width, self.transform.fixed.height)
         try:
-            picture = read_image(self.sightings.path(key.row), at_least=size)
+            picture = TableImages(self.sightings).read(key.row, size)
         except ImageError as error:
             return Item(key.row, str(error))
         if self.boxes is None:
@@ -158,7 +158,7 @@ class UsePictures(Dataset[Item]):
     def __getitem__(self, row: int) -> Item:
         size = (self.transform.width, self.transform.height)
         try:
-            picture = read_image(self.sightings.path(row), at_least=size)
+            picture = TableImages(self.sightings).read(row, size)
             return Item(row, self.transform(picture))
         except ImageError as error:
             return Item(row, str(error))

@@ -7,7 +7,7 @@ from PIL import Image
 
 from platefree.batches.loader import Item, UsePictures
 from platefree.batches.transforms import InputTransform
-from platefree.data.image import read_image
+from platefree.data.image_source import TableImages
 from platefree.data.vehicle_boxes import BoxFractions
 from platefree.errors import ImageError
 from platefree.types import Sightings
@@ -36,7 +36,7 @@ class TightPictures(UsePictures):
         wide, high = (box[2:] - box[:2]).tolist()
         size = math.ceil(self.transform.width / wide), math.ceil(self.transform.height / high)
         try:
-            picture = read_image(self.sightings.path(row), at_least=size)
+            picture = TableImages(self.sightings).read(row, size)
             return Item(row, self.transform(cut_out(picture, box)))
         except ImageError as error:
             return Item(row, str(error))

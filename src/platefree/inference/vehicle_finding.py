@@ -17,7 +17,7 @@ from torchvision.models import get_model, get_model_weights, list_models
 from torchvision.transforms.v2 import functional
 
 from platefree.batches.loader import Item, leave_ctrl_c_to_the_main_process, worker_count
-from platefree.data.image import read_image
+from platefree.data.image_source import TableImages
 from platefree.data.vehicle_boxes import BoxFractions, largest
 from platefree.errors import ImageError, RecipeError, TrainingError
 from platefree.inference.network import choose_device
@@ -139,7 +139,7 @@ class _WholePictures(Dataset[Item]):
 
     def __getitem__(self, row: int) -> Item:
         try:
-            return Item(row, functional.pil_to_tensor(read_image(self.sightings.path(row))))
+            return Item(row, functional.pil_to_tensor(TableImages(self.sightings).read(row)))
         except ImageError as error:
             return Item(row, str(error))
 
