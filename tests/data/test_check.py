@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from messages import says
 from PIL import Image
 
 from platefree.data.check import Finding, Spread, TableCheck, check_table
@@ -55,14 +56,14 @@ def make(tmp_path: Path) -> Make:
     return build
 
 
-def found(check: TableCheck, words: str) -> Finding:
-    matching = [finding for finding in check.findings if words in finding.what]
+def found(check: TableCheck, *wanted: str) -> Finding:
+    matching = [finding for finding in check.findings if says(finding.what, *wanted)]
     assert len(matching) == 1, check.findings
     return matching[0]
 
 
 def absent(check: TableCheck, words: str) -> bool:
-    return all(words not in finding.what for finding in check.findings)
+    return not any(says(finding.what, words) for finding in check.findings)
 
 
 GOOD = [("a", "1"), ("a", "2"), ("b", "1"), ("b", "2")]
@@ -90,8 +91,8 @@ def test_counts_and_sizes(make: Make) -> None:
     assert check.widths == Spread(64, 64.0, 200)
     assert check.heights == Spread(48, 48.0, 60)
     assert (check.vehicles, check.cameras, check.unlabelled) == (3, 3, 1)
-    assert found(check, "1 picture without a vehicle").level == "note"
-    assert found(check, "1 picture without a split").level == "note"
+    assert found(check, "1 picture", "without a vehicle").level == "note"
+    assert found(check, "1 picture", "without a split").level == "note"
 
 
 def test_unreadable_and_oversized_pictures_are_errors_with_reasons(make: Make) -> None:
@@ -99,16 +100,16 @@ def test_unreadable_and_oversized_pictures_are_errors_with_reasons(make: Make) -
     (sightings.path(3)).unlink()
     check = check_table(sightings)
     assert list(check.unreadable) == ["0.jpg", "1.jpg", "3.jpg"]
-    assert "is empty (0 bytes)" in check.unreadable["0.jpg"]
-    assert "is no picture" in check.unreadable["1.jpg"]
-    assert "does not exist" in check.unreadable["3.jpg"]
+    assert says(check.unreadable["0.jpg"], "is empty", "0 bytes")
+    assert says(check.unreadable["1.jpg"], "no picture", "<html>")
+    assert says(check.unreadable["3.jpg"], "not exist")
     assert list(check.oversized) == ["2.jpg"]
-    assert "50,000 x 50,000" in check.oversized["2.jpg"]
+    assert says(check.oversized["2.jpg"], "50,000 x 50,000")
     assert not check.passed
-    unreadable = found(check, "3 pictures cannot be read, first: ")
+    unreadable = found(check, "3 pictures", "cannot be read", "0.jpg")
     assert unreadable.level == "error"
-    assert "remove their rows" in unreadable.meaning
-    assert found(check, "1 picture too large").level == "error"
+    assert says(unreadable.meaning, "remove", "rows")
+    assert found(check, "1 picture", "too large").level == "error"
     assert check.widths == Spread(64, 64.0, 64)
 
 
@@ -118,14 +119,14 @@ def test_only_the_deep_check_finds_a_picture_cut_short(make: Make) -> None:
     assert check_table(sightings).passed
     deep = check_table(sightings, depth="pixels")
     assert list(deep.unreadable) == ["0.jpg"]
-    assert "cut short" in deep.unreadable["0.jpg"]
+    assert says(deep.unreadable["0.jpg"], "cut short")
     assert not deep.passed
 
 
 def test_tiny_pictures_are_a_warning(make: Make) -> None:
     check = check_table(make(*GOOD, file0=jpeg(0, (31, 400)), file1=jpeg(1, (32, 32))))
     assert check.tiny == ("0.jpg",)
-    assert found(check, "1 picture with a side below 32 pixels, first: 0.jpg").level == "warning"
+    assert found(check, "1 picture", "32 pixels", "0.jpg").level == "warning"
     one = check_table(make(*GOOD, file0=jpeg(0, (1, 1))))
     assert one.tiny == ("0.jpg",)
     assert one.passed
@@ -134,10 +135,9 @@ def test_tiny_pictures_are_a_warning(make: Make) -> None:
 def test_equal_files_under_different_vehicles_are_an_error(make: Make) -> None:
     check = check_table(make(*GOOD, file1=jpeg(9), file2=jpeg(9)))
     assert check.duplicates == (("1.jpg", "2.jpg"),)
-    torn = found(check, "1 picture listed under different vehicles")
+    torn = found(check, "1 picture", "different vehicles", "1.jpg = 2.jpg")
     assert torn.level == "error"
-    assert torn.what.endswith("first: 1.jpg = 2.jpg")
-    assert "labels is wrong" in torn.meaning
+    assert says(torn.meaning, "labels", "wrong")
 
 
 def test_equal_size_is_not_equality(make: Make) -> None:
@@ -151,23 +151,23 @@ def test_equal_size_is_not_equality(make: Make) -> None:
 def test_duplicates_across_query_and_gallery_make_scores_too_high(make: Make) -> None:
     rows = [("a", "1", "query"), ("a", "2", "gallery"), ("b", "1", "query"), ("b", "2", "gallery")]
     easy = check_table(make(*rows, file0=jpeg(9), file1=jpeg(9)))
-    warning = found(easy, "1 picture both in query and in gallery, as a valid match")
+    warning = found(easy, "1 picture", "in query", "in gallery", "valid match")
     assert warning.level == "warning"
-    assert "scores are too high" in warning.meaning
+    assert says(warning.meaning, "scores", "too high")
     assert easy.passed
     ignored = [("a", "1", "query"), ("a", "1", "gallery"), ("a", "2", "gallery"), *rows[2:]]
     harmless = check_table(make(*ignored, file0=jpeg(9), file1=jpeg(9)))
-    assert absent(harmless, "as a valid match")
-    assert found(harmless, "1 picture stored more than once").level == "note"
+    assert absent(harmless, "valid match")
+    assert found(harmless, "1 picture", "more than once").level == "note"
 
 
 def test_train_pictures_in_the_test_part_are_a_leak(make: Make) -> None:
     rows = [("a", "1", "train"), ("a", "2", "train"), ("a", "1", "gallery"), ("b", "1", "query")]
     check = check_table(make(*rows, file0=jpeg(9), file2=jpeg(9)))
-    assert found(check, "1 picture both in train and in query or gallery").level == "warning"
-    vehicles = found(check, "1 vehicle both in train and in query or gallery")
+    assert found(check, "1 picture", "in train", "query or gallery").level == "warning"
+    vehicles = found(check, "1 vehicle", "in train", "query or gallery")
     assert vehicles.level == "warning"
-    assert "split by vehicle" in vehicles.meaning
+    assert says(vehicles.meaning, "split by vehicle")
 
 
 def test_vehicles_that_can_match_nothing_are_counted(make: Make) -> None:
@@ -178,26 +178,26 @@ def test_vehicles_that_can_match_nothing_are_counted(make: Make) -> None:
     check = check_table(make(*rows))
     assert check.single_image == ("solo",)
     assert check.single_camera == ("one-camera",)
-    one_camera = found(check, "1 vehicle captured by only one camera")
-    assert "no valid match under the same-camera rule and are left out" in one_camera.meaning
-    assert found(check, "1 vehicle with only one picture").level == "note"
+    one_camera = found(check, "1 vehicle", "one camera")
+    assert says(one_camera.meaning, "no valid match", "same-camera rule", "left out")
+    assert found(check, "1 vehicle", "one picture").level == "note"
 
 
 def test_missing_labels_are_findings(make: Make) -> None:
     nothing = check_table(make(("",), ("",)))
-    assert found(nothing, "no vehicle is known").level == "warning"
+    assert found(nothing, "no vehicle").level == "warning"
     assert nothing.images_per_vehicle is None
     assert nothing.passed
     assert absent(nothing, "no camera")
     blind = check_table(make(("a",), ("a",), ("b",), ("b",)))
-    assert "scores are likely too high" in found(blind, "no camera is known").meaning
+    assert says(found(blind, "no camera").meaning, "scores", "too high")
 
 
 def test_queries_without_a_match_are_counted(make: Make) -> None:
     rows = [("a", "1", "query"), ("a", "2", "gallery"), ("b", "1", "query"), ("b", "1", "gallery"),
             ("", "1", "query")]  # fmt: skip
     check = check_table(make(*rows))
-    assert found(check, "2 of 3 queries without a valid match").level == "note"
+    assert found(check, "2 of 3 queries", "valid match").level == "note"
 
 
 def protocols(check: TableCheck) -> dict[str, tuple[int, str]]:
@@ -233,12 +233,12 @@ def test_pictures_to_train_on_are_not_counted_as_queries(make: Make) -> None:
     assert protocols(check)["leave-one-out"] == (2, "")
     assert protocols(check)["cross-camera"] == (2, "")
     trained = check_table(make(*train))
-    assert {reason for _, reason in protocols(trained).values()} == {"every row has split 'train'"}
+    assert all(says(reason, "split 'train'") for _, reason in protocols(trained).values())
 
 
 def test_listed_pictures_need_no_split(make: Make) -> None:
     sightings = make(("a", "1", "train"), ("a", "2", ""), ("b", "1", ""))
-    assert found(check_table(sightings), "2 pictures without a split").level == "note"
+    assert found(check_table(sightings), "2 pictures", "without a split").level == "note"
     assert found(check_table(sightings, listed=np.array([0, 2])), "1 picture without a split")
     assert absent(check_table(sightings, listed=np.array([1, 2])), "without a split")
 
@@ -327,7 +327,7 @@ def test_a_split_table_supports_query_gallery(make: Make) -> None:
     rows = [(f"v{i}", camera) for i in range(6) for camera in ("1", "2", "2")]
     check = check_table(split_by_vehicle(make(*rows)))
     assert protocols(check)["query-gallery"] == (3, "")
-    assert absent(check, "without a valid match")
+    assert absent(check, "valid match")
 
 
 def test_the_real_pictures() -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from messages import facts
+from messages import facts, says
 from scipy.io import savemat
 from small_sets import (
     CITYFLOW,
@@ -63,10 +63,9 @@ def test_vehicleid_as_it_should_be(tmp_path: Path) -> None:
     ]
     assert table.color.tolist() == ["red", "red", "", "", "", ""]
     assert not table.knows("camera")
-    assert dataset.remarks == tuple(
-        f"no test_list_{size}.txt: the list test_{size} is missing"
-        for size in (2400, 3200, 6000, 13164)
-    )
+    sizes = (2400, 3200, 6000, 13164)
+    for remark, size in zip(dataset.remarks, sizes, strict=True):
+        assert says(remark, f"test_list_{size}.txt", f"test_{size}", "missing")
 
 
 def test_vehicleid_without_attributes_and_with_large_letters(tmp_path: Path) -> None:
@@ -79,7 +78,7 @@ def test_vehicleid_without_attributes_and_with_large_letters(tmp_path: Path) -> 
     assert dataset.table.root == tmp_path / "VehicleID_V1.0"
     assert dataset.table.image.tolist() == [f"Image/000000{n}.JPG" for n in (1, 2, 4)]
     assert dataset.table.vehicle.tolist() == ["7", "7", "9"]
-    assert "no attribute/model_attr.txt: each model is unknown" in dataset.remarks
+    assert says("; ".join(dataset.remarks), "attribute/model_attr.txt", "model is unknown")
 
 
 @pytest.mark.parametrize(
@@ -109,11 +108,10 @@ def test_the_vehicle_of_every_picture_is_compared(tmp_path: Path) -> None:
     lines[4:] = ["0000005.jpg 7"]
     wrong = read(tmp_path / "b", {**VEHICLEID, place: "\n".join(lines)})
     assert wrong.table.vehicle.tolist() == ["7", "7", "8", "9", "9", "10"]
-    assert [remark for remark in wrong.remarks if "img2vid" in remark] == [
-        "1 picture not in img2vid.txt",
-        "1 picture of another vehicle in img2vid.txt, the first: "
-        f"{tmp_path / 'b' / place}, line 5: '0000005.jpg 7', the lists say '9'",
-    ]
+    lacking, other = (remark for remark in wrong.remarks if "img2vid" in remark)
+    assert says(lacking, "1 picture", "not in img2vid.txt")
+    assert says(other, "1 picture", "another vehicle", str(tmp_path / "b" / place), "line 5")
+    assert says(other, "'0000005.jpg 7'", "'9'")
 
 
 # --- VeRi-776 ---------------------------------------------------------------------------------
@@ -133,7 +131,8 @@ def test_veri_as_it_should_be(tmp_path: Path) -> None:
     assert not table.knows("time")
     gallery = dataset.rows("gallery")
     assert [junk.tolist() for junk in dataset.ignored["query"]] == [gallery[[0, 2]].tolist()]
-    assert dataset.remarks == ("1 picture not in the label files: no color, no type",)
+    (remark,) = dataset.remarks
+    assert says(remark, "1 picture", "label files", "no color", "no type")
 
 
 def test_veri_in_a_folder_of_its_name_with_other_letters(tmp_path: Path) -> None:
@@ -178,13 +177,13 @@ def test_labels_of_veri_that_contradict_the_names_are_remarked(tmp_path: Path) -
     item = {**veri_item("0001_c001_00016450_0.jpg"), "cameraID": "c009"}
     dataset = read(tmp_path, {**VERI, "train_label.xml": label_file([item])})
     assert column(dataset, "camera", "train")[0] == "c001"
-    assert "1 picture of another vehicle or camera in the label files" in dataset.remarks
+    assert says("; ".join(dataset.remarks), "1 picture", "another vehicle", "label files")
 
 
 def test_an_empty_index_of_junk_is_none(tmp_path: Path) -> None:
     dataset = read(tmp_path, {**VERI, "jk_index.txt": "\r\n\r\n"})
     assert dataset.ignored == {}
-    assert any("jk_index.txt is empty" in remark for remark in dataset.remarks)
+    assert says("; ".join(dataset.remarks), "jk_index.txt", "is empty")
 
 
 def test_a_query_may_have_no_junk(tmp_path: Path) -> None:
@@ -192,10 +191,9 @@ def test_a_query_may_have_no_junk(tmp_path: Path) -> None:
     files = {**VERI, "name_query.txt": names, "jk_index.txt": "1 3\n\n"}
     dataset = read(tmp_path, without(files, "gt_index.txt"))
     assert [len(junk) for junk in dataset.ignored["query"]] == [2, 0]
-    assert remark_on(dataset, "jk_index.txt") == (
-        "1 line of jk_index.txt at odds with vehicles and cameras, the first: "
-        f"{tmp_path / 'jk_index.txt'}, line 2: position 2 is missing"
-    )
+    remark = remark_on(dataset, "jk_index.txt")
+    assert remark is not None
+    assert says(remark, "1 line", str(tmp_path / "jk_index.txt"), "line 2", "position 2", "missing")
 
 
 @pytest.mark.parametrize(
@@ -203,17 +201,17 @@ def test_a_query_may_have_no_junk(tmp_path: Path) -> None:
     [
         ("1 3\n", "2\n", None),
         ("3 1\r\n", " 2 \r\n\r\n", None),
-        ("1 3\n", "2 3\n", "line 1: position 3 is one too many"),
-        ("1 3\n", "1\n", "line 1: position 1 is one too many"),
+        ("1 3\n", "2 3\n", ("line 1", "position 3", "too many")),
+        ("1 3\n", "1\n", ("line 1", "position 1", "too many")),
         (None, "2\n", None),
-        (None, "1 2 3\n", "line 1: position 1 is one too many"),
+        (None, "1 2 3\n", ("line 1", "position 1", "too many")),
         ("\n", "\n", None),
-        ("1 2 3\n", "2\n", "line 1: position 2 is one too many"),  # which the junk takes away
+        ("1 2 3\n", "2\n", ("line 1", "position 2", "too many")),  # which the junk takes away
         ("1 2 3\n", None, None),
     ],
 )
 def test_the_matches_that_veri_lists_are_those_of_the_protocol(
-    tmp_path: Path, junk: str | None, matches: str | None, wrong: str | None
+    tmp_path: Path, junk: str | None, matches: str | None, wrong: tuple[str, ...] | None
 ) -> None:
     listed = {"jk_index.txt": junk, "gt_index.txt": matches}
     files = without(VERI, *listed) | {n: t for n, t in listed.items() if t is not None}
@@ -222,7 +220,7 @@ def test_the_matches_that_veri_lists_are_those_of_the_protocol(
         assert remark is None
     else:
         assert remark is not None
-        assert remark.endswith(f"{tmp_path / 'gt_index.txt'}, {wrong}")
+        assert says(remark, str(tmp_path / "gt_index.txt"), *wrong)
 
 
 def remark_on(dataset: DataSet, words: str) -> str | None:
@@ -321,7 +319,7 @@ def test_veri_wild_2(tmp_path: Path) -> None:
     assert column(dataset, "vehicle", "query_All") == ["41000", "7"]
     assert column(dataset, "camera", "query_All") == ["", ""]
     assert len(dataset.rows("gallery_3000")) == 2
-    assert "the list gallery_All is missing" in dataset.remarks
+    assert says("; ".join(dataset.remarks), "gallery_All", "missing")
 
 
 # --- CityFlow and VehicleX --------------------------------------------------------------------
@@ -384,10 +382,9 @@ def test_pictures_of_cityflow_without_a_label(tmp_path: Path) -> None:
     dataset = read(tmp_path, {**CITYFLOW, "name_train.txt": "000001.jpg\n000009.jpg\n"})
     assert column(dataset, "vehicle", "train") == ["0011", ""]
     assert column(dataset, "track", "train") == ["train-0001", ""]
-    assert dataset.remarks == (
-        "1 picture of train not in train_label.xml: vehicle unknown",
-        "1 picture of image_train in no track of train_track.txt",
-    )
+    unlabelled, trackless = dataset.remarks
+    assert says(unlabelled, "1 picture", "train_label.xml", "vehicle unknown")
+    assert says(trackless, "1 picture", "image_train", "train_track.txt")
 
 
 def test_vehiclex(tmp_path: Path) -> None:

@@ -184,7 +184,7 @@ def test_what_is_odd_in_a_set_is_said_when_it_is_scored(
     lines[2] = lines[2].rpartition(" ")[0]
     (root / "gt_index.txt").write_text("\n".join(lines))
     pf.evaluate("color_stripes", root, tests=["tracks"])
-    assert f"{root / 'gt_index.txt'}, line 3: position" in caplog.text
+    assert says(caplog.text, str(root / "gt_index.txt"), "line 3", "position")
 
 
 def test_the_command_line_takes_protocol_tests_and_seed(

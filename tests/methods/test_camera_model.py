@@ -13,7 +13,7 @@ from platefree.errors import DataError, TrainingError
 from platefree.evaluation.evaluate import Scoring
 from platefree.methods.catalogue import load_recipe
 from platefree.methods.label_classifier import FEATURES, CameraClassifier
-from platefree.ranking.camera import cluster_cameras
+from platefree.ranking.guessed_cameras import cluster_cameras
 from platefree.recipes.post import Camera
 
 SMALL = {key: value for key, value in TINY.items() if key != "model.last_stride"}

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from messages import facts
 
 from platefree.errors import DataError
-from platefree.ranking.camera import cluster_cameras
+from platefree.ranking.guessed_cameras import cluster_cameras
 from platefree.ranking.steps import (
     BestOfTrack,
     ExpandedQueries,

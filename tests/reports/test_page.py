@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 from drawn import draw_vehicles
+from messages import says
 from PIL import Image
 
 from platefree.evaluation.metrics import RankMetrics
@@ -228,34 +229,32 @@ def test_thresholds_are_stated(whole: Page) -> None:
 
 def test_thresholds_that_cannot_be_stated_say_why() -> None:
     page = Page(render_page(report(outcome(verification=verification(different=50)))))
-    assert page.tables[1][2][1] == (
-        "cannot be stated: 50 pairs of different vehicles, 100 are needed"
-    )
+    assert says(page.tables[1][2][1], "cannot be stated", "50 pairs", "100")
     assert "FAR 0.01" not in page.texts
 
 
 @pytest.mark.parametrize(("same", "different"), [(0, 0), (10, 0), (0, 10)])
 def test_pairs_of_one_kind_or_none(same: int, different: int) -> None:
     page = Page(render_page(report(outcome(verification=verification(same, different)))))
-    assert "Cannot state the ROC curve" in page.in_section["curves"]
-    assert all("cannot be stated" in row[1] for row in page.tables[1][1:])
+    assert says(page.in_section["curves"], "Cannot", "ROC curve")
+    assert all(says(row[1], "cannot be stated") for row in page.tables[1][1:])
 
 
 def test_hits_are_marked_by_shape_and_title(whole: Page) -> None:
     marks = whole.classes("svg", "mark")
     assert marks == ["correct", "wrong", "unknown", "correct", "wrong", "wrong"]
     titles = [svg["aria-label"] for svg in whole.find("svg") if svg["class"].startswith("mark")]
-    assert titles[0] == "correct: the label says same vehicle"
-    assert titles[1] == "wrong: the label says another vehicle"
-    assert titles[2] == "not judged: a label is unknown"
+    assert says(titles[0], "correct", "same vehicle")
+    assert says(titles[1], "wrong", "another vehicle")
+    assert says(titles[2], "not judged", "unknown")
     shapes = [re.findall('d="([^"]+)"', mark(correct)) for correct in (True, False, None)]
     assert len({path for (path,) in shapes}) == 3
 
 
 def test_strips_say_how_good_they_are(whole: Page) -> None:
     text = whole.in_section["examples"].replace("\xa0", " ")
-    assert "a → b: average precision 25.00 %, first correct at rank 4" in text
-    assert "average precision 25.00 %, no correct hit" in text
+    assert re.search(r"a → b\W+average precision 25\.00 %\W+first correct at rank 4(?!\d)", text)
+    assert re.search(r"average precision 25\.00 %\W+no correct hit", text)
     assert text.index("Worst by average precision") < text.index("Best by average precision")
     for shown in ("0.900", "0.890", "gate", "ramp", "2026-05-01 07:12:03Z", "vehicle v3"):
         assert shown in text
@@ -309,9 +308,8 @@ def test_hostile_text_stays_text(pictures: list[Path]) -> None:
     assert "<script" not in text
     for place in ("", "figures", "examples"):
         assert HOSTILE in page.in_section[place]
-    assert page.find("svg", **{"class": "missing"})[0]["aria-label"] == (
-        f"Hit 1, {Path(HOSTILE).name}.jpg: cannot be read"
-    )
+    label = page.find("svg", **{"class": "missing"})[0]["aria-label"]
+    assert says(label, "Hit 1", f"{Path(HOSTILE).name}.jpg", "cannot be read")
 
 
 def test_names_that_are_not_text_are_written(tmp_path: Path) -> None:

@@ -21,9 +21,9 @@ import numpy as np
 
 from platefree.evaluation.score import picture_blocks, to_tracks
 from platefree.evaluation.trial import Trial
-from platefree.ranking.camera import cluster_cameras
 from platefree.ranking.comparison import ONLY_SPACE, Comparison
 from platefree.ranking.exact import rank_exact
+from platefree.ranking.guessed_cameras import cluster_cameras
 from platefree.ranking.reciprocal import k_reciprocal_blocks
 from platefree.ranking.steps import apply_steps, expanded, label_steps
 from platefree.recipes.post import Post

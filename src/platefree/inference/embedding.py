@@ -21,7 +21,7 @@ from platefree.batches.loader import UsePictures, use_loader
 from platefree.batches.tight import TightPictures
 from platefree.data.vehicle_boxes import BoxFractions
 from platefree.errors import PlatefreeError
-from platefree.inference.network import Network
+from platefree.inference.embedding_network import Network
 from platefree.methods.base import Method
 from platefree.recipes.recipe import Recipe
 from platefree.types import Sightings, Text

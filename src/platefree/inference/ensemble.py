@@ -19,7 +19,7 @@ from platefree.inference.embedder import Embedder, Unreadable
 from platefree.inference.model import Model
 from platefree.methods.base import Method
 from platefree.methods.catalogue import build_method, check_recipe
-from platefree.methods.ensemble import EnsembleSettings
+from platefree.methods.members import EnsembleSettings
 from platefree.nets.weights import load_into
 from platefree.ranking.comparison import Comparison
 from platefree.ranking.joined_spaces import (

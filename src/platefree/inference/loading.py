@@ -9,9 +9,9 @@ from typing import Any
 
 from platefree.checkpoint import CARD, read_checkpoint
 from platefree.errors import CheckpointError, RecipeError, TrainingError
+from platefree.inference.embedding_network import choose_device
 from platefree.inference.ensemble import Ensemble, check_weights, load_ensemble, member_card
 from platefree.inference.model import Model
-from platefree.inference.network import choose_device
 from platefree.methods.catalogue import (
     build_method,
     change_in_use,
@@ -20,7 +20,7 @@ from platefree.methods.catalogue import (
     needs_training,
     resolve,
 )
-from platefree.methods.ensemble import EnsembleSettings
+from platefree.methods.members import EnsembleSettings
 from platefree.nets.weights import load_into, save_checkpoint
 from platefree.recipes.recipe import Recipe
 from platefree.work import Device

@@ -13,7 +13,7 @@ from platefree.data.vehicle_boxes import BoxFractions
 from platefree.errors import DataError, ImageError, RecipeError
 from platefree.inference.embedder import Unreadable
 from platefree.inference.embedding import EmbeddedBatch, embed_batches, embed_in_processes
-from platefree.inference.network import Network
+from platefree.inference.embedding_network import Network
 from platefree.methods.base import Method
 from platefree.methods.catalogue import check_recipe, check_scales
 from platefree.ranking.comparison import Comparison

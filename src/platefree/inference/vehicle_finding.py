@@ -20,7 +20,7 @@ from platefree.batches.loader import Item, leave_ctrl_c_to_the_main_process, wor
 from platefree.data.image_source import TableImages
 from platefree.data.vehicle_boxes import BoxFractions, largest
 from platefree.errors import ImageError, RecipeError, TrainingError
-from platefree.inference.network import choose_device
+from platefree.inference.embedding_network import choose_device
 from platefree.nets.weights import read_tensor_file
 from platefree.types import Sightings
 from platefree.work import DEFAULT_WORK, Device, Work

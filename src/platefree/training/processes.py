@@ -14,7 +14,7 @@ from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
 from platefree.errors import TrainingError
-from platefree.inference.network import choose_device
+from platefree.inference.embedding_network import choose_device
 from platefree.recipes.sections import Train
 from platefree.work import Device
 

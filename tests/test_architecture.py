@@ -1,0 +1,283 @@
+"""Which room may import which, and that the core works where torch cannot be imported."""
+
+import ast
+import subprocess
+import sys
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+from conftest import REPOSITORY
+
+SOURCE = REPOSITORY / "src" / "platefree"
+
+FLOORS = (
+    ("errors",),
+    ("types", "storage", "work", "installs"),
+    ("checkpoint", "recipes"),
+    ("data",),
+    ("city", "ranking", "losses"),
+    ("nets",),
+    ("batches",),
+    ("methods",),
+    ("inference",),
+    ("gallery",),
+    ("evaluation",),
+    ("reports",),
+    ("training",),
+    ("experiments", "doctor"),
+    ("cli",),
+)
+"""Rooms from the ground up; a room may import those below it, and nothing beside it."""
+
+FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
+
+CORE = (
+    "types",
+    "errors",
+    "storage",
+    "work",
+    "installs",
+    "checkpoint",
+    "recipes",
+    "data",
+    "ranking",
+)
+"""Rooms in which nothing imports torch, and nothing that imports it."""
+
+CORE_ABOVE = ("gallery", "evaluation", "reports", "cli")
+"""Rooms that ask for a network only where one is needed, within functions."""
+
+HEAVY = {"torch", "torchvision", "timm", "lightning_fabric", "safetensors", "cv2"}
+
+
+def sources() -> list[Path]:
+    return [path for path in SOURCE.rglob("*.py") if path.parent != SOURCE or path.stem[0] != "_"]
+
+
+def module_of(path: Path) -> str:
+    parts = path.relative_to(SOURCE).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def room_of(module: str) -> str:
+    return module.partition(".")[0]
+
+
+def imports(path: Path, *, lazy: bool = True) -> set[str]:
+    """The modules of ours (without the package's name) and the packages that a file imports."""
+    tree = ast.parse(path.read_text("utf-8"))
+    nodes = ast.walk(tree) if lazy else iter(tree.body)
+    found = set()
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module is not None:
+            for alias in node.names:
+                inside = f"{node.module}.{alias.name}"
+                is_module = (SOURCE.parent / Path(*inside.split("."))).with_suffix(".py").exists()
+                found.add(inside if is_module else node.module)
+    return found
+
+
+def own(names: set[str]) -> set[str]:
+    return {name.removeprefix("platefree.") for name in names if name.startswith("platefree.")}
+
+
+def test_every_room_has_a_floor() -> None:
+    assert {room_of(module_of(path)) for path in sources()} == set(FLOOR)
+
+
+def test_imports_only_lead_down() -> None:
+    """Also those within functions and those for the type checker alone."""
+    wrong = [
+        f"{module_of(path)} -> {target}"
+        for path in sources()
+        for target in own(imports(path))
+        if room_of(target) != room_of(module_of(path))
+        and FLOOR[room_of(target)] >= FLOOR[room_of(module_of(path))]
+    ]
+    assert wrong == []
+
+
+def test_no_modules_import_each_other() -> None:
+    graph = {module_of(path): own(imports(path)) for path in sources()}
+    done: set[str] = set()
+
+    def visit(module: str, way: tuple[str, ...]) -> None:
+        assert module not in way, f"a circle: {' -> '.join((*way, module))}"
+        if module not in done:
+            for target in sorted(graph.get(module, ())):
+                visit(target, (*way, module))
+            done.add(module)
+
+    for module in sorted(graph):
+        visit(module, ())
+
+
+def test_modules_have_names_of_their_own() -> None:
+    by_stem = defaultdict(list)
+    for path in sources():
+        if path.stem != "__init__":
+            by_stem[path.stem].append(module_of(path))
+    rooms = {path.parent.name for path in sources()} | {SOURCE.name}
+    assert {stem: each for stem, each in by_stem.items() if len(each) > 1} == {}
+    assert sorted(set(by_stem) & rooms) == []
+
+
+def test_no_public_function_has_more_than_eight_arguments() -> None:
+    """Networks take plain keyword arguments in their constructors; verbs have options."""
+    long = []
+    for path in sources():
+        if room_of(module_of(path)) == "cli":
+            continue
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
+                arguments = node.args
+                names = [each.arg for each in (*arguments.posonlyargs, *arguments.args)]
+                count = len([name for name in names if name not in ("self", "cls")])
+                count += len(arguments.kwonlyargs)
+                if count > 8:
+                    long.append(f"{module_of(path)}.{node.name}: {count}")
+    assert long == []
+
+
+def reached(path: Path, seen: set[str]) -> set[str]:
+    """All packages that importing a file imports, through our own modules."""
+    for name in imports(path, lazy=False):
+        if name in seen:
+            continue
+        seen.add(name)
+        if name.startswith("platefree."):
+            place = SOURCE.joinpath(*name.split(".")[1:])
+            file = place / "__init__.py" if place.is_dir() else place.with_suffix(".py")
+            reached(file, seen)
+    return seen
+
+
+def core_files() -> list[Path]:
+    rooms = (*CORE, *CORE_ABOVE)
+    files = [path for path in sources() if room_of(module_of(path)) in rooms]
+    return [path for path in files if path.stem != "progress"]  # imported when training starts
+
+
+@pytest.mark.parametrize("path", core_files(), ids=module_of)
+def test_the_core_imports_nothing_that_networks_need(path: Path) -> None:
+    assert not {name.partition(".")[0] for name in reached(path, set())} & HEAVY
+
+
+def test_the_core_asks_for_networks_in_few_places() -> None:
+    """Below the gallery nowhere; above it, where the network is what is asked for."""
+    torch_rooms = {"losses", "nets", "batches", "methods", "training", "experiments"}
+    for path in sources():
+        if room_of(module_of(path)) in CORE:
+            below = {room_of(target) for target in own(imports(path))}
+            assert not below & (torch_rooms | {"inference"}), module_of(path)
+
+
+WITHOUT_TORCH = """
+import sys
+from importlib.machinery import PathFinder
+
+class Without(PathFinder):
+    @classmethod
+    def find_spec(cls, name, path=None, target=None):
+        absent = name.partition(".")[0] in {heavy}
+        return None if absent else super().find_spec(name, path, target)
+
+sys.meta_path[sys.meta_path.index(PathFinder)] = Without
+import platefree as pf
+{code}
+assert not {heavy} & set(sys.modules)
+"""
+
+
+def run_without_torch(code: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+    script = WITHOUT_TORCH.format(heavy=HEAVY, code=code)
+    words = [sys.executable, "-c", script, *map(str, arguments)]
+    return subprocess.run(words, capture_output=True, text=True, check=False)
+
+
+CORE_AT_WORK = """
+stored = pf.load_stored(sys.argv[1])
+picture = stored.embeddings.sightings.path(0)
+hits = pf.search(stored, picture, stored.embeddings, top=3, post="expand,rerank,tracks")
+assert len(hits) == 3 and picture not in [hit.image for hit in hits]
+table = pf.read_table(sys.argv[2])
+post = pf.Scoring(post="expand,camera,rerank")
+report = pf.evaluate(stored, table, "query-gallery", scoring=post)
+assert 0 < report.figures()["mAP"] <= 1
+pf.save_report(pf.evaluate(sys.argv[1]), sys.argv[3])
+assert pf.check_table(table).images == len(table)
+rows = stored.embeddings.spaces["main"]
+pf.k_reciprocal(rows[:4], rows[4:])
+try:
+    pf.load_model
+except pf.PlatefreeError as error:
+    assert "platefree[train]" in str(error) and "torch" in str(error)
+else:
+    raise AssertionError("a model was loaded without torch")
+try:
+    pf.evaluate("color_stripes", table)
+except pf.PlatefreeError as error:
+    assert "platefree[train]" in str(error)
+"""
+
+
+def test_the_core_works_where_torch_cannot_be_imported(tmp_path: Path, drawn_folder: Path) -> None:
+    import platefree as pf
+
+    table = pf.read_table(drawn_folder)
+    model = pf.load_model("color_stripes")
+    embeddings, _ = model.embed(table)
+    pf.save_embeddings(embeddings, tmp_path / "stored", model.comparison)
+    report = tmp_path / "report.html"
+    done = run_without_torch(CORE_AT_WORK, tmp_path / "stored", drawn_folder, report)
+    assert done.returncode == 0, done.stderr
+    assert report.exists()
+
+
+VERBS = """
+from platefree.cli import main
+sys.argv = ["platefree", *sys.argv[1:]]
+main()
+"""
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "facts"),
+    [
+        (("--help",), 0, ()),
+        (("recipes",), 0, ()),
+        (("data", "check", "{drawn}"), 0, ()),
+        (("eval", "{stored}"), 0, ()),
+        (("search", "{picture}", "--gallery", "{stored}"), 0, ()),
+        (("train", "strong_baseline/small", "--data", "{drawn}"), 1, ("torch", "[train]")),
+        (("eval", "color_stripes", "--data", "{drawn}"), 1, ("torch", "[train]")),
+        (("search", "{other}", "--gallery", "{stored}"), 1, ("torch", "[train]")),
+        (("city", "{other}-city"), 1, ("cv2", "[train]")),
+    ],
+    ids=lambda value: "-".join(value[:2]) if isinstance(value, tuple) else str(value),
+)
+def test_verbs_without_torch(
+    words: tuple[str, ...], code: int, facts: tuple[str, ...], tmp_path: Path, drawn_folder: Path
+) -> None:
+    import shutil
+
+    import platefree as pf
+
+    table = pf.read_table(drawn_folder)
+    embeddings, _ = pf.load_model("color_stripes").embed(table)
+    pf.save_embeddings(embeddings, tmp_path / "stored", model_path="color_stripes")
+    other = tmp_path / "other.jpg"
+    shutil.copy(table.path(0), other)
+    places = {
+        "drawn": drawn_folder,
+        "stored": tmp_path / "stored",
+        "picture": table.path(0),
+        "other": other,
+    }
+    done = run_without_torch(VERBS, *(word.format(**places) for word in words))
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr
+    assert all(fact in done.stderr for fact in facts), done.stderr
