@@ -41,8 +41,8 @@ def test_lists_that_name_pictures_that_are_not_there(run: Run, tmp_path: Path) -
             ("source 'veri'", "vric"),
         ),
         (
-            ("data", "split", "{}/a", "--out", "{}/x.csv", "--hold-back", "2"),
-            ("2 vehicles", "hold back", "of 1"),
+            ("data", "split", "{}/a", "--out", "{}/x.csv", "--hold-out", "2"),
+            ("2 vehicles", "hold out", "of the 1"),
         ),
         (
             ("data", "split", "{}/a", "--out", "{}/x.csv", "--train", "2"),
@@ -56,7 +56,7 @@ def test_lists_that_name_pictures_that_are_not_there(run: Run, tmp_path: Path) -
         (("eval", "color_stripes", "--data", "{}/a", "--test", "800"), ("vric", "test '800'")),
         (
             ("eval", "color_stripes", "--data", "{}/hidden"),
-            ("'vehicle'", "--hold-back", "platefree submit"),
+            ("'vehicle'", "--hold-out", "platefree submit"),
         ),
         (("submit", "color_stripes", "--data", "{}/a"), ("no cityflow", "vric_probe.txt")),
         (

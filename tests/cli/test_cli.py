@@ -123,7 +123,9 @@ def test_check_split_train_eval_embed_search(run: Run, drawn_folder: Path, tmp_p
     with Image.open(sheet) as drawn:
         assert drawn.size[0] > 100
     shutil.move(best, tmp_path / "moved")
-    refused(run("search", query, "--gallery", stored), "stored", best, "--model")
+    assert run("search", query, "--gallery", stored)[0] == 0  # it is one of those stored
+    stranger = shutil.copy(query, tmp_path / "stranger.jpg")
+    refused(run("search", stranger, "--gallery", stored), "stored", best, "--model")
     best = str(tmp_path / "moved")
     assert run("search", query, "--gallery", stored, "--model", best)[0] == 0
     code, out, _ = run("compare", query, query, "--model", best, "--json")
@@ -135,7 +137,7 @@ def test_bad_tables_are_refused_in_one_line(run: Run, drawn_folder: Path, tmp_pa
         "semicolons.csv": ("image;vehicle\na.jpg;1\n", ("semicolons", "commas")),
         "no-image.csv": ("imag,vehicle\na.jpg,1\n", ("'image'", "mean 'imag'")),
         "twice.csv": ("image,vehicle\na.jpg,1\na.jpg,1\n", ("'a.jpg'", "line 2", "remove line 3")),
-        "ragged.csv": ("image,vehicle\na.jpg\n", ("line 2", "1 cells", "expected 2")),
+        "ragged.csv": ("image,vehicle\na.jpg\n", ("line 2", "1 cell", "expected 2")),
         "empty.csv": ("", ("is empty", "header")),
     }
     for name, (content, message) in cases.items():
@@ -296,14 +298,19 @@ def test_the_demo_runs_and_is_resumed(
 def test_a_search_tells_whether_it_was_reranked(run: Run, drawn_folder: Path) -> None:
     query = drawn_folder / "images" / "v0000_c1_1.jpg"
     search = ("search", query, "--gallery", drawn_folder, "--model", "color_stripes")
-    for post, told in (("rerank", ("100", "k-reciprocal", "k1 20")), ("none", ("not re-ranked",))):
+    for post, facts in (("rerank", ("100", "k-reciprocal", "k1 20")), ("none", ("not post",))):
         code, out, _ = run(*search, "--post", post, "--json")
         assert code == 0
         answer = json.loads(out)["post"]
         assert answer["steps"] == post
-        assert says(answer["told"], *told)
-    assert "re-ranked" in " ".join(run(*search, "--post", "rerank")[1].split())
-    refused(run(*search, "--post", "camera"), "'camera'", "rerank or none", "platefree eval")
+        assert says(answer["described"], *facts)
+    assert "k-reciprocal" in " ".join(run(*search, "--post", "rerank")[1].split())
+    refused(run(*search, "--post", "crop"), "'crop'", "rerank", "none", "platefree eval")
+    refused(run(*search, "--post", "camera"), "'camera'", "query")
+    known = ("--post", "camera,time,tracks", "--camera", "cam1", "--time", "2026-05-01T08:00Z")
+    code, out, _ = run(*search, *known, "--json")
+    assert code == 0
+    assert all(hit["camera"] != "cam1" for hit in json.loads(out)["hits"])
 
 
 def test_views_are_learnt_told_and_used_from_the_command_line(
@@ -332,7 +339,7 @@ def test_views_are_learnt_told_and_used_from_the_command_line(
     refused(
         run("label", data, "--view", "color_stripes", "--out", out),
         "color_stripes",
-        "no views",
+        "no view",
         "platefree train viewpoint/default",
     )
     code, text, err = run("eval", best, "-d", data)

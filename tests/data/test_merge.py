@@ -161,9 +161,9 @@ def test_a_query_that_is_in_its_gallery_is_trained_on_once() -> None:
 def test_a_target_needs_something_to_train_on_and_something_to_score() -> None:
     other = table("/o", image=["a"], source=["o"])
     for splits, message in (
-        (["train", "train"], ("t", "all for training", "platefree data split")),
-        (["", ""], ("t", "no split 'train'", "platefree data split")),
-        (["query", "gallery"], ("t", "no split 'train'")),
+        (["train", "train"], ("t", "only training", "platefree data split")),
+        (["", ""], ("t", "no training", "platefree data split")),
+        (["query", "gallery"], ("t", "no training")),
     ):
         target = table("/t", image=["a", "b"], split=splits, source=["t"] * 2)
         with pytest.raises(DataError, match=facts(message)):
@@ -178,9 +178,9 @@ def test_refusals() -> None:
         "nothing to merge": lambda: merge_tables(),
         ("tables 1 and 2", "source 'x'"): lambda: merge_tables(one, one),
         ("tables 1 and 2", "picture 'a'"): lambda: merge_tables(one, one, sources=["p", "q"]),
-        ("1 sources", "2 tables"): lambda: merge_tables(one, one, sources=["p"]),
+        ("1 source", "2 tables"): lambda: merge_tables(one, one, sources=["p"]),
         ("'p/q'", "slash"): lambda: merge_tables(one, sources=["p/q"]),
-        ("table 2", "1 rows", "without a source", "sources="): lambda: merge_tables(
+        ("table 2", "1 row", "without a source", "sources="): lambda: merge_tables(
             one, table("/c", image=["e", "f"], source=["z", ""])
         ),
         ("tables 1 and 2", "vehicle 'x/1'"): lambda: merge_tables(

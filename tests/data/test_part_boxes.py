@@ -141,10 +141,10 @@ def test_a_city_knows_its_parts(block_city: Path) -> None:
         ("a.jpg,light,nan,4,5,8", ("line 2", "nan, 4, 5, 8", "not finite")),
         ("a.jpg,light,1,4,inf,8", ("1, 4, inf, 8", "not finite")),
         ("a.jpg,light,1,4,many,8", ("line 2", "'many'", "pixels")),
-        ("a.jpg,,1,4,5,8", ("line 2", "no part", "window, light, brand")),
+        ("a.jpg,,1,4,5,8", ("line 2", "without a part", "window, light, brand")),
         (",light,1,4,5,8", ("line 2", "no image")),
         ("a.jpg,light,1,4,5", ("line 2", "5 cells", "expected 6")),
-        ("a.jpg,light,0.1,0.2,0.5,0.6", ("above 1", "fractions", "pixels are expected")),
+        ("a.jpg,light,0.1,0.2,0.5,0.6", ("above 1", "fractions", "expected pixels")),
     ],
 )
 def test_boxes_that_cannot_be_are_refused(
@@ -234,7 +234,7 @@ def test_pictures_that_are_not_in_the_table_are_left_out(
     path = csv_file(tmp_path, "gone.png,light,1,1,2,2", "a.png,light,4,2,8,4")
     with caplog.at_level(logging.INFO):
         assert len(place_boxes(read_part_boxes(path), table)) == 1
-    assert says(caplog.text, "1 picture", "part boxes", "not among")
+    assert says(caplog.text, "1 picture", "part boxes", "not in the table")
     with pytest.raises(
         DataError, match=facts("none of the 1 picture", "among the 1 picture", "'gone.png'")
     ):

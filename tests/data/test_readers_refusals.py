@@ -86,7 +86,7 @@ def test_a_malformed_line_is_named(
 @pytest.mark.parametrize("name", ["jk_index.txt", "gt_index.txt"])
 def test_an_index_of_another_length_is_refused(tmp_path: Path, name: str) -> None:
     write_files(tmp_path, {**SETS["veri-776"], name: "1\n2\n"})
-    with pytest.raises(DataError, match=facts(name, "2 lines", "1 queries")):
+    with pytest.raises(DataError, match=facts(name, "2 lines", "1 query")):
         read_dataset(tmp_path)
 
 

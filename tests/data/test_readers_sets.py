@@ -356,9 +356,7 @@ def test_cityflow_whose_test_has_ids(tmp_path: Path) -> None:
     assert trial.query.tolist() == dataset.rows("query").tolist()
     with pytest.raises(
         ProtocolError,
-        match=facts(
-            "column 'vehicle'", "2 queries", "challenge", "--hold-back", "platefree submit"
-        ),
+        match=facts("column 'vehicle'", "2 queries", "challenge", "--hold-out", "platefree submit"),
     ):
         make_plan(read(tmp_path / "hidden", CITYFLOW))
 

@@ -227,7 +227,7 @@ def test_a_submission_is_100_deep_at_most(tmp_path: Path) -> None:
     for wrong, message in (
         (order[:, :99], ("fewer than 100", "query")),
         (holed, ("fewer than 100", "query")),
-        (order[:1], ("of 1 queries", "2 queries", "gallery of 130")),
+        (order[:1], ("of 1 query", "2 queries", "gallery of 130")),
         (order + 1, ("2 queries", "gallery of 130", "'query'", "'gallery'")),
     ):
         ranking = Ranking(wrong, np.zeros(wrong.shape, np.float32))

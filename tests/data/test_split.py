@@ -184,8 +184,8 @@ def test_all_vehicles_can_be_trained_on(caplog: pytest.LogCaptureFixture) -> Non
 
 
 @pytest.mark.parametrize("train", [0.0, -0.5, 1.01, 2.0, float("nan")])
-def test_a_share_outside_zero_and_one_is_refused(train: float) -> None:
-    with pytest.raises(DataError, match=facts(f"train is {train}", "more than 0", "up to 1")):
+def test_a_fraction_outside_zero_and_one_is_refused(train: float) -> None:
+    with pytest.raises(DataError, match=facts(f"train is {train}", "over 0", "up to 1")):
         split_by_vehicle(table(("a", "1"), ("b", "1")), train)
 
 

@@ -175,7 +175,7 @@ def test_relative_paths_start_at_the_table(
         ("image;vehicle\na.jpg;1\n", ("semicolons", "commas")),
         ("image\tvehicle\na.jpg\t1\n", ("tabs", "commas")),
         ('"image";"vehicle"\n', ("line 1", "not CSV")),
-        ("image,vehicle\na.jpg,1\nb.jpg\n", ("line 3", "1 cells", "expected 2", "header")),
+        ("image,vehicle\na.jpg,1\nb.jpg\n", ("line 3", "1 cell", "expected 2", "header")),
         ("image,vehicle\n\na.jpg,1,2\n", ("line 3", "3 cells", "expected 2")),
         ("image,vehicle\na.jpg,1\n  ,2\n", ("line 3", "no image")),
         ('image,vehicle\na.jpg,"1\nb.jpg,2\n', ("line 2", "not CSV", "end of data")),

@@ -150,8 +150,8 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], tuple[str, ...]]] = {
     "foreign list": (lambda folder: (folder / CARD).write_text("[1]"), (CARD, "not the card")),
     "foreign format": (lambda folder: edit_card(folder, format="x"), (CARD, "not the card")),
     "newer version": (
-        lambda folder: edit_card(folder, version=2),
-        (CARD, "version 2", "up to 1", "upgrade"),
+        lambda folder: edit_card(folder, version=3),
+        (CARD, "version 3", "up to 2", "upgrade"),
     ),
     "no version": (lambda folder: edit_card(folder, version=None), (CARD, "version")),
     "rows as text": (lambda folder: edit_card(folder, rows="4"), (CARD, "rows", "integer")),

@@ -129,5 +129,8 @@ def test_what_is_no_post_processing_of_a_search_is_refused(
     model: pf.Model, drawn_table: pf.Sightings
 ) -> None:
     gallery, _ = model.embed(drawn_table)
-    with pytest.raises(RecipeError, match=facts("'expand'", "rerank or none", "platefree eval")):
-        pf.search(model, drawn_table.path(0), gallery, post="expand")
+    with pytest.raises(RecipeError, match=facts("'crop'", "rerank", "none", "platefree eval")):
+        pf.search(model, drawn_table.path(0), gallery, post="crop")
+    for step in ("camera", "time"):
+        with pytest.raises(DataError, match=facts(f"'{step}'", "query")):
+            pf.search(model, drawn_table.path(0), gallery, post=step)

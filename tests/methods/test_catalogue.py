@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from platefree.errors import RecipeError
-from platefree.inference.model import load_model
+from platefree.inference.loading import load_model
 from platefree.losses import smoothed_cross_entropy
 from platefree.methods import catalogue
 from platefree.methods.base import Batch, Method

@@ -21,14 +21,14 @@ from platefree.cli.console import (
 
 def evaluate(
     model: Annotated[
-        str, typer.Argument(help="A checkpoint folder, color_stripes, or stored embeddings.")
+        str, typer.Argument(help="A model's folder, color_stripes, or stored embeddings.")
     ],
     data: Annotated[
         Path | None,
         typer.Option(
             "--data",
             "-d",
-            help="Table, folder of pictures, or public data set [the stored embeddings' own].",
+            help="Table, folder of pictures, or public data set.",
         ),
     ] = None,
     protocol: Annotated[
@@ -64,7 +64,7 @@ def evaluate(
     ] = None,
     compare_with: Annotated[
         str | None,
-        typer.Option(help="Another model: class-activation maps of both in the report."),
+        typer.Option(help="Show class-activation maps of this model too."),
     ] = None,
     settings: Annotated[
         list[str] | None,
@@ -98,12 +98,15 @@ def evaluate(
     )
     from platefree.evaluation.examples import Examples
     from platefree.gallery.opening import open_embedder
+    from platefree.gallery.stored import is_embeddings_folder
     from platefree.recipes.overrides import parse_overrides
 
     if report is not None and report.suffix.lower() not in (".html", ".htm"):
         raise typer.BadParameter(f"{report} should end in .html", param_hint="--report")
     if post is not None and ablate_post is not None:
         raise typer.BadParameter("give --post or --ablate-post", param_hint="--ablate-post")
+    if data is None and not is_embeddings_folder(model):
+        raise typer.BadParameter("say what to score it on: --data TABLE", param_hint="--data")
     loaded = open_embedder(model, work_of(device), parse_overrides(settings or ()))
     dataset = open_data(stored_table(loaded) if data is None else data)
     plan = plan_for(loaded, dataset, protocol, tests or (), seed)

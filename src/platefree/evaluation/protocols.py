@@ -104,7 +104,7 @@ def need_query_vehicles(table: Sightings, query: Indices) -> None:
     if not (table.vehicle[query] != "").any():
         raise ProtocolError(
             f"the column 'vehicle' is unknown for all {len(query)} queries (does a challenge hide "
-            "it?), so nothing can be scored; hold training vehicles back ('platefree data split "
+            "it?), so nothing can be scored; hold training vehicles out ('platefree data split "
             "--hold-out'), or write what the server of CityFlow scores ('platefree submit')"
         )
 

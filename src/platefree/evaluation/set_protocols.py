@@ -184,7 +184,7 @@ def _scored(data: DataSet) -> Indices:
     if not len(rows):
         raise ProtocolError(
             f"every row of {data.name} has split 'train', and rows that were trained on are not "
-            "scored; 'platefree data split' holds vehicles back"
+            "scored; 'platefree data split' holds vehicles out"
         )
     return rows
 

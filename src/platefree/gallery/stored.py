@@ -78,7 +78,8 @@ def save_embeddings(
     Args:
         embeddings: what to write.
         folder: where to; missing, empty, or an embeddings folder.
-        comparison: how their spaces combine, of the model that made them.
+        comparison: how their spaces combine, of the model that made them; without it, several
+            spaces are searched with the model only.
         model_path: where the model was loaded from, for those who search the folder later.
 
     Returns:
@@ -86,12 +87,9 @@ def save_embeddings(
 
     Raises:
         StorageError: the folder holds anything else, or cannot be written.
-        DataError: the name of a space cannot be the name of a file, or there are several spaces
-            and no comparison.
+        DataError: the name of a space cannot be the name of a file.
     """
     folder = Path(folder)
-    if comparison == ONLY_SPACE:
-        ONLY_SPACE.rows(embeddings)
     _check_replaceable(folder)
     card = _make_card(embeddings, comparison, model_path)
     with atomic_folder(folder) as temporary:
@@ -204,8 +202,8 @@ def load_stored(folder: str | Path) -> StoredEmbeddings:
         comparison = ONLY_SPACE
     else:
         raise DataError(
-            f"{folder} was written by an older platefree and does not say how its spaces "
-            f"{', '.join(card.spaces)} combine: give the model (--model), or {_AGAIN}"
+            f"{folder} does not say how its spaces {', '.join(card.spaces)} combine, as "
+            f"embeddings of an older platefree do not: give the model (--model), or {_AGAIN}"
         )
     return StoredEmbeddings(load_embeddings(folder), comparison, str(folder))
 
@@ -225,10 +223,12 @@ def stored_model_path(folder: str | Path) -> str | None:
 
 
 def _make_card(embeddings: Embeddings, comparison: Comparison, model_path: str | None) -> _Card:
+    is_unknown = comparison == ONLY_SPACE and len(embeddings.spaces) > 1
+    described = None if is_unknown else comparison.to_json()
     try:
         return _Card(
             model=embeddings.model,
-            comparison=comparison.to_json(),
+            comparison=described,
             model_path=model_path,
             spaces={name: rows.shape[1] for name, rows in embeddings.spaces.items()},
             rows=len(embeddings),
