@@ -65,9 +65,9 @@ def test_blocks_of_queries_do_not_change_the_scores(
 ) -> None:
     embeddings, model = embedded
     (trial,) = make_trials(embeddings.sightings, "leave-one-out")
-    whole = score.score_trial(embeddings, trial, model.method.distances)
+    whole = score.score_trial(embeddings, trial, model.comparison)
     monkeypatch.setattr(score, "_BLOCK_BYTES", 4 * len(trial.gallery) * 7)
-    blocks = score.score_trial(embeddings, trial, model.method.distances)
+    blocks = score.score_trial(embeddings, trial, model.comparison)
     np.testing.assert_array_equal(whole.first_match, blocks.first_match)
     assert whole.mAP == pytest.approx(blocks.mAP, abs=1e-9)
 

@@ -140,7 +140,7 @@ def test_vehicleid(model: Model, layouts: dict[str, DataSet], block_table: Sight
     for protocol in ("vehicleid", "model-retrieval"):
         expected = {}
         for trial in make_plan(dataset, protocol).trials:
-            moved = score_trial(embedded, trial.moved(rows), model.method.distances)
+            moved = score_trial(embedded, trial.moved(rows), model.comparison)
             for number, row in enumerate(trial.query.tolist()):
                 key = (trial.test, trial.name, rows[row])
                 expected[key] = values_of(moved, number)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -110,9 +111,9 @@ def test_every_prefix_is_that_of_the_loops(
     embedded: list[tuple[str, bool, int]] = []
     embed_rows = Model.embed_rows
 
-    def counting(self: Model, sightings: pf.Sightings, **options: object) -> object:
-        embedded.append((self.name, options["boxes"] is not None, len(sightings)))
-        return embed_rows(self, sightings, **options)  # type: ignore[arg-type]
+    def counting(self: Model, sightings: pf.Sightings, *options: Any) -> object:  # noqa: ANN401
+        embedded.append((self.name, options[0] is not None, len(sightings)))
+        return embed_rows(self, sightings, *options)
 
     monkeypatch.setattr(Model, "embed_rows", counting)
     post = pf.Post(
@@ -201,7 +202,7 @@ def test_the_window_that_training_rows_show() -> None:
         )
         assert seconds == pytest.approx(shortest / 1000)
     for wrong in (0.0, 1.1):
-        with pytest.raises(DataError, match=facts("share is", "at most 1")):
+        with pytest.raises(DataError, match=facts("fraction is", "at most 1")):
             covering_interval(vehicle, camera, time, wrong)
 
 
@@ -279,4 +280,4 @@ def test_what_these_steps_lack_is_told(
     picture = drawn_table.path(0)
     code, _, err = run("search", picture, "--gallery", drawn_folder, "--post", "crop")
     assert code == 1
-    assert says(err, "'crop'", "rerank or none", "platefree eval", "platefree ensemble")
+    assert says(err, "'crop'", "rerank", "none", "platefree eval", "platefree ensemble")

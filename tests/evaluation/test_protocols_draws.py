@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from comparisons import By
 from loops import distances, figures, match_ranks, random_embeddings, similarity
 from messages import facts
 
@@ -110,7 +111,7 @@ def test_draws_are_scored_as_loops_score_them() -> None:
                 match_ranks(by_row, lambda row, q=query: vehicle[row] == vehicle[q], lambda _: True)
             )
         expected = figures(queries)
-        found = score_trial(embeddings, trial, distances)
+        found = score_trial(embeddings, trial, By(distances))
         assert found.cmc[0] == pytest.approx(expected["rank-1"])
         assert found.cmc[4] == pytest.approx(expected["rank-5"])
         assert found.mAP == pytest.approx(expected["mAP"])
@@ -150,7 +151,7 @@ def test_retrieval_by_model_is_scored_by_the_model() -> None:
             queries.append(
                 match_ranks(by_row, lambda row, q=query: model[row] == model[q], lambda _: True)
             )
-        found = score_trial(embeddings, trial, distances)
+        found = score_trial(embeddings, trial, By(distances))
         assert found.mAP == pytest.approx(figures(queries)["mAP"])
 
 

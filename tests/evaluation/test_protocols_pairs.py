@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from comparisons import By
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from loops import distances, random_embeddings, similarity
@@ -68,7 +69,7 @@ def test_accuracy_is_that_of_loops_and_the_threshold_never_sees_a_test_pair() ->
     assert [trial.test for trial in plan.trials] == ["easy", "hard"]
     thresholds = set()
     for trial in plan.trials:
-        found = score_pairs(embeddings, trial, distances)
+        found = score_pairs(embeddings, trial, By(distances))
         right = sum(
             (similarity(embeddings, one, other) >= found.threshold) == same
             for one, other, same in zip(

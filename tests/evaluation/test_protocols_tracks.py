@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from comparisons import By
 from loops import distances, figures, match_ranks, random_embeddings, similarity
 from messages import facts
 
@@ -60,11 +61,13 @@ def test_junk_own_pictures_and_own_cameras_are_not_counted(seed: int) -> None:
                 ),
             )
         )
-    expected, found = figures(queries), score_trial(embeddings, images, distances)
+    expected, found = figures(queries), score_trial(embeddings, images, By(distances))
     assert found.mAP == pytest.approx(expected["mAP"])
     assert found.cmc[0] == pytest.approx(expected["rank-1"])
     assert (~found.valid).sum() == expected["without"]
-    without_junk = score_trial(embeddings, make_plan(veri(False, seed=seed)).trials[0], distances)
+    without_junk = score_trial(
+        embeddings, make_plan(veri(False, seed=seed)).trials[0], By(distances)
+    )
     assert without_junk.mAP != pytest.approx(found.mAP)
 
 
@@ -99,7 +102,7 @@ def test_a_track_is_as_similar_as_its_best_picture(
     expected = figures(queries)
     monkeypatch.setattr(score, "_BLOCK_BYTES", 4 * len(trial.gallery) * 7)
     monkeypatch.setattr(score, "_GALLERY_BYTES", 4 * 6 * 11)  # several parts of the gallery too
-    found = score_trial(embeddings, trial, distances)
+    found = score_trial(embeddings, trial, By(distances))
     assert found.mAP == pytest.approx(expected["mAP"])
     assert found.cmc[0] == pytest.approx(expected["rank-1"])
     assert found.cmc[4] == pytest.approx(expected["rank-5"])
@@ -112,10 +115,10 @@ def test_blocks_of_queries_and_parts_of_the_gallery_change_nothing(
     data = veri()
     embeddings = random_embeddings(data.table)
     trial = make_plan(data).trials[0]
-    whole = score_trial(embeddings, trial, distances)
+    whole = score_trial(embeddings, trial, By(distances))
     monkeypatch.setattr(score, "_BLOCK_BYTES", 4 * len(trial.gallery) * 4)
     monkeypatch.setattr(score, "_GALLERY_BYTES", 4 * 6 * 17)
-    parts = score_trial(embeddings, trial, distances)
+    parts = score_trial(embeddings, trial, By(distances))
     np.testing.assert_array_equal(whole.first_match, parts.first_match)
     np.testing.assert_allclose(whole.average_precision, parts.average_precision)
 
@@ -175,5 +178,5 @@ def test_what_a_set_cannot_support_is_refused() -> None:
     with pytest.raises(ProtocolError, match=facts("'vehicle'", "two vehicles", "found 0")):
         make_plan(DataSet("cityflow", hidden))
     listed = DataSet("cityflow", hidden, {"query": np.array([4, 5]), "gallery": np.array([6, 7])})
-    with pytest.raises(ProtocolError, match=facts("column 'vehicle'", "2 queries", "--hold-back")):
+    with pytest.raises(ProtocolError, match=facts("column 'vehicle'", "2 queries", "--hold-out")):
         make_plan(listed)

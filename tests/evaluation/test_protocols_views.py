@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from comparisons import By
 from loops import distances, figures, match_ranks, random_embeddings, similarity
 from messages import facts
 
@@ -62,7 +63,9 @@ def compare(data: DataSet, junk: Callable[[int, int], bool]) -> None:
     for test, name in dict.fromkeys((each.test, each.name) for each in plan.trials):
         kind = test.split()[-1].removeprefix("top1_")
         of_test = [each for each in plan.trials if (each.test, each.name) == (test, name)]
-        found = merge_rank_metrics([score_trial(embeddings, each, distances) for each in of_test])
+        found = merge_rank_metrics(
+            [score_trial(embeddings, each, By(distances)) for each in of_test]
+        )
         whole = usual[(test.rpartition(" ")[0], name)]
         expected = figures(by_loops(embeddings, whole, kind, junk))
         assert found.cmc[0] == pytest.approx(expected["rank-1"])
@@ -100,7 +103,7 @@ def test_a_gallery_of_one_view_has_no_other_view_to_search() -> None:
     columns = seen(60, ["front"], 0)
     data = DataSet("table", Sightings.from_columns(Path(), columns))
     for trial in make_plan(data, "views").trials:
-        found = score_trial(random_embeddings(data.table), trial, distances)
+        found = score_trial(random_embeddings(data.table), trial, By(distances))
         assert found.valid.any() == (trial.test in ("top1_s", "top1_s*"))
         assert len(found.valid) == 60
 

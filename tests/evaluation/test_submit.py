@@ -15,7 +15,7 @@ from platefree.data.dataset import DataSet
 from platefree.errors import DataError, Interrupted, StorageError
 from platefree.evaluation import challenge
 from platefree.inference.model import Model
-from platefree.work import Work
+from platefree.work import DEFAULT_WORK, Work
 
 
 @pytest.fixture
@@ -100,12 +100,12 @@ def test_what_another_model_or_another_table_left_is_not_taken_over(
     model = pf.load_model("color_stripes", device="cpu")
     table = cityflow.table.take(cityflow.rows("gallery"))
     model.fingerprint = "another"
-    kept = challenge._embed_in_parts(model, table, tmp_path, 0, None)
+    kept = challenge._embed_in_parts(model, table, tmp_path, DEFAULT_WORK)
     assert challenge._kept(tmp_path / "0000000", model, table) is not None
     assert challenge._kept(tmp_path / "0000000", model, table.take(np.arange(3))) is None
     model.fingerprint = "this"
     assert challenge._kept(tmp_path / "0000000", model, table) is None
-    again = challenge._embed_in_parts(model, table, tmp_path, 0, None)
+    again = challenge._embed_in_parts(model, table, tmp_path, DEFAULT_WORK)
     assert again.model == "this"
     np.testing.assert_array_equal(again.spaces["main"], kept.spaces["main"])
 

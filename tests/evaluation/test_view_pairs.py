@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from comparisons import By
 from loops import distances, random_embeddings
 from messages import facts
 from sklearn.metrics import confusion_matrix
@@ -51,7 +52,7 @@ def test_every_pair_is_counted_by_what_it_shows_and_from_where() -> None:
     score_trial(
         embeddings,
         trial,
-        distances,
+        By(distances),
         lambda block, labels, rows: counts.add(block, labels, rows, views),
     )
     expected = np.zeros((4, BINS), np.int64)
@@ -83,10 +84,21 @@ def test_the_overlap_is_the_common_area_of_two_histograms() -> None:
     assert np.isnan(ViewPairs(np.zeros((4, BINS), np.int64)).overlap)
 
 
-def test_views_are_not_compared_where_they_are_unknown_or_tracks_are_searched() -> None:
+def test_views_are_not_compared_where_they_are_unknown_or_tracks_are_searched(
+    drawn_table: pf.Sightings,
+) -> None:
     table = seen_table(30)
     rows = np.arange(30)
     assert TrialViews.of(replace(table, view=np.full(30, "front")), rows, rows) is None
+    view = np.where(np.arange(len(drawn_table)) % 2, "front", "rear")
+    track = np.char.add(drawn_table.vehicle, drawn_table.camera)
+    seen = replace(drawn_table, view=view, track=track)
+    pictures, tracks = (
+        pf.evaluate("color_stripes", seen, protocol).tests[0]
+        for protocol in ("query-gallery", "image-to-track")
+    )
+    assert pictures.view_pairs is not None
+    assert tracks.view_pairs is None
 
 
 def test_a_report_shows_the_distances_by_view_of_any_method(

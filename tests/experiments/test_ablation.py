@@ -138,7 +138,7 @@ def test_a_table_that_was_cut_short_goes_on(
     def stop_before_scoring(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(module, "evaluate", stop_before_scoring)
+    monkeypatch.setattr(module, "score_plan", stop_before_scoring)
     with pytest.raises(KeyboardInterrupt):
         run_ablation(rows, drawn_folder, tmp_path / "cut", seeds=[0])
     monkeypatch.undo()

@@ -222,7 +222,7 @@ def test_it_is_used_like_any_model(
     assert code == 1
     assert says(err, "ensemble", "no feature map", "heat map")
     code, _, err = run("label", drawn_folder, "--view", out, "--out", tmp_path / "new.csv")
-    assert (code, says(err, "no views", "platefree train viewpoint/default")) == (1, True)
+    assert (code, says(err, "no view", "platefree train viewpoint/default")) == (1, True)
     assert run("ensemble", *pair, "--out", out, "--weights", "one")[0] == 2
 
 

@@ -53,7 +53,7 @@ def test_it_is_scored_by_what_it_tells(by_camera: Path, drawn_table: pf.Sighting
     assert report.figures()["accuracy"] == pytest.approx(right.mean())
     assert right.mean() > 0.8
     with pytest.raises(
-        DataError, match=facts("color_stripes", "no cameras", "platefree train camera/default")
+        DataError, match=facts("color_stripes", "no camera", "platefree train camera/default")
     ):
         pf.evaluate("color_stripes", drawn_table, "camera-labels")
 

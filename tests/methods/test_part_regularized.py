@@ -479,7 +479,7 @@ def test_class_activations_of_two_models_stand_side_by_side(
     without = pf.train(part_recipe(train__max_steps=2, **none), table, tmp_path / "none").best
     page = tmp_path / "report.html"
     code, _, error = run(
-        "eval", with_parts, "--data", table.root, "--beside", without, "--report", page
+        "eval", with_parts, "--data", table.root, "--compare-with", without, "--report", page
     )
     assert code == 0, error
     text = page.read_text("utf-8")
@@ -487,7 +487,9 @@ def test_class_activations_of_two_models_stand_side_by_side(
     assert strips > 2
     for model in (with_parts, without):
         assert text.count(f"<span>class activation</span><span>{model}</span>") == strips
-    code, _, error = run("eval", with_parts, "--data", table.root, "--beside", tiny_model_folder)
+    code, _, error = run(
+        "eval", with_parts, "--data", table.root, "--compare-with", tiny_model_folder
+    )
     assert code == 1
     assert says(error, "StrongBaseline", "no classifier", "class-activation map")
 

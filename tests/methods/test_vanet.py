@@ -14,6 +14,7 @@ import pytest
 import torch
 from conftest import REPOSITORY, TINY
 from messages import facts
+from numpy.typing import NDArray
 from torch.nn import functional
 
 import platefree as pf
@@ -32,7 +33,7 @@ from platefree.methods.vanet import VANet
 from platefree.nets.branches import BranchedBackbone
 from platefree.nets.weights import checkpoint_tensors
 from platefree.ranking.exact import rank_exact
-from platefree.ranking.view_comparison import Relations, ViewRelations
+from platefree.ranking.view_comparison import Relations, ViewComparison, ViewRelations
 from platefree.reports.saving import save_report
 from platefree.types import Embeddings, Sightings
 
@@ -96,6 +97,12 @@ def embeddings(
 # --- relations ------------------------------------------------------------------------------
 
 
+def views_of(method: VANet, embeddings: Embeddings) -> NDArray[np.int64]:
+    comparison = method.comparison()
+    assert isinstance(comparison, ViewComparison)
+    return comparison.views(embeddings)
+
+
 @pytest.mark.parametrize(
     ("kind", "views", "spaces"),
     [
@@ -126,7 +133,7 @@ def test_a_relation_has_the_spaces_of_the_paper(kind: Relations, views: int, spa
 def test_distances_are_what_two_loops_compute(kind: Relations, views: int) -> None:
     method = make(kind, views)
     query, gallery = (embeddings(method.relations, n, n) for n in (7, 23))
-    found = method.distances(query, gallery)
+    found = method.comparison().distances(query, gallery)
     judged = method.judged_in(query, gallery)
     for row in range(7):
         for column in range(23):
@@ -150,8 +157,8 @@ def test_a_search_merges_the_neighbours_of_both_spaces() -> None:
     method = make()
     query = embeddings(method.relations, 5, 1)
     gallery = embeddings(method.relations, 400, 2)
-    ranking = rank_exact(query, gallery, 20, method.distances)
-    whole = method.distances(query, gallery)
+    ranking = rank_exact(query, gallery, 20, method.comparison())
+    whole = method.comparison().distances(query, gallery)
     for row in range(5):
         expected = np.argsort(whole[row], kind="stable")[:20]
         np.testing.assert_array_equal(ranking.indices[row], expected)
@@ -174,14 +181,14 @@ def test_the_known_view_can_be_used_and_the_prediction_fills_its_gaps() -> None:
     view = np.random.default_rng(0).choice(["v0", "v1", "", "v9"], 40)
     gallery = replace(gallery, sightings=replace(gallery.sightings, view=view))
     predicted = gallery.spaces["view"].argmax(axis=1)
-    for row, number in enumerate(method.views(gallery).tolist()):
+    for row, number in enumerate(views_of(method, gallery).tolist()):
         known = {"v0": 0, "v1": 1}
         assert number == known.get(str(view[row]), predicted[row])
     without = embeddings(method.relations, 2, 3, predicted=False)
     with pytest.raises(
         DataError, match=facts("3-0.jpg", "column 'view'", "v0, v1", "model.viewpoint")
     ):
-        method.distances(without, without)
+        method.comparison().distances(without, without)
 
 
 def test_a_share_of_the_views_is_made_wrong_by_picture() -> None:
@@ -309,7 +316,7 @@ def test_a_viewpoint_model_is_scored_by_what_it_tells(
     (trial,) = json.loads((tmp_path / "report.json").read_text())["tests"][0]["trials"]
     assert np.array(trial["confusion"]).sum() == trial["pictures"] == len(scored)
     with pytest.raises(
-        DataError, match=facts("color_stripes", "no views", "platefree train viewpoint/default")
+        DataError, match=facts("color_stripes", "no view", "platefree train viewpoint/default")
     ):
         pf.evaluate("color_stripes", seen_table, "view-labels")
 
@@ -359,7 +366,7 @@ def test_a_vanet_model_is_whole_without_its_viewpoint_model(
     pf.save_embeddings(found, tmp_path / "stored")
     stored = pf.load_embeddings(tmp_path / "stored")
     np.testing.assert_array_equal(
-        model.method.distances(stored, stored), model.method.distances(found, found)
+        model.comparison.distances(stored, stored), model.comparison.distances(found, found)
     )
 
 
@@ -411,7 +418,7 @@ def test_views_written_beforehand_give_the_distances_of_views_predicted_in_use(
     known = pf.load_model(run.best, overrides={"model.view_from": "table"})
     written = replace(found, sightings=labelled)
     np.testing.assert_array_equal(
-        known.method.distances(written, written), model.method.distances(found, found)
+        known.comparison.distances(written, written), model.comparison.distances(found, found)
     )
     turned = replace(labelled, view=np.where(labelled.view == "front", "rear", "front"))
     other_space = known.method.judged_in(replace(found, sightings=turned), found)

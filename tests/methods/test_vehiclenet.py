@@ -318,7 +318,7 @@ def test_the_target_is_the_source_with_tests_or_the_one_that_is_named(merged: Si
 
 def test_methods_that_cannot_replace_their_classifier_say_so() -> None:
     stages = [{"name": "one"}, {"name": "two", "rows": "target"}]
-    with pytest.raises(RecipeError, match=facts("classifier of strong_baseline", "vehiclenet")):
+    with pytest.raises(RecipeError, match=facts("classifier of strong_baseline", "same rows")):
         load_recipe("strong_baseline/small", {"stages": stages})
     load_recipe("strong_baseline/small", {"train.rows": "target"})  # from the start it can be
 

@@ -33,7 +33,7 @@ def evaluate(
     ] = None,
     protocol: Annotated[
         str | None,
-        typer.Option("--protocol", "-p", help="See docs/scoring.md; by default that of the data."),
+        typer.Option("--protocol", "-p", help="See docs/scoring.md [that of the data]."),
     ] = None,
     tests: Annotated[
         list[str] | None,

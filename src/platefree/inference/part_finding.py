@@ -104,7 +104,8 @@ def write_parts(
         known = _Known(out.with_name(f".{out.stem}-{model.fingerprint}.jsonl"))
         hashes, skipped = _hashes(table)
         asked = _unknown_rows(hashes, known.found)
-        work.progress(len(table) - len(asked))
+        if len(asked) < len(table):
+            work.progress(len(table) - len(asked))
         try:
             for rows, found, reasons in _batches(model, table.take(asked), work):
                 known.add({hashes[asked[row]]: _rows_of(found, row) for row in rows})
