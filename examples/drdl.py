@@ -1,9 +1,9 @@
-"""DRDL whole, from parts: render a small city, train half a minute, search.
+"""DRDL from its parts: render a small city, train for half a minute, search.
 
     python examples/drdl.py                     # a city of 40 vehicles, rendered here
     python examples/drdl.py --data photos.csv   # a table with the columns vehicle, model and split
 
-The method with all its switches is `platefree.methods.drdl`; this is its core, to be changed.
+The method with all its switches is `platefree.methods.drdl`; this is its core, for trials.
 """
 
 import argparse
@@ -55,7 +55,7 @@ def relative(rows: Tensor) -> Tensor:
 
 
 def train(network: Network, table: pf.Sightings, settings: Input, steps: int) -> None:
-    """Steps on batches of six pairs of sets."""
+    """Train on batches of six pairs of sets."""
     transform = TrainingTransform(settings, Augment(flip=0.5, pad=4, color=0.2, erase=0.0))
     sampler = SetSampler(
         table.vehicle,
@@ -85,7 +85,7 @@ def train(network: Network, table: pf.Sightings, settings: Input, steps: int) ->
 
 @torch.inference_mode()
 def embed(network: Network, table: pf.Sightings, settings: Input) -> Tensor:
-    """Unit rows of fc8, (n, 256)."""
+    """L2-normalised vectors of fc8, (n, 256)."""
     transform = InputTransform(settings)
     network.eval()
     parts = []
@@ -97,7 +97,7 @@ def embed(network: Network, table: pf.Sightings, settings: Input) -> Tensor:
 
 
 def main(arguments: list[str] | None = None) -> pf.RankMetrics:
-    """Train, and score the queries in the gallery."""
+    """Train, and score the queries against the gallery."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", help="a table; by default a city is rendered")
     parser.add_argument("--steps", type=int, default=40)

@@ -1,4 +1,4 @@
-"""FDA-Net on a small rendered city: render, train, see what the generator makes, score.
+"""FDA-Net on a small rendered city: render, train, show generated pictures, score.
 
     python examples/fda_net.py [FOLDER] [--steps 60]
 
@@ -13,7 +13,7 @@ import platefree as pf
 
 
 def render_city(folder: Path, vehicles: int) -> Path:
-    """A city whose vehicles come in pairs that are hard to tell apart."""
+    """A city with many near-duplicates: vehicles of the same model and color."""
     if not (folder / "images.csv").exists():
         pf.generate_city(
             folder, vehicles=vehicles, cameras=4, images=8 * vehicles, size=96, near_duplicates=0.8

@@ -1,4 +1,4 @@
-"""Part-regularized re-ID whole, from parts: a small city, a minute of training, a search.
+"""Part-regularized re-ID from its parts: a small city, a minute of training, a search.
 
     python examples/part_regularized.py                    # a city of 40 vehicles, rendered here
     python examples/part_regularized.py --data FOLDER      # images.csv and parts.csv
@@ -44,7 +44,7 @@ class PartRegularized(nn.Module):
         return vectors
 
     def loss(self, images: Tensor, boxes: Boxes, vehicles: Tensor) -> Tensor:
-        """Equation 3 with every lambda 1; a picture that lacks a part adds nothing there."""
+        """Equation 3 with every lambda 1; a picture without a part adds nothing to its loss."""
         maps = self.backbone(images)  # (b, channels, rows, columns)
         logits = self.classifier(self.reduce(maps.mean(dim=(2, 3))))
         total = functional.cross_entropy(logits, vehicles)
@@ -68,7 +68,7 @@ class PartRegularized(nn.Module):
 def train(
     model: PartRegularized, table: pf.Sightings, parts: PictureBoxes, settings: Input, steps: int
 ) -> None:
-    """Steps on batches of 16 pictures; the boxes follow what happens to the pictures."""
+    """Train on batches of 16 pictures; boxes are transformed with their pictures."""
     transform = TrainingTransform(settings, Augment(flip=0.5, pad=4, color=0.2, erase=0.0))
     sampler = ShuffleSampler(len(table), 16)
     vehicles = torch.from_numpy(codes(table.vehicle))
@@ -96,7 +96,7 @@ def train(
 
 @torch.inference_mode()
 def embed(model: PartRegularized, table: pf.Sightings, settings: Input) -> Tensor:
-    """Unit rows (n, 256); no parts are needed any more."""
+    """L2-normalised embeddings, (n, 256); parts are not needed any more."""
     transform = InputTransform(settings)
     model.eval()
     batches = []
@@ -108,7 +108,7 @@ def embed(model: PartRegularized, table: pf.Sightings, settings: Input) -> Tenso
 
 
 def main(arguments: list[str] | None = None) -> pf.RankMetrics:
-    """Train on a city or on one's own pictures, and score the queries in the gallery."""
+    """Train on a city or on other pictures, and score the queries against the gallery."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", help="a folder with part boxes; by default a city is rendered")
     parser.add_argument("--steps", type=int, default=80)

@@ -1,9 +1,9 @@
-"""VANet whole, from parts: render a small city, train a minute, search with two metrics.
+"""VANet from its parts: render a small city, train for a minute, search with two metrics.
 
     python examples/vanet.py                     # a city of 40 vehicles, rendered here
     python examples/vanet.py --data photos.csv   # a table with the columns vehicle, view and split
 
-The method with all its switches is `platefree.methods.vanet`; this is its core, to be changed.
+The method with all its switches is `platefree.methods.vanet`; this is its core, for trials.
 """
 
 import argparse
@@ -31,7 +31,7 @@ from platefree.recipes.sections import Augment, Input
 
 
 class TwoMetrics(nn.Module):
-    """Two branches; each ends in a vector for distances and a classifier of vehicles."""
+    """Two branches; each has a vector for distances and a vehicle classifier."""
 
     def __init__(self, backbone: BranchedBackbone, vehicles: int) -> None:
         super().__init__()
@@ -57,7 +57,7 @@ class TwoMetrics(nn.Module):
 
 
 def train(model: TwoMetrics, table: pf.Sightings, settings: Input, steps: int) -> None:
-    """Steps on batches of four vehicles with four pictures of each."""
+    """Train on batches of four vehicles with four pictures each."""
     transform = TrainingTransform(settings, Augment(flip=0.5, pad=4, color=0.2, erase=0.0))
     sampler = IdentitySampler(
         table.vehicle, table.camera, vehicles_per_batch=4, images_per_vehicle=4
@@ -80,7 +80,7 @@ def train(model: TwoMetrics, table: pf.Sightings, settings: Input, steps: int) -
 
 @torch.inference_mode()
 def embed(model: TwoMetrics, table: pf.Sightings, settings: Input) -> list[Tensor]:
-    """Unit rows (n, channels) in the space of same views and in that of different views."""
+    """L2-normalised embeddings, (n, channels), in the space of each kind of pair (equation 5)."""
     transform = InputTransform(settings)
     model.eval()
     parts = []
@@ -92,7 +92,7 @@ def embed(model: TwoMetrics, table: pf.Sightings, settings: Input) -> list[Tenso
 
 
 def main(arguments: list[str] | None = None) -> pf.RankMetrics:
-    """Train, and score the queries in the gallery; the view is the one that the table knows."""
+    """Train, and score the queries against the gallery, with the views of the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", help="a table; by default a city is rendered")
     parser.add_argument("--steps", type=int, default=80)

@@ -1,9 +1,9 @@
-"""VehicleNet whole, from parts: three small cities as one table, two stages, one search.
+"""VehicleNet from its parts: three small cities as one table, two stages, one search.
 
     python examples/vehiclenet.py                     # three cities, rendered here
     python examples/vehiclenet.py --data merged.csv --target veri-776
 
-The method with all its switches is `platefree.methods.vehiclenet`; this is its core, to be changed.
+The method with all its switches is `platefree.methods.vehiclenet`; this is its core, for trials.
 """
 
 import argparse
@@ -25,7 +25,7 @@ from platefree.recipes.sections import Augment, Input
 
 
 class Net(nn.Module):
-    """Backbone, average pooling, fc1 and batch norm: the embedding. Its classifier stands apart."""
+    """Backbone, average pooling, fc1 and batch norm: the embedding, without a classifier."""
 
     def __init__(self, backbone: Backbone, size: int = 128) -> None:
         super().__init__()
@@ -34,13 +34,13 @@ class Net(nn.Module):
         self.size = size
 
     def forward(self, images: Tensor) -> Tensor:
-        """(b, size) vectors that the classifier sees; at unit length they are searched."""
+        """(b, size) vectors for the classifier; L2-normalised, they are the embeddings."""
         vectors: Tensor = self.embedding(self.backbone(images).mean(dim=(2, 3)))
         return vectors
 
 
 def train_stage(net: Net, table: pf.Sightings, settings: Input, *, steps: int, lr: float) -> None:
-    """Tell the vehicles of a table apart, with a fresh classifier of so many classes."""
+    """Train on the vehicles of a table, with a new classifier."""
     vehicles = torch.from_numpy(codes(table.vehicle))
     classifier = nn.Linear(net.size, int(vehicles.max()) + 1)
     nn.init.normal_(classifier.weight, std=0.001)
@@ -64,7 +64,7 @@ def train_stage(net: Net, table: pf.Sightings, settings: Input, *, steps: int, l
 
 @torch.inference_mode()
 def score(net: Net, table: pf.Sightings, settings: Input) -> pf.RankMetrics:
-    """Search every query in the gallery by the cosine."""
+    """Search the gallery for every query, by cosine similarity."""
     transform = InputTransform(settings)
     net.eval()
     sides, units = [table.take(table.split == name) for name in ("query", "gallery")], []
@@ -81,7 +81,7 @@ def score(net: Net, table: pf.Sightings, settings: Input) -> pf.RankMetrics:
 
 
 def main(arguments: list[str] | None = None) -> pf.RankMetrics:
-    """Learn from all sources, then from the target, and score it after each of the two."""
+    """Train on all sources, then on the target, and score the target after each stage."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", help="a merged table; by default cities are rendered")
     parser.add_argument("--target", default="north", help="the source that is scored")
