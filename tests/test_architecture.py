@@ -21,7 +21,7 @@ FLOORS = (
     ("batches",),
     ("methods",),
     ("inference",),
-    ("gallery",),
+    ("gallery", "video"),
     ("evaluation",),
     ("reports",),
     ("training",),

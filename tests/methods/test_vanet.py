@@ -134,7 +134,7 @@ def test_distances_are_what_two_loops_compute(kind: Relations, views: int) -> No
     method = make(kind, views)
     query, gallery = (embeddings(method.relations, n, n) for n in (7, 23))
     found = method.comparison().distances(query, gallery)
-    judged = method.judged_in(query, gallery)
+    judged = method.comparison().space_of(query, gallery)
     for row in range(7):
         for column in range(23):
             sides = [
@@ -421,8 +421,8 @@ def test_views_written_beforehand_give_the_distances_of_views_predicted_in_use(
         known.comparison.distances(written, written), model.comparison.distances(found, found)
     )
     turned = replace(labelled, view=np.where(labelled.view == "front", "rear", "front"))
-    other_space = known.method.judged_in(replace(found, sightings=turned), found)
-    assert (other_space != known.method.judged_in(written, found)).all()
+    other_space = known.method.comparison().space_of(replace(found, sightings=turned), found)
+    assert (other_space != known.method.comparison().space_of(written, found)).all()
 
 
 def prepared(table: Sightings, **changes: object) -> Callable[[], object]:
