@@ -1,6 +1,7 @@
 """Which room may import which, and that the core works where torch cannot be imported."""
 
 import ast
+import re
 import subprocess
 import sys
 from collections import defaultdict
@@ -281,3 +282,9 @@ def test_verbs_without_torch(
     assert done.returncode == code, done.stderr
     assert "Traceback" not in done.stderr
     assert all(fact in done.stderr for fact in facts), done.stderr
+
+
+def test_the_page_shows_the_same_floors() -> None:
+    page = (REPOSITORY / "docs" / "architecture.md").read_text("utf-8")
+    lines = re.findall(r"^\| \d+ \| (.+?) \|", page, re.MULTILINE)
+    assert [tuple(re.findall(r"`(\w+)`", line)) for line in lines] == list(FLOORS)
