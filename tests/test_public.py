@@ -17,7 +17,6 @@ from conftest import REPOSITORY
 import platefree as pf
 
 SOURCE = REPOSITORY / "src" / "platefree"
-TORCH_FREE = ("ranking", "types", "errors", "storage", "checkpoint", "work", "recipes", "cli")
 
 
 def test_all_names_are_there_and_no_others() -> None:
@@ -49,47 +48,6 @@ def test_the_type_checker_sees_the_same_names() -> None:
     assert seen == {name: f"platefree.{home}" for name, home in pf._HOME.items()}
 
 
-def imported_at_top(path: Path) -> set[str]:
-    names: set[str] = set()
-    for node in ast.parse(path.read_text("utf-8")).body:
-        if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            names.add(node.module or "")
-    return names
-
-
-def modules_reached(start: Path, seen: set[str]) -> set[str]:
-    """All modules that importing ``start`` imports, through our own modules."""
-    for name in imported_at_top(start):
-        if name in seen:
-            continue
-        seen.add(name)
-        if name.startswith("platefree"):
-            place = SOURCE.joinpath(*name.split(".")[1:])
-            file = place / "__init__.py" if place.is_dir() else place.with_suffix(".py")
-            modules_reached(file, seen)
-    return seen
-
-
-def torch_free_files() -> list[Path]:
-    files = []
-    for name in TORCH_FREE:
-        place = SOURCE / name
-        found = sorted(place.glob("*.py")) if place.is_dir() else [place.with_suffix(".py")]
-        # These two files of the command line are imported by verbs that need torch anyway.
-        files += [file for file in found if file.name not in ("tables.py", "progress.py")]
-    return files
-
-
-@pytest.mark.parametrize(
-    "file", torch_free_files(), ids=lambda file: f"{file.parent.name}/{file.stem}"
-)
-def test_these_modules_import_no_torch(file: Path) -> None:
-    heavy = {name.split(".")[0] for name in modules_reached(file, set())}
-    assert not heavy & {"torch", "torchvision", "timm", "lightning_fabric"}
-
-
 def test_importing_the_package_and_the_command_line_is_light() -> None:
     code = (
         "import sys, platefree, platefree.cli;"
@@ -97,13 +55,6 @@ def test_importing_the_package_and_the_command_line_is_light() -> None:
         "assert not heavy, heavy"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
-
-
-def test_modules_are_short() -> None:
-    lengths = {
-        path.name: len(path.read_text("utf-8").splitlines()) for path in SOURCE.rglob("*.py")
-    }
-    assert {name: length for name, length in lengths.items() if length > 400} == {}
 
 
 def test_every_public_thing_is_documented() -> None:
