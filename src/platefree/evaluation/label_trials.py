@@ -1,4 +1,4 @@
-"""What a classifier predicts of pictures against what the table says: a confusion matrix."""
+"""Predicted labels compared with those of the table: a confusion matrix."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -23,7 +23,7 @@ class LabelTrial:
     Attributes:
         test: name of the test.
         target: the label column, which is also the space of the classifier.
-        rows: (n,) rows of the table, whose label is known.
+        rows: (n,) rows of the table with a known label.
         seed: None, since nothing is drawn.
     """
 
@@ -33,12 +33,12 @@ class LabelTrial:
     seed: int | None = None
 
     def moved(self, place: Indices) -> Self:
-        """The same trial of another table; (n,) ``place`` is where a row is there."""
+        """The same trial on another table; (n,) ``place`` is the row of each old row there."""
         return replace(self, rows=place[self.rows])
 
     @property
     def task(self) -> str:
-        """How many pictures are looked at, for people."""
+        """The number of pictures, as text."""
         return f"{len(self.rows):,} pictures"
 
     def check_post(self, post: Post, table: Sightings) -> None:
@@ -62,7 +62,7 @@ class LabelTrial:
 
 
 PREDICTED = {"view": "front, rear, side ...", "camera": "which camera took it"}
-"""What classifiers predict: a column of tables, and what stands in it."""
+"""Label columns that classifiers predict, with a description of their values."""
 
 
 def view_labels(data: DataSet, seed: int) -> list[LabelTrial]:
@@ -97,7 +97,7 @@ def _labels(data: DataSet, target: str) -> LabelTrial:
 
 
 def confusion(truth: Text, predicted: Text, names: Sequence[str]) -> NDArray[np.int64]:
-    """(classes, classes) number of pictures: what they show (rows), what was predicted (columns).
+    """(classes, classes) number of pictures by true label (rows) and predicted label (columns).
 
     Args:
         truth: (n,) labels, ``""`` unknown; the unknown are left out.

@@ -18,7 +18,7 @@ REMOVED = float(np.finfo(np.float32).max)
 def sink_removed(
     blocks: Iterable[tuple[slice, Floats]], labels: PairLabels
 ) -> Iterator[tuple[slice, Floats]]:
-    """Blocks of distances in which, of what is at distance inf, only matches stay there.
+    """Blocks of distances in which only removed matches are at distance inf.
 
     Args:
         blocks: float32, changed in place.
