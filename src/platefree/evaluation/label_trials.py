@@ -33,7 +33,7 @@ class LabelTrial:
     seed: int | None = None
 
     def moved(self, place: Indices) -> Self:
-        """The same trial on another table; (n,) ``place`` is the row of each old row there."""
+        """The same trial on another table; (n,) ``place`` is each row's new row there."""
         return replace(self, rows=place[self.rows])
 
     @property

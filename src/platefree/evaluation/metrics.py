@@ -207,7 +207,9 @@ def _match_ranks(
 ) -> tuple[NDArray[np.int64], bool]:
     """Ranks (from 1) of the matches among the rows not ignored, and whether no row is NaN."""
     mates, matches = mates_of(labels, query)
-    if len(mates) > 1:  # one match per query is common, and sorting it would take a fifth of the time
+    if (
+        len(mates) > 1
+    ):  # one match per query is common, and sorting it would take a fifth of the time
         # a stable sort keeps equal distances in the order of gallery rows
         order = np.argsort(row[mates], kind="mergesort")
         mates, matches = mates[order], matches[order]

@@ -54,7 +54,7 @@ class PairTrial:
         return np.unique(np.concatenate([(each.first, each.second) for each in lists], axis=1))
 
     def moved(self, place: Indices) -> Self:
-        """The same trial on another table; (n,) ``place`` is the row of each old row there."""
+        """The same trial on another table; (n,) ``place`` is each row's new row there."""
         pairs, training = (
             PairList(place[each.first], place[each.second], each.same)
             for each in (self.pairs, self.training)

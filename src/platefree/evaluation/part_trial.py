@@ -41,7 +41,7 @@ class PartTrial:
         return f"{len(self.rows):,} pictures"
 
     def moved(self, place: Indices) -> Self:
-        """The same trial on another table; (n,) ``place`` is the row of each old row there."""
+        """The same trial on another table; (n,) ``place`` is each row's new row there."""
         return replace(self, rows=place[self.rows])
 
     def check_post(self, post: Post, table: Sightings) -> None:

@@ -37,7 +37,9 @@ def cross_camera(table: Sightings) -> list[Trial]:
         if seen[a] & seen[b]
     ]
     if not trials:
-        raise ProtocolError("cross-camera: no vehicle was captured by two cameras; nothing can match")
+        raise ProtocolError(
+            "cross-camera: no vehicle was captured by two cameras; nothing can match"
+        )
     return trials
 
 

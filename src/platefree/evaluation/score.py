@@ -1,4 +1,4 @@
-"""Score embeddings on trials, block by block: never more than some rows of distances at once."""
+"""Score embeddings on trials, in blocks of queries, so that distances fit in memory."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
@@ -12,7 +12,7 @@ from platefree.ranking.comparison import Comparison
 from platefree.types import Embeddings, Floats, Indices, Sightings
 
 OnBlock = Callable[[Floats, PairLabels, slice], None]
-"""Gets a block of distances, the labels of the trial, and which queries the block holds."""
+"""Called with a block of distances, the labels of the trial, and the queries of the block."""
 
 _BLOCK_BYTES = 128 << 20  # of distances at a time; there may be one copy of a block
 _GALLERY_BYTES = 64 << 20  # of gallery rows that are copied at a time

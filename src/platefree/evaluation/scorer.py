@@ -1,4 +1,4 @@
-"""Score the trials of a test: with the post-processing asked for, and before each of its steps."""
+"""Score the trials of a test with post-processing, and if asked after each of its steps."""
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,7 +27,7 @@ from platefree.work import Work
 
 
 class TestScorer:
-    """What all tests of an evaluation are scored with; trials ask it for what they need.
+    """The `Scorer` of all tests of an evaluation.
 
     Args:
         model: the evaluated model.
@@ -105,7 +105,7 @@ class TestScorer:
         )
 
     def count_pairs(self, similarity: NDArray[np.float64], same: NDArray[np.bool_]) -> None:
-        """Add pairs to the similarities from which thresholds are read."""
+        """Add pairs to the similarities that thresholds are computed from."""
         self._compared = True
         self._counts.add_pairs(similarity, same)
 

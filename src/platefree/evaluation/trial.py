@@ -1,5 +1,4 @@
-"""Trials: the interface of every kind, and the usual kind, a search.
-"""
+"""Trials: the interface of every kind, and the usual kind, a search."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -45,7 +44,7 @@ class Scorer(Protocol):
         """Rank and score a search, with post-processing."""
 
     def count_pairs(self, similarity: NDArray[np.float64], same: NDArray[np.bool_]) -> None:
-        """Add pairs to the similarities from which thresholds are read."""
+        """Add pairs to the similarities that thresholds are computed from."""
 
 
 class AnyTrial(Protocol):
@@ -68,7 +67,7 @@ class AnyTrial(Protocol):
         """The task with its number of pictures, as text."""
 
     def moved(self, place: Indices) -> Self:
-        """The same trial on another table; (n,) ``place`` is the row of each old row there, or -1."""
+        """The same trial on another table; (n,) ``place`` is each row's new row there, or -1."""
 
     def check_post(self, post: Post, table: Sightings) -> None:
         """Refuse post-processing that this trial or the table cannot support."""
@@ -140,7 +139,7 @@ class Trial:
         return replace(self, query=self.query[mask], ignored=ignored)
 
     def moved(self, place: Indices) -> Self:
-        """The same trial on another table; (n,) ``place`` is the row of each old row there, or -1."""
+        """The same trial on another table; (n,) ``place`` is each row's new row there, or -1."""
         ignored = self.ignored
         if ignored is not None:
             there = place[ignored.row] >= 0

@@ -1,5 +1,4 @@
-"""Stores of sightings that can be added to and searched: the interface, and one in memory.
-"""
+"""Stores of sightings that can be added to and searched: the interface, and one in memory."""
 
 from typing import Protocol
 

@@ -54,9 +54,9 @@ def embed_batches(
     """Embed the batches of a table in this process.
 
     Args:
-        network: that embeds.
+        network: the model.
         sightings: all pictures.
-        boxes: of the vehicles in them, where only these are looked at.
+        boxes: of the vehicles, if only these regions are embedded.
         work: how they are read.
         shard: (process, processes): this process takes every ``processes``-th batch.
     """
@@ -88,9 +88,9 @@ def embed_in_processes(
     of a sum.
 
     Args:
-        network: that embeds.
+        network: the model.
         sightings: all pictures.
-        boxes: of the vehicles in them, where only these are looked at.
+        boxes: of the vehicles, if only these regions are embedded.
         work: device, workers, progress and number of processes.
 
     Yields:

@@ -1,7 +1,7 @@
-"""Several models as one: a checkpoint that is used like any other, with its members inside.
+"""Several models as one: a checkpoint that contains its members and is used like any other.
 
-Zheng et al., VehicleNet, TMM 2020, section IV-C and figure 5. Each member sees a picture through
-its own transform; how their spaces are joined stands in `platefree.ranking.joined_spaces`.
+Zheng et al., VehicleNet, TMM 2020, section IV-C and figure 5. Each member uses its own transform;
+their spaces are joined by `platefree.ranking.joined_spaces`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -34,7 +34,7 @@ from platefree.types import Floats, Indices, Sightings
 from platefree.work import Progress, Work
 
 _KEPT = ("method", "recipe", "classes", "names", "data", "step", "total_steps", "seed", "written")
-"""What an ensemble's card says of a member, of the member's own card."""
+"""The keys of a member's card that the ensemble's card copies."""
 
 
 class Members(Method):

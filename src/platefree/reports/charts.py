@@ -7,11 +7,10 @@ page in dark mode and in print.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from html import escape
 
 import numpy as np
 from numpy.typing import NDArray
-
-from platefree.reports.markup import clean
 
 Series = NDArray[np.float64]
 
@@ -103,6 +102,11 @@ class _Plot:
         )
 
 
+def clean(text: object) -> str:
+    """Text escaped for HTML and SVG, also in attributes; invalid UTF-8 is replaced."""
+    return escape(str(text).encode("utf-8", "replace").decode("utf-8"))
+
+
 def cmc_chart(names: Sequence[str], curves: Series, mean: Series | None = None) -> str:
     """Cumulative match curves: thin lines, and their mean, if given, as a thick line.
 
@@ -146,7 +150,7 @@ def similarity_chart(
             dozen span the similarities that occur.
         same: (bins,) number of pairs of one vehicle.
         different: (bins,) number of pairs of two vehicles.
-        thresholds: label -> similarity, marked by upright lines.
+        thresholds: label -> similarity, marked by vertical lines.
     """
     edges, same, different = _joined(edges, same, different)
     fractions = [counts / max(1.0, float(counts.sum())) for counts in (different, same)]

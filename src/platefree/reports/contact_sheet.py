@@ -126,7 +126,7 @@ def _font(size: int) -> _Font:
 
 
 def _shortened(text: str, font: _Font, width: int) -> str:
-    """The text on one line; if it is too long, its middle is left out, since names end differently."""
+    """The text on one line; the middle of a long text is left out, since names end differently."""
     line = " ".join(text.encode("utf-8", "replace").decode("utf-8").split())
     shown, kept = line, len(line)
     while kept > 2 and font.getlength(shown) > width:

@@ -14,6 +14,7 @@ from platefree.evaluation.view_pairs import KINDS, ViewPairs
 from platefree.reports.charts import (
     HATCH,
     NAMED_CURVES,
+    clean,
     cmc_chart,
     roc_chart,
     similarity_chart,
@@ -28,7 +29,6 @@ from platefree.reports.figures import (
     metadata_table,
     steps_table,
 )
-from platefree.reports.markup import clean
 from platefree.reports.strips import render_strips
 
 Cells = Mapping[str, str] | str
@@ -252,10 +252,10 @@ def _view_part(test: Outcome, of: str) -> str:
     return _side_by_side(
         _chart(
             view_chart(pairs.edges, dict(zip(KINDS, counts, strict=True))),
-            f"Distances of the pairs of all trials{of} whose views are known: S-view pairs have the "
-            "same view, D-view pairs different views; positive pairs show one vehicle. The more "
-            "D-view positive and S-view negative overlap, the more a search confuses them. Their "
-            f"common area: {overlap}.",
+            f"Distances of the pairs of all trials{of} whose views are known: S-view pairs have "
+            "the same view, D-view pairs different views; positive pairs show one vehicle. The "
+            "more D-view positive and S-view negative overlap, the more a search confuses them. "
+            f"Their common area: {overlap}.",
         )
     )
 
