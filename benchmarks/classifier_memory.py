@@ -91,7 +91,7 @@ def main() -> None:
         context = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(1, mp_context=context) as pool:
             kept, most, seconds = pool.submit(measure, case).result()
-        rest = most - 1.5 * kept  # beside weights, momentum and gradients
+        rest = most - 1.5 * kept  # without weights, momentum and gradients
         print(
             f"{case.batch:5}  {case.name:25} {kept:8.0f} {most:8.0f} {rest:8.0f} "
             f"{1000 * seconds:6.0f} ms",

@@ -67,7 +67,7 @@ class Problem:
 
 
 def make_problem(size: Size, noise: float | None, seed: int) -> Problem:
-    """Draw labels and unit embeddings; fill the distances some rows at a time."""
+    """Draw labels and L2-normalised embeddings; fill the distances some rows at a time."""
     random = np.random.default_rng(seed)
     labels = [
         random.integers(0, high, count)

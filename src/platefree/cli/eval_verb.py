@@ -60,7 +60,7 @@ def evaluate(
             "--post",
             metavar="STEPS",
             show_default="the recipe's",
-            help="crop,ensemble,expand,camera,time,rerank,tracks: some, or none.",
+            help="Some of crop, ensemble, expand, camera, time, rerank, tracks; or none.",
         ),
     ] = None,
     ablate_post: Annotated[

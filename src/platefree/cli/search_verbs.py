@@ -45,7 +45,7 @@ def search(
         typer.Option(
             "--post",
             metavar="STEPS",
-            help="expand,rerank,camera,time,tracks: some, on the nearest 100.",
+            help="Some of expand, rerank, camera, time, tracks, on the nearest 100.",
         ),
     ] = "none",
     camera: Annotated[
@@ -59,6 +59,7 @@ def search(
 ) -> None:
     """Find pictures of the same vehicle: similarity, camera, time, path; best first."""
     from platefree.cli.tables import hits_table
+    from platefree.data.listed_text import many
     from platefree.gallery.opening import open_embedder
     from platefree.gallery.search import CANDIDATES, check_search_post, open_gallery, query_picture
     from platefree.gallery.search import search as run_search
@@ -99,7 +100,9 @@ def search(
             }
         )
     else:
-        title = f"{query.name} in {len(opened)} pictures, exact, {done_so}, model {loaded.name}"
+        title = (
+            f"{query.name} in {many(len(opened), 'picture')}, exact, {done_so}, model {loaded.name}"
+        )
         out.print(hits_table(hits, title))
     if sheet is not None:
         from platefree.reports.contact_sheet import contact_sheet
@@ -147,6 +150,7 @@ def embed(
     as_json: Json = False,
 ) -> None:
     """Embed pictures once, so that later searches are fast."""
+    from platefree.data.listed_text import many
     from platefree.data.table import read_table
     from platefree.gallery.stored import save_embeddings
     from platefree.inference.loading import load_model
@@ -162,7 +166,7 @@ def embed(
     if as_json:
         spaces = {name: rows.shape[1] for name, rows in embeddings.spaces.items()}
         print_json({"pictures": len(embeddings), "spaces": spaces, "skipped": skipped})
-    done(out_folder, f"{len(embeddings)} embeddings")
+    done(out_folder, many(len(embeddings), "embedding"))
 
 
 def _chosen(model: str | None, gallery: Path | None = None, query: Path | None = None) -> str:

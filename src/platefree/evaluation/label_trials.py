@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from platefree.data.dataset import DataSet
+from platefree.data.listed_text import many
 from platefree.errors import ProtocolError
 from platefree.evaluation.results import LabelResult
 from platefree.evaluation.trial import Scorer, refuse_steps
@@ -39,7 +40,7 @@ class LabelTrial:
     @property
     def task(self) -> str:
         """The number of pictures, as text."""
-        return f"{len(self.rows):,} pictures"
+        return many(len(self.rows), "picture")
 
     def check_post(self, post: Post, table: Sightings) -> None:
         """Refuse every step, since nothing is ranked."""

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from platefree.data.listed_text import many
+
 
 @dataclass(frozen=True)
 class WithMetadata:
@@ -24,7 +26,8 @@ class WithMetadata:
 
     def describe(self) -> str:
         """Which labels of how many pictures the model was given, as text."""
-        return f"{' and '.join(self.columns)} of {self.known:,} of {self.pictures:,} pictures"
+        counted = f"{self.known:,} of {many(self.pictures, 'picture')}"
+        return f"{' and '.join(self.columns)} of {counted}"
 
     def gains(self, figures: Sequence[Mapping[str, float]]) -> list[dict[str, float]]:
         """What the labels change in each test.

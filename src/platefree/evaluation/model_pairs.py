@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from platefree.data.dataset import DataSet, PairList
+from platefree.data.listed_text import many
 from platefree.errors import ProtocolError
 from platefree.evaluation.results import PairResult
 from platefree.evaluation.trial import Scorer, refuse_steps
@@ -64,7 +65,7 @@ class PairTrial:
     @property
     def task(self) -> str:
         """The number of pairs, as text."""
-        return f"{len(self.pairs.same):,} pairs"
+        return many(len(self.pairs.same), "pair")
 
     def check_post(self, post: Post, table: Sightings) -> None:
         """Refuse every step, since nothing is ranked."""

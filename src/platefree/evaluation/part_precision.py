@@ -72,7 +72,7 @@ class _Overlap:
     ) -> None:
         starts, ends = np.searchsorted(truth.row[real], [found.row[mine], found.row[mine] + 1])
         self.near = [real[start:end] for start, end in zip(starts, ends, strict=True)]
-        self.share = [
+        self.overlap = [
             _iou(found.fraction[one], truth.fraction[near])
             for one, near in zip(mine.tolist(), self.near, strict=True)
         ]
@@ -81,10 +81,10 @@ class _Overlap:
         """Which of the detected boxes are correct at a limit."""
         taken: set[int] = set()
         right = np.zeros(len(self.near), np.bool_)
-        for place, (near, share) in enumerate(zip(self.near, self.share, strict=True)):
+        for place, (near, overlap) in enumerate(zip(self.near, self.overlap, strict=True)):
             free = [n for n, box in enumerate(near.tolist()) if box not in taken]
-            best = max(free, key=lambda n: share[n], default=None)
-            if best is not None and share[best] >= limit:
+            best = max(free, key=lambda n: overlap[n], default=None)
+            if best is not None and overlap[best] >= limit:
                 taken.add(int(near[best]))
                 right[place] = True
         return right

@@ -6,6 +6,7 @@ from typing import Self
 import numpy as np
 
 from platefree.data.dataset import DataSet
+from platefree.data.listed_text import many
 from platefree.data.part_boxes import PictureBoxes, place_boxes
 from platefree.data.part_files import find_part_boxes
 from platefree.errors import ImageError, ProtocolError
@@ -38,7 +39,7 @@ class PartTrial:
     @property
     def task(self) -> str:
         """The number of pictures, as text."""
-        return f"{len(self.rows):,} pictures"
+        return many(len(self.rows), "picture")
 
     def moved(self, place: Indices) -> Self:
         """The same trial on another table; (n,) ``place`` is each row's new row there."""

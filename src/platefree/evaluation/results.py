@@ -92,7 +92,7 @@ class PairResult:
     """A list of pairs classified by a threshold.
 
     Attributes:
-        name: for people.
+        name: shown in reports.
         pairs: number of pairs.
         threshold: fitted on training pairs; pairs that are at least as similar are accepted.
         accuracy: fraction of the pairs that are classified correctly.
@@ -140,7 +140,7 @@ class LabelResult:
     """Predicted labels of pictures.
 
     Attributes:
-        name: for people.
+        name: shown in reports.
         labels: the classes, sorted.
         confusion: (classes, classes) number of pictures by true label (rows) and predicted label
             (columns).
@@ -175,7 +175,7 @@ class PartResult:
     """Detected boxes compared with true boxes.
 
     Attributes:
-        name: for people.
+        name: shown in reports.
         pictures: number of pictures.
         precision: average precision by part.
     """

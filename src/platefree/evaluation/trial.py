@@ -7,6 +7,7 @@ from typing import Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from platefree.data.listed_text import many
 from platefree.errors import DataError, ProtocolError
 from platefree.evaluation.pair_labels import IgnoredPairs
 from platefree.evaluation.results import AnyResult
@@ -115,8 +116,8 @@ class Trial:
     @property
     def task(self) -> str:
         """The numbers of queries and gallery pictures or tracks, as text."""
-        noun = "pictures" if self.tracks is None else "tracks"
-        return f"{len(self.query):,} pictures in {len(self.searched):,} {noun}"
+        noun = "picture" if self.tracks is None else "track"
+        return f"{many(len(self.query), 'picture')} in {many(len(self.searched), noun)}"
 
     def self_index(self) -> Indices:
         """(q,) gallery position of each query's own picture (or its track), -1 if there is none."""

@@ -55,13 +55,17 @@ def find_parts(
         columns.append(found)
         skipped += reasons
         work.progress(len(rows) + len(reasons))
-    row, part, share, score = (
+    row, part, edges, score = (
         np.concatenate([each[n] for each in columns]) if columns else np.zeros(0) for n in range(4)
     )
-    share = share.reshape(-1, 4)
+    edges = edges.reshape(-1, 4)
     order = np.argsort(row, kind="stable")
     found_parts = PictureBoxes(
-        seen, row[order].astype(np.int64), part[order].astype(np.int64), share[order], score[order]
+        seen,
+        row[order].astype(np.int64),
+        part[order].astype(np.int64),
+        edges[order],
+        score[order],
     )
     return found_parts, skipped
 
@@ -175,8 +179,8 @@ def _batches(
 
 def _rows_of(found: tuple[NDArray[Any], ...], row: int) -> list[Row]:
     own = found[0] == row
-    part, share, score = (column[own].tolist() for column in found[1:])
-    return list(zip(share, part, score, strict=True))
+    part, edges, score = (column[own].tolist() for column in found[1:])
+    return list(zip(edges, part, score, strict=True))
 
 
 def _hashes(table: Sightings) -> tuple[list[str], list[str]]:
@@ -206,10 +210,10 @@ def _part_boxes(table: Sightings, hashes: list[str], known: Mapping[str, list[Ro
     for place, row in enumerate(rows):
         found = known[hashes[row]]
         header = read_header(table.path(row)) if found else None
-        for share, kind, certainty in found:
+        for edges, kind, certainty in found:
             assert header is not None  # noqa: S101
             size = (header.width, header.height) * 2
-            box.append([edge * length for edge, length in zip(share, size, strict=True)])
+            box.append([edge * length for edge, length in zip(edges, size, strict=True)])
             picture.append(place)
             part.append(kind)
             score.append(certainty)

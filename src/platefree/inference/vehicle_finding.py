@@ -109,7 +109,7 @@ def find_vehicles(
     Raises:
         ImageError: a picture cannot be read.
     """
-    rows, shares = [np.zeros(0, np.int64)], [np.zeros((0, 4))]
+    rows, parts = [np.zeros(0, np.int64)], [np.zeros((0, 4))]
     for items in DataLoader(
         _WholePictures(table),
         batch_size=_BATCH,
@@ -121,11 +121,11 @@ def find_vehicles(
         with torch.inference_mode():
             found = detector(pictures)
         for item, picture, boxes in zip(items, pictures, found, strict=True):
-            share = _vehicles(boxes, picture.shape[-2:], threshold)
-            rows.append(np.full(len(share), item.row))
-            shares.append(share)
+            fractions = _vehicles(boxes, picture.shape[-2:], threshold)
+            rows.append(np.full(len(fractions), item.row))
+            parts.append(fractions)
         work.progress(len(items))
-    return largest(np.concatenate(shares), np.concatenate(rows), len(table))
+    return largest(np.concatenate(parts), np.concatenate(rows), len(table))
 
 
 class _WholePictures(Dataset[Item]):
@@ -155,8 +155,8 @@ def _vehicles(found: Mapping[str, Tensor], size: torch.Size, threshold: float) -
     kind = torch.isin(found["labels"], torch.tensor(_VEHICLES, device=found["labels"].device))
     kept = found["boxes"][kind & (found["scores"] >= threshold)].double().cpu().numpy()
     height, width = size
-    share = (kept / np.array([width, height, width, height])).clip(0.0, 1.0)
-    return np.asarray(share[(share[:, :2] < share[:, 2:]).all(axis=1)])
+    fractions = (kept / np.array([width, height, width, height])).clip(0.0, 1.0)
+    return np.asarray(fractions[(fractions[:, :2] < fractions[:, 2:]).all(axis=1)])
 
 
 def _tensors(name: str, weights: str) -> Mapping[str, Tensor]:

@@ -25,7 +25,7 @@ from platefree.recipes.recipe import Recipe
 
 
 class MultiBranchSettings(StridedSettings):
-    """Branches of convolution and of attention that share the losses (Almeida et al., 2023)."""
+    """Branches of convolution and of attention with divided losses (Almeida et al., 2023)."""
 
     method: Literal["multi_branch"]
     backbone: str = "resnet50_ibn_a"  # a ResNet

@@ -45,7 +45,7 @@ def _explain(
     place = [str(part) for part in detail["loc"]]
     key = ".".join(place)
     if detail["type"] == "extra_forbidden":
-        known = _keys_beside(place, whole, parts)
+        known = _known_keys(place, whole, parts)
         near = difflib.get_close_matches(place[-1], known, n=1, cutoff=0.5)
         hint = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(known)}"
         where = f" in [{'.'.join(place[:-1])}]" if len(place) > 1 else ""
@@ -58,7 +58,7 @@ def _explain(
     return f"{key} is {found!r} ({type(found).__name__}); {detail['msg']}"
 
 
-def _keys_beside(
+def _known_keys(
     place: list[str], whole: type[BaseModel], parts: Mapping[str, type[BaseModel]]
 ) -> list[str]:
     """The known keys of the section that has an unknown one."""

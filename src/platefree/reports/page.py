@@ -144,10 +144,10 @@ def _identity(facts: Mapping[str, str], first: str) -> str:
 
 
 def _section(name: str, body: str, context: str) -> str:
-    beside = f'<p class="context">{context}</p>' if context else ""
+    measured = f'<p class="context">{context}</p>' if context else ""
     return (
         f'<section id="{name}" aria-labelledby="{name}-heading">'
-        f'<h2 id="{name}-heading">{_SECTIONS[name]}</h2>{beside}{body}</section>'
+        f'<h2 id="{name}-heading">{_SECTIONS[name]}</h2>{measured}{body}</section>'
     )
 
 
