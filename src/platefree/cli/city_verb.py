@@ -3,7 +3,7 @@
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -40,25 +40,25 @@ class LayoutName(StrEnum):
     compcars = "compcars"
 
 
-def _preset_option(metavar: str, text: str) -> Any:  # noqa: ANN401 - typer has no type for it
-    return typer.Option(metavar=metavar, show_default="the preset's", help=text)
-
-
 def city(
     folder: Annotated[
         Path,
         typer.Argument(metavar="OUT", help="Folder of the city; an unfinished city is continued."),
     ],
     preset: Annotated[
-        PresetName, typer.Option(metavar="NAME", help="Settings to start from.")
+        PresetName, typer.Option(metavar="NAME", help="Defaults of the options below.")
     ] = PresetName.tiny,
-    vehicles: Annotated[int | None, _preset_option("N", "Number of vehicles.")] = None,
-    cameras: Annotated[int | None, _preset_option("N", "Number of cameras.")] = None,
-    images: Annotated[int | None, _preset_option("N", "Number of pictures in all.")] = None,
-    days: Annotated[int | None, _preset_option("N", "Number of days.")] = None,
-    size: Annotated[int | None, _preset_option("N", "Longest side of a picture.")] = None,
+    vehicles: Annotated[int | None, typer.Option(metavar="N", help="Number of vehicles.")] = None,
+    cameras: Annotated[int | None, typer.Option(metavar="N", help="Number of cameras.")] = None,
+    images: Annotated[
+        int | None, typer.Option(metavar="N", help="Number of pictures in all.")
+    ] = None,
+    days: Annotated[int | None, typer.Option(metavar="N", help="Number of days.")] = None,
+    size: Annotated[
+        int | None, typer.Option(metavar="N", help="Longest side of a picture.")
+    ] = None,
     near_duplicates: Annotated[
-        float | None, _preset_option("X", "Fraction of near-duplicates.")
+        float | None, typer.Option(metavar="X", help="Fraction of vehicles that look like another.")
     ] = None,
     mounting: Annotated[
         MountingName, typer.Option(metavar="NAME", help="any, gantry, mast or across (the road).")
@@ -70,18 +70,17 @@ def city(
     ] = None,
     layout: Annotated[
         list[LayoutName] | None,
-        typer.Option(
-            metavar="NAME", help="Also in the layout of a data set, to OUT-NAME; repeatable."
-        ),
+        typer.Option(metavar="NAME", help="Also write OUT-NAME in this layout."),
     ] = None,
     *,
     as_json: Json = False,
 ) -> None:
-    """Render a synthetic city with every label. Stop with Ctrl-C; repeat to continue.
+    """Render a synthetic city with every label; repeat the command to continue.
 
-    Presets, as vehicles / cameras / images: tiny 20 / 4 / 200, small 500 / 20 / 10,000, views
-    300 / 20 / 6,000, models 600 / 16 / 7,200, veri 776 / 20 / 49,357, wild 40,671 / 174 /
-    416,314. Layouts: vehicleid, veri-776, veri-wild, cityflow, compcars.
+    Presets, as vehicles / cameras / images: tiny 20 / 4 / 200,
+    small 500 / 20 / 10,000, views 300 / 20 / 6,000, models 600 / 16 / 7,200,
+    veri 776 / 20 / 49,357, wild 40,671 / 174 / 416,314.
+    Layouts: vehicleid, veri-776, veri-wild, cityflow, compcars.
     """
     from platefree.city.generate import estimated_bytes, generate_city
     from platefree.city.plan import PRESETS
