@@ -199,7 +199,7 @@ def _require_classes(learnt: Sightings, train: Train, learns: str) -> None:
     column = train.identity if learns == "vehicle" else learns
     if len(names) < 2:
         raise TrainingError(
-            f"the training rows have {len(names)} known {column}(s), expected at least 2; "
+            f"the training rows have {len(names)} {column}(s) known, expected at least 2; "
             f"{_FILL[column]}"
         )
     if train.sampler == "identity" and counts.max() < 2:

@@ -83,7 +83,7 @@ def part_trial(data: DataSet, boxes: str = "") -> PartTrial:
     rows = np.flatnonzero((data.table.split != "train") & truth.seen)
     if not len(rows):
         raise ProtocolError(
-            f"{PROTOCOL} compares with part boxes, but all {int(truth.seen.sum())} pictures that "
-            "have some are for training (split 'train'); annotate other pictures too"
+            f"{PROTOCOL} compares with part boxes, but all of the {int(truth.seen.sum())} pictures "
+            "that have some are for training (split 'train'); annotate other pictures too"
         )
     return PartTrial(rows, truth.take(rows))

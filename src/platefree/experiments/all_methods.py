@@ -45,7 +45,7 @@ class Entry:
 
 
 ENTRIES: Mapping[str, Entry] = {
-    "color_stripes": Entry("color_stripes/default", note="without training; the lower bound"),
+    "color_stripes": Entry("color_stripes/default", note="learns nothing; the lower bound"),
     "strong_baseline": Entry("strong_baseline/city"),
     "drdl": Entry(
         "drdl/city",

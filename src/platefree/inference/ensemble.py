@@ -195,7 +195,7 @@ def check_members(members: Sequence[Embedder]) -> None:
         if member.metadata:
             raise DataError(
                 f"{member.name} is conditioned on metadata of the pictures, and an ensemble takes "
-                "only pictures; give the model without metadata"
+                "pictures alone; give the model without metadata"
             )
         if member.fingerprint in names:
             other = names[member.fingerprint]

@@ -302,7 +302,7 @@ def _norm(norm: str, size: int) -> nn.Module:
 def _need_classes(column: str, known: int) -> None:
     if known < 2:
         raise TrainingError(
-            f"training rows have {known} known values of the column {column!r}, but the softmax "
+            f"the training rows have {known} values of the column {column!r}, but the softmax "
             "of drdl's mixed difference network needs at least 2; fill in the column (VehicleID "
             "and the city have it; some rows may be empty), or set model.structure=single"
         )

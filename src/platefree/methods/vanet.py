@@ -235,7 +235,7 @@ class VANet(Method):
         if not (pairs & known).any():
             self._warned_of_one_sided = True
             log.warning(
-                "no vehicle of a batch has pictures of two views, so it has no pair of different "
+                "no vehicle of a batch is seen from two views, so it has no pair of different "
                 "views (said once); raise train.images_per_vehicle"
             )
 

@@ -119,7 +119,7 @@ class Recipe(Section):
         names = [stage.name for stage in self.stages]
         if len(set(names)) < len(names):
             raise ValueError(
-                f"stages are named {names}; give each a different name, for a resumed run to find"
+                f"stages are named {names}; give them distinct names, for a resumed run to find"
             )
         return self
 

@@ -64,8 +64,8 @@ _NO_EXAMPLES = "<p>No examples were asked for.</p>"
 _HOW_TO_READ = """
 <div class="prose">
 <p>Each <em>query</em> picture is searched in the <em>gallery</em>, whose pictures are ranked by
-similarity. <strong>&ldquo;Correct&rdquo; means that the labels say same vehicle</strong>,
-and nothing more: labels can be wrong, and two vehicles can look the same.
+similarity. <strong>&ldquo;Correct&rdquo; means that the label of the data says same
+vehicle</strong>, and nothing more: labels can be wrong, and two vehicles can look the same.
 Pictures that the protocol ignores, such as those of the same vehicle by the same camera, are
 neither correct nor wrong and are left out. So are queries without a correct picture in the
 gallery.</p>
