@@ -1,4 +1,4 @@
-"""How fast and in how much memory the city is rendered.
+"""Speed and memory of rendering a city.
 
 Run ``PYTHONPATH=src python benchmarks/city.py``. A finished image is a crop of a city vehicle from
 one of many cameras under changing light and weather: rendered at 2x2 samples a pixel, with masks,
@@ -87,7 +87,7 @@ def _work(fleet: list[VehicleAsset], size: int, seed: int) -> Iterator[tuple[Sce
 
 
 def _measure(task: tuple[int, int, int, bool]) -> tuple[float, float, float, str]:
-    """Images a second by the clock and by processor time, peak memory in MB, and a profile."""
+    """Images per second by wall clock and by processor time, peak memory in MB, and a profile."""
     size, count, seed, profiled = task
     work = _work(_fleet(24, seed), size, seed)
     for _ in range(60):  # compile, and fill the caches of cameras
@@ -107,7 +107,7 @@ def _measure(task: tuple[int, int, int, bool]) -> tuple[float, float, float, str
 
 
 def _stages(profile: cProfile.Profile, count: int) -> str:
-    """The functions that take most time themselves, ms an image."""
+    """The functions that take most time themselves, in ms per image."""
     rows = []
     for (path, _, name), (_, calls, own, _, _) in pstats.Stats(profile).stats.items():  # type: ignore[attr-defined]
         rows.append((own / count * 1000, f"{path.rsplit('/', 1)[-1]}:{name}", calls / count))
@@ -130,7 +130,7 @@ def main() -> None:
                 results = pool.map(_measure, tasks, chunksize=1)
             rate, alone = sum(r[0] for r in results), sum(r[1] for r in results)
             print(
-                f"{size} px, {processes} process(es): {rate:.1f} images/s by the clock, "
+                f"{size} px, {processes} process(es): {rate:.1f} images/s by wall clock, "
                 f"{alone:.1f} by processor time, {max(r[2] for r in results):.0f} MB each"
             )
         with context.Pool(1) as pool:

@@ -1,10 +1,10 @@
-"""How hard a city is: the color floor, and what its backgrounds give away.
+"""How hard a city is: color_stripes on its pictures, and on their backgrounds alone.
 
     python benchmarks/city_difficulty.py [--preset small] [--vehicles N --cameras N --images N]
 
-Renders a city twice, once as it is and once with the subject left out of every picture (the same
-camera, box, light, weather and neighbours), and scores both with `color_stripes`, cross-camera.
-Beside them stands chance: random embeddings on the same table.
+Renders a city twice, normally and with the subject left out of every picture (the same camera, box,
+light, weather and neighbours), and scores both with `color_stripes`, cross-camera. They are
+compared with chance: random embeddings on the same table.
 """
 
 import argparse
@@ -27,7 +27,7 @@ _DRAWS = 3  # of random embeddings
 
 
 class WithoutSubject(Atelier):
-    """Takes the same pictures of the same places, without the vehicle they are labelled with."""
+    """Renders the same pictures without their labelled vehicle."""
 
     def render(self, scene: Scene, crop: Crop) -> Picture:
         """The labels of the whole picture, the pixels of the empty one."""
@@ -37,7 +37,7 @@ class WithoutSubject(Atelier):
 
 
 def chance(folder: Path) -> float:
-    """Mean cross-camera mAP of random unit rows."""
+    """Mean cross-camera mAP of random L2-normalised embeddings."""
     table = read_table(folder)
     table = table.take(table.split != "train")
     values = []

@@ -1,8 +1,8 @@
 """Whether writing a city slows down as its folder grows.
 
-Run ``PYTHONPATH=src python benchmarks/city_output.py``. Pictures cost nothing here: what is timed
-is the plan, the moments and labels of every picture, and the files. Beside it, what it costs to
-write as many files of that size into one folder and to sync them one by one.
+Run ``PYTHONPATH=src python benchmarks/city_output.py``. Nothing is rendered: only the plan, the
+times and labels of every picture, and writing the files are timed. For comparison, as many files of
+that size are written into one folder and synced one by one.
 """
 
 import argparse
@@ -77,14 +77,14 @@ class NoStudio:
 
 
 def _rate(times: list[tuple[int, float]], start: int, end: int) -> float:
-    """Images a second between two counts of finished images."""
+    """Images per second between two counts of finished images."""
     counts, seconds = zip(*times, strict=True)
     first, last = np.interp((start, end), counts, seconds)
     return (end - start) / float(last - first)
 
 
 def _files_alone(folder: Path, count: int) -> float:
-    """Files a second, written into one folder and synced one by one."""
+    """Files per second, written into one folder and synced one by one."""
     folder.mkdir()
     start = time.perf_counter()
     for index in range(count):

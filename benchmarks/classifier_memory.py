@@ -1,10 +1,9 @@
 """Memory and time of a training step of classifiers of many vehicles: whole, sampled, sub-centres.
 
-Run ``PYTHONPATH=src python benchmarks/classifier_memory.py`` (Linux). Every classifier has a
-process of its own, which makes the weights, takes a few steps (forward, backward, SGD with
-momentum) on random vectors, and says by how much it grew at most. What is kept between steps is
-weights and momentum; gradients of the weights come on top in a step, and the rest is logits and
-what the softmax makes of them.
+Run ``PYTHONPATH=src python benchmarks/classifier_memory.py`` (Linux). Every classifier has its own
+process, which creates the weights, takes a few steps (forward, backward, SGD with momentum) on
+random vectors, and reports its peak memory growth. Weights and momentum are kept between steps;
+during a step there are also gradients of the weights, and the rest is logits and the softmax.
 """
 
 import argparse
@@ -36,7 +35,7 @@ class Case:
 
 
 def cases() -> Iterator[Case]:
-    """All that is measured."""
+    """All cases to measure."""
     for batch in (64, 512):
         yield Case("linear", "linear", batch)
         yield Case("circle", "circle", batch)
@@ -46,7 +45,7 @@ def cases() -> Iterator[Case]:
 
 
 def measure(case: Case) -> tuple[float, float, float]:
-    """(kept, most) megabytes by which this process grew, and seconds of the fastest step."""
+    """(kept, peak) growth of this process in MB, and seconds of the fastest step."""
     torch.manual_seed(0)
     # libraries load
     _take_step(IdentityClassifier(8, 16, margin=case.margin, fraction=case.fraction), 4)
@@ -92,7 +91,7 @@ def main() -> None:
         context = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(1, mp_context=context) as pool:
             kept, most, seconds = pool.submit(measure, case).result()
-        rest = most - 1.5 * kept  # beside weights, momentum and gradients
+        rest = most - 1.5 * kept  # without weights, momentum and gradients
         print(
             f"{case.batch:5}  {case.name:25} {kept:8.0f} {most:8.0f} {rest:8.0f} "
             f"{1000 * seconds:6.0f} ms",

@@ -11,8 +11,8 @@ from peer_calls import UnavailableError
 def build_fast_reid(checkout: Path, target: Path) -> Path:
     """Copy the ranking and re-ranking code into a new folder and compile it there.
 
-    fast-reid itself compiles into its own folder when it first evaluates; the checkout of a user
-    stays as it is here.
+    fast-reid itself compiles into its own folder when it first evaluates; here the user's checkout
+    is left unchanged.
 
     Raises:
         UnavailableError: there is no such code, or it does not compile.

@@ -1,9 +1,9 @@
-"""How platefree and each peer are called, on the same arrays.
+"""Calls of platefree and each peer on the same arrays.
 
-A peer is imported only in the process that measures it, and only the module that is needed: some
-packages import much that has nothing to do with scoring, or do not import on today's Python.
-Of the ways that a peer's users have, the least wasteful is taken. What its function lacks (the
-sort, the pairs to be ignored) is done here, as its own code does it where it starts from rows.
+A peer is imported only in the process that measures it, and only the needed module: some packages
+import much that has nothing to do with scoring, or do not import on current Python. Of a peer's
+ways to do a task the cheapest is used. Parts that its function lacks (the sort, the pairs to
+ignore) are done here in the way of its own code.
 """
 
 import sys
@@ -31,16 +31,16 @@ Score = Callable[[Array, Array, Array, Array, Array], Scores]
 """From (q, g) distances, and vehicles and cameras: (q,), (g,), (q,) and (g,)."""
 
 Rerank = Callable[[Array, Array], Array]
-"""From (q, d) and (g, d) unit rows to (q, g) distances."""
+"""From (q, d) and (g, d) L2-normalised rows to (q, g) distances."""
 
 
 class UnavailableError(Exception):
-    """A peer cannot be measured here; the message says why."""
+    """A peer cannot be measured here, with the reason."""
 
 
 @dataclass(frozen=True)
 class Functions:
-    """What a package can do; the third is made of the others if it has no better way."""
+    """The functions of a package; the third is made of the first two if it has no better way."""
 
     score: Score | None = None
     rerank: Rerank | None = None
@@ -99,7 +99,7 @@ def platefree(_: Path | None) -> Functions:
 
 
 def limit(_: Path | None) -> Functions:
-    """What no exact way can do without: every distance read once, every pair of rows compared."""
+    """The least work of any exact way: every distance read once, every pair of rows compared."""
 
     def read(distance: Array, *_: Array) -> Scores:
         values = distance.reshape(-1)

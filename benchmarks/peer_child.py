@@ -1,6 +1,6 @@
-"""Measure one peer on one task, in a process of its own: ``python peer_child.py ORDER``.
+"""Measure one peer on one task in its own process: ``python peer_child.py ORDER``.
 
-The order is a JSON file; what was measured is written beside it. Inputs are read, and the code is
+The order is a JSON file; the measurements are written next to it. Inputs are read, and the code is
 loaded and compiled on small ones, before the clock starts.
 """
 
@@ -17,21 +17,21 @@ import peer_calls
 import psutil
 from peer_tasks import TASKS, Inputs, small
 
-_LONG = 20.0  # seconds: what took so long is not done again
+_LONG = 20.0  # seconds: a run of this length is not repeated
 _STATUS, _CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
 
 @dataclass(frozen=True)
 class Order:
-    """What to measure.
+    """A measurement to make.
 
     Attributes:
         task: key of `TASKS`.
         call: function of `peer_calls`.
         folder: where the inputs are, and the result goes.
         built: where the parts of fast-reid are, or None.
-        runs: how often to do it, unless that takes long.
-        memory: bytes that it may take beyond the inputs; it gets no more.
+        runs: number of runs, unless that takes long.
+        memory: limit in bytes beyond the inputs.
     """
 
     task: str
@@ -44,16 +44,16 @@ class Order:
 
 @dataclass(frozen=True)
 class Measured:
-    """What a process found, or why it did not.
+    """The measurements of a process, or why it failed.
 
     Attributes:
-        cpu: seconds of all threads, of the run that took least.
-        wall: seconds, of the fastest run.
-        memory: bytes, the most that was held beyond the inputs and loaded code.
-        mAP: nan where the answer is a matrix, which is then saved as ``NAME.answer.npy``.
+        cpu: seconds of all threads, the least of all runs.
+        wall: seconds of the fastest run.
+        memory: peak bytes beyond the inputs and loaded code.
+        mAP: nan if the answer is a matrix, which is then saved as ``NAME.answer.npy``.
         rank_1: the same.
-        changed: share of the entries of that matrix that are not those of platefree.
-        failure: empty if all went well.
+        changed: fraction of the entries of that matrix that differ from those of platefree.
+        failure: empty if there was none.
     """
 
     cpu: float = np.nan
@@ -66,7 +66,7 @@ class Measured:
 
 
 def measure(order: Order) -> Measured:
-    """Follow an order."""
+    """Carry out an order."""
     task = TASKS[order.task]
     built = None if order.built is None else Path(order.built)
     functions: peer_calls.Functions = getattr(peer_calls, order.call)(built)
@@ -102,14 +102,14 @@ def _limit_memory(more: int) -> None:
 
 
 def _reset_peak() -> int:
-    """Forget how much memory was held so far; returns how much is held now."""
+    """Reset the peak of memory; returns the current memory."""
     if _CLEAR.exists():
         _CLEAR.write_text("5")
     return psutil.Process().memory_info().rss
 
 
 def _peak() -> int:
-    """The most memory that was held since."""
+    """The peak of memory since the reset."""
     if _STATUS.exists():
         lines = dict(line.split(":", 1) for line in _STATUS.read_text().splitlines())
         return int(lines["VmHWM"].split()[0]) * 1024

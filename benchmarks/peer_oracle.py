@@ -1,4 +1,4 @@
-"""How far platefree is from the definitions, written out plainly in float64."""
+"""Differences of platefree from the definitions, computed plainly in float64."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Tables of what was measured, for people and for Markdown."""
+"""Tables of measurements, for the terminal and as Markdown."""
 
 import math
 from collections.abc import Sequence
@@ -19,9 +19,9 @@ class Line:
     """One way of doing a task.
 
     Attributes:
-        name: for people.
-        measured: what it took and found.
-        remark: why its figures are others.
+        name: of the package.
+        measured: its measurements.
+        remark: why its figures differ.
     """
 
     name: str
@@ -46,7 +46,7 @@ def table(title: str, lines: Sequence[Line], *, markdown: bool) -> str:
 
 
 def size(count: float) -> str:
-    """Bytes for people."""
+    """Bytes as text with a unit."""
     return f"{count / _GIBI:.2f} GiB" if count >= _GIBI / 10 else f"{count / _MEBI:.1f} MiB"
 
 
@@ -83,7 +83,7 @@ def _ratio(theirs: float, ours: float) -> str:
 
 
 def _figure(name: str, found: Measured, ours: Measured) -> str:
-    """A score, and by how much it is another than ours."""
+    """A score, and its difference from ours."""
     value: float = getattr(found, name)
     if not math.isfinite(value):
         return "-"

@@ -1,7 +1,8 @@
-"""What is measured beside the peers: sizes, and inputs drawn into a folder as .npy files.
+"""The tasks of the comparison with peers: sizes, and random inputs as .npy files.
 
-Scoring gets distances, (draws, q, g), and labels, (draws, q) and (draws, g): the peers must not
-pay for a product, nor gain by a better one. Re-ranking gets unit rows, (q, d) and (g, d).
+Scoring gets distances, (draws, q, g), and labels, (draws, q) and (draws, g): peers
+neither pay for a matrix product nor gain by a better one. Re-ranking gets L2-normalised rows,
+(q, d) and (g, d).
 """
 
 from collections.abc import Callable
@@ -27,11 +28,11 @@ Inputs = dict[str, NDArray[Any]]
 
 @dataclass(frozen=True)
 class Task:
-    """One row of the question, whatever the answer.
+    """A task to measure.
 
     Attributes:
-        kind: which function of a peer answers it.
-        title: for people.
+        kind: the function of a peer that does it.
+        title: of its table.
         size: of the inputs; ``queries`` and ``gallery`` of one draw.
         draw: the inputs, from a size and a seed.
     """
@@ -63,7 +64,7 @@ def _scoring(size: Size, seed: int) -> Inputs:
 
 
 def _draws(size: Size, seed: int) -> Inputs:
-    """Ten draws of one picture a vehicle; ``queries`` other pictures, and no camera known."""
+    """Ten draws of one picture per vehicle; ``queries`` other pictures, and no known camera."""
     random = np.random.default_rng(seed)
     extra = random.integers(0, size.vehicles, size.queries + size.gallery - 2 * size.vehicles)
     vehicles = np.sort(np.concatenate([np.repeat(np.arange(size.vehicles), 2), extra]))
@@ -82,7 +83,7 @@ def _draws(size: Size, seed: int) -> Inputs:
         np.subtract(np.float32(1), block, out=block)
     query = np.stack([vehicles[trial.query] for trial in trials])
     gallery = np.stack([vehicles[trial.gallery] for trial in trials])
-    # a peer that knows no unknown camera ignores nothing if the two sides have different ones
+    # for peers without unknown cameras: different cameras on both sides, so nothing is ignored
     cameras = {"query_cameras": np.zeros_like(query), "gallery_cameras": np.ones_like(gallery)}
     return {"distance": distance, "query_vehicles": query, "gallery_vehicles": gallery, **cameras}
 

@@ -1,13 +1,13 @@
-"""platefree's scoring and re-ranking beside its peers: time, memory, and whether they agree.
+"""platefree's scoring and re-ranking compared with its peers: time, memory, and agreement.
 
-Every peer does the same tasks on the same inputs, each in a process of its own, so that peak
-memory is its own. Peers that are not installed, need more memory than there is, or fail are listed
-with the reason. The first line of a table is platefree, the second what no exact way can do
-without; ratios are to the first, so those of a slower way are above 1.
+Every peer does the same tasks on the same inputs, each in its own process, so that peak memory is
+its own. Peers that are not installed, need too much memory, or fail are listed with the reason. The
+first line of a table is platefree, the second a lower limit for exact ways; ratios are to the first
+line, so those of a slower way are above 1.
 
     python benchmarks/peers.py [--tasks veri vehicleid rerank] [--fast-reid FOLDER]
 
-`docs/benchmarks.md` says how to install the peers, and what was measured.
+`docs/benchmarks.md` has the installation of the peers, and results.
 """
 
 import argparse
@@ -33,7 +33,7 @@ from platefree.evaluation.metrics import rank_metrics
 
 _SMALL = ("veri", "vehicleid", "rerank")
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
-_SHARE = 0.85  # of the free memory, for one process
+_FRACTION = 0.85  # of the free memory, for one process
 _SAME = 2e-6  # re-ranked distances that differ by no more are the same
 _ROUNDED = "sums in float32"
 _TIES = "rounds distances, so neighbours change places"
@@ -41,15 +41,15 @@ _TIES = "rounds distances, so neighbours change places"
 
 @dataclass(frozen=True)
 class Peer:
-    """Who is measured.
+    """A package to measure.
 
     Attributes:
         call: function of `peer_calls`.
-        name: for people.
-        score_bytes: what its scores hold for each distance, about; None if it has none.
-        rerank_bytes: what its re-ranking holds for each pair of points; None if it has none.
-        score_remark: why its scores are others.
-        rerank_remark: why its re-ranked distances are others.
+        name: in tables.
+        score_bytes: approximate memory of its scores per distance; None if it has none.
+        rerank_bytes: the same of its re-ranking per pair of points; None if it has none.
+        score_remark: why its scores differ.
+        rerank_remark: why its re-ranked distances differ.
     """
 
     call: str
@@ -60,7 +60,7 @@ class Peer:
     rerank_remark: str = ""
 
     def bytes_for(self, task: Task) -> int | None:
-        """What it needs beyond the inputs, about; None if it has no such function."""
+        """Approximate memory beyond the inputs; None if it has no such function."""
         points = task.size.queries + task.size.gallery
         parts = []
         if task.kind != "rerank":
@@ -86,12 +86,12 @@ PEERS = (
 
 @dataclass(frozen=True)
 class Limits:
-    """What a process may take.
+    """Limits of a process.
 
     Attributes:
-        runs: how often to measure, unless that takes long.
-        seconds: after which it is ended.
-        threads: of every library; 0 leaves it to them.
+        runs: number of runs, unless that takes long.
+        seconds: after which it is stopped.
+        threads: of every library; 0 is the library's default.
     """
 
     runs: int
@@ -102,7 +102,7 @@ class Limits:
 def measure(
     peer: Peer, key: str, folder: Path, built: Path | str, memory: int, limits: Limits
 ) -> Measured:
-    """Measure a peer in its own process; ``built`` is fast-reid, or why there is none."""
+    """Measure a peer in its own process; ``built`` is fast-reid's folder, or why it is missing."""
     needed = peer.bytes_for(TASKS[key])
     if needed is None:
         return Measured(failure="no such function")
@@ -139,7 +139,7 @@ def compare(
         held = save_inputs(task, folder, seed)
         _say(f"{key}: {task.title}, {size(held)} of inputs")
         for peer in peers:
-            free = int(_SHARE * psutil.virtual_memory().available) - held
+            free = int(_FRACTION * psutil.virtual_memory().available) - held
             found = measure(peer, key, folder, built, free, limits)
             if task.kind == "rerank" and peer.call != "limit" and not found.failure:
                 found = _scored(found, folder, peer.call)
@@ -150,7 +150,7 @@ def compare(
 
 
 def _scored(found: Measured, folder: Path, call: str) -> Measured:
-    """What platefree makes of the distances that were found, and how many it would not find."""
+    """The scores of a peer's distances, and the fraction that differs from platefree's."""
     labels = [np.load(folder / f"{name}.npy")[0] for name in LABELS]
     ours, theirs = (np.load(folder / f"{each}.answer.npy") for each in (PEERS[0].call, call))
     scores = rank_metrics(theirs, *labels)
@@ -173,7 +173,7 @@ def _say(text: str) -> None:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        description="platefree's scoring and re-ranking beside its peers.",
+        description="platefree's scoring and re-ranking compared with its peers.",
         epilog="tasks: " + "; ".join(f"{key}: {task.title}" for key, task in TASKS.items()),
     )
     parser.add_argument("--tasks", nargs="*", default=_SMALL, choices=[*TASKS], metavar="TASK")
@@ -182,13 +182,13 @@ def _arguments() -> argparse.Namespace:
         help="only some of: " + ", ".join(peer.call for peer in PEERS[2:]),
     )  # fmt: skip
     parser.add_argument("--fast-reid", type=Path, metavar="FOLDER", help="a checkout of fast-reid")
-    parser.add_argument("--runs", type=int, default=5, help="measure so often, if that is quick")
-    parser.add_argument("--seconds", type=int, default=1200, help="end a process after so long")
-    parser.add_argument("--threads", type=int, default=0, help="of every library; 0 is its choice")
+    parser.add_argument("--runs", type=int, default=5, help="number of runs, if they are quick")
+    parser.add_argument("--seconds", type=int, default=1200, help="stop a process after this time")
+    parser.add_argument("--threads", type=int, default=0, help="of every library; 0: its default")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--no-oracle", action="store_true", help="skip the float64 comparison")
     parser.add_argument("--markdown", action="store_true", help="print tables as Markdown")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write what was measured")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the measurements")
     return parser.parse_args()
 
 

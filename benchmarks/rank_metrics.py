@@ -1,11 +1,11 @@
-"""Time and extra memory of `platefree.rank_metrics`, beside the usual way of computing it.
+"""Time and extra memory of `platefree.rank_metrics`, compared with the usual way.
 
 The usual way, as in fast-reid and torchreid, sorts every row of the distance matrix and masks the
-sorted labels query by query. It is written anew here, in plain numpy, from the definition. Both
+sorted labels query by query. It is reimplemented here in plain numpy from the definition. Both
 run in one process, on the same matrix, and must agree.
 
-Two kinds of embeddings: `random` knows nothing (the slowest case for counting, since every match
-has to be compared with everything), `trained` stands around one centre per vehicle.
+Two kinds of embeddings: `random` (the slowest case for counting, since every match has to be
+compared with everything), and `trained`, around one centre per vehicle.
 
     python benchmarks/rank_metrics.py [--runs 5] [--small]
 """
@@ -32,13 +32,13 @@ MEGA = 1e6
 
 @dataclass(frozen=True)
 class Size:
-    """A benchmark of about the size of a public one."""
+    """About the size of a public data set."""
 
     queries: int
     gallery: int
     vehicles: int
     cameras: int
-    usual_queries: int  # the usual way is timed on so many, where all would take too long
+    usual_queries: int  # the usual way is timed on this many, if all would take too long
 
 
 VERI = Size(queries=1678, gallery=11_579, vehicles=200, cameras=20, usual_queries=1678)
@@ -67,7 +67,7 @@ class Problem:
 
 
 def make_problem(size: Size, noise: float | None, seed: int) -> Problem:
-    """Draw labels and unit embeddings; fill the distances some rows at a time."""
+    """Draw labels and L2-normalised embeddings; fill the distances some rows at a time."""
     random = np.random.default_rng(seed)
     labels = [
         random.integers(0, high, count)
@@ -93,7 +93,7 @@ def make_problem(size: Size, noise: float | None, seed: int) -> Problem:
 
 
 def ours(problem: Problem) -> tuple[float, float]:
-    """What `rank_metrics` says: mAP and rank-1."""
+    """MAP and rank-1 by `rank_metrics`."""
     found = rank_metrics(
         problem.distance,
         problem.query_vehicles,
@@ -122,7 +122,7 @@ def usual(problem: Problem) -> tuple[float, float]:
 
 
 def _watch(process: int, connection: Connection) -> None:
-    """Send the peak memory of a process when told to stop. Runs beside it, so no lock hides it."""
+    """Send the peak memory of a process when asked, from another process without its locks."""
     watched = psutil.Process(process)
     peak = watched.memory_info().rss
     connection.send(peak)
@@ -133,7 +133,7 @@ def _watch(process: int, connection: Connection) -> None:
 
 @contextmanager
 def extra_memory() -> Iterator[list[int]]:
-    """Yields a list that gets the bytes by which this process grew at most."""
+    """Yields a list that gets the peak growth of this process in bytes."""
     here, there = multiprocessing.get_context("spawn").Pipe()
     watcher = multiprocessing.get_context("spawn").Process(
         target=_watch, args=(psutil.Process().pid, there)

@@ -1,13 +1,13 @@
-"""Time and memory of k-reciprocal re-ranking, beside the usual way of computing it.
+"""Time and memory of k-reciprocal re-ranking, compared with the usual way.
 
-The usual way, as in the published code and the toolboxes that copied it, holds several matrices of
-all points by all points and works on whole rows of them. It is written anew here, in plain numpy,
-from the description. Both run in one process on the same embeddings, and must agree.
+The usual way, as in the published code and toolboxes based on it, holds several matrices of all
+points by all points and works on whole rows of them. It is reimplemented here in plain numpy from
+the description. Both run in one process on the same embeddings, and must agree.
 
-The product of all rows with themselves, half of it, is what no exact method that looks at every
-pair can do without; it is timed alone, as the limit.
+Half of the product of all rows with themselves is a lower limit for exact methods that compare
+every pair; it is timed alone.
 
-In float32 the usual way rounds some neighbours out of their lists; `--double` runs it in float64.
+In float32 the usual way loses some neighbours by rounding; `--double` runs it in float64.
 
     python benchmarks/reranking.py [--large] [--double]
 """
@@ -39,7 +39,7 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """Unit rows around one centre a vehicle, and what they show."""
+    """L2-normalised rows around one centre per vehicle, and their labels."""
 
     query: NDArray[Any]
     gallery: NDArray[Any]
@@ -114,7 +114,7 @@ def product_alone(query: NDArray[Any], gallery: NDArray[Any]) -> None:
 
 
 def score(problem: Problem, blocks: Iterator[tuple[slice, Floats]]) -> str:
-    """MAP and rank-1 of distances that come some queries at a time."""
+    """MAP and rank-1 of distances given some queries at a time."""
     parts = [metrics.score_block(block, problem.labels, rows) for rows, block in blocks]
     found = metrics.merge_rank_metrics(parts)
     return f"mAP {found.mAP:.5f}  rank-1 {found.cmc[0]:.5f}"
@@ -140,7 +140,7 @@ def measure(name: str) -> Iterator[list[float]]:
 
 
 def run(name: str, task: Callable[[Problem], Any], problem: Problem) -> tuple[Any, float]:
-    """What a task returns, and its CPU seconds."""
+    """The result of a task, and its CPU seconds."""
     with measure(name) as cpu:
         result = task(problem)
     return result, cpu[0]

@@ -1,11 +1,13 @@
-"""How fast training goes: pictures a second of the data alone, of the model alone, and of both.
+"""Training speed: pictures per second of the data alone, of the model alone, and of both.
 
     python benchmarks/throughput.py --backbone resnet50 --size 256 --batch 64 --steps 50 --markdown
 
-Beside platefree stands the usual loop of the field, written out below as fast-reid and its kin have
-it: whole JPEGs decoded by Pillow, torchvision's transforms to normalised floats in the workers, no
-channels-last, a scalar read after each loss. Both train the same network with the same losses on
-the same pictures in the same order. The pictures are drawn, about 800 x 600, or those of --data.
+platefree is compared with the usual loop of the field, implemented below as in fast-reid and
+similar
+toolboxes: whole JPEGs decoded by Pillow, torchvision's transforms to normalised floats in the
+workers, no channels-last, a scalar read after each loss. Both train the same network with the same
+losses on the same pictures in the same order. The pictures are drawn, about 800 x 600, or those of
+--data.
 """
 
 import argparse
@@ -39,17 +41,17 @@ _VEHICLES, _EACH = 40, 8
 
 
 class Way(Protocol):
-    """A training loop in two halves."""
+    """A training loop: loading and learning."""
 
     def batches(self, steps: int) -> Iterator[Any]:
-        """Load so many batches."""
+        """Load this many batches."""
 
     def step(self, batch: Any) -> None:  # noqa: ANN401
-        """Learn from one."""
+        """Learn from one batch."""
 
 
 class Platefree:
-    """What `platefree.train` does in a step."""
+    """The steps of `platefree.train`."""
 
     def __init__(self, recipe: Recipe, data: TrainingData, device: Any) -> None:  # noqa: ANN401
         self.recipe, self.data = recipe, data
@@ -165,7 +167,7 @@ def draw_pictures(folder: Path) -> Path:
 
 
 def rate(batches: Iterator[Any], step: Callable[[Any], None], pictures: int) -> float:
-    """Pictures a second of all batches after the first `WARM_UP`."""
+    """Pictures per second of all batches after the first `WARM_UP`."""
     started, counted = 0.0, 0
     for number, batch in enumerate(batches):
         if number == WARM_UP:
@@ -178,7 +180,7 @@ def rate(batches: Iterator[Any], step: Callable[[Any], None], pictures: int) -> 
 
 
 def measure(way: Way, steps: int, pictures: int) -> dict[str, float]:
-    """Pictures a second of data, model and both, and how much of the model's speed is left."""
+    """Pictures per second of data, model and both, and the ratio of both to the model's speed."""
     last: list[Any] = []
 
     def keep(batch: Any) -> None:  # noqa: ANN401
@@ -240,9 +242,9 @@ def main() -> None:
         }
         found = {name: measure(way, asked.steps, asked.batch) for name, way in ways.items()}
     what = (
-        f"{asked.backbone}, {asked.size} px, {asked.batch} pictures a step, {asked.precision}, "
+        f"{asked.backbone}, {asked.size} px, {asked.batch} pictures per step, {asked.precision}, "
         f"compile {asked.compile}, {asked.steps} steps, {ours.fabric.device}, "
-        f"{torch.get_num_threads()} threads; pictures a second"
+        f"{torch.get_num_threads()} threads; pictures per second"
     )
     if not asked.markdown:
         print(json.dumps({"measured": what, **found}, indent=2))

@@ -1,4 +1,4 @@
-"""What happens when a frozen backbone begins to learn under a classifier of scale 64.
+"""Unfreezing a backbone under a classifier of scale 64.
 
 Run ``PYTHONPATH=src python benchmarks/unfreezing.py``, a minute of one core. A very small ResNet
 that has learnt a little is frozen for 40 steps and learns for 80 more, in float32, on colored
@@ -27,13 +27,13 @@ LOOKS = (0, 20, 40, 79)
 
 @dataclass(frozen=True)
 class Case:
-    """How the backbone is opened.
+    """How the backbone is unfrozen.
 
     Attributes:
         vehicles: in a batch, of `PICTURES` each.
-        warmup: steps over which the rate rises again once the backbone is open.
+        warmup: steps of a second warm-up after the backbone is unfrozen.
         clip: largest norm of the gradients; 0: any.
-        statistics: ``kept`` or ``moved``, what frozen batch norms do with theirs.
+        statistics: ``kept`` or ``moved``, for the running statistics of frozen batch norms.
     """
 
     name: str
@@ -58,7 +58,7 @@ CASES = (
 
 @dataclass(frozen=True)
 class Step:
-    """What one step was like."""
+    """Measurements of one step."""
 
     identity: float
     backbone_gradient: float
@@ -89,7 +89,7 @@ class Run:
         self._start()
 
     def batch(self, vehicles: int, number: int) -> Batch:
-        """Pictures of some vehicles, by number always the same."""
+        """Pictures of some vehicles, always the same for a number."""
         generator = torch.Generator().manual_seed(number)
         chosen = torch.randperm(VEHICLES, generator=generator)[:vehicles]
         codes = chosen.repeat_interleave(PICTURES)
@@ -125,7 +125,7 @@ class Run:
         return Step(losses["identity"].item(), backbone, head, vectors[0].abs().max().item())
 
     def _start(self) -> None:
-        """Weights that have seen something, as those of ImageNet have."""
+        """Weights after some training, in place of those of ImageNet."""
         classifier = nn.Linear(self.method.backbone.channels, VEHICLES)
         optimizer = torch.optim.SGD(
             [*self.backbone, *classifier.parameters()], lr=0.05, momentum=0.9
@@ -144,7 +144,7 @@ def _norm(parameters: Iterable[Tensor]) -> float:
 
 
 def measure(case: Case) -> tuple[list[Step], list[Step]]:
-    """The steps while the backbone is frozen, and those after."""
+    """The steps while the backbone is frozen, and after it."""
     run = Run(case)
     if case.statistics == "kept":
         training_mode(run.method, ["backbone"])

@@ -492,7 +492,7 @@ def test_viewpoint_models_that_do_not_fit_are_refused(
         pf.train(recipe, seen_table, tmp_path / "old", resume=True)
     three = {"model__views": ["front", "rear", "side"], "model__viewpoint": str(viewpoint)}
     with pytest.raises(
-        RecipeError, match=facts("apart front, rear", "model.views is front, rear, side")
+        RecipeError, match=facts("predicts front, rear", "model.views is front, rear, side")
     ):
         pf.train(vanet_recipe(**three), seen_table, tmp_path / "run")
     with pytest.raises(RecipeError, match=facts("model.views", "'front', 'front'")):

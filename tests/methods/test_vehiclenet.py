@@ -407,7 +407,7 @@ def test_held_back_vehicles_choose_among_both_stages(merged: Sightings, tmp_path
     assert run.validation_map == max(scores)
     card = read_checkpoint(run.best).card
     assert card["classes"]["vehicle"] == len(bits(run.best)["fc2.bias"])
-    assert card["data"]["held_back_images"] == 8
+    assert card["data"]["held_out_images"] == 8
 
 
 def test_what_was_trained_is_scored_on_the_target_alone(merged: Sightings, whole: Path) -> None:

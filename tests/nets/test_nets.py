@@ -254,7 +254,7 @@ def test_weights_of_a_file_start_the_shared_layers_and_every_branch(tmp_path: Pa
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("test_vit", ("row of layers", "ResNet")),
+        ("test_vit", ("sequence of layers", "ResNet")),
         ("convmixer_1024_20_ks9_p14", ("stride of 14", "branches")),
     ],
 )

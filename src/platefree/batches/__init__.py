@@ -1,1 +1,1 @@
-"""Pictures from disk to batches of tensors."""
+"""Batches of tensors from pictures on disk."""

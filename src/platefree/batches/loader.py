@@ -1,4 +1,4 @@
-"""Pictures from disk to batches, in worker processes, each item a function of its key alone."""
+"""Load pictures as batches, in worker processes; each item depends only on its key."""
 
 import os
 import signal
@@ -19,7 +19,7 @@ from platefree.types import Sightings
 
 
 class Key(NamedTuple):
-    """One training item: which row, and the seed of its random changes."""
+    """One training item: its row, and the seed of its augmentation."""
 
     row: int
     seed: int
@@ -31,7 +31,7 @@ class Item(NamedTuple):
     Attributes:
         row: of the table.
         picture: (3, h, w) uint8, or the reason why it cannot be read.
-        boxes: (n, 4) float32 pixels of the picture, where there are part boxes.
+        boxes: (n, 4) float32 pixels of the picture, if there are part boxes.
         parts: (n,) int64, the part of each box.
     """
 
@@ -45,10 +45,10 @@ class Boxes(NamedTuple):
     """The part boxes of a batch of pictures.
 
     Attributes:
-        box: (n, 4) float32, left, top, right, bottom in pixels of the batch's pictures; those
-            without area are no boxes.
-        picture: (n,) int64, place of the picture in the batch.
-        part: (n,) int64, place in `platefree.data.part_boxes.PARTS`.
+        box: (n, 4) float32, left, top, right, bottom in pixels of the batch's pictures; boxes
+            without area are to be ignored.
+        picture: (n,) int64, index of the picture in the batch.
+        part: (n,) int64, index in `platefree.data.part_boxes.PARTS`.
     """
 
     box: Tensor
@@ -61,13 +61,13 @@ class Boxes(NamedTuple):
 
 
 class PictureBatch(NamedTuple):
-    """What could be read of a batch, and why the rest could not.
+    """The readable pictures of a batch, and why other pictures cannot be read.
 
     Attributes:
         rows: table rows of ``images``.
-        images: (b, 3, h, w) uint8, or None where nothing could be read.
+        images: (b, 3, h, w) uint8, or None if no picture could be read.
         unreadable: reasons.
-        boxes: of the parts of the pictures, where there are such.
+        boxes: of parts, if there are any.
     """
 
     rows: list[int]
@@ -77,7 +77,7 @@ class PictureBatch(NamedTuple):
 
 
 class TrainingPictures(Dataset[Item]):
-    """Training pictures by `Key`, changed at random, with the part boxes on them."""
+    """Augmented training pictures by `Key`, with their part boxes."""
 
     def __init__(
         self,
@@ -107,7 +107,8 @@ class StepBatches:
         seed: of the run.
         start: first step.
         stop: step after the last.
-        shard: (process, processes): which consecutive part of each batch this process takes.
+        shard: (process, processes): this process takes one of ``processes`` consecutive parts of
+            each batch.
     """
 
     def __init__(
@@ -135,7 +136,7 @@ class StepBatches:
 def training_loader(
     pictures: TrainingPictures, batches: StepBatches, *, workers: int, pin_memory: bool
 ) -> DataLoader[PictureBatch]:
-    """A loader of the `PictureBatch` of each step of ``batches``, by so many processes."""
+    """A loader of the `PictureBatch` of each step of ``batches``, with worker processes."""
     return DataLoader(
         pictures,  # type: ignore[arg-type]
         batch_sampler=batches,
@@ -147,7 +148,7 @@ def training_loader(
 
 
 class UsePictures(Dataset[Item]):
-    """Pictures for use, by row, as the fixed transform makes them."""
+    """Pictures for embedding, by row, after the fixed transform."""
 
     def __init__(self, sightings: Sightings, transform: InputTransform) -> None:
         self.sightings, self.transform = sightings, transform
@@ -178,8 +179,8 @@ def use_loader(
         pictures: all of them.
         batch_size: pictures at a time.
         workers: loading processes; -1 decides by the machine.
-        shard: (process, processes): of all batches this process takes every so manieth.
-        pin_memory: for a faster way to a GPU.
+        shard: (process, processes): this process takes every ``processes``-th batch.
+        pin_memory: for faster copies to a GPU.
     """
     process, processes = shard
     starts = range(process * batch_size, len(pictures), processes * batch_size)
@@ -200,7 +201,7 @@ def worker_count(workers: int, pictures: int, processes: int = 1) -> int:
     Args:
         workers: -1 decides by the machine.
         pictures: how many pictures will be loaded; few are loaded without processes.
-        processes: that load at the same time on this machine and share its processors.
+        processes: number of processes on this machine that load at the same time.
     """
     if workers >= 0:
         return workers

@@ -1,6 +1,6 @@
-"""Which pictures form a batch, as a pure function of (seed, epoch): nothing to save, exact resume.
+"""Samplers of batches, as pure functions of (seed, epoch): no state to save, exact resume.
 
-An epoch always has the same number of batches, so a step number says epoch and place in it.
+All epochs have the same number of batches, so a step number gives the epoch and the batch in it.
 """
 
 from typing import Protocol
@@ -24,11 +24,11 @@ class Sampler(Protocol):
 class IdentitySampler:
     """P vehicles times K pictures of each (Hermans et al. 2017, section 2), over all vehicles.
 
-    An epoch deals every picture about once: a vehicle's pictures are shuffled so that
-    neighbours come from different cameras where cameras are known, and cut into groups of K; a
-    short last group is filled up with other pictures of the vehicle. Batches take groups of
-    distinct vehicles; a vehicle with more groups left is more likely to be taken, so that the
-    last batches still find P distinct ones. Rows of one vehicle are neighbours in a batch.
+    An epoch uses every picture about once: a vehicle's pictures are shuffled so that consecutive
+    ones come from different cameras where cameras are known, and split into groups of K; a short
+    last group is filled up with other pictures of the vehicle. A batch takes groups of distinct
+    vehicles; vehicles with more groups left are more likely, so that the last batches still have
+    P distinct ones. Rows of one vehicle are consecutive in a batch.
 
     Args:
         vehicle: (n,) identity of each row.
@@ -65,7 +65,7 @@ class IdentitySampler:
         for batch in batches:
             for place, vehicle in enumerate(self._pick(left, random)):
                 batch[place] = groups[vehicle][left[vehicle] - 1]
-                # A vehicle that is dealt out fills up a late batch with a group it had before.
+                # A vehicle without groups left repeats an earlier group in a late batch.
                 left[vehicle] = max(left[vehicle] - 1, 0)
         return batches.reshape(self.batches_per_epoch, -1)
 
@@ -78,7 +78,7 @@ class IdentitySampler:
 
 
 class ShuffleSampler:
-    """Every picture once an epoch in random order; the last batch is filled from the start.
+    """Every picture once per epoch in random order; the last batch is filled up from the start.
 
     Args:
         rows: number of training rows.
@@ -97,11 +97,11 @@ class ShuffleSampler:
 
 
 class BalancedSampler:
-    """Every vehicle equally likely at every place of a batch, and then each of its pictures.
+    """Every row is drawn at random: first the vehicle, then one of its pictures.
 
-    The balanced sampling of VehicleNet (section V-C and table VIII), which a shuffled epoch is
-    compared with: a picture of a vehicle that has few is shown often, one of many seldom. An epoch
-    shows as many pictures as there are.
+    The balanced sampling that VehicleNet compares with shuffling (section V-C and table VIII):
+    pictures of vehicles with few pictures are drawn more often. An epoch draws as many pictures as
+    there are rows.
 
     Args:
         vehicle: (n,) identity of each row.
@@ -128,13 +128,13 @@ class BalancedSampler:
 class SetSampler:
     """Pairs of sets (DRDL, section 3.2): pictures of one vehicle, and pictures of others.
 
-    An epoch deals every picture about once as a positive: a vehicle's pictures are cut into sets
-    as in `IdentitySampler`, and the sets are shuffled; the last batch is filled from the start.
-    Decided, where the paper is silent: a vehicle with too few pictures fills its set with the same
-    ones again, each changed anew by the augmentation; a vehicle with one picture is only ever a
-    negative; negatives are pictures drawn evenly, without one twice in a set.
+    An epoch uses every picture about once as a positive: a vehicle's pictures are split into sets
+    as in `IdentitySampler`, and the sets are shuffled; the last batch is filled up from the start.
+    Decided, where the paper is silent: a set of a vehicle with too few pictures repeats them, with
+    new augmentation; a vehicle with one picture is only used as a negative; negatives are drawn
+    uniformly, without repeats in a set.
 
-    A batch is its pairs of sets one after the other, the positives of a pair before its negatives.
+    A batch is a sequence of pairs of sets, the positives of a pair before its negatives.
 
     Args:
         vehicle: (n,) identity of each row.
@@ -142,13 +142,13 @@ class SetSampler:
         model: (n,) vehicle model of each row, ``""`` unknown.
         sets_per_batch: pairs of sets in a batch.
         positives: pictures of the one vehicle.
-        negatives: pictures of others.
-        prefer: ``any`` draws the negatives from all other vehicles; ``same_model`` from those of
-            the positives' model as far as they go, then from all.
+        negatives: pictures of other vehicles.
+        prefer: ``any`` draws the negatives from all other vehicles; ``same_model`` first from
+            those of the positives' model, then from all.
 
     Raises:
-        TrainingError: no vehicle has two pictures, or one has too few pictures of others beside
-            it, or no model is known and they are preferred.
+        TrainingError: no vehicle has two pictures, there are too few pictures of other vehicles
+            for a set of negatives, or ``same_model`` is asked for and no model is known.
     """
 
     def __init__(
@@ -174,7 +174,7 @@ class SetSampler:
             )
         if fewest < negatives:
             raise TrainingError(
-                f"beside the vehicle with the most pictures there are {fewest} pictures of others, "
+                f"besides the vehicle with most pictures there are {fewest} pictures of others, "
                 f"but a negative set takes {negatives}; set train.negatives_per_set to at most "
                 f"{fewest}, or add vehicles"
             )
@@ -204,7 +204,7 @@ class SetSampler:
             rows = rows[self._vehicle[rows] != vehicle]
             near = random.permutation(rows)[:count]
         chosen = set(near.tolist())
-        while len(chosen) < count:  # a few draws: nearly every picture is of another vehicle
+        while len(chosen) < count:  # few repeats: nearly every picture is of another vehicle
             drawn = int(random.integers(len(self._vehicle)))
             if self._vehicle[drawn] != vehicle:
                 chosen.add(drawn)
@@ -212,11 +212,11 @@ class SetSampler:
 
 
 def _relatives(model: Text) -> list[NDArray[np.int64]]:
-    """The rows of each row's model; none where it is unknown."""
+    """The rows of the same model for each row; none if it is unknown."""
     if not (model != "").any():
         raise TrainingError(
-            "train.negatives = same_model, but the training rows know no vehicle model; give the "
-            "column 'model', or set train.negatives=any"
+            "train.negatives = same_model, but the training rows have no known vehicle model; fill "
+            "in the column 'model', or set train.negatives=any"
         )
     codes = np.unique(model, return_inverse=True)[1]
     rows_of = _rows_by_code(codes)
@@ -239,7 +239,7 @@ def _cut(
     size: int,
     random: np.random.Generator,
 ) -> NDArray[np.int64]:
-    """A vehicle's rows as groups of ``size`` from different cameras, the last filled up."""
+    """A vehicle's rows in groups of ``size`` with varied cameras, the last group filled up."""
     rows = random.permutation(rows)
     turn = _occurrence(camera[rows])
     rows = rows[np.argsort(turn, kind="stable")]  # one picture of each camera, then the next
@@ -248,7 +248,7 @@ def _cut(
 
 
 def _occurrence(values: NDArray[np.int64]) -> NDArray[np.int64]:
-    """How many equal values come before each entry."""
+    """Number of equal values before each entry."""
     order = np.argsort(values, kind="stable")
     starts = np.flatnonzero(np.r_[True, np.diff(values[order]) != 0])
     lengths = np.diff(np.r_[starts, len(values)])

@@ -1,4 +1,4 @@
-"""Pictures for use, of which a network is shown only what is inside a box."""
+"""Pictures for embedding, cropped to a box."""
 
 import math
 
@@ -16,7 +16,7 @@ _BITS = 1e-6  # of a pixel
 
 
 class TightPictures(UsePictures):
-    """The inside of a box of each picture, as the fixed transform makes it.
+    """The crop of each picture, after the fixed transform.
 
     Args:
         sightings: the n pictures.
@@ -32,7 +32,7 @@ class TightPictures(UsePictures):
 
     def __getitem__(self, row: int) -> Item:
         box = self.boxes[row]
-        # A JPEG may be decoded small, but what is inside of the box has to stay large enough.
+        # A JPEG may be decoded at a smaller size, but the crop has to stay large enough.
         wide, high = (box[2:] - box[:2]).tolist()
         size = math.ceil(self.transform.width / wide), math.ceil(self.transform.height / high)
         try:
@@ -45,7 +45,7 @@ class TightPictures(UsePictures):
 def cut_out(picture: Image.Image, box: BoxFractions) -> Image.Image:
     """The pixels that a box (4,) of fractions touches, at least one."""
     size = np.array(picture.size)
-    # Fractions of whole pixels are not whole again to the last bits.
+    # Fractions of whole pixels times the size are whole only up to rounding.
     left, top = np.minimum(np.floor(box[:2] * size + _BITS), size - 1).astype(int).tolist()
     right, bottom = np.ceil(box[2:] * size - _BITS).astype(int).tolist()
     return picture.crop((left, top, max(right, left + 1), max(bottom, top + 1)))

@@ -1,4 +1,4 @@
-"""Which rows of a table are trained on, and their labels as class numbers."""
+"""The training rows of a table, with their labels as class numbers."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -27,29 +27,29 @@ from platefree.types import Indices, Sightings, Text, known_values
 _FILL = {
     "vehicle": "give every picture of a vehicle its id in the column 'vehicle'",
     "model": "write make and model of every picture in the column 'model'",
-    "view": "write what is seen (front, rear, side) in the column 'view'",
+    "view": "write the view (front, rear, side) of every picture in the column 'view'",
     "camera": "write which camera took each picture in the column 'camera'",
 }
-"""What to do about a label column of which too little is known."""
+"""What to do if too few values of a label column are known."""
 
 CODED = ("vehicle", "camera", "make", "model", "type", "color", "view", "source")
 
 
 @dataclass(frozen=True, eq=False)
 class TrainingData:
-    """What a run learns from.
+    """The data of a training run.
 
     Attributes:
         sightings: the training rows.
         labels: label column -> (n,) int64 codes in sorted order of the names, -1 unknown.
-        names: label column -> its known values, sorted; a code is a place in them.
-        validation: rows of held-out vehicles; empty when none are held out.
-        fingerprint: of the whole table, to notice another one on resume.
+        names: label column -> its known values, sorted; a code is an index into them.
+        validation: rows of held-out vehicles; empty if none are held out.
+        fingerprint: of the whole table, to notice another table on resume.
         learns: the label column that is learnt, or ``parts``.
-        target: the source that is scored, where a stage learns from its rows alone.
+        target: the source that the model is for, if a stage learns from its rows alone.
         boxes: of parts in the training rows, for methods that learn from them.
         validation_boxes: of parts in the held-out rows.
-        counts: what a method found in the data, for the log and the checkpoint's card.
+        counts: counts by the method, for the log and the checkpoint's card.
     """
 
     sightings: Sightings
@@ -69,12 +69,13 @@ class TrainingData:
         return {column: len(names) for column, names in self.names.items()}
 
     def of_stage(self, train: Train) -> "TrainingData":
-        """What a stage learns from: everything, or the rows of the target alone.
+        """The data of a stage: everything, or the rows of the target alone.
 
-        Then the classes are numbered anew, from 0 in the old order; other labels keep their codes.
+        In the latter case classes are renumbered from 0 in the old order; other labels keep their
+        codes.
 
         Raises:
-            TrainingError: too little of the target is for training.
+            TrainingError: too few rows of the target are for training.
         """
         if train.rows == "all":
             return self
@@ -90,7 +91,7 @@ class TrainingData:
         return replace(self, sightings=rows, labels=labels, names=names, boxes=boxes)
 
     def same_classes(self, other: "TrainingData") -> bool:
-        """Whether a classifier that learns from one can go on learning from the other."""
+        """Whether both have the same classes, so that a classifier can be kept."""
         return self.learns not in CODED or np.array_equal(
             self.names[self.learns], other.names[self.learns]
         )
@@ -125,15 +126,15 @@ class TrainingData:
 
 
 def training_table(data: str | Path | Sightings | DataSet, lists: Sequence[str]) -> Sightings:
-    """The table that a run is given.
+    """The table for a run, with the split of its training lists.
 
     Args:
         data: a table or a public data set, or the path of one.
-        lists: of a public data set: its rows for training are those of these lists.
+        lists: lists of a public data set to train on instead of split ``train``.
 
     Raises:
         DataError: it cannot be read.
-        TrainingError: there are no such lists, or the pairs of a test have pictures of them.
+        TrainingError: there are no such lists, or their pictures are in test pairs.
     """
     if not lists:
         read = read_table(data) if isinstance(data, str | Path) else data
@@ -162,12 +163,12 @@ def training_table(data: str | Path | Sightings | DataSet, lists: Sequence[str])
 def training_data(
     table: Sightings, train: Train, learns: str = "vehicle", *, target: str = ""
 ) -> TrainingData:
-    """Take the training rows of a table: split ``train`` where splits are known, else all.
+    """The training rows of a table: split ``train`` if splits are known, else all rows.
 
-    Rows without the label that is learnt are left out. With ``train.identity = "model"`` a model
-    is what a vehicle is otherwise, here and in the labels. With ``train.validation`` a seeded
-    fraction of the vehicles is held out (of the pictures, where no vehicle is known); of the
-    target's vehicles, where there is one, since it is what the model is for.
+    Rows without the label to learn are left out. With ``train.identity = "model"`` the vehicle
+    model replaces the vehicle as identity. With ``train.validation`` a seeded fraction of the
+    vehicles is held out (or of the pictures, if no vehicle is known); with a target, only its
+    vehicles are held out, since the model is for them.
 
     Args:
         table: the pictures.
@@ -176,7 +177,7 @@ def training_data(
         target: the source that a stage may learn from alone; empty: none.
 
     Raises:
-        TrainingError: there is nothing to learn from; the message says why.
+        TrainingError: there is nothing to learn from.
     """
     rows = table.take(table.split == "train") if table.knows("split") else table
     if not len(rows):
@@ -198,21 +199,22 @@ def _require_classes(learnt: Sightings, train: Train, learns: str) -> None:
     column = train.identity if learns == "vehicle" else learns
     if len(names) < 2:
         raise TrainingError(
-            f"the training rows know {len(names)} {column}(s), expected at least 2; {_FILL[column]}"
+            f"the training rows have {len(names)} {column}(s) known, expected at least 2; "
+            f"{_FILL[column]}"
         )
     if train.sampler == "identity" and counts.max() < 2:
         raise TrainingError(
-            f"each of the {len(names)} training {learns}s has one picture, but a pair of pictures "
-            f"of one {learns} is what is learnt from; add pictures, or set train.sampler=shuffle"
+            f"each of the {len(names)} training {learns}s has one picture, but training needs "
+            f"pairs of pictures of one {learns}; add pictures, or set train.sampler=shuffle"
         )
 
 
 def codes(column: Text, names: Text | None = None) -> Indices:
-    """Number the values of a label column by their places in ``names``; others are -1.
+    """Number the values of a label column by their index in ``names``; other values are -1.
 
     Args:
         column: (n,) labels.
-        names: sorted; by default all that the column knows.
+        names: sorted; by default all known values of the column.
     """
     names = known_values(column) if names is None else names
     numbers = np.searchsorted(names, column)
@@ -220,15 +222,15 @@ def codes(column: Text, names: Text | None = None) -> Indices:
 
 
 def require_known(data: TrainingData, columns: Sequence[str], key: str) -> None:
-    """Refuse training rows of which none has all of these labels.
+    """Refuse training data in which no row has all of these labels.
 
     Args:
         data: the rows.
         columns: label columns, all needed together.
-        key: of the recipe that asks for them.
+        key: of the recipe, which needs these labels.
 
     Raises:
-        TrainingError: one is unknown for all rows, or they are never known together.
+        TrainingError: a label is unknown for all rows, or they are never known together.
     """
     for column in columns:
         if not data.classes[column]:

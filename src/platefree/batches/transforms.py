@@ -1,6 +1,6 @@
-"""From a picture to a tensor: one fixed way for use, one random way for training.
+"""Transforms from pictures to tensors: a fixed one for embedding, a random one for training.
 
-Pictures travel to the device as bytes and become floats there; nothing is changed in place.
+Pictures are moved to the device as bytes and become floats there; nothing is changed in place.
 """
 
 import io
@@ -17,7 +17,7 @@ from platefree.recipes.sections import Augment, Input
 
 
 class InputTransform:
-    """Resize (without keeping the aspect: a crop's shape is not the vehicle's) and normalise.
+    """Resize (without keeping the aspect ratio, since a crop's shape varies) and normalise.
 
     Args:
         settings: the resolved ``[input]`` of a recipe; ``mean`` and ``std`` are set.
@@ -41,7 +41,7 @@ class InputTransform:
 
 
 class TrainingTransform:
-    """The fixed transform, then the random changes of ``[augment]``, drawn from a seed.
+    """The fixed transform, then the random augmentation of ``[augment]``, drawn from a seed.
 
     Args:
         settings: the resolved ``[input]``.
@@ -69,20 +69,18 @@ class TrainingTransform:
             steps += _degrade(augment.degrade, size)
         if augment.erase:
             steps.append(v2.RandomErasing(augment.erase, scale=(0.02, 0.33), value=fill))
-        self.moves = v2.Compose(moves)  # boxes follow these
+        self.moves = v2.Compose(moves)  # these also move boxes
         self.changes = v2.Compose(steps)
 
     def __call__(self, picture: Image.Image, seed: int) -> Tensor:
-        """An RGB picture as (3, height, width) uint8, changed at random; same seed, same tensor."""
+        """An RGB picture as (3, height, width) uint8, augmented; same seed, same tensor."""
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(seed)
             changed: Tensor = self.changes(self.moves(self.fixed(picture)))
         return changed
 
     def with_boxes(self, picture: Image.Image, boxes: Tensor, seed: int) -> tuple[Tensor, Tensor]:
-        """The picture as above, and the boxes that went with it.
-
-        A turned box becomes the upright box round it; one that left the picture has no area.
+        """The augmented picture with its boxes.
 
         Args:
             picture: RGB.
@@ -93,7 +91,7 @@ class TrainingTransform:
             (3, height, width) uint8, and (n, 4) float32 boxes in its pixels.
         """
         size = (self.fixed.height, self.fixed.width)
-        # In 64 bits, so that an edge on the border of two grid cells comes out on it.
+        # In 64 bits, so that an edge on the border of two grid cells stays on it.
         pixels = (boxes * torch.tensor([size[1], size[0]] * 2)).float()
         placed = BoundingBoxes(pixels, format="XYXY", canvas_size=size)
         with torch.random.fork_rng(devices=[]):
@@ -104,7 +102,7 @@ class TrainingTransform:
 
 
 class RandomBalance(torch.nn.Module):
-    """White balance of another camera: each channel times exp(u), u uniform in +-strength.
+    """Random white balance: each channel times exp(u), u uniform in +-strength.
 
     Args:
         strength: 0 changes nothing.
@@ -121,10 +119,10 @@ class RandomBalance(torch.nn.Module):
 
 
 class RandomResolution(torch.nn.Module):
-    """A vehicle farther away: the picture is shrunk and enlarged again.
+    """Random loss of resolution: the picture is shrunk and enlarged again.
 
     Args:
-        smallest: fraction of the size that it is shrunk to at most, in (0, 1].
+        smallest: smallest fraction of its size that it is shrunk to, in (0, 1].
     """
 
     def __init__(self, smallest: float) -> None:
@@ -142,7 +140,7 @@ class RandomResolution(torch.nn.Module):
 
 
 class RandomJPEG(torch.nn.Module):
-    """Blocks and smeared colors of compression.
+    """Random JPEG compression.
 
     Args:
         lowest: quality, 1 to 95.
@@ -163,7 +161,7 @@ class RandomJPEG(torch.nn.Module):
 
 
 def _warp(strength: float, size: tuple[int, int]) -> list[torch.nn.Module]:
-    """What a looser or tighter box, another zoom and another angle do to a crop."""
+    """Random shift, zoom and rotation, as by looser boxes and other cameras."""
     smallest = 1.0 - 0.45 * strength
     aspect = 1.0 + 0.35 * strength
     crop = v2.RandomResizedCrop(size, scale=(smallest, 1.0), ratio=(1 / aspect, aspect))
@@ -171,7 +169,7 @@ def _warp(strength: float, size: tuple[int, int]) -> list[torch.nn.Module]:
 
 
 def _degrade(chance: float, size: tuple[int, int]) -> list[torch.nn.Module]:
-    """What lens, distance, sharpening and compression of a camera do."""
+    """Degradations by lens, distance, sharpening and compression."""
     radius = 1.5 * max(size) / 128
     blur = v2.GaussianBlur(5, sigma=(0.1, radius))
     focus = v2.RandomChoice([blur, v2.RandomAdjustSharpness(4.0, p=1.0)])

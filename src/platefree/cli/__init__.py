@@ -31,10 +31,10 @@ from platefree.installs import training_install
 
 
 class Verbs(TyperGroup):
-    """The verbs, with a word about Ctrl-C where the verb itself has none."""
+    """The verbs, with a message for Ctrl-C in verbs without their own."""
 
     def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - typer's own class of contexts moved
-        """Run the verb that was asked for."""
+        """Run a verb."""
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
@@ -75,7 +75,7 @@ def options(
     context: typer.Context,
     *,
     debug: Annotated[
-        bool, typer.Option("--debug", help="Show the trace of an error and more notes.")
+        bool, typer.Option("--debug", help="Show more notes, and tracebacks of errors.")
     ] = False,
     version: Annotated[
         bool,
@@ -89,9 +89,9 @@ def options(
     processes = int(os.environ.get("WORLD_SIZE", "1"))
     if processes > 1 and context.invoked_subcommand != "train":
         raise PlatefreeError(
-            f"torchrun started {processes} processes, but only 'train' is started so; run "
-            f"'platefree {context.invoked_subcommand}' by itself ('eval' and 'embed' start "
-            "processes of their own with --processes)"
+            f"torchrun started {processes} processes, but only 'train' runs under it; run "
+            f"'platefree {context.invoked_subcommand}' without it ('eval' and 'embed' start "
+            "their own processes with --processes)"
         )
     logging.basicConfig(
         level=logging.DEBUG if debug else logging.WARNING, format="%(message)s", stream=sys.stderr

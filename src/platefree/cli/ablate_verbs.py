@@ -13,22 +13,22 @@ if TYPE_CHECKING:
 
 def ablate(
     rows: Annotated[
-        str, typer.Argument(help="A built-in ablation (such as drdl) or a .toml file of rows.")
+        str, typer.Argument(help="A built-in ablation, such as drdl, or a .toml file.")
     ],
     data: Annotated[
         Path, typer.Option("--data", "-d", help="Table or public data set, with splits.")
     ],
-    out_folder: Annotated[Path, typer.Option("--out", "-o", help="Folder of the runs.")],
+    out_folder: Annotated[Path, typer.Option("--out", "-o", help="Folder of runs and table.")],
     seeds: Annotated[
-        int, typer.Option("--seeds", min=1, help="How many seeds, from 0: for mean and spread.")
+        int, typer.Option("--seeds", min=1, metavar="N", help="Number of seeds, from 0.")
     ] = 3,
     *,
     device: DeviceOption = DeviceName.auto,
     as_json: Json = False,
 ) -> None:
-    """Train rows of settings with several seeds, score them alike, print one table.
+    """Train and score each row of an ablation with several seeds, as one table.
 
-    What is done is kept: run the same command again to go on, or with more seeds.
+    Finished runs are kept: repeat the command to continue, or with more seeds.
     """
     from platefree.cli.progress import announce_runs, training_progress
     from platefree.experiments.ablation import load_ablation, run_ablation
@@ -52,30 +52,37 @@ def bench_methods(
     data: Annotated[
         Path, typer.Option("--data", "-d", help="A city, or another table with splits.")
     ],
-    out_folder: Annotated[Path, typer.Option("--out", "-o", help="Folder of the runs.")],
+    out_folder: Annotated[Path, typer.Option("--out", "-o", help="Folder of runs and table.")],
     seeds: Annotated[
-        int, typer.Option("--seeds", min=1, help="How many seeds, from 0: for mean and spread.")
+        int, typer.Option("--seeds", min=1, metavar="N", help="Number of seeds, from 0.")
     ] = 3,
-    steps: Annotated[int, typer.Option(min=1, help="Steps of every training.")] = 300,
-    size: Annotated[int, typer.Option(min=32, help="Height and width of pictures.")] = 48,
-    backbone: Annotated[str, typer.Option(help="Of every method; any timm name.")] = "test_resnet",
+    steps: Annotated[int, typer.Option(min=1, metavar="N", help="Steps of each training.")] = 300,
+    size: Annotated[int, typer.Option(min=32, metavar="N", help="Height and width, pixels.")] = 48,
+    backbone: Annotated[
+        str, typer.Option(metavar="NAME", help="A timm name, for every method.")
+    ] = "test_resnet",
     methods: Annotated[
-        str | None, typer.Option(help="Only these, joined by commas; by default all.")
+        str | None, typer.Option(metavar="NAMES", show_default="all", help="Such as vanet,drdl.")
     ] = None,
     protocol: Annotated[
-        str | None, typer.Option("--protocol", "-p", help="By default that of the data.")
+        str | None,
+        typer.Option(
+            "--protocol", "-p", metavar="NAME", show_default="that of the data", help="Protocol."
+        ),
     ] = None,
     settings: Annotated[
         list[str] | None,
-        typer.Option("--set", "-s", help="Change a value of every method: train.lr=0.01."),
+        typer.Option(
+            "--set", "-s", metavar="KEY=VALUE", help="Change a value: train.lr=0.01; repeatable."
+        ),
     ] = None,
     *,
     device: DeviceOption = DeviceName.auto,
     as_json: Json = False,
 ) -> None:
-    """Compare all methods on one data set under one budget, in one table.
+    """Train and score all methods with one budget, as one table.
 
-    What is done is kept: run the same command again to go on, or with more seeds.
+    Finished runs are kept: repeat the command to continue, or with more seeds.
     """
     from platefree.cli.progress import announce_runs, training_progress
     from platefree.experiments.all_methods import ENTRIES, Budget

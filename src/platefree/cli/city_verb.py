@@ -45,39 +45,42 @@ def city(
         Path,
         typer.Argument(metavar="OUT", help="Folder of the city; an unfinished city is continued."),
     ],
-    preset: Annotated[PresetName, typer.Option(help="Settings to start from.")] = PresetName.tiny,
-    vehicles: Annotated[int | None, typer.Option(help="How many vehicles.")] = None,
-    cameras: Annotated[int | None, typer.Option(help="How many cameras.")] = None,
-    images: Annotated[int | None, typer.Option(help="How many pictures in all.")] = None,
-    days: Annotated[int | None, typer.Option(help="How many days are filmed.")] = None,
-    size: Annotated[int | None, typer.Option(help="Longest side of a picture, pixels.")] = None,
+    preset: Annotated[
+        PresetName, typer.Option(metavar="NAME", help="Defaults of the options below.")
+    ] = PresetName.tiny,
+    vehicles: Annotated[int | None, typer.Option(metavar="N", help="Number of vehicles.")] = None,
+    cameras: Annotated[int | None, typer.Option(metavar="N", help="Number of cameras.")] = None,
+    images: Annotated[
+        int | None, typer.Option(metavar="N", help="Number of pictures in all.")
+    ] = None,
+    days: Annotated[int | None, typer.Option(metavar="N", help="Number of days.")] = None,
+    size: Annotated[
+        int | None, typer.Option(metavar="N", help="Longest side of a picture.")
+    ] = None,
     near_duplicates: Annotated[
-        float | None, typer.Option(help="Fraction of vehicles with the model and color of another.")
+        float | None, typer.Option(metavar="X", help="Fraction of vehicles that look like another.")
     ] = None,
     mounting: Annotated[
-        MountingName,
-        typer.Option(
-            help="Of all cameras: gantry over the road (fronts and rears), mast beside it, or "
-            "across it (sides)."
-        ),
+        MountingName, typer.Option(metavar="NAME", help="any, gantry, mast or across (the road).")
     ] = MountingName.any,
-    seed: Annotated[int, typer.Option(min=0, help="Same seed, same bytes.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, metavar="N", help="Same seed, same bytes.")] = 0,
     workers: Annotated[
-        int | None, typer.Option(min=1, help="Processes; by default one for each core.")
+        int | None,
+        typer.Option(min=1, metavar="N", show_default="one per core", help="Processes."),
     ] = None,
     layout: Annotated[
         list[LayoutName] | None,
-        typer.Option(help="Also write the layout of this data set, to OUT-LAYOUT; repeatable."),
+        typer.Option(metavar="NAME", help="Also write OUT-NAME in this layout."),
     ] = None,
     *,
     as_json: Json = False,
 ) -> None:
-    """Render a synthetic city: vehicles, cameras, traffic, weather, and every label.
+    """Render a synthetic city with every label; repeat the command to continue.
 
-    Presets, as vehicles / cameras / images: tiny 20 / 4 / 200, small 500 / 20 / 10,000,
-    views 300 / 20 / 6,000 (mostly near-duplicates), models 600 / 16 / 7,200 (many vehicles of
-    each model), veri 776 / 20 / 49,357, wild 40,671 / 174 / 416,314.
-    Stop with Ctrl-C; the same command continues.
+    Presets, as vehicles / cameras / images: tiny 20 / 4 / 200,
+    small 500 / 20 / 10,000, views 300 / 20 / 6,000, models 600 / 16 / 7,200,
+    veri 776 / 20 / 49,357, wild 40,671 / 174 / 416,314.
+    Layouts: vehicleid, veri-776, veri-wild, cityflow, compcars.
     """
     from platefree.city.generate import estimated_bytes, generate_city
     from platefree.city.plan import PRESETS

@@ -1,4 +1,4 @@
-"""What the verbs share: where text goes, progress bars, common options."""
+"""Output, progress bars and common options of the verbs."""
 
 import json
 import sys
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     from platefree.work import Work
 
 notes = Console(stderr=True, highlight=False)
-"""For people: progress and remarks."""
+"""stderr, for progress and notes."""
 
 out = Console(highlight=False, soft_wrap=True)
-"""For results: tables and paths."""
+"""stdout, for results: tables and paths."""
 
 
 class DeviceName(StrEnum):
@@ -39,19 +39,21 @@ class DeviceName(StrEnum):
     cuda = "cuda"
 
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON to stdout instead of a table.")]
-DeviceOption = Annotated[DeviceName, typer.Option(help="Where to run.")]
-Workers = Annotated[
-    int, typer.Option(min=-1, help="Processes that load pictures; -1 decides by the machine.")
-]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON to stdout.")]
+DeviceOption = Annotated[DeviceName, typer.Option(help="Where to run.", metavar="auto|cpu|cuda")]
+Workers = Annotated[int, typer.Option(min=-1, metavar="N", help="Loading processes, -1 automatic.")]
 Processes = Annotated[
     int,
-    typer.Option(min=1, help="Embed in so many processes, each on a GPU of its own."),
+    typer.Option(min=1, metavar="N", help="Embedding processes."),
 ]
 ModelOption = Annotated[
     str | None,
     typer.Option(
-        "--model", "-m", help="A checkpoint folder such as runs/x/best, or color_stripes."
+        "--model",
+        "-m",
+        metavar="MODEL",
+        show_default="the gallery's, or color_stripes",
+        help="Checkpoint folder, or color_stripes.",
     ),
 ]
 
@@ -62,7 +64,7 @@ def work_of(
     processes: int = 1,
     progress: Callable[[int], None] | None = None,
 ) -> "Work":
-    """How pictures are looked at, from the options of a verb."""
+    """Device, workers and progress, from the options of a verb."""
     from platefree.work import Work, no_progress
 
     return Work(
@@ -79,13 +81,13 @@ def print_json(content: Any) -> None:  # noqa: ANN401
 
 
 def done(path: Path, what: str) -> None:
-    """The last line of a verb: where its output is."""
+    """Print the last line of a verb: the path of its output."""
     notes.print(f"{what}: [bold]{path}[/bold]", soft_wrap=True)
 
 
 @contextmanager
 def picture_progress(what: str, total: int | None) -> Iterator[Callable[[int], None]]:
-    """A progress bar that counts pictures; yields the function to call with how many are done."""
+    """A progress bar of pictures; yields the function to call with the number done."""
     with _progress() as progress:
         task = progress.add_task(what, total=total, speed="-")
 

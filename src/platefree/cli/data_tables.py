@@ -1,4 +1,4 @@
-"""Public data sets as terminal tables."""
+"""Terminal tables of public data sets."""
 
 from collections.abc import Sequence
 
@@ -25,7 +25,7 @@ def counts_table(counts: Sequence[Count], name: str) -> Table:
 
 
 def overview_table(overview: Overview) -> Table:
-    """The protocol that scores each list of a data set."""
+    """The protocol of a data set and its tests."""
     table = Table(title="scored by", caption=escape(overview.reason) or None)
     table.add_column("protocol")
     table.add_column("test")

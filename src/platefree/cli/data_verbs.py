@@ -111,18 +111,18 @@ def _print_set(dataset: "DataSet", counts: "tuple[Count, ...]") -> None:
 def split(
     path: Data,
     target: Annotated[
-        Path, typer.Option("--out", "-o", help="Where the table with splits goes: .csv or .parquet")
+        Path, typer.Option("--out", "-o", help="The table with splits, .csv or .parquet.")
     ],
     train: Annotated[
         float | None,
-        typer.Option("--train", help="Fraction of the vehicles to train on; by default 0.5."),
+        typer.Option("--train", help="Fraction of vehicles to train on.", show_default="0.5"),
     ] = None,
     hold_out: Annotated[
         int | None,
         typer.Option(
             "--hold-out",
             min=1,
-            help="Instead, hold out this many training vehicles; the set's own tests are dropped.",
+            help="Instead, hold out this many training vehicles, and drop the set's own tests.",
         ),
     ] = None,
     hold_back: Annotated[  # the former name
@@ -132,7 +132,7 @@ def split(
     *,
     as_json: Json = False,
 ) -> None:
-    """Split by vehicle: some vehicles to train on, the others as query and gallery."""
+    """Split by vehicle: some vehicles for training, the rest as query and gallery."""
     from platefree.data.split import hold_out_vehicles, split_by_vehicle
     from platefree.data.table import read_table, write_table
 
@@ -154,7 +154,7 @@ def merge(
         list[Path], typer.Argument(help="Tables, folders of pictures, or of public data sets.")
     ],
     target: Annotated[
-        Path, typer.Option("--out", "-o", help="Where the table goes: .csv or .parquet")
+        Path, typer.Option("--out", "-o", help="The table to write, .csv or .parquet.")
     ],
     *,
     models: Annotated[
@@ -168,13 +168,12 @@ def merge(
         str | None,
         typer.Option(
             "--target",
-            help="Source to score on: all pictures of the others are for training, "
-            "including their tests.",
+            help="Source to score on; other sources are for training, their tests too.",
         ),
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Merge tables into one in which equal ids of two data sets stay two vehicles."""
+    """Merge tables into one; equal ids of different data sets stay different vehicles."""
     from platefree.data.listed_text import many
     from platefree.data.merge import merge_tables, model_as_vehicle
     from platefree.data.table import read_table, write_table
@@ -252,7 +251,7 @@ def crop(
     path: Annotated[Path, typer.Argument(help="The folder of CompCars, as unpacked.")],
     target: Annotated[Path, typer.Option("--out", "-o", help="The folder of crops to fill.")],
 ) -> None:
-    """Cut the cars out of the photographs of CompCars; can be interrupted and continued."""
+    """Crop the cars of CompCars' photographs; repeat the command to continue."""
     from platefree.data.crops import crop_compcars
     from platefree.data.listed_text import many
 

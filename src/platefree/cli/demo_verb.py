@@ -1,4 +1,4 @@
-"""The verb ``demo``: render, train, score and report, from nothing but the package."""
+"""The verb ``demo``: render, train, score and report, with the package alone."""
 
 from pathlib import Path
 from typing import Annotated
@@ -10,13 +10,13 @@ from platefree.cli.console import Json, done, notes, out, print_json, stage_prog
 
 def demo(
     folder: Annotated[
-        Path, typer.Option("--out", "-o", help="Folder for pictures, model and report.")
+        Path, typer.Option("--out", "-o", help="Folder of pictures, model, report.")
     ] = Path("platefree-demo"),
     seed: Annotated[int, typer.Option("--seed", min=0, help="Same seed, same demo.")] = 0,
     *,
     as_json: Json = False,
 ) -> None:
-    """Render a small city, train about a minute, score, and write a report. Offline, no GPU."""
+    """Render a small city, train for about a minute, score, and report; offline, no GPU."""
     from platefree.cli.progress import training_progress
     from platefree.experiments.demo import run_demo
 

@@ -10,20 +10,26 @@ from platefree.cli.console import DeviceName, DeviceOption, Json, done, out, pri
 
 def ensemble(
     models: Annotated[
-        list[str], typer.Argument(help="Checkpoint folders, such as runs/a/best runs/b/best.")
+        list[str], typer.Argument(help="Checkpoint folders: runs/a/best runs/b/best.")
     ],
     target: Annotated[Path, typer.Option("--out", "-o", help="Folder of the ensemble.")],
     weights: Annotated[
         str | None,
-        typer.Option("--weights", "-w", help="What each counts, such as 1,1,2 [all the same]."),
+        typer.Option(
+            "--weights",
+            "-w",
+            metavar="LIST",
+            show_default="equal",
+            help="Weight of each: 1,1,2.",
+        ),
     ] = None,
     *,
     device: DeviceOption = DeviceName.auto,
     as_json: Json = False,
 ) -> None:
-    """Join trained models to one, whose similarity is the mean of theirs.
+    """Join trained models to one whose similarity is the mean of theirs.
 
-    The folder holds everything, and is used like any model: eval, search, embed, compare, submit.
+    The result is self-contained and used like any model.
     """
     from platefree.cli.tables import plain_table
     from platefree.inference.loading import make_ensemble

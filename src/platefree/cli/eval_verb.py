@@ -20,74 +20,88 @@ from platefree.cli.console import (
 
 
 def evaluate(
-    model: Annotated[
-        str, typer.Argument(help="A model's folder, color_stripes, or stored embeddings.")
-    ],
+    model: Annotated[str, typer.Argument(help="Checkpoint folder, color_stripes or embeddings.")],
     data: Annotated[
         Path | None,
         typer.Option(
             "--data",
             "-d",
-            help="Table, folder of pictures, or public data set.",
+            metavar="PATH",
+            show_default="of stored embeddings",
+            help="Table, folder or data set.",
         ),
     ] = None,
     protocol: Annotated[
         str | None,
-        typer.Option("--protocol", "-p", help="See docs/scoring.md [that of the data]."),
+        typer.Option(
+            "--protocol",
+            "-p",
+            metavar="NAME",
+            show_default="that of the data",
+            help="See docs/scoring.md.",
+        ),
     ] = None,
     tests: Annotated[
         list[str] | None,
-        typer.Option("--test", "-t", help="Only this test, such as 800; give it again for more."),
+        typer.Option(
+            "--test", "-t", metavar="NAME", show_default="all", help="Only this test; repeatable."
+        ),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of the protocols that draw.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, metavar="N", help="Seed of random draws.")] = 0,
     report: Annotated[
         Path | None,
         typer.Option(
-            "--report", "-r", help="Write the HTML report here, JSON and Markdown beside it."
+            "--report", "-r", metavar="FILE", help="Write this HTML report, JSON and Markdown."
         ),
     ] = None,
     post: Annotated[
         str | None,
         typer.Option(
             "--post",
-            help="Steps of crop,ensemble,expand,camera,time,rerank,tracks, or none; by default "
-            "those of the recipe.",
+            metavar="STEPS",
+            show_default="the recipe's",
+            help="Some of crop, ensemble, expand, camera, time, rerank, tracks; or none.",
         ),
     ] = None,
     ablate_post: Annotated[
         str | None,
-        typer.Option("--ablate-post", help="As --post, with the gain and the time of each step."),
+        typer.Option(
+            "--ablate-post", metavar="STEPS", help="As --post, with the gain of each step."
+        ),
     ] = None,
     scales: Annotated[
         str | None,
-        typer.Option(help="Average embeddings over scales, such as 1,0.9,0.8."),
+        typer.Option(
+            metavar="LIST", show_default="the recipe's", help="Average over scales: 1,0.9."
+        ),
     ] = None,
     compare_with: Annotated[
         str | None,
-        typer.Option(help="Show class-activation maps of this model too."),
+        typer.Option(metavar="MODEL", help="Compare class activations with this model's."),
     ] = None,
     settings: Annotated[
         list[str] | None,
         typer.Option(
             "--set",
             "-s",
-            help="Change what may be in use: post.rerank.k1=30, model.view_from=table; repeatable.",
+            metavar="KEY=VALUE",
+            help="Change a value: post.rerank.k1=30; repeatable.",
         ),
     ] = None,
     *,
     heat_maps: Annotated[
-        bool, typer.Option("--heat-maps", help="Show what made each example query match.")
+        bool, typer.Option("--heat-maps", help="Draw heat maps on examples.")
     ] = False,
     metadata: Annotated[
         bool,
-        typer.Option("--metadata", help="Also score with the labels that model.side names."),
+        typer.Option("--metadata", help="Also score with labels of model.side."),
     ] = False,
     workers: Workers = -1,
     processes: Processes = 1,
     device: DeviceOption = DeviceName.auto,
     as_json: Json = False,
 ) -> None:
-    """Score a model: CMC, mAP, mINP, ROC; rows with split 'train' are never scored."""
+    """Score a model: CMC, mAP, mINP, ROC. Rows with split 'train' are never scored."""
     from platefree.evaluation.embedded import looks_at_each
     from platefree.evaluation.evaluate import (
         Scoring,
@@ -129,9 +143,9 @@ def evaluate(
     if as_json:
         print_json(result.to_json())
     else:
-        from platefree.cli.tables import report_table, tables_beside
+        from platefree.cli.tables import gain_tables, report_table
 
-        for table in (report_table(result), *tables_beside(result)):
+        for table in (report_table(result), *gain_tables(result)):
             out.print(table)
     if report is not None:
         from platefree.reports.saving import save_report

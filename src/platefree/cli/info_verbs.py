@@ -13,7 +13,7 @@ recipes_app = typer.Typer(help="List the built-in recipes, or show one.", no_arg
 
 
 def print_version(value: bool) -> None:
-    """Print the version and leave."""
+    """Print the version and exit."""
     if value:
         from importlib.metadata import version
 
@@ -25,7 +25,7 @@ def doctor(
     *,
     as_json: Json = False,
 ) -> None:
-    """Show versions, devices, codecs and disk, and the command for what is missing."""
+    """Show versions, devices, codecs and disk, and commands that install missing parts."""
     from platefree.doctor import diagnose
 
     diagnosis = diagnose(Path())
@@ -59,7 +59,7 @@ def list_recipes(
     if as_json:
         print_json(descriptions)
         return
-    table = Table(title="recipes", caption="platefree recipes show NAME prints one whole")
+    table = Table(title="recipes", caption="platefree recipes show NAME prints a complete recipe")
     table.add_column("name", no_wrap=True)
     table.add_column("what it is")
     for name, description in descriptions.items():
@@ -76,7 +76,7 @@ def show_recipe(
     *,
     as_json: Json = False,
 ) -> None:
-    """Print a recipe whole, defaults filled in, as TOML that can be saved and changed."""
+    """Print a complete recipe with its defaults, as TOML to save and change."""
     from platefree.methods.catalogue import load_recipe
     from platefree.recipes.overrides import parse_overrides
     from platefree.recipes.toml import to_toml

@@ -21,21 +21,24 @@ from platefree.cli.console import (
 
 def label(
     data: Annotated[Path, typer.Argument(help="Table, folder of pictures, or public data set.")],
-    view: Annotated[str, typer.Option("--view", help="A viewpoint model: runs/view/best.")],
+    view: Annotated[
+        str, typer.Option("--view", metavar="MODEL", help="Viewpoint model: runs/view/best.")
+    ],
     target: Annotated[
-        Path, typer.Option("--out", "-o", help="Where the table goes: .csv or .parquet")
+        Path, typer.Option("--out", "-o", metavar="FILE", help="Table to write: .csv or .parquet.")
     ],
     *,
     only_unknown: Annotated[
-        bool, typer.Option("--only-unknown", help="Keep the views that the table knows.")
+        bool, typer.Option("--only-unknown", help="Keep the known views of the table.")
     ] = False,
     workers: Workers = -1,
     device: DeviceOption = DeviceName.auto,
     as_json: Json = False,
 ) -> None:
-    """Write a table with the view (front, rear, side) that a model sees on each picture."""
+    """Write a table with the predicted view (front, rear, side) of each picture."""
     import numpy as np
 
+    from platefree.data.listed_text import many
     from platefree.data.table import read_table, write_table
     from platefree.inference.labelling import label_views
     from platefree.inference.loading import load_model
@@ -55,13 +58,14 @@ def label(
     known = table.view != ""
     agreement = float((labelled.view == table.view)[known].mean()) if known.any() else None
     for reason in skipped[:5]:
-        notes.print(f"view left as it was: {reason}", markup=False, soft_wrap=True)
+        notes.print(f"view unchanged: {reason}", markup=False, soft_wrap=True)
     if as_json:
         content = {"views": views, "agreement_with_known": agreement, "skipped": skipped}
         print_json({"table": str(target), "pictures": len(labelled), **content})
     else:
         for name, count in views.items():
-            out.print(f"{name}: {count} {'picture' if count == 1 else 'pictures'}")
+            out.print(f"{name}: {many(count, 'picture')}")
         if agreement is not None and not only_unknown:
-            out.print(f"{agreement:.1%} of {int(known.sum())} known views predicted alike")
+            counted = many(int(known.sum()), "known view")
+            out.print(f"{agreement:.1%} of {counted} predicted correctly")
     done(target, "table")

@@ -21,26 +21,38 @@ from platefree.cli.console import (
 
 def parts(
     data: Annotated[Path, typer.Argument(help="Table, folder of pictures, or public data set.")],
-    model: Annotated[str, typer.Option("--model", "-m", help="A part detector: runs/parts/best.")],
+    model: Annotated[
+        str, typer.Option("--model", "-m", metavar="MODEL", help="Part detector: runs/parts/best.")
+    ],
     target: Annotated[
         Path | None,
-        typer.Option("--out", "-o", help="A .csv [parts.csv beside the table]."),
+        typer.Option(
+            "--out",
+            "-o",
+            metavar="FILE",
+            show_default="parts.csv next to the table",
+            help="A .csv file.",
+        ),
     ] = None,
     split: Annotated[
-        str | None, typer.Option(help="Only rows of this split; training needs 'train' alone.")
+        str | None,
+        typer.Option(
+            metavar="NAME", show_default="all rows", help="Only this split, such as train."
+        ),
     ] = None,
     threshold: Annotated[
-        float, typer.Option(min=0.0, max=1.0, help="Boxes that score less are left out.")
+        float, typer.Option(min=0.0, max=1.0, metavar="X", help="Smallest score of a box.")
     ] = 0.4,
     *,
     workers: Workers = -1,
     device: DeviceOption = DeviceName.auto,
     as_json: Json = False,
 ) -> None:
-    """Write where windows, lights and brand are on each picture, for part_regularized.
+    """Detect windows, lights and brand on each picture, for part_regularized.
 
-    Stop it and start it again: what was found is kept, and no picture is looked at twice.
+    Results are saved as they come: repeat the command to continue after a stop.
     """
+    from platefree.data.listed_text import many
     from platefree.data.table import read_table
     from platefree.errors import DataError
     from platefree.inference.loading import load_model
@@ -55,7 +67,7 @@ def parts(
             )
     detector = load_model(model, device=device.value)
     path = target or table.root / "parts.csv"
-    with picture_progress("looking for parts", len(table)) as advance:
+    with picture_progress("finding parts", len(table)) as advance:
         boxes, skipped = write_parts(
             detector,
             table,
@@ -71,5 +83,5 @@ def parts(
         print_json({**content, "skipped": skipped})
     else:
         for name, count in found.items():
-            out.print(f"{name}: on {count} of {len(boxes.image)} pictures")
+            out.print(f"{name}: on {count} of {many(len(boxes.image), 'picture')}")
     done(path, "part boxes")

@@ -1,4 +1,4 @@
-"""The progress display of training; imported only when training starts."""
+"""The progress display of training, imported only when training starts."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -16,9 +16,9 @@ _SECONDS_OF_A_KEPT_RUN = 1.0  # at most
 
 @contextmanager
 def training_progress() -> Iterator[Callable[[StepReport], None]]:
-    """A bar with ETA, images/s and losses by name; where there is no terminal, a line a minute.
+    """A bar with ETA, images/s and losses by name; without a terminal, one line per minute.
 
-    Several trainings may be shown one after the other.
+    It can show several trainings, one after the other.
     """
     columns = (
         TextColumn("{task.description}"),
@@ -53,10 +53,10 @@ def training_progress() -> Iterator[Callable[[StepReport], None]]:
 
 
 def announce_runs(total: int) -> Callable[[str, int], None]:
-    """Say which of ``total`` runs begins, and about how long all take that are left.
+    """Announce each of ``total`` runs with an estimate of the remaining time.
 
-    Returns the function to call with row and seed before each run. Runs that are left are expected
-    to take as long as the mean row that was run; those that were kept do not count.
+    Returns the function to call with row and seed before each run. The estimate is from the mean
+    duration of the rows so far, without runs that were kept from before.
     """
     seconds: dict[str, list[float]] = {}
     begun: list[tuple[str, float]] = []
@@ -68,7 +68,7 @@ def announce_runs(total: int) -> Callable[[str, int], None]:
         begun.append((row, now))
         each = [mean(taken) for taken in seconds.values()]
         rest = (total - len(begun) + 1) * mean(each) if each else 0.0
-        left = f", about {rest / 60:.0f} min for all that is left" if each else ""
+        left = f", about {rest / 60:.0f} min left" if each else ""
         notes.print(f"run {len(begun)} of {total}: {row!r}, seed {seed}{left}", soft_wrap=True)
 
     return say
@@ -80,7 +80,7 @@ def _lines() -> Callable[[StepReport], None]:
 
     def show(report: StepReport) -> None:
         nonlocal started, reported, said, first_step, last_step
-        if last_step < 0 or report.step <= last_step:  # a run begins, perhaps one after another
+        if last_step < 0 or report.step <= last_step:  # the first step of a run
             started, first_step = reported, report.step - 1
         last_step, reported = report.step, time.monotonic()
         if reported - said < _SECONDS_BETWEEN_LINES and report.step < report.total:

@@ -23,40 +23,43 @@ from platefree.cli.console import (
 from platefree.errors import CheckpointError
 
 FLOOR = "color_stripes"
-"""Needs no training, so a search works before any model exists."""
+"""The method for searches without a trained model."""
 
 
 def search(
     query: Annotated[Path, typer.Argument(help="A picture of one vehicle.")],
     gallery: Annotated[
         Path,
-        typer.Option("--gallery", "-g", help="A folder, a table, or what 'platefree embed' wrote."),
+        typer.Option("--gallery", "-g", metavar="PATH", help="Folder, table or stored embeddings."),
     ],
     model: ModelOption = None,
-    top: Annotated[int, typer.Option("--top", "-k", min=1, help="How many hits.")] = 20,
+    top: Annotated[
+        int, typer.Option("--top", "-k", min=1, metavar="N", help="Number of hits.")
+    ] = 20,
     sheet: Annotated[
-        Path | None, typer.Option("--sheet", help="Also draw the answer to a .jpg or .png.")
+        Path | None,
+        typer.Option("--sheet", metavar="FILE", help="Also draw the hits (.jpg, .png)."),
     ] = None,
     post: Annotated[
         str,
         typer.Option(
             "--post",
-            help="Steps of expand,rerank,camera,time,tracks among the nearest 100; or none.",
+            metavar="STEPS",
+            help="Some of expand, rerank, camera, time, tracks, on the nearest 100.",
         ),
     ] = "none",
     camera: Annotated[
-        str, typer.Option(help="The camera that captured the query, for the step camera.")
+        str, typer.Option(metavar="NAME", help="Camera of the query, for that step.")
     ] = "",
-    time: Annotated[
-        str, typer.Option(help="When it was captured (ISO 8601), for the step time.")
-    ] = "",
+    time: Annotated[str, typer.Option(metavar="TIME", help="Time of the query (ISO 8601).")] = "",
     *,
     workers: Workers = -1,
     device: DeviceOption = DeviceName.auto,
     as_json: Json = False,
 ) -> None:
-    """Find where else a vehicle was seen: similarity, camera, time and path, best first."""
+    """Find pictures of the same vehicle: similarity, camera, time, path; best first."""
     from platefree.cli.tables import hits_table
+    from platefree.data.listed_text import many
     from platefree.gallery.opening import open_embedder
     from platefree.gallery.search import CANDIDATES, check_search_post, open_gallery, query_picture
     from platefree.gallery.search import search as run_search
@@ -97,7 +100,9 @@ def search(
             }
         )
     else:
-        title = f"{query.name} in {len(opened)} pictures, exact, {done_so}, model {loaded.name}"
+        title = (
+            f"{query.name} in {many(len(opened), 'picture')}, exact, {done_so}, model {loaded.name}"
+        )
         out.print(hits_table(hits, title))
     if sheet is not None:
         from platefree.reports.contact_sheet import contact_sheet
@@ -113,7 +118,7 @@ def compare(
     device: DeviceOption = DeviceName.auto,
     as_json: Json = False,
 ) -> None:
-    """Say how alike the vehicles of two pictures are, as cosine similarity in [-1, 1]."""
+    """Compare the vehicles of two pictures: cosine similarity in [-1, 1]."""
     from platefree.inference.loading import load_model
     from platefree.inference.model import compare as run_comparison
 
@@ -135,7 +140,7 @@ def compare(
 def embed(
     data: Annotated[Path, typer.Argument(help="Table or folder of pictures.")],
     out_folder: Annotated[
-        Path, typer.Option("--out", "-o", help="Folder for the embeddings; replaced if it is one.")
+        Path, typer.Option("--out", "-o", metavar="FOLDER", help="Folder of the embeddings.")
     ],
     model: ModelOption = None,
     *,
@@ -144,7 +149,8 @@ def embed(
     device: DeviceOption = DeviceName.auto,
     as_json: Json = False,
 ) -> None:
-    """Embed pictures once, so that every later search is instant."""
+    """Embed pictures once, so that later searches are fast."""
+    from platefree.data.listed_text import many
     from platefree.data.table import read_table
     from platefree.gallery.stored import save_embeddings
     from platefree.inference.loading import load_model
@@ -160,14 +166,14 @@ def embed(
     if as_json:
         spaces = {name: rows.shape[1] for name, rows in embeddings.spaces.items()}
         print_json({"pictures": len(embeddings), "spaces": spaces, "skipped": skipped})
-    done(out_folder, f"{len(embeddings)} embeddings")
+    done(out_folder, many(len(embeddings), "embedding"))
 
 
 def _chosen(model: str | None, gallery: Path | None = None, query: Path | None = None) -> str:
-    """The model asked for, else what knows the query without one, else colors alone.
+    """The model asked for, else one that fits the gallery, else colors alone.
 
-    A picture that stands in stored embeddings needs no network; for any other it is the model that
-    made the embeddings.
+    If the query is among stored embeddings, these are enough; otherwise the model that made the
+    embeddings is used.
     """
     if model is not None:
         return model
@@ -184,8 +190,8 @@ def _chosen(model: str | None, gallery: Path | None = None, query: Path | None =
         return str(gallery)
     if stored is not None and not is_there:
         raise CheckpointError(
-            f"{gallery} was made with the model at {stored}, which is not there now; "
-            "say where it is with --model"
+            f"{gallery} was made with the model at {stored}, which does not exist now; "
+            "give its path with --model"
         )
     return stored or _floor()
 
@@ -196,7 +202,7 @@ def _floor() -> str:
 
 
 def _can_embed() -> bool:
-    """Whether a network could run here."""
+    """Whether torch is installed, so that a network can run."""
     return find_spec("torch") is not None
 
 

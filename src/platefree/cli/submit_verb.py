@@ -23,17 +23,17 @@ def submit(
     model: Annotated[str, typer.Argument(help="A checkpoint folder, or color_stripes.")],
     data: Annotated[Path, typer.Option("--data", "-d", help="The folder of CityFlow.")],
     target: Annotated[
-        Path, typer.Option("--out", "-o", help="The file; the server wants it called track2.txt.")
+        Path, typer.Option("--out", "-o", help="The file; the server expects the name track2.txt.")
     ] = Path("track2.txt"),
     *,
     workers: Workers = -1,
     device: DeviceOption = DeviceName.auto,
     as_json: Json = False,
 ) -> None:
-    """Write the 100 nearest test pictures of each query of CityFlow, for its server; resumable.
+    """Write the 100 nearest test pictures of each query of CityFlow, for its server.
 
-    A line for each query, in the order of their numbers; in it the numbers of the gallery
-    pictures, nearest first. Stop with Ctrl-C; the same command goes on.
+    There is one line for each query, by number, with the numbers of the gallery pictures,
+    nearest first. Stop with Ctrl-C; the same command continues.
     """
     from platefree.data.readers.detect import read_dataset
     from platefree.data.submission import NEAREST

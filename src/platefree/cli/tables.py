@@ -23,7 +23,7 @@ _SHOWN_TRIALS = 20
 
 
 def report_table(report: Report) -> Table:
-    """Paper, ours and gap of every test, in per cent, with what they were measured on."""
+    """Paper, ours and gap of every test, in per cent, with data and settings."""
     table = Table(
         box=box.SIMPLE_HEAD,
         title=f"{report.model['name']} on {report.data['path']}, protocol {report.protocol}",
@@ -42,7 +42,7 @@ def report_table(report: Report) -> Table:
 
 
 def _measured(report: Report) -> str:
-    """What the figures were measured on, and how."""
+    """The data and the settings of the figures, as text."""
     data, settings = report.data, report.settings
     scored = f"{data['pictures scored']} pictures, {data['vehicles']} vehicles, {data['split']}"
     if "test-time flip" not in settings:  # nothing was compared
@@ -56,18 +56,18 @@ def _measured(report: Report) -> str:
     )
 
 
-def tables_beside(report: Report) -> Iterator[Table]:
-    """Figures with metadata beside those without, and post-processing step by step, if asked."""
+def gain_tables(report: Report) -> Iterator[Table]:
+    """Figures with metadata compared with those without, and post-processing step by step."""
     name, unit = report.model["name"], "figures in %, gains in percentage points"
-    told, steps = metadata_table(report), steps_table(report)
-    if told is not None:
-        caption = f"with metadata it can be scored before the cameras of its training only; {unit}"
-        yield _beside(told, f"{name}, told nothing and told labels of the pictures", caption)
+    metadata, steps = metadata_table(report), steps_table(report)
+    if metadata is not None:
+        caption = f"with metadata, only comparable on pictures captured by training cameras; {unit}"
+        yield _gains(metadata, f"{name} without and with labels of the pictures", caption)
     if steps is not None:
-        yield _beside(steps, f"post-processing of {name}", f"each row adds a step; {unit}")
+        yield _gains(steps, f"post-processing of {name}", f"each row adds a step; {unit}")
 
 
-def _beside(figures: FigureTable, title: str, caption: str) -> Table:
+def _gains(figures: FigureTable, title: str, caption: str) -> Table:
     table = Table(box=box.SIMPLE_HEAD, title=escape(title), caption=caption)
     rows = [
         [
@@ -81,10 +81,10 @@ def _beside(figures: FigureTable, title: str, caption: str) -> Table:
 
 
 def _fill(table: Table, head: Sequence[str], groups: Sequence[Sequence[Sequence[str]]]) -> None:
-    """Fill a table with groups of rows, of which only the first are shown."""
+    """Fill a table with the first rows of each group."""
     shown = [group[:_SHOWN_TRIALS] for group in groups]
     for number, column in enumerate(head):
-        # a wide table runs over the edge of a narrow terminal, where no figure may be cut off
+        # a wide table may exceed a narrow terminal, since no figure may be cut off
         cells = (row[number] for group in shown for row in group)
         width = max(len(cell) for cell in (column, *cells))
         table.add_column(
@@ -105,7 +105,7 @@ def _searched(cells: Mapping[str, str]) -> str:
 
 
 def plain_table(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
-    """Text cells as they are: names on the left, figures on the right."""
+    """A table of text cells: names aligned left, figures right."""
     table = Table(box=box.SIMPLE_HEAD, title=escape(title))
     for number, column in enumerate(head):
         table.add_column(escape(column), justify="right" if number else "left")
@@ -115,17 +115,17 @@ def plain_table(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) 
 
 
 def print_whole(table: Table) -> None:
-    """Print a table of many columns, none of them cut, however narrow the terminal is."""
+    """Print a wide table without cutting columns, however narrow the terminal is."""
     roomy = Console(width=1000)
     natural = Measurement.get(roomy, roomy.options, table).maximum
     Console(width=max(out.width, natural), highlight=False).print(table)
 
 
 def demo_table(floor: Mapping[str, float], trained: Mapping[str, float]) -> Table:
-    """The demo's figures beside the floor."""
+    """The demo's figures compared with color_stripes."""
     table = Table(
         title="rendered city, held-out half, query-gallery, no re-ranking",
-        caption="in %; color_stripes compares colors alone and learns nothing",
+        caption="in %; color_stripes compares only colors, without training",
     )
     table.add_column("method")
     for name in trained:
@@ -136,7 +136,7 @@ def demo_table(floor: Mapping[str, float], trained: Mapping[str, float]) -> Tabl
 
 
 def hits_table(hits: Sequence[Hit], title: str) -> Table:
-    """Rank, similarity and what is known of each hit."""
+    """Rank, similarity and known labels of each hit."""
     known = [name for name in ("camera", "time", "vehicle") if any(name in h.labels for h in hits)]
     table = Table(title=title)
     table.add_column("rank", justify="right")
@@ -152,9 +152,9 @@ def hits_table(hits: Sequence[Hit], title: str) -> Table:
 
 
 def check_tables(check: TableCheck, path: str, protocols: Table | None = None) -> Iterator[Table]:
-    """Counts, which protocols the table supports, and what was found with what it means.
+    """Counts, the protocols that the table supports, and findings with their meaning.
 
-    Of a data set, ``protocols`` says what its lists are scored by.
+    For a data set, ``protocols`` is the table of its own protocol.
     """
     counts = Table(title=f"{path}", show_header=False)
     spread = check.images_per_vehicle
@@ -166,7 +166,9 @@ def check_tables(check: TableCheck, path: str, protocols: Table | None = None) -
         "cameras": str(check.cameras or "unknown"),
     }
     if spread is not None:
-        rows["pictures a vehicle"] = f"{spread.minimum} to {spread.maximum}, median {spread.median}"
+        rows["pictures per vehicle"] = (
+            f"{spread.minimum} to {spread.maximum}, median {spread.median}"
+        )
     if sizes[0] is not None and sizes[1] is not None:
         rows["width"] = f"{sizes[0].minimum} to {sizes[0].maximum}, median {sizes[0].median}"
         rows["height"] = f"{sizes[1].minimum} to {sizes[1].maximum}, median {sizes[1].median}"

@@ -11,19 +11,20 @@ from platefree.cli.console import DeviceName, DeviceOption, Json, done, notes, p
 
 def train(
     recipe: Annotated[
-        str, typer.Argument(help="A recipe name (see 'platefree recipes') or a .toml file.")
+        str, typer.Argument(help="A recipe (see 'platefree recipes') or a .toml file.")
     ],
     data: Annotated[Path, typer.Option("--data", "-d", help="Table or folder of pictures.")],
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="Folder of the run [runs/RECIPE].")
+        Path | None,
+        typer.Option("--out", "-o", help="Folder of the run.", show_default="runs/RECIPE"),
     ] = None,
     settings: Annotated[
         list[str] | None,
-        typer.Option("--set", "-s", help="Change one value: --set train.lr=0.01 (repeatable)."),
+        typer.Option("--set", "-s", help="Change a value: train.lr=0.01. Repeatable."),
     ] = None,
     *,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on from the run's last checkpoint.")
+        bool, typer.Option("--resume", help="Continue from the last checkpoint.")
     ] = False,
     device: DeviceOption = DeviceName.auto,
     as_json: Json = False,
@@ -45,7 +46,7 @@ def train(
             chosen, data, folder, resume=resume, work=Work(device=device.value), on_step=on_step
         )
     if os.environ.get("RANK", "0") != "0":
-        return  # the first process speaks for all
+        return  # only the first process prints
     if as_json:
         print_json(
             {
@@ -58,10 +59,10 @@ def train(
         )
     if run.validation_map is not None:
         figures = {
-            "vehicle": "mAP on held-back vehicles (leave-one-out)",
-            "parts": "AP on held-back pictures",
+            "vehicle": "mAP on held-out vehicles (leave-one-out)",
+            "parts": "AP on held-out pictures",
         }
-        figure = figures.get(chosen.model.learns, "held-back accuracy")
+        figure = figures.get(chosen.model.learns, "held-out accuracy")
         notes.print(f"{figure}: {run.validation_map:.4f}")
     notes.print(f"trained {run.step} of {run.total} steps")
     done(run.best, "model")

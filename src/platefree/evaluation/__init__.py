@@ -1,1 +1,1 @@
-"""Protocols make trials, one metric function scores them, a report shows what was measured."""
+"""Protocols make trials, one metric function scores them, and a report shows the results."""

@@ -1,4 +1,4 @@
-"""Answers for a challenge that keeps its labels: embed, rank, write, and nothing to score."""
+"""Submissions to a challenge whose test labels are secret: embed, rank, write."""
 
 import shutil
 from pathlib import Path
@@ -17,7 +17,7 @@ from platefree.ranking.exact import rank_exact
 from platefree.types import Embeddings, Sightings
 from platefree.work import DEFAULT_WORK, Work
 
-_PART = 2048  # pictures embedded between two that are kept
+_PART = 2048  # pictures embedded and saved at a time
 
 
 def submit(
@@ -27,16 +27,16 @@ def submit(
     *,
     work: Work = DEFAULT_WORK,
 ) -> Path:
-    """Rank the test pictures of CityFlow and write what the challenge's server scores.
+    """Rank the test pictures of CityFlow and write the file that the challenge's server scores.
 
-    Embeddings are kept beside the file, in ``PATH.parts``, until it is written: a run that is
-    stopped goes on where it was.
+    Embeddings are saved next to the file, in ``PATH.parts``, until it is written, so a run that is
+    stopped can be continued.
 
     Args:
         model: a loaded model, a checkpoint folder, or ``color_stripes``.
         data: CityFlow, or the folder of it.
-        path: the file, which the server wants to be called ``track2.txt``.
-        work: where and how the pictures are looked at.
+        path: the file; the server expects the name ``track2.txt``.
+        work: device, workers and progress.
 
     Returns:
         ``path``.
@@ -46,7 +46,7 @@ def submit(
         CheckpointError: the model cannot be loaded.
         ImageError: a picture cannot be read.
         StorageError: the file cannot be written.
-        Interrupted: it was stopped; the same call goes on.
+        Interrupted: it was stopped; the same call continues.
     """
     path = Path(path)
     if path.is_dir():
@@ -69,7 +69,7 @@ def submit(
 
 
 def _embed_in_parts(model: Embedder, table: Sightings, folder: Path, work: Work) -> Embeddings:
-    """The embeddings of a table; what a run before this one kept in the folder is taken over."""
+    """The embeddings of a table; those saved in the folder by an earlier run are reused."""
     found = []
     for start in range(0, len(table), _PART):
         rows = table.take(np.arange(start, min(start + _PART, len(table))))
@@ -82,7 +82,7 @@ def _embed_in_parts(model: Embedder, table: Sightings, folder: Path, work: Work)
             except KeyboardInterrupt:
                 raise Interrupted(
                     f"stopped with {start:,} of {len(table):,} pictures embedded: run the same "
-                    "command again to go on"
+                    "command again to continue"
                 ) from None
         else:
             work.progress(len(rows))
@@ -94,7 +94,7 @@ def _embed_in_parts(model: Embedder, table: Sightings, folder: Path, work: Work)
 
 
 def _kept(place: Path, model: Embedder, rows: Sightings) -> Embeddings | None:
-    """The embeddings of these rows by this model, if they were kept."""
+    """The embeddings of these rows by this model, if they were saved."""
     if not is_embeddings_folder(place):
         return None
     part = load_embeddings(place)

@@ -1,13 +1,13 @@
-"""Protocols that draw: which picture of a class is searched, and which is searched for.
+"""Protocols that draw queries and gallery at random.
 
 VehicleID (DRDL, section 5.3; `drdl` below): one picture of each vehicle is the gallery, all others
 are queries. Retrieval (DRDL, section 5.2): of the n pictures of a class, max(6, n - 1) are gallery
 and the rest are queries. Decided: at most all n, so that a class of six pictures or fewer has no
-query and only distracts; a class is a vehicle, or on request a vehicle model, since the paper says
-"vehicle model i"; and it is drawn as often as the other, where the paper does not say.
+query and only adds distractors; a class is a vehicle, or on request a vehicle model, since the
+paper says "vehicle model i"; and it is drawn ten times as well, where the paper gives no number.
 
-A draw is a function of (seed, list, number of the draw, class, names of the pictures) alone: no
-order of files, rows or classes, and no random generator that may change, has a say in it.
+A draw depends only on (seed, list, number of the draw, class, names of the pictures), not on the
+order of files, rows or classes, nor on a random generator that may change.
 """
 
 import hashlib
@@ -29,7 +29,7 @@ _SMALLEST_GALLERY = 6  # pictures of a class, in retrieval
 
 
 def one_picture_gallery(data: DataSet, seed: int) -> list[Trial]:
-    """Ten draws of each list of VehicleID: a random picture of every vehicle is the gallery.
+    """Ten draws of each list of VehicleID, with one random picture of each vehicle as gallery.
 
     Raises:
         ProtocolError: there is no such list, or none of its vehicles has two pictures.
@@ -41,7 +41,7 @@ def one_picture_gallery(data: DataSet, seed: int) -> list[Trial]:
 
 
 def vehicle_retrieval(data: DataSet, seed: int) -> list[Trial]:
-    """Ten draws of each list: one picture of a vehicle searched in all others.
+    """Ten draws of each list, with one picture of each vehicle as query and the rest as gallery.
 
     Raises:
         ProtocolError: there is no such list, or no vehicle has more than six pictures.
@@ -50,7 +50,7 @@ def vehicle_retrieval(data: DataSet, seed: int) -> list[Trial]:
 
 
 def model_retrieval(data: DataSet, seed: int) -> list[Trial]:
-    """The same for vehicle models; pictures of unknown model are left out.
+    """The same with vehicle models as classes; pictures of unknown model are left out.
 
     Raises:
         ProtocolError: there is no such list, or no model has more than six pictures.
@@ -70,7 +70,7 @@ def _retrieval(data: DataSet, seed: int, target: str, noun: str) -> list[Trial]:
 
 @dataclass(frozen=True, eq=False)
 class _Classes:
-    """The rows of a list, class by class, the pictures of a class by name.
+    """The rows of a list, grouped by class; the pictures of a class are sorted by name.
 
     Attributes:
         names: (c,) the classes, sorted.
@@ -132,6 +132,6 @@ def _test_lists(data: DataSet) -> list[str]:
 
 
 def _pick(count: int, *key: object) -> int:
-    """A number below ``count`` that depends on the key alone."""
+    """A number below ``count`` that depends only on the key."""
     digest = hashlib.sha256("/".join(map(str, key)).encode()).digest()
     return int.from_bytes(digest[:8], "big") % count

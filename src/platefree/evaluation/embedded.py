@@ -1,8 +1,8 @@
-"""What the pictures of an evaluation are embedded to, each thing once, whatever steps need it.
+"""The embeddings that the steps of an evaluation need, each computed once.
 
-Zheng et al., VehicleNet, TMM 2020, section IV-C. Decided: with a tight crop, an embedding is the
-unit mean of both, space by space, of queries and gallery alike and of every model of an ensemble;
-a picture on which no vehicle was found keeps its own.
+Zheng et al., VehicleNet, TMM 2020, section IV-C. Decided: with tight crops, an embedding is the
+L2-normalised mean of those of the picture and of its crop, in every space, for queries and gallery
+and for every model of an ensemble; a picture on which no vehicle was found keeps its own.
 """
 
 import time
@@ -32,12 +32,12 @@ from platefree.work import Work
 
 @dataclass(frozen=True, eq=False)
 class Looks:
-    """What one model makes of the pictures.
+    """The embeddings of the pictures by one model.
 
     Attributes:
-        whole: of the pictures as they are.
+        whole: of the whole pictures.
         comparison: how its spaces combine.
-        tight: normalised means of the picture and its crop, where the step ``crop`` is asked for.
+        tight: L2-normalised means of picture and crop, if the step ``crop`` is done.
     """
 
     whole: Embeddings
@@ -50,12 +50,11 @@ class Embedded:
     """The embeddings of an evaluation.
 
     Attributes:
-        looks: of the evaluated model, and then of those of the step ``ensemble``.
-        weights: of these; empty is the same for each.
-        cameras: of the classifier of cameras, with its comparison; None without one.
-        spent: what took how many seconds beyond embedding the pictures by the evaluated model:
-            the steps that need it together, and the seconds.
-        found: what was found on the way, for the settings of a report.
+        looks: by the evaluated model, then by the models of the step ``ensemble``.
+        weights: of these models; empty is equal weights.
+        cameras: by the camera classifier, with its comparison; None without one.
+        spent: seconds of embedding beyond the evaluated model's, by the steps that need them.
+        found: facts for the settings of a report.
     """
 
     looks: tuple[Looks, ...]
@@ -66,7 +65,7 @@ class Embedded:
 
     @property
     def plain(self) -> Embeddings:
-        """The evaluated model's, before all steps."""
+        """The embeddings by the evaluated model, before all steps."""
         return self.looks[0].whole
 
     def under(self, steps: Sequence[str]) -> tuple[Embeddings, Comparison]:
@@ -77,7 +76,7 @@ class Embedded:
         return self._made[mark]
 
     def seconds(self, steps: Sequence[str]) -> float:
-        """What these steps cost in embedding."""
+        """Seconds of embedding that these steps cost."""
         return sum(seconds for needs, seconds in self.spent if needs <= set(steps))
 
     @cached_property
@@ -96,7 +95,7 @@ class Embedded:
 
 
 def looks_at_each(post: Post) -> int:
-    """How often each picture is looked at, for progress bars."""
+    """How often each picture is embedded, for progress bars."""
     steps, crop = post.steps, post.crop
     models = 1 + (len(post.ensemble.models) if "ensemble" in steps else 0)
     crops = (models + bool(crop.model)) if "crop" in steps else 0
@@ -104,13 +103,13 @@ def looks_at_each(post: Post) -> int:
 
 
 def embed_for(model: Embedder, post: Post, table: Sightings, work: Work) -> Embedded:
-    """Embed the pictures of an evaluation in every way that its steps need.
+    """Compute all embeddings that the steps of an evaluation need.
 
     Args:
         model: the evaluated one.
         post: which steps, and their options.
         table: the pictures.
-        work: how they are read; progress counts pictures looked at, `looks_at_each` times in all.
+        work: device, workers and progress, which counts each picture `looks_at_each` times.
 
     Raises:
         RecipeError: a step lacks an option, or there is no such detector.
@@ -146,14 +145,14 @@ def embed_for(model: Embedder, post: Post, table: Sightings, work: Work) -> Embe
 
 
 def with_window(post: Post, table: Sightings) -> tuple[Post, dict[str, str]]:
-    """The settings with the temporal window that the training rows of a whole table show.
+    """The settings, with the temporal window found in the training rows of a table.
 
     Returns:
-        The settings, in seconds, and what was found, for a report; all as it was where the step
-        ``time`` is not asked for or says its seconds.
+        The settings with the window in seconds, and a description for the report. Both are
+        unchanged and empty without the step ``time``, or if it already gives its seconds.
 
     Raises:
-        DataError: the training rows show no window.
+        DataError: no window can be found in the training rows.
     """
     if "time" not in post.steps or post.time.by == "seconds":
         return post, {}
@@ -178,14 +177,14 @@ def with_window(post: Post, table: Sightings) -> tuple[Post, dict[str, str]]:
 
 
 class _Clock:
-    """What was spent on what."""
+    """Time spent on embedding, by the steps that need it."""
 
     def __init__(self) -> None:
         self.spent: list[tuple[frozenset[str], float]] = []
 
     @contextmanager
     def of(self, *needs: str) -> Iterator[None]:
-        """Count the time of a block for these steps together; for none, it is not counted."""
+        """Add the time of a block to these steps together; with none, it is not counted."""
         started = time.perf_counter()
         yield
         if needs:
@@ -210,7 +209,7 @@ def _more(model: Embedder, post: Post, work: Work) -> list[Embedder]:
 
 
 def _boxes(crop: Crop, table: Sightings, work: Work) -> tuple[BoxFractions, str]:
-    """Where the vehicle is on each picture, and where that is known from."""
+    """The box of the vehicle on each picture, and where it comes from."""
     if crop.model:
         from platefree.inference.vehicle_finding import TorchvisionDetector
 
@@ -227,12 +226,12 @@ def _boxes(crop: Crop, table: Sightings, work: Work) -> tuple[BoxFractions, str]
             "to crop; lower post.crop.threshold, or leave the step out"
         )
     where = f"vehicles on {found} of {len(table)} pictures, boxes from {source}"
-    kept = "" if found == len(table) else "; the others are not cropped"
+    kept = "" if found == len(table) else "; the other pictures are not cropped"
     return with_margin(boxes, crop.margin), where + kept
 
 
 def _with_crops(model: Embedder, whole: Embeddings, boxes: BoxFractions, work: Work) -> Embeddings:
-    """The normalised mean of each picture and its crop, where it has one."""
+    """The L2-normalised mean of each picture and its crop, if it has one."""
     found = np.flatnonzero(~np.isnan(boxes[:, 0]))
     work.progress(len(boxes) - len(found))
     table = whole.sightings.take(found)

@@ -1,4 +1,4 @@
-"""Evaluate a model on a data set: make the trials, score them, and say what was measured."""
+"""Evaluate a model on a data set: make the trials, score them, and report the results."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -32,15 +32,16 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Scoring:
-    """How an evaluation scores, where not as the model's recipe says.
+    """Settings of scoring that may differ from the model's recipe.
 
     Attributes:
         post: post-processing steps such as ``expand,rerank`` or ``none``, with the options of the
             model's recipe, or steps with options; by default those of the recipe.
-        ablate_post: also score without post-processing, with its first step, and so on.
-        scales: of the pictures, whose embeddings are averaged; by default those of the recipe.
-        metadata: also score the model given the labels of the table that ``model.side`` names; the
-            report has these figures beside those without.
+        ablate_post: also score without post-processing, with the first step, with the first two,
+            and so on.
+        scales: the picture scales to average embeddings over; by default those of the recipe.
+        metadata: also score the model conditioned on the labels that ``model.side`` names; the
+            report compares both.
     """
 
     post: Post | str | None = None
@@ -49,7 +50,7 @@ class Scoring:
     metadata: bool = False
 
     def post_of(self, model: Embedder) -> Post:
-        """The steps that are done."""
+        """The post-processing steps."""
         if isinstance(self.post, str):
             return model.post.with_steps(self.post)
         return model.post if self.post is None else self.post
@@ -77,13 +78,13 @@ def evaluate(
             folder), for which no network is needed.
         data: a public data set or a table, or the path of one; by default the pictures of stored
             embeddings.
-        protocol: by default the one that a public data set is scored by, or that the columns of a
-            table are made for. Rows with split ``train`` are never scored.
+        protocol: by default the official one of a public data set, or the one that fits the
+            columns of a table. Rows with split ``train`` are never scored.
         tests: which tests of the protocol, such as ``800`` of VehicleID; by default all.
         seed: of the protocols that draw.
         scoring: post-processing, scales and metadata.
         examples: which queries the report shows, and how.
-        work: where and how pictures are looked at.
+        work: device, workers and progress.
 
     Raises:
         DataError: the data cannot be read, or the model has no embeddings of them.
@@ -106,7 +107,7 @@ def stored_table(model: Embedder) -> Sightings:
     """The pictures of stored embeddings.
 
     Raises:
-        DataError: the model is a network, which has none.
+        DataError: the model is a network, which has no pictures.
     """
     from platefree.gallery.stored import StoredEmbeddings
 
@@ -116,7 +117,7 @@ def stored_table(model: Embedder) -> Sightings:
 
 
 def open_data(data: str | Path | Sightings | DataSet) -> DataSet:
-    """A data set from whatever `evaluate` takes; a table is a data set without lists.
+    """The data set for the argument ``data`` of `evaluate`; a table has no lists.
 
     Raises:
         DataError: it cannot be read.
@@ -140,7 +141,7 @@ def plan_for(
     tests: Sequence[str] = (),
     seed: int = 0,
 ) -> Plan:
-    """What a protocol searches in what; by default that of the data, or the only one of the model.
+    """The queries and galleries of a protocol; by default that of the data or of the model.
 
     Raises:
         ProtocolError: no such protocol or test, or the data or the model cannot support it.
@@ -172,14 +173,14 @@ def score_plan(
         model: what is evaluated.
         plan: from `plan_for`.
         data_label: what the report calls the data.
-        scoring: see `evaluate`, as are the others.
-        examples: which queries are shown.
-        work: where and how pictures are looked at.
+        scoring: see `evaluate`.
+        examples: see `evaluate`.
+        work: see `evaluate`.
 
     Raises:
         ImageError: a picture cannot be read.
-        DataError: heat maps or class-activation maps are asked for and a method has none, or the
-            pictures lack what a post-processing step needs.
+        DataError: heat maps or class-activation maps are asked for and the method has none, or
+            the pictures lack labels that a post-processing step needs.
         ProtocolError: post-processing is asked for, and the protocol compares pairs.
         RecipeError: metadata is asked for, and the model was trained without.
     """
@@ -216,7 +217,7 @@ def score_plan(
 
 
 def _with_metadata(model: Embedder, plan: Plan, post: Post, work: Work) -> WithMetadata:
-    """The figures of a plan by the same model, given the labels of its pictures."""
+    """The figures of a plan by the same model, conditioned on the labels of its pictures."""
     network = as_network(model)
     given = network.with_metadata()
     table = plan.data.table.take(plan.rows)
@@ -233,9 +234,9 @@ def _with_metadata(model: Embedder, plan: Plan, post: Post, work: Work) -> WithM
 
 
 def _claims(paper: Mapping[str, float], data: str, test: str) -> dict[str, float]:
-    """What a recipe claims for a test: the keys are "DATA_SET TEST FIGURE".
+    """The paper's figures for a test, from a recipe's keys "DATA_SET TEST FIGURE".
 
-    A claim holds for one data set only, so it never stands beside figures of another.
+    A figure is for one data set only and is never compared with figures of another.
     """
     parts = [(*key.rpartition(" "), claim) for key, claim in paper.items()]
     return {figure: claim for of, _, figure, claim in parts if of == f"{data} {test}"}

@@ -1,4 +1,4 @@
-"""Example queries for a report: the best, the middle and the worst by average precision."""
+"""Example queries for a report: the best, median and worst by average precision."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -21,7 +21,7 @@ SHOWN_HITS = 10
 
 @dataclass(frozen=True, eq=False)
 class Searched:
-    """A search that was scored, and what its queries found first."""
+    """A scored search, and the first hits of its queries."""
 
     trial: Trial
     metrics: RankMetrics
@@ -34,9 +34,9 @@ class Examples:
 
     Attributes:
         each: how many of the best, of the median and of the worst.
-        heat_maps: draw on each where its similarity to the first hit comes from.
-        compare_with: another model, or its path, whose class-activation map of each query is drawn
-            beside that of the evaluated one.
+        heat_maps: draw on each picture where its similarity to the first hit comes from.
+        compare_with: another model, or its path; the class-activation maps of both models are
+            drawn for each query.
     """
 
     each: int = 4
@@ -45,7 +45,7 @@ class Examples:
 
 
 DEFAULT_EXAMPLES = Examples()
-"""What a report shows unless it is asked for more."""
+"""The default examples of a report."""
 
 
 def pick_strips(

@@ -1,4 +1,4 @@
-"""The nearest pictures of every query, kept while its distances pass, to be shown as examples."""
+"""The nearest pictures of every query, kept while it is scored, to be shown as examples."""
 
 import numpy as np
 from numba import njit, prange
@@ -11,14 +11,14 @@ from platefree.types import Floats, Indices
 
 
 class FirstHits:
-    """What each query finds first; pictures that the protocol ignores or a step removed left out.
+    """The first hits of each query, without pictures that are ignored or removed.
 
     Args:
-        queries: how many.
-        size: how many pictures of each.
+        queries: number of queries.
+        size: number of hits of each.
 
     Attributes:
-        places: (q, size) int32, places in the gallery, nearest first; -1 where there are fewer.
+        places: (q, size) int32, gallery rows, nearest first; -1 where there are fewer.
         distances: (q, size) float32.
     """
 
@@ -27,12 +27,12 @@ class FirstHits:
         self.distances = np.full((queries, size), np.inf, np.float32)
 
     def of(self, query: int) -> list[tuple[int, float]]:
-        """(place in the gallery, distance) of what a query finds first."""
+        """(gallery row, distance) of the first hits of a query."""
         found = zip(self.places[query].tolist(), self.distances[query].tolist(), strict=True)
         return [(place, distance) for place, distance in found if place >= 0]
 
     def add(self, block: Floats, labels: PairLabels, rows: slice) -> None:
-        """Keep the heads of a block of queries, as `score_blocks` passes it."""
+        """Keep the first hits of a block of queries, as passed by `score_blocks`."""
         nearest = self.distances[rows]
         indices = np.full(nearest.shape, NOBODY)
         allowed = np.ones(block.shape[1], np.bool_)

@@ -1,8 +1,8 @@
-"""Image to track: a picture searched in tracks, as VeRi-776 was scored by its first papers.
+"""Image to track: a picture searched among tracks, as in the first papers on VeRi-776.
 
 The similarity to a track is that of its best picture (Part-regularized re-ID, section 4.3). A track
-of the query's vehicle and camera is ignored; tracks of other vehicles before that camera count, as
-pictures of them do. The rank of the first match is reported as HIT@k.
+of the query's vehicle and camera is ignored; tracks of other vehicles captured by the same camera
+count, as single pictures do. The rank of the first match is reported as HIT@k.
 """
 
 import numpy as np
@@ -13,11 +13,11 @@ from platefree.types import Indices, Sightings
 
 
 def image_to_track(table: Sightings, query: Indices, gallery: Indices, test: str) -> Trial:
-    """Search pictures in the tracks of a gallery.
+    """Search for pictures among the tracks of a gallery.
 
     Args:
-        table: rows of equal track, vehicle and camera are one track, so a number that begins anew
-            at each camera does no harm. Gallery rows without a track are left out.
+        table: rows of equal track, vehicle and camera are one track, so track numbers may restart
+            at each camera. Gallery rows without a track are left out.
         query: (q,) rows.
         gallery: (g,) rows.
         test: name of the test.

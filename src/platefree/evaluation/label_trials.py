@@ -1,4 +1,4 @@
-"""What a classifier predicts of pictures against what the table says: a confusion matrix."""
+"""Predicted labels compared with those of the table: a confusion matrix."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from platefree.data.dataset import DataSet
+from platefree.data.listed_text import many
 from platefree.errors import ProtocolError
 from platefree.evaluation.results import LabelResult
 from platefree.evaluation.trial import Scorer, refuse_steps
@@ -23,7 +24,7 @@ class LabelTrial:
     Attributes:
         test: name of the test.
         target: the label column, which is also the space of the classifier.
-        rows: (n,) rows of the table, whose label is known.
+        rows: (n,) rows of the table with a known label.
         seed: None, since nothing is drawn.
     """
 
@@ -33,13 +34,13 @@ class LabelTrial:
     seed: int | None = None
 
     def moved(self, place: Indices) -> Self:
-        """The same trial of another table; (n,) ``place`` is where a row is there."""
+        """The same trial on another table; (n,) ``place`` is each row's new row there."""
         return replace(self, rows=place[self.rows])
 
     @property
     def task(self) -> str:
-        """How many pictures are looked at, for people."""
-        return f"{len(self.rows):,} pictures"
+        """The number of pictures, as text."""
+        return many(len(self.rows), "picture")
 
     def check_post(self, post: Post, table: Sightings) -> None:
         """Refuse every step, since nothing is ranked."""
@@ -62,7 +63,7 @@ class LabelTrial:
 
 
 PREDICTED = {"view": "front, rear, side ...", "camera": "which camera took it"}
-"""What classifiers predict: a column of tables, and what stands in it."""
+"""Label columns that classifiers predict, with a description of their values."""
 
 
 def view_labels(data: DataSet, seed: int) -> list[LabelTrial]:
@@ -97,7 +98,7 @@ def _labels(data: DataSet, target: str) -> LabelTrial:
 
 
 def confusion(truth: Text, predicted: Text, names: Sequence[str]) -> NDArray[np.int64]:
-    """(classes, classes) number of pictures: what they show (rows), what was predicted (columns).
+    """(classes, classes) number of pictures by true label (rows) and predicted label (columns).
 
     Args:
         truth: (n,) labels, ``""`` unknown; the unknown are left out.

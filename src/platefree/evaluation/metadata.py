@@ -1,18 +1,20 @@
-"""Figures of a model conditioned on labels of the pictures, to stand beside those without."""
+"""Figures of a model conditioned on labels of the pictures, compared with those without."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from platefree.data.listed_text import many
+
 
 @dataclass(frozen=True)
 class WithMetadata:
-    """What a model makes of the tests of a report when it is given labels of the pictures.
+    """Figures of the tests of a report when the model is conditioned on labels.
 
     Attributes:
-        columns: the labels.
-        known: pictures whose labels (or the pair of them) it was trained with; of the
-            others it is given nothing.
+        columns: the label columns.
+        known: pictures whose labels (or pair of labels) occur in training; the model is given no
+            labels of the other pictures.
         pictures: number of pictures scored.
         figures: of each test in the order of the report, as fractions.
     """
@@ -23,8 +25,9 @@ class WithMetadata:
     figures: tuple[Mapping[str, float], ...]
 
     def describe(self) -> str:
-        """Which labels of how many pictures it was given, for people."""
-        return f"{' and '.join(self.columns)} of {self.known:,} of {self.pictures:,} pictures"
+        """Which labels of how many pictures the model was given, as text."""
+        counted = f"{self.known:,} of {many(self.pictures, 'picture')}"
+        return f"{' and '.join(self.columns)} of {counted}"
 
     def gains(self, figures: Sequence[Mapping[str, float]]) -> list[dict[str, float]]:
         """What the labels change in each test.

@@ -1,9 +1,9 @@
-"""Rank metrics: CMC, mean average precision and mean inverse negative penalty, exactly.
+"""Exact rank metrics: CMC, mean average precision and mean inverse negative penalty.
 
-The rank of a match is one more than the number of gallery rows nearer than it, so no row is ever
-sorted: for each match the rows below its distance are counted, block by block in the first-level
-cache, from the farthest match to the nearest, and a block is left as soon as one count is zero.
-Nothing of the size of the distances is allocated.
+The rank of a match is one more than the number of nearer gallery rows, so nothing is sorted: for
+each match the rows of smaller distance are counted, in blocks that fit the first-level cache, from
+the farthest match to the nearest; a block is finished as soon as one count is zero. Nothing of the
+size of the distances is allocated.
 
 Average precision is the mean over the matches of (matches up to its rank) / rank, as in the
 evaluation code of VeRi-776 and Market-1501. INP is (matches) / (rank of the last match):
@@ -28,8 +28,8 @@ from platefree.evaluation.pair_labels import (
     read_only,
 )
 
-_COUNT_BLOCK = 2048  # gallery rows: short enough to be left early, long enough for wide loops
-_FEW_MATES = 1024  # up to here one wide count per match beats a binary search per row
+_COUNT_BLOCK = 2048  # gallery rows: short enough to stop early, long enough to vectorise
+_FEW_MATES = 1024  # up to here one vectorised count per match beats a binary search per row
 _COPY_BYTES = 16 << 20  # of a strided matrix at a time
 
 
@@ -66,7 +66,7 @@ class RankMetrics:
         first_match: NDArray[np.int64],
         max_rank: int,
     ) -> Self:
-        """Summarise the scores of single queries, all (q,)."""
+        """The means over scores of single queries, all (q,)."""
         valid = first_match > 0
         count = int(valid.sum())
         reached = np.bincount(first_match[valid], minlength=max_rank + 1)[1 : max_rank + 1]
@@ -91,10 +91,10 @@ def rank_metrics(
     *,
     self_index: NDArray[np.integer[Any]] | None = None,
 ) -> RankMetrics:
-    """Score the ranking that a whole matrix of distances makes of the gallery.
+    """Score the ranking given by a whole matrix of distances.
 
-    Gallery rows of the query's vehicle taken by the query's camera are ignored, where both
-    cameras are known. Equal distances rank by gallery row. Where the matrix does not fit, use
+    Gallery rows of the query's vehicle captured by the query's camera are ignored, if both cameras
+    are known. Equal distances rank by gallery row. If the matrix does not fit in memory, use
     `PairLabels.encode`, `score_block` and `merge_rank_metrics`, which give the same result.
 
     Args:
@@ -102,7 +102,7 @@ def rank_metrics(
             memory-mapped; a strided matrix is copied some rows at a time.
         query_vehicles: (q,) integers or text; ``""`` is unknown and matches nothing.
         gallery_vehicles: (g,) ids of the same kind.
-        query_cameras: (q,) integers or text; ``""`` is unknown and ignores nothing.
+        query_cameras: (q,) integers or text; ``""`` is unknown: nothing is ignored.
         gallery_cameras: (g,) ids of the same kind.
         max_rank: length of the CMC curve; it is flat beyond the size of the gallery.
         self_index: (q,) integers, gallery row of the query's own picture, which is always
@@ -157,7 +157,7 @@ def score_block(
 
 
 def merge_rank_metrics(parts: Sequence[RankMetrics]) -> RankMetrics:
-    """Join the scores of consecutive blocks of queries: the same as scoring them at once.
+    """Join the scores of consecutive blocks of queries, as if scored at once.
 
     Raises:
         DataError: there is no part, or the lengths of the CMC curves differ.
@@ -191,7 +191,7 @@ def _score_queries(
     first_match: NDArray[np.int64],
     nan_at: NDArray[np.int64],
 ) -> None:
-    """Fill the scores of every query; ``nan_at`` is a gallery row whose distance is NaN, or -1."""
+    """Fill the scores of every query; ``nan_at`` becomes a gallery row of distance NaN, or -1."""
     for query in prange(len(distance)):
         row = distance[query]
         ranks, clean = _match_ranks(row, labels, query)
@@ -207,8 +207,10 @@ def _match_ranks(
 ) -> tuple[NDArray[np.int64], bool]:
     """Ranks (from 1) of the matches among the rows not ignored, and whether no row is NaN."""
     mates, matches = mates_of(labels, query)
-    if len(mates) > 1:  # one match a query is common, and a sort of it a fifth of the time
-        # a stable sort of ascending gallery rows leaves equal distances in their order
+    if (
+        len(mates) > 1
+    ):  # one match per query is common, and sorting it would take a fifth of the time
+        # a stable sort keeps equal distances in the order of gallery rows
         order = np.argsort(row[mates], kind="mergesort")
         mates, matches = mates[order], matches[order]
     strangers = np.zeros(len(mates), np.int64)
@@ -234,11 +236,11 @@ def _count_strangers(
     Args:
         row: (g,) distances.
         mates: (m,) gallery rows, nearest first.
-        matches: (m,) whether the mate matches; the others are not counted for.
+        matches: (m,) whether the mate matches; nothing is counted for other mates.
         strangers: (m,) to add the counts to.
 
     Returns:
-        Whether the row is free of NaN; if not, the counts mean nothing.
+        Whether the row is free of NaN; if not, the counts are meaningless.
     """
     for start in range(0, len(row), _COUNT_BLOCK):
         stop = min(start + _COUNT_BLOCK, len(row))
@@ -250,12 +252,12 @@ def _count_strangers(
             nearer_mates -= start <= mate < stop
             if not matches[index]:
                 continue
-            # an equal distance is nearer only if it stands before the match
+            # an equal distance is nearer only if it precedes the match
             middle = min(max(mate, start), stop)
             nearer = _count_up_to(row[start:middle], row[mate])
             nearer += _count_below(row[middle:stop], row[mate])
             if nearer == nearer_mates:
-                break  # no stranger here, nor for the matches that are nearer still
+                break  # no stranger here, so none for nearer matches either
             strangers[index] += nearer - nearer_mates
     return True
 
@@ -264,11 +266,11 @@ def _count_strangers(
 def _search_strangers(
     row: NDArray[np.floating[Any]], mates: NDArray[np.int64], strangers: NDArray[np.int64]
 ) -> bool:
-    """The same where mates are many: a binary search of each gallery row among them."""
+    """The same for many mates: a binary search of each gallery row among them."""
     if _count_nan(row):
         return False
     limits = row[mates]
-    # between[i]: rows, mates included, that stand after mate i - 1 and not after mate i
+    # between[i]: rows, mates included, after mate i - 1 and not after mate i
     between = np.zeros(len(mates) + 1, np.int64)
     for candidate in range(len(row)):
         low, high = 0, len(mates)
@@ -297,7 +299,7 @@ def _mean_precision(ranks: NDArray[np.int64]) -> float:
     return total / len(ranks)
 
 
-# The four loops below use an index and 32-bit counts: the form that becomes wide vectors.
+# The four loops below use an index and 32-bit counts, so that the compiler vectorises them.
 
 
 @njit(cache=True)

@@ -1,11 +1,11 @@
-"""Same vehicle model or not: published lists of pairs, as CompCars has them (DRDL, section 5.1).
+"""Same vehicle model or not: published lists of pairs, such as CompCars (DRDL, section 5.1).
 
 A pair is accepted if its similarity is at least a threshold; the figure is the fraction of pairs
-that are classified right. The threshold is the one that is right on most training pairs, and it
-never sees a test pair. Decided: where a set has no training pairs, as many of the same as of
+that are classified correctly. The threshold is the best one on training pairs; test pairs play no
+part in it. Decided: if a set has no training pairs, equal numbers of pairs of the same and of
 different models are drawn (the published lists are balanced too), from the list
-``verification_train`` if there is one (of CompCars, models that are not tested), else from the
-training pictures; of equally good thresholds the lowest is taken, half way between two
+``verification_train`` if there is one (in CompCars, models that are not tested), else from the
+training pictures; of equally good thresholds the lowest is used, half way between two
 similarities.
 """
 
@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from platefree.data.dataset import DataSet, PairList
+from platefree.data.listed_text import many
 from platefree.errors import ProtocolError
 from platefree.evaluation.results import PairResult
 from platefree.evaluation.trial import Scorer, refuse_steps
@@ -24,11 +25,11 @@ from platefree.recipes.post import Post
 from platefree.types import Embeddings, Indices, Sightings
 
 TRAINING_PAIRS = 10_000
-"""Drawn of each kind where the set ships none."""
+"""Number of pairs drawn of each kind, if the set has none."""
 
 _TRAINING = "train"  # the name of published training pairs
 _TRAINING_PICTURES = "verification_train"
-_PAIRS_AT_ONCE = 256  # whose whole matrix of distances is computed
+_PAIRS_AT_ONCE = 256  # their whole matrix of distances is computed
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,9 +38,9 @@ class PairTrial:
 
     Attributes:
         test: name of the list.
-        pairs: what is scored.
-        training: what the threshold is fitted on.
-        seed: what the training pairs were drawn with; None where they are published.
+        pairs: the pairs to score.
+        training: the pairs that the threshold is fitted on.
+        seed: of the drawn training pairs; None if they are published.
     """
 
     test: str
@@ -49,12 +50,12 @@ class PairTrial:
 
     @property
     def rows(self) -> Indices:
-        """Every row of the table that takes part."""
+        """Every row of the table that is used."""
         lists = self.pairs, self.training
         return np.unique(np.concatenate([(each.first, each.second) for each in lists], axis=1))
 
     def moved(self, place: Indices) -> Self:
-        """The same trial of another table; (n,) ``place`` is where a row is there."""
+        """The same trial on another table; (n,) ``place`` is each row's new row there."""
         pairs, training = (
             PairList(place[each.first], place[each.second], each.same)
             for each in (self.pairs, self.training)
@@ -63,8 +64,8 @@ class PairTrial:
 
     @property
     def task(self) -> str:
-        """How many pairs are classified, for people."""
-        return f"{len(self.pairs.same):,} pairs"
+        """The number of pairs, as text."""
+        return many(len(self.pairs.same), "pair")
 
     def check_post(self, post: Post, table: Sightings) -> None:
         """Refuse every step, since nothing is ranked."""
@@ -80,13 +81,13 @@ class PairTrial:
 
 @dataclass(frozen=True, eq=False)
 class PairScores:
-    """What a threshold made of the pairs of a list.
+    """The pairs of a list classified by a threshold.
 
     Attributes:
         similarity: (p,) 1 - distance.
         same: (p,) what the list says.
         threshold: pairs that are at least as similar are accepted.
-        accuracy: fraction of the pairs that are classified right.
+        accuracy: fraction of the pairs that are classified correctly.
     """
 
     similarity: NDArray[np.float64]
@@ -99,7 +100,7 @@ def model_verification(data: DataSet, seed: int) -> list[PairTrial]:
     """Every published list of pairs.
 
     Raises:
-        ProtocolError: there is none, or no training pairs can be had.
+        ProtocolError: there is none, or there are no training pairs and none can be drawn.
     """
     names = [name for name in data.pairs if name != _TRAINING]
     if not names:
@@ -114,10 +115,10 @@ def model_verification(data: DataSet, seed: int) -> list[PairTrial]:
 
 
 def draw_pairs(data: DataSet, seed: int, count: int = TRAINING_PAIRS) -> PairList:
-    """``count`` pairs of one model and as many of two, from pictures that are not tested.
+    """``count`` pairs of the same model and as many of different ones, from untested pictures.
 
     The first picture of a pair is drawn from all (of models with two pictures or more), the second
-    from those of its model, or of the other models. The order of the rows has no say in it.
+    from those of its model, or of other models. The order of the rows does not matter.
 
     Raises:
         ProtocolError: fewer than two models are known, or none has two pictures.
@@ -139,7 +140,7 @@ def draw_pairs(data: DataSet, seed: int, count: int = TRAINING_PAIRS) -> PairLis
     random = np.random.default_rng(seed)
     first = random.choice(np.flatnonzero(counts[codes] > 1), count)
     start, size = starts[codes[first]], counts[codes[first]]
-    step = 1 + random.integers(0, size - 1)  # from a picture to another of its model
+    step = 1 + random.integers(0, size - 1)  # to another picture of the same model
     mate = start + (first - start + step) % size
     anchor = random.integers(0, len(rows), count)
     start, size = starts[codes[anchor]], counts[codes[anchor]]
@@ -174,7 +175,7 @@ def pair_similarity(
 
 
 def fit_threshold(similarity: NDArray[np.float64], same: NDArray[np.bool_]) -> float:
-    """The threshold that classifies most pairs right.
+    """The threshold that classifies most pairs correctly.
 
     Args:
         similarity: (p,) float64.

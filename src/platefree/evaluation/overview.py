@@ -1,4 +1,4 @@
-"""What a data set would be scored on, before anything is embedded."""
+"""The tests that a data set would be scored on, before anything is embedded."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,12 +12,12 @@ from platefree.evaluation.trial import AnyTrial
 
 @dataclass(frozen=True)
 class Overview:
-    """The tests of the protocol that a data set is usually scored by.
+    """The tests of a data set's default protocol.
 
     Attributes:
-        protocol: its name; empty where nothing is left to score.
-        tests: test -> what is searched in what, for people.
-        reason: why there are none; empty where there are.
+        protocol: its name; empty if there is nothing to score.
+        tests: test -> a text with its number of queries and gallery pictures.
+        reason: why there are no tests; empty if there are.
     """
 
     protocol: str
@@ -26,7 +26,7 @@ class Overview:
 
     @classmethod
     def of(cls, data: DataSet) -> "Overview":
-        """The overview of a data set; a set that cannot be scored says why."""
+        """The overview of a data set, with a reason if it cannot be scored."""
         protocol = ""
         try:
             protocol = default_protocol(data)

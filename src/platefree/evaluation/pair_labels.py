@@ -1,8 +1,8 @@
-"""Which gallery rows count for a query: the same vehicle, another vehicle, or ignored.
+"""Which gallery rows match a query, which do not, and which are ignored.
 
-Ids are integers or text and are compared exactly: they become dense int64 codes here and never
-pass through a float. Unknown is the empty text and gets the code `UNKNOWN`; integers are always
-known. One `PairLabels` serves every block of distances and every measure taken from them.
+Ids are integers or text and are compared exactly: they become dense int64 codes, never floats.
+Unknown is the empty text and has the code `UNKNOWN`; integers are always known. One `PairLabels`
+is used for all blocks of distances and all metrics of a search.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ ALL = slice(None)
 
 
 class IgnoredPairs(NamedTuple):
-    """Pairs of a query and a row that are never counted, such as the junk lists of VeRi-776.
+    """Pairs of a query and a row to ignore, such as the junk lists of VeRi-776.
 
     Attributes:
         query: (n,) int64, number of the query, from 0.
@@ -34,30 +34,30 @@ class IgnoredPairs(NamedTuple):
 
     @classmethod
     def of(cls, rows: Sequence[NDArray[np.integer[Any]]]) -> Self:
-        """From the rows of each query."""
+        """From the rows to ignore for each query."""
         lengths = [len(each) for each in rows]
         joined = np.concatenate([np.empty(0, np.int64), *rows]).astype(np.int64)
         return cls(np.repeat(np.arange(len(rows)), lengths), joined)
 
     def take(self, mask: NDArray[np.bool_]) -> Self:
-        """The pairs of the queries where this (q,) mask is true, numbered anew."""
+        """The pairs of the queries where this (q,) mask is true, renumbered."""
         kept = mask[self.query]
         return type(self)((np.cumsum(mask) - 1)[self.query[kept]], self.row[kept])
 
 
 class PairLabels(NamedTuple):
-    """What is known of every pair of a query and a gallery row, in O(q + g) memory.
+    """Labels of every pair of a query and a gallery row, in O(q + g) memory.
 
-    A pair is *ignored* if it shows the same vehicle before the same known camera, if it is the
-    query itself, or if it is listed as ignored. It *matches* if it is not ignored and shows the
-    same known vehicle.
+    A pair is *ignored* if it shows the same vehicle captured by the same known camera, if it is
+    the query itself, or if it is listed as ignored. It *matches* if it is not ignored and shows
+    the same known vehicle.
 
-    A named tuple, because that is what compiled code can take.
+    A named tuple, since numba can compile code for it.
 
     Attributes:
-        query_vehicles: (q,) int64 codes, shared with the gallery; `UNKNOWN` matches nothing.
+        query_vehicles: (q,) int64 codes, as in the gallery; `UNKNOWN` matches nothing.
         gallery_vehicles: (g,) int64 codes.
-        query_cameras: (q,) int64 codes, shared with the gallery; `UNKNOWN` ignores nothing.
+        query_cameras: (q,) int64 codes, as in the gallery; with `UNKNOWN` nothing is ignored.
         gallery_cameras: (g,) int64 codes.
         self_index: (q,) int64, gallery row of the query's own picture; -1 is none.
         by_vehicle: (g,) int64, gallery rows sorted by vehicle, then by row; unknown ones first.
@@ -132,13 +132,13 @@ class PairLabels(NamedTuple):
 # the *.nbi files of their __pycache__.
 @njit(cache=True)
 def mates_of(labels: PairLabels, query: int) -> tuple[Codes, NDArray[np.bool_]]:
-    """The gallery rows that are not simply another vehicle than the query.
+    """The gallery rows that match a query or are ignored for it.
 
     Returns:
         Rows of the query's vehicle, the query's own picture and rows listed as ignored, ascending,
         and for each whether it matches (otherwise it is ignored).
     """
-    # read each column once: every access counts a reference, which threads contend for
+    # read each column once: every access changes a reference count, which threads contend for
     vehicle, camera = labels.query_vehicles[query], labels.query_cameras[query]
     gallery_cameras, own = labels.gallery_cameras, labels.self_index[query]
     same_vehicle = labels.by_vehicle[:0]
@@ -187,7 +187,7 @@ def check_block(
     first, stop, step = rows.indices(labels.size[0])
     expected = (max(stop - first, 0), labels.size[1])
     if step != 1:
-        raise DataError(f"queries {rows} have a step of {step}; expected neighbouring queries")
+        raise DataError(f"queries {rows} have a step of {step}; expected consecutive queries")
     if block.shape != expected:
         raise DataError(f"{name} has shape {block.shape}, expected {expected} to fit the ids")
     if block.dtype not in (np.float32, np.float64):
@@ -196,7 +196,7 @@ def check_block(
 
 
 def read_only(block: NDArray[Any]) -> NDArray[Any]:
-    """A read-only C-contiguous view (a copy if strided), so that one compiled version serves."""
+    """A read-only C-contiguous view (a copy if strided), so that numba compiles one version."""
     view = np.ascontiguousarray(block).view()
     view.flags.writeable = False
     return view
@@ -242,7 +242,7 @@ def _join(sides: list[NDArray[Any]]) -> NDArray[Any]:
 
 
 def _exact(name: str, ids: Ids) -> NDArray[Any]:
-    """Ids as a 1-D array of integers or text, never by way of a float."""
+    """Ids as a 1-D array of integers or text, never converted to float."""
     # a list goes through objects: numpy reads [2**63, -1] as float64 and [1, "a"] as text
     column = ids if isinstance(ids, np.ndarray) else np.array(ids, dtype=object)
     if column.ndim != 1:

@@ -1,8 +1,9 @@
-"""How well boxes are found: the average precision of each part.
+"""Average precision of detected boxes, part by part.
 
-A box is right if it overlaps a box of its part that no surer one has taken, with an intersection
-over union of at least the limit; average precision is the area under precision over recall, with
-precision at each recall the best that is reached at it or beyond (as PASCAL VOC since 2010 does).
+A box is correct if its intersection over union with a true box of its part, not matched by a box of
+higher score, is at least the limit; average precision is the area under the precision-recall curve,
+where the precision at a recall is the best at this recall or a higher one (as in PASCAL VOC since
+2010).
 ``AP`` is the mean over the limits .50, .55 ... .95, as COCO's; ``AP50`` is at .50.
 """
 
@@ -21,9 +22,9 @@ class PartPrecision:
     """Average precision by part and limit.
 
     Attributes:
-        precision: (parts, limits) float64; NaN of a part that is nowhere.
-        truths: (parts,) number of boxes that there are.
-        found: (parts,) number of boxes that were found, of any score.
+        precision: (parts, limits) float64; NaN for a part without true boxes.
+        truths: (parts,) number of true boxes.
+        found: (parts,) number of detected boxes, of any score.
     """
 
     precision: NDArray[np.float64]
@@ -32,17 +33,17 @@ class PartPrecision:
 
     @property
     def mean(self) -> float:
-        """The mean over parts and limits; NaN where there is no box at all."""
+        """The mean over parts and limits; NaN if there are no true boxes."""
         known = self.precision[self.truths > 0]
         return float(known.mean()) if len(known) else float("nan")
 
 
 def part_precision(found: PictureBoxes, truth: PictureBoxes) -> PartPrecision:
-    """Compare boxes that were found with those that there are, over pictures that people looked at.
+    """Compare detected boxes with true ones, over the annotated pictures.
 
     Args:
-        found: of the rows, of any score.
-        truth: of the same rows; rows whose picture nobody looked at are left out.
+        found: detected boxes of the rows, of any score.
+        truth: true boxes of the same rows; pictures that are not annotated are left out.
     """
     precision = np.full((len(PARTS), len(LIMITS)), np.nan)
     truths, count = np.zeros(len(PARTS), np.int64), np.zeros(len(PARTS), np.int64)
@@ -60,7 +61,7 @@ def part_precision(found: PictureBoxes, truth: PictureBoxes) -> PartPrecision:
 
 
 class _Overlap:
-    """Of each found box (surest first), the overlaps with the boxes of its picture."""
+    """For each detected box, by falling score, the overlaps with the true boxes of its picture."""
 
     def __init__(
         self,
@@ -71,19 +72,19 @@ class _Overlap:
     ) -> None:
         starts, ends = np.searchsorted(truth.row[real], [found.row[mine], found.row[mine] + 1])
         self.near = [real[start:end] for start, end in zip(starts, ends, strict=True)]
-        self.share = [
+        self.overlap = [
             _iou(found.fraction[one], truth.fraction[near])
             for one, near in zip(mine.tolist(), self.near, strict=True)
         ]
 
     def right(self, limit: float) -> NDArray[np.bool_]:
-        """Which of the found boxes are right at a limit."""
+        """Which of the detected boxes are correct at a limit."""
         taken: set[int] = set()
         right = np.zeros(len(self.near), np.bool_)
-        for place, (near, share) in enumerate(zip(self.near, self.share, strict=True)):
+        for place, (near, overlap) in enumerate(zip(self.near, self.overlap, strict=True)):
             free = [n for n, box in enumerate(near.tolist()) if box not in taken]
-            best = max(free, key=lambda n: share[n], default=None)
-            if best is not None and share[best] >= limit:
+            best = max(free, key=lambda n: overlap[n], default=None)
+            if best is not None and overlap[best] >= limit:
                 taken.add(int(near[best]))
                 right[place] = True
         return right

@@ -1,4 +1,4 @@
-"""How well a part detector finds what people drew: one test, ``part-boxes``."""
+"""Scores of a part detector against annotated boxes: one test, ``part-boxes``."""
 
 from dataclasses import dataclass, replace
 from typing import Self
@@ -6,6 +6,7 @@ from typing import Self
 import numpy as np
 
 from platefree.data.dataset import DataSet
+from platefree.data.listed_text import many
 from platefree.data.part_boxes import PictureBoxes, place_boxes
 from platefree.data.part_files import find_part_boxes
 from platefree.errors import ImageError, ProtocolError
@@ -21,11 +22,11 @@ PROTOCOL = "part-boxes"
 
 @dataclass(frozen=True, eq=False)
 class PartTrial:
-    """Find the parts of each picture.
+    """Detect the parts on each picture.
 
     Attributes:
-        rows: (n,) rows of the table, whose pictures people looked at.
-        truth: the boxes of these rows, in this order.
+        rows: (n,) rows of the table whose pictures are annotated.
+        truth: the true boxes of these rows, in this order.
         test: name of the test.
         seed: None, since nothing is drawn.
     """
@@ -37,11 +38,11 @@ class PartTrial:
 
     @property
     def task(self) -> str:
-        """How many pictures are looked at, for people."""
-        return f"{len(self.rows):,} pictures"
+        """The number of pictures, as text."""
+        return many(len(self.rows), "picture")
 
     def moved(self, place: Indices) -> Self:
-        """The same trial of another table; (n,) ``place`` is where a row is there."""
+        """The same trial on another table; (n,) ``place`` is each row's new row there."""
         return replace(self, rows=place[self.rows])
 
     def check_post(self, post: Post, table: Sightings) -> None:
@@ -50,7 +51,7 @@ class PartTrial:
         refuse_steps(post)
 
     def score(self, scorer: Scorer) -> PartResult:
-        """Look for parts in the pictures, and compare.
+        """Detect parts on the pictures, and compare them with the true boxes.
 
         Raises:
             DataError: the model is no part detector.
@@ -72,7 +73,7 @@ def part_trial(data: DataSet, boxes: str = "") -> PartTrial:
 
     Args:
         data: the pictures.
-        boxes: a file of part boxes; by default the one beside the table, or a city's labels.
+        boxes: a file of part boxes; by default the one next to the table, or a city's labels.
 
     Raises:
         DataError: there are no part boxes, or they do not fit the pictures.
@@ -83,6 +84,6 @@ def part_trial(data: DataSet, boxes: str = "") -> PartTrial:
     if not len(rows):
         raise ProtocolError(
             f"{PROTOCOL} compares with part boxes, but all of the {int(truth.seen.sum())} pictures "
-            "that have such are for training (split 'train'); annotate some others too"
+            "that have some are for training (split 'train'); annotate other pictures too"
         )
     return PartTrial(rows, truth.take(rows))

@@ -2,15 +2,14 @@
 
 Decided, where VehicleNet (section IV-C) does not say:
 
-- The order of work is fixed (`platefree.recipes.post`). What a step removes for a query stays
-  removed, and ranks behind all that is left, a match behind all others (`removed`); to re-ranking
-  it is still a neighbour, so it is the same whether removing comes before or after.
-- The steps ``crop`` and ``ensemble`` are done before a chain starts: they are in the embeddings
-  that it is given (`embedded`).
-- So are pictures that the protocol ignores for a query: ignoring is of the scores alone.
-- Each search is post-processed on its own, so the draws of a protocol know nothing of each other.
-- A picture that is query and gallery is one point of re-ranking, unless expansion moved the query.
-- No query uses its own picture in the gallery: not to expand, nor for its track.
+- The order of the steps is fixed (`platefree.recipes.post`). A gallery picture that a step removes
+  for a query stays removed, and ranks after all remaining ones, matches last (`removed`). It is
+  still a neighbour in re-ranking, so removing before or after re-ranking is the same.
+- Pictures that the protocol ignores for a query are neighbours too: only scoring ignores them.
+- The steps ``crop`` and ``ensemble`` change embeddings, before a chain starts (`embedded`).
+- Each search is post-processed on its own, so the draws of a protocol are independent.
+- A picture that is both query and gallery is one point in re-ranking, unless the query is expanded.
+- A query's own picture in the gallery is not used to expand it, nor for its track.
 """
 
 from collections.abc import Iterator
@@ -46,11 +45,11 @@ class Chain:
 
     @property
     def removes(self) -> bool:
-        """Whether a step removes gallery pictures, which are then at distance inf."""
+        """Whether a step removes gallery pictures, by distance inf."""
         return not {"camera", "time"}.isdisjoint(self.settings.steps)
 
     def with_settings(self, settings: Post, comparison: Comparison) -> Self:
-        """The same with other steps, over embeddings that are compared so."""
+        """The same with other steps and another comparison."""
         return replace(self, settings=settings, comparison=comparison)
 
     def blocks(self, embeddings: Embeddings, trial: Trial) -> Iterator[tuple[slice, Floats]]:
@@ -114,9 +113,9 @@ def make_chain(
         settings: which steps, and their options.
         table: the n pictures.
         comparison: how the spaces combine.
-        of_cameras: of the same pictures, by a classifier of cameras; None where the step
-            ``camera`` takes the known cameras, or is not asked for.
-        camera_comparison: how the spaces of those combine.
+        of_cameras: embeddings of the same pictures by a camera classifier; None if the step
+            ``camera`` uses the known cameras, or is not done.
+        camera_comparison: how the spaces of these embeddings combine.
     """
     cameras = table.camera
     if of_cameras is not None:

@@ -1,10 +1,9 @@
-"""Protocols: from a table to trials. No network, no metric; each is a few lines.
+"""Protocols of tables: which rows are queries, and which are the gallery.
 
-A trial is "search these rows in those". What is a match and what is ignored follows from the
-labels in one place (the metrics): same vehicle is a match; same vehicle and same known camera
-is ignored; a picture never finds itself.
+The labels decide what matches and what is ignored, in `pair_labels`: the same vehicle matches; the
+same vehicle captured by the same known camera is ignored; a picture never finds itself.
 
-The protocols here need a table only; those of public data sets are in `set_protocols`.
+The protocols here need only a table; those of public data sets are in `set_protocols`.
 """
 
 from collections.abc import Callable
@@ -18,10 +17,10 @@ from platefree.types import Indices, Sightings, known_values
 
 
 def cross_camera(table: Sightings) -> list[Trial]:
-    """Each camera searched in each other one, both ways; the figure is the mean of all.
+    """Queries of each camera searched in the gallery of each other camera; figures are means.
 
     Raises:
-        ProtocolError: fewer than two cameras, or no vehicle was seen by two.
+        ProtocolError: fewer than two cameras, or no vehicle was captured by two.
     """
     _need_vehicles(table, "cross-camera")
     cameras = known_values(table.camera)
@@ -38,7 +37,9 @@ def cross_camera(table: Sightings) -> list[Trial]:
         if seen[a] & seen[b]
     ]
     if not trials:
-        raise ProtocolError("cross-camera: no vehicle was seen by two cameras; nothing can match")
+        raise ProtocolError(
+            "cross-camera: no vehicle was captured by two cameras; nothing can match"
+        )
     return trials
 
 
@@ -60,7 +61,7 @@ def query_gallery(table: Sightings) -> list[Trial]:
 
 
 def leave_one_out(table: Sightings) -> list[Trial]:
-    """Every row searched in all the others.
+    """Every row searched in all other rows.
 
     Raises:
         ProtocolError: no vehicles are known.
@@ -78,7 +79,7 @@ PROTOCOLS: dict[str, Callable[[Sightings], list[Trial]]] = {
 
 
 def default_protocol(table: Sightings) -> str:
-    """``query-gallery`` where the table has such splits, else by what it knows of cameras."""
+    """``query-gallery`` if the table has these splits, else a choice by its known cameras."""
     if np.isin(["query", "gallery"], table.split).all():
         return "query-gallery"
     return "cross-camera" if len(known_values(table.camera)) == 2 else "leave-one-out"
@@ -96,7 +97,7 @@ def make_trials(table: Sightings, protocol: str) -> list[Trial]:
 
 
 def need_query_vehicles(table: Sightings, query: Indices) -> None:
-    """Refuse queries of which nothing is known, as in a challenge that hides its answers.
+    """Refuse queries without any known vehicle, as in a challenge that hides its labels.
 
     Raises:
         ProtocolError: no query has a known vehicle.
@@ -104,8 +105,8 @@ def need_query_vehicles(table: Sightings, query: Indices) -> None:
     if not (table.vehicle[query] != "").any():
         raise ProtocolError(
             f"the column 'vehicle' is unknown for all {len(query)} queries (does a challenge hide "
-            "it?), so nothing can be scored; hold training vehicles out ('platefree data split "
-            "--hold-out'), or write what the server of CityFlow scores ('platefree submit')"
+            "it?), so nothing can be scored; hold out training vehicles ('platefree data split "
+            "--hold-out'), or write a submission to the server of CityFlow ('platefree submit')"
         )
 
 

@@ -1,6 +1,6 @@
-"""What post-processing removed ranks last, and what should have been found last of all.
+"""Pictures that post-processing removed rank last, removed matches after all others.
 
-Otherwise the order of the gallery would decide when a removed match is "found".
+Otherwise the order of the gallery would decide the rank of a removed match.
 """
 
 from collections.abc import Iterable, Iterator
@@ -12,13 +12,13 @@ from platefree.evaluation.pair_labels import PairLabels, mates_of
 from platefree.types import Floats
 
 REMOVED = float(np.finfo(np.float32).max)
-"""From this distance on, a picture was removed."""
+"""Pictures at this distance or more were removed."""
 
 
 def sink_removed(
     blocks: Iterable[tuple[slice, Floats]], labels: PairLabels
 ) -> Iterator[tuple[slice, Floats]]:
-    """Blocks of distances in which, of what is at distance inf, only matches stay there.
+    """Blocks of distances in which only removed matches are at distance inf.
 
     Args:
         blocks: float32, changed in place.

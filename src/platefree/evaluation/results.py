@@ -1,7 +1,7 @@
-"""What an evaluation measured, with everything needed to repeat it.
+"""The results of an evaluation, with everything needed to repeat it.
 
-A number never stands alone: the report carries model, data set, protocol, split, seed and
-settings beside every figure, and the paper's figure where there is one.
+A report states model, data set, protocol, split, seed and settings with every figure, and the
+paper's figure if there is one.
 """
 
 import math
@@ -30,11 +30,11 @@ class TrialResult:
     """One trial (for instance one camera searched from another) and its scores.
 
     Attributes:
-        name: what was searched in what, for people ("cam1 -> cam2").
+        name: queries and gallery, as text ("cam1 -> cam2").
         queries: number of query pictures.
         gallery: number of gallery pictures, or tracks.
-        metrics: the scores; queries without a valid match are counted there and left out.
-        of_tracks: whether tracks were searched, whose ranks are called HIT@1 and HIT@5.
+        metrics: the scores, over the queries with a match.
+        of_tracks: whether the gallery is tracks; the ranks are then called HIT@1 and HIT@5.
     """
 
     name: str
@@ -45,7 +45,7 @@ class TrialResult:
 
     @classmethod
     def pooled(cls, results: "Sequence[TrialResult]") -> "TrialResult":
-        """Searches of one name as one; of galleries that differ, the largest is shown."""
+        """One result for several searches of one name, with the size of the largest gallery."""
         return cls(
             results[0].name,
             sum(each.queries for each in results),
@@ -56,11 +56,11 @@ class TrialResult:
 
     @property
     def without_match(self) -> int:
-        """Queries that nothing in the gallery matches; they are left out of the scores."""
+        """Number of queries without a match in the gallery; they are left out of the scores."""
         return int((~self.metrics.valid).sum())
 
     def figures(self) -> dict[str, float]:
-        """mAP, mINP and CMC at `SHOWN_RANKS` (of tracks mAP and HIT@k), as fractions."""
+        """mAP, mINP and CMC at `SHOWN_RANKS` (for tracks mAP and HIT@k), as fractions."""
         name, ranks = ("HIT@", TRACK_RANKS) if self.of_tracks else ("rank-", SHOWN_RANKS)
         cmc = self.metrics.cmc
         figures = {f"{name}{rank}": float(cmc[rank - 1]) for rank in ranks if rank <= len(cmc)}
@@ -68,7 +68,7 @@ class TrialResult:
         return figures if self.of_tracks else {**figures, "mINP": self.metrics.mINP}
 
     def counts(self) -> dict[str, int | float]:
-        """What the figures were measured on, for people."""
+        """Numbers of queries, pictures and the like that the figures were measured on."""
         return {
             "queries": self.queries,
             "without match": self.without_match,
@@ -76,7 +76,7 @@ class TrialResult:
         }
 
     def to_json(self) -> dict[str, Any]:
-        """The figures, the counts and the whole match curve."""
+        """The figures, the counts and the whole CMC curve."""
         return {
             "name": self.name,
             "queries": self.queries,
@@ -92,10 +92,10 @@ class PairResult:
     """A list of pairs classified by a threshold.
 
     Attributes:
-        name: for people.
+        name: shown in reports.
         pairs: number of pairs.
         threshold: fitted on training pairs; pairs that are at least as similar are accepted.
-        accuracy: fraction of the pairs that are classified right.
+        accuracy: fraction of the pairs that are classified correctly.
     """
 
     name: str
@@ -108,7 +108,7 @@ class PairResult:
         return {"accuracy": self.accuracy}
 
     def counts(self) -> dict[str, int | float]:
-        """What the figure was measured on and with, for people."""
+        """The number of pairs and the threshold."""
         return {"pairs": self.pairs, "threshold": self.threshold}
 
     def to_json(self) -> dict[str, Any]:
@@ -118,11 +118,11 @@ class PairResult:
 
 @dataclass(frozen=True)
 class Prefix:
-    """The first steps of a post-processing, and what they make of a test.
+    """The first steps of a post-processing, and the figures of a test after them.
 
     Attributes:
         steps: their names, ``expand,rerank``, or ``none``.
-        seconds: that distances and scores took, embedding left out.
+        seconds: time for distances and scores, without embedding.
         figures: of the test, as fractions.
     """
 
@@ -131,18 +131,18 @@ class Prefix:
     figures: Mapping[str, float]
 
     def gains(self, before: "Prefix") -> dict[str, float]:
-        """What the last step changed, as fractions."""
+        """The change of each figure by the last step, as fractions."""
         return {name: value - before.figures[name] for name, value in self.figures.items()}
 
 
 @dataclass(frozen=True, eq=False)
 class LabelResult:
-    """Pictures whose label a classifier predicted.
+    """Predicted labels of pictures.
 
     Attributes:
-        name: for people.
+        name: shown in reports.
         labels: the classes, sorted.
-        confusion: (classes, classes) pictures: what they show (rows), what was predicted
+        confusion: (classes, classes) number of pictures by true label (rows) and predicted label
             (columns).
     """
 
@@ -151,7 +151,7 @@ class LabelResult:
     confusion: NDArray[np.int64]
 
     def figures(self) -> dict[str, float]:
-        """The accuracy, and the fraction of each label's pictures that were predicted right."""
+        """The accuracy, and the recall of each label."""
         counts = self.confusion
         right = np.diag(counts).astype(np.float64)
         with np.errstate(invalid="ignore"):
@@ -161,7 +161,7 @@ class LabelResult:
         return {"accuracy": accuracy, **{f"recall {name}": value for name, value in recalls}}
 
     def counts(self) -> dict[str, int | float]:
-        """What the figures were measured on, for people."""
+        """Numbers of queries, pictures and the like that the figures were measured on."""
         return {"pictures": int(self.confusion.sum())}
 
     def to_json(self) -> dict[str, Any]:
@@ -172,10 +172,10 @@ class LabelResult:
 
 @dataclass(frozen=True, eq=False)
 class PartResult:
-    """Boxes that were found against those that there are.
+    """Detected boxes compared with true boxes.
 
     Attributes:
-        name: for people.
+        name: shown in reports.
         pictures: number of pictures.
         precision: average precision by part.
     """
@@ -185,7 +185,7 @@ class PartResult:
     precision: PartPrecision
 
     def figures(self) -> dict[str, float]:
-        """AP and AP50 of each part and their means, as fractions; NaN of a part that is nowhere."""
+        """AP and AP50 of each part and their means, as fractions; NaN for a part without boxes."""
         values = self.precision.precision
         known = values[self.precision.truths > 0]
         found = {"AP": self.precision.mean, "AP50": float(known[:, 0].mean())}
@@ -195,7 +195,7 @@ class PartResult:
         return found
 
     def counts(self) -> dict[str, int | float]:
-        """What the figures were measured on, for people."""
+        """Numbers of queries, pictures and the like that the figures were measured on."""
         return {"pictures": self.pictures, "boxes": int(self.precision.truths.sum())}
 
     def to_json(self) -> dict[str, Any]:
@@ -224,13 +224,13 @@ class Outcome:
     """One test of a protocol, such as one of several published lists.
 
     Attributes:
-        name: of the test; of the protocol where that is one test.
+        name: of the test, or of the protocol if it is one test.
         trials: with their scores; the figures of the test are the means over them.
         verification: similarity histograms, ROC and thresholds over the pairs of all its trials;
-            None where nothing is compared.
-        paper: the claimed figures for this test, by the names that `figures` uses.
-        prefixes: the test before each step of post-processing and after the last, if asked for.
-        view_pairs: distances by same or different view; None where views are unknown.
+            None if no pictures are compared.
+        paper: the paper's figures for this test, by the names of `figures`.
+        prefixes: the test without post-processing and after each step, if asked for.
+        view_pairs: distances by same or different view; None if views are unknown.
     """
 
     name: str
@@ -247,7 +247,7 @@ class Outcome:
     def deviations(self) -> dict[str, float]:
         """The standard deviation of each figure over the trials, of a sample (n - 1).
 
-        Empty where there is one trial.
+        Empty if there is one trial.
         """
         if len(self.trials) < 2:
             return {}
@@ -255,12 +255,12 @@ class Outcome:
         return {name: float(np.std(values, ddof=1)) for name, values in by_figure.items()}
 
     def gaps(self) -> dict[str, float]:
-        """Ours minus the paper's, where there is a claim."""
+        """Ours minus the paper's, for the figures that the paper has."""
         ours = self.figures()
         return {name: ours[name] - claim for name, claim in self.paper.items() if name in ours}
 
     def to_json(self) -> dict[str, Any]:
-        """Everything, ready for ``json.dumps`` but for NaN."""
+        """Everything, for ``json.dumps``; may contain NaN."""
         return {
             "name": self.name,
             "figures": self.figures(),
@@ -282,13 +282,13 @@ class Outcome:
         }
 
     def steps(self) -> list[tuple[Prefix, Prefix]]:
-        """Each prefix after the one before it; the first after itself."""
+        """(prefix before, prefix) for each prefix; the first is paired with itself."""
         return list(zip((*self.prefixes[:1], *self.prefixes), self.prefixes, strict=False))
 
 
 @dataclass(frozen=True)
 class Picture:
-    """One picture of a strip: where it is and what is known of it."""
+    """One picture of a strip: its path and its labels."""
 
     path: Path
     vehicle: str = ""
@@ -300,17 +300,17 @@ class Picture:
 
 @dataclass(frozen=True, eq=False)
 class Strip:
-    """A query and its nearest gallery pictures, as an example of good or bad behaviour.
+    """A query and its nearest gallery pictures, as an example.
 
     Attributes:
         kind: best, median or worst, by average precision.
-        trial: name of the trial it comes from.
+        trial: name of its trial.
         average_precision: of this query.
         first_match: rank (from 1) of the first correct picture.
         query: the query picture.
-        hits: nearest first, pictures ignored by the protocol left out.
-        heat_map: (h, w) float32 in [0, 1] over the query picture, where asked for.
-        activations: class-activation maps of the query picture, likewise, by the model's name.
+        hits: nearest first, without pictures that the protocol ignores.
+        heat_map: (h, w) float32 in [0, 1] over the query picture, if asked for.
+        activations: class-activation maps of the query picture by model name, if asked for.
     """
 
     kind: str
@@ -328,14 +328,14 @@ class Report:
     """The outcome of `platefree.evaluate`.
 
     Attributes:
-        model: name, method, fingerprint and recipe of what was scored, as text.
-        data: path, fingerprint and counts of what it was scored on.
+        model: name, method, fingerprint and recipe of the model, as text.
+        data: path, fingerprint and counts of the data.
         protocol: name of the protocol.
-        settings: seed, mirror, post-processing, re-ranking and the like, as text.
+        settings: seed, test-time flip, post-processing, re-ranking and the like, as text.
         tests: every test of the protocol with its scores.
         strips: best, median and worst queries.
-        metadata: the same tests by the same model, given labels of the pictures, if asked for; all
-            other figures are those without.
+        metadata: the same tests by the same model conditioned on labels of the pictures, if asked
+            for; all other figures are without metadata.
     """
 
     model: Mapping[str, str]
@@ -352,7 +352,7 @@ class Report:
         return tuple(trial for test in self.tests for trial in test.trials)
 
     def figures(self) -> dict[str, float]:
-        """The figures, as fractions; of several tests by ``TEST FIGURE``, such as ``800 mAP``."""
+        """The figures, as fractions; with several tests by ``TEST FIGURE``, such as ``800 mAP``."""
         if len(self.tests) == 1:
             return self.tests[0].figures()
         return {
@@ -362,7 +362,7 @@ class Report:
         }
 
     def to_json(self) -> dict[str, Any]:
-        """Everything but the pictures, ready for ``json.dumps``."""
+        """Everything but the pictures, for ``json.dumps``."""
         content = {
             "model": dict(self.model),
             "data": dict(self.data),
@@ -378,7 +378,7 @@ class Report:
 
 
 def pooled(results: Sequence[AnyResult]) -> list[AnyResult]:
-    """The results of a test, neighbouring searches of one name as one."""
+    """The results of a test, consecutive searches of one name pooled to one."""
     pools: list[AnyResult] = []
     for name, same in groupby(results, key=lambda each: each.name):
         del name
@@ -400,7 +400,7 @@ def _by_figure(trials: Sequence[AnyResult]) -> dict[str, list[float]]:
 
 
 def _without_nan(content: Any) -> Any:  # noqa: ANN401
-    # A figure without any valid query is NaN, which JSON does not know.
+    # A figure without any valid query is NaN, which is not valid JSON.
     if isinstance(content, dict):
         return {key: _without_nan(value) for key, value in content.items()}
     if isinstance(content, list):

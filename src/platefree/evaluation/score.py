@@ -1,4 +1,4 @@
-"""Score embeddings on trials, block by block: never more than some rows of distances at once."""
+"""Score embeddings on trials, in blocks of queries, so that distances fit in memory."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
@@ -12,9 +12,9 @@ from platefree.ranking.comparison import Comparison
 from platefree.types import Embeddings, Floats, Indices, Sightings
 
 OnBlock = Callable[[Floats, PairLabels, slice], None]
-"""Gets a block of distances, the labels of the trial, and which queries the block holds."""
+"""Called with a block of distances, the labels of the trial, and the queries of the block."""
 
-_BLOCK_BYTES = 128 << 20  # of distances at a time; a copy of a block lives beside it
+_BLOCK_BYTES = 128 << 20  # of distances at a time; there may be one copy of a block
 _GALLERY_BYTES = 64 << 20  # of gallery rows that are copied at a time
 
 
@@ -28,9 +28,9 @@ def score_trial(
 
     Args:
         embeddings: of the whole table.
-        trial: which of its rows are searched in which.
+        trial: the queries and the gallery.
         comparison: how the spaces combine.
-        on_block: also gets every block of distances.
+        on_block: also called with every block of distances.
     """
     labels = trial_labels(embeddings.sightings, trial)
     watchers = [] if on_block is None else [on_block]
@@ -40,7 +40,7 @@ def score_trial(
 def score_blocks(
     blocks: Iterable[tuple[slice, Floats]], labels: PairLabels, watchers: Sequence[OnBlock] = ()
 ) -> RankMetrics:
-    """Rank metrics of distances that come some queries at a time; watchers get every block."""
+    """Rank metrics of distances given some queries at a time."""
     parts: list[RankMetrics] = []
     for rows, block in blocks:
         parts.append(score_block(block, labels, rows))
@@ -50,7 +50,7 @@ def score_blocks(
 
 
 def trial_labels(table: Sightings, trial: Trial) -> PairLabels:
-    """What the queries and the gallery (its tracks) of a trial show."""
+    """The labels of the queries and the gallery (or its tracks) of a trial."""
     labels = getattr(table, trial.target)
     return PairLabels.encode(
         labels[trial.query],
@@ -65,7 +65,7 @@ def trial_labels(table: Sightings, trial: Trial) -> PairLabels:
 def distance_blocks(
     embeddings: Embeddings, trial: Trial, comparison: Comparison
 ) -> Iterator[tuple[slice, Floats]]:
-    """The distances of a trial, some queries at a time; to tracks, if those are searched."""
+    """The distances of a trial, some queries at a time; to tracks, if the gallery is tracks."""
     for rows, block in picture_blocks(embeddings, trial, comparison):
         yield rows, to_tracks(block, trial)
 
@@ -77,9 +77,9 @@ def picture_blocks(
 
     Args:
         embeddings: of the whole table.
-        trial: which of its rows are searched in which.
+        trial: the queries and the gallery.
         comparison: how the spaces combine.
-        moved: (q,) embeddings that take the place of the queries' own.
+        moved: (q,) embeddings to use instead of the queries' own.
     """
     gallery = _GalleryParts(embeddings, trial.gallery)
     step = max(1, _BLOCK_BYTES // (4 * max(1, len(trial.gallery))))
@@ -93,7 +93,7 @@ def picture_blocks(
 
 
 def to_tracks(block: Floats, trial: Trial) -> Floats:
-    """Distances to pictures as those to the tracks that a trial searches, if it searches such."""
+    """Distances to pictures turned into distances to tracks, if the gallery is tracks."""
     if trial.tracks is None:
         return block
     best: Floats = np.minimum.reduceat(block, trial.tracks, axis=1)
@@ -101,7 +101,7 @@ def to_tracks(block: Floats, trial: Trial) -> Floats:
 
 
 class _GalleryParts:
-    """The gallery, in parts of bounded size that are copied anew for each block if several."""
+    """The gallery in parts of bounded size; several parts are copied again for each block."""
 
     def __init__(self, embeddings: Embeddings, rows: Indices) -> None:
         row_bytes = sum(4 * space.shape[1] for space in embeddings.spaces.values())
@@ -122,6 +122,6 @@ class _GalleryParts:
 
 
 def mean_average_precision(embeddings: Embeddings, comparison: Comparison) -> float:
-    """Leave-one-out mAP of a table, for validation during training; 0 where nothing can match."""
+    """Leave-one-out mAP of a table, for validation during training; 0 if nothing can match."""
     trials: Sequence[Trial] = leave_one_out(embeddings.sightings)
     return float(np.nan_to_num(score_trial(embeddings, trials[0], comparison).mAP))

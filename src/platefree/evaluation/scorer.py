@@ -1,4 +1,4 @@
-"""Score the trials of a test: with the post-processing asked for, and before each of its steps."""
+"""Score the trials of a test with post-processing, and if asked after each of its steps."""
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,16 +27,16 @@ from platefree.work import Work
 
 
 class TestScorer:
-    """What all tests of an evaluation are scored with; trials ask it for what they need.
+    """The `Scorer` of all tests of an evaluation.
 
     Args:
-        model: what is evaluated.
-        table: the pictures that the trials' rows belong to; embedded when first asked for.
+        model: the evaluated model.
+        table: the pictures that the trials refer to; embedded when first needed.
         post: the post-processing.
-        work: how pictures are read and looked at.
+        work: device, workers and progress.
 
     Attributes:
-        searched: the searches for pictures so far, from which examples are picked.
+        searched: the searches so far, from which examples are picked.
     """
 
     def __init__(self, model: Embedder, table: Sightings, post: Post, work: Work) -> None:
@@ -47,11 +47,11 @@ class TestScorer:
 
     @cached_property
     def embedded(self) -> Embedded:
-        """The pictures in every way that the steps need."""
+        """The embeddings that the steps need."""
         return embed_for(self.model, self.post, self.table, self.work)
 
     def found(self) -> dict[str, str]:
-        """What was found on the way, for the settings of a report; nothing if none was embedded."""
+        """Facts for the settings of a report; empty if nothing was embedded."""
         return dict(self.embedded.found) if "embedded" in self.__dict__ else {}
 
     @cached_property
@@ -77,12 +77,12 @@ class TestScorer:
     ) -> Outcome:
         """The outcome of a test.
 
-        Similarities are counted before post-processing, whose distances hold among the pictures
-        of one search only: a threshold is for a pair of pictures.
+        Similarities are counted before post-processing: its distances are comparable within one
+        search only, and a threshold is for any pair of pictures.
 
         Args:
             name: of the test.
-            trials: that it consists of.
+            trials: its trials.
             claims: the paper's figures.
             ablate: whether to score every prefix of the post-processing as well.
         """
@@ -105,12 +105,12 @@ class TestScorer:
         )
 
     def count_pairs(self, similarity: NDArray[np.float64], same: NDArray[np.bool_]) -> None:
-        """Add pairs to the similarities from which thresholds are read."""
+        """Add pairs to the similarities that thresholds are computed from."""
         self._compared = True
         self._counts.add_pairs(similarity, same)
 
     def search(self, trial: Trial) -> TrialResult:
-        """Rank and score a search; its pairs are counted, and its first hits kept."""
+        """Rank and score a search; count its pairs and keep its first hits."""
         self._compared = True
         labels = trial_labels(self.table, trial)
         seen = None

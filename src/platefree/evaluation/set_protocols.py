@@ -1,6 +1,6 @@
-"""Which protocol scores which data set: published lists, tracks and pairs become trials.
+"""Protocols of data sets: trials from published lists, tracks and pairs.
 
-A plain table is a data set without lists, so every protocol is asked for by its name in one place.
+A plain table is a data set without lists, so all protocols are named here, those of tables too.
 """
 
 from collections.abc import Callable, Sequence
@@ -28,8 +28,8 @@ SetProtocol = Callable[[DataSet, int], Sequence[AnyTrial]]
 def query_gallery(data: DataSet, seed: int) -> list[Trial]:
     """Each pair of lists ``query_X`` and ``gallery_X`` (VERI-Wild), else the only test of a set.
 
-    The lists ``query`` and ``gallery`` go before the column ``split``, since a picture may be in
-    both (VeRi-776). What the set lists as junk for a query is ignored beside the camera rule.
+    The lists ``query`` and ``gallery`` take precedence over the column ``split``, since a picture
+    may be in both (VeRi-776). Junk lists of the set are ignored in addition to the camera rule.
 
     Raises:
         ProtocolError: there are neither such lists nor such splits.
@@ -62,7 +62,7 @@ def tracks(data: DataSet, seed: int) -> list[Trial]:
 
 
 def veri_776(data: DataSet, seed: int) -> list[Trial]:
-    """Image to image, and image to track where the tracks are known.
+    """Image to image, and image to track if the tracks are known.
 
     Raises:
         ProtocolError: there is no query or no gallery.
@@ -72,7 +72,7 @@ def veri_776(data: DataSet, seed: int) -> list[Trial]:
 
 
 def views(data: DataSet, seed: int) -> list[Trial]:
-    """VANet's viewpoint protocol over the trials that the set is usually scored by.
+    """VANet's viewpoint protocol over the trials of the set's default protocol.
 
     Raises:
         ProtocolError: the set has no such trials, or its views are unknown.
@@ -92,7 +92,7 @@ def _of_table(name: str) -> SetProtocol:
 
 
 def _over_table(data: DataSet, name: str) -> list[Trial]:
-    """A protocol of tables, over the rows that are not for training."""
+    """A protocol of tables, without the rows for training."""
     rows = _scored(data)
     return [trial.moved(rows) for trial in protocols.make_trials(data.table.take(rows), name)]
 
@@ -124,20 +124,20 @@ _USUAL = {
 
 
 def default_protocol(data: DataSet) -> str:
-    """What a public set is scored by, else what the columns of the table are made for."""
+    """The official protocol of a public set, else the one that fits the columns of the table."""
     usual = _USUAL.get(data.name)
     return usual or protocols.default_protocol(data.table.take(_scored(data)))
 
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """What is going to be searched in what.
+    """The trials of an evaluation.
 
     Attributes:
         data: the data set.
         protocol: name of the protocol.
         trials: in the order of the tests.
-        rows: (n,) rows of the table that are needed, ascending; only these are embedded.
+        rows: (n,) rows of the table that the trials use, ascending; only these are embedded.
     """
 
     data: DataSet
@@ -184,7 +184,7 @@ def _scored(data: DataSet) -> Indices:
     if not len(rows):
         raise ProtocolError(
             f"every row of {data.name} has split 'train', and rows that were trained on are not "
-            "scored; 'platefree data split' holds vehicles out"
+            "scored; 'platefree data split' holds out vehicles"
         )
     return rows
 

@@ -1,7 +1,4 @@
-"""A trial is one thing to score: what every kind offers, and the kind that most protocols make.
-
-Trials score themselves with what a `Scorer` gives them, so that nothing else asks for their kind.
-"""
+"""Trials: the interface of every kind, and the usual kind, a search."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -10,6 +7,7 @@ from typing import Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from platefree.data.listed_text import many
 from platefree.errors import DataError, ProtocolError
 from platefree.evaluation.pair_labels import IgnoredPairs
 from platefree.evaluation.results import AnyResult
@@ -21,23 +19,23 @@ from platefree.work import Work
 
 
 class Scorer(Protocol):
-    """What an evaluation gives its trials."""
+    """What trials need to score themselves."""
 
     @property
     def model(self) -> Embedder:
-        """What is evaluated."""
+        """The evaluated model."""
 
     @property
     def table(self) -> Sightings:
-        """The pictures that the trials' rows belong to."""
+        """The pictures that the trials refer to."""
 
     @property
     def work(self) -> Work:
-        """How pictures are read and looked at."""
+        """Device, workers and progress."""
 
     @property
     def embeddings(self) -> Embeddings:
-        """Of the table, before post-processing; made when first asked for."""
+        """Of the table, before post-processing; computed when first needed."""
 
     @property
     def comparison(self) -> Comparison:
@@ -47,30 +45,30 @@ class Scorer(Protocol):
         """Rank and score a search, with post-processing."""
 
     def count_pairs(self, similarity: NDArray[np.float64], same: NDArray[np.bool_]) -> None:
-        """Add pairs to the similarities from which thresholds are read."""
+        """Add pairs to the similarities that thresholds are computed from."""
 
 
 class AnyTrial(Protocol):
-    """What every kind of trial offers."""
+    """The interface of every kind of trial."""
 
     @property
     def test(self) -> str:
-        """The test that it is a part of; empty where the protocol is one test."""
+        """The test that it belongs to; empty if the protocol is one test."""
 
     @property
     def seed(self) -> int | None:
-        """What it was drawn with; None where nothing was drawn."""
+        """The seed of the draw; None if nothing was drawn."""
 
     @property
     def rows(self) -> Indices:
-        """Every row of the table that takes part."""
+        """Every row of the table that is used."""
 
     @property
     def task(self) -> str:
-        """What is done with how many pictures, for people."""
+        """The task with its number of pictures, as text."""
 
     def moved(self, place: Indices) -> Self:
-        """The same trial of another table; (n,) ``place`` is where a row is there, or -1."""
+        """The same trial on another table; (n,) ``place`` is each row's new row there, or -1."""
 
     def check_post(self, post: Post, table: Sightings) -> None:
         """Refuse post-processing that this trial or the table cannot support."""
@@ -84,16 +82,16 @@ class Trial:
     """Search some rows of a table in others.
 
     Attributes:
-        name: for people. Trials of one test that share a name are one: their queries are pooled.
+        name: shown in reports. Trials of one test and one name are one: their queries are pooled.
         query: (q,) rows of the table.
         gallery: (g,) rows of the table, none of them twice.
-        test: the test that this is a part of, such as one of several published lists; the figures
-            of a test are the means over its trials. Empty where the protocol is one test.
-        ignored: further pairs of a query (its number) and a row of the table that are not counted.
+        test: the test that it belongs to, such as one of several published lists; the figures of
+            a test are the means over its trials. Empty if the protocol is one test.
+        ignored: further pairs of a query (its number) and a row of the table to ignore.
         tracks: (t,) where in ``gallery`` each track begins, from 0, if tracks are searched instead
             of pictures; the vehicle and camera of a track are those of its first row.
-        target: the label column that is to be found, ``vehicle`` or ``model``.
-        seed: what the trial was drawn with; None where nothing was drawn.
+        target: the label column that a match agrees in, ``vehicle`` or ``model``.
+        seed: of the draw; None if nothing was drawn.
     """
 
     name: str
@@ -107,22 +105,22 @@ class Trial:
 
     @property
     def rows(self) -> Indices:
-        """Every row of the table that takes part."""
+        """Every row of the table that is used."""
         return np.union1d(self.query, self.gallery)
 
     @property
     def searched(self) -> Indices:
-        """(g,) the rows that are found: the gallery, or the first row of each track."""
+        """(g,) rows of the gallery, or the first row of each track."""
         return self.gallery if self.tracks is None else self.gallery[self.tracks]
 
     @property
     def task(self) -> str:
-        """What is searched in what, for people."""
-        noun = "pictures" if self.tracks is None else "tracks"
-        return f"{len(self.query):,} pictures in {len(self.searched):,} {noun}"
+        """The numbers of queries and gallery pictures or tracks, as text."""
+        noun = "picture" if self.tracks is None else "track"
+        return f"{many(len(self.query), 'picture')} in {many(len(self.searched), noun)}"
 
     def self_index(self) -> Indices:
-        """(q,) place of each query row in the gallery (its track's place), -1 where it is none."""
+        """(q,) gallery position of each query's own picture (or its track), -1 if there is none."""
         place = self._places(self.query)
         if self.tracks is None:
             return place
@@ -130,19 +128,19 @@ class Trial:
         return np.where(place < 0, -1, track).astype(np.int64)
 
     def ignored_index(self) -> IgnoredPairs | None:
-        """The ignored pairs by the place of the row in the gallery; not of tracks."""
+        """The ignored pairs by gallery position; not for tracks."""
         if self.ignored is None or self.tracks is not None:
             return None
         place = self._places(self.ignored.row)
         return IgnoredPairs(self.ignored.query[place >= 0], place[place >= 0])
 
     def part(self, mask: NDArray[np.bool_]) -> Self:
-        """The same search for the queries where this (q,) mask is true."""
+        """The same search with only the queries where this (q,) mask is true."""
         ignored = None if self.ignored is None else self.ignored.take(mask)
         return replace(self, query=self.query[mask], ignored=ignored)
 
     def moved(self, place: Indices) -> Self:
-        """The same trial of another table; (n,) ``place`` is where a row is there, or -1."""
+        """The same trial on another table; (n,) ``place`` is each row's new row there, or -1."""
         ignored = self.ignored
         if ignored is not None:
             there = place[ignored.row] >= 0
@@ -150,7 +148,7 @@ class Trial:
         return replace(self, query=place[self.query], gallery=place[self.gallery], ignored=ignored)
 
     def _places(self, rows: Indices) -> Indices:
-        """Where in the gallery these rows are, -1 where they are not."""
+        """Gallery positions of these rows, -1 if they are not in the gallery."""
         if not len(self.gallery):
             return np.full(len(rows), -1)
         order = np.argsort(self.gallery, kind="stable")
@@ -176,16 +174,16 @@ class Trial:
                     )
 
     def score(self, scorer: Scorer) -> AnyResult:
-        """Rank the gallery for every query, and compare with the labels."""
+        """Rank the gallery for every query, and compute rank metrics."""
         return scorer.search(self)
 
 
 _BOTH = ("queries", "gallery pictures")
-_GUESSED = ", or name in post.camera.model a classifier of cameras"
+_GUESSED = ", or set post.camera.model to a camera classifier"
 
 
 def _needs(post: Post) -> Iterator[tuple[str, str, Sequence[str]]]:
-    """Which columns the steps need, and of which side."""
+    """The columns that the steps need, and of queries or gallery."""
     for step in post.steps:
         if step == "camera" and not post.camera.model:
             yield step, "camera", _BOTH

@@ -1,8 +1,8 @@
-"""Open-set verification: is this pair one vehicle? Similarities counted, then ROC and thresholds.
+"""Open-set verification: ROC curve and thresholds for pairs of the same or different vehicles.
 
-All pairs are counted into two fine histograms, of the same and of different vehicles, so any
-number of pairs takes one megabyte. A threshold is always the edge of a bin, and a pair is accepted
-if its similarity is at least the threshold, so the rates stated at a threshold are exact.
+The similarities of all pairs are counted in two fine histograms, of the same and of different
+vehicles, so any number of pairs takes one megabyte. A threshold is always the edge of a bin, and a
+pair is accepted if its similarity is at least the threshold, so the rates at a threshold are exact.
 """
 
 from collections.abc import Sequence
@@ -29,7 +29,7 @@ BINS = 65_536
 FALSE_ACCEPT_RATES = (1e-1, 1e-2, 1e-3, 1e-4)
 
 _SCALE = np.float32(BINS // 2)  # bins per unit of similarity
-_SLACK = np.float32(1e-3)  # rounding beyond [-1, 1] that is put into the outer bins
+_SLACK = np.float32(1e-3)  # rounding errors beyond [-1, 1] that are counted in the outer bins
 _ROW_BLOCK = 2048  # gallery rows whose bins are computed at a time
 
 Series = NDArray[np.float64]
@@ -38,14 +38,14 @@ Counts = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class OperatingPoint:
-    """What a threshold does to pairs.
+    """A threshold and its error rates.
 
     Attributes:
         far_target: the false accept rate that was asked for.
-        threshold: smallest bin edge that does not exceed it; a pair is accepted if its similarity
-            is at least this. nan if it cannot be stated, and so are the rates.
-        far: false accept rate at the threshold, exactly.
-        tar: true accept rate at the threshold, exactly.
+        threshold: smallest bin edge whose false accept rate does not exceed it; a pair is accepted
+            if its similarity is at least this. nan, as are the rates, if it cannot be stated.
+        far: exact false accept rate at the threshold.
+        tar: exact true accept rate at the threshold.
         reason: why no threshold can be stated; empty if one is.
     """
 
@@ -58,7 +58,7 @@ class OperatingPoint:
 
 @dataclass(frozen=True, eq=False)
 class Verification:
-    """How well similarity tells pairs of the same vehicle from pairs of different ones.
+    """How well similarity separates pairs of the same vehicle from pairs of different ones.
 
     Attributes:
         same_counts: (BINS,) int64, pairs of one vehicle by similarity, from -1 to 1.
@@ -104,8 +104,8 @@ class Verification:
                 and evenly in the logarithm of the false accept rate.
 
         Returns:
-            Rising (n,) false and true accept rates from (0, 0) to (1, 1); empty where there are
-            no pairs of one kind.
+            Rising (n,) false and true accept rates from (0, 0) to (1, 1); empty without pairs of
+            both kinds.
         """
         same, different = self.pairs
         if not same or not different:
@@ -123,8 +123,7 @@ class Verification:
     def thresholds(self, fars: Sequence[float] = FALSE_ACCEPT_RATES) -> tuple[OperatingPoint, ...]:
         """The operating point of each false accept rate, in the order asked for.
 
-        A rate is stated only from 1 / rate pairs of different vehicles up, since fewer cannot
-        show it.
+        A rate needs at least 1 / rate pairs of different vehicles.
         """
         return tuple(self._operating_point(far) for far in fars)
 
@@ -142,7 +141,7 @@ class Verification:
         return _edges(starts), same, different
 
     def to_json(self) -> dict[str, Any]:
-        """The figures and plots, ready for ``json.dumps``; what cannot be stated is None."""
+        """The figures and plots, for ``json.dumps``; None for what cannot be stated."""
         same, different = self.pairs
         far, tar = self.roc()
         edges, same_pairs, different_pairs = self.histogram()
@@ -253,7 +252,7 @@ class SimilarityCounts:
         self._different += np.bincount(places[~same], minlength=BINS)
 
     def verification(self) -> Verification:
-        """What was counted so far."""
+        """The pairs counted so far."""
         return Verification(self._same.copy(), self._different.copy())
 
 
@@ -335,15 +334,15 @@ def _take_back(
     same: Counts,
     different: Counts,
 ) -> None:
-    """Undo what is no pair of different vehicles: cheaper than a test at every pair."""
-    for stranger in labels.by_vehicle[: labels.starts[0]]:  # those of unknown vehicle
+    """Subtract all but pairs of different vehicles: cheaper than a test for every pair."""
+    for stranger in labels.by_vehicle[: labels.starts[0]]:  # gallery rows of unknown vehicle
         different[_bin(row[stranger])] -= 1
     mates, matches = mates_of(labels, query)
     gallery_vehicles = labels.gallery_vehicles
     for index in range(len(mates)):
         mate = mates[index]
         if gallery_vehicles[mate] == UNKNOWN:
-            continue  # the query's own picture, taken back already
+            continue  # the query's own picture, subtracted already
         place = _bin(row[mate])
         different[place] -= 1
         same[place] += matches[index]
@@ -351,7 +350,7 @@ def _take_back(
 
 @njit(cache=True)
 def _bin(similarity: float) -> int:
-    # scaled first, since a power of two loses no digit; adding 1 first would move pairs over edges
+    # scaling by a power of two first is exact; adding 1 first would round pairs across edges
     place = int(np.floor(similarity * _SCALE)) + BINS // 2
     return min(max(place, 0), BINS - 1)
 
@@ -359,7 +358,7 @@ def _bin(similarity: float) -> int:
 @njit(cache=True)
 def _count_stray(values: NDArray[np.floating[Any]]) -> int:
     count = np.uint32(0)
-    for index in range(values.size):  # an index and 32 bits: the form that becomes wide vectors
+    for index in range(values.size):  # a 32-bit index, so that the compiler vectorises
         count = np.uint32(count + np.uint32(not abs(values[index]) <= 1 + _SLACK))
     return int(count)
 
@@ -367,6 +366,6 @@ def _count_stray(values: NDArray[np.floating[Any]]) -> int:
 @njit(cache=True)
 def _find_stray(values: NDArray[np.floating[Any]]) -> int:
     for index in range(values.size):
-        if not abs(values[index]) <= 1 + _SLACK:  # in this form also true of NaN
+        if not abs(values[index]) <= 1 + _SLACK:  # also true for NaN in this form
             return index
     return -1

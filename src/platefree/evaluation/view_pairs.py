@@ -1,8 +1,8 @@
-"""Distances of pairs by what they show and from where: figure 1 of VANet, for any method.
+"""Distances of pairs by vehicle and view: figure 1 of VANet, for any method.
 
-Positive pairs are two pictures of one vehicle, negative ones of two; S-view pairs see the same side
-and D-view pairs different sides. A method confuses what VANet is about if its D-view positives are
-as far apart as its S-view negatives.
+Positive pairs show one vehicle, negative pairs two; S-view pairs have the same view and D-view
+pairs different views. VANet addresses the case that D-view positives are as far apart as S-view
+negatives.
 """
 
 from dataclasses import dataclass
@@ -35,7 +35,7 @@ class ViewPairs:
 
     @property
     def edges(self) -> Series:
-        """(BINS + 1,) distances between which pairs were counted."""
+        """(BINS + 1,) edges of the bins."""
         return np.linspace(0.0, 2.0, BINS + 1)
 
     @property
@@ -45,26 +45,26 @@ class ViewPairs:
 
     @property
     def overlap(self) -> float:
-        """How much of the D-view positives lies where S-view negatives do, 0 to 1.
+        """Overlap of the histograms of D-view positives and S-view negatives, 0 to 1.
 
-        The common area of the two histograms; nan where there are no such pairs.
+        The common area of the two, each of area 1; nan without such pairs.
         """
         positive, negative = self.counts[1], self.counts[2]
         if not positive.any() or not negative.any():
             return float("nan")
-        shares = np.minimum(positive / positive.sum(), negative / negative.sum())
-        return float(shares.sum())
+        fractions = np.minimum(positive / positive.sum(), negative / negative.sum())
+        return float(fractions.sum())
 
     @property
     def means(self) -> dict[str, float]:
-        """Mean distance of each kind; nan where there are no such pairs."""
+        """Mean distance of each kind; nan without such pairs."""
         centres = (self.edges[:-1] + self.edges[1:]) / 2
         with np.errstate(invalid="ignore"):
             means = self.counts @ centres / self.counts.sum(axis=1)
         return dict(zip(KINDS, means.tolist(), strict=True))
 
     def to_json(self) -> dict[str, Any]:
-        """Ready for ``json.dumps`` but for NaN."""
+        """For ``json.dumps``; may contain NaN."""
         return {
             "edges": self.edges.tolist(),
             "pairs": dict(zip(KINDS, self.counts.tolist(), strict=True)),
@@ -97,7 +97,7 @@ class ViewPairCounts:
         self._counts += parts.sum(axis=0)
 
     def pairs(self) -> ViewPairs | None:
-        """What was counted so far; None if nothing was."""
+        """The pairs counted so far; None if there are none."""
         return ViewPairs(self._counts.copy()) if self._counts.any() else None
 
 
@@ -110,7 +110,7 @@ class TrialViews:
 
     @classmethod
     def of(cls, table: Sightings, query: Indices, gallery: Indices) -> "TrialViews | None":
-        """The views of a search for vehicles; None where too little is known.
+        """The views of the queries and the gallery; None if too few labels are known.
 
         Args:
             table: the pictures.

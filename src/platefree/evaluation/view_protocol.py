@@ -1,16 +1,16 @@
-"""The viewpoint protocol of VANet (section 4.3): is the true match seen from the same side?
+"""The viewpoint protocol of VANet (section 4.3): matches of the same view or of another view.
 
 For each trial there are four tests:
 
 - ``top1_s``: only matches of the query's own view count;
 - ``top1_d``: only matches of another view count;
-- ``top1_s*`` and ``top1_d*``: besides, the gallery holds pictures of the same view only, or of
+- ``top1_s*`` and ``top1_d*``: the same, with a gallery of pictures of the same view only, or of
   other views only.
 
-Decided: where a query has matches of both kinds (in VehicleID it has one match), those of the other
+Decided: if a query has matches of both kinds (in VehicleID it has one match), those of the other
 kind are ignored; so are matches of unknown view. Queries of unknown view are left out. In the
-starred tests the gallery depends on the view of the query, so there is a search for each view, and
-their queries are pooled.
+starred tests the gallery depends on the view of the query, so there is one search for each view,
+and the queries are pooled.
 """
 
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ from platefree.types import Indices, Sightings, Text, known_values
 
 
 def view_trials(table: Sightings, trial: Trial) -> list[Trial]:
-    """The four tests of a trial; ``table.view`` says what is seen.
+    """The four tests of a trial, by the column ``view`` of the table.
 
     Raises:
         ProtocolError: the views of the queries or of the gallery are unknown.

@@ -1,1 +1,1 @@
-"""Comparisons that train: ablations, all methods in one table, the demo."""
+"""Experiments that train models: ablations, the comparison of all methods, the demo."""

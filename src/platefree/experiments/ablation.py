@@ -1,8 +1,9 @@
-"""Ablations: rows of settings, each trained with several seeds and scored alike, as one table.
+"""Ablations: rows of settings, each trained with several seeds and scored, in one table.
 
-A file of rows (TOML) says what is compared; every row gets the same pictures, the same seeds and,
-unless a row says otherwise, the same budget. Seeds come first and rows second, so that a table
-that is cut short holds every row. What is done is kept: start again, and it goes on.
+A TOML file lists the rows. All rows have the same pictures, the same seeds and, unless a row
+changes it, the same budget. All rows are run with one seed before the next seed, so that an
+unfinished table has every row. Finished runs are kept: the same call continues an interrupted
+ablation.
 """
 
 import json
@@ -40,9 +41,9 @@ class Row(Section):
     """One row: a recipe and what it changes.
 
     Attributes:
-        name: for people, unlike all others.
+        name: of the row, unique.
         recipe: a built-in name or a file.
-        set: key -> value (``"train.lr" = 0.01``, or a table ``train``), after the shared ones.
+        set: key -> value (``"train.lr" = 0.01``, or a table ``train``), set after the shared ones.
         paper: the published figures of this row by name, as fractions.
     """
 
@@ -53,18 +54,18 @@ class Row(Section):
 
 
 class Ablation(Section):
-    """What is compared, and how.
+    """The rows to compare, and how.
 
     Attributes:
         title: of the table.
         figures: the columns, by the names that a report uses (``rank-1``, ``mAP``), or costs
             by their names in `platefree.experiments.cost.COSTS`.
         protocol: see `platefree.evaluate`; by default that of the data.
-        also: further protocols, whose figures are named ``TEST FIGURE`` (of a protocol of one
-            test, ``PROTOCOL FIGURE``).
+        also: further protocols, whose figures are named ``TEST FIGURE``, or ``PROTOCOL FIGURE``
+            for a protocol of one test.
         set: key -> value, for all rows.
-        notes: sentences that are printed under the table.
-        rows: at least one; a method that learns nothing is only scored.
+        notes: sentences to print under the table.
+        rows: at least one; a method without training is only scored.
     """
 
     title: str
@@ -86,13 +87,13 @@ class Ablation(Section):
 
 @dataclass(frozen=True, eq=False)
 class AblationTable:
-    """Figures of every row and seed.
+    """The figures of every row and seed.
 
     Attributes:
-        ablation: what was compared.
-        seeds: which were run.
-        measured: row name -> one mapping of figures a seed, as fractions, and of costs.
-        settings: what all reports share: data, protocol, versions and the like.
+        ablation: the compared rows.
+        seeds: the seeds of the runs.
+        measured: row name -> for each seed a mapping of figures, as fractions, and costs.
+        settings: the common settings of all reports: data, protocol, versions and the like.
     """
 
     ablation: Ablation
@@ -101,7 +102,7 @@ class AblationTable:
     settings: Mapping[str, str]
 
     def to_json(self) -> dict[str, Any]:
-        """Everything, ready for ``json.dumps``."""
+        """Everything, for ``json.dumps``."""
         rows = {
             row.name: {
                 "mean": {name: _mean(each, name) for name in self._known(each)},
@@ -121,9 +122,9 @@ class AblationTable:
         }
 
     def cells(self) -> list[list[str]]:
-        """The head and the rows, as text: means in % and deviations over the seeds.
+        """The head and the rows, as text: means in % and standard deviations over the seeds.
 
-        Of a cost it is the median, since the machine may have been busy with other work.
+        Costs are medians, since the machine may have been busy with other work.
         """
         claimed = [
             name for name in self.ablation.figures if any(name in r.paper for r in self._rows())
@@ -132,13 +133,13 @@ class AblationTable:
         return [head, *(self._cells_of(row, claimed) for row in self._rows())]
 
     def to_markdown(self) -> str:
-        """The table, and under it what it was measured on."""
+        """The table, with data, settings and seeds below it."""
         head, *rows = self.cells()
         lines = [head, ["---", *("--:" for _ in head[1:])], *rows]
         table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
         what = "; ".join(f"{name} {value}" for name, value in self.settings.items())
         seeds = ", ".join(map(str, self.seeds))
-        of_costs = ", of costs the median" if any(f in COSTS for f in self.ablation.figures) else ""
+        of_costs = ", costs as medians" if any(f in COSTS for f in self.ablation.figures) else ""
         shown = (
             f"{table}\n\n{self.ablation.title}. Mean ± standard deviation (n - 1) over the seeds "
             f"{seeds}, in %{of_costs}; {what}.\n"
@@ -168,10 +169,10 @@ def ablation_names() -> list[str]:
 
 
 def load_ablation(name: str | Path) -> Ablation:
-    """Read a file of rows, or a built-in one by its name, and check it and all its recipes.
+    """Read an ablation from a file or by its built-in name, and check it and all its recipes.
 
     Raises:
-        RecipeError: no such ablation, not TOML, an unknown key, or a recipe that cannot be.
+        RecipeError: no such ablation, not TOML, an unknown key, or an invalid recipe.
     """
     text = _read(str(name))
     try:
@@ -188,7 +189,7 @@ def row_recipe(ablation: Ablation, row: Row, *, seed: int) -> Recipe:
     """The recipe of a row with a seed.
 
     Raises:
-        RecipeError: it cannot be.
+        RecipeError: it is invalid.
     """
     return load_recipe(row.recipe, {**flat(ablation.set), **flat(row.set), "train.seed": seed})
 
@@ -203,11 +204,11 @@ def run_ablation(
     on_run: Callable[[str, int], None] | None = None,
     on_step: Callable[[StepReport], None] | None = None,
 ) -> AblationTable:
-    """Train and score every row with every seed; what ``out`` holds already is not done again.
+    """Train and score every row with every seed; finished runs in ``out`` are not repeated.
 
     Args:
         ablation: from `load_ablation`.
-        data: what to train on (its rows with split ``train``) and to score (the others).
+        data: its rows with split ``train`` are trained on, its other rows are scored.
         out: folder of the runs, ``ROW/seed-N``; gets ``table.json`` and ``table.md``.
         seeds: of the trainings.
         work: where to run.
@@ -215,7 +216,7 @@ def run_ablation(
         on_step: called after every training step.
 
     Raises:
-        PlatefreeError: whatever training and evaluation raise; what is done is kept.
+        PlatefreeError: from training and evaluation; finished runs are kept.
     """
     opened, folder = open_data(data), Path(out)
     label = str(data) if isinstance(data, str | Path) else str(opened.table.root)
@@ -299,7 +300,7 @@ def _cost(model: Model, folder: Path) -> dict[str, float]:
 
 
 def _shared(before: Mapping[str, str], now: Mapping[str, str]) -> dict[str, str]:
-    """Settings of the reports so far, where a row differs said so; when they were scored: last."""
+    """Common settings of the reports so far; a setting that differs is marked so."""
     return {
         name: value if name == "scored" or before.get(name, value) == value else "differs by row"
         for name, value in now.items()

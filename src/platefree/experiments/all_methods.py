@@ -1,8 +1,8 @@
 """All methods of the project on one data set under one budget, as one table.
 
-Every method gets the same backbone, pictures of the same size augmented in the same way, the same
-number of steps of as many pictures, and the same optimizer; what a method needs for itself is said
-under the table. The rows are those of an `Ablation`, so that what is done is kept.
+Every method has the same backbone, picture size and augmentation, the same number of steps and of
+pictures in a step, and the same optimizer; a method's own needs are noted under the table. It is
+run as an `Ablation`, so finished runs are kept.
 """
 
 import logging
@@ -31,12 +31,12 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Entry:
-    """How a method takes part.
+    """A method in the comparison.
 
     Attributes:
-        recipe: where its own settings come from.
-        own: what it needs for itself, beside the shared settings.
-        note: what that is, for people.
+        recipe: of its own settings.
+        own: settings that it needs in addition to the common ones.
+        note: a description of these, printed under the table.
     """
 
     recipe: str
@@ -45,32 +45,32 @@ class Entry:
 
 
 ENTRIES: Mapping[str, Entry] = {
-    "color_stripes": Entry("color_stripes/default", note="learns nothing; the floor"),
+    "color_stripes": Entry("color_stripes/default", note="learns nothing; the lower bound"),
     "strong_baseline": Entry("strong_baseline/city"),
     "drdl": Entry(
         "drdl/city",
         {"model.shared_size": 256, "train.sampler": "sets"},
-        "pairs of sets of one vehicle and of others, and the models of vehicles",
+        "pairs of sets, of one vehicle and of others, and labels of vehicle models",
     ),
     "part_regularized": Entry(
         "part_regularized/city",
         {"train.sampler": "shuffle"},
-        "pictures in any order, and boxes of their parts, in training only",
+        "pictures in random order, and boxes of their parts, in training only",
     ),
     "vanet": Entry(
         "vanet/city",
         {"model.view_from": "table"},
-        "the view of every picture is given, in use too",
+        "the view of every picture is given, not only in training",
     ),
     "fda_net": Entry(
         "fda_net/city",
         {"train.rates": {"generator": 2e-4, "critic": 2e-4}, "train.samples_epochs": 0},
-        "generator and critic learn beside the embedding, at their own rates",
+        "a generator and a critic also learn, at their own rates",
     ),
     "vehiclenet": Entry(
         "vehiclenet/city",
         {"train.sampler": "shuffle", "stages": []},
-        "pictures in any order; one stage, for the data is one source",
+        "pictures in random order; one stage, since the data has one source",
     ),
     "multi_branch": Entry("multi_branch/city"),
 }
@@ -82,15 +82,15 @@ FIGURES = ("rank-1", "rank-5", "mAP", "mINP", *COSTS)
 
 @dataclass(frozen=True)
 class Budget:
-    """What every method gets.
+    """The common budget of all methods.
 
     Attributes:
         steps: of every training.
         size: height and width of the pictures in pixels.
         backbone: of every method; any timm name.
         seeds: of the trainings.
-        overrides: further changes of all rows; a key of ``[model]`` changes the methods that
-            know it.
+        overrides: further changes of all rows; a key of ``[model]`` changes the methods that have
+            it.
     """
 
     steps: int = 300
@@ -101,7 +101,7 @@ class Budget:
 
 
 DEFAULT_BUDGET = Budget()
-"""What `bench_methods` gives unless it is asked for another one."""
+"""The default budget of `bench_methods`."""
 
 
 def bench_methods(
@@ -115,7 +115,7 @@ def bench_methods(
     on_run: Callable[[str, int], None] | None = None,
     on_step: Callable[[StepReport], None] | None = None,
 ) -> AblationTable:
-    """Train every method with every seed and score it; what ``out`` holds is not done again.
+    """Train and score every method with every seed; finished runs in ``out`` are not repeated.
 
     A method that cannot learn from the data is left out, with a warning that says why.
 
@@ -123,16 +123,16 @@ def bench_methods(
         data: a city or another table with splits, or its path.
         out: folder of the runs; gets ``table.json`` and ``table.md``.
         methods: some of `ENTRIES`; by default all.
-        budget: what every one of them gets.
+        budget: of every method.
         protocol: see `platefree.evaluate`; by default that of the data.
         work: where to run.
         on_run: called with method and seed before each run.
         on_step: called after every training step.
 
     Raises:
-        RecipeError: no such method, or a setting that no method knows.
+        RecipeError: no such method, or a setting that no method has.
         TrainingError: no method can learn from the data.
-        PlatefreeError: whatever training and evaluation raise; what is done is kept.
+        PlatefreeError: from training and evaluation; finished runs are kept.
     """
     opened = open_data(data)
     shared = shared_settings(opened.table, budget)
@@ -167,7 +167,7 @@ def bench_methods(
 
 
 def shared_settings(table: Sightings, budget: Budget) -> dict[str, Any]:
-    """The settings of all methods, as far as each knows them, for a table."""
+    """The common settings of all methods for a table; a method uses those it has."""
     size, backbone = budget.size, budget.backbone
     views = known_values(table.view[table.split == "train"]).tolist()
     augment = Augment(flip=0.5, pad=size // 16, color=0.2, erase=0.0)
@@ -176,10 +176,10 @@ def shared_settings(table: Sightings, budget: Budget) -> dict[str, Any]:
         "vehicles_per_batch": 16,
         "images_per_vehicle": 4,
         "optimizer": "adamw",
-        # A network so small learns in few steps at a high rate only.
+        # Such a small network learns in few steps only at a high rate.
         "lr": 3e-3 if backbone.startswith("test_") else 1e-3,
         "weight_decay": 5e-2,
-        "warmup_epochs": 0.0,  # an epoch is another number of steps for each sampler
+        "warmup_epochs": 0.0,  # the number of steps in an epoch depends on the sampler
         "decay": "cosine",
         "clip_norm": 5.0,
     }
@@ -195,10 +195,10 @@ def shared_settings(table: Sightings, budget: Budget) -> dict[str, Any]:
 def method_rows(
     methods: Sequence[str], shared: Mapping[str, Any], overrides: Mapping[str, Any]
 ) -> list[Row]:
-    """A row for each method: the shared settings, its own, and the changes asked for.
+    """A row for each method: the common settings, its own, and the overrides.
 
     Raises:
-        RecipeError: no such method, or a change of ``[model]`` that none of them knows.
+        RecipeError: no such method, or an override of ``[model]`` that no method has.
     """
     unknown = sorted(set(methods) - set(ENTRIES))
     if unknown:
@@ -207,7 +207,7 @@ def method_rows(
     known = {name: _model_keys(ENTRIES[name].recipe) for name in names}
     strange = {key for key in overrides if key.startswith("model.")}.difference(*known.values())
     if strange:
-        raise RecipeError(f"none of {', '.join(names)} knows {', '.join(sorted(strange))}")
+        raise RecipeError(f"none of {', '.join(names)} has the key {', '.join(sorted(strange))}")
     whole = {**shared, **overrides}
     pictures = whole["train.images_per_vehicle"]
     sets = {  # as many pictures as P times K

@@ -1,4 +1,4 @@
-"""What a method costs beside what it finds: time to train, and size and time in use."""
+"""Costs of a method: training time, and size and time of an embedding."""
 
 import json
 import time
@@ -19,21 +19,21 @@ COSTS: Mapping[str, str] = {
     "embedding size": ",.0f",
     "ms/picture": ".2f",
 }
-"""The names of the costs, and how each is printed."""
+"""The names of the costs, and their formats."""
 
 _PICTURES, _RUNS = 16, 20
 
 
 def training_cost(folder: Path, recipe: Recipe) -> dict[str, float]:
-    """How fast a finished run learnt, by its log; pauses before a resume do not count.
+    """The training speed of a finished run, from its log, without pauses before a resume.
 
     Args:
         folder: of the run.
-        recipe: that was trained.
+        recipe: of the run.
 
     Returns:
-        ``images/s``, the median over the run, and the ``train seconds`` that all steps take at
-        that speed: loading and learning, without checkpoints and scoring.
+        ``images/s``, the median over the run, and ``train seconds`` of all steps at that speed:
+        loading and learning, without checkpoints and scoring.
     """
     lines = (json.loads(line) for line in (folder / "log.jsonl").read_text("utf-8").splitlines())
     reports = [line for line in lines if "images_per_second" in line]
@@ -43,12 +43,12 @@ def training_cost(folder: Path, recipe: Recipe) -> dict[str, float]:
 
 
 def use_cost(model: Model) -> dict[str, float]:
-    """What embedding takes.
+    """The cost of embedding.
 
     Returns:
-        ``parameters``: of the modules that an embedding runs through. ``embedding size``: numbers
-        that a gallery keeps of a picture, over all spaces. ``ms/picture``: of pictures in memory,
-        16 at a time, the least of twenty runs.
+        ``parameters``: of the modules used to embed. ``embedding size``: numbers per picture in a
+        gallery, over all spaces. ``ms/picture``: for pictures in memory, in batches of 16, the
+        fastest of twenty runs.
     """
     size = model.recipe.input
     random = torch.Generator().manual_seed(0)

@@ -1,6 +1,6 @@
-"""The demo: render a small city, train about a minute, score beside the floor, write a report.
+"""The demo: render a small city, train for about a minute, score, and write a report.
 
-A minute of training on fifty rendered vehicles: its figures say nothing about real ones.
+With a minute of training on rendered vehicles, the figures say nothing about real ones.
 """
 
 import time
@@ -20,15 +20,15 @@ from platefree.storage import make_folder
 from platefree.training.loop import train
 
 CITY: Mapping[str, Any] = {"vehicles": 100, "cameras": 5, "images": 1200, "near_duplicates": 0.3}
-"""The city that is rendered; half of its vehicles are trained on."""
+"""The city to render; half of its vehicles are for training."""
 
 Watch = Callable[[], AbstractContextManager[Callable[..., None]]]
-"""Opens a display of progress."""
+"""Opens a progress display."""
 
 
 @dataclass(frozen=True)
 class Demo:
-    """What the demo made and measured.
+    """The files and figures of the demo.
 
     Attributes:
         report: the HTML report of the trained model.
@@ -36,8 +36,8 @@ class Demo:
         pictures: folder of the city.
         query: a picture to search with.
         floor: figures of ``color_stripes`` on the held-out vehicles.
-        trained: figures of the trained model on the same.
-        seconds: how long each part took.
+        trained: figures of the trained model on the same vehicles.
+        seconds: duration of each part.
     """
 
     report: Path
@@ -50,11 +50,11 @@ class Demo:
 
     @property
     def search_command(self) -> str:
-        """A search for the reader to try."""
+        """A search to try with the model."""
         return f"platefree search {self.query} --gallery {self.pictures} --model {self.model}"
 
     def to_json(self) -> dict[str, Any]:
-        """Ready for ``json.dumps``."""
+        """For ``json.dumps``."""
         return {
             "report": str(self.report),
             "model": str(self.model),
@@ -73,26 +73,26 @@ def run_demo(
     watch_rendering: Watch | None = None,
     watch_training: Watch | None = None,
 ) -> Demo:
-    """Run the demo in a folder; what was interrupted is taken up where it stopped.
+    """Run the demo in a folder; an interrupted demo is continued.
 
     Args:
         folder: gets ``city``, ``run`` and ``report.html``.
         seed: of the city and the training.
         overrides: changes of the recipe ``strong_baseline/demo``.
-        say: called with what happens next.
+        say: called with the name of each part before it starts.
         watch_rendering: its display is called with (stage, pictures done, pictures in all).
         watch_training: its display is called with a `StepReport` after every step.
 
     Raises:
         DataError: the folder holds a demo with another seed.
         StorageError: the folder cannot be written.
-        Interrupted: Ctrl-C; the same call goes on.
+        Interrupted: Ctrl-C; the same call continues.
     """
     target, say = Path(folder), say or _quiet
     pictures = target / "city"
     seconds: dict[str, float] = {}
     make_folder(target)
-    say("1/3 rendering a city of {vehicles} vehicles before {cameras} cameras".format(**CITY))
+    say("1/3 rendering a city of {vehicles} vehicles and {cameras} cameras".format(**CITY))
     with _timed(seconds, "rendering"), (watch_rendering or _unwatched)() as on_picture:
         generate_city(
             pictures,
@@ -101,11 +101,11 @@ def run_demo(
             **CITY,
         )
     table = read_table(pictures)
-    say("2/3 training strong_baseline/demo on half of them, about a minute on two cores")
+    say("2/3 training strong_baseline/demo on half of the vehicles, about a minute on two cores")
     recipe = load_recipe("strong_baseline/demo", {"train.seed": seed, **(overrides or {})})
     with _timed(seconds, "training"), (watch_training or _unwatched)() as on_step:
         run = train(recipe, table, target / "run", resume=True, on_step=on_step)
-    say("3/3 scoring both on the other half")
+    say("3/3 scoring it and color_stripes on the other half")
     with _timed(seconds, "scoring"):
         floor = evaluate("color_stripes", table)
         trained = evaluate(run.best, table, examples=Examples(heat_maps=True))

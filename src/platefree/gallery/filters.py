@@ -1,4 +1,4 @@
-"""Which sightings of a gallery may be an answer, by what is known of them."""
+"""Conditions on the sightings that a search may return."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,21 +16,21 @@ Bools = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Filter:
-    """Conditions that an answer meets, all of them; what is not named is free.
+    """Conditions that every answer meets; by default none.
 
     A sighting whose label is unknown meets no condition on that label.
 
     Attributes:
-        cameras: one of these captured it.
+        cameras: captured by one of these.
         types: body types.
         colors: paint colors.
         views: sides of the vehicle that are seen.
-        tracks: it belongs to one of these.
-        since: captured then or later, ISO 8601 such as ``2026-05-01T07:00+07:00``; UTC where it
+        tracks: part of one of these.
+        since: captured then or later, ISO 8601 such as ``2026-05-01T07:00+07:00``; UTC if it
             names no zone.
         until: captured before.
         between: captured between two times of day in UTC, ``("22:00", "06:00")`` over midnight.
-        not_files: none of these picture files.
+        not_files: picture files to leave out.
     """
 
     cameras: Sequence[str] = ()
@@ -76,7 +76,7 @@ EVERYTHING = Filter()
 
 
 def _is_file(table: Sightings, file: Path) -> Bools:
-    """Which rows are this very file; only rows of the same file name are looked up."""
+    """Which rows are this file; only rows of the same file name are looked up on disk."""
     suspects = np.flatnonzero(np.char.endswith(table.image, file.name))
     same = np.zeros(len(table), np.bool_)
     same[[row for row in suspects if table.path(int(row)).resolve() == file.resolve()]] = True
@@ -95,7 +95,7 @@ def _is_between(times: Times, start: np.timedelta64, end: np.timedelta64) -> Boo
 
 
 def moment_of(text: str) -> np.datetime64:
-    """A moment in UTC of ISO 8601 text; another text is a `DataError`."""
+    """A moment in UTC from ISO 8601 text; any other text is a `DataError`."""
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Open what makes embeddings, from its path: a network, or embeddings that were stored."""
+"""Open an embedder from its path: a network, or stored embeddings."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,12 +19,12 @@ def open_embedder(
     work: Work = DEFAULT_WORK,
     overrides: Mapping[str, Any] | None = None,
 ) -> Embedder:
-    """What is given, or what lies at the path; only a network needs torch.
+    """The embedder at a path, or the one given; only a network needs torch.
 
     Args:
-        model: an open one, a checkpoint folder, ``color_stripes``, or a folder of embeddings.
-        work: says on which device a network runs.
-        overrides: dotted key -> value of a network's recipe, for what may still be changed.
+        model: an open embedder, a checkpoint folder, ``color_stripes``, or a folder of embeddings.
+        work: the device a network runs on.
+        overrides: dotted key -> value, for settings of a network's recipe that can still change.
 
     Raises:
         CheckpointError: there is no such model, or it is damaged.
@@ -44,10 +44,10 @@ def open_embedder(
 
 
 def as_network(model: Embedder) -> "Model":
-    """The model, for what only a network can do.
+    """The model, if it is a network.
 
     Raises:
-        DataError: it is no network but stored embeddings.
+        DataError: it is stored embeddings, not a network.
     """
     with training_install("a network"):
         from platefree.inference.model import Model

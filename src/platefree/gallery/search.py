@@ -18,11 +18,10 @@ from platefree.types import Embeddings, Hit, Ranking, Sightings
 from platefree.work import DEFAULT_WORK, Work
 
 CANDIDATES = 100
-"""How many of the nearest pictures post-processing looks at, so that an answer takes no longer in a
-city."""
+"""How many of the nearest pictures are post-processed, whatever the size of the gallery."""
 
 SEARCH_STEPS = ("expand", "rerank", "camera", "time", "tracks")
-"""The steps that a search can be post-processed by."""
+"""The post-processing steps of a search."""
 
 
 def open_gallery(
@@ -33,7 +32,7 @@ def open_gallery(
     Args:
         path: an embeddings folder (``platefree embed``), or anything that `read_table` reads.
         model: from `load_model`, or the stored embeddings themselves.
-        work: where and how pictures are looked at.
+        work: device, workers and progress.
 
     Returns:
         The gallery, and why some pictures were left out (those that cannot be read).
@@ -65,25 +64,25 @@ def search(
 ) -> list[Hit]:
     """The gallery pictures most like a query picture, nearest first.
 
-    The query's own file is left out: "where else". Hits keep their similarity where
-    post-processing changes their order, so that it means the same for every search.
+    The query's own file is left out. Hits keep their original similarity where post-processing
+    changes their order, so that it means the same in every search.
 
     Args:
         model: from `load_model`, the one that made the gallery.
-        query: path of a picture of one vehicle, or a table of one row that also says by which
-            camera and when it was taken, as the steps ``camera`` and ``time`` need.
+        query: path of a picture of one vehicle, or a table of one row, with the camera and time
+            that the steps ``camera`` and ``time`` need.
         gallery: from `open_gallery`, `Model.embed`, or a store.
-        top: how many hits at most.
-        post: steps among the nearest `CANDIDATES` pictures (``top``, if that is more), such as
+        top: the largest number of hits.
+        post: steps on the nearest `CANDIDATES` pictures (``top``, if that is more), such as
             ``rerank`` or ``expand,tracks``, with the options of the model's recipe.
         where: conditions that every hit meets.
-        work: where and how the query is looked at.
+        work: device, workers and progress.
 
     Raises:
         RecipeError: there is no such post-processing of a search.
         ImageError: the query cannot be read.
         MismatchError: the gallery was made by another model.
-        DataError: a step needs to know more of the query.
+        DataError: a step needs a label of the query that is unknown.
     """
     steps = check_search_post(model.post.with_steps(post) if isinstance(post, str) else post)
     picture = query if isinstance(query, Sightings) else query_picture(query)
@@ -117,7 +116,7 @@ def search(
 
 
 def check_search_post(post: Post) -> Post:
-    """The steps of a search, as they are; others are a `RecipeError`."""
+    """The steps, if a search can do them all; else a `RecipeError`."""
     for step in post.steps:
         if step not in SEARCH_STEPS:
             raise RecipeError(
@@ -125,7 +124,7 @@ def check_search_post(post: Post) -> Post:
                 f"{', '.join(SEARCH_STEPS)}, or {NONE}: crop and ensemble are steps of 'platefree "
                 "eval'; models are joined for searches by 'platefree ensemble'"
             )
-    if "expand" in post.steps:  # one query has no others to make a cluster with
+    if "expand" in post.steps:  # a single query has no other queries to cluster with
         post = post.model_copy(
             update={"expand": post.expand.model_copy(update={"by": "neighbours"})}
         )
@@ -136,13 +135,13 @@ def _check_query(post: Post, query: Sightings) -> None:
     for step in ("camera", "time"):
         if step in post.steps and not query.knows(step):
             raise DataError(
-                f"the step {step!r} needs to know the {step} of the query picture; say it, or "
-                "leave the step out"
+                f"the step {step!r} needs the {step} of the query picture; give it, or leave the "
+                "step out"
             )
 
 
 def query_picture(path: str | Path, *, camera: str = "", time: str = "") -> Sightings:
-    """A query picture and what is known of it, as a table of one row.
+    """A query picture with its camera and time, as a table of one row.
 
     Args:
         path: of the picture.
@@ -150,7 +149,7 @@ def query_picture(path: str | Path, *, camera: str = "", time: str = "") -> Sigh
         time: when, ISO 8601; empty is unknown.
 
     Raises:
-        DataError: the time is written otherwise.
+        DataError: the time is not ISO 8601.
     """
     moment = moment_of(time) if time else np.datetime64("NaT")
     columns: dict[str, list[Any]] = {"image": [str(path)], "camera": [camera], "time": [moment]}

@@ -1,7 +1,4 @@
-"""Where sightings accumulate and are searched: the interface, and a store in memory.
-
-Galleries on disk and on servers take the same place.
-"""
+"""Stores of sightings that can be added to and searched: the interface, and one in memory."""
 
 from typing import Protocol
 
@@ -15,14 +12,14 @@ from platefree.types import COLUMNS, Embeddings, Indices, Ranking, Sightings
 
 
 class Store(Protocol):
-    """Sightings with their embeddings; a row's number is its identity."""
+    """Sightings with their embeddings, addressed by row number."""
 
     @property
     def comparison(self) -> Comparison:
         """How the spaces of its embeddings combine."""
 
     def add(self, embeddings: Embeddings) -> None:
-        """Take in sightings, behind those that are there.
+        """Append sightings with their embeddings.
 
         Raises:
             MismatchError: another model made them.
@@ -35,10 +32,10 @@ class Store(Protocol):
         """The sightings of these rows, with their embeddings, in this order."""
 
     def delete(self, where: Filter) -> int:
-        """Forget the sightings that meet the conditions; the others are numbered anew.
+        """Delete the sightings that meet the conditions; the remaining rows are renumbered.
 
         Returns:
-            How many.
+            How many were deleted.
         """
 
     def count(self, where: Filter = EVERYTHING) -> int:
@@ -49,7 +46,7 @@ class MemoryStore:
     """A `Store` in memory, searched exactly; memory-mapped embeddings stay on disk.
 
     Args:
-        embeddings: what it holds at first.
+        embeddings: the initial content.
         comparison: how their spaces combine.
     """
 
@@ -58,11 +55,11 @@ class MemoryStore:
         self.comparison = comparison
 
     def add(self, embeddings: Embeddings) -> None:
-        """Take in sightings, behind those that are there.
+        """Append sightings with their embeddings.
 
         Raises:
             MismatchError: another model made them.
-            DataError: their paths start from another folder.
+            DataError: their paths are relative to another folder.
         """
         check_comparable(embeddings, self._embeddings)
         both = self._embeddings, embeddings
@@ -82,7 +79,7 @@ class MemoryStore:
         return self._embeddings.take(rows)
 
     def delete(self, where: Filter) -> int:
-        """Forget the sightings that meet the conditions; with no condition, all."""
+        """Delete the sightings that meet the conditions; with no condition, all."""
         forgotten = where.mask(self._embeddings.sightings)
         self._embeddings = self._embeddings.take(~forgotten)
         return int(forgotten.sum())

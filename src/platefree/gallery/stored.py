@@ -1,11 +1,11 @@
-"""Embeddings on disk: a folder that can be read without a copy and without trust.
+"""Embeddings stored in a folder, memory-mapped when read and safe to load from anyone.
 
     <space>.npy         (n, d) float32, one file per space, memory-mapped when loaded
     sightings.parquet   the n rows that they describe: image, labels, time
     embeddings.json     the card: model, spaces, how they are compared, number of rows, root and
                         hash of the table
 
-Nothing is pickled. The folder is written whole or not at all.
+Nothing is pickled. The folder is written completely or not at all.
 """
 
 import json
@@ -51,7 +51,7 @@ SpaceName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 
 
 class _Card(BaseModel):
-    """What stands in ``embeddings.json``."""
+    """The content of ``embeddings.json``."""
 
     model_config = ConfigDict(strict=True, frozen=True)
 
@@ -77,10 +77,10 @@ def save_embeddings(
 
     Args:
         embeddings: what to write.
-        folder: where to; missing, empty, or an embeddings folder.
+        folder: missing, empty, or an embeddings folder to replace.
         comparison: how their spaces combine, of the model that made them; without it, several
-            spaces are searched with the model only.
-        model_path: where the model was loaded from, for those who search the folder later.
+            spaces are only searched with that model.
+        model_path: where the model was loaded from, used by later searches of the folder.
 
     Returns:
         The folder.
@@ -101,10 +101,10 @@ def save_embeddings(
 
 
 def load_embeddings(folder: str | Path) -> Embeddings:
-    """Read what `save_embeddings` wrote; the spaces are memory-mapped and read-only.
+    """Read an embeddings folder; the spaces are memory-mapped and read-only.
 
     Raises:
-        DataError: the folder is missing, foreign, damaged, or of a newer version.
+        DataError: the folder is missing, damaged, of a newer version, or no embeddings folder.
     """
     folder = Path(folder)
     card = _read_card(folder)
@@ -119,12 +119,12 @@ def load_embeddings(folder: str | Path) -> Embeddings:
 
 
 class StoredEmbeddings:
-    """A folder of embeddings as an `Embedder` of the pictures that it holds; no network is needed.
+    """A folder of embeddings as an `Embedder` of the pictures it holds, without the network.
 
     Args:
-        embeddings: what the folder holds.
+        embeddings: the content of the folder.
         comparison: how their spaces combine.
-        name: for people.
+        name: what reports call it.
     """
 
     learns = "vehicle"
@@ -139,7 +139,7 @@ class StoredEmbeddings:
         self._row_of = {_absolute(table.path(row)): row for row in range(len(table))}
 
     def knows(self, picture: Path) -> bool:
-        """Whether a picture is among those that are stored."""
+        """Whether the embedding of a picture is stored."""
         return _absolute(picture) in self._row_of
 
     def class_names(self, column: str) -> tuple[str, ...]:
@@ -153,7 +153,7 @@ class StoredEmbeddings:
         return {"name": self.name, "method": "stored embeddings", "fingerprint": self.fingerprint}
 
     def describe_use(self) -> dict[str, str]:
-        """How it looks at pictures, for a report: as it did when they were stored."""
+        """How pictures were embedded, for a report."""
         return {"input": "embedded before"}
 
     def embed(
@@ -164,11 +164,11 @@ class StoredEmbeddings:
         unreadable: Unreadable = "refuse",
         work: Work = DEFAULT_WORK,
     ) -> tuple[Embeddings, list[str]]:
-        """The stored rows of these pictures, by their paths, with the labels of the table.
+        """The stored embeddings of these pictures, by their paths, with the labels of the table.
 
         Raises:
             DataError: boxes are given.
-            ImageError: a picture is not among those that were stored (``refuse``), or none is.
+            ImageError: a picture is not stored (with ``refuse``), or none is.
         """
         if boxes is not None:
             raise DataError(f"{self.name} holds stored embeddings of whole pictures, not of boxes")
@@ -189,11 +189,11 @@ class StoredEmbeddings:
 
 
 def load_stored(folder: str | Path) -> StoredEmbeddings:
-    """Open a folder of embeddings as what made them, for searches and scores without a network.
+    """Open a folder of embeddings in place of their model, to search and score without a network.
 
     Raises:
-        DataError: the folder is missing, foreign or damaged, or an older version of platefree
-            wrote it, which did not say how several spaces combine.
+        DataError: the folder is missing, damaged or no embeddings folder, or of an older version
+            of platefree, which did not store how several spaces combine.
     """
     card = _read_card(Path(folder))
     if card.comparison is not None:
@@ -214,10 +214,10 @@ def is_embeddings_folder(folder: str | Path) -> bool:
 
 
 def stored_model_path(folder: str | Path) -> str | None:
-    """Where the model of an embeddings folder was loaded from; None if unknown or no such folder.
+    """Path of the model of an embeddings folder; None if it is unknown or there is no such folder.
 
     Raises:
-        DataError: it is an embeddings folder, but a damaged one.
+        DataError: the embeddings folder is damaged.
     """
     return _read_card(Path(folder)).model_path if is_embeddings_folder(folder) else None
 
@@ -261,7 +261,7 @@ def _make_table(sightings: Sightings) -> pa.Table:
 
 
 def _check_replaceable(folder: Path) -> None:
-    """Refuse to replace what `save_embeddings` did not write."""
+    """Refuse to replace anything but an embeddings folder."""
     if not folder.exists():
         return
     if not folder.is_dir():
@@ -276,7 +276,7 @@ def _check_replaceable(folder: Path) -> None:
 
 
 def _own_files(folder: Path) -> set[str]:
-    """The files that an embeddings folder consists of; none if its card is not ours."""
+    """The files of an embeddings folder; none if its card is not one of platefree."""
     try:
         card = json.loads((folder / CARD).read_text(encoding="utf-8"))
     except (OSError, ValueError):

@@ -1,1 +1,1 @@
-"""A trained model in use: embed, find, label, explain, join."""
+"""Using a trained model: embed, detect, label, explain, join."""

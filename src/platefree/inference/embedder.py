@@ -1,4 +1,4 @@
-"""What evaluations, galleries and searches need of a model, whatever it runs on."""
+"""The interfaces of models that evaluations, galleries and searches use."""
 
 from collections.abc import Mapping
 from typing import Literal, Protocol
@@ -17,11 +17,11 @@ class Embedder(Protocol):
 
     @property
     def name(self) -> str:
-        """For people: where it comes from."""
+        """Where it comes from, for messages and reports."""
 
     @property
     def fingerprint(self) -> str:
-        """A hash that identifies it; only embeddings of equal fingerprints are compared."""
+        """A hash of the model; only embeddings of equal fingerprints are compared."""
 
     @property
     def comparison(self) -> Comparison:
@@ -29,7 +29,7 @@ class Embedder(Protocol):
 
     @property
     def metadata(self) -> Mapping[str, Text]:
-        """Label column -> its known values, of the labels that it is given with every picture."""
+        """Label column -> its known values, for the labels that it is conditioned on."""
 
     @property
     def learns(self) -> str:
@@ -37,20 +37,20 @@ class Embedder(Protocol):
 
     @property
     def post(self) -> Post:
-        """The post-processing that it declares."""
+        """The post-processing of its recipe."""
 
     @property
     def claims(self) -> Mapping[str, float]:
         """The paper's figures, by ``DATA_SET TEST FIGURE``."""
 
     def class_names(self, column: str) -> tuple[str, ...]:
-        """The values of a label column that it predicts, sorted; none is a `DataError`."""
+        """The labels of a column that it predicts, sorted; a `DataError` if it predicts none."""
 
     def describe(self) -> dict[str, str]:
         """What it is and what it was trained on, for a report."""
 
     def describe_use(self) -> dict[str, str]:
-        """How it looks at pictures, for a report."""
+        """Its input size, test-time flip and the like, for a report."""
 
     def embed(
         self,
@@ -64,14 +64,14 @@ class Embedder(Protocol):
 
         Args:
             sightings: the n pictures.
-            boxes: (n, 4) float64, the part of each picture to look at: left, top, right, bottom as
-                fractions of width and height; by default all of it.
+            boxes: (n, 4) float64, the region of each picture to embed: left, top, right, bottom as
+                fractions of width and height; by default the whole picture.
             unreadable: ``refuse`` stops at the first picture that cannot be read; ``skip`` leaves
                 it out of the result.
-            work: how the pictures are read and looked at.
+            work: device, workers and progress.
 
         Returns:
-            The embeddings of the readable pictures in table order, and why others were skipped.
+            The embeddings of the readable pictures in table order, and why pictures were skipped.
 
         Raises:
             ImageError: a picture cannot be read (``refuse``), or none can.
@@ -85,8 +85,8 @@ class Detector(Protocol):
         """The largest vehicle of each picture.
 
         Returns:
-            (n, 4) float64 left, top, right, bottom as fractions of width and height; NaN where
-            there is none.
+            (n, 4) float64 left, top, right, bottom as fractions of width and height; NaN
+            without a vehicle.
 
         Raises:
             ImageError: a picture cannot be read.

@@ -1,7 +1,7 @@
-"""Pictures to L2-normalised rows, batch by batch: here, or dealt out to several processes.
+"""Embed pictures batch by batch, in this process or in several.
 
-Several processes take whole batches in turn and give them back in order, so that every batch holds
-the pictures that it would hold in one process, and every number is the same.
+Several processes take whole batches in turn and return them in order, so that batches and numbers
+are the same as in one process.
 """
 
 import copy
@@ -29,13 +29,13 @@ from platefree.work import Work, no_progress
 
 
 class EmbeddedBatch(NamedTuple):
-    """What became of a batch of pictures.
+    """The embeddings of a batch of pictures.
 
     Attributes:
         number: of the batch, from 0.
         rows: of the table, in order, of the pictures that could be read.
-        spaces: (b, d) float32 L2-normalised rows by space; nothing where no picture could be read.
-        unreadable: why the others could not be read.
+        spaces: (b, d) float32, L2-normalised, by space; empty if no picture could be read.
+        unreadable: why some pictures could not be read.
     """
 
     number: int
@@ -54,11 +54,11 @@ def embed_batches(
     """Embed the batches of a table in this process.
 
     Args:
-        network: that embeds.
+        network: the model.
         sightings: all pictures.
-        boxes: of the vehicles in them, where only these are looked at.
+        boxes: of the vehicles, if only these regions are embedded.
         work: how they are read.
-        shard: (process, processes): which batches are taken, every so manieth.
+        shard: (process, processes): this process takes every ``processes``-th batch.
     """
     process, processes = shard
     labels = network.known_labels(sightings)
@@ -82,22 +82,22 @@ def embed_batches(
 def embed_in_processes(
     network: Network, sightings: Sightings, boxes: BoxFractions | None, work: Work
 ) -> Iterator[EmbeddedBatch]:
-    """Embed the batches of a table in several processes, each on a GPU of its own where there are.
+    """Embed the batches of a table in several processes, each on its own GPU if there are several.
 
-    Each process computes with as many threads as this one, since another number may change the
-    last bits of a sum.
+    Each process uses as many threads as this one, since another number may change the last bits
+    of a sum.
 
     Args:
-        network: that embeds.
+        network: the model.
         sightings: all pictures.
-        boxes: of the vehicles in them, where only these are looked at.
-        work: how they are read, and how many processes share the batches.
+        boxes: of the vehicles, if only these regions are embedded.
+        work: device, workers, progress and number of processes.
 
     Yields:
         The batches in order.
 
     Raises:
-        PlatefreeError: a process ended early, such as for want of memory.
+        PlatefreeError: a process ended early, such as for lack of memory.
     """
     count = -(-len(sightings) // work.batch_size)
     with _children(network, sightings, boxes, work, min(work.processes, count)) as connections:
@@ -107,8 +107,8 @@ def embed_in_processes(
                 found = connections[process].recv()
             except EOFError:
                 raise PlatefreeError(
-                    f"process {process + 1} of {len(connections)} that embed pictures ended before "
-                    "its work was done, most often for want of memory: use fewer --processes"
+                    f"process {process + 1} of {len(connections)} that embed pictures ended "
+                    "early, most often for lack of memory: use fewer --processes"
                 ) from None
             if isinstance(found, Exception):
                 raise found
@@ -119,7 +119,7 @@ def embed_in_processes(
 def _children(
     network: Network, sightings: Sightings, boxes: BoxFractions | None, work: Work, processes: int
 ) -> Iterator[list[Connection]]:
-    """The ends of the pipes of so many processes, which end with the block."""
+    """Pipes to this many child processes, which end with the block."""
     context = get_context("spawn")  # a fork would share CUDA and the locks of threads
     method = network.method if network.device.type == "cpu" else copy.deepcopy(network.method).cpu()
     connections, started = [], []
@@ -138,7 +138,7 @@ def _children(
                 },
             )
             child.start()
-            theirs.close()  # else its end would go unnoticed
+            theirs.close()  # else the end of the process would go unnoticed
             connections.append(ours)
             started.append(child)
         yield connections
@@ -169,7 +169,7 @@ def _embed_shard(
     shard: tuple[int, int],
     threads: int,
 ) -> None:
-    """What a process does: send its batches, or the error that stops it."""
+    """The work of a process: send its batches, or the error that stops it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the first process decides what Ctrl-C means
     torch.set_num_threads(threads)
     network = Network(method, recipe, device=device, metadata=metadata)

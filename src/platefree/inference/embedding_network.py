@@ -1,4 +1,4 @@
-"""A network on a device with its input transform: batches of pictures in, named spaces out."""
+"""A network on a device with its input transform: batches of pictures in, embeddings out."""
 
 from collections.abc import Iterator, Mapping
 
@@ -22,8 +22,8 @@ class Network:
         method: the network, with its weights.
         recipe: the resolved recipe that it was made from.
         device: where it runs.
-        metadata: label column -> the names that it knows, sorted, of the labels that it is given
-            with every picture; by default none.
+        metadata: label column -> its known values, sorted, for the labels that it is conditioned
+            on; by default none.
     """
 
     def __init__(
@@ -43,15 +43,15 @@ class Network:
     def embed_images(
         self, images: Tensor, labels: Mapping[str, Tensor] | None = None
     ) -> dict[str, Floats]:
-        """Embed (b, 3, h, w) uint8 pictures of the transform's size: L2-normalised rows by space.
+        """L2-normalised embeddings by space of (b, 3, h, w) uint8 pictures of the input size.
 
-        A row is the L2-normalised mean over ``input.scales`` and, with
-        ``input.test_time_flip = "average"``, over the picture and its flipped image (VehicleNet,
+        Embeddings are averaged over ``input.scales`` and, with ``input.test_time_flip =
+        "average"``, over the picture and its flipped image, and normalised again (VehicleNet,
         section V: the network's input is resized).
 
         Args:
             images: the pictures.
-            labels: of `known_labels`, those of these pictures.
+            labels: of these pictures, from `known_labels`.
         """
         self.method.eval()
         given = {name: each.to(self.device) for name, each in (labels or {}).items()}
@@ -66,14 +66,14 @@ class Network:
         return {name: rows.float().cpu().numpy() for name, rows in spaces.items()}
 
     def known_labels(self, sightings: Sightings) -> dict[str, Tensor]:
-        """The labels of n pictures that it is given: column -> (n,) int64 codes, -1 unknown."""
+        """The labels that it is conditioned on: column -> (n,) int64 codes, -1 unknown."""
         return {
             column: torch.from_numpy(codes(getattr(sightings, column), names))
             for column, names in self.metadata.items()
         }
 
     def _views(self, normalised: Tensor) -> Iterator[Tensor]:
-        """The pictures at every scale, and flipped if those count."""
+        """The pictures at every scale, and flipped if test-time flip is on."""
         size = normalised.shape[2:]
         for scale in self.recipe.input.scales:
             view = normalised
@@ -86,7 +86,7 @@ class Network:
 
 
 def choose_device(device: Device) -> torch.device:
-    """The device asked for, or the best there is.
+    """The device asked for, or by ``auto`` the best one available.
 
     Raises:
         TrainingError: CUDA was asked for and is not there.

@@ -1,7 +1,7 @@
-"""Several models as one: a checkpoint that is used like any other, with its members inside.
+"""Several models as one: a checkpoint that contains its members and is used like any other.
 
-Zheng et al., VehicleNet, TMM 2020, section IV-C and figure 5. Each member sees a picture through
-its own transform; how their spaces are joined stands in `platefree.ranking.joined_spaces`.
+Zheng et al., VehicleNet, TMM 2020, section IV-C and figure 5. Each member uses its own transform;
+their spaces are joined by `platefree.ranking.joined_spaces`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -34,7 +34,7 @@ from platefree.types import Floats, Indices, Sightings
 from platefree.work import Progress, Work
 
 _KEPT = ("method", "recipe", "classes", "names", "data", "step", "total_steps", "seed", "written")
-"""What an ensemble's card says of a member, of the member's own card."""
+"""The keys of a member's card that the ensemble's card copies."""
 
 
 class Members(Method):
@@ -69,14 +69,14 @@ class Ensemble(Model):
 
     Args:
         members: models that embed vehicles, on one device.
-        weights: what each counts in the mean, more than 0; by default the same.
-        name: for people.
-        post: how an evaluation post-processes; by default as all members declare, if they agree.
-        card: what is known of it.
+        weights: the weight of each in the mean, more than 0; by default equal.
+        name: shown in messages and reports.
+        post: the post-processing of evaluations; by default that of all members, if they agree.
+        card: of the ensemble.
 
     Raises:
         DataError: a member does not embed vehicles, is given twice, or the weights do not fit.
-        MismatchError: members with one space each call it by other names.
+        MismatchError: members with one space each name it differently.
     """
 
     def __init__(
@@ -102,7 +102,7 @@ class Ensemble(Model):
         )
 
     def describe_use(self) -> dict[str, str]:
-        """How the members look at pictures, for a report."""
+        """Input size, test-time flip and the like of the members, for a report."""
         each = [member.describe_use() for member in self.members]
         keys = dict.fromkeys(key for one in each for key in one)
         joined = {
@@ -117,7 +117,7 @@ class Ensemble(Model):
     def embed_rows(
         self, sightings: Sightings, boxes: BoxFractions | None, unreadable: Unreadable, work: Work
     ) -> tuple[Indices, dict[str, Floats], list[str]]:
-        """As `Model.embed_rows`: each member in turn; what the first cannot read, none is shown."""
+        """As `Model.embed_rows`, by each member; pictures the first cannot read are skipped."""
         in_turn = replace(work, progress=_InTurn(work.progress, len(self.members)))
         rows, skipped = np.arange(len(sightings)), list[str]()
         parts: list[dict[str, Floats]] = []
@@ -135,7 +135,7 @@ class Ensemble(Model):
     def embed_images(
         self, images: Tensor, labels: Mapping[str, Tensor] | None = None
     ) -> dict[str, Floats]:
-        """Refused: its members take pictures of their own sizes; `embed` shows them those."""
+        """Refused: its members use pictures of different sizes, which `embed` reads for them."""
         raise DataError("an ensemble takes no tensors of one size; use 'embed', or a member of it")
 
     def with_scales(self, scales: Sequence[float]) -> "Ensemble":
@@ -153,8 +153,8 @@ def load_ensemble(checkpoint: Checkpoint, recipe: Recipe, device: torch.device) 
     """The ensemble of a checkpoint.
 
     Args:
-        checkpoint: whose recipe is that of an ensemble.
-        recipe: the same, checked.
+        checkpoint: of an ensemble.
+        recipe: of the checkpoint, validated.
         device: where to run.
 
     Raises:
@@ -182,7 +182,7 @@ def check_members(members: Sequence[Embedder]) -> None:
     """Refuse models that cannot be joined.
 
     Raises:
-        DataError: one does not embed vehicles, is given metadata, or stands twice.
+        DataError: one does not embed vehicles, is conditioned on metadata, or is given twice.
     """
     names: dict[str, str] = {}
     for member in members:
@@ -194,8 +194,8 @@ def check_members(members: Sequence[Embedder]) -> None:
             )
         if member.metadata:
             raise DataError(
-                f"{member.name} is given metadata of the pictures, and an ensemble looks at "
-                "pictures alone; give the model without"
+                f"{member.name} is conditioned on metadata of the pictures, and an ensemble takes "
+                "pictures alone; give the model without metadata"
             )
         if member.fingerprint in names:
             other = names[member.fingerprint]
@@ -208,7 +208,7 @@ def check_members(members: Sequence[Embedder]) -> None:
 
 
 class _InTurn:
-    """Progress over pictures that several models look at one after the other."""
+    """Progress over pictures that several models embed one after the other."""
 
     def __init__(self, progress: Progress, models: int) -> None:
         self.progress, self.models, self.looks = progress, models, 0
@@ -219,7 +219,7 @@ class _InTurn:
 
 
 def check_weights(weights: Sequence[float] | None, count: int) -> tuple[float, ...]:
-    """What each of so many models counts in the mean; wrong weights are a `DataError`."""
+    """The weight of each model in the mean; invalid weights are a `DataError`."""
     if count == 0 or (weights is not None and (len(weights) != count or not _positive(weights))):
         raise DataError(
             f"{count} models and the weights {list(weights or [])}: expected at least one model, "
@@ -259,7 +259,7 @@ def _recipe(members: Sequence[Model], fractions: Sequence[float], post: Post | N
 
 
 def member_card(member: Model) -> dict[str, Any]:
-    """What an ensemble's card says of a member."""
+    """The entry of a member in an ensemble's card."""
     known = {key: member.card[key] for key in _KEPT if key in member.card}
     return {
         "name": member.name,

@@ -1,11 +1,11 @@
 """Where in a picture its similarity to another comes from (HiResCAM, Draelos and Carin 2020).
 
-And where a classifier looks (`class_activation`).
+Also class-activation maps of a classifier (`class_activation`).
 
-Gradient times activation, place by place: averaging the gradient over places first, as Grad-CAM
-does, would spread what generalised-mean pooling took from a few places over all of them.
-The target is the cosine similarity of the two pictures, so the map answers "what made these two
-alike", not "what looks like a vehicle".
+The map is gradient times activation at each position: averaging the gradient over positions first,
+as Grad-CAM does, would spread the contribution of the few positions that generalised-mean pooling
+selects over all of them. The target is the cosine similarity of the two pictures, so the map shows
+what makes these two alike, not what looks like a vehicle.
 """
 
 from pathlib import Path
@@ -30,11 +30,11 @@ def heat_map(model: Model, picture: Path, other: Path) -> Floats:
         other: path of the picture that it is compared with.
 
     Returns:
-        (h, w) float32 in [0, 1], of the transform's height and width; all zero where nothing
-        speaks for a match.
+        (h, w) float32 in [0, 1], of the transform's height and width; all zero if nothing
+        supports a match.
 
     Raises:
-        DataError: the method has no feature map, or cannot tell in which space to compare.
+        DataError: the method has no feature map, or the space to compare in is not known.
         ImageError: a picture cannot be read.
     """
     pair = torch.stack([model.transform(read_image(path)) for path in (picture, other)])
@@ -51,7 +51,7 @@ def heat_map(model: Model, picture: Path, other: Path) -> Floats:
 
 
 def class_activation(model: Model, picture: Path) -> Floats:
-    """Where in a picture the model sees the training vehicle that it takes it for.
+    """Where in a picture the model finds evidence for the training vehicle that it predicts.
 
     With average pooling and a linear classifier that is the class-activation map of Zhou et al.
     (CVPR 2016), as in figure 5 of part-regularized re-ID.
@@ -88,7 +88,7 @@ def _feature_map(model: Model, images: Tensor) -> Tensor:
 
 @torch.inference_mode()
 def _enlarged(products: Tensor, model: Model) -> Floats:
-    """What speaks for the target, summed over channels, at the size of the transform's pictures."""
+    """Evidence for the target, summed over channels, at the size of the transform's pictures."""
     cam = functional.relu(products.sum(1, keepdim=True))
     size = (model.transform.height, model.transform.width)
     cam = functional.interpolate(cam, size=size, mode="bilinear", align_corners=False)[0, 0]
@@ -97,7 +97,7 @@ def _enlarged(products: Tensor, model: Model) -> Floats:
 
 
 def _judging_space(model: Model, picture: Path, other: Path) -> str:
-    """The space that compares two pictures; empty where all of them do."""
+    """The space that compares two pictures; empty if all spaces do."""
     pair = Sightings.from_columns(Path(), {"image": [str(picture), str(other)]})
     embeddings, _ = model.embed(pair)
     one, two = embeddings.take(np.array([0])), embeddings.take(np.array([1]))

@@ -1,4 +1,4 @@
-"""Label a table: from which side a model sees each vehicle."""
+"""Label a table with the views that a model predicts."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -25,16 +25,16 @@ def most_probable(embeddings: Embeddings, column: str, names: Sequence[str]) -> 
 def label_views(
     model: Embedder, table: Sightings, *, only_unknown: bool = False, work: Work = DEFAULT_WORK
 ) -> tuple[Sightings, list[str]]:
-    """Fill the column ``view`` with what a model sees.
+    """Fill the column ``view`` with predictions.
 
     Args:
         model: a viewpoint model, or a VANet model with one inside.
         table: the pictures.
-        only_unknown: keep the views that the table knows.
-        work: how the pictures are read and looked at.
+        only_unknown: keep the known views of the table.
+        work: device, workers and progress.
 
     Returns:
-        The same rows in the same order, and why some pictures were left as they were (those that
+        The same rows in the same order, and why some pictures were left unchanged (those that
         cannot be read).
 
     Raises:

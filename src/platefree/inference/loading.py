@@ -1,4 +1,4 @@
-"""From a folder or a name to a model, and from several models to one."""
+"""Load a model from a folder or a name, and join several models to an ensemble."""
 
 import hashlib
 import json
@@ -34,17 +34,17 @@ def load_model(
 ) -> Model:
     """Load a checkpoint folder (``runs/x/best``), or a method that needs no training by its name.
 
-    An ensemble (`platefree.make_ensemble`) is such a folder too.
+    An ensemble (`platefree.make_ensemble`) is a checkpoint folder too.
 
     Args:
         path: the folder or the name.
         device: where to run.
-        overrides: dotted key -> value of the recipe, for what a trained model may still change,
-            such as ``{"model.view_from": "table"}`` of VANet.
+        overrides: dotted key -> value, for settings that can still change after training, such as
+            ``{"model.view_from": "table"}`` of VANet.
 
     Raises:
         CheckpointError: there is no checkpoint, or it is damaged, or does not fit its recipe.
-        RecipeError: an override is not of that kind.
+        RecipeError: an override is not one of these settings.
     """
     folder = Path(path)
     if not (folder / CARD).exists() and not folder.exists() and os.sep not in str(path):
@@ -93,12 +93,12 @@ def make_ensemble(
     *,
     device: Device = "auto",
 ) -> Ensemble:
-    """Join trained models to one, and write it as a checkpoint with everything inside.
+    """Join trained models to an ensemble, and write it as one self-contained checkpoint.
 
     Args:
-        models: loaded models or checkpoint folders; an ensemble stands for its members.
-        out: the folder of the new checkpoint; of what is there, only an ensemble is replaced.
-        weights: what the similarity of each counts in the mean, more than 0; by default the same.
+        models: loaded models or checkpoint folders; an ensemble is replaced by its members.
+        out: the folder of the new checkpoint; only an existing ensemble is replaced.
+        weights: the weight of each model's similarity, more than 0; by default equal.
         device: where to run it.
 
     Returns:
@@ -107,7 +107,7 @@ def make_ensemble(
     Raises:
         CheckpointError: a model is missing or damaged, or ``out`` holds another checkpoint.
         DataError: a model does not embed vehicles, is given twice, or the weights do not fit.
-        MismatchError: models with one space each call it by other names.
+        MismatchError: models with one space each name it differently.
         StorageError: it cannot be written; nothing is changed.
     """
     out = Path(out)

@@ -1,4 +1,4 @@
-"""A trained model in use: pictures in, embeddings out; the transform travels with the weights."""
+"""A trained model in use: pictures in, embeddings out, with the transform it was trained with."""
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -29,10 +29,10 @@ class Model(Network):
     Args:
         method: the network, with its weights.
         recipe: the resolved recipe that it was made from.
-        name: for people.
-        fingerprint: hash that identifies the model.
+        name: shown in messages and reports.
+        fingerprint: hash of the model.
         device: where it runs.
-        card: what is known of it.
+        card: of its checkpoint.
         metadata: see `Network` and `with_metadata`.
     """
 
@@ -64,7 +64,7 @@ class Model(Network):
 
     @property
     def post(self) -> Post:
-        """The post-processing that its recipe declares."""
+        """The post-processing of its recipe."""
         return self.recipe.post
 
     @property
@@ -76,10 +76,10 @@ class Model(Network):
         return f"<Model {self.name}: {self.recipe.model.method}@{self.fingerprint[:4]}>"
 
     def class_names(self, column: str) -> tuple[str, ...]:
-        """The values of a label column that it predicts, sorted.
+        """The labels of a column that it predicts, sorted.
 
         Raises:
-            DataError: it predicts none.
+            DataError: it predicts none of this column.
         """
         settings = self.recipe.model
         if settings.learns == column:
@@ -89,7 +89,7 @@ class Model(Network):
         method = {"view": "viewpoint"}.get(column, column)
         raise DataError(
             f"{self.name} predicts no {column}; give a {method} model, as 'platefree train "
-            f"{method}/default' makes it"
+            f"{method}/default' trains it"
         )
 
     def describe(self) -> dict[str, str]:
@@ -113,7 +113,7 @@ class Model(Network):
         }
 
     def describe_use(self) -> dict[str, str]:
-        """How it looks at pictures, for a report."""
+        """Its input size, test-time flip and the like, for a report."""
         settings = self.recipe.model
         in_use = {
             each.replace("_", " "): str(getattr(settings, each)) for each in settings.free_in_use
@@ -149,7 +149,7 @@ class Model(Network):
     def embed_rows(
         self, sightings: Sightings, boxes: BoxFractions | None, unreadable: Unreadable, work: Work
     ) -> tuple[Indices, dict[str, Floats], list[str]]:
-        """As `embed`: which rows could be read, their spaces, and why the others could not."""
+        """As `embed`: the readable rows, their spaces, and why other rows cannot be read."""
         parts: list[dict[str, Floats]] = []
         rows: list[int] = []
         skipped: list[str] = []
@@ -162,7 +162,7 @@ class Model(Network):
             work.progress(len(batch.rows) + len(batch.unreadable))
         if not parts:
             raise ImageError(f"none of {len(sightings)} pictures can be read; first: {skipped[0]}")
-        # Every picture came once, whichever process it came from.
+        # Every picture occurs once, whichever process embedded it.
         assert len(rows) + len(skipped) == len(sightings)  # noqa: S101
         assert (np.diff(rows) > 0).all()  # noqa: S101
         spaces = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
@@ -190,7 +190,7 @@ class Model(Network):
         return self._looking(recipe, self.metadata, f"scales {recipe.input.scales}")
 
     def count_known(self, table: Sightings) -> int:
-        """Pictures whose labels a model from `with_metadata` was trained with."""
+        """Number of pictures whose labels occur in the training of a model from `with_metadata`."""
         side = self.method.side
         assert side is not None  # noqa: S101 - else there is no such model
         labels = {name: each.to(self.device) for name, each in self.known_labels(table).items()}
@@ -198,26 +198,26 @@ class Model(Network):
             return int(side.known(labels).sum())
 
     def with_metadata(self) -> "Model":
-        """The same weights, given the labels of every picture that ``model.side`` names.
+        """The same weights, conditioned on the labels that ``model.side`` names.
 
-        It has a fingerprint of its own, so that what it embeds is never compared with embeddings of
-        pictures alone. For figures that stand beside those without: such labels are known where the
-        model was trained, not before other cameras.
+        It has its own fingerprint, so its embeddings are never compared with embeddings of pictures
+        alone. Its figures are only to be compared with those without metadata: the labels are of
+        the cameras that the model was trained on, and unknown for other cameras.
 
         Raises:
             RecipeError: the model was trained without such labels.
         """
         if self.method.side is None:
             raise RecipeError(
-                f"{self.name} was trained from pictures alone, so it has no use for metadata; "
-                "leave that out, or train a transformer with model.side"
+                f"{self.name} was trained on pictures alone, so it cannot use metadata; leave it "
+                "out, or train a transformer with model.side"
             )
         names = self.card["names"]
         metadata = {column: np.array(names[column]) for column in self.method.side.classes}
         return self._looking(self.recipe, metadata, "with metadata")
 
     def _looking(self, recipe: Recipe, metadata: Mapping[str, Text], how: str) -> "Model":
-        """The same weights, which look at pictures in another way."""
+        """The same weights with another input."""
         described = f"{self.fingerprint} {how}"
         return Model(
             self.method,
@@ -232,7 +232,7 @@ class Model(Network):
 
 @dataclass(frozen=True)
 class PictureComparison:
-    """How alike two pictures are.
+    """The similarity of two pictures.
 
     Attributes:
         similarity: cosine similarity in [-1, 1]; higher is closer.
@@ -249,7 +249,7 @@ def compare(model: Model, a: str | Path, b: str | Path) -> PictureComparison:
     Args:
         model: from `load_model`.
         a: path of a picture.
-        b: path of another.
+        b: path of another picture.
 
     Raises:
         ImageError: a picture cannot be read.

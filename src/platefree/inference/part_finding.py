@@ -1,4 +1,4 @@
-"""Find the parts of all pictures of a table, once: what was found is kept by the picture's hash."""
+"""Find the parts on all pictures of a table; results are cached by the hash of the picture."""
 
 import hashlib
 import json
@@ -25,7 +25,7 @@ from platefree.work import DEFAULT_WORK, Work
 
 _BATCH = 32
 Row = tuple[list[float], int, float]
-"""A box as shares of width and height, its part, its score."""
+"""A box as fractions of width and height, its part, its score."""
 
 
 def find_parts(
@@ -34,15 +34,15 @@ def find_parts(
     *,
     work: Work = DEFAULT_WORK,
 ) -> tuple[PictureBoxes, list[str]]:
-    """Look for parts in the pictures of a table.
+    """Find the parts on the pictures of a table.
 
     Args:
         model: a part detector.
         table: the pictures.
-        work: how the pictures are read.
+        work: device, workers and progress.
 
     Returns:
-        Boxes of any score by row, and why some pictures were not looked at (they cannot be read).
+        Boxes of any score by row, and why some pictures were skipped (they cannot be read).
 
     Raises:
         DataError: the model is no part detector.
@@ -55,13 +55,17 @@ def find_parts(
         columns.append(found)
         skipped += reasons
         work.progress(len(rows) + len(reasons))
-    row, part, share, score = (
+    row, part, edges, score = (
         np.concatenate([each[n] for each in columns]) if columns else np.zeros(0) for n in range(4)
     )
-    share = share.reshape(-1, 4)
+    edges = edges.reshape(-1, 4)
     order = np.argsort(row, kind="stable")
     found_parts = PictureBoxes(
-        seen, row[order].astype(np.int64), part[order].astype(np.int64), share[order], score[order]
+        seen,
+        row[order].astype(np.int64),
+        part[order].astype(np.int64),
+        edges[order],
+        score[order],
     )
     return found_parts, skipped
 
@@ -76,16 +80,16 @@ def write_parts(
 ) -> tuple[PartBoxes, list[str]]:
     """Write the parts of all pictures of a table as a file of part boxes.
 
-    What was found in a picture is kept beside the file, by the hash of the picture and the
-    fingerprint of the model, as soon as it is known: a stopped run goes on where it was, and
-    pictures that were looked at before (also under another name) are not looked at again.
+    Results are saved next to the file, by the hash of the picture and the fingerprint of the
+    model, as soon as they are known: a stopped run can be continued, and no picture is processed
+    twice, even under another name.
 
     Args:
         model: a part detector.
         table: the pictures.
-        out: ``.csv``; ``parts.csv`` beside the table is where training looks for it.
-        threshold: boxes that score less are not written.
-        work: how the pictures are read.
+        out: a ``.csv`` file; training reads ``parts.csv`` next to the table by default.
+        threshold: boxes of a lower score are not written.
+        work: device, workers and progress.
 
     Returns:
         The boxes, and why some pictures were left out (they cannot be read).
@@ -94,7 +98,7 @@ def write_parts(
         DataError: the model is no part detector, or the name does not end in ``.csv``.
         ImageError: no picture can be read.
         StorageError: a file cannot be written.
-        Interrupted: stopped by Ctrl-C; what was found is kept.
+        Interrupted: stopped by Ctrl-C; results so far are saved.
     """
     out = Path(os.path.abspath(out))
     if out.suffix.lower() != ".csv":
@@ -114,8 +118,8 @@ def write_parts(
         except KeyboardInterrupt:
             done = len(known.found.keys() & set(hashes))
             raise Interrupted(
-                f"stopped with {done} of {len(set(hashes))} pictures looked at: run the same "
-                "command again to go on"
+                f"stopped with {done} of {len(set(hashes))} pictures done: run the same command "
+                "again to continue"
             ) from None
         boxes = _part_boxes(table, hashes, known.found).at_least(threshold)
         write_part_boxes(boxes, out)
@@ -123,7 +127,7 @@ def write_parts(
 
 
 class _Known:
-    """What was found so far: a line a picture, added as it is found."""
+    """The file of results so far: one line for each picture, added as soon as it is known."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -148,7 +152,7 @@ def _require_detector(model: Model) -> PartDetector:
     if not isinstance(model.method, PartDetector):
         raise DataError(
             f"{model.name} is a {model.recipe.model.method} model and finds no parts; give a part "
-            "detector, as 'platefree train part_detector' makes it"
+            "detector, trained by 'platefree train part_detector'"
         )
     return model.method
 
@@ -156,7 +160,7 @@ def _require_detector(model: Model) -> PartDetector:
 def _batches(
     model: Model, table: Sightings, work: Work
 ) -> Iterator[tuple[list[int], tuple[NDArray[Any], ...], list[str]]]:
-    """Rows that were read; row, part, share and score of each box; why others were not read."""
+    """Rows that were read; row, part, box and score of each detection; why others were not read."""
     method = _require_detector(model)
     method.eval()
     size = np.array([model.transform.width, model.transform.height] * 2, np.float64)
@@ -176,12 +180,12 @@ def _batches(
 
 def _rows_of(found: tuple[NDArray[Any], ...], row: int) -> list[Row]:
     own = found[0] == row
-    part, share, score = (column[own].tolist() for column in found[1:])
-    return list(zip(share, part, score, strict=True))
+    part, edges, score = (column[own].tolist() for column in found[1:])
+    return list(zip(edges, part, score, strict=True))
 
 
 def _hashes(table: Sightings) -> tuple[list[str], list[str]]:
-    """The hash of the bytes of each picture, empty where there is none; and the reasons."""
+    """The hash of the bytes of each picture, empty if it cannot be read; and the reasons."""
     hashes, reasons = [], []
     for row in range(len(table)):
         try:
@@ -196,7 +200,7 @@ def _hashes(table: Sightings) -> tuple[list[str], list[str]]:
 
 
 def _unknown_rows(hashes: list[str], known: Mapping[str, Any]) -> NDArray[np.int64]:
-    """The first row of each hash that is not known."""
+    """The first row of each hash without a result."""
     first = {key: row for row, key in reversed(list(enumerate(hashes)))}
     return np.array([row for key, row in first.items() if key and key not in known][::-1], np.int64)
 
@@ -207,10 +211,10 @@ def _part_boxes(table: Sightings, hashes: list[str], known: Mapping[str, list[Ro
     for place, row in enumerate(rows):
         found = known[hashes[row]]
         header = read_header(table.path(row)) if found else None
-        for share, kind, certainty in found:
+        for edges, kind, certainty in found:
             assert header is not None  # noqa: S101
             size = (header.width, header.height) * 2
-            box.append([edge * length for edge, length in zip(share, size, strict=True)])
+            box.append([edge * length for edge, length in zip(edges, size, strict=True)])
             picture.append(place)
             part.append(kind)
             score.append(certainty)
@@ -225,7 +229,7 @@ def _part_boxes(table: Sightings, hashes: list[str], known: Mapping[str, list[Ro
 
 
 def parts_found(boxes: PartBoxes) -> dict[str, int]:
-    """In how many pictures each part was found."""
+    """Number of pictures on which each part was found."""
     return {
         name: len(np.unique(boxes.picture[boxes.part == number]))
         for number, name in enumerate(PARTS)

@@ -1,7 +1,7 @@
-"""Find the vehicle on each picture, for a tight crop of it: any COCO detector of torchvision.
+"""Find the vehicle on each picture for a tight crop, by any COCO detector of torchvision.
 
 VehicleNet (TMM 2020, section IV-C) re-detects vehicles by Mask R-CNN. Decided: of several vehicles
-on a picture, the one with the largest box is meant, since the picture was cut out for it.
+on a picture, the one with the largest box counts, since the picture was cropped for it.
 """
 
 import difflib
@@ -26,7 +26,7 @@ from platefree.types import Sightings
 from platefree.work import DEFAULT_WORK, Device, Work
 
 PUBLISHED = "published"
-"""Stands for the weights that torchvision publishes."""
+"""The name of the weights published by torchvision."""
 
 _MARK = "torchvision:"
 _VEHICLES = (3, 4, 6, 8)  # car, motorcycle, bus and truck, as torchvision numbers COCO
@@ -37,9 +37,9 @@ class TorchvisionDetector:
     """A `Detector`: any COCO detector of torchvision.
 
     Args:
-        name: see `load_detector`, as is the next.
+        name: see `load_detector`.
         weights: ``published`` or a file.
-        threshold: what scores less is not found.
+        threshold: boxes of a lower score are dropped.
         device: where to run.
     """
 
@@ -65,7 +65,7 @@ def load_detector(name: str, weights: str = PUBLISHED) -> nn.Module:
 
     Raises:
         RecipeError: torchvision has no such detector.
-        TrainingError: the weights cannot be had or do not fit.
+        TrainingError: the weights cannot be loaded or do not fit.
     """
     bare = name.removeprefix(_MARK)
     known = [each for each in list_models(module=detectors) if not each.startswith("keypoint")]
@@ -99,17 +99,17 @@ def find_vehicles(
         detector: from `load_detector`, on the device: lists of (3, h, w) float32 pictures in
             [0, 1] in, for each ``boxes`` (pixels), ``labels`` and ``scores`` out, as torchvision.
         table: the n pictures.
-        threshold: what scores less is not found.
-        device: where the pictures are put; by default the CPU.
-        work: how the pictures are read.
+        threshold: boxes of a lower score are dropped.
+        device: where the detector is; by default the CPU.
+        work: device, workers and progress.
 
     Returns:
-        (n, 4) left, top, right, bottom as shares of width and height; NaN where none was found.
+        (n, 4) left, top, right, bottom as fractions of width and height; NaN without a vehicle.
 
     Raises:
         ImageError: a picture cannot be read.
     """
-    rows, shares = [np.zeros(0, np.int64)], [np.zeros((0, 4))]
+    rows, parts = [np.zeros(0, np.int64)], [np.zeros((0, 4))]
     for items in DataLoader(
         _WholePictures(table),
         batch_size=_BATCH,
@@ -121,15 +121,15 @@ def find_vehicles(
         with torch.inference_mode():
             found = detector(pictures)
         for item, picture, boxes in zip(items, pictures, found, strict=True):
-            share = _vehicles(boxes, picture.shape[-2:], threshold)
-            rows.append(np.full(len(share), item.row))
-            shares.append(share)
+            fractions = _vehicles(boxes, picture.shape[-2:], threshold)
+            rows.append(np.full(len(fractions), item.row))
+            parts.append(fractions)
         work.progress(len(items))
-    return largest(np.concatenate(shares), np.concatenate(rows), len(table))
+    return largest(np.concatenate(parts), np.concatenate(rows), len(table))
 
 
 class _WholePictures(Dataset[Item]):
-    """Pictures at their own sizes, by row."""
+    """Pictures at their original sizes, by row."""
 
     def __init__(self, sightings: Sightings) -> None:
         self.sightings = sightings
@@ -151,12 +151,12 @@ def _readable(item: Item) -> Tensor:
 
 
 def _vehicles(found: Mapping[str, Tensor], size: torch.Size, threshold: float) -> BoxFractions:
-    """(n, 4) the boxes of vehicles on one picture, best first; those without area are none."""
+    """(n, 4) boxes of vehicles on one picture, best first, without boxes of no area."""
     kind = torch.isin(found["labels"], torch.tensor(_VEHICLES, device=found["labels"].device))
     kept = found["boxes"][kind & (found["scores"] >= threshold)].double().cpu().numpy()
     height, width = size
-    share = (kept / np.array([width, height, width, height])).clip(0.0, 1.0)
-    return np.asarray(share[(share[:, :2] < share[:, 2:]).all(axis=1)])
+    fractions = (kept / np.array([width, height, width, height])).clip(0.0, 1.0)
+    return np.asarray(fractions[(fractions[:, :2] < fractions[:, 2:]).all(axis=1)])
 
 
 def _tensors(name: str, weights: str) -> Mapping[str, Tensor]:

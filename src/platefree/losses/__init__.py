@@ -1,4 +1,4 @@
-"""Losses as pure functions: tensors in, one scalar tensor (or the logits for one) out."""
+"""Losses as pure functions: tensors in, one scalar tensor (or its logits) out."""
 
 from platefree.losses.adversary import (
     difference_hinges,

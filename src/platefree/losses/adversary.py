@@ -1,4 +1,4 @@
-"""FDA-Net's losses: hinges of embedding and generator, and the game of real and made."""
+"""FDA-Net's losses: hinges for embedding and generator, and the adversarial loss."""
 
 import torch
 from torch import Tensor
@@ -11,7 +11,7 @@ def triplet_hinges(anchors: Tensor, positives: Tensor, negatives: Tensor, margin
     Args:
         anchors: (n, d).
         positives: (n, d), one for each anchor.
-        negatives: (n, d), real ones or generated ones.
+        negatives: (n, d), real or generated.
         margin: alpha.
 
     Returns:
@@ -27,7 +27,7 @@ def similarity_hinges(
     """The similarity constraint on a generated negative (the same paper, eq. 4).
 
     Its distance from the anchor should be larger than the positive's and smaller than the real
-    negative's, by the margin each.
+    negative's, in both cases by the margin.
 
     Args:
         anchors: (n, d).
@@ -46,11 +46,11 @@ def similarity_hinges(
 
 
 def difference_hinges(anchors: Tensor, generated: Tensor, margin: float) -> Tensor:
-    """The attention regularisation (the same paper, eq. 7): where it counts, be different.
+    """The attention regularisation (the same paper, eq. 7): differ where attention is high.
 
     Args:
         anchors: (n, d), F of the pictures.
-        generated: (n, d), F of what was made from them, under the attention of the pictures.
+        generated: (n, d), F of the generated pictures, with the attention of the originals.
         margin: gamma.
 
     Returns:
@@ -60,11 +60,11 @@ def difference_hinges(anchors: Tensor, generated: Tensor, margin: float) -> Tens
 
 
 def real_fake(real: Tensor, made: Tensor) -> Tensor:
-    """How well real and made pictures are told apart (the same paper, eq. 10): L_rf.
+    """L_rf, how well real and made pictures are classified (the same paper, eq. 10).
 
     Args:
-        real: logits of being real, of real pictures, any shape.
-        made: the same of made ones.
+        real: logits of being real, for real pictures, any shape.
+        made: the same for made pictures.
 
     Returns:
         The mean of log D(x) plus the mean of log(1 - D(G(x))); at most 0.

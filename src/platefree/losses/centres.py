@@ -1,4 +1,4 @@
-"""Centre loss (Wen et al., ECCV 2016): pictures are pulled to the running centre of a vehicle."""
+"""Centre loss (Wen et al., ECCV 2016): pulls pictures to the running centre of their vehicle."""
 
 import torch
 from torch import Tensor
@@ -25,7 +25,7 @@ def centre_loss(embeddings: Tensor, vehicles: Tensor, centres: Tensor) -> Tensor
 def moved_centres(
     embeddings: Tensor, vehicles: Tensor, centres: Tensor, rate: float = 0.5
 ) -> Tensor:
-    """The centres after a batch (eq. 4): each goes towards its pictures, the others stay.
+    """The centres after a batch (eq. 4): each moves towards its pictures in the batch, if any.
 
     Args:
         embeddings: (n, d).

@@ -13,13 +13,13 @@ def circle_loss(
     margin: float = 0.25,
     scale: float = 128.0,
 ) -> Tensor:
-    """Every pair is pulled as hard as it is far from its optimum (eq. 6).
+    """Circle loss: every pair is weighted by how far it is from its optimum (eq. 6).
 
-    The optima are 1 + margin and -margin. How hard a pair is pulled (alpha of eq. 5) is a
-    constant of the backward pass, as in published code.
+    The optima are 1 + margin and -margin. The weight of a pair (alpha of eq. 5) is a constant of
+    the backward pass, as in published code.
 
     Args:
-        similarities: (n, m) cosines of anchors (rows) to all others.
+        similarities: (n, m) cosines of anchors (rows) to all other pictures.
         positive: (n, m) bool.
         negative: (n, m) bool.
         margin: m.
@@ -40,7 +40,7 @@ def circle_loss(
 
 
 def weighted_similarities(similarities: Tensor, margin: float) -> tuple[Tensor, Tensor]:
-    """How far similarities are beyond their margins, times alpha of eq. 5.
+    """Similarities minus their margins, times alpha of eq. 5.
 
     Args:
         similarities: of any shape.

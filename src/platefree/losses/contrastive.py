@@ -7,10 +7,10 @@ from torch import Tensor
 def supervised_contrastive(
     similarities: Tensor, positive: Tensor, negative: Tensor, *, temperature: float = 0.1
 ) -> Tensor:
-    """Each positive against all other pictures; the sum over positives is outside (eq. 2, L_out).
+    """Each positive against all other pictures, with the sum over positives outside (eq. 2, L_out).
 
     Args:
-        similarities: (n, m) cosines of anchors (rows) to all others.
+        similarities: (n, m) cosines of anchors (rows) to all other pictures.
         positive: (n, m) bool.
         negative: (n, m) bool; with the positives, A(i) of the paper.
         temperature: tau.
@@ -25,5 +25,5 @@ def supervised_contrastive(
     logits = similarities[takes_part].float() / temperature
     positive, negative = positive[takes_part], negative[takes_part]
     others = logits.masked_fill(~(positive | negative), -torch.inf)
-    log_shares = logits - others.logsumexp(1, keepdim=True)
-    return -(log_shares.masked_fill(~positive, 0.0).sum(1) / positive.sum(1)).mean()
+    log_fractions = logits - others.logsumexp(1, keepdim=True)
+    return -(log_fractions.masked_fill(~positive, 0.0).sum(1) / positive.sum(1)).mean()

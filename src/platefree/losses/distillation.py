@@ -1,4 +1,4 @@
-"""Learning from a larger model: not what it says of a picture, but pairwise relations of pictures.
+"""Distillation of the relations between pictures from a larger model.
 
 Park et al., CVPR 2019, "Relational Knowledge Distillation". Only distances and angles between the
 pictures of a batch are compared, so teacher and student may have embeddings of different sizes and
@@ -14,17 +14,17 @@ from torch.nn import functional
 from platefree.losses import pairwise_distances
 
 SHORTEST = 1e-2
-"""Sides of triangles shorter than this count less, for the direction between two pictures in almost
-one place means nothing and would have gradients without bound."""
+"""Sides of triangles shorter than this count less, since the direction between two almost equal
+embeddings is meaningless and has unbounded gradients."""
 
 
 @dataclass(frozen=True)
 class TeacherTargets:
-    """What a teacher makes of a batch.
+    """The targets of a batch, by a teacher.
 
     Attributes:
         embeddings: (b, d) L2-normalised embeddings of the teacher.
-        distance_weight: of `relational_distances` in the sum of losses; 0: not learnt from.
+        distance_weight: of `relational_distances` in the sum of losses; 0: not used.
         angle_weight: of `relational_angles`.
     """
 
@@ -34,7 +34,7 @@ class TeacherTargets:
 
 
 def relational_distances(student: Tensor, teacher: Tensor) -> Tensor:
-    """Distance-wise loss (equations 4 to 6): each model's distances over their own mean.
+    """Distance-wise loss (equations 4 to 6): each model's distances divided by their mean.
 
     Args:
         student: (n, d) float.
@@ -53,10 +53,10 @@ def relational_distances(student: Tensor, teacher: Tensor) -> Tensor:
 def relational_angles(student: Tensor, teacher: Tensor) -> Tensor:
     """Angle-wise loss (equations 7 to 9): cosines of the angles in all triangles of pictures.
 
-    Takes memory for n x n x (n + d + e) numbers.
+    It needs memory for n x n x (n + d + e) numbers.
 
     Args:
-        student: (n, d) float, of about unit length, see `SHORTEST`.
+        student: (n, d) float, of lengths about 1, see `SHORTEST`.
         teacher: (n, e) float, of the same pictures; a constant.
 
     Returns:
@@ -77,8 +77,8 @@ def relational_losses(
 
     Args:
         student: (n, d) float.
-        teacher: (n, e) the targets' embeddings, of all processes.
-        targets: for their weights.
+        teacher: (n, e) the embeddings of the targets of all processes.
+        targets: with the weights.
     """
     named: dict[str, Tensor] = {}
     if targets.distance_weight:
@@ -90,7 +90,7 @@ def relational_losses(
 
 
 def _relative_distances(rows: Tensor) -> Tensor:
-    """(n, n) distances as multiples of the mean distance of two pictures."""
+    """(n, n) distances divided by the mean distance of two pictures."""
     distances = pairwise_distances(rows, rows)
     count = len(rows) * (len(rows) - 1)
     apart = distances - distances.diagonal().diag()

@@ -43,18 +43,17 @@ def sampled_cross_entropy(
 ) -> Tensor:
     """`smoothed_cross_entropy` estimated from some of the classes.
 
-    Every class that is there stands for ``1 / drawn_with`` classes: in the sum of exponentials
-    that normalises, and in the fraction of the targets that smoothing spreads over all classes.
-    Both sums are right on average over the draws. The logarithm of the first is concave, so the
-    loss is on average a little smaller than with all classes (Jensen); it is the same, and no
-    estimate, where all classes are there.
+    Every sampled class counts as ``1 / drawn_with`` classes: in the normalising sum of
+    exponentials, and in the part of the targets that smoothing spreads over all classes. Both sums
+    are unbiased over the draws. The logarithm of the first is concave, so the loss is on average a
+    little smaller than with all classes (Jensen); it is exact if all classes are sampled.
 
     Args:
         logits: (n, sampled).
         targets: (n,) int64, the column of each row's own class.
-        drawn_with: (sampled,) the probability with which each class came into the sample; 1
-            where it could not be left out.
-        classes: how many there are in all.
+        drawn_with: (sampled,) the probability with which each class was sampled; 1 for classes that
+            are always in the sample.
+        classes: the number of all classes.
         smoothing: s.
 
     Returns:

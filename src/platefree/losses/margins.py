@@ -1,7 +1,7 @@
-"""Logits of classifiers with a margin: from cosines to classes, to what the softmax sees.
+"""Logits of classifiers with a margin, from cosines.
 
-Each takes (n, classes) cosines, (n,) int64 own classes, a scale and a margin, and gives
-(n, classes) logits; cosines are float32 (`platefree.losses.pairwise_cosines`).
+Each takes (n, classes) cosines, (n,) int64 true classes, a scale and a margin, and returns
+(n, classes) logits for the softmax; cosines are float32 (`platefree.losses.pairwise_cosines`).
 """
 
 import math
@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from platefree.losses.circle import weighted_similarities
 
-_LARGEST_COSINE = 1.0 - 1e-6  # beyond it the slope of the angle is not finite in float32
+_LARGEST_COSINE = 1.0 - 1e-6  # beyond it the gradient of the angle is not finite in float32
 
 
 def circle_logits(cosines: Tensor, vehicles: Tensor, *, scale: float, margin: float) -> Tensor:
@@ -25,10 +25,10 @@ def circle_logits(cosines: Tensor, vehicles: Tensor, *, scale: float, margin: fl
 
 
 def arc_logits(cosines: Tensor, vehicles: Tensor, *, scale: float, margin: float) -> Tensor:
-    """ArcFace (Deng et al., CVPR 2019, eq. 3): the angle to the own class grows by the margin.
+    """ArcFace (Deng et al., CVPR 2019, eq. 3): the margin is added to the angle of the true class.
 
-    Where the angle would pass a half turn, and its cosine rise again, the cosine is lowered by
-    ``margin * sin(margin)`` instead, as the authors' code does.
+    Where the angle would exceed pi, and its cosine rise again, the cosine is reduced by
+    ``margin * sin(margin)`` instead, as in the authors' code.
     """
     cosines = cosines.clamp(-_LARGEST_COSINE, _LARGEST_COSINE)
     turned = torch.cos(torch.acos(cosines) + margin)
@@ -38,7 +38,7 @@ def arc_logits(cosines: Tensor, vehicles: Tensor, *, scale: float, margin: float
 
 
 def cos_logits(cosines: Tensor, vehicles: Tensor, *, scale: float, margin: float) -> Tensor:
-    """CosFace (Wang et al., CVPR 2018, eq. 4): the own class's cosine is lowered by the margin."""
+    """CosFace (Wang et al., CVPR 2018, eq. 4): the true class's cosine minus the margin."""
     return scale * (cosines - margin * _own(cosines, vehicles))
 
 

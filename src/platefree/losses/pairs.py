@@ -1,4 +1,4 @@
-"""Pairs of two sets of vectors: how far apart they are, and whether they are one vehicle."""
+"""Pairs between two sets of vectors: distances, cosines, and which show one vehicle."""
 
 import torch
 from torch import Tensor
@@ -15,17 +15,17 @@ def pairwise_distances(rows: Tensor, columns: Tensor) -> Tensor:
         columns: (m, d).
 
     Returns:
-        (n, m), with a finite gradient also where two vectors coincide.
+        (n, m), with a finite gradient also for equal vectors.
     """
     squared = rows.square().sum(1, keepdim=True) + columns.square().sum(1) - 2.0 * rows @ columns.T
     return squared.clamp(min=1e-12).sqrt()
 
 
 def pairwise_cosines(rows: Tensor, columns: Tensor) -> Tensor:
-    """Cosine similarities between two sets of vectors, in float32 whatever autocast says.
+    """Cosine similarities between two sets of vectors, in float32 even under autocast.
 
-    A vector shorter than a thousandth is divided by a thousandth only. With torch's own limit of
-    1e-12 a single vector of zeros would have a gradient of 1e12 and more.
+    Lengths below 0.001 are replaced by 0.001. With torch's default limit of 1e-12 a single vector
+    of zeros would have a gradient of 1e12 and more.
 
     Args:
         rows: (n, d).
@@ -40,7 +40,7 @@ def pairwise_cosines(rows: Tensor, columns: Tensor) -> Tensor:
 
 
 def vehicle_pairs(vehicles: Tensor, others: Tensor) -> tuple[Tensor, Tensor]:
-    """Which pairs show one vehicle, and which show two.
+    """Which pairs show one vehicle, and which show two vehicles.
 
     Args:
         vehicles: (n,) int64 identities of the rows.
@@ -48,7 +48,7 @@ def vehicle_pairs(vehicles: Tensor, others: Tensor) -> tuple[Tensor, Tensor]:
             themselves; -1 is an empty place.
 
     Returns:
-        (n, m) bool each: one vehicle, a row with itself excepted; two vehicles.
+        (n, m) bool each: one vehicle, except a row with itself; two vehicles.
     """
     same = vehicles[:, None] == others[None, :]
     itself = torch.zeros_like(same)

@@ -8,11 +8,11 @@ from torch.nn import functional
 def proxy_anchor(
     cosines: Tensor, vehicles: Tensor, *, margin: float = 0.1, scale: float = 32.0
 ) -> Tensor:
-    """Pictures pull at their vehicle's proxy and push at all others (eq. 4).
+    """Proxies are pulled to the pictures of their vehicle and pushed from all others (eq. 4).
 
-    Of the two proxy losses this one looks at pictures together: the hardest of a vehicle pull
-    most. Proxy-NCA weighs each picture alone, which is cross-entropy over cosines, and that is
-    already there as a classifier.
+    Unlike Proxy-NCA, it weights the pictures of a batch jointly: the hardest of a vehicle count
+    most. Proxy-NCA is a cross-entropy over cosines of single pictures, which the classifiers
+    already provide.
 
     Args:
         cosines: (n, classes) of pictures to proxies.
@@ -21,8 +21,7 @@ def proxy_anchor(
         scale: alpha.
 
     Returns:
-        The mean over the proxies with a picture of the pulls, plus the mean over all of the
-        pushes.
+        The mean pull over proxies with a picture in the batch, plus the mean push over all proxies.
     """
     own = functional.one_hot(vehicles, cosines.shape[1]).bool()
     cosines = cosines.float()

@@ -1,4 +1,4 @@
-"""DRDL's losses over pairs of sets of pictures."""
+"""DRDL's losses over pairs of sets: pictures of one vehicle, and pictures of others."""
 
 import torch
 from torch import Tensor
@@ -8,8 +8,8 @@ from torch.nn import functional
 def coupled_clusters(positives: Tensor, negatives: Tensor, margin: float) -> Tensor:
     """Coupled clusters loss (Liu et al., CVPR 2016, "Deep Relative Distance Learning", eq. 6).
 
-    The pictures of one vehicle are pulled to their centre, and the other vehicle that is nearest
-    to the centre is pushed away from it. Decided: the centre is a constant of the backward pass,
+    The pictures of one vehicle are pulled to their centre, and the negative nearest to the centre
+    is pushed away from it. Decided: the centre is a constant of the backward pass,
     so that the gradients are those of eq. 7 and 8; several pairs of sets are averaged.
 
     Args:
@@ -32,10 +32,10 @@ def set_triplets(positives: Tensor, negatives: Tensor, margin: float) -> Tensor:
     """Triplet loss (eq. 3 of the same paper) over pairs of sets, as its baseline.
 
     Every positive is the anchor of all triplets with another positive and a negative of its pair
-    of sets. Sets of 2 + 1 are the paper's triplets of three pictures, in which both of one vehicle
-    are the anchor once; larger sets share their pictures among many triplets. Decided: an anchor's
-    triplets are averaged, and the half of `coupled_clusters` is kept, so that both losses have one
-    size.
+    of sets. Sets of 2 + 1 are the paper's triplets of three pictures, in which each picture of the
+    vehicle is the anchor once; in larger sets a picture is in many triplets. Decided: an anchor's
+    triplets are averaged, and the factor 1/2 of `coupled_clusters` is kept, so that both losses
+    have the same scale.
 
     Args:
         positives: (s, p, d) L2-normalised, p at least 2.

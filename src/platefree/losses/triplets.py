@@ -1,4 +1,4 @@
-"""Triplet losses over the pairs of a batch, and perhaps of earlier batches."""
+"""Triplet losses over the pairs of a batch, optionally with earlier batches."""
 
 import torch
 from torch import Tensor
@@ -11,7 +11,7 @@ def batch_hard_triplet(embeddings: Tensor, vehicles: Tensor, margin: float | Non
     """Batch-hard triplet loss (Hermans et al. 2017, "In Defense of the Triplet Loss", eq. 5).
 
     Every picture is an anchor with its farthest positive and nearest negative of the batch.
-    Anchors without a positive or without a negative take no part.
+    Anchors without a positive or without a negative are left out.
 
     Args:
         embeddings: (n, d) float.
@@ -19,7 +19,7 @@ def batch_hard_triplet(embeddings: Tensor, vehicles: Tensor, margin: float | Non
         margin: the hinge's margin; None is the soft margin ``log(1 + exp(p - n))``.
 
     Returns:
-        The mean over the anchors that take part; zero (with a gradient of zero) if there are none.
+        The mean over the anchors used; zero (with a gradient of zero) if there are none.
     """
     with torch.autocast(embeddings.device.type, enabled=False):
         distances = pairwise_distances(embeddings.float(), embeddings.float())
@@ -29,18 +29,18 @@ def batch_hard_triplet(embeddings: Tensor, vehicles: Tensor, margin: float | Non
 def hardest_triplet(
     distances: Tensor, positive: Tensor, negative: Tensor, margin: float | None = None
 ) -> Tensor:
-    """Batch-hard triplet loss over the pairs that may be positive and those that may be negative.
+    """Batch-hard triplet loss over given positive and negative pairs.
 
-    Anchors without a positive or without a negative take no part.
+    Anchors without a positive or without a negative are left out.
 
     Args:
-        distances: (n, m) float, of anchors (rows) to all others.
-        positive: (n, m) bool, the pairs of which the farthest is taken.
-        negative: (n, m) bool, the pairs of which the nearest is taken.
+        distances: (n, m) float, of anchors (rows) to all other pictures.
+        positive: (n, m) bool, the pairs of which the farthest is used.
+        negative: (n, m) bool, the pairs of which the nearest is used.
         margin: the hinge's margin; None is the soft margin.
 
     Returns:
-        The mean over the anchors that take part; zero (with a gradient of zero) if there are none.
+        The mean over the anchors used; zero (with a gradient of zero) if there are none.
     """
     takes_part = positive.any(1) & negative.any(1)
     if not takes_part.any():
@@ -59,16 +59,16 @@ def weighted_triplet(
     Ye et al., PAMI 2021, "Deep Learning for Person Re-identification: A Survey and Outlook",
     weighted regularisation triplet. An anchor's positives are averaged with the weights
     ``softmax(distance)``, its negatives with ``softmax(-distance)``; the gradient passes through
-    the weights. Decided: a picture is no positive of itself, as it is in published code.
+    the weights. Decided: a picture is not its own positive, unlike in published code.
 
     Args:
-        distances: (n, m) float, of anchors (rows) to all others.
+        distances: (n, m) float, of anchors (rows) to all other pictures.
         positive: (n, m) bool.
         negative: (n, m) bool.
         margin: the hinge's margin; None is the soft margin, as in the paper.
 
     Returns:
-        The mean over the anchors that take part; zero (with a gradient of zero) if there are none.
+        The mean over the anchors used; zero (with a gradient of zero) if there are none.
     """
     takes_part = positive.any(1) & negative.any(1)
     if not takes_part.any():

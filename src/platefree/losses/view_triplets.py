@@ -12,9 +12,9 @@ def same_view_triplet(
     """VANet's L_s (Chu et al., ICCV 2019, eq. 2): S-view positives against S-view negatives.
 
     Args:
-        distances: (n, n) float; only those of same-view (S) pairs are looked at.
+        distances: (n, n) float; only those of same-view (S) pairs are used.
         vehicles: (n,) int64 identities.
-        views: (n,) int64 codes; a picture of unknown view (-1) takes no part.
+        views: (n,) int64 codes; pictures of unknown view (-1) are left out.
         margin: alpha.
 
     Returns:
@@ -37,15 +37,16 @@ def cross_view_triplet(
 ) -> Tensor:
     """VANet's L_cross (eq. 4): D-view positives against S-view negatives.
 
-    ``distances`` is the integrated matrix of the paper's figure 3: S pairs as measured in the
-    S-view space, D pairs in the D-view space. The other arguments are as in `same_view_triplet`.
+    ``distances`` is the integrated matrix of the paper's figure 3: S pairs have their
+    distance in the S-view space, D pairs in the D-view space. The other arguments are as in
+    `same_view_triplet`.
     """
     same, same_view, different_view = _view_pairs(vehicles, views)
     return hardest_triplet(distances, same & different_view, ~same & same_view, margin)
 
 
 def _view_pairs(vehicles: Tensor, views: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """(n, n) which pairs of two pictures are one vehicle, S-view, and D-view."""
+    """Three (n, n) masks of pairs: of one vehicle, S-view, and D-view."""
     same = vehicles[:, None] == vehicles[None, :]
     known = (views >= 0)[:, None] & (views >= 0)[None, :] & ~self_pairs(views)
     same_view = views[:, None] == views[None, :]

@@ -1,4 +1,4 @@
-"""What every method with a backbone has in its settings, and the backbone of a recipe."""
+"""Settings of methods with a backbone, and the backbone of a recipe."""
 
 from typing import Literal
 
@@ -7,22 +7,22 @@ from platefree.recipes.recipe import MethodSettings, Recipe
 
 
 class BackboneSettings(MethodSettings):
-    """What every method with a backbone has."""
+    """The settings of every method with a backbone."""
 
     backbone: str = "resnet50"  # any timm name, resnet18/34/50/101_ibn_a, or vgg_cnn_m_1024
     weights: str = "none"  # none, timm (its published weights), or a local file
 
     def statistics(self) -> tuple[list[float], list[float]]:
-        """Those that the backbone was trained with."""
+        """The channel statistics that the backbone was trained with."""
         return backbone_statistics(self.backbone)
 
     def takes_one_size(self) -> str:
-        """The backbone, if it was built for a size, as most transformers are."""
+        """The backbone, if it is built for one size, as most transformers are."""
         return f"backbone {self.backbone}" if has_fixed_size(self.backbone) else ""
 
 
 class StridedSettings(BackboneSettings):
-    """What every method has whose backbone may keep a larger last feature map."""
+    """The settings of methods whose backbone can keep a larger last feature map."""
 
     last_stride: Literal[1, 2] = 2  # ResNets: 1 keeps a larger last feature map
 
@@ -41,16 +41,16 @@ def make_backbone(
 
     Args:
         settings: of the method.
-        recipe: says the size of the pictures.
+        recipe: gives the size of the pictures.
         weights: to start from, instead of those of the settings.
-        drop_path: see `Backbone`, as are the others.
+        drop_path: see `Backbone`, as for all below.
         patch_stride: of a ViT.
         class_token: of a transformer.
         side: of a transformer.
 
     Raises:
         RecipeError: no such backbone, or an option that it does not have.
-        TrainingError: the weights cannot be had or do not fit.
+        TrainingError: the weights cannot be loaded or do not fit.
     """
     return Backbone(
         settings.backbone,

@@ -1,4 +1,4 @@
-"""What every method is: embedding spaces for use, named losses and a step for training."""
+"""The base of all methods: embedding spaces in use, named losses and a step in training."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ Labels = Mapping[str, Tensor]
 
 
 def own_rows(rows: Tensor) -> Tensor:
-    """The rows of the only training process: nothing to join."""
+    """The rows of a single training process, with nothing to gather."""
     return rows
 
 
@@ -32,8 +32,8 @@ class Batch:
     Attributes:
         images: (b, 3, h, w) float32, normalised.
         labels: of the images; ``vehicle`` is the class to learn.
-        boxes: of parts in the images, where the training data has such.
-        targets: what the run's teacher makes of the images, where it has one.
+        boxes: of parts in the images, if the training data has them.
+        targets: the teacher's embeddings of the images, if the run has a teacher.
         gather: joins the (b, ...) vectors or labels of all training processes to
             (processes * b, ...), with gradients, so that pairs are mined over the whole batch.
     """
@@ -47,10 +47,10 @@ class Batch:
 
 @dataclass(frozen=True)
 class Samples:
-    """Pictures side by side: what a method was given and what it made of it.
+    """Pictures side by side: inputs and outputs of a method.
 
     Attributes:
-        columns: what each is.
+        columns: the title of each column.
         pictures: (rows, columns, 3, h, w) float32 in [0, 1].
     """
 
@@ -59,25 +59,25 @@ class Samples:
 
 
 class Descent(Protocol):
-    """What the training loop gives a method for its step: devices, precision and clipping."""
+    """The training loop's side of a method's step: devices, precision and clipping."""
 
     def forward(self, name: str, *inputs: Any) -> Any:  # noqa: ANN401
         """Call one of `Method.forwards` under the run's precision and process group."""
 
     def step(self, losses: Mapping[str, Tensor], optimizer: str) -> None:
-        """Sum the losses, backward, clip, and step the named optimizer; no other learns."""
+        """Sum the losses, backward, clip, and step the named optimizer only."""
 
     def observe(self, values: Mapping[str, Tensor]) -> dict[str, float]:
-        """Have scalars that are not learnt from written to the log; returns them as numbers."""
+        """Log scalars that are no losses; returns them as numbers."""
 
 
 class Method(nn.Module):
-    """The base of all methods. Override what differs; see ``strong_baseline`` for an example.
+    """The base of all methods; see ``strong_baseline`` for an example of what to override.
 
     Attributes:
         forwards: names of the functions that `step` calls through its `Descent`.
-        teachable: whether ``losses`` asks `teacher_losses` for those of a teacher.
-        side: what `embed` makes of labels; None where it has no use for them.
+        teachable: whether ``losses`` includes `teacher_losses`.
+        side: the side information that `embed` makes of labels; None if it takes no labels.
     """
 
     forwards: ClassVar[tuple[str, ...]] = ("losses",)
@@ -93,7 +93,7 @@ class Method(nn.Module):
 
         Args:
             images: (b, 3, h, w), normalised.
-            labels: of the pictures, for a method that has a ``side``; by default none is known.
+            labels: of the pictures, for a method with a ``side``; by default all are unknown.
 
         Returns:
             Space -> (b, d) L2-normalised embeddings.
@@ -114,7 +114,7 @@ class Method(nn.Module):
         raise DataError(f"{type(self).__name__} has no feature map, so no heat map can be drawn")
 
     def embed_map(self, maps: Tensor) -> dict[str, Tensor]:
-        """What `embed` makes of a `feature_map`."""
+        """`embed`, starting from a `feature_map`."""
         raise DataError(f"{type(self).__name__} has no feature map, so no heat map can be drawn")
 
     def identify(self, maps: Tensor) -> Tensor:
@@ -129,7 +129,7 @@ class Method(nn.Module):
         )
 
     def prepare(self, data: TrainingData) -> TrainingData:
-        """Look at the training data before the first step; may change labels.
+        """Check the training data before the first step; may change labels.
 
         Raises:
             TrainingError: the method cannot learn from it.
@@ -137,9 +137,9 @@ class Method(nn.Module):
         return data
 
     def restart_classifier(self, classes: int) -> None:
-        """Replace the classifier by a fresh one, for a stage that learns other classes.
+        """Replace the classifier by a new one, for a stage with other classes.
 
-        All else stays as it is. Only methods whose settings say ``restarts_classifier`` have it.
+        Everything else is kept. Only for methods whose settings have ``restarts_classifier``.
         """
         raise NotImplementedError  # pragma: no cover
 
@@ -148,7 +148,7 @@ class Method(nn.Module):
         raise NotImplementedError  # pragma: no cover
 
     def teacher_losses(self, embeddings: Tensor, batch: Batch) -> dict[str, Tensor]:
-        """Losses against the teacher targets of a batch; none where it has none.
+        """Losses against the teacher targets of a batch; empty if it has none.
 
         Args:
             embeddings: (n, d), L2-normalised, of the pictures of all processes.
@@ -168,19 +168,19 @@ class Method(nn.Module):
         descent.step(descent.forward("losses", batch), "main")
 
     def samples(self, batch: Batch) -> Samples | None:
-        """Pictures that show what a method makes of a batch; None where it makes none."""
+        """Pictures that illustrate a method's outputs on a batch; None if there are none."""
         del batch
         return None
 
     def health(self) -> dict[str, float]:
-        """Figures about the weights that tell whether training goes well, for the log."""
+        """Figures of the weights that show whether training goes well, for the log."""
         return {}
 
 
 def make_optimizer(module: nn.Module, train: Train, lr: float | None = None) -> Optimizer:
-    """The optimizer of ``train`` over a module's learning parameters.
+    """The optimizer of ``train`` over the parameters of a module that require gradients.
 
-    Biases, norms and other vectors are not decayed.
+    Weight decay does not apply to biases, norms and other vectors.
 
     Args:
         module: whose parameters learn.

@@ -1,4 +1,4 @@
-"""Which camera took the picture? Camera verification (VehicleNet, section IV-C) clusters by it."""
+"""Camera classifier, whose embeddings camera verification clusters (VehicleNet, section IV-C)."""
 
 from collections.abc import Mapping
 from typing import ClassVar, Literal
@@ -9,7 +9,7 @@ from platefree.recipes.recipe import Recipe
 
 
 class CameraSettings(LabelSettings):
-    """Backbone, average pooling, batch norm and cross-entropy: which camera took the picture?"""
+    """Camera classifier: backbone, average pooling, batch norm and cross-entropy."""
 
     learns: ClassVar[str] = "camera"
     method: Literal["camera"]

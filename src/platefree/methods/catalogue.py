@@ -1,4 +1,4 @@
-"""All methods by name: their settings, and what builds them. Recipes are read and checked here."""
+"""All methods by name, with their settings and builders; recipes are read and checked here."""
 
 import tomllib
 from collections.abc import Callable, Mapping
@@ -29,11 +29,11 @@ from platefree.recipes.recipe import MethodSettings, Recipe
 
 
 class Entry(NamedTuple):
-    """What there is to know of a method.
+    """A method's settings and its builder.
 
     Attributes:
-        settings: the class of its section ``[model]``.
-        build: from (settings, recipe, classes, weights), see `build_method`, to the method.
+        settings: the class of the section ``[model]``.
+        build: makes the method from (settings, recipe, classes, weights), see `build_method`.
     """
 
     settings: type[MethodSettings]
@@ -54,7 +54,7 @@ METHODS: dict[str, Entry] = {
     "vehiclenet": Entry(vehiclenet.VehicleNetSettings, vehiclenet.build),
     "viewpoint": Entry(viewpoint.ViewpointSettings, viewpoint.build),
 }
-"""A new method is a file with its settings and its ``build``, and a line here."""
+"""To add a method, write a file with its settings and its ``build``, and add a line here."""
 
 
 def load_recipe(name: str | Path, overrides: Mapping[str, Any] | None = None) -> Recipe:
@@ -97,7 +97,7 @@ def check_recipe(content: Mapping[str, Any]) -> Recipe:
 
 
 def change_in_use(recipe: Recipe, overrides: Mapping[str, Any]) -> Recipe:
-    """The recipe of a trained model with some of what may still be changed.
+    """The recipe of a trained model with some settings changed that do not affect its weights.
 
     Args:
         recipe: of the model.
@@ -132,7 +132,7 @@ def build_method(
 
     Raises:
         RecipeError: the backbone does not exist or cannot be built so.
-        TrainingError: the start weights cannot be had or do not fit.
+        TrainingError: the start weights cannot be loaded or do not fit.
     """
     return METHODS[recipe.model.method].build(recipe.model, recipe, classes, weights)
 
@@ -143,9 +143,7 @@ def needs_training(recipe: Recipe) -> bool:
 
 
 def resolve(recipe: Recipe) -> Recipe:
-    """Fill what a recipe leaves to the backbone (the channel statistics) and to other models.
-
-    Then it stands alone.
+    """Make a recipe self-contained: fill in what comes from the backbone and from other models.
 
     Raises:
         RecipeError: the backbone does not exist, or cannot take pictures of the recipe's scales, or
@@ -161,7 +159,7 @@ def resolve(recipe: Recipe) -> Recipe:
 
 
 def check_scales(recipe: Recipe) -> None:
-    """Refuse scales of pictures that the network cannot take.
+    """Refuse picture scales that the network cannot take.
 
     Raises:
         RecipeError: the network takes pictures of one size only, as most transformers do.
@@ -175,7 +173,7 @@ def check_scales(recipe: Recipe) -> None:
 
 
 def _settings(content: Mapping[str, Any]) -> MethodSettings:
-    """The section ``[model]``, whatever its method; what is wrong with it is pydantic's to say."""
+    """The section ``[model]`` as the settings of its method; pydantic reports its errors."""
     method = content.get("method")
     if method is not None and method not in METHODS:
         raise ValueError(f"model.method is {method!r}; expected one of {', '.join(METHODS)}")

@@ -1,6 +1,6 @@
-"""Color histograms of horizontal stripes: no training, the floor for every trained model.
+"""Color histograms of horizontal stripes: no training, a lower bound for trained models.
 
-Stripes keep what is above and what is below; Hellinger's kernel (the square root of the
+Stripes keep the vertical layout; the Hellinger kernel (the square root of the
 histogram) makes the dot product of two embeddings the mean Bhattacharyya coefficient.
 """
 
@@ -41,7 +41,7 @@ class ColorStripes(Method):
 
     Args:
         stripes: horizontal stripes of equal height.
-        hue_bins: bins of hue, round the color circle.
+        hue_bins: bins of hue, around the color circle.
         saturation_bins: bins of saturation.
         value_bins: bins of value.
     """

@@ -1,8 +1,8 @@
 """DRDL, Deep Relative Distance Learning (Liu, Tian, Wang, Pang and Huang, CVPR 2016).
 
-Its two ideas are on a switch each, so that every row of its tables 4 and 6 can be trained: the
-coupled clusters loss (section 3.2, `platefree.losses.coupled_clusters`) in place of triplets, and
-the mixed difference network (section 3.3, figure 6) in place of a single branch::
+Each of its two ideas can be switched off, so that every row of its tables 4 and 6 can be trained:
+the coupled clusters loss (section 3.2, `platefree.losses.coupled_clusters`) in place of triplets,
+and the mixed difference network (section 3.3, figure 6) in place of a single branch::
 
                             +- fc7_1 -+- softmax over vehicle models
                             |         |
@@ -10,17 +10,18 @@ the mixed difference network (section 3.3, figure 6) in place of a single branch
                             |         |
                             +- fc7_2 -+- coupled clusters
 
-The paper's backbone is VGG_CNN_M_1024, whose last map enters fc6 whole; the maps of today's
+The paper's backbone is VGG_CNN_M_1024, whose whole last map is the input of fc6; maps of newer
 backbones may be averaged first. Decided, where the paper is silent: ReLU and dropout follow fc6,
-fc7_1 and fc7_2 on the way to the next layer, as in the published network, but a metric loss sees
-its vector before them, scaled to the unit sphere (section 3.1), most of which a ReLU would put out
-of reach. The margin alpha, which the paper does not give, is 1: pictures of five that have nothing
-in common lie 0.8 from their centre (squared) and strangers 1.2, since the centre is made of the
-five, so an alpha below 0.4 asks nothing of them; sets that have become points lie 2 from strangers.
+fc7_1 and fc7_2 on the way to the next layer, as in the published network, but a metric loss takes
+the vector before them, L2-normalised (section 3.1), since a ReLU would exclude most of the unit
+sphere. The margin alpha, which the paper does not give, is 1. Five unrelated pictures have a
+squared distance of 0.8 from their centre, which they contribute to, and other pictures 1.2, so an
+alpha below 0.4 is met without learning; a set that has collapsed to a point has a squared distance
+of 2 from unrelated pictures.
 
 Not in the paper, whose networks start from ImageNet: ``norm = "batch"``. The vectors of a network
-with random weights all lie together, where the gradients of eq. 7 and 8 vanish; normalised over the
-batch they do not.
+with random weights are all close together, where the gradients of eq. 7 and 8 vanish; batch
+normalisation separates them.
 """
 
 from collections.abc import Mapping
@@ -62,12 +63,12 @@ class DrdlSettings(StridedSettings):
     embedding_weight: Annotated[float, Field(ge=0)] = 1.0
 
     def check(self, recipe: Recipe) -> None:
-        """Coupled clusters come in sets."""
+        """The coupled clusters loss needs batches of sets."""
         if any(train.sampler != "sets" for _, train in recipe.staged()):
             raise ValueError('drdl learns from pairs of sets; set train.sampler = "sets"')
 
     def takes_one_size(self) -> str:
-        """Also the layer that takes the whole map."""
+        """Also a layer that takes the whole map."""
         flat = self.pooling == "flatten"
         return "model.pooling = flatten" if flat else super().takes_one_size()
 
@@ -92,10 +93,10 @@ def build(
 
 
 class Vectors(NamedTuple):
-    """What is made of the (b, inputs) vectors of fc6.
+    """The outputs for the (b, inputs) vectors of fc6.
 
     Attributes:
-        embedding: (b, size): fc8, or fc7 of a single branch. L2-normalised it is searched.
+        embedding: (b, size): fc8, or fc7 of a single branch; L2-normalised for searches.
         branch: (b, size): fc7_2; None in a single branch.
         logits: (b, models): the softmax's input; None in a single branch.
     """
@@ -125,13 +126,13 @@ class SingleBranch(nn.Module):
 
 
 class MixedDifference(nn.Module):
-    """Which model it is, which vehicle it is, and both mixed to the embedding (figure 6).
+    """A branch for the vehicle model and one for the vehicle, mixed to the embedding (figure 6).
 
     Args:
         inputs: width of fc6.
         size: width of fc7_1, fc7_2 and fc8.
         models: classes of the softmax.
-        dropout: of fc7_1 and fc7_2 on their way on.
+        dropout: after fc7_1 and fc7_2.
         norm: of fc7_2 and fc8, ``none`` or ``batch``.
     """
 
@@ -153,22 +154,22 @@ class MixedDifference(nn.Module):
 
 
 class Drdl(Method):
-    """One space, ``main``: fc8 (or fc7) on the unit sphere.
+    """One space, ``main``: fc8 (or fc7), L2-normalised.
 
     Args:
         backbone: makes the feature map.
         map_size: values in the map of one picture, for fc6.
         models: classes of the column ``softmax``, from 2; not used in a single branch.
         positives: pictures of one vehicle in a pair of sets.
-        negatives: pictures of others in it.
+        negatives: pictures of other vehicles in it.
         structure: ``mixed`` or ``single``.
         loss: ``coupled`` (clusters) or ``triplet``.
-        softmax: the label column that fc7_1 tells apart.
+        softmax: the label column that fc7_1 classifies.
         pooling: ``flatten`` gives the whole map to fc6, ``average`` its mean.
         shared_size: width of fc6.
         embedding_size: width of fc7 and fc8.
         dropout: after fc6 and fc7.
-        norm: ``batch`` normalises the vectors that a metric loss sees over the batch.
+        norm: ``batch`` adds batch norm to the vectors of metric losses.
         margin: alpha, between squared distances.
         model_weight: of the softmax in the sum (section 3.4).
         branch_weight: of the metric loss of fc7_2.
@@ -230,13 +231,13 @@ class Drdl(Method):
         return maps
 
     def embed_map(self, maps: Tensor) -> dict[str, Tensor]:
-        """Through all layers to the unit sphere."""
+        """The embedding of a map, L2-normalised."""
         return {"main": functional.normalize(self._vectors(maps).embedding.float())}
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """The three losses of figure 6, or the one of a single branch.
 
-        A picture whose model is unknown takes part in the metric losses only.
+        A picture of unknown model is used in the metric losses only.
 
         Raises:
             TrainingError: the batch is not made of whole pairs of sets.
@@ -256,7 +257,7 @@ class Drdl(Method):
         return vectors
 
     def _relative(self, rows: Tensor) -> Tensor:
-        """The metric loss of (n, d) vectors that are pairs of sets one after the other."""
+        """The metric loss of (n, d) vectors, a sequence of pairs of sets."""
         unit = functional.normalize(rows.float())
         size = self.positives + self.negatives
         if len(unit) % size:
@@ -301,7 +302,7 @@ def _norm(norm: str, size: int) -> nn.Module:
 def _need_classes(column: str, known: int) -> None:
     if known < 2:
         raise TrainingError(
-            f"the training rows know {known} values of the column {column!r}, but the softmax of "
-            "drdl's mixed difference network tells at least 2 apart; fill the column (VehicleID "
-            "and the city come with it; rows may leave it empty), or set model.structure=single"
+            f"the training rows have {known} values of the column {column!r}, but the softmax "
+            "of drdl's mixed difference network needs at least 2; fill in the column (VehicleID "
+            "and the city have it; some rows may be empty), or set model.structure=single"
         )

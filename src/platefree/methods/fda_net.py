@@ -1,7 +1,7 @@
 """FDA-Net, Feature Distance Adversarial Network (Lou et al., CVPR 2019, "VERI-Wild").
 
-A generator makes hard negatives of the pictures of a batch, and the embedding learns to tell them
-apart; both in turn (section 4, figure 5)::
+A generator makes hard negatives of the pictures of a batch, and the embedding learns to separate
+them; both learn in turn (section 4, figure 5)::
 
     picture x - generator - G(x) ---------------- real or made? (70 x 70 patches)
         |                    |
@@ -11,12 +11,12 @@ apart; both in turn (section 4, figure 5)::
 - H and F use the same FC layers. Decided: the attention is scaled to a mean of 1 before it weighs
   the map, so that an even attention makes F equal to H, and neither is small.
 - F(G(x)) is taken under the attention of x (eq. 6), everywhere.
-- Embeddings are on the unit sphere, where the margins mean something.
+- Embeddings are L2-normalised, so that the margins have a scale.
 - z of eq. 9 is the generated negative in one step and the real one in the next.
-- Decided: minimising log(1 - D(G(x))) has no gradient while made pictures are easily found, so the
-  generator maximises log D(G(x)), which has the same aim (Goodfellow et al., NIPS 2014, section 3);
+- Decided: minimising log(1 - D(G(x))) has no gradient while made pictures are easily detected, so
+  the generator maximises log D(G(x)) instead (Goodfellow et al., NIPS 2014, section 3);
   ``real_fake="minimax"`` is eq. 11 to the letter.
-- Made pictures pass through batch norm without a trace in its running statistics.
+- Made pictures do not change the running statistics of batch norm.
 
 Rows of the paper's tables 4 and 5: `EmbeddingNet` without attention is EN; `FdaNet` without
 attention, where F is H, is "FDA-Net without Att"; with it, it is FDA-Net.
@@ -121,7 +121,7 @@ def build(
 
 
 class EmbeddingNet(Method):
-    """EN, the conventional network: one space, ``main``, F on the unit sphere.
+    """EN, the conventional network: one space, ``main``, F L2-normalised.
 
     Args:
         embedding: backbone, attention and FC layers.
@@ -146,7 +146,7 @@ class EmbeddingNet(Method):
         return maps
 
     def embed_map(self, maps: Tensor) -> dict[str, Tensor]:
-        """F on the unit sphere."""
+        """F, L2-normalised."""
         return {"main": self.embedding(maps).unit()[1]}
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
@@ -184,14 +184,14 @@ class EmbeddingNet(Method):
 
 
 class FdaNet(EmbeddingNet):
-    """The embedding network in a game with a generator.
+    """The embedding network trained against a generator.
 
     Args:
         embedding: backbone, attention and FC layers.
-        generator: makes hard negatives, pictures in [-1, 1] of such.
-        critic: tells them from real ones, by logits of normalised pictures.
+        generator: makes hard negatives: pictures in [-1, 1] from such pictures.
+        critic: classifies real and made pictures, by logits of normalised pictures.
         negatives: the real ones of the batch, ``random`` or the ``nearest`` in H.
-        real_fake: what the generator does about the critic, ``non_saturating`` or ``minimax``.
+        real_fake: the generator's loss against the critic, ``non_saturating`` or ``minimax``.
         margin: alpha of eq. 9; at least twice ``similarity_margin``.
         similarity_margin: beta of eq. 4.
         difference_margin: gamma of eq. 7.
@@ -237,16 +237,16 @@ class FdaNet(EmbeddingNet):
             self.register_buffer(name, torch.tensor(values).view(3, 1, 1), persistent=False)
 
     def optimizers(self, train: Train) -> dict[str, Optimizer]:
-        """One for the embedding, the critic and the generator each."""
+        """One each for the embedding, the critic and the generator."""
         parts = {"embedding": self.embedding, "critic": self.critic, "generator": self.generator}
         return {
             name: make_optimizer(part, train, train.rates.get(name)) for name, part in parts.items()
         }
 
     def step(self, batch: Batch, descent: Descent) -> None:
-        """Both discriminators learn from what the generator makes, then it from them.
+        """Both discriminators learn from made pictures, then the generator from the discriminators.
 
-        z is made in one step, and real in the next.
+        z is a made picture in one step and a real one in the next.
         """
         made = descent.forward("generate", batch.images)
         z = made.detach() if self.updates % 2 == 0 else None
@@ -270,7 +270,7 @@ class FdaNet(EmbeddingNet):
     def generator_losses(
         self, batch: Batch, made: Tensor
     ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-        """L_G (eq. 11), and what tells whether the game goes well."""
+        """L_G (eq. 11), and figures that show whether training goes well."""
         with torch.no_grad():
             real = self.embedding(self.feature_map(batch.images))
             h, f = real.unit()
@@ -344,8 +344,8 @@ def draw_pairs(vehicles: Tensor, rows: Tensor, negatives: str) -> tuple[Tensor, 
         negatives: ``random`` or the ``nearest``; positives are random.
 
     Returns:
-        (n,) places of the positives and of the negatives in the batch; both -1 where a picture
-        lacks one of them.
+        (n,) batch positions of the positives and of the negatives; both -1 if a picture lacks one
+        of them.
     """
     same = vehicles[:, None] == vehicles[None, :]
     itself = torch.eye(len(vehicles), dtype=torch.bool, device=vehicles.device)
@@ -359,7 +359,7 @@ def draw_pairs(vehicles: Tensor, rows: Tensor, negatives: str) -> tuple[Tensor, 
 
 @contextmanager
 def untraced_norms(module: nn.Module) -> Iterator[None]:
-    """Within the block, batch norms use a batch's statistics but do not remember them."""
+    """Within the block, batch norms use batch statistics without updating running statistics."""
     norms = [each for each in module.modules() if isinstance(each, nn.modules.batchnorm._BatchNorm)]
     momenta = [norm.momentum for norm in norms]
     for norm in norms:
@@ -372,10 +372,10 @@ def untraced_norms(module: nn.Module) -> Iterator[None]:
 
 
 def _mean(values: Tensor) -> Tensor:
-    """The mean, which is 0 (with a gradient of 0) of nothing."""
+    """The mean; 0, with a gradient of 0, if there are no values."""
     return values.sum() / max(len(values), 1)
 
 
 def _spread(pictures: Tensor) -> Tensor:
-    """How much the pictures of a batch differ: the mean deviation of a value over the batch."""
+    """How much the pictures of a batch differ: the mean deviation of each value over the batch."""
     return pictures.detach().float().std(dim=0).mean()

@@ -1,4 +1,4 @@
-"""A viewpoint classifier inside another model: trained apart, then frozen (VANet, section 3.3)."""
+"""A frozen viewpoint classifier inside another model (VANet, section 3.3)."""
 
 from pathlib import Path
 from typing import Literal
@@ -32,14 +32,14 @@ class ViewpointInside(Section):
 
 
 class FrozenViewpoint(nn.Module):
-    """A trained viewpoint classifier inside another method, whose pictures it is shown.
+    """A trained viewpoint classifier inside another method, applied to the same pictures.
 
     It never learns: no gradients, no batch statistics.
 
     Args:
         classifier: with its weights.
-        inside: the input it was trained for.
-        given: the input of the other method, as which pictures arrive; resolved.
+        inside: describes the classifier, with the input it was trained for.
+        given: the input of the other method, from which pictures are converted; resolved.
     """
 
     mean: Tensor
@@ -57,17 +57,17 @@ class FrozenViewpoint(nn.Module):
             ("given_mean", given.mean or [0.0] * 3),
             ("given_std", given.std or [1.0] * 3),
         ):
-            # not saved, since the recipe says it
+            # not saved, since it follows from the recipe
             self.register_buffer(name, torch.tensor(values)[:, None, None], persistent=False)
         self.train(False)
 
     def train(self, mode: bool = True) -> "FrozenViewpoint":
-        """Stay as it is, whatever the method around it does."""
+        """Stay in evaluation mode, whatever the method around it does."""
         del mode
         return super().train(False)
 
     def forward(self, images: Tensor) -> Tensor:
-        """L2-normalised (b, views) of pictures (b, 3, h, w) that the other method is shown."""
+        """(b, views) L2-normalised predictions for (b, 3, h, w) pictures of the other method."""
         pictures = images * self.given_std + self.given_mean
         if pictures.shape[2:] != self.size:
             pictures = functional.interpolate(
@@ -78,29 +78,29 @@ class FrozenViewpoint(nn.Module):
 
 
 def describe_viewpoint(path: str, views: list[str]) -> ViewpointInside:
-    """What a recipe has to know of a viewpoint model to rebuild it inside another one.
+    """The description of a viewpoint model, from which it can be rebuilt inside another model.
 
     Args:
         path: a checkpoint folder of the method ``viewpoint``.
-        views: the names that it must tell apart.
+        views: the names of the views that it must predict.
 
     Raises:
         CheckpointError: there is no checkpoint, or it is of another method.
-        RecipeError: it tells other views apart.
+        RecipeError: it predicts other views.
     """
     checkpoint = read_checkpoint(Path(path))
     content = with_current_keys(checkpoint.card["recipe"])
     if content["model"]["method"] != "viewpoint":
         raise CheckpointError(
             f"model.viewpoint is {path}, a {content['model']['method']} model; expected a "
-            "viewpoint model, as 'platefree train viewpoint/default' makes it"
+            "viewpoint model, trained by 'platefree train viewpoint/default'"
         )
     settings = checked(ViewpointSettings, content["model"], f"model of {path}")
     shape = checked(Input, content["input"], f"input of {path}")
     known = sorted(checkpoint.card["names"][VIEW])
     if known != sorted(views):
         raise RecipeError(
-            f"the viewpoint model {path} tells apart {', '.join(known)}, but model.views is "
+            f"the viewpoint model {path} predicts {', '.join(known)}, but model.views is "
             f"{', '.join(sorted(views))}: set model.views={known}, or train another viewpoint model"
         )
     return ViewpointInside(
@@ -115,7 +115,7 @@ def describe_viewpoint(path: str, views: list[str]) -> ViewpointInside:
 
 
 def frozen_viewpoint(inside: ViewpointInside, views: int, given: Input) -> FrozenViewpoint:
-    """A viewpoint classifier of the right shape, without its weights."""
+    """A viewpoint classifier of the right shape with random weights."""
     backbone = Backbone(
         inside.backbone, height=inside.height, width=inside.width, last_stride=inside.last_stride
     )

@@ -1,26 +1,26 @@
-"""Whether the game of a generator and its critic goes well, for the log."""
+"""Warnings for the log when adversarial training fails."""
 
 import logging
 from collections.abc import Mapping
 
 log = logging.getLogger(__name__)
 
-_NONE = 0.02  # fractions below this are none
+_NONE = 0.02  # fractions below this count as 0
 
 
 class GameWatch:
-    """Says once in a run that the game is lost: by collapse, or by a critic that cannot err."""
+    """Warns once in a run if the generator collapses or the critic is never wrong."""
 
     signs = (
-        ("made spread", 50, "the generator has collapsed: whatever it is given, it makes the same"),
-        ("critic slips", 200, "the critic knows every made picture: the generator learns little"),
+        ("made spread", 50, "the generator has collapsed: all its pictures are alike"),
+        ("critic slips", 200, "the critic detects all made pictures: the generator learns little"),
     )
 
     def __init__(self) -> None:
         self.counts = dict.fromkeys((name for name, _, _ in self.signs), 0)
 
     def see(self, observed: Mapping[str, float]) -> None:
-        """Look at the figures of a step."""
+        """Check the figures of a step."""
         values = {**observed, "critic slips": 1.0 - observed["critic accuracy"]}
         for name, patience, remark in self.signs:
             self.counts[name] = self.counts[name] + 1 if values[name] < _NONE else 0

@@ -1,9 +1,9 @@
-"""Small classifiers of a label: from which side is the vehicle seen, by which camera?
+"""Classifiers of a label: the view of the vehicle, or the camera.
 
-VANet trains its viewpoint classifier apart and never changes it afterwards (Chu et al., ICCV 2019,
-section 3.3): it learns the column ``view`` of a table, tells the views of another table (`platefree
-label`), and lives inside VANet models. Camera verification clusters the embeddings of a classifier
-of cameras (Zheng et al., VehicleNet, TMM 2020, section IV-C).
+VANet trains its viewpoint classifier separately and then freezes it (Chu et al., ICCV 2019, section
+3.3): it learns the column ``view`` of a table, predicts the views of another table (`platefree
+label`), and is part of VANet models. Camera verification clusters the embeddings of a camera
+classifier (Zheng et al., VehicleNet, TMM 2020, section IV-C).
 """
 
 from typing import Annotated
@@ -25,7 +25,7 @@ FEATURES = "features"
 
 
 class LabelSettings(StridedSettings):
-    """What classifiers of a label have; ``learns`` says of which."""
+    """The settings of label classifiers; ``learns`` is the label."""
 
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
     drop_path: Annotated[float, Field(ge=0, lt=1)] = 0.0
@@ -35,12 +35,12 @@ class LabelClassifier(Method):
     """backbone -> average pooling -> linear -> softmax over the classes of a label.
 
     Its one space, named after the column, holds the probabilities of the classes (in sorted order
-    of their names) scaled to unit length: divided by their sum they are probabilities again.
+    of their names), L2-normalised; divided by their sum they are probabilities again.
 
     Args:
         backbone: the network that makes the feature map.
         column: the label column that is learnt.
-        classes: how many values it has.
+        classes: the number of its values.
         label_smoothing: of the cross-entropy.
     """
 
@@ -55,12 +55,12 @@ class LabelClassifier(Method):
         self.label_smoothing = label_smoothing
 
     def embed(self, images: Tensor, labels: Labels | None = None) -> dict[str, Tensor]:
-        """(b, classes) along the probabilities, L2-normalised."""
+        """(b, classes) L2-normalised probabilities."""
         del labels
         return {self.column: self._probable(self._features(images))}
 
     def comparison(self) -> Comparison:
-        """By the cosine of the probabilities."""
+        """The cosine distance of the probabilities."""
         return Cosine(self.column)
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
@@ -70,7 +70,7 @@ class LabelClassifier(Method):
         return {self.column: smoothed_cross_entropy(logits, labels, self.label_smoothing)}
 
     def _features(self, images: Tensor) -> Tensor:
-        """(b, d) what the linear layer sees."""
+        """(b, d) input of the linear layer."""
         pooled: Tensor = self.pool(self.backbone(images))
         return pooled
 
@@ -80,11 +80,11 @@ class LabelClassifier(Method):
 
 
 class CameraClassifier(LabelClassifier):
-    """The same for cameras, with a space for those that it was not trained on.
+    """The same for cameras, with a space that also separates cameras not in training.
 
-    Probabilities of known cameras say little of an unknown one, so cameras are compared by what the
-    linear layer sees. Decided: that is normalised over the batch first, without a shift, since
-    pooled features share most of their direction, and clusters by the cosine would run together.
+    Probabilities of known cameras say little about an unknown one, so cameras are compared by the
+    input of the linear layer. Decided: batch norm without a shift comes before it, since pooled
+    features share most of their direction, and clusters by the cosine would merge.
     """
 
     def __init__(
@@ -94,7 +94,7 @@ class CameraClassifier(LabelClassifier):
         self.norm = nn.BatchNorm1d(backbone.channels, affine=False)
 
     def embed(self, images: Tensor, labels: Labels | None = None) -> dict[str, Tensor]:
-        """(b, classes) along the probabilities, and (b, d) ``features``, L2-normalised."""
+        """(b, classes) probabilities and (b, d) ``features``, both L2-normalised."""
         del labels
         features = self._features(images)
         return {
@@ -103,7 +103,7 @@ class CameraClassifier(LabelClassifier):
         }
 
     def comparison(self) -> Comparison:
-        """By the cosine of the ``features``."""
+        """The cosine distance of the ``features``."""
         return Cosine(FEATURES)
 
     def _features(self, images: Tensor) -> Tensor:

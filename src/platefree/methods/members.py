@@ -1,4 +1,4 @@
-"""Several trained models as one. It is put together from models, and never trained."""
+"""Several trained models as one, joined without further training."""
 
 from collections.abc import Mapping
 from typing import Literal, NoReturn
@@ -8,17 +8,17 @@ from platefree.recipes.recipe import MethodSettings, Recipe
 
 
 class EnsembleSettings(MethodSettings):
-    """Trained models whose embeddings stand beside each other; 'platefree ensemble' makes one."""
+    """Trained models whose embeddings are concatenated; 'platefree ensemble' makes one."""
 
     method: Literal["ensemble"]
     members: list[str]  # their fingerprints
-    weights: list[float]  # what the similarity of each counts in the mean
+    weights: list[float]  # of each similarity in the mean
 
 
 def build(
     settings: EnsembleSettings, recipe: Recipe, classes: Mapping[str, int], weights: str | None
 ) -> NoReturn:
-    """Refused: its members are built instead, see `platefree.inference.ensemble`.
+    """Refused: members are built one by one, see `platefree.inference.ensemble`.
 
     Raises:
         RecipeError: always.

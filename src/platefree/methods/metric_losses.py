@@ -1,4 +1,4 @@
-"""What vectors are compared by in training: the losses between pictures, each with a weight."""
+"""Metric losses between the pictures of a batch, each with a weight."""
 
 import torch
 from torch import Tensor, nn
@@ -21,9 +21,9 @@ from platefree.nets.memory import CrossBatchMemory
 class MetricLosses(nn.Module):
     """A weighted choice of metric losses; one of weight 0 is left out.
 
-    Losses between pairs (triplet, circle, contrastive) also see the pairs of the batch with a
-    memory of earlier batches. Decided: as further columns of the one loss, so that hard pairs are
-    looked for among all of them; the paper of the memory adds a second term instead.
+    Losses between pairs (triplet, circle, contrastive) also use pairs of the batch with a memory of
+    earlier batches. Decided: these are further columns of the same loss, so that hard pairs are
+    mined among all of them; the paper of the memory adds a second term instead.
 
     Args:
         channels: size of the vectors.
@@ -38,7 +38,7 @@ class MetricLosses(nn.Module):
         temperature: tau.
         proxy_weight: of the Proxy-Anchor loss, whose margin and scale are the paper's.
         centre_weight: of the centre loss.
-        memory: vectors of earlier batches that are kept; 0: none.
+        memory: number of vectors of earlier batches to keep; 0: none.
         memory_start: steps before they are used.
     """
 

@@ -1,10 +1,10 @@
-"""Several views of one picture: branches of two kinds that learn from different losses (MBR).
+"""Branches of two kinds that learn from different losses (MBR).
 
 Almeida, Silva and Batista, "Strength in Diversity: Multi-Branch Representation Learning for Vehicle
 Re-Identification", ITSC 2023. Shared layers -> branches of convolution and of attention -> average
-pooling = the vector of the triplet loss -> batch norm = the vector that a classifier of vehicles
-sees; the unit vectors of all branches side by side are the embedding. With the losses split among
-the branches, every other one has the cross-entropy alone and the others the triplet loss alone.
+pooling = the vector of the triplet loss -> batch norm = the input of a classifier of vehicles; the
+L2-normalised vectors of all branches, concatenated, are the embedding. With the losses split among
+the branches, cross-entropy and triplet loss alternate from branch to branch.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,13 +25,13 @@ from platefree.recipes.recipe import Recipe
 
 
 class MultiBranchSettings(StridedSettings):
-    """Branches of convolution and of attention that share the losses (Almeida et al., 2023)."""
+    """Branches of convolution and of attention with divided losses (Almeida et al., 2023)."""
 
     method: Literal["multi_branch"]
     backbone: str = "resnet50_ibn_a"  # a ResNet
     last_stride: Literal[1, 2] = 1
     convolution_branches: Annotated[int, Field(ge=0, le=16)] = 2
-    attention_branches: Annotated[int, Field(ge=0, le=16)] = 2  # they come after the others
+    attention_branches: Annotated[int, Field(ge=0, le=16)] = 2  # after the convolution branches
     heads: Annotated[int, Field(ge=1)] = 4  # of the attention
     losses: Literal["split", "both"] = "split"  # split: cross-entropy, triplet, cross-entropy, ...
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.1
@@ -54,7 +54,7 @@ class MultiBranchSettings(StridedSettings):
         return self
 
     def takes_one_size(self) -> str:
-        """Also attention, which knows its places."""
+        """Also attention, whose position encoding has a fixed size."""
         return "an attention branch" if self.attention_branches else super().takes_one_size()
 
 
@@ -82,7 +82,7 @@ def build(
 
 
 def _branch_losses(settings: MultiBranchSettings) -> "list[BranchLosses]":
-    """The losses of each branch; split, they take turns."""
+    """The losses of each branch; with ``split`` they alternate."""
     both = [BranchLosses(settings.identity_weight, settings.triplet_weight)]
     both *= settings.convolution_branches
     attention = (settings.attention_identity_weight, settings.attention_triplet_weight)
@@ -97,14 +97,14 @@ def _branch_losses(settings: MultiBranchSettings) -> "list[BranchLosses]":
 
 @dataclass(frozen=True)
 class BranchLosses:
-    """How much the losses of one branch count; a branch has no loss of weight 0."""
+    """The weights of one branch's losses; a loss of weight 0 is left out."""
 
     identity: float
     triplet: float
 
 
 class MultiBranch(Method):
-    """One space, ``main``: the unit vectors of all branches, together of length 1.
+    """One space, ``main``: the L2-normalised vectors of all branches, concatenated.
 
     Args:
         backbone: with its branches.
@@ -143,17 +143,14 @@ class MultiBranch(Method):
         return maps
 
     def embed_map(self, maps: Tensor) -> dict[str, Tensor]:
-        """(b, branches * channels): each branch pooled and at unit length, then the whole.
-
-        Their cosine is the mean of the branches' cosines.
-        """
+        """(b, branches * channels): each branch pooled and L2-normalised, then the whole."""
         forked = zip(self.norms, self.backbone.branch(maps), strict=True)
         return {"main": _joined([norm(self.pool(each)) for norm, each in forked])}
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
-        """Smoothed cross-entropy and batch-hard triplet, each summed over its branches.
+        """Smoothed cross-entropy and batch-hard triplet loss, each summed over its branches.
 
-        And those of a teacher, on the whole embedding.
+        Teacher losses, if any, are of the whole embedding.
         """
         vehicles = batch.labels["vehicle"]
         all_vehicles = batch.gather(vehicles)
@@ -162,7 +159,7 @@ class MultiBranch(Method):
         forked = zip(self.branch_losses, self.backbone(batch.images), self.norms, strict=True)
         for branch, (weights, maps, norm) in enumerate(forked):
             pooled = self.pool(maps)
-            normed = norm(pooled)  # also where only its statistics are learnt
+            normed = norm(pooled)  # also for a branch that learns only its statistics
             embedded.append(normed)
             if weights.identity:
                 logits = self.classifiers[branch](normed)
@@ -176,13 +173,13 @@ class MultiBranch(Method):
 
 
 def _joined(branches: Sequence[Tensor]) -> Tensor:
-    """The L2-normalised embeddings of all branches side by side, at unit length."""
+    """The L2-normalised vectors of all branches, concatenated and L2-normalised."""
     rows = [functional.normalize(each.float()) for each in branches]
     return functional.normalize(torch.cat(rows, dim=1))
 
 
 def _norm(channels: int, losses: BranchLosses) -> nn.BatchNorm1d:
-    """A batch norm whose shift is not learnt, nor its scale where no loss comes after it."""
+    """A batch norm whose shift is fixed, and whose scale is too if no loss follows it."""
     if not losses.identity:
         return nn.BatchNorm1d(channels, affine=False)
     norm = nn.BatchNorm1d(channels)

@@ -1,6 +1,6 @@
-"""Where are windows, lights and brand? A small detector, trained apart from any re-ID.
+"""A small detector of windows, lights and brand, trained separately from re-ID.
 
-Part-regularized re-ID runs it once over the training pictures ('platefree parts'), and never again.
+Part-regularized re-ID needs it once, to find parts on the training pictures ('platefree parts').
 """
 
 import hashlib
@@ -26,23 +26,23 @@ from platefree.nets.pyramid_detector import STRIDES, Found, PyramidDetector
 from platefree.recipes.recipe import Recipe
 
 THRESHOLD = 0.4
-"""The score from which a box counts, unless said otherwise."""
+"""The default score from which a box counts."""
 
 _COLORS = {"window": "#2f6df6", "light": "#f6c32f", "brand": "#e0245e"}
 
 
 class PartDetectorSettings(BackboneSettings):
-    """FCOS on a feature pyramid: where are windows, lights and brand?"""
+    """FCOS on a feature pyramid: a detector of windows, lights and brand."""
 
     learns: ClassVar[str] = "parts"
     free_in_use: ClassVar[tuple[str, ...]] = ("boxes",)
     method: Literal["part_detector"]
-    boxes: str = ""  # file of part boxes; empty: parts.csv or a city's labels beside the table
+    boxes: str = ""  # file of part boxes; empty: parts.csv or a city's labels next to the table
     width: Annotated[int, Field(ge=32, multiple_of=32)] = 128  # channels of pyramid and head
     depth: Annotated[int, Field(ge=1, le=8)] = 4  # convolutions of each half of the head
 
     def check(self, recipe: Recipe) -> None:
-        """Parts have no vehicles, and the coarsest map has whole cells."""
+        """No sampler by vehicle, and sides that the coarsest stride divides."""
         if any(train.sampler != "shuffle" for _, train in recipe.staged()):
             raise ValueError(
                 'part_detector learns from pictures one by one; set train.sampler = "shuffle"'
@@ -59,7 +59,7 @@ def build(
     settings: PartDetectorSettings, recipe: Recipe, classes: Mapping[str, int], weights: str | None
 ) -> "PartDetector":
     """The method of a recipe, see `platefree.methods.catalogue.build_method`."""
-    del classes  # kinds of parts are always the same
+    del classes  # the kinds of parts are fixed
     shape = recipe.input
     backbone = Backbone(
         settings.backbone,
@@ -79,13 +79,13 @@ def build(
 
 
 class PartDetector(Method):
-    """It compares nothing: instead of embeddings it has `find`.
+    """A detector with `find`; it has no embeddings.
 
     Args:
         network: the detector.
-        mean: of the channels, as the pictures are normalised; to show them.
-        std: likewise.
-        boxes: where the part boxes to learn from are, see `find_part_boxes`.
+        mean: of the channels, by which pictures are normalised; used to show them.
+        std: of the channels.
+        boxes: file of the part boxes for training, see `find_part_boxes`.
     """
 
     def __init__(
@@ -102,7 +102,7 @@ class PartDetector(Method):
         self.boxes = boxes
 
     def find(self, images: Tensor) -> list[Found]:
-        """The parts of (b, 3, h, w) normalised pictures; a kind is a place in `PARTS`."""
+        """The parts of (b, 3, h, w) normalised pictures; a kind is an index in `PARTS`."""
         found: list[Found] = self.network(images)
         return found
 
@@ -118,14 +118,14 @@ class PartDetector(Method):
         )
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
-        """Those of FCOS: kind, box and centre."""
+        """The losses of FCOS: kind, box and centre."""
         if batch.boxes is None:
             raise TrainingError("part_detector learns from part boxes, which these batches lack")
         return self.network.losses(batch.images, *batch.boxes)
 
     @torch.no_grad()
     def samples(self, batch: Batch) -> Samples | None:
-        """The boxes that were drawn, and beside them those that are found."""
+        """Pictures with their annotated boxes, and with the detected ones."""
         if batch.boxes is None:
             return None
         mean, std = (torch.tensor(each)[:, None, None] for each in (self.mean, self.std))
@@ -147,11 +147,11 @@ class PartDetector(Method):
         return Samples(("drawn", "found"), torch.stack(rows))
 
     def prepare(self, data: TrainingData) -> TrainingData:
-        """Keep the pictures that people looked at, with their boxes.
+        """Keep the annotated pictures, with their boxes.
 
         Raises:
             DataError: there are no part boxes, or they do not fit the pictures.
-            TrainingError: some part is never seen.
+            TrainingError: some part has no box.
         """
         read = find_part_boxes(self.boxes, data.sightings.root)
         boxes = place_boxes(read, data.sightings)

@@ -1,14 +1,14 @@
-"""Part-regularized re-ID (He et al., CVPR 2019): parts have to tell vehicles apart, in training.
+"""Part-regularized re-ID (He et al., CVPR 2019): in training, parts also classify vehicles.
 
     backbone -> global average pooling -> 1 x 1 convolution -> embedding -> classifier
           -> average over the cells of windows, lights and brand -> a classifier each
 
-Boxes of the parts come from a file (`platefree.data.part_files`), which a detector wrote or people
-did. In use there is only the global branch: no boxes, no detector.
+Part boxes come from a file (`platefree.data.part_files`), written by a detector or by people. After
+training only the global branch is used: no boxes, no detector.
 
-Decided, where the paper is silent: lambda of equation 3 is 1 for every part; a part classifier
-looks at the pooled map itself; a picture that lacks a part adds 0 to its mean; without the global
-branch the embedding in use is the average of the whole map, since there are no boxes then.
+Decided, where the paper is silent: lambda of equation 3 is 1 for every part; the input of a part
+classifier is the pooled map itself; a picture that lacks a part adds 0 to its mean; without the
+global branch the embedding is the average of the whole map, since there are no boxes in use.
 """
 
 import hashlib
@@ -84,7 +84,7 @@ def build(
 
 
 class PartRegularized(Method):
-    """One space, ``main``: the unit vector of the global branch.
+    """One space, ``main``: the L2-normalised vector of the global branch.
 
     Args:
         backbone: the network that makes the feature map.
@@ -92,7 +92,7 @@ class PartRegularized(Method):
         embedding_size: width of the global branch.
         global_weight: of its cross-entropy; 0: there is no global branch.
         part_weights: part -> lambda of equation 3; 0: the part has no branch.
-        boxes: where the part boxes for training are, see `find_part_boxes`.
+        boxes: file of the part boxes for training, see `find_part_boxes`.
     """
 
     def __init__(
@@ -160,11 +160,11 @@ class PartRegularized(Method):
         )
 
     def prepare(self, data: TrainingData) -> TrainingData:
-        """Find the part boxes of the training pictures, and put in the missing ones.
+        """Read the part boxes of the training pictures, and fill in missing ones.
 
         Raises:
             DataError: there are no part boxes, or they do not fit the pictures.
-            TrainingError: no training picture has a part that is learnt from.
+            TrainingError: a part with a weight is on no training picture.
         """
         if not self.part_weights:
             return data
@@ -202,7 +202,7 @@ class PartRegularized(Method):
         return {"main": functional.normalize(self._pooled(maps).float())}
 
     def identify(self, maps: Tensor) -> Tensor:
-        """(b, vehicles) logits of the training vehicles; without global branch, parts summed."""
+        """(b, vehicles) logits of training vehicles; without global branch, the sum of parts."""
         pooled = self._pooled(maps)
         if self.classifier is not None:
             logits: Tensor = self.classifier(pooled)

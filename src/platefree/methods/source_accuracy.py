@@ -1,4 +1,4 @@
-"""How a classifier in training does on each source of its pictures, for the log."""
+"""Training accuracy of a classifier by source of the pictures, for the log."""
 
 from collections.abc import Sequence
 
@@ -6,17 +6,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-_FADING = 0.9  # about ten steps count, which is what passes between two lines of the log
+_FADING = 0.9  # averages over about ten steps, the interval between two lines of the log
 
 
 class SourceAccuracy:
-    """The fraction of pictures that are predicted rightly, by source, over the latest steps.
+    """The fraction of pictures classified correctly, by source, over the latest steps.
 
-    A picture of n steps ago counts 0.9 ** n of one of now, so that a source of which a batch has
-    two pictures gets a figure of more than three values.
+    A picture of n steps ago has weight 0.9 ** n, so that a source with only two pictures in a batch
+    still gets a smooth figure.
 
     Args:
-        sources: their names, in the order of their codes; none where the table knows none.
+        sources: their names, in the order of their codes; empty if the table has none.
     """
 
     def __init__(self, sources: Sequence[str] = ()) -> None:
@@ -28,11 +28,11 @@ class SourceAccuracy:
         """Count a batch.
 
         Args:
-            right: (b,) bool, whether each picture was predicted rightly.
+            right: (b,) bool, whether each picture was classified correctly.
             source: (b,) int64 code of its source, -1 unknown.
 
         Returns:
-            ``accuracy``, and where pictures are of several sources ``accuracy NAME`` of each.
+            ``accuracy``, and ``accuracy NAME`` of each source if there are several.
         """
         groups = len(self._names)
         group = source.cpu().numpy() % groups  # -1 is the last

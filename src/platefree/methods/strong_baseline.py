@@ -2,7 +2,7 @@
 
 backbone -> pooling (GeM) -> [linear] -> vector (metric losses) -> BNNeck -> embedding ->
 classifier.
-A transformer as backbone may have side information as an input, in training above all.
+A transformer backbone can take side information as an input, mainly in training.
 """
 
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ from platefree.recipes.recipe import Recipe
 
 
 class StrongBaselineSettings(StridedSettings):
-    """Backbone, pooling, BNNeck, classifier of vehicles, and losses between pictures by weight."""
+    """Backbone, pooling, BNNeck, classifier of vehicles, and weighted metric losses."""
 
     of_metric: ClassVar[set[str]] = {
         *("triplet_weight", "mining", "circle_weight", "circle_margin", "circle_scale"),
@@ -64,13 +64,13 @@ class StrongBaselineSettings(StridedSettings):
 
     @property
     def metric_weights(self) -> list[float]:
-        """Of the losses between pictures."""
+        """The weights of the losses between pictures."""
         pairs = [self.triplet_weight, self.circle_weight, self.contrastive_weight]
         return [*pairs, self.proxy_weight, self.centre_weight]
 
     @property
     def needs_teacher(self) -> bool:
-        """Whether every loss of its own is left out."""
+        """Whether all its own losses have weight 0."""
         return not any((self.identity_weight, *self.metric_weights))
 
     @field_validator("side")
@@ -95,7 +95,7 @@ class StrongBaselineSettings(StridedSettings):
         return self
 
     def check(self, recipe: Recipe) -> None:
-        """Something is learnt; memory, centres and side information are of all pictures."""
+        """There is a loss; memory, centres and side information cover all pictures."""
         train = recipe.train
         if self.needs_teacher and not train.teacher:
             raise ValueError(
@@ -176,7 +176,7 @@ def _side_information(
 
 
 class StrongBaseline(Method):
-    """One space, ``main``: the unit vector after the batch-norm neck.
+    """One space, ``main``: the L2-normalised vector after the batch-norm neck.
 
     Args:
         backbone: the network that makes the feature map.
@@ -184,10 +184,10 @@ class StrongBaseline(Method):
         reduce: of the vector, to (b, d).
         neck: from (b, d) to the embedding, with the classifier of training vehicles behind it.
         metric: the losses between pictures.
-        metric_at: ``before_neck`` or ``after_neck``, which vectors the metric losses see.
+        metric_at: ``before_neck`` or ``after_neck``: the vectors that metric losses compare.
         label_smoothing: of the identity cross-entropy.
         identity_weight: of the cross-entropy in the sum.
-        side: of pictures, for a backbone that takes it.
+        side: side information, for a backbone that takes it.
     """
 
     teachable = True
@@ -214,7 +214,7 @@ class StrongBaseline(Method):
         self.side = side
 
     def prepare(self, data: TrainingData) -> TrainingData:
-        """Check that the labels of the side information are known, and start its vectors.
+        """Check that the labels of the side information are known, and initialise its vectors.
 
         Raises:
             TrainingError: one is unknown for all training pictures.
@@ -231,7 +231,7 @@ class StrongBaseline(Method):
         return maps
 
     def embed_map(self, maps: Tensor) -> dict[str, Tensor]:
-        """Pool, normalise and scale to unit length."""
+        """Pool, apply the neck and L2-normalise."""
         return {"main": functional.normalize(self.neck(self._pooled(maps)).float())}
 
     def embed(self, images: Tensor, labels: Labels | None = None) -> dict[str, Tensor]:
@@ -239,7 +239,7 @@ class StrongBaseline(Method):
         return self.embed_map(self.feature_map(images, labels))
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
-        """Identity cross-entropy, metric losses over the batch of all processes, a teacher's."""
+        """Identity cross-entropy, metric losses over all processes' batch, and teacher losses."""
         vehicles = batch.labels["vehicle"]
         pooled = self._pooled(self.feature_map(batch.images, batch.labels))
         embeddings = self.neck(pooled)

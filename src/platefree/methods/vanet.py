@@ -2,17 +2,16 @@
 
 Chu et al., "Vehicle Re-identification with Viewpoint-aware Metric Learning", ICCV 2019:
 shared layers -> a branch for S-view (same) and one for D-view (different) pairs, each ending in
-average pooling = the vector that a classifier of identities sees, at unit length the embedding.
-A viewpoint classifier, trained apart and frozen, says which branch measures a pair (figure 3).
+average pooling = the input of a classifier of identities and, L2-normalised, the embedding.
+A viewpoint classifier, trained separately and frozen, selects the branch of each pair (figure 3).
 
 Decided, where the paper is silent:
 
-- Distances are Euclidean between *unit* vectors, so that those of two branches can be compared; to
-  rank by them is to rank by the cosine, which is what everything else here does.
-- An anchor that lacks the kind of pair a term needs takes no part in it; neither does a picture of
-  unknown view.
-- With more branches (section 4.6) only the branch that measures a pair changes: the three terms
-  are the same functions of the integrated distance matrix.
+- Distances are Euclidean between *L2-normalised* vectors, so that two branches have one scale; they
+  give the same ranking as the cosine distance used everywhere else.
+- A term leaves out anchors that lack the kind of pair it needs, and pictures of unknown view.
+- With more branches (section 4.6) only the branch of each pair changes: the three terms are the
+  same functions of the integrated distance matrix.
 """
 
 import logging
@@ -66,11 +65,11 @@ class VANetSettings(StridedSettings):
         default=["front", "rear"]
     )
     viewpoint: str = ""  # a trained viewpoint model; its weights become part of this one
-    view_from: ViewFrom = "prediction"  # what says the view in use
-    view_error: Annotated[float, Field(ge=0, le=1)] = 0.0  # fraction of views made wrong (figure 4)
+    view_from: ViewFrom = "prediction"  # where the view comes from in use
+    view_error: Annotated[float, Field(ge=0, le=1)] = 0.0  # fraction of wrong views (figure 4)
     relations: Literal["none", "same-different", "pairs", "ordered-pairs"] = "same-different"
-    within: bool = True  # whether L_s and L_d are learnt from
-    cross: bool = True  # whether L_cross is
+    within: bool = True  # whether L_s and L_d are used
+    cross: bool = True  # whether L_cross is used
     margin: Annotated[float, Field(gt=0)] = 0.5
     identity_weight: Annotated[float, Field(ge=0)] = 1.0
     drop_path: Annotated[float, Field(ge=0, lt=1)] = 0.0
@@ -91,7 +90,7 @@ class VANetSettings(StridedSettings):
         return self.model_copy(update={"inside": inside})
 
     def also_predicts(self) -> Mapping[str, Sequence[str]]:
-        """The views, where a viewpoint classifier is inside."""
+        """The views, if a viewpoint classifier is inside."""
         return {} if self.inside is None else {VIEW: self.views}
 
 
@@ -131,9 +130,9 @@ def _viewpoint_inside(
     if settings.inside is None:
         if settings.view_from == "prediction":
             raise RecipeError(
-                "model.viewpoint is not set, so nothing could tell the view of a picture in use: "
+                "model.viewpoint is not set, so the model could not predict the view of a picture: "
                 "train a viewpoint model ('platefree train viewpoint/default') and set "
-                "model.viewpoint=runs/viewpoint-default/best, or set model.view_from=table where "
+                "model.viewpoint=runs/viewpoint-default/best, or set model.view_from=table if "
                 "the column 'view' is always known"
             )
         return None
@@ -144,18 +143,18 @@ def _viewpoint_inside(
 
 
 class VANet(Method):
-    """Spaces ``same_view`` and ``different_view``, and ``view`` where a classifier is inside.
+    """Spaces ``same_view`` and ``different_view``, and ``view`` if a classifier is inside.
 
     Args:
         backbone: with as many branches as ``relations`` has spaces.
-        relations: which branch measures a pair of views.
+        relations: which branch compares a pair of views.
         vehicles: number of training identities.
         viewpoint: the frozen classifier; None if the table always knows the view.
-        view_from: what says the view in use; where the table does not know one, the prediction.
-        view_error: fraction of the views that are replaced by a wrong one (figure 4), by picture.
+        view_from: where the view comes from in use; an unknown view of the table is predicted.
+        view_error: fraction of the views that are replaced by a wrong one (figure 4).
         margin: alpha of the three triplet terms.
-        within: whether L_s and L_d are learnt from.
-        cross: whether L_cross is.
+        within: whether L_s and L_d are used.
+        cross: whether L_cross is used.
         identity_weight: of the identity cross-entropy of each branch.
     """
 
@@ -204,7 +203,7 @@ class VANet(Method):
         return named | self._triplets(unit, batch.gather(vehicles), batch.gather(views))
 
     def _triplets(self, unit: list[Tensor], vehicles: Tensor, views: Tensor) -> dict[str, Tensor]:
-        """L_s, L_d and L_cross (equations 2 to 4); of the baseline its one triplet loss."""
+        """L_s, L_d and L_cross (equations 2 to 4); for the baseline its one triplet loss."""
         if self.relations.kind == "none":  # equation 1
             return {"triplet": batch_hard_triplet(unit[0], vehicles, self.margin)}
         self._warn_if_one_sided(vehicles, views)
@@ -220,7 +219,7 @@ class VANet(Method):
         return terms
 
     def _integrated(self, unit: list[Tensor], views: Tensor) -> Tensor:
-        """The integrated matrix of figure 3: each pair as its own branch measures it."""
+        """The integrated matrix of figure 3: each pair at the distance in its own branch."""
         with torch.autocast(views.device.type, enabled=False):
             each = torch.stack([pairwise_distances(rows, rows) for rows in unit])  # (k, n, n)
         known = views.clamp(min=0)  # pairs of unknown view are in no term
@@ -228,7 +227,7 @@ class VANet(Method):
         return each.gather(0, branch_of[known[:, None], known[None, :]][None])[0]
 
     def _warn_if_one_sided(self, vehicles: Tensor, views: Tensor) -> None:
-        """Say once that L_d and L_cross had nothing to learn from in a batch."""
+        """Warn once that a batch has no pair for L_d and L_cross."""
         if self._warned_of_one_sided:
             return
         known = (views >= 0)[:, None] & (views >= 0)[None, :]
@@ -236,16 +235,16 @@ class VANet(Method):
         if not (pairs & known).any():
             self._warned_of_one_sided = True
             log.warning(
-                "no vehicle of a batch is seen from two views, so nothing is learnt about "
-                "different views from it (said once); more train.images_per_vehicle helps"
+                "no vehicle of a batch is seen from two views, so it has no pair of different "
+                "views (said once); raise train.images_per_vehicle"
             )
 
     def prepare(self, data: TrainingData) -> TrainingData:
-        """Check that the views can be learnt from; make some of them wrong if asked to.
+        """Check the views of the training data; make some of them wrong if asked to.
 
         Raises:
-            TrainingError: the views are unknown, others than those of the recipe, or no vehicle
-                is seen from two.
+            TrainingError: the views are unknown or not those of the recipe, or no vehicle has
+                pictures of two views.
         """
         if self.relations.kind == "none":
             return data
@@ -265,7 +264,7 @@ class VANet(Method):
             )
         if tuple(known) != expected:
             raise TrainingError(
-                f"the column 'view' of the training rows knows {', '.join(known)}, but model.views "
+                f"the column 'view' of the training rows has {', '.join(known)}, but model.views "
                 f"is {', '.join(expected)}: set model.views to those of the table, or leave "
                 "pictures of other views out of it"
             )
@@ -273,7 +272,7 @@ class VANet(Method):
         pairs = np.unique(np.stack([vehicles, views[views >= 0]]), axis=1)
         if len(np.unique(pairs[0])) == pairs.shape[1]:
             raise TrainingError(
-                "no training vehicle is seen from two views, so there is no pair of different "
+                "no training vehicle has pictures of two views, so there is no pair of different "
                 "views to learn from; add pictures, or use model.relations=none"
             )
 
@@ -300,7 +299,7 @@ class VANet(Method):
         return dict(zip(self.relations.spaces, rows, strict=True))
 
     def comparison(self) -> Comparison:
-        """Each pair of pictures in the space of its branch; the baseline has one space."""
+        """Each pair of pictures in the space of its branch; one space for the baseline."""
         if self.relations.kind == "none":
             return Cosine("main")
         return ViewComparison(self.relations, self.view_from, self.view_error)

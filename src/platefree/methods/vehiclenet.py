@@ -1,13 +1,13 @@
-"""VehicleNet: learn from all vehicles there are, then from those of the target alone.
+"""VehicleNet: learn from the vehicles of all sources, then from those of the target alone.
 
 Zheng et al., "VehicleNet: Learning Robust Visual Representation for Vehicle Re-identification",
 TMM 2020: backbone -> adaptive average pooling -> fc1 -> batch norm = embedding f -> fc2 =
-classifier (section IV-A, figure 3). Stage I learns to tell the vehicles of all sources apart,
-stage II those of the target, by cross-entropy; between them fc2 is replaced and all else is kept
+classifier (section IV-A, figure 3). Stage I learns to classify the vehicles of all sources, stage
+II those of the target, by cross-entropy; between them fc2 is replaced and everything else is kept
 (section IV-B, algorithm 1). The stages are those of the recipe: ``rows = "target"`` is stage II.
 
-Where the paper is silent this follows the authors' code: how the new layers start, and two
-settings, a backbone that learns at a fraction of the rate and dropout before fc2.
+Where the paper is silent this follows the authors' code: the initialisation of the new layers, and
+two settings, a lower learning rate of the backbone and dropout before fc2.
 """
 
 from collections.abc import Mapping
@@ -55,14 +55,14 @@ def build(
 
 
 class VehicleNet(Method):
-    """One space, ``main``: the unit vector after fc1 and its batch norm.
+    """One space, ``main``: the L2-normalised vector after fc1 and its batch norm.
 
     Args:
         backbone: the network that makes the feature map.
         vehicles: number of training identities of the first stage.
         embedding_size: width of fc1.
-        dropout: fraction of the embedding that the classifier does not see.
-        backbone_rate: the backbone's fraction of the learning rate.
+        dropout: of the embedding before the classifier.
+        backbone_rate: learning rate of the backbone, as a fraction of ``train.lr``.
     """
 
     forwards: ClassVar[tuple[str, ...]] = ("logits",)
@@ -96,7 +96,7 @@ class VehicleNet(Method):
         return maps
 
     def embed_map(self, maps: Tensor) -> dict[str, Tensor]:
-        """(b, embedding_size), L2-normalised: nearest is most similar by the cosine."""
+        """(b, embedding_size) L2-normalised embeddings."""
         return {"main": functional.normalize(self._embedding(maps).float())}
 
     def identify(self, maps: Tensor) -> Tensor:
@@ -109,7 +109,7 @@ class VehicleNet(Method):
         return self.identify(self.feature_map(images))
 
     def prepare(self, data: TrainingData) -> TrainingData:
-        """Learn the names of the sources and count their pictures, for the log."""
+        """Read the names of the sources and count their pictures, for the log."""
         self._sources = data.names["source"].tolist()
         self._accuracy = SourceAccuracy(self._sources)
         names, counts = np.unique(data.sightings.source, return_counts=True)
@@ -117,7 +117,7 @@ class VehicleNet(Method):
         return replace(data, counts={**data.counts, "sources": known}) if known else data
 
     def restart_classifier(self, classes: int) -> None:
-        """A fresh fc2 (section IV-B): "only the classification layer is replaced"."""
+        """A new fc2 (section IV-B): "only the classification layer is replaced"."""
         fresh = _classifier(self.fc2.in_features, classes)
         self.fc2 = fresh.to(self.fc2.weight.device)
         self._accuracy = SourceAccuracy(self._sources)
@@ -127,7 +127,7 @@ class VehicleNet(Method):
         return self._losses(self.logits(batch.images), batch.labels)
 
     def optimizers(self, train: Train) -> dict[str, Optimizer]:
-        """One optimizer; the backbone is a group of its own, at its fraction of the rate."""
+        """One optimizer; the backbone is its own parameter group with its own rate."""
         optimizer = make_optimizer(self.fc2, train)
         rates = {
             self.norm: train.lr,
@@ -140,14 +140,14 @@ class VehicleNet(Method):
         return {"main": optimizer}
 
     def step(self, batch: Batch, descent: Descent) -> None:
-        """Descend, and note which vehicles were predicted rightly, by source."""
+        """One step, with the accuracy by source for the log."""
         logits: Tensor = descent.forward("logits", batch.images)
         right = logits.argmax(1) == batch.labels["vehicle"]
         descent.observe(self._accuracy.see(right, batch.labels["source"]))
         descent.step(self._losses(logits, batch.labels), "main")
 
     def _embedding(self, maps: Tensor) -> Tensor:
-        """F of the paper: what comes before the classifier."""
+        """F of the paper: the input of the classifier."""
         embedding: Tensor = self.norm(self.fc1(self.pool(maps)))
         return embedding
 
@@ -156,7 +156,7 @@ class VehicleNet(Method):
 
 
 def _classifier(size: int, vehicles: int) -> nn.Linear:
-    """fc2 as it starts: every vehicle about as likely as any other."""
+    """fc2, initialised so that all vehicles are about equally likely."""
     layer = nn.Linear(size, vehicles)
     nn.init.normal_(layer.weight, std=0.001)
     nn.init.zeros_(layer.bias)

@@ -1,4 +1,4 @@
-"""From which side is the vehicle seen? Trained apart, for `platefree label` and inside of VANet."""
+"""Viewpoint classifier, for `platefree label` and inside VANet models."""
 
 from collections.abc import Mapping
 from typing import ClassVar, Literal
@@ -9,7 +9,7 @@ from platefree.recipes.recipe import Recipe
 
 
 class ViewpointSettings(LabelSettings):
-    """Backbone, average pooling and cross-entropy: front, rear or side?"""
+    """Viewpoint classifier (front, rear, side): backbone, average pooling and cross-entropy."""
 
     learns: ClassVar[str] = "view"
     method: Literal["viewpoint"]

@@ -1,4 +1,4 @@
-"""Embeddings of a picture whole and where it counts: FDA-Net's embedding discriminator."""
+"""FDA-Net's embedding discriminator: embeddings with and without attention."""
 
 from typing import NamedTuple
 
@@ -12,7 +12,7 @@ from platefree.nets.vgg_m import start_for_relu
 
 
 class AttentionMap(nn.Module):
-    """Two 1 x 1 convolutions with ReLU and a softmax over places (FDA-Net, section 4.6, eq. 5).
+    """Two 1 x 1 convolutions with ReLU, and a softmax over positions (FDA-Net, section 4.6, eq. 5).
 
     Args:
         channels: of the feature map.
@@ -23,23 +23,23 @@ class AttentionMap(nn.Module):
         super().__init__()
         between = hidden or max(1, channels // 8)
         score = nn.Conv2d(between, 1, 1)
-        # Where all scores lie under the last ReLU the map is even and stays so, without a gradient.
-        # The softmax does not see this shift, which keeps them above.
+        # If all scores are below 0 before the last ReLU, the map is even and has no gradient. This
+        # shift keeps them above 0; the softmax is invariant to it.
         score.bias = nn.Parameter(torch.full((1,), 3.0))
         self.layers = nn.Sequential(nn.Conv2d(channels, between, 1), nn.ReLU(), score, nn.ReLU())
 
     def forward(self, maps: Tensor) -> Tensor:
-        """Weights (b, 1, h, w) of (b, c, h, w) maps: not negative, of sum 1 over the places."""
+        """Weights (b, 1, h, w) of (b, c, h, w) maps: not negative, of sum 1 over positions."""
         scores: Tensor = self.layers(maps).float()
         weights = torch.softmax(scores.flatten(2), dim=2)
         return weights.reshape(scores.shape)
 
 
 class Views(NamedTuple):
-    """What the embedding discriminator makes of (b, 3, h, w) pictures.
+    """The outputs of the embedding discriminator for (b, 3, h, w) pictures.
 
     Attributes:
-        whole: (b, d) FC(f), not yet of unit length; H.
+        whole: (b, d) FC(f), before L2-normalisation; H.
         attended: (b, d) FC(f * A); F. Without attention it is ``whole``.
         attention: (b, 1, h', w') of mean 1.
     """
@@ -49,7 +49,7 @@ class Views(NamedTuple):
     attention: Tensor
 
     def unit(self) -> tuple[Tensor, Tensor]:
-        """H and F on the unit sphere."""
+        """H and F, L2-normalised."""
         return functional.normalize(self.whole.float()), functional.normalize(self.attended.float())
 
 
@@ -63,8 +63,8 @@ class EmbeddingDiscriminator(nn.Module):
         attention: ``softmax`` or ``none``.
         pooling: ``flatten`` gives the whole map to the FC layers, ``average`` its mean.
         shared_size: width of the first FC layer; 0 leaves it out.
-        embedding_size: width of the last.
-        dropout: between them.
+        embedding_size: width of the last FC layer.
+        dropout: between the FC layers.
     """
 
     def __init__(
@@ -92,7 +92,7 @@ class EmbeddingDiscriminator(nn.Module):
         self.classifier = nn.Linear(embedding_size, vehicles)
 
     def forward(self, maps: Tensor, attention: Tensor | None = None) -> Views:
-        """Embed (b, c, h, w) maps of the backbone, under the attention given or their own."""
+        """Embed (b, c, h, w) maps of the backbone, with the given attention or their own."""
         whole = self.fc(maps)
         if self.attention is None:
             return Views(whole, whole, torch.ones_like(maps[:, :1]))

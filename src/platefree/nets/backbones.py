@@ -48,21 +48,21 @@ class Backbone(nn.Module):
     Args:
         name: a timm name, optionally with a weight tag (``resnet50.a1_in1k``), or one of
             `OWN_BACKBONES`.
-        height: picture height in pixels; transformers are built for it.
+        height: picture height in pixels; transformers are built for this size.
         width: picture width in pixels.
         last_stride: 1 keeps a ResNet's last feature map at a sixteenth of the picture.
         drop_path: stochastic depth rate.
-        patch_stride: pixels between the patches of a ViT; 0 is as many as a patch has.
+        patch_stride: pixels between the patches of a ViT; 0 is the size of a patch.
         class_token: whether a transformer's map is its class token instead of its patches.
-        side: whether a transformer's tokens can be shifted, see `forward`.
-        weights: ``none``, ``timm`` (published weights, fetched or cached by timm), or a file.
+        side: whether side information is added to a transformer's tokens, see `forward`.
+        weights: ``none``, ``timm`` (published weights, downloaded or cached by timm), or a file.
 
     Attributes:
         channels: c of the feature map.
 
     Raises:
         RecipeError: no such backbone, or an option that it does not have.
-        TrainingError: the weights cannot be had or do not fit.
+        TrainingError: the weights cannot be loaded or do not fit.
     """
 
     def __init__(
@@ -101,7 +101,7 @@ class Backbone(nn.Module):
 
         Args:
             images: the pictures.
-            side: (b, channels) to add to every token of each, if the backbone is made for it.
+            side: (b, channels) to add to every token of each picture, if the backbone has ``side``.
         """
         with nullcontext() if side is None else shifted_tokens(self.network, side):
             features: Tensor = self.network.forward_features(images)  # type: ignore[operator]
@@ -132,7 +132,7 @@ def map_size(backbone: Backbone, height: int, width: int) -> int:
 
 
 def has_fixed_size(name: str) -> bool:
-    """Whether a backbone takes pictures of the size that it was built for only.
+    """Whether a backbone only takes pictures of the size that it was built for.
 
     Raises:
         RecipeError: no such backbone.
@@ -158,9 +158,9 @@ def backbone_statistics(name: str) -> tuple[list[float], list[float]]:
 
 
 def load_backbone_weights(network: nn.Module, path: Path) -> None:
-    """Load ImageNet-type weights from a local file; a classifier in the file is ignored.
+    """Load weights, such as of ImageNet, from a local file; its classifier is ignored.
 
-    Non-local blocks of which the file knows nothing stay as they are.
+    Non-local blocks that are not in the file are left unchanged.
 
     Args:
         network: a timm network without head.

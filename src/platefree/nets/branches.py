@@ -1,8 +1,8 @@
-"""A backbone that forks: the first layers once, the last ones several times (VANet, figure 3).
+"""A backbone with shared first layers and several branches of last layers (VANet, figure 3).
 
-A timm network is a row of layers, one after the other. It is cut where its stride becomes 16:
-ResNets share everything up to ``layer2`` and branch into ``layer3`` and ``layer4``; GoogLeNet
-shares what comes before inception 4a, as in the paper (section 4.1).
+A timm network that is a sequence of layers is split where its stride becomes 16: ResNets share the
+layers up to ``layer2`` and branch into ``layer3`` and ``layer4``; GoogLeNet shares the layers
+before inception 4a, as in the paper (section 4.1).
 """
 
 from collections.abc import Iterator
@@ -15,15 +15,16 @@ from platefree.errors import RecipeError
 from platefree.nets.backbones import Backbone
 
 STRIDE = 16
-"""Of the first layer that is not shared."""
+"""Stride of the first layer that is not shared."""
 
 
 class BranchedBackbone(nn.Module):
     """Shared layers, then branches of one shape that share no weights.
 
     Args:
-        name: of a backbone, see `Backbone`; a row of layers with a stride below 16 at first.
-        branches: how many.
+        name: of a backbone, see `Backbone`; a sequence of layers that starts with a stride below
+            16.
+        branches: number of branches.
         height: picture height in pixels.
         width: picture width in pixels.
         last_stride: see `Backbone`.
@@ -34,8 +35,8 @@ class BranchedBackbone(nn.Module):
         channels: c of each branch's feature map.
 
     Raises:
-        RecipeError: no such backbone, or one that cannot be cut.
-        TrainingError: the weights cannot be had or do not fit.
+        RecipeError: no such backbone, or one that cannot be split.
+        TrainingError: the weights cannot be loaded or do not fit.
     """
 
     def __init__(
@@ -65,7 +66,7 @@ class BranchedBackbone(nn.Module):
         return self.branch(self.shared(images))
 
     def branch(self, maps: Tensor) -> list[Tensor]:
-        """The feature map of each branch, of the map that `shared` gives."""
+        """The feature map of each branch, from the output of `shared`."""
         forked = [branch(maps) for branch in self.branches]
         if self._is_channels_last:
             return [each.permute(0, 3, 1, 2).contiguous() for each in forked]
@@ -73,7 +74,7 @@ class BranchedBackbone(nn.Module):
 
 
 def _layers(network: nn.Module) -> list[nn.Module]:
-    """The layers of a network in order, plain sequences opened."""
+    """The layers of a network in order, with plain sequences flattened."""
     opened: list[nn.Module] = []
     for child in network.children():
         opened += _layers(child) if type(child) is nn.Sequential else [child]
@@ -81,10 +82,10 @@ def _layers(network: nn.Module) -> list[nn.Module]:
 
 
 def _cut(backbone: Backbone, name: str, size: tuple[int, int]) -> tuple[int, int]:
-    """How many layers to share, and how many there are up to the feature map.
+    """The number of layers to share, and of all layers up to the feature map.
 
-    Instead of knowing every family of timm, this runs the layers of the network one after the
-    other on some picture, and looks for the place where they have made its feature map.
+    To work for every family of timm, this runs the layers one after the other on a picture, and
+    finds the layer whose output equals the feature map.
     """
     layers, strides = _layers(backbone.network), list[float]()
     with torch.inference_mode(), _in_use(backbone):
@@ -93,33 +94,33 @@ def _cut(backbone: Backbone, name: str, size: tuple[int, int]) -> tuple[int, int
             expected = backbone.network.forward_features(maps)  # type: ignore[operator]
         except (AssertionError, RuntimeError, ValueError) as error:
             raise RecipeError(
-                f"backbone {name} cannot look at {size[0]} x {size[1]} pixels: {error}"
+                f"backbone {name} cannot take {size[0]} x {size[1]} pixels: {error}"
             ) from error
         for layer in layers:
             try:
                 maps = layer(maps)
                 strides.append(size[0] / maps.shape[1 if _is_channels_last(backbone) else 2])
             except Exception:
-                break  # a layer that wants something else raises what it likes: refused below
+                break  # a layer with other inputs can raise anything: refused below
             if torch.equal(maps, expected):
                 return _fork(layers, strides, name), len(strides)
     raise RecipeError(
-        f"backbone {name} is not a row of layers, so it cannot be cut into shared layers and "
-        "branches; take a ResNet, googlenet, ConvNeXt, RegNet, EfficientNet or MobileNet"
+        f"backbone {name} is not a sequence of layers, so it cannot be split into shared layers "
+        "and branches; use a ResNet, googlenet, ConvNeXt, RegNet, EfficientNet or MobileNet"
     )
 
 
 def _fork(layers: list[nn.Module], strides: list[float], name: str) -> int:
-    # A map of 13 by 13 of a picture of 200 pixels counts as a sixteenth.
+    # A map of 13 x 13 for a picture of 200 pixels counts as stride 16.
     fork = next((place for place, each in enumerate(strides) if each > 0.75 * STRIDE), 0)
     if not fork:
         raise RecipeError(
             f"backbone {name} starts with a stride of {strides[0]:g} (or never has one of "
-            f"{STRIDE}), so there is nothing to share before its branches; take a network with "
+            f"{STRIDE}), so it has no layers to share before its branches; use a network with "
             "stages"
         )
     while not list(layers[fork].parameters()):
-        fork += 1  # what learns nothing, such as a pooling, is the same in every branch
+        fork += 1  # layers without parameters, such as pooling, are the same in every branch
     return fork
 
 

@@ -1,7 +1,7 @@
 """Classifiers of training identities: linear or with a margin, over all identities or a sample.
 
-The weights are rows of a linear layer. With a margin rows and vectors are scaled to unit length,
-so that logits are cosines times a scale, in float32.
+The weights are rows of a linear layer. With a margin, rows and vectors are L2-normalised, so that
+logits are cosines times a scale, in float32.
 """
 
 from collections.abc import Callable
@@ -29,19 +29,19 @@ _LOGITS: dict[str, Callable[..., Tensor]] = {
 
 
 class IdentityClassifier(nn.Linear):
-    """A vector's vehicle among the training vehicles.
+    """Classifies a vector as one of the training vehicles.
 
     Args:
         channels: size of the vector.
         vehicles: number of training identities.
-        margin: the kind: ``linear`` has neither margin nor scale.
+        margin: the kind of margin; ``linear`` has neither margin nor scale.
         scale: s.
         size: m, the margin's size.
         centres: rows for each vehicle, of which the nearest counts (Deng et al., ECCV 2020,
             "Sub-center ArcFace"); 1 with ``linear``.
-        fraction: of the vehicles, for which logits are computed in a training step: those of the
-            batch, and others at random (An et al., ICCVW 2021, "Partial FC"). They are drawn
-            from torch's generator, which the training loop seeds at every step.
+        fraction: of the vehicles whose logits are computed in a training step: those of the batch,
+            and random other vehicles (An et al., ICCVW 2021, "Partial FC"). They are drawn from
+            torch's generator, which the training loop seeds at every step.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class IdentityClassifier(nn.Linear):
             smoothing: of `platefree.losses.smoothed_cross_entropy`.
 
         Returns:
-            The mean over the rows; with a sample of the vehicles an estimate of it, see
+            The mean over the rows, or with a sample of the vehicles an estimate of it, see
             `platefree.losses.sampled_cross_entropy`.
         """
         if self.fraction == 1.0:
@@ -90,7 +90,7 @@ class IdentityClassifier(nn.Linear):
         )
 
     def sample(self, vehicles: Tensor) -> tuple[Tensor, Tensor]:
-        """Draw the vehicles of a step: all that are given, and others at random.
+        """Draw the vehicles of a step: those of the batch, and others at random.
 
         Args:
             vehicles: (n,) int64 identities of the batch.

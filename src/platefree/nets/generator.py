@@ -1,6 +1,6 @@
-"""From picture to picture: the generator of CycleGAN (Zhu et al., ICCV 2017, appendix 7.2).
+"""The picture-to-picture generator of CycleGAN (Zhu et al., ICCV 2017, appendix 7.2).
 
-FDA-Net (section 4.6) takes its sizes: two convolutions of stride 2, nine residual blocks, two
+FDA-Net (section 4.6) uses its sizes: two convolutions of stride 2, nine residual blocks, two
 transposed convolutions.
 """
 
@@ -30,7 +30,7 @@ class Residual(nn.Module):
 
 
 class Generator(nn.Module):
-    """Changes pictures; sides are multiples of 4.
+    """Maps pictures to pictures; sides are multiples of 4.
 
     Args:
         width: channels of the first layer; they double with each stride.
@@ -60,7 +60,7 @@ class Generator(nn.Module):
 
 
 def largest_singular_value(layer: nn.Conv2d | nn.ConvTranspose2d) -> float:
-    """How much a layer can stretch a patch at most, as the spectral norm of its weight matrix."""
+    """The spectral norm of a layer's weight matrix: how much it can stretch a patch at most."""
     matrix = layer.weight.detach().float().flatten(1)
     return float(torch.linalg.matrix_norm(matrix, ord=2))
 

@@ -13,7 +13,7 @@ _HEAD = ("avgpool", "dropout", "fc")
 
 
 class GoogLeNet(nn.Module):
-    """All layers up to inception 5b; a picture becomes a map at a thirty-second of its size.
+    """All layers up to inception 5b, with a stride of 32.
 
     Attributes:
         num_features: channels of the map.

@@ -11,8 +11,8 @@ class GeneralisedMean(nn.Module):
 
     Args:
         exponent: start value; 1 is the mean, infinity the maximum.
-        learns: whether the exponent does.
-        floor: smallest value that enters the power.
+        learns: whether the exponent is learnt.
+        floor: smallest base of the power; smaller values are raised to it.
     """
 
     def __init__(self, *, exponent: float = 3.0, learns: bool = True, floor: float = 1e-6) -> None:
@@ -22,7 +22,7 @@ class GeneralisedMean(nn.Module):
 
     def forward(self, maps: Tensor) -> Tensor:
         """Pool (b, c, h, w) to (b, c)."""
-        # Powers of small numbers do not survive 16 bits.
+        # Powers of small numbers underflow in 16 bits.
         with torch.autocast(maps.device.type, enabled=False):
             raised = maps.float().clamp(min=self.floor).pow(self.exponent)
             return raised.mean(dim=(2, 3)).pow(1.0 / self.exponent)
@@ -39,13 +39,13 @@ class Average(nn.Module):
 class BNNeck(nn.Module):
     """Batch norm between the metric loss and the classifier (Luo et al., CVPRW 2019, fig. 5).
 
-    The metric loss sees the vector before it, the classifier and the search the vector after it.
-    The shift is not learnt and the classifier has no bias, so classes are told apart by direction.
+    The metric loss uses the vector before it; the classifier and the search use the vector after
+    it. The shift is fixed and the classifier has no bias, so classes differ by direction.
 
     Args:
         channels: size of the vector.
         vehicles: number of training identities.
-        classifier: of another kind than the linear one.
+        classifier: by default linear.
     """
 
     def __init__(

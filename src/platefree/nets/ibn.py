@@ -1,9 +1,9 @@
 """IBN-a layers for ResNets, which timm lacks (Pan et al., ECCV 2018, "Two at Once").
 
 In layers 1 to 3 the first normalisation of every residual block becomes half instance
-normalisation, half batch normalisation: the first takes away a camera's color and contrast,
-the second keeps what tells vehicles apart. Layer 4 stays as it is. The parts are named IN and
-BN, so weights published by the paper's authors load.
+normalisation, half batch normalisation: the first removes a camera's color and contrast, the second
+keeps the differences between vehicles. Layer 4 is unchanged. The parts are named IN and BN, so
+weights published by the paper's authors load.
 """
 
 import torch
@@ -14,7 +14,7 @@ class IBN(nn.Module):
     """Instance normalisation of the first half of the channels, batch normalisation of the rest.
 
     Args:
-        channels: channels of the map that is normalised.
+        channels: channels of the map to normalise.
     """
 
     def __init__(self, channels: int) -> None:

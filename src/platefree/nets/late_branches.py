@@ -1,13 +1,14 @@
-"""A ResNet whose last stage exists several times, with convolutions or with attention (MBR).
+"""A ResNet with several branches of its last stage, with convolutions or with attention (MBR).
 
 Almeida, Silva and Batista, "Strength in Diversity: Multi-Branch Representation Learning for Vehicle
 Re-Identification", ITSC 2023: everything up to ``layer3`` is shared. A convolution branch is a
 ``layer4``; in an attention branch the 3 x 3 convolutions of ``layer4`` are multi-head
-self-attention over all places of the map (Srinivas et al., CVPR 2021, "Bottleneck Transformers").
+self-attention over all positions of the map (Srinivas et al., CVPR 2021, "Bottleneck
+Transformers").
 
-Decided: the attention is timm's, with the relative places of height and width as in the
-Bottleneck Transformer's own paper; the rest of an attention branch starts from the same weights as
-a convolution branch.
+Decided: the attention is timm's, with relative positions in height and width as in the paper of the
+Bottleneck Transformer; the rest of an attention branch starts from the same weights as a
+convolution branch.
 """
 
 from collections import OrderedDict
@@ -28,9 +29,9 @@ class LateBranches(nn.Module):
 
     Args:
         name: of a ResNet, see `Backbone`.
-        convolution: how many branches are as they are in the ResNet; they come first.
-        attention: how many branches attend instead.
-        height: picture height in pixels; attention is built for it.
+        convolution: number of branches with the convolutions of the ResNet; they come first.
+        attention: number of branches with attention.
+        height: picture height in pixels; attention is built for this size.
         width: picture width in pixels.
         last_stride: see `Backbone`.
         heads: of the attention; must divide the channels of its convolutions.
@@ -41,7 +42,7 @@ class LateBranches(nn.Module):
 
     Raises:
         RecipeError: no such backbone, no ResNet, or no attention over maps of this size.
-        TrainingError: the weights cannot be had or do not fit.
+        TrainingError: the weights cannot be loaded or do not fit.
     """
 
     def __init__(
@@ -65,7 +66,7 @@ class LateBranches(nn.Module):
             if not isinstance(backbone.network, timm.models.ResNet):
                 raise RecipeError(
                     f"model.backbone {name} is not a ResNet, whose {LAST} the branches are made "
-                    "from; take resnet50_ibn_a or another one"
+                    "from; use resnet50_ibn_a or another ResNet"
                 )
         self.channels = backbones[0].channels
         layers = list(backbones[0].network.named_children())
@@ -83,7 +84,7 @@ class LateBranches(nn.Module):
         return self.branch(self.shared(images))
 
     def branch(self, maps: Tensor) -> list[Tensor]:
-        """The feature map of each branch, of the map that `shared` gives."""
+        """The feature map of each branch, from the output of `shared`."""
         return [branch(maps) for branch in self.branches]
 
 
@@ -97,7 +98,7 @@ def _shared_map(shared: nn.Module, height: int, width: int) -> Tensor:
 
 @torch.no_grad()
 def _attend(branch: nn.Module, maps: Tensor, heads: int, where: str) -> None:
-    """Put attention in the place of the second convolution of every block."""
+    """Replace the second convolution of every block by attention."""
     branch.eval()
     try:
         for block in branch.children():
@@ -114,14 +115,14 @@ def _attend(branch: nn.Module, maps: Tensor, heads: int, where: str) -> None:
     except (AssertionError, RuntimeError) as error:
         raise RecipeError(
             f"there is no attention with {heads} heads in {LAST} of {where} "
-            f"({str(error).strip() or 'its channels cannot be shared by the heads'}); change "
-            "model.heads, or take a height and width that are multiples of 32"
+            f"({str(error).strip() or 'the heads do not divide its channels'}); change "
+            "model.heads, or use a height and width that are multiples of 32"
         ) from error
     branch.train()
 
 
 def _input_size(block: nn.Module, convolution: nn.Module, maps: Tensor) -> tuple[int, int]:
-    """Height and width of what a convolution of a block sees."""
+    """Height and width of the input of a convolution in a block."""
     seen: list[tuple[int, int]] = []
     handle = convolution.register_forward_pre_hook(
         lambda _, inputs: seen.append((inputs[0].shape[2], inputs[0].shape[3]))

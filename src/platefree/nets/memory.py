@@ -1,7 +1,7 @@
 """Cross-batch memory: vectors of earlier batches (Wang et al., CVPR 2020).
 
-Embeddings drift slowly once training is under way, so old ones still serve as negatives and
-positives, and cost no pass through the network.
+Embeddings drift slowly after the first steps, so old ones are still useful negatives and positives,
+without another forward pass.
 """
 
 import torch
@@ -9,12 +9,12 @@ from torch import Tensor, nn
 
 
 class CrossBatchMemory(nn.Module):
-    """A ring of the latest vectors, part of the state so that a resumed run goes on exactly.
+    """A ring buffer of the latest vectors, part of the state so that runs resume exactly.
 
     Args:
-        size: vectors that are kept.
+        size: number of vectors to keep.
         channels: size of a vector.
-        start: steps before it is used, until vectors drift slowly; it is filled meanwhile.
+        start: steps before it is used, while vectors drift fast; it is filled meanwhile.
     """
 
     vectors: Tensor
@@ -33,15 +33,15 @@ class CrossBatchMemory(nn.Module):
     def recall(self) -> tuple[Tensor, Tensor]:
         """(size, channels) float32 vectors and (size,) int64 vehicles, -1 in empty places.
 
-        Both have no rows until `start` steps are done. They are copies: what is remembered later
-        does not change them.
+        Both have no rows until `start` steps are done. They are copies, which later calls of
+        `remember` do not change.
         """
         if self.steps < self.start:
             return self.vectors[:0].clone(), self.vehicles[:0].clone()
         return self.vectors.clone(), self.vehicles.clone()
 
     def remember(self, vectors: Tensor, vehicles: Tensor) -> None:
-        """Write a batch over the oldest vectors; of a batch larger than the ring, its last rows.
+        """Replace the oldest vectors by a batch, or by its last rows if it exceeds the memory.
 
         Args:
             vectors: (n, channels).

@@ -6,16 +6,16 @@ import torch
 from torch import Tensor, nn
 
 NON_LOCAL = "non_local"
-"""The name by which weights of these blocks are told from those of the plain network."""
+"""The part of weight names that marks the weights of these blocks."""
 
 _BLOCKS = {"layer2": 2, "layer3": 3}
 
 
 class NonLocal(nn.Module):
-    """Adds to every place what it finds at all places, weighted by products (section 3.3).
+    """Adds to every position a sum over all positions, weighted by dot products (section 3.3).
 
-    Dot products divided by the number of places, half the channels between, and a batch norm
-    that starts at zero, so that a network with published weights starts as it was.
+    Dot products are divided by the number of positions; the inner layers have half the channels;
+    the batch norm starts at zero, so that published weights at first give the same outputs.
 
     Args:
         channels: of the map.
@@ -35,9 +35,11 @@ class NonLocal(nn.Module):
         """Change (b, c, h, w) maps; same shape out."""
         queries, keys, values = (
             layer(maps).flatten(2).float() for layer in (self.theta, self.phi, self.g)
-        )  # (b, inner, places)
-        with torch.autocast(maps.device.type, enabled=False):  # sums over places outgrow 16 bits
-            # Products are associative: inner x inner numbers instead of one for each two places.
+        )  # (b, inner, positions)
+        with torch.autocast(
+            maps.device.type, enabled=False
+        ):  # sums over positions overflow 16 bits
+            # By associativity an inner x inner matrix, instead of one entry per pair of positions.
             found = (keys @ values.transpose(1, 2)).transpose(1, 2) @ queries / queries.shape[2]
         added: Tensor = self.norm(self.out(found.unflatten(2, maps.shape[2:])))
         return maps + added

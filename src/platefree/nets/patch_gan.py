@@ -1,10 +1,10 @@
-"""Real or made, patch by patch: the 70 x 70 PatchGAN (Isola et al., CVPR 2017, section 6.1.2)."""
+"""The 70 x 70 PatchGAN, a critic of patches (Isola et al., CVPR 2017, section 6.1.2)."""
 
 from torch import Tensor, nn
 
 
 class PatchGan(nn.Module):
-    """C64 - C128 - C256 - C512 and one channel; every value judges a patch of 70 x 70 pixels.
+    """C64 - C128 - C256 - C512 and one channel; every value is for a patch of 70 x 70 pixels.
 
     Args:
         width: channels of the first layer; they double up to eight times as many.

@@ -1,9 +1,9 @@
-"""Patches that overlap, for vision transformers (He et al., ICCV 2021, "TransReID", section 3.1).
+"""Overlapping patches for vision transformers (He et al., ICCV 2021, "TransReID", section 3.1).
 
-A transformer cuts a picture into patches side by side; what lies on a border is torn apart. With a
-stride smaller than the patch, neighbours share pixels: at 256 x 256 pixels, patches of 16 and a
-stride of 12, there are 21 x 21 instead of 16 x 16. Position embeddings of weights that were learnt
-on another grid are interpolated to this one.
+A plain transformer splits a picture into adjacent patches, which cuts details on their borders.
+With a stride smaller than the patch, neighbouring patches share pixels: at 256 x 256 pixels,
+patches of 16 and a stride of 12 give 21 x 21 patches instead of 16 x 16. Position embeddings that
+were learnt on another grid are interpolated.
 """
 
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ Size = tuple[int, int]
 
 
 class OverlappingPatches(PatchEmbed):
-    """timm's patch embedding with a stride of its own; the same parameters.
+    """timm's patch embedding with a separate stride; the same parameters.
 
     Args:
         stride: pixels from patch to patch.
@@ -27,7 +27,7 @@ class OverlappingPatches(PatchEmbed):
     """
 
     def __init__(self, *, stride: int, **options: Any) -> None:  # noqa: ANN401
-        self.stride = stride  # the constructor asks for the grid
+        self.stride = stride  # the constructor below computes the grid
         super().__init__(**options)
         self.proj.stride = (stride, stride)
 
@@ -46,7 +46,7 @@ class OverlappingPatches(PatchEmbed):
 
 
 def check_patches(network: nn.Module, name: str, size: Size) -> None:
-    """Refuse pictures of which a transformer would silently leave out the last rows or columns.
+    """Refuse sizes at which a transformer would silently crop the last rows or columns.
 
     Raises:
         RecipeError: height or width is not a multiple of the patch.
@@ -60,14 +60,14 @@ def check_patches(network: nn.Module, name: str, size: Size) -> None:
     if size[0] % patch or size[1] % patch:
         near = [pixels - pixels % patch + step for pixels in size for step in (0, patch)]
         raise RecipeError(
-            f"backbone {name} cannot look at {size[0]} x {size[1]} pixels: its patches have "
+            f"backbone {name} cannot take {size[0]} x {size[1]} pixels: its patches have "
             f"{patch}, and input.height and input.width must be divisible by that, such as "
             f"{' or '.join(str(each) for each in sorted({*near} - {0}))}"
         )
 
 
 def grid_of_patches(network: nn.Module, size: Size) -> Size | None:
-    """Rows and columns of a transformer's patches; None where it does not say.
+    """Rows and columns of a transformer's patches; None if the network has no patch grid.
 
     Args:
         network: a timm network.
@@ -80,8 +80,8 @@ def grid_of_patches(network: nn.Module, size: Size) -> Size | None:
 def fitted_to_grid(tensors: Mapping[str, Tensor], network: nn.Module) -> dict[str, Tensor]:
     """Weights of a transformer, position embeddings interpolated to the grid of ``network``.
 
-    Published files of other projects (DINO, CLIP) get timm's names on the way. Weights of networks
-    of other kinds are returned as they are.
+    Tensors in published files of other projects (DINO, CLIP) are renamed as in timm. Weights of
+    other kinds of networks are returned unchanged.
     """
     if isinstance(network, vision_transformer.VisionTransformer):
         return vision_transformer.checkpoint_filter_fn(dict(tensors), network)

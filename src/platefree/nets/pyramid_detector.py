@@ -1,8 +1,9 @@
-"""A small detector for pictures that were already cut out: FCOS (Tian et al., ICCV 2019).
+"""A small detector for cropped pictures: FCOS (Tian et al., ICCV 2019).
 
-torchvision's, on any timm backbone. Chosen over its other detectors because there are no anchors to
-fit to flat windows and tall lights, because every place near the middle of a box is an example (a
-few hundred pictures are enough), and because its head has group norm, which small batches suit.
+This is torchvision's FCOS on any timm backbone. It was chosen because it has no anchors to fit to
+flat windows and tall lights, because every position near the centre of a box is an example (so a
+few hundred pictures are enough), and because its head has group norm, which works with small
+batches.
 """
 
 from collections import OrderedDict
@@ -19,22 +20,22 @@ from platefree.errors import RecipeError
 from platefree.nets.backbones import Backbone
 
 STRIDES = (8, 16, 32)
-"""Of the maps in which boxes are looked for; the first finds those of up to 64 pixels."""
+"""Strides of the maps that boxes are detected in; the first detects boxes up to 64 pixels."""
 
 LOWEST_SCORE = 0.02
-"""What scores less is never predicted."""
+"""Boxes of a lower score are never predicted."""
 
-_MOST_BOXES = 40  # of a picture
-_ALIKE = 0.5  # intersection over union from which the less sure of two boxes is dropped
-_SMALLEST = 1.0  # pixels: what is thinner is no example and is never predicted
+_MOST_BOXES = 40  # per picture
+_ALIKE = 0.5  # intersection over union above which the box of lower score is dropped
+_SMALLEST = 1.0  # pixels; thinner boxes are neither examples nor predictions
 
 
 Targets = list[dict[str, Tensor]] | None
-"""The boxes and the labels of each picture, as torchvision has them."""
+"""The boxes and the labels of each picture, in torchvision's format."""
 
 
 class Found(NamedTuple):
-    """The boxes of one picture, surest first.
+    """The boxes of one picture, by falling score.
 
     Attributes:
         box: (n, 4) left, top, right, bottom in pixels of the network's input.
@@ -53,7 +54,7 @@ class PyramidDetector(nn.Module):
     Args:
         backbone: a network with stages; its maps of `STRIDES` are used.
         name: of the backbone, for messages.
-        kinds: how many kinds of boxes are told apart.
+        kinds: number of kinds of boxes.
         width: channels of pyramid and head, a multiple of 32.
         depth: convolutions of each half of the head.
 
@@ -86,7 +87,7 @@ class PyramidDetector(nn.Module):
 
         Args:
             images: (b, 3, h, w) normalised.
-            box: (n, 4) left, top, right, bottom in pixels; slivers are left out.
+            box: (n, 4) left, top, right, bottom in pixels; thin boxes are left out.
             picture: (n,) which picture a box is on.
             kind: (n,) what it shows.
         """
@@ -99,7 +100,7 @@ class PyramidDetector(nn.Module):
         return {name: losses[key] for key, name in _LOSSES.items()}
 
     def forward(self, images: Tensor) -> list[Found]:
-        """What is found in each of (b, 3, h, w) normalised pictures; not in training mode."""
+        """The detections on each of (b, 3, h, w) normalised pictures; not in training mode."""
         return [_wide(Found(e["boxes"], e["labels"], e["scores"])) for e in self.fcos(list(images))]
 
 
@@ -107,13 +108,13 @@ _LOSSES = {"classification": "kind", "bbox_regression": "box", "bbox_ctrness": "
 
 
 def _wide(found: Found) -> Found:
-    """Without slivers."""
+    """Without thin boxes."""
     wide = (found.box[:, 2:] - found.box[:, :2]).amin(dim=1) >= _SMALLEST
     return Found(*(column[wide] for column in found))
 
 
 class _AsGiven(nn.Module):
-    """Instead of torchvision's resizing: pictures arrive in the right size, and normalised."""
+    """Replaces torchvision's transform, since pictures are already resized and normalised."""
 
     def forward(self, images: list[Tensor], targets: Targets = None) -> tuple[ImageList, Targets]:
         """The pictures as a batch; their sides are multiples of the largest stride."""
@@ -123,12 +124,12 @@ class _AsGiven(nn.Module):
     def postprocess(
         self, found: list[dict[str, Tensor]], *_: list[tuple[int, int]]
     ) -> list[dict[str, Tensor]]:
-        """The boxes as they were found."""
+        """The detections, unchanged."""
         return found
 
 
 class _Pyramid(nn.Module):
-    """The maps of `STRIDES`, brought to one width, each with what the coarser ones know."""
+    """The feature pyramid: maps of `STRIDES`, each combined with the coarser ones."""
 
     def __init__(self, backbone: Backbone, name: str, width: int) -> None:
         super().__init__()
@@ -144,7 +145,7 @@ class _Pyramid(nn.Module):
         ):
             raise RecipeError(
                 f"backbone {name} has no maps of strides {', '.join(map(str, STRIDES))}, in which "
-                "parts could be found; take a ResNet, MobileNet, EfficientNet or ConvNeXt"
+                "parts could be found; use a ResNet, MobileNet, EfficientNet or ConvNeXt"
             )
         channels = [int(known[place]["num_chs"]) for place in self.places]
         self.pyramid = FeaturePyramidNetwork(channels, width)
@@ -161,7 +162,7 @@ class _Pyramid(nn.Module):
 
 
 def joined(found: list[Found]) -> tuple[Tensor, Found]:
-    """The boxes of all pictures in a row: (n,) place of the picture of each, and the boxes."""
+    """The boxes of all pictures, concatenated: (n,) picture of each box, and the boxes."""
     counts = torch.tensor([len(each.box) for each in found])
     place = torch.repeat_interleave(torch.arange(len(found)), counts)
     columns = (torch.cat([each[n] for each in found]).cpu() for n in range(len(Found._fields)))

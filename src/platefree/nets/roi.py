@@ -1,4 +1,4 @@
-"""From boxes to features: which cells of a map a part covers, and the mean over them.
+"""Part features from boxes: the cells of a map that a part covers, and the mean over them.
 
 Part-regularized re-ID (He et al., CVPR 2019, section 3.2): the picture is divided into the grid of
 the feature map, every cell that a part's box overlaps belongs to that part, and its feature is the
@@ -10,7 +10,7 @@ from torch import Tensor
 
 
 def covered_cells(boxes: Tensor, size: tuple[int, int], grid: tuple[int, int]) -> Tensor:
-    """Which cells each box overlaps; to touch a border is not to overlap.
+    """Which cells each box overlaps; touching a border does not count.
 
     Args:
         boxes: (n, 4) left, top, right, bottom in pixels; a box without area covers nothing.
@@ -42,8 +42,8 @@ def part_masks(
         boxes: (n, 4) left, top, right, bottom in pixels.
         picture: (n,) int64, which picture a box is on.
         part: (n,) int64, which part it shows.
-        pictures: how many there are.
-        parts: how many there are.
+        pictures: number of pictures.
+        parts: number of parts.
         size: height and width of the pictures in pixels.
         grid: rows and columns of the grid.
 
@@ -71,7 +71,7 @@ def local_average(maps: Tensor, masks: Tensor) -> Tensor:
 
 
 def _overlaps(low: Tensor, high: Tensor, length: int, cells: int) -> Tensor:
-    """(n, cells) whether intervals overlap the equal parts of a length."""
+    """(n, cells) whether intervals overlap the cells of equal size along a length."""
     borders = torch.arange(cells + 1, device=low.device, dtype=low.dtype) * length / cells
     starts, ends = borders[:-1], borders[1:]
     overlaps = (low[:, None] < ends) & (high[:, None] > starts)

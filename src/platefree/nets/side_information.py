@@ -1,14 +1,13 @@
-"""What is known of a picture beside its pixels, as an input of transformers.
+"""Labels of a picture as an additional input of transformers.
 
 He et al., "TransReID", ICCV 2021, "Side Information Embeddings": a learnt vector of the picture's
 camera, of its view, or of the pair of both is added, times lambda, to every token after the
-position embeddings. As there, a pair has a vector of its own, S(C, V), since a sum S(C) + S(V) may
-cancel itself out.
+position embeddings. As in the paper, a pair has its own vector S(C, V), since the terms of a sum
+S(C) + S(V) may cancel.
 
-Decided: what is unknown adds nothing, so that without metadata the network is the plain one; a pair
-is known if both its labels are. And the labels of some training pictures are hidden, since a
-network that is always given them would never have learnt to see a picture alone; the authors hide
-none.
+Decided: an unknown label adds nothing, so that without metadata the network is the plain one; a
+pair is known if both its labels are. The labels of some training pictures are hidden, so that the
+network also learns from pictures alone; the authors hide none.
 """
 
 from collections.abc import Iterator, Mapping
@@ -23,14 +22,14 @@ from platefree.errors import RecipeError
 
 
 class SideInformation(nn.Module):
-    """A learnt vector for each value of a label, or for each pair of values of two.
+    """A learnt vector for each value of a label, or for each pair of values of two labels.
 
     Args:
         classes: label column -> number of its values; one column or two.
         channels: size of a token.
         weight: lambda.
-        hidden: fraction of the pictures of a training batch whose labels are not looked at, drawn
-            from torch's generator, which the training loop seeds at every step.
+        hidden: fraction of the pictures of a training batch whose labels are hidden, drawn from
+            torch's generator, which the training loop seeds at every step.
     """
 
     def __init__(
@@ -48,7 +47,7 @@ class SideInformation(nn.Module):
         nn.init.trunc_normal_(self.vectors, std=0.02)
 
     def forward(self, labels: Mapping[str, Tensor]) -> Tensor:
-        """(b, channels) what is added to every token of each picture; zeros where unknown.
+        """(b, channels) to add to every token of each picture; zeros where unknown.
 
         Args:
             labels: label column -> (b,) int64 codes, -1 unknown.
@@ -61,7 +60,7 @@ class SideInformation(nn.Module):
         return torch.where((rows >= 0)[:, None], vectors, 0.0)
 
     def rows(self, labels: Mapping[str, Tensor]) -> Tensor:
-        """(b,) int64 which of the vectors is a picture's, -1 unknown."""
+        """(b,) int64 number of each picture's vector, -1 unknown."""
         columns = torch.stack([labels[name] for name in self.classes])
         rows = torch.zeros_like(columns[0])
         for codes, count in zip(columns, self.classes.values(), strict=True):
@@ -69,7 +68,7 @@ class SideInformation(nn.Module):
         return torch.where((columns >= 0).all(0), rows, -1)
 
     def known(self, labels: Mapping[str, Tensor]) -> Tensor:
-        """(b,) bool, whose labels (or pair of them) the vectors were trained with."""
+        """(b,) bool, whether a picture's labels (or pair of labels) occur in training."""
         rows = self.rows(labels)
         return (rows >= 0) & self.vectors.any(1)[rows.clamp(min=0)]
 
@@ -87,13 +86,13 @@ class SideInformation(nn.Module):
 
 
 def check_tokens(network: nn.Module, name: str) -> None:
-    """Refuse a network whose tokens cannot be shifted.
+    """Refuse a network whose tokens nothing can be added to.
 
     Raises:
         RecipeError: it is no plain transformer of timm.
     """
     plain = isinstance(network, vision_transformer.VisionTransformer | eva.Eva)
-    # without position embeddings VisionTransformer leaves out what comes after them
+    # without position embeddings VisionTransformer skips the layer that is hooked below
     if not plain or (not isinstance(network, eva.Eva) and network.pos_embed is None):
         raise RecipeError(
             "model.side is added to the tokens of a plain vision transformer, such as "
@@ -103,10 +102,10 @@ def check_tokens(network: nn.Module, name: str) -> None:
 
 @contextmanager
 def shifted_tokens(network: nn.Module, vectors: Tensor) -> Iterator[None]:
-    """Within the block, a transformer shifts its tokens after the position embeddings.
+    """Within the block, add vectors to a transformer's tokens after the position embeddings.
 
     Args:
-        network: that `check_tokens` lets pass.
+        network: accepted by `check_tokens`.
         vectors: (b, channels), added to all tokens of each picture.
     """
 

@@ -1,9 +1,9 @@
 """VGG_CNN_M (Chatfield et al., BMVC 2014, "Return of the Devil in the Details", table 1).
 
-The convolutions of VGG_CNN_M_1024, which differs from its sisters in the width of fc7 only. Sizes
-are those of the published Caffe model: local response normalisation over 5 channels with
-alpha 5e-4, beta 0.75, k 2; conv1 without padding; pooling 3 x 3 by 2 that keeps a last short
-window, so that 224 pixels become maps of 54, 13 and 6. Layers are named as there.
+The convolutions of VGG_CNN_M_1024, which differs from its variants in the width of fc7 only. Sizes
+and layer names are those of the published Caffe model: local response normalisation over 5 channels
+with alpha 5e-4, beta 0.75, k 2; conv1 without padding; 3 x 3 pooling with stride 2 that keeps a
+last partial window, so that 224 pixels become maps of 54, 13 and 6.
 """
 
 from torch import Tensor, nn
@@ -14,7 +14,7 @@ FC6, FC7 = 4096, 1024
 
 
 class VggM(nn.Module):
-    """conv1 to pool5: (b, 3, h, w) pictures to (b, 512, h', w') maps, 6 x 6 of 224 x 224.
+    """conv1 to pool5: (b, 3, h, w) pictures to (b, 512, h', w') maps, 6 x 6 for 224 x 224.
 
     Attributes:
         num_features: channels of the map.

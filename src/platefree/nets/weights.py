@@ -1,4 +1,4 @@
-"""Tensors from and to disk: those of checkpoints, and weight files of others to start from."""
+"""Read and write tensors: checkpoints, and weight files of other projects to start from."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,7 +17,7 @@ HEADS = (
     *("fc.", "head.", "classifier.", "last_linear.", "head_dist."),
     *("aux1.", "aux2.", "fc6.", "fc7.", "fc8."),
 )
-"""Starts of the names of layers that belong to no backbone."""
+"""Prefixes of names of layers that belong to no backbone."""
 
 _OWN = "backbone.network."  # in our checkpoints
 _WRAPPERS = ("module.", "backbone.", "model.", "base.", _OWN, "trunk.", "network.")
@@ -29,16 +29,16 @@ def save_checkpoint(
     weights: Mapping[str, Tensor],
     training: Mapping[str, Tensor] | None = None,
 ) -> Checkpoint:
-    """Write a checkpoint over whatever checkpoint the folder holds.
+    """Write a checkpoint to a folder; an existing checkpoint there is replaced.
 
     Args:
         folder: created if need be.
-        card: what describes it, see `platefree.checkpoint.write_checkpoint`.
+        card: its description, see `platefree.checkpoint.write_checkpoint`.
         weights: the model's tensors.
         training: optimizer tensors, for resuming.
 
     Raises:
-        StorageError: it cannot be written; the checkpoint that was there is kept.
+        StorageError: it cannot be written; an existing checkpoint is kept.
     """
     files = {"weights": _content(weights)}
     if training is not None:
@@ -47,7 +47,7 @@ def save_checkpoint(
 
 
 def checkpoint_tensors(checkpoint: Checkpoint, kind: str) -> dict[str, Tensor]:
-    """Read the ``weights`` or the ``training`` tensors, by the names that networks have now.
+    """Read the ``weights`` or the ``training`` tensors, by their current names.
 
     Raises:
         CheckpointError: the file is missing or damaged.
@@ -74,7 +74,7 @@ def load_into(module: nn.Module, checkpoint: Checkpoint) -> None:
         raise CheckpointError(
             f"checkpoint {checkpoint.folder} does not fit its own recipe: {len(missing)} tensors "
             f"missing, {len(foreign)} foreign, {len(shapes)} of another shape (first: "
-            f"{first}); it was changed after it was written, take an unchanged copy"
+            f"{first}); it was changed after it was written, use an unchanged copy"
         )
     module.load_state_dict(found)
 
@@ -91,15 +91,15 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         plain = {key.removeprefix(_OWN): t for key, t in tensors.items() if key.startswith(_OWN)}
         if not plain:
             raise TrainingError(
-                f"the checkpoint {path} has no backbone that others could start from; give one of "
-                "another method, such as strong_baseline"
+                f"the checkpoint {path} has no backbone that another model could start from; give "
+                "one of another method, such as strong_baseline"
             )
         return plain
     return _without_wrappers(read_tensor_file(path))
 
 
 def read_tensor_file(path: Path) -> Mapping[str, Tensor]:
-    """The tensors of a file, by their names; of a pickle, only if it holds nothing else.
+    """The tensors of a file, by name; a pickle is read only if it holds nothing else.
 
     Raises:
         TrainingError: it cannot be read, or holds anything else.
@@ -114,7 +114,7 @@ def read_tensor_file(path: Path) -> Mapping[str, Tensor]:
         ) from error
     except (OSError, SafetensorError, RuntimeError, ValueError, EOFError) as error:
         raise TrainingError(f"weights {path} cannot be read: {first_line(error)}") from error
-    except Exception as error:  # torch reports a refused pickle with an error of its own
+    except Exception as error:  # torch raises its own error for a refused pickle
         raise TrainingError(
             f"weights {path} are not a file of plain tensors ({first_line(error)}); "
             "convert them to safetensors"
@@ -126,7 +126,7 @@ def read_tensor_file(path: Path) -> Mapping[str, Tensor]:
 
 
 def first_line(error: BaseException) -> str:
-    """What an error of another library says, or what it is, on one line."""
+    """The first line of an error's message, or the name of the error if it has none."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 

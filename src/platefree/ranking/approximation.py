@@ -1,8 +1,8 @@
-"""Squared distances of rows by one matrix product, and how far off they may be.
+"""Squared distances of rows by one matrix product, and a bound on their error.
 
-In float32 they are off by what rounding does. In int8 the product is three times as fast on
-processors with instructions for it, and exact; what the rows lose when they are turned into
-integers is bounded by the length of what is left of them (Cauchy-Schwarz).
+In float32 the error is that of rounding. In int8 the product is exact, and three times as fast on
+processors with instructions for it; the error comes from quantising the rows, and is bounded by
+the length of the quantisation residual (Cauchy-Schwarz).
 """
 
 from dataclasses import dataclass
@@ -17,8 +17,8 @@ from platefree.types import Floats
 
 Doubles = NDArray[np.float64]
 
-_BLOCK = 4096  # rows that become integers at a time
-_LARGEST = 127  # of an int8, on both sides of 0
+_BLOCK = 4096  # rows quantised at a time
+_LARGEST = 127  # int8 values go from -127 to 127
 _LONGEST = (2**31 - 1) // _LARGEST**2  # rows whose products an int32 can hold
 
 
@@ -42,12 +42,12 @@ class Approximation:
 
     @property
     def least(self) -> Floats:
-        """(n,) ``half`` for which the distance is never too large."""
+        """(n,) ``half`` that makes the result a lower bound of the distance."""
         return (self.half - self.rounding).astype(np.float32)
 
     @property
     def most(self) -> Floats:
-        """(n,) ``half`` for which the distance is never too small."""
+        """(n,) ``half`` that makes the result an upper bound of the distance."""
         return (self.half + self.rounding).astype(np.float32)
 
     def __len__(self) -> int:
@@ -59,12 +59,12 @@ class Approximation:
         return type(self)(*(part[chosen] for part in parts))
 
     def products(self, rows: slice, others: Self, columns: slice) -> NDArray[Any]:
-        """Factors of some rows times some of others: float32, or int32 if they are int8."""
+        """Products of some rows with some rows of ``others``: float32, or int32 of int8 factors."""
         one, other = self.factors[rows], others.factors[columns]
         return _integer_products(one, other) if one.dtype == np.int8 else one @ other.T
 
     def quantised(self) -> Self:
-        """The same in int8, each row as finely as its largest number lets it."""
+        """The same in int8, each row scaled by its largest absolute value."""
         codes = np.empty(self.factors.shape, np.int8)
         scale, length, lost = np.empty(len(self), np.float32), *np.empty((2, len(self)))
         for start in range(0, len(self), _BLOCK):
@@ -80,7 +80,7 @@ class Approximation:
 def _quantise(
     rows: Floats, scale: Floats, codes: NDArray[np.int8], length: Doubles, lost: Doubles
 ) -> None:
-    """Fill codes, the lengths of the rows, and the lengths of what they lose."""
+    """Fill the int8 codes, the lengths of the rows, and the lengths of their residuals."""
     for row in prange(len(rows)):
         step, squares, losses = np.float64(scale[row]), 0.0, 0.0
         for place in range(rows.shape[1]):

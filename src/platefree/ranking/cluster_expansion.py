@@ -1,4 +1,4 @@
-"""Query expansion by clusters: queries that look alike are searched for as one.
+"""Query expansion by clusters: queries that look alike are replaced by their mean.
 
 Zheng et al., VehicleNet, TMM 2020, section IV-C: the queries are clustered by DBSCAN and each takes
 the mean of its cluster. Decided: the mean includes the query itself. The answer to a query then
@@ -21,14 +21,14 @@ def expand_by_clusters(
     neighbours: Embeddings | None = None,
     comparison: Comparison = ONLY_SPACE,
 ) -> Embeddings:
-    """Each query at the mean of its cluster, of length 1; a query in no cluster stays as it is.
+    """Each query replaced by the L2-normalised mean of its cluster, if it is in one.
 
     Args:
-        query: L2-normalised rows; each space is averaged on its own.
+        query: L2-normalised embeddings; each space is averaged on its own.
         radius: distance within which rows are neighbours.
         smallest: neighbours, itself included, from which a row makes a cluster.
-        neighbours: more rows that take part in clusters and means, such as the gallery rows that
-            the queries rank first: ``gallery.take(np.unique(ranking.indices[:, :5]))``.
+        neighbours: more rows to cluster and average with the queries, such as the gallery rows
+            ranked first: ``gallery.take(np.unique(ranking.indices[:, :5]))``.
         comparison: how spaces combine; by default the cosine distance in the only space.
 
     Returns:
@@ -49,7 +49,7 @@ def expand_by_clusters(
 
 
 def _means(query: Floats, neighbours: Floats, clusters: Indices) -> Floats:
-    """Queries moved to the mean of their cluster, as far as they have one."""
+    """Queries, those in a cluster replaced by its mean."""
     sums = np.zeros((clusters.max(initial=-1) + 1, query.shape[1]))
     member = clusters >= 0
     np.add.at(sums, clusters[member], np.concatenate([query, neighbours])[member])

@@ -18,17 +18,17 @@ _BLOCK = 2048  # rows and columns of distances: 16 MB
 def cluster_pictures(
     parts: Sequence[Embeddings], comparison: Comparison, radius: float, smallest: int
 ) -> Indices:
-    """Number of the cluster of each picture; -1 for pictures of no cluster.
+    """Number of the cluster of each picture; -1 for pictures in no cluster.
 
     Args:
-        parts: embeddings of one model, which follow each other.
+        parts: embeddings by one model, concatenated in this order.
         comparison: how their spaces combine; taken to be symmetric.
         radius: distance within which pictures are neighbours, in (0, 2].
         smallest: neighbours, itself included, from which a picture makes a cluster; 1 or more.
 
     Returns:
-        (n,) int64, clusters numbered from 0 by their first picture that makes one. A picture
-        between two clusters belongs to the first.
+        (n,) int64, clusters numbered from 0 by their first core picture. A picture between two
+        clusters belongs to the first.
 
     Raises:
         DataError: an argument is out of range, or a row is not finite.
@@ -40,18 +40,18 @@ def cluster_pictures(
 
 
 def cluster_rows(rows: Floats, radius: float, smallest: int) -> Indices:
-    """The clusters of L2-normalised rows by cosine distance; -1 for rows of no cluster.
+    """Clusters of L2-normalised rows by cosine distance; -1 for rows in no cluster.
 
-    Time grows with the square of the rows, memory with the pairs within the radius.
+    Time grows with the square of the number of rows, memory with the pairs within the radius.
 
     Args:
-        rows: (n, d) float32, L2-normalised rows.
+        rows: (n, d) float32, L2-normalised.
         radius: cosine distance within which rows are neighbours, in (0, 2].
         smallest: neighbours, itself included, from which a row makes a cluster; 1 or more.
 
     Returns:
-        (n,) int64, clusters numbered from 0 by their first row that makes one. A row between two
-        clusters belongs to the first.
+        (n,) int64, clusters numbered from 0 by their first core row. A row between two clusters
+        belongs to the first.
 
     Raises:
         DataError: an argument is out of range, or a row is not finite.

@@ -1,9 +1,9 @@
-"""How the spaces of embeddings combine to one distance, in numpy: no network is needed.
+"""How the spaces of embeddings combine to one distance, in numpy and without the network.
 
-A model's card describes its comparison, and so does a folder of stored embeddings;
-`platefree.ranking.described.read_comparison` makes it again. Three kinds cover all methods: the
-cosine distance in one space (here), a space chosen by the views of the two pictures (VANet), and
-the weighted mean of several comparisons (ensembles).
+The comparison is described in a model's card and in a folder of stored embeddings, and read back
+by `platefree.ranking.described.read_comparison`. Three kinds cover all methods: the cosine
+distance in one space (here), a space chosen by the views of the two pictures (VANet), and the
+weighted mean of several comparisons (ensembles).
 """
 
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ class Comparison(Protocol):
         """(q, g) float32 distances, 0 or more, lower is closer."""
 
     def space_of(self, query: Embeddings, gallery: Embeddings) -> Text:
-        """(q, g) name of the space that compares each pair; empty where there is one only."""
+        """(q, g) name of the space that compares each pair; empty if there is only one space."""
 
     def to_json(self) -> dict[str, Any]:
         """The description that `read_comparison` reads back."""
@@ -34,13 +34,13 @@ class Cosine:
     """The cosine distance in one space.
 
     Attributes:
-        space: its name; empty is the only space that embeddings have.
+        space: its name; empty if the embeddings have only one space.
     """
 
     space: str = ""
 
     def rows(self, embeddings: Embeddings) -> Floats:
-        """The (n, d) rows that are compared.
+        """The (n, d) rows of this space.
 
         Raises:
             DataError: there is no such space, or there are several and none is named.
@@ -77,8 +77,8 @@ def cosine_distance(query_rows: Floats, gallery_rows: Floats) -> Floats:
     """1 - cosine similarity of L2-normalised rows, in [0, 2].
 
     Args:
-        query_rows: (q, d) float32, of length 1.
-        gallery_rows: (g, d) float32, of length 1.
+        query_rows: (q, d) float32.
+        gallery_rows: (g, d) float32.
 
     Returns:
         (q, g) float32.
@@ -96,11 +96,11 @@ def cosine_distance(query_rows: Floats, gallery_rows: Floats) -> Floats:
 
 
 def l2_normalised(rows: NDArray[np.floating[Any]], otherwise: Floats) -> Floats:
-    """Rows divided by their lengths, (n, d) float32; a row that cancelled out has no direction.
+    """Rows divided by their lengths, (n, d) float32.
 
     Args:
         rows: (n, d) sums of L2-normalised rows.
-        otherwise: (n, d) float32, what takes the place of a row of length 0.
+        otherwise: (n, d) float32, replaces rows of length 0, which have no direction.
     """
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
     units = np.divide(rows, lengths, out=np.zeros_like(rows), where=lengths > 0)
@@ -108,7 +108,7 @@ def l2_normalised(rows: NDArray[np.floating[Any]], otherwise: Floats) -> Floats:
 
 
 def check_block(block: NDArray[Any], query: Embeddings, gallery: Embeddings) -> Floats:
-    """What a `Comparison` returned, as contiguous float32; another shape is a `DataError`."""
+    """Distances from a `Comparison` as contiguous float32; a wrong shape is a `DataError`."""
     expected = (len(query), len(gallery))
     if block.shape != expected:
         raise DataError(f"the comparison returned shape {block.shape}, expected {expected}")

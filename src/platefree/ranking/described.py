@@ -1,4 +1,4 @@
-"""A comparison from its description in a card."""
+"""Comparisons made from their description in a card."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,10 +13,10 @@ def read_comparison(content: Mapping[str, Any]) -> Comparison:
     """The comparison that a card describes.
 
     Args:
-        content: what `Comparison.to_json` gave.
+        content: from `Comparison.to_json`.
 
     Raises:
-        DataError: it describes none; the message says what is wrong.
+        DataError: it describes no comparison.
     """
     try:
         kind = content["kind"]
@@ -30,5 +30,5 @@ def read_comparison(content: Mapping[str, Any]) -> Comparison:
     except (KeyError, TypeError, ValueError) as error:
         raise DataError(f"{content} describes no comparison ({error!r})") from error
     raise DataError(
-        f"comparison {kind!r} is unknown; this platefree knows cosine, views and mean: upgrade it"
+        f"comparison {kind!r} is unknown; expected cosine, views or mean; upgrade platefree"
     )

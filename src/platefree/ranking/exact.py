@@ -1,8 +1,8 @@
-"""Exact distances, and exact rankings of galleries that need not fit in memory.
+"""Exact rankings of galleries that need not fit in memory.
 
-A ranking is the stable sort of the distances as computed. Matrix products may round differently
-for another shape of block, so the blocks have a fixed size and start at row 0: the same embeddings
-always give the same ranking, and rows that are equal to the last bit rank by gallery index.
+A ranking is the stable sort of the computed distances. Matrix products may round differently for
+blocks of another shape, so blocks have a fixed size and start at row 0: the same embeddings always
+give the same ranking, and identical rows rank by gallery index.
 """
 
 from collections.abc import Iterator
@@ -29,15 +29,15 @@ def rank_exact(
 ) -> Ranking:
     """The nearest gallery rows of each query, by computing every distance.
 
-    Beyond the inputs and the ranking it needs little more than one block of distances (16 MB),
-    so the spaces of the gallery may be memory-mapped; they are read once.
+    Memory beyond the inputs and the ranking is about one block of distances (16 MB). The gallery
+    may be memory-mapped; it is read once.
 
     Args:
-        query: what to search for.
-        gallery: what to search in.
-        top: how many rows to rank; where fewer qualify, the rest is index -1 at distance inf.
+        query: the queries.
+        gallery: the gallery.
+        top: length of each ranking; if fewer rows qualify, the rest is index -1, distance inf.
         comparison: how spaces combine; by default the cosine distance in the only space.
-        allowed: (g,) gallery rows that may be ranked, all by default.
+        allowed: (g,) which gallery rows may be ranked; by default all.
 
     Raises:
         MismatchError: query and gallery come from different models or have different spaces.
@@ -67,7 +67,7 @@ def rank_exact(
 
 
 def check_comparable(query: Embeddings, gallery: Embeddings) -> None:
-    """Refuse embeddings of different models or spaces with a `MismatchError`."""
+    """Raise a `MismatchError` if the embeddings have different models or spaces."""
     if query.model != gallery.model:
         raise MismatchError(
             f"the gallery was embedded by model {gallery.model}, the query by {query.model}: "
@@ -93,7 +93,7 @@ def _check_allowed(allowed: NDArray[np.bool_] | None, g: int) -> NDArray[np.bool
 
 
 def embedding_blocks(embeddings: Embeddings, size: int) -> Iterator[tuple[slice, Embeddings]]:
-    """Neighbouring rows as views: nothing is copied, so a memory-mapped space stays on disk."""
+    """Blocks of consecutive rows, as views: a memory-mapped space stays on disk."""
     table = embeddings.sightings
     for start in range(0, len(embeddings), size):
         rows = slice(start, min(start + size, len(embeddings)))

@@ -1,4 +1,4 @@
-"""Query expansion: search again with the mean of a query and what it found.
+"""Query expansion: search again with the mean of a query and its nearest gallery rows.
 
 The average of Chum et al., Total Recall, ICCV 2007, and the weighted average of Radenovic et al.,
 Fine-tuning CNN Image Retrieval with No Human Annotation, TPAMI 2019, section 4.2.
@@ -21,17 +21,17 @@ def expand_queries(
     neighbours: int = 10,
     alpha: float = 3.0,
 ) -> Embeddings:
-    """Each query plus its nearest gallery rows, weighted by similarity ** alpha, of length 1.
+    """L2-normalised mean of each query and its nearest gallery rows, by similarity ** alpha.
 
-    The query itself has weight 1. Each space is expanded on its own. Every query is expanded with
-    gallery rows only, so no query's answer depends on another query. A gallery is expanded in the
-    same way by a ranking of the gallery in itself.
+    The query itself has weight 1. Each space is expanded on its own. Queries are expanded with
+    gallery rows only, so they do not depend on each other. To expand a gallery, pass it as both
+    query and gallery, with its ranking of itself.
 
     Args:
-        query: unit rows.
-        gallery: unit rows.
+        query: L2-normalised embeddings.
+        gallery: L2-normalised embeddings.
         ranking: the gallery rows of each query, nearest first.
-        neighbours: how many of them to add; fewer where the ranking holds fewer.
+        neighbours: how many of them to add, or as many as the ranking holds.
         alpha: 0 gives every neighbour weight 1. A similarity below 0 counts as 0.
 
     Returns:
@@ -49,8 +49,8 @@ def expand_queries(
     if len(ranking) != len(query) or ranking.indices.max(initial=-1) >= len(gallery):
         raise DataError(
             f"{len(ranking)} rankings, {len(query)} queries, and gallery rows up to "
-            f"{ranking.indices.max(initial=-1)} of {len(gallery)}: expected a ranking a query, "
-            "of this gallery"
+            f"{ranking.indices.max(initial=-1)} of {len(gallery)}: expected one ranking for each "
+            "query, of this gallery"
         )
     nearest = ranking.indices[:, :neighbours]
     spaces = {

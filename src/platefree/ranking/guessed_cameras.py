@@ -1,8 +1,8 @@
-"""Cameras of pictures, guessed by how they look, for camera verification.
+"""Cameras guessed from the look of the pictures, for camera verification.
 
 Zheng et al., VehicleNet, TMM 2020, section IV-C: embeddings of a camera classifier are clustered,
 and gallery rows of the query's cluster are removed. Decided: the clusters are those of DBSCAN, and
-a picture in no cluster has an unknown camera. Known cameras need no clusters.
+a picture in no cluster has an unknown camera. Cameras known from the table need no clusters.
 """
 
 import numpy as np
@@ -21,7 +21,7 @@ def cluster_cameras(
     """Guessed cameras of pictures, from embeddings of a classifier of cameras.
 
     Args:
-        embeddings: L2-normalised rows, of queries and gallery together.
+        embeddings: L2-normalised, of queries and gallery together.
         radius: distance within which rows are neighbours.
         smallest: neighbours, itself included, from which a row makes a cluster.
         comparison: how spaces combine; by default the cosine distance in the only space.

@@ -1,6 +1,6 @@
-"""The nearest candidates seen so far, as heaps with the farthest of them first.
+"""The nearest candidates seen so far, as heaps with the farthest candidate first.
 
-One comparison then turns away almost every candidate. Equal distances rank by index.
+Almost every new candidate is then rejected by one comparison. Equal distances rank by index.
 """
 
 from typing import Any
@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from platefree.types import Floats, Indices
 
 NOBODY = np.iinfo(np.int64).max
-"""The index of an empty place: it ranks behind every row, even one at infinity."""
+"""The index of an empty place, which ranks after every row, even one at distance infinity."""
 
-_SKIP_BLOCK = 64  # distances that are passed over together if all are too far
+_SKIP_BLOCK = 64  # distances that are skipped together if all are too large
 
 
 @njit(parallel=True, cache=True)
@@ -26,7 +26,7 @@ def keep_nearest(
     indices: Indices,
     nan_at: Indices,
 ) -> None:
-    """Offer a block of gallery rows; ``nan_at`` is a row whose distance is NaN, or -1."""
+    """Offer a block of gallery rows; ``nan_at`` becomes a row whose distance is NaN, or -1."""
     for query in prange(len(distance)):
         nan_at[query] = offer(distance[query], allowed, first_index, nearest[query], indices[query])
 
@@ -39,7 +39,7 @@ def offer(
     nearest: Floats,
     indices: Indices,
 ) -> int:
-    """Offer gallery rows to the heap of one query: a row whose distance is NaN, or -1."""
+    """Offer gallery rows to the heap of one query; returns a row whose distance is NaN, or -1."""
     for start in range(0, len(row), _SKIP_BLOCK):
         stop = min(start + _SKIP_BLOCK, len(row))
         if not _count_not_beyond(row[start:stop], nearest[0]):
@@ -57,7 +57,7 @@ def offer(
 @njit(cache=True)
 def _count_not_beyond(values: Floats, limit: float) -> int:
     count = np.uint32(0)
-    for index in range(values.size):  # an index and 32 bits: the form that becomes wide vectors
+    for index in range(values.size):  # a 32-bit index, so that the compiler vectorises
         count = np.uint32(count + np.uint32(not values[index] > limit))  # counts NaN as well
     return int(count)
 
@@ -70,7 +70,7 @@ def is_nearer(distance: Any, index: int, other_distance: Any, other_index: int) 
 
 @njit(cache=True)
 def sift_down(distances: Floats, indices: Indices, size: int) -> None:
-    """Let the first entry of a heap of ``size`` entries sink to its place."""
+    """Move the first entry of a heap of ``size`` entries down to its place."""
     parent = 0
     distance, index = distances[0], indices[0]
     while 2 * parent + 1 < size:
@@ -89,7 +89,7 @@ def sift_down(distances: Floats, indices: Indices, size: int) -> None:
 
 @njit(parallel=True, cache=True)
 def sort_heaps(nearest: Floats, indices: Indices) -> None:
-    """Turn every heap into a list, nearest first."""
+    """Sort every heap in place, nearest first."""
     for query in prange(len(nearest)):
         distances, rows = nearest[query], indices[query]
         for last in range(len(distances) - 1, 0, -1):

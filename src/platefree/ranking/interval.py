@@ -1,4 +1,4 @@
-"""Temporal window: a vehicle that comes back after long is taken for another.
+"""Temporal window: only pictures captured within some time of the query are kept.
 
 Zheng et al., VehicleNet, TMM 2020, section IV-C: only gallery rows within [t - tau, t + tau] of the
 query's time t are kept. Decided, since the paper gives no tau: `covering_interval` finds one in
@@ -14,18 +14,18 @@ from platefree.types import Text, Times
 def covering_interval(
     vehicles: Text, cameras: Text, times: Times, fraction: float
 ) -> tuple[float, int]:
-    """The shortest window that covers a fraction of the times between cameras.
+    """The shortest window that covers a fraction of the intervals between cameras.
 
-    A time between cameras is that between two pictures of one vehicle by two of them.
+    An interval is the time between two pictures of one vehicle by different cameras.
 
     Args:
         vehicles: (n,) text, ``""`` unknown.
         cameras: (n,) text, ``""`` unknown.
-        times: (n,) datetime64, NaT unknown; pictures with anything unknown are left out.
+        times: (n,) datetime64, NaT unknown; pictures with an unknown label are left out.
         fraction: in (0, 1].
 
     Returns:
-        Seconds, and how many pairs of pictures they are taken from.
+        Seconds, and the number of intervals.
 
     Raises:
         DataError: no vehicle was seen by two cameras at known times, or the fraction is not in
@@ -45,7 +45,7 @@ def covering_interval(
     if not len(intervals):
         raise DataError(
             f"none of {len(vehicles)} rows show a vehicle captured by two cameras at known times, "
-            "so they show no temporal window"
+            "so no temporal window can be found"
         )
     longest = np.quantile(intervals, fraction, method="inverted_cdf")
     return float(longest) / 1000, len(intervals)

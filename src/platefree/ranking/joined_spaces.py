@@ -1,9 +1,9 @@
-"""Several models as one: their L2-normalised rows beside each other.
+"""Several models as one: their L2-normalised embeddings concatenated.
 
-Zheng et al., VehicleNet, TMM 2020, section IV-C, "Model Ensemble". The rows are scaled so that the
-joined row has length 1: its cosine similarity is then the mean of the models' similarities.
-Decided, for methods that compare in several spaces: their spaces stay apart, and the distance of
-the ensemble is the same mean of the distances that each method takes in its own.
+Zheng et al., VehicleNet, TMM 2020, section IV-C, "Model Ensemble". They are scaled so that the
+joined embedding has length 1: its cosine similarity is the mean of the models' similarities.
+Decided, for methods that compare in several spaces: their spaces stay separate, and the distance
+of the ensemble is the same mean of the models' own distances.
 """
 
 import hashlib
@@ -22,14 +22,13 @@ Spaces = Mapping[str, Floats]
 
 @dataclass(frozen=True)
 class WeightedMean:
-    """The weighted mean of what several models measure, each in spaces of its own.
+    """The weighted mean of the distances of several models, each in its own spaces.
 
-    The spaces of model number i are named ``i-SPACE``, as `platefree.ranking.joined_spaces` makes
-    them.
+    The spaces of model number i are named ``i-SPACE``.
 
     Attributes:
         parts: the comparison of each model.
-        fractions: what each counts; their sum is 1.
+        fractions: the weight of each; their sum is 1.
     """
 
     parts: tuple[Comparison, ...]
@@ -44,7 +43,7 @@ class WeightedMean:
         return total
 
     def space_of(self, query: Embeddings, gallery: Embeddings) -> Text:
-        """Empty for every pair, (q, g): all spaces take part."""
+        """Empty for every pair, (q, g): all spaces are used."""
         return np.full((len(query), len(gallery)), "")
 
     def to_json(self) -> dict[str, Any]:
@@ -54,14 +53,14 @@ class WeightedMean:
 
 
 def fractions_of(weights: Sequence[float] | None, count: int) -> tuple[float, ...]:
-    """What each of so many models counts in the mean.
+    """The weight of each model in the mean, of sum 1.
 
     Args:
-        weights: 0 or more, not all 0; None is the same for each.
-        count: of the models.
+        weights: 0 or more, not all 0; None weights all models equally.
+        count: number of models.
 
     Raises:
-        DataError: there is no model, or the weights are not of that kind.
+        DataError: there is no model, or the weights are not so.
     """
     given = np.ones(count) if weights is None else np.asarray(weights, np.float64)
     fits = given.shape == (count,) and np.isfinite(given).all() and (given >= 0).all()
@@ -76,7 +75,7 @@ def fractions_of(weights: Sequence[float] | None, count: int) -> tuple[float, ..
 def mean_of(parts: Sequence[Comparison], fractions: Sequence[float]) -> Comparison:
     """How the joined embeddings of several models are compared.
 
-    Where all compare by the cosine in one space, their joined rows do so too.
+    If all compare by the cosine in one space, so do the joined embeddings.
     """
     if all(isinstance(part, Cosine) for part in parts):
         return parts[0]
@@ -89,16 +88,16 @@ def join_spaces(
     """The spaces of an ensemble.
 
     Args:
-        parts: of each model, L2-normalised rows of the same pictures.
+        parts: for each model, L2-normalised embeddings of the same pictures.
         comparisons: of each model.
         fractions: of each model, from `fractions_of`.
 
     Returns:
-        The same spaces, (n, sum of d) float32 L2-normalised rows, where each model compares by the
-        cosine in one. Else the spaces of all models, named ``NUMBER-SPACE``.
+        If each model compares by the cosine in one space: the same space, (n, sum of d) float32,
+        L2-normalised. Else the spaces of all models, named ``NUMBER-SPACE``.
 
     Raises:
-        MismatchError: models with one space each call it by other names.
+        MismatchError: models with one space each name it differently.
     """
     if not all(isinstance(each, Cosine) for each in comparisons):
         return {
@@ -122,7 +121,7 @@ def join_spaces(
 
 
 def joined_fingerprint(models: Sequence[str], fractions: Sequence[float]) -> str:
-    """The fingerprint of an ensemble: another order of models is another layout of its rows."""
+    """The fingerprint of an ensemble; it depends on the order of the models."""
     described = "\n".join(
         f"{model} {fraction:.9f}" for model, fraction in zip(models, fractions, strict=True)
     )
@@ -137,14 +136,14 @@ def concatenate(
     """Join the embeddings of the same sightings by several models.
 
     Args:
-        parts: L2-normalised rows, one set of embeddings a model.
-        weights: what each model's similarity counts in the mean, 0 or more; by default the same.
+        parts: the embeddings by each model, L2-normalised.
+        weights: the weight of each model's similarity, 0 or more; by default equal.
         comparisons: how the spaces of each model combine; by default the cosine distance in its
             only space.
 
     Returns:
-        The spaces of `join_spaces`. Their model is a hash of the models and the weights, so
-        ensembles of other models are not compared with them.
+        The spaces of `join_spaces`. The model fingerprint is a hash of the models and the weights,
+        so different ensembles are never compared.
 
     Raises:
         DataError: there is no part, a weight is negative or not finite, or all are 0.
@@ -164,7 +163,7 @@ def concatenate(
 
 
 def _spaces_of(embeddings: Embeddings, number: int) -> Embeddings:
-    """The embeddings by one of several models."""
+    """The embeddings by one model of the ensemble."""
     mark = f"{number}-"
     spaces = {
         name.removeprefix(mark): rows

@@ -1,12 +1,12 @@
-"""The nearest rows of every row of one set, exactly, in memory that grows with the rows.
+"""The exact nearest rows of every row of one set, in memory linear in the number of rows.
 
-Half of an approximate product of the rows with themselves proposes some more candidates than were
-asked for; the squared distances of these, in float64, decide. Whether a row that was not proposed
-could belong to a list follows from the bound on the approximation: a list that is not proven is
-searched again with that bound. So the lists are those of the float64 distances, whatever the
-product rounds, and rows that are equal to the last bit rank by index.
+An approximate product of the rows with themselves (half of it, by symmetry) proposes some more
+candidates than asked for; their squared distances in float64 decide. The bound on the
+approximation shows whether a row that was not proposed could belong to a list; such a list is
+searched again with that bound. So the lists are those of the float64 distances, however the product
+rounds, and identical rows rank by index.
 
-The product is of the rows minus their mean: distances stay the same, and rows that all lie close
+The mean is subtracted from the rows first: distances stay the same, and rows that are close
 together lose no digits. Many rows are first compared in int8, if a sample shows that this proves
 almost all of their lists.
 """
@@ -31,12 +31,12 @@ Places = NDArray[np.signedinteger[Any]]
 Doubles = NDArray[np.float64]
 
 _BLOCK = 1024  # rows and columns of a product: 4 MB
-_SPARE = 8  # candidates beyond those asked for: in float32 almost always enough to prove a list
-_TIMES = 5  # as many candidates as asked for, in int8
+_SPARE = 8  # extra candidates in float32: almost always enough to prove a list
+_TIMES = 5  # in int8, this many times the candidates asked for
 _FARTHEST = 24  # candidates for the farthest row, in int8
-_MANY = 32_768  # rows from which int8 is worth its preparation
-_SAMPLE = 64  # rows that are compared with all at a time; such a sample judges int8
-_ENOUGH = 0.8  # of the sample
+_MANY = 32_768  # number of rows from which int8 pays off
+_SAMPLE = 64  # rows compared with all rows at a time, and to test int8
+_ENOUGH = 0.8  # fraction of the sample whose lists int8 has to prove
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,8 +47,8 @@ class RowSet:
 
     Attributes:
         rows: (n, d) float32 or float64, as given.
-        half: (n,) float64, half the squared lengths, also of unit rows: their rounding would
-            else put a row at a distance from itself.
+        half: (n,) float64, half the squared lengths, also of L2-normalised rows: rounding would
+            otherwise give a row a distance from itself.
         centred: the same distances in float32, of the rows minus their mean.
     """
 
@@ -80,7 +80,7 @@ class RowSet:
         return len(self.rows)
 
     def distances_between(self, rows: Indices, columns: slice) -> Floats:
-        """Half the squared distances of some rows to others, by one product."""
+        """Half the squared distances between some rows and some columns, by one product."""
         one, one_half = self.centred.factors[rows], self.centred.half[rows]
         other, other_half = self.centred.factors[columns], self.centred.half[columns]
         found = np.empty((len(one), len(other)), np.float32)
@@ -103,11 +103,11 @@ class RowSet:
 
 
 def nearest_rows(rows: RowSet, count: int) -> tuple[Indices, Floats]:
-    """The nearest rows of every row, itself included, and how far its farthest row is.
+    """The nearest rows of every row, itself included, and the distance of its farthest row.
 
     Args:
-        rows: what to search in and for.
-        count: how many rows to list, at most n.
+        rows: searched in themselves.
+        count: how many nearest rows to list, at most n.
 
     Returns:
         (n, count) int64, nearest first, equal distances by index; and (n,) float32, half the
@@ -132,7 +132,7 @@ def nearest_rows(rows: RowSet, count: int) -> tuple[Indices, Floats]:
 
 
 def _in_integers(rows: RowSet, count: int) -> Approximation | None:
-    """The rows in int8, where that saves time."""
+    """The rows in int8, if that saves time."""
     n, d = rows.rows.shape
     if n < _MANY or not fits_integers(d) or not integers_are_faster():
         return None
@@ -147,7 +147,7 @@ def _in_integers(rows: RowSet, count: int) -> Approximation | None:
 
 
 def _rounding(d: int, length: Doubles, centred_half: Doubles, half: Doubles) -> Doubles:
-    """Each row's part of what float32 and float64 may make of a distance between two.
+    """Each row's part of the rounding error of a distance, in float32 and float64.
 
     A sum of d products of two rows is off by at most d roundings of the product of their lengths,
     in any order of summation; the rows themselves and the terms of a distance are rounded as well.
@@ -160,12 +160,12 @@ def _rounding(d: int, length: Doubles, centred_half: Doubles, half: Doubles) -> 
 
 
 def _search_again(rows: RowSet, unproven: Indices, limits: Doubles, nearest: Indices) -> None:
-    """Search some lists again, among all rows that rounding may have hidden.
+    """Search some lists again, among all rows that could be in them within rounding.
 
     Args:
         rows: all rows.
         unproven: which lists to search.
-        limits: (n,) how far the last entry of each list is at most.
+        limits: (n,) upper bound of the distance of each list's last entry.
         nearest: (n, count) the lists, replaced.
     """
     n, count = nearest.shape
@@ -233,10 +233,10 @@ def _decide(
     nearest: Indices,
     limits: Doubles,
 ) -> None:
-    """Sort the proposed rows by exact distance; keep the nearest, and how far the last is.
+    """Sort the proposed rows by exact distance; keep the nearest, and the distance of the last.
 
-    They come by what their distances are at least; those beyond the last that is kept cannot
-    belong to it.
+    They arrive sorted by their lower bounds; a row whose bound exceeds the last distance kept
+    cannot belong to the list.
     """
     count = nearest.shape[1]
     for row in prange(len(rows)):
@@ -285,7 +285,7 @@ def _offer_exact(
     distances: Doubles,
     indices: Indices,
 ) -> None:
-    """Offer the exact distances of those columns that seem to be within reach of a row."""
+    """Offer the exact distances of the columns whose lower bound is within the limit of a row."""
     for place in prange(len(product)):
         row = searched[place]
         for column in range(product.shape[1]):

@@ -1,7 +1,7 @@
-"""One set of points, as k-reciprocal re-ranking needs it: queries first, then the gallery.
+"""The set of points of k-reciprocal re-ranking: queries first, then the gallery.
 
-Two kinds: rows, whose squared Euclidean distance is exact and symmetric, and embeddings that a
-method compares in its own way, from as many spaces as it has.
+Two kinds: rows, with their exact and symmetric squared Euclidean distance, and embeddings, compared
+in the method's own way in one or several spaces.
 """
 
 from collections.abc import Iterator
@@ -20,13 +20,13 @@ from platefree.ranking.neighbours import RowSet, nearest_rows
 from platefree.types import Embeddings, Floats, Indices
 
 _BLOCK = 2048  # points on each side of a block of distances: 16 MB
-_MEMBERS_OF = 32  # points whose members are compared at a time: few, so that they share columns
+_MEMBERS_OF = 32  # points whose members are compared at a time: few, so that columns are reused
 _COLUMNS = 16_384  # of the gallery, or rows to check, at a time
 _LONGEST = 1e15  # rows up to this length have squared distances that float32 can hold
 
 
 class Points(Protocol):
-    """A set of points, the gallery last; distances are in any unit, the same everywhere."""
+    """A set of points, the gallery last; all distances are on one scale."""
 
     def __len__(self) -> int: ...
 
@@ -88,7 +88,7 @@ class ComparedPoints:
         return len(self._query) + len(self._gallery)
 
     def nearest(self, count: int) -> tuple[Indices, Floats]:
-        """See `Points`; every distance is computed once, and serves both of its points."""
+        """See `Points`; every distance is computed once and used for both points."""
         n = len(self)
         nearest = np.full((n, count), np.inf, np.float32)
         indices, farthest = np.full((n, count), NOBODY), np.zeros(n, np.float32)
@@ -109,7 +109,7 @@ class ComparedPoints:
         return indices, farthest
 
     def distances_to(self, sets: csr_array) -> NDArray[np.floating[Any]]:
-        """See `Points`; computed again, since few can be kept."""
+        """See `Points`; computed again, since keeping them would take too much memory."""
         found = np.empty(sets.nnz, np.float32)
         for start in range(0, len(self), _MEMBERS_OF):
             points = np.arange(start, min(start + _MEMBERS_OF, len(self)))
@@ -150,7 +150,7 @@ class ComparedPoints:
         ]
 
     def _sides(self, points: NDArray[Any]) -> Iterator[tuple[slice, Embeddings]]:
-        """Ascending points as parts that are queries, or gallery."""
+        """Ascending points, split into queries and gallery."""
         first = int(np.searchsorted(points, len(self._query)))
         if first:
             yield slice(first), self._query.take(points[:first])
@@ -169,7 +169,7 @@ def _refuse(broken: bool) -> None:
 
 
 def _check_rows(side: str, rows: NDArray[Any]) -> NDArray[Any]:
-    """Rows as float32, or as float64 if they are, after looking for what cannot be compared."""
+    """Rows as float32, or float64 if they are, after a check that they can be compared."""
     rows = np.asarray(rows)
     if rows.ndim != 2 or rows.dtype.kind not in "fiu":
         raise DataError(f"{side} rows are {rows.dtype} {rows.shape}, expected float32 (n, d)")

@@ -1,9 +1,9 @@
-"""Which rows may be the nearest and the farthest of each row, from half of an approximate product.
+"""Candidates for the nearest and the farthest rows of each row, from an approximate product.
 
-Each block of the product serves its rows and its columns. Candidates are kept in heaps
-(`platefree.ranking.heaps`): the nearest by their distance, the farthest by minus their distance.
-Among many rows a sample says first where the candidates of each row may begin; without that, ten
-times as many would enter the heaps and leave them again.
+Half of the product is enough: each block gives candidates for its rows and for its columns. They
+are kept in heaps (`platefree.ranking.heaps`): the nearest by distance, the farthest by minus the
+distance. With many rows, a sample first gives each heap a limit to start from; otherwise ten times
+as many candidates would enter the heaps and leave them again.
 """
 
 from collections.abc import Iterator
@@ -24,22 +24,21 @@ from platefree.ranking.heaps import NOBODY, is_nearer, sift_down
 from platefree.types import Floats, Indices
 
 _BLOCK = 1024  # rows and columns of a product: 4 MB
-_STRIPE = 128  # columns that are passed over together if none is near or far
-_SAMPLE = 4096  # rows that say where candidates begin
+_STRIPE = 128  # columns that are skipped together if none is near or far
+_SAMPLE = 4096  # rows in the sample that gives the limits
 
 
 @dataclass(frozen=True, eq=False)
 class Proposals:
-    """Heaps of candidates, the worst that was kept first.
+    """Heaps of candidates, the worst candidate first.
 
     Attributes:
-        near: (n, size) float32, what the distances are at least.
+        near: (n, size) float32, lower bounds of the distances.
         near_at: (n, size) the rows they belong to.
-        far: (n, few) float32, minus what the distances are at most.
+        far: (n, few) float32, minus the upper bounds of the distances.
         far_at: (n, few) the rows they belong to, never the row itself.
 
-    No row that is missing comes before the first entry. A place that was not filled belongs to
-    `NOBODY`.
+    No row that is missing would rank before the first entry. An empty place has index `NOBODY`.
     """
 
     near: Floats
@@ -64,8 +63,8 @@ class _Side(NamedTuple):
 def propose(rows: Approximation, size: int, few: int) -> Proposals:
     """Find the ``size`` nearest rows of every row, itself included, and the ``few`` farthest.
 
-    Which blocks come first does not matter, so threads take them as they can; each block is one
-    product by one thread, small enough to stay in its cache.
+    The order of the blocks does not matter, so threads take them as they become free; each block
+    is one product by one thread, small enough for its cache.
     """
     n, least, most = len(rows), rows.least, rows.most
     near, far = _beginnings(rows, least, most, size, few)
@@ -96,7 +95,7 @@ def propose(rows: Approximation, size: int, few: int) -> Proposals:
     def work(pair: tuple[int, int]) -> None:
         products = rows.products(blocks[pair[0]], rows, blocks[pair[1]])
         with ExitStack() as stack:
-            for place in sorted(set(pair)):  # ascending, so that no two wait for each other
+            for place in sorted(set(pair)):  # ascending order avoids deadlocks
                 stack.enter_context(locks[place])
             _offer(products, sides[pair[0]], sides[pair[1]])
 
@@ -109,10 +108,10 @@ def propose(rows: Approximation, size: int, few: int) -> Proposals:
 def _beginnings(
     rows: Approximation, least: Floats, most: Floats, size: int, few: int
 ) -> tuple[Floats, Floats]:
-    """How near and how far (n,) candidates need to be, as the entries of heaps.
+    """(n,) limits of near and of far candidates, to start the heaps with.
 
     The s-th nearest of m random rows has s n / m rows before it, give or take the root of s. A
-    beginning that is too near loses nothing: such a list is not proven, and searched again.
+    limit that is too strict loses nothing: the list is then not proven, and searched again.
     """
     n = len(rows)
     if n < 4 * _SAMPLE:
@@ -134,13 +133,13 @@ def _beginnings(
 
 
 def _in_sample(count: int, n: int) -> int:
-    """Which place in the sample almost surely has ``count`` of all ``n`` rows before it."""
+    """The place in the sample that almost surely has ``count`` of all ``n`` rows before it."""
     expected = count * _SAMPLE / n
     return ceil(expected + 2 * sqrt(expected) + 1)
 
 
 def _pairs(blocks: int) -> Iterator[tuple[int, int]]:
-    """All pairs of blocks, neither after the other's; neighbours in time share none."""
+    """All unordered pairs of blocks; consecutive pairs have no block in common."""
     for apart in range(blocks):
         for first in range(blocks - apart):
             yield first, first + apart
@@ -199,8 +198,8 @@ def _offer(products: NDArray[Any], rows: _Side, columns: _Side) -> None:
     """Offer the rows of a block to its columns, and the columns to the rows.
 
     Args:
-        products: (rows, columns) float32 or int32; of a block on the diagonal, the part above it
-            is taken.
+        products: (rows, columns) float32 or int32; a block on the diagonal is used above the
+            diagonal only.
         rows: where candidates for the rows are kept.
         columns: the same for the columns.
     """
@@ -245,17 +244,17 @@ def _fill_shared(products: NDArray[Any], scale: float, scales: Floats, shared: F
 def _count_within(
     shared: Floats, row: tuple[float, float, float], terms: Floats, limits: Floats
 ) -> np.uint32:
-    """How many entries belong into the heap of the row, or of their column.
+    """How many entries belong in the heap of the row, or of their column.
 
     Args:
         shared: (stripe,) float32 products.
-        row: 1 or -1 for their sign, what is added, and the limit of the row's heap.
-        terms: (stripe,) what is added for each column.
+        row: sign (1 or -1), term to add, and limit of the row's heap.
+        terms: (stripe,) terms to add for each column.
         limits: (stripe,) of the columns' heaps.
     """
     sign, term, limit = np.float32(row[0]), row[1], row[2]
     count = np.uint32(0)
-    for place in range(shared.size):  # an index and 32 bits: the form that becomes wide vectors
+    for place in range(shared.size):  # a 32-bit index, so that the compiler vectorises
         entry = term + terms[place] + sign * shared[place]
         count = np.uint32(count + np.uint32(entry <= max(limit, limits[place])))
     return count

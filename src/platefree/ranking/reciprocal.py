@@ -1,14 +1,14 @@
-"""k-reciprocal re-ranking, exactly, in memory that grows with the points and not their square.
+"""Exact k-reciprocal re-ranking, in memory linear in the number of points.
 
-Zhong et al., Re-ranking Person Re-identification with k-reciprocal Encoding, CVPR 2017, as its
-published code computes it. Over queries and gallery joined into one set: squared distances are
+Zhong et al., Re-ranking Person Re-identification with k-reciprocal Encoding, CVPR 2017, as
+computed by the published code. Queries and gallery form one set of points: squared distances are
 divided by the largest of each row; the expanded k-reciprocal set of each point
 (`platefree.ranking.reciprocal_sets`) is weighted by exp(-distance); the weights are averaged over
 the nearest ``k2`` points; with m the sum of the smaller weights of two points, their Jaccard
 distance is 1 - m / (2 - m); the final distance is (1 - lambda) Jaccard + lambda distance.
 
-A point with fewer others than ``k1`` or ``k2`` asks for uses them all. Where all points are equal,
-the normalised distance is 0.
+A set with fewer points than ``k1`` or ``k2`` asks for uses them all. If all points are equal, the
+normalised distance is 0.
 """
 
 from collections.abc import Iterator
@@ -42,7 +42,7 @@ Rows = Embeddings | NDArray[Any]
 
 
 class Options(TypedDict, total=False):
-    """Arguments of `k_reciprocal` beside query and gallery."""
+    """Arguments of `k_reciprocal` other than query and gallery."""
 
     k1: int
     k2: int
@@ -62,20 +62,20 @@ def k_reciprocal(
 ) -> Floats:
     """Re-ranked distances of every query to every gallery row, as one matrix.
 
-    Where that does not fit, `k_reciprocal_blocks` gives it some queries at a time, and
-    `rerank_top` the head of each ranking. A query that also stands in the gallery counts as two
-    points, unless ``self_index`` says where it stands.
+    If the matrix does not fit in memory, `k_reciprocal_blocks` returns it some queries at a time,
+    and `rerank_top` the head of each ranking. A query whose picture is also in the gallery counts
+    as two points, unless ``self_index`` says which gallery row it is.
 
     Args:
         query: embeddings, or (q, d) rows. Rows are compared by their squared Euclidean
-            distance, which is 2 - 2 cosine similarity of unit rows; they may be memory-mapped.
+            distance, which is 2 - 2 cosine similarity if L2-normalised; they may be memory-mapped.
         gallery: the same for the gallery.
         k1: size of the neighbourhood, 1 or more.
         k2: points to average the weights over, 1 or more; 1 is no averaging.
-        lambda_: share of the original distance in the final one, in [0, 1].
-        comparison: how the spaces of embeddings combine, by default the only space as above. Its
-            distances, if it is no cosine distance, take the place of the squared distance as they
-            come, and should be symmetric and not negative.
+        lambda_: weight of the original distance in the final one, in [0, 1].
+        comparison: how the spaces of embeddings combine, by default the only space as above. If it
+            is not the cosine distance, its distances replace the squared distance, and should be
+            symmetric and not negative.
         self_index: (q,) integers, gallery row of the query's own picture; -1 is none. Such a query
             is one point with that row, and is compared as the row.
 
@@ -105,10 +105,10 @@ def k_reciprocal_blocks(
     comparison: Comparison = ONLY_SPACE,
     self_index: Indices | None = None,
 ) -> Iterator[tuple[slice, Floats]]:
-    """The rows of `k_reciprocal`, some queries at a time, as `score_block` takes them.
+    """The rows of `k_reciprocal`, some queries at a time, for `score_block`.
 
     Returns:
-        An iterator of which queries a block holds, and their (len(rows), g) float32 distances.
+        An iterator of (queries of the block, their (len(rows), g) float32 distances).
 
     Raises:
         DataError: see `k_reciprocal`; at once, before the first block.
@@ -133,17 +133,17 @@ def rerank_top(
     comparison: Comparison = ONLY_SPACE,
     self_index: Indices | None = None,
 ) -> Ranking:
-    """The head of the re-ranked gallery of each query: `k_reciprocal`, sorted, without its matrix.
+    """The head of each query's re-ranked gallery: `k_reciprocal`, sorted, without its matrix.
 
     Args:
-        query: see `k_reciprocal`, as are all others but ``top``.
-        gallery: what to rank.
-        top: how many rows to rank; in a smaller gallery, the rest is index -1 at distance inf.
+        query: see `k_reciprocal`, as for all arguments but ``top``.
+        gallery: the gallery.
+        top: length of each ranking; in a smaller gallery, the rest is index -1, distance inf.
         k1: size of the neighbourhood.
         k2: points to average the weights over.
-        lambda_: share of the original distance.
+        lambda_: weight of the original distance.
         comparison: how the spaces of embeddings combine.
-        self_index: where the queries stand in the gallery; a query finds itself, too.
+        self_index: gallery row of each query's own picture, which is ranked as well.
 
     Raises:
         DataError: see `k_reciprocal`, or ``top`` is less than 1.
@@ -218,7 +218,7 @@ def _blocks(
     sets = reciprocal_sets(nearest, k1)
     distances = points.distances_to(sets) * np.repeat(scale, np.diff(sets.indptr))
     weights = set_weights(sets, distances)
-    if k2 > 1:  # 1 is each point alone, even where an equal point stands before it
+    if k2 > 1:  # with 1, each point alone, even if an equal point precedes it
         weights = average_over_neighbours(weights, nearest, k2)
     del sets, distances, nearest
     gallery_weights = _arrays(weights[len(points) - g :].tocsc())
@@ -244,14 +244,14 @@ def _mix(
     gallery_weights: _Sparse,
     lambda_: np.float32,
 ) -> None:
-    """Turn distances into final ones.
+    """Turn original distances into final ones.
 
     Args:
         block: (queries, g) float32, changed.
-        scale: (queries,) float32, what normalises the distances.
+        scale: (queries,) float32, normalises the distances.
         query_weights: of these queries, sparse by query.
         gallery_weights: (g, n), sparse by point.
-        lambda_: share of the original distance.
+        lambda_: weight of the original distance.
     """
     starts, points, weights = query_weights
     gallery_starts, gallery_rows, smaller = gallery_weights

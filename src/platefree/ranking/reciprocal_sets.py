@@ -1,8 +1,8 @@
 """Sparse k-reciprocal sets of a set of points, and their weights.
 
 Zhong et al., Re-ranking Person Re-identification with k-reciprocal Encoding, CVPR 2017, section 3.
-Relations between points are sparse matrices: entry (i, j) of a mutual relation is there if i is
-in the list of j and j in the list of i. Memory grows with the points times the length of a list.
+Relations between points are sparse matrices: a mutual relation has entry (i, j) if i is in the list
+of j and j in the list of i. Memory grows with the number of points times the length of a list.
 """
 
 from typing import Any
@@ -19,9 +19,9 @@ _BLOCK = 2048  # points whose sets are expanded at a time: products of relations
 def reciprocal_sets(nearest: Indices, k1: int) -> csr_array:
     """The expanded k-reciprocal set of every point.
 
-    The set of a point holds the neighbours that have it among their own ``k1`` neighbours. It is
-    expanded by the set of each of its members, made from half as many neighbours, if more than
-    two thirds of that set are in the first.
+    The set of a point holds those of its ``k1`` neighbours that have the point among their own
+    ``k1`` neighbours. Each member has such a set for half of ``k1``; that set is added if more
+    than two thirds of it are in the first set.
 
     Args:
         nearest: (n, k) int64, at least k1 + 1 nearest points of every point, itself included.

@@ -1,10 +1,10 @@
-"""Steps that change a ranking after it was made, the same for a search and for an evaluation.
+"""Post-processing steps of a ranking, the same for search and evaluation.
 
 Zheng et al., VehicleNet, TMM 2020, section IV-C. A step keeps every entry at its place and changes
-its distance; what it removes is at distance inf from then on. `Ranking.in_order` sorts at the end.
+its distance; a removed entry has distance inf. `Ranking.in_order` sorts at the end.
 
-A search gives a step the candidates of its query; an evaluation gives it the whole gallery, some
-queries at a time. Full k-reciprocal re-ranking, which looks at all pictures at once, is no step
+A search passes a step the candidates of its query; an evaluation passes the whole gallery, some
+queries at a time. Full k-reciprocal re-ranking needs all pictures at once, so it is no step
 (`platefree.ranking.reciprocal`).
 """
 
@@ -35,13 +35,13 @@ class Step(Protocol):
 
         Args:
             ranking: of some queries, entries in any order.
-            queries: which of those that the step was made for.
+            queries: which of the step's queries they are.
         """
 
 
 @dataclass(frozen=True, eq=False)
 class OtherCameras:
-    """Removes what the query's own camera captured: the vehicle is looked for elsewhere.
+    """Removes pictures captured by the query's own camera.
 
     Attributes:
         query: (q,) int64 numbers of cameras; -1 is unknown and removes nothing.
@@ -52,7 +52,7 @@ class OtherCameras:
     gallery: Indices
 
     def __call__(self, ranking: Ranking, queries: slice = ALL) -> Ranking:
-        """The entries of other cameras, and those of unknown camera."""
+        """The entries, those of the query's camera removed."""
         _check(ranking, len(self.query[queries]), len(self.gallery))
         distances = ranking.distances.copy()
         for camera, row, indices in zip(
@@ -65,12 +65,12 @@ class OtherCameras:
 
 @dataclass(frozen=True, eq=False)
 class TimeWindow:
-    """Removes what was captured longer than a window before or after the query.
+    """Removes pictures captured outside a time window around the query.
 
     Attributes:
         query: (q,) datetime64; NaT is unknown and removes nothing.
         gallery: (g,) datetime64; NaT is unknown and stays.
-        seconds: the longest interval that is kept, 0 or more.
+        seconds: the longest interval from the query that is kept, 0 or more.
 
     Raises:
         DataError: the window is negative.
@@ -85,7 +85,7 @@ class TimeWindow:
             raise DataError(f"the temporal window is {self.seconds} s, expected 0 or more")
 
     def __call__(self, ranking: Ranking, queries: slice = ALL) -> Ranking:
-        """The entries within the window."""
+        """The entries, those outside the window removed."""
         _check(ranking, len(self.query[queries]), len(self.gallery))
         longest = np.timedelta64(timedelta(seconds=self.seconds))
         distances = ranking.distances.copy()
@@ -96,21 +96,21 @@ class TimeWindow:
 
 @dataclass(frozen=True, eq=False)
 class BestOfTrack:
-    """Puts every picture of a track at the distance of the best of them.
+    """Gives every picture of a track the distance of the track's nearest picture.
 
     The image-to-track distance of VeRi-776 (Liu et al., ECCV 2016, and He et al., CVPR 2019).
 
     Attributes:
         tracks: (g,) int64 number of each picture's track, from `track_numbers`.
-        own: (q,) int64 place of each query's own picture in the gallery, which is removed, so that
-            no query finds its track by itself; -1 if it is not there.
+        own: (q,) int64 gallery row of each query's own picture, which is removed, so that a query
+            does not find its track through itself; -1 if it is not there.
     """
 
     tracks: Indices
     own: Indices
 
     def __call__(self, ranking: Ranking, queries: slice = ALL) -> Ranking:
-        """The same entries; those that were removed stay removed."""
+        """The entries at the distances of their tracks; removed entries stay removed."""
         _check(ranking, len(self.own[queries]), len(self.tracks))
         distances = ranking.distances.copy()
         groups = None
@@ -125,7 +125,7 @@ class BestOfTrack:
         return Ranking(ranking.indices, distances)
 
     def _groups(self, indices: Indices) -> tuple[Indices, Indices, Indices]:
-        """Entries sorted by track, where each track begins among them, and each entry's track."""
+        """Entries sorted by track, the start of each track among them, and each entry's track."""
         tracks = np.where(indices < 0, -1, self.tracks[indices])
         order = np.argsort(tracks, kind="stable")
         begins = np.diff(tracks[order], prepend=-2) != 0
@@ -136,11 +136,11 @@ class BestOfTrack:
 
 @dataclass(frozen=True, eq=False)
 class ExpandedQueries:
-    """Compares the entries with queries that were moved towards pictures like them.
+    """Compares the entries with expanded queries.
 
     Attributes:
-        query: the moved queries, from `expanded`.
-        gallery: what is ranked.
+        query: the expanded queries, from `expanded`.
+        gallery: the gallery.
         comparison: how their spaces combine.
     """
 
@@ -149,7 +149,7 @@ class ExpandedQueries:
     comparison: Comparison = ONLY_SPACE
 
     def __call__(self, ranking: Ranking, queries: slice = ALL) -> Ranking:
-        """The entries at their distances from the moved queries."""
+        """The entries at their distances from the expanded queries."""
         numbers = np.arange(len(self.query))[queries]
         _check(ranking, len(numbers), len(self.gallery))
         distances = ranking.distances.copy()
@@ -162,14 +162,14 @@ class ExpandedQueries:
 
 @dataclass(frozen=True, eq=False)
 class RerankedCandidates:
-    """Puts the candidates of each query in k-reciprocal order.
+    """Re-ranks the candidates of each query by k-reciprocal distance.
 
-    What the gallery holds beyond the candidates is not looked at, so the cost does not depend on
-    the gallery, and the answer to one query does not depend on the others.
+    Only the candidates are used, so the cost does not depend on the size of the gallery, and the
+    answer to one query does not depend on the other queries.
 
     Attributes:
         query: the queries.
-        gallery: what the candidates are rows of; only those rows are read.
+        gallery: the gallery; only the rows of candidates are read.
         options: of the re-ranking.
         comparison: how their spaces combine.
     """
@@ -180,7 +180,7 @@ class RerankedCandidates:
     comparison: Comparison = ONLY_SPACE
 
     def __call__(self, ranking: Ranking, queries: slice = ALL) -> Ranking:
-        """The entries at their re-ranked distances; those that were removed stay removed."""
+        """The entries at their re-ranked distances; removed entries stay removed."""
         numbers = np.arange(len(self.query))[queries]
         _check(ranking, len(numbers), len(self.gallery))
         distances = ranking.distances.copy()
@@ -204,12 +204,12 @@ def apply_steps(ranking: Ranking, steps: Sequence[Step], queries: slice = ALL) -
 def search_steps(
     post: Post, query: Embeddings, gallery: Embeddings, ranking: Ranking, comparison: Comparison
 ) -> list[Step]:
-    """All steps of a search, in the order in which an evaluation does them.
+    """All steps of a search, in the same order as in an evaluation.
 
     Args:
-        post: which steps, and their options; ``crop`` and ``ensemble`` are done before.
+        post: which steps, and their options; ``crop`` and ``ensemble`` are applied before.
         query: the queries.
-        gallery: what the ranking ranks.
+        gallery: the gallery of the ranking.
         ranking: the candidates of each query, nearest first.
         comparison: how spaces combine.
     """
@@ -226,13 +226,13 @@ def search_steps(
 def label_steps(
     post: Post, query: Sightings, gallery: Sightings, own: Indices, cameras: Text | None = None
 ) -> list[Step]:
-    """The steps of a post-processing that look at labels: camera, time and tracks.
+    """The steps that use labels: camera, time and tracks.
 
     Args:
         post: which steps, and their options.
         query: the q queries.
-        gallery: the g pictures that are ranked.
-        own: (q,) place of each query's own picture in the gallery, -1 if it is not there.
+        gallery: the g gallery pictures.
+        own: (q,) gallery row of each query's own picture, -1 if it is not there.
         cameras: (q + g,) cameras of queries and gallery, ``""`` unknown; by default the known ones.
     """
     steps: list[Step] = []
@@ -256,14 +256,14 @@ def camera_numbers(cameras: Text) -> Indices:
 def expanded(
     post: Post, query: Embeddings, gallery: Embeddings, ranking: Ranking, comparison: Comparison
 ) -> Embeddings:
-    """The queries after the step ``expand``, each at a mean of pictures like it.
+    """The queries after the step ``expand``: each the mean of itself and similar pictures.
 
     Args:
         post: with the options of the step.
-        query: L2-normalised rows.
-        gallery: L2-normalised rows.
-        ranking: the nearest gallery rows of each query, without its own picture; looked at only
-            where queries are expanded by neighbours.
+        query: L2-normalised embeddings.
+        gallery: L2-normalised embeddings.
+        ranking: the nearest gallery rows of each query, without its own picture; used only if
+            queries are expanded by neighbours.
         comparison: how spaces combine.
     """
     options = post.expand
@@ -273,7 +273,7 @@ def expanded(
 
 
 def _check(ranking: Ranking, q: int, g: int) -> None:
-    """Refuse a ranking of other queries or of another gallery with a `DataError`."""
+    """Raise a `DataError` if the ranking does not fit the queries and the gallery."""
     last = ranking.indices.max(initial=-1)
     if len(ranking) != q or last >= g:
         raise DataError(
@@ -285,8 +285,8 @@ def _check(ranking: Ranking, q: int, g: int) -> None:
 def track_numbers(sightings: Sightings) -> Indices:
     """Number of the track of each row, (n,) int64, by first appearance.
 
-    A track is what one source, one camera and one track label have in common; a row whose track is
-    unknown is a track of its own.
+    Rows of equal source, camera and track label are one track; a row of unknown track is a track
+    of its own.
     """
     alone = np.where(sightings.track == "", np.arange(len(sightings)).astype(np.str_), "")
     keys = np.stack([sightings.source, sightings.camera, sightings.track, alone], axis=1)

@@ -1,4 +1,4 @@
-"""How two pictures are related by their views, and which embedding space compares them (VANet).
+"""Which embedding space compares two pictures, chosen by their views (VANet).
 
 Chu et al., ICCV 2019, section 3.3 and figure 3.
 """
@@ -16,22 +16,22 @@ from platefree.ranking.comparison import cosine_distance
 from platefree.types import Embeddings, Floats, Indices, Text
 
 VIEW = "view"
-"""The space of a viewpoint classifier, and the column that it learns."""
+"""The name of a viewpoint classifier's space, and of the label column that it learns."""
 
 Relations = Literal["none", "same-different", "pairs", "ordered-pairs"]
 
 
 class ViewRelations:
-    """Which of several spaces measures a pair of views.
+    """Which of several spaces compares a pair of views.
 
     Args:
         views: names of the views, at least two where they matter.
         kind: ``none`` has one space for all; ``same-different`` is VANet; ``pairs`` has a space
-            for each pair of views, ``ordered-pairs`` besides tells front-rear from rear-front
+            for each pair of views; ``ordered-pairs`` also distinguishes front-rear from rear-front
             (section 4.6: three and four spaces for two views, six pairs for three).
 
     Attributes:
-        views: the names, sorted; a view's number is its place here.
+        views: the names, sorted; a view's number is its index here.
         spaces: names of the spaces, in the order of the branches.
         branch_of: (views, views) int64, number of the space by the views of query and gallery.
     """
@@ -60,12 +60,12 @@ class ViewRelations:
                     self.branch_of[b, a] = branch
 
     def numbers(self, names: Text) -> Indices:
-        """(n,) number of each view by its name, -1 where it is unknown or none of these."""
+        """(n,) number of each view by its name, -1 if it is unknown or none of these."""
         places = np.searchsorted(self.views, names).clip(max=len(self.views) - 1)
         return np.where(np.array(self.views)[places] == names, places, -1).astype(np.int64)
 
     def mistaken(self, views: Indices, images: Text, fraction: float) -> Indices:
-        """Views of which about a fraction is wrong, always the same ones: chosen by picture.
+        """Views with about a fraction replaced by wrong ones; a picture's choice never varies.
 
         Args:
             views: (n,) numbers; unknown ones (-1) stay.
@@ -75,19 +75,19 @@ class ViewRelations:
         if not fraction:
             return views
         drawn = np.array([_drawn(str(image)) for image in images], np.int64)
-        other = drawn % (len(self.views) - 1) + 1  # added round the circle: never itself
+        other = drawn % (len(self.views) - 1) + 1  # added modulo the number of views: never itself
         wrong = (views >= 0) & (drawn < fraction * 2**32)
         return np.where(wrong, (views + other) % len(self.views), views)
 
 
 @dataclass(frozen=True)
 class ViewComparison:
-    """Each pair of pictures in the space of its views; every matrix product is made once.
+    """Each pair of pictures in the space of its views; every matrix product is computed once.
 
     Attributes:
         relations: which space compares a pair of views.
-        view_from: what says the view of a picture: ``prediction``, the classifier's space ``view``,
-            or ``table``, the column ``view``, and where that is unknown the prediction.
+        view_from: where the view of a picture comes from: ``prediction``, the classifier's space
+            ``view``, or ``table``, the column ``view``, and where it is unknown the prediction.
         view_error: fraction of the views that are replaced by a wrong one, see
             `ViewRelations.mistaken`.
     """
@@ -148,7 +148,7 @@ class ViewComparison:
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> Self:
-        """What `to_json` described; a part that is missing is a `KeyError`."""
+        """The comparison from `to_json`; a missing part is a `KeyError`."""
         kind = content["relations"]
         if kind not in get_args(Relations) or content["view_from"] not in ("prediction", "table"):
             raise ValueError(f"{kind}, {content['view_from']}")
@@ -163,5 +163,5 @@ def _by_value(values: Indices) -> Iterator[tuple[int, Indices]]:
 
 
 def _drawn(text: str) -> int:
-    """A number below 2**32 that is as good as random, and always the same for a text."""
+    """A pseudo-random number below 2**32, always the same for a text."""
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=4).digest())

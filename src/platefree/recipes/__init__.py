@@ -1,1 +1,1 @@
-"""What a recipe may say, and the recipes that come with the package."""
+"""The schema of recipes, and the built-in recipes."""

@@ -1,4 +1,4 @@
-"""The TOML files that recipes come from: those of the package by name, others by path."""
+"""The TOML files of recipes: built-in ones by name, others by path."""
 
 import difflib
 import tomllib
@@ -22,7 +22,7 @@ def recipe_names() -> list[str]:
 
 
 def recipe_description(name: str) -> str:
-    """What a built-in recipe says of itself."""
+    """The description of a built-in recipe."""
     _, text = recipe_text(name)
     return str(tomllib.loads(text).get("description", ""))
 
@@ -50,7 +50,7 @@ def recipe_text(name: str) -> tuple[str, str]:
         hint = f"did you mean {near[0]!r}? " if near else ""
         raise RecipeError(
             f"no recipe named {name!r}; {hint}'platefree recipes' lists all; "
-            "a file of your own must end in .toml"
+            "your own file must end in .toml"
         )
     file = resources.files("platefree.recipes") / "library" / f"{full}.toml"
     return full, file.read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""What pydantic finds wrong in a file, in the words of the people who wrote it."""
+"""Errors of pydantic as messages for the author of a file."""
 
 import difflib
 from collections.abc import Mapping
@@ -20,14 +20,14 @@ def checked(
     context: Mapping[str, Any] | None = None,
     parts: Mapping[str, type[BaseModel]] | None = None,
 ) -> Whole:
-    """Plain content as what it should be.
+    """Validate plain content.
 
     Args:
-        whole: what that is.
+        whole: the class to validate it as.
         content: parsed TOML, or a part of a card.
-        what: how people call it, such as ``recipe mine``.
+        what: its name in messages, such as ``recipe mine``.
         context: of the validation.
-        parts: section -> its class, where that of ``whole`` says less than is known here.
+        parts: section -> its class, if more specific than in ``whole``.
 
     Raises:
         RecipeError: an unknown key, a missing one, or a value of the wrong type.
@@ -45,7 +45,7 @@ def _explain(
     place = [str(part) for part in detail["loc"]]
     key = ".".join(place)
     if detail["type"] == "extra_forbidden":
-        known = _keys_beside(place, whole, parts)
+        known = _known_keys(place, whole, parts)
         near = difflib.get_close_matches(place[-1], known, n=1, cutoff=0.5)
         hint = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(known)}"
         where = f" in [{'.'.join(place[:-1])}]" if len(place) > 1 else ""
@@ -58,10 +58,10 @@ def _explain(
     return f"{key} is {found!r} ({type(found).__name__}); {detail['msg']}"
 
 
-def _keys_beside(
+def _known_keys(
     place: list[str], whole: type[BaseModel], parts: Mapping[str, type[BaseModel]]
 ) -> list[str]:
-    """The keys that are known where one is unknown."""
+    """The known keys of the section that has an unknown one."""
     section: Any = whole
     for part in place[:-1]:
         if section is whole and part in parts:

@@ -1,4 +1,4 @@
-"""Keys that recipes had before, so that recipes and cards of then are still read."""
+"""Old keys of recipes, so that old recipes and cards can still be read."""
 
 import logging
 import re
@@ -16,18 +16,18 @@ OLD_KEYS: Mapping[str, str] = {
     "augment.colour": "color",
     "post.time.share": "fraction",
 }
-"""Dotted key of then -> the last part of the key of now."""
+"""Old dotted key -> last part of the current key."""
 
 _OLD_MODULE = re.compile(r"(^|[./])trunk\b")
 
 
 def current_tensor_name(name: str) -> str:
-    """The name of a weight (or of a part that is frozen) as networks have it now."""
+    """The current name of a weight (or of a frozen part)."""
     return _OLD_MODULE.sub(r"\1backbone", name)
 
 
 def current_key(key: str) -> str:
-    """The dotted key of a recipe as it is called now."""
+    """The current dotted key of a recipe."""
     if key not in OLD_KEYS:
         return key
     now = f"{key.rpartition('.')[0]}.{OLD_KEYS[key]}"
@@ -36,7 +36,7 @@ def current_key(key: str) -> str:
 
 
 def with_current_keys(content: Mapping[str, Any], place: str = "") -> dict[str, Any]:
-    """The content of a recipe with every key as it is called now.
+    """The content of a recipe with current keys.
 
     Args:
         content: parsed TOML, or a card's ``recipe``.

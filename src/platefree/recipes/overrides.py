@@ -1,4 +1,4 @@
-"""Changes of single values of a recipe: ``--set train.lr=0.01``."""
+"""Change single values of a recipe: ``--set train.lr=0.01``."""
 
 import tomllib
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from platefree.recipes.old_names import current_key
 
 
 def parse_overrides(settings: Sequence[str]) -> dict[str, Any]:
-    """Parse ``key=value`` texts; a value is read as TOML, and as plain text where it is not.
+    """Parse ``key=value`` texts; a value is TOML, or else plain text.
 
     Raises:
         RecipeError: a text without ``=`` or with an empty key.

@@ -1,9 +1,9 @@
-"""The ``[post]`` section of a recipe: which post-processing, and its options; no torch here.
+"""The ``[post]`` section of a recipe: post-processing steps and their options; no torch here.
 
-Zheng et al., VehicleNet, TMM 2020, section IV-C, figure 5 and table VI. The steps have one order
-of work, whatever order they are named in: ``crop`` and ``ensemble`` change what pictures are
-embedded to, ``expand`` moves the queries, ``camera`` and ``time`` remove gallery pictures,
-``rerank`` replaces distances, and ``tracks`` brings together what is left.
+Zheng et al., VehicleNet, TMM 2020, section IV-C, figure 5 and table VI. The steps are always done
+in the same order: ``crop`` and ``ensemble`` change embeddings, ``expand`` replaces the queries,
+``camera`` and ``time`` remove gallery pictures, ``rerank`` replaces distances, and ``tracks``
+groups the remaining pictures.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ Radius = Annotated[float, Field(gt=0, le=2)]  # a distance: a cosine distance is
 Step = Literal["crop", "ensemble", "expand", "camera", "time", "rerank", "tracks"]
 STEPS: tuple[str, ...] = get_args(Step)
 NONE = "none"
-"""What stands for no step, on a command line and in a report."""
+"""The name of no post-processing, on the command line and in reports."""
 
 
 class PostSection(BaseModel):
@@ -28,12 +28,12 @@ class PostSection(BaseModel):
 
 
 class Crop(PostSection):
-    """Each picture becomes the mean of itself and of a tight crop of its vehicle."""
+    """Average the embeddings of each picture and of a tight crop of its vehicle."""
 
     model: str = ""  # a detector, torchvision:NAME; "": boxes from a file
     weights: str = "published"  # of the detector: those that torchvision publishes, or a file
-    threshold: Annotated[float, Field(ge=0, le=1)] = 0.5  # what scores less is not found
-    boxes: str = ""  # a file of boxes; "": boxes.csv or a city's labels beside the table
+    threshold: Annotated[float, Field(ge=0, le=1)] = 0.5  # smallest score of a box
+    boxes: str = ""  # a file of boxes; "": boxes.csv or a city's labels next to the table
     margin: Annotated[float, Field(ge=0, le=1)] = 0.0  # added on each side, a fraction of the box
 
     @model_validator(mode="after")
@@ -47,12 +47,12 @@ class Crop(PostSection):
 
     def __str__(self) -> str:
         where = f"threshold {self.threshold:g}, weights {self.weights}"
-        source = f"by {self.model}, {where}" if self.model else self.boxes or "beside the table"
+        source = f"by {self.model}, {where}" if self.model else self.boxes or "next to the table"
         return f"boxes {source}, margin {self.margin:g}"
 
 
 class More(PostSection):
-    """Other models are joined to the one that is evaluated."""
+    """Join other models to the evaluated one."""
 
     models: list[str] = []  # checkpoint folders
     weights: list[Annotated[float, Field(gt=0)]] = []  # of the evaluated model, then of these
@@ -73,7 +73,7 @@ class More(PostSection):
 
 
 class Expand(PostSection):
-    """Each query becomes a mean of pictures like it."""
+    """Replace each query by a mean of similar pictures."""
 
     by: Literal["clusters", "neighbours"] = "clusters"  # of queries (DBSCAN), or in the gallery
     radius: Radius = 0.2  # clusters: distance within which queries are neighbours
@@ -99,9 +99,9 @@ class Rerank(PostSection):
 
 
 class Camera(PostSection):
-    """Gallery pictures of the query's camera are removed."""
+    """Remove gallery pictures of the query's camera."""
 
-    model: str = ""  # a classifier of cameras, whose clusters are cameras; "": known ones
+    model: str = ""  # a camera classifier, whose clusters are cameras; "": known ones
     radius: Radius = 0.2  # distance within which pictures are neighbours
     smallest: Count = 5  # neighbours, itself included, that make a cluster
 
@@ -112,20 +112,22 @@ class Camera(PostSection):
 
 
 class Time(PostSection):
-    """Gallery pictures taken long before or after the query are removed."""
+    """Remove gallery pictures captured long before or after the query."""
 
-    by: Literal["seconds", "training"] = "seconds"  # training: what its rows show is taken
-    seconds: Annotated[float, Field(ge=0, le=1e9)] = 600.0  # the longest interval that is kept
-    fraction: Annotated[float, Field(gt=0, le=1)] = 0.99  # training: of the intervals it covers
+    by: Literal["seconds", "training"] = "seconds"  # training: found in the training rows
+    seconds: Annotated[float, Field(ge=0, le=1e9)] = 600.0  # the longest interval to keep
+    fraction: Annotated[float, Field(gt=0, le=1)] = 0.99  # training: fraction of intervals to cover
 
     def __str__(self) -> str:
         if self.by == "training":
-            return f"within what covers {100 * self.fraction:g} % of the training intervals"
+            return (
+                f"within a window that covers {100 * self.fraction:g} % of the training intervals"
+            )
         return f"within {self.seconds:g} s"
 
 
 class Tracks(PostSection):
-    """Gallery pictures of one track are ranked by the best of them."""
+    """Rank all gallery pictures of a track by the best of them."""
 
     def __str__(self) -> str:
         return "by the best picture"
@@ -135,8 +137,8 @@ class Post(PostSection):
     """Post-processing: nothing, unless ``steps`` names it.
 
     Attributes:
-        steps: in the order of `STEPS` or any other, which changes nothing but how it is described.
-        crop: options of that step, as are the others.
+        steps: in any order; they are done in the order of `STEPS`.
+        crop: options of the step, as are the attributes below.
     """
 
     steps: list[Step] = []

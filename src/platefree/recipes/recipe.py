@@ -1,8 +1,8 @@
-"""Recipes: everything about a training run except where the data lies.
+"""Recipes: everything about a training run except the path of its data.
 
-A recipe is a TOML file, checked before anything starts. Its ``[model]`` is whatever the settings of
-its method say; the methods, and reading a recipe by its name, are in `platefree.methods.catalogue`.
-No torch here.
+A recipe is a TOML file, checked before anything starts. Its section ``[model]`` has the settings of
+its method; the methods, and reading a recipe by its name, are in `platefree.methods.catalogue`. No
+torch here.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,12 +15,12 @@ from platefree.recipes.sections import Augment, Input, Section, Stage, Train
 
 
 class MethodSettings(Section):
-    """The ``[model]`` section: the base of every method's settings, which lie beside the method.
+    """The ``[model]`` section: the base of the settings of every method.
 
     Attributes:
         learns: the label column whose values are the classes, or ``parts``.
         learns_nothing: whether there is no training; the method is used by its name.
-        free_in_use: keys that a trained model may still change.
+        free_in_use: keys that can be changed after training.
         restarts_classifier: whether a stage may learn other vehicles than the one before it.
         method: its name.
     """
@@ -32,22 +32,22 @@ class MethodSettings(Section):
     method: str
 
     def check(self, recipe: "Recipe") -> None:
-        """Refuse what the other sections of a recipe say, where the method cannot learn so.
+        """Refuse settings in other sections of a recipe that the method cannot learn with.
 
         Raises:
             ValueError: says what to change.
         """
 
     def resolved(self) -> Self:
-        """The same with what other models decide filled in, so that the recipe stands alone."""
+        """The same with settings of other models filled in, to make the recipe self-contained."""
         return self
 
     def also_predicts(self) -> Mapping[str, Sequence[str]]:
-        """Label column -> its values, sorted, of labels that a model inside this one predicts."""
+        """Label column -> its values, sorted, for labels predicted by a model inside this one."""
         return {}
 
     def statistics(self) -> tuple[list[float], list[float]]:
-        """Mean and standard deviation of the channels of 0..1 pictures, as the network wants them.
+        """Channel means and standard deviations of 0..1 pictures that the network expects.
 
         Raises:
             RecipeError: there is no such network.
@@ -55,7 +55,7 @@ class MethodSettings(Section):
         return [0.0] * 3, [1.0] * 3
 
     def takes_one_size(self) -> str:
-        """What in the method takes pictures of one size only; empty: nothing does.
+        """The part of the method that takes pictures of one size only; empty if there is none.
 
         Raises:
             RecipeError: there is no such network.
@@ -78,7 +78,7 @@ class Recipe(Section):
     train: Train = Train()
     stages: list[Stage] = Field(default=[])
     post: Post = Post()  # of an evaluation; no part of the model
-    # claims by "DATA_SET TEST FIGURE": "vehicleid 800 rank-1" = 0.5
+    # the paper's figures by "DATA_SET TEST FIGURE": "vehicleid 800 rank-1" = 0.5
     paper: dict[str, float] = Field(default={})
 
     @field_validator("model", mode="before")
@@ -110,7 +110,7 @@ class Recipe(Section):
             raise ValueError(
                 f"stages learn from different rows, so from different vehicles, but a classifier "
                 f"of {self.model.method} cannot be replaced between them; set the same rows in all "
-                "of them, or take a method whose classifier can be"
+                "of them, or use a method whose classifier can be"
             )
         return self
 
@@ -119,7 +119,7 @@ class Recipe(Section):
         names = [stage.name for stage in self.stages]
         if len(set(names)) < len(names):
             raise ValueError(
-                f"stages are named {names}; a resumed run tells them by distinct names"
+                f"stages are named {names}; give them distinct names, for a resumed run to find"
             )
         return self
 

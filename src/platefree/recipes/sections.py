@@ -27,7 +27,7 @@ class Section(BaseModel):
 
 
 class Input(Section):
-    """How a picture becomes a tensor, in training and in use; it travels with the weights."""
+    """How a picture becomes a tensor, in training and in use; stored with the weights."""
 
     height: Annotated[int, Field(ge=16, le=2048)] = 256
     width: Annotated[int, Field(ge=16, le=2048)] = 256
@@ -98,7 +98,7 @@ class Train(Section):
     workers: Annotated[int, Field(ge=-1)] = -1  # loading processes; -1: by the machine
     validation: Annotated[float, Field(ge=0, lt=1)] = 0.0  # fraction of training vehicles held out
     validate_epochs: Count = 5
-    samples_epochs: Annotated[int, Field(ge=0)] = 0  # epochs between sheets of what it makes
+    samples_epochs: Annotated[int, Field(ge=0)] = 0  # epochs between sheets of sample pictures
     checkpoint_minutes: NotNegative = 5.0
     checkpoint_steps: Annotated[int, Field(ge=0)] = 0  # additionally every so many steps
 
@@ -111,7 +111,7 @@ class Train(Section):
 
 
 class Stage(Section):
-    """What one stage of a staged training changes in ``[train]``; unset keys stay."""
+    """The changes of one stage in ``[train]``; unset keys are unchanged."""
 
     name: str
     epochs: Count | None = None

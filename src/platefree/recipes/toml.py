@@ -9,7 +9,7 @@ from platefree.recipes.recipe import Recipe
 
 
 def to_toml(recipe: Recipe) -> str:
-    """A recipe whole, defaults filled in, as TOML that reads back to the same."""
+    """A complete recipe with its defaults, as TOML that reads back to the same recipe."""
     content = recipe.model_dump(exclude_none=True)
     stages = content.pop("stages")
     names = ("model", "input", "augment", "train", "post", "paper")

@@ -1,17 +1,16 @@
 """The charts of a report as inline SVG: pure functions from numbers to text.
 
-Nothing is told by color alone: curves differ by dash and marker, histograms by hatch and fill,
-and everything is named beside the line. Colors and fonts are classes of ``page.css``, so a chart
-follows the page into the dark and onto paper.
+No information depends on color alone: curves differ by dash and marker, histograms by hatch and
+fill, and every line is labelled. Colors and fonts are classes of ``page.css``, so charts follow the
+page in dark mode and in print.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from html import escape
 
 import numpy as np
 from numpy.typing import NDArray
-
-from platefree.reports.markup import clean
 
 Series = NDArray[np.float64]
 
@@ -24,7 +23,7 @@ HATCH = (
     'width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">'
     '<path class="hatch" d="M0 0V6"/></pattern></defs></svg>'
 )
-"""What the similarity charts are hatched with; a page needs it once."""
+"""The hatch pattern of the similarity charts; a page needs it once."""
 
 _WIDTH, _HEIGHT = 460, 320
 _MOST_BINS = 50
@@ -42,7 +41,7 @@ _MARKERS = (  # around the origin, so that a translation places them
 
 @dataclass(frozen=True)
 class _Plot:
-    """Where values lie on the drawing.
+    """Maps values to positions on the drawing.
 
     Attributes:
         x: smallest and largest value on the horizontal axis.
@@ -61,7 +60,7 @@ class _Plot:
     log_x: bool = False
 
     def across(self, values: float | Series) -> Series:
-        """Horizontal positions of values; those beyond the axis are put on its ends."""
+        """Horizontal positions of values, clipped to the axis."""
         low, high = self.x
         inside = np.clip(np.asarray(values, dtype=np.float64), low, high)
         if self.log_x:
@@ -69,7 +68,7 @@ class _Plot:
         return self.left + (inside - low) / (high - low) * (self.right - self.left)
 
     def down(self, values: float | Series) -> Series:
-        """Vertical positions of values; those beyond the axis are put on its ends."""
+        """Vertical positions of values, clipped to the axis."""
         low, high = self.y
         inside = np.clip(np.asarray(values, dtype=np.float64), low, high)
         return self.bottom - (inside - low) / (high - low) * (self.bottom - self.top)
@@ -103,8 +102,13 @@ class _Plot:
         )
 
 
+def clean(text: object) -> str:
+    """Text escaped for HTML and SVG, also in attributes; invalid UTF-8 is replaced."""
+    return escape(str(text).encode("utf-8", "replace").decode("utf-8"))
+
+
 def cmc_chart(names: Sequence[str], curves: Series, mean: Series | None = None) -> str:
-    """Cumulative match curves: thin lines, and their mean as a thick one where it is given.
+    """Cumulative match curves: thin lines, and their mean, if given, as a thick line.
 
     Args:
         names: of the curves.
@@ -132,8 +136,8 @@ def cmc_chart(names: Sequence[str], curves: Series, mean: Series | None = None) 
     parts.extend(_curve(plot, ranks, curve) for curve in named)
     parts.append(_end_labels(plot, named))
     lowest, highest = 100 * curves[:, 0].min(), 100 * curves[:, 0].max()
-    told = f"At rank 1, between {lowest:.2f} % and {highest:.2f} % of the queries are matched."
-    return _svg("Cumulative match curves", told, parts)
+    summary = f"At rank 1, between {lowest:.2f} % and {highest:.2f} % of the queries are matched."
+    return _svg("Cumulative match curves", summary, parts)
 
 
 def similarity_chart(
@@ -142,18 +146,18 @@ def similarity_chart(
     """Histograms of the similarities of same and of different vehicles.
 
     Args:
-        edges: (bins + 1,) similarities between which pairs were counted, as finely as can be: bins
-            are joined so that a few dozen span the similarities that occur.
+        edges: (bins + 1,) edges of the bins, as fine as possible: bins are joined so that a few
+            dozen span the similarities that occur.
         same: (bins,) number of pairs of one vehicle.
         different: (bins,) number of pairs of two vehicles.
-        thresholds: label -> similarity, marked by upright lines.
+        thresholds: label -> similarity, marked by vertical lines.
     """
     edges, same, different = _joined(edges, same, different)
-    shares = [counts / max(1.0, float(counts.sum())) for counts in (different, same)]
-    highest = max(float(part.max()) for part in shares) or 1.0
+    fractions = [counts / max(1.0, float(counts.sum())) for counts in (different, same)]
+    highest = max(float(part.max()) for part in fractions) or 1.0
     plot = _Plot(
         x=(float(edges[0]), float(edges[-1])), y=(0.0, highest * 1.03), top=115
-    )  # below a row for each threshold
+    )  # leaves room for a row of text for each threshold
     parts = [
         plot.axes(
             {value: f"{value:.3g}" for value in _round_values(*plot.x)},
@@ -162,33 +166,33 @@ def similarity_chart(
             "% of the pairs of each kind, per bin",
         ),
     ]
-    for kind, part in zip(("different", "same"), shares, strict=True):
+    for kind, part in zip(("different", "same"), fractions, strict=True):
         outline = plot.line(np.repeat(edges, 2), np.concatenate(([0], np.repeat(part, 2), [0])))
         parts.append(f'<path class="{kind}" d="{outline}Z"/>')
     for x, kind, label in ((42, "same", "same vehicle"), (172, "different", "different vehicles")):
         parts.append(f'<path class="{kind}" d="M{x} 26h22v13h-22Z"/>')
         parts.append(_label(x + 29, 37, label, kind="name"))
     parts.append(_threshold_lines(plot, thresholds))
-    told = "; ".join(f"{label} at {value:.3f}" for label, value in thresholds.items())
-    return _svg("Similarity of same and of different vehicles", told, parts)
+    summary = "; ".join(f"{label} at {value:.3f}" for label, value in thresholds.items())
+    return _svg("Similarity of same and of different vehicles", summary, parts)
 
 
 def view_chart(edges: Series, counts: Mapping[str, Series]) -> str:
-    """Outlines of histograms of distances, each as a share of its own pairs (VANet, figure 1).
+    """Outlines of histograms of distances, each of total area 1 (VANet, figure 1).
 
     Args:
-        edges: (bins + 1,) distances between which pairs were counted, as finely as can be.
+        edges: (bins + 1,) edges of the bins, as fine as possible.
         counts: name -> (bins,) number of pairs, at most `NAMED_CURVES` of them.
     """
     used = np.flatnonzero(sum(counts.values()))
     last = int(used[-1]) + 1 if used.size else len(edges) - 1
     starts = np.arange(0, last, 1 + last // _MOST_BINS)
     bounds = edges[np.append(starts, last)]
-    shares = {
+    fractions = {
         name: np.add.reduceat(part[:last], starts) / max(1.0, float(part.sum()))
         for name, part in counts.items()
     }
-    highest = max(float(part.max()) for part in shares.values()) or 1.0
+    highest = max(float(part.max()) for part in fractions.values()) or 1.0
     plot = _Plot(x=(0.0, float(bounds[-1])), y=(0.0, highest * 1.03), top=66)
     parts = [
         plot.axes(
@@ -199,7 +203,7 @@ def view_chart(edges: Series, counts: Mapping[str, Series]) -> str:
         )
     ]
     middles = (bounds[:-1] + bounds[1:]) / 2
-    for number, (name, part) in enumerate(shares.items()):
+    for number, (name, part) in enumerate(fractions.items()):
         curve = _Curve(name, number, part)
         peak = int(part.argmax())
         parts.append(curve.stroke(plot.line(middles, part)))
@@ -207,10 +211,10 @@ def view_chart(edges: Series, counts: Mapping[str, Series]) -> str:
         x, y = plot.left + 185 * (number % 2), 30 + 18 * (number // 2)
         parts.append(curve.stroke(f"M{x} {y}h30") + curve.marker(x + 15, y))
         parts.append(_label(x + 38, y + 4, name, kind="name"))
-    told = "; ".join(
-        f"{name} around {middles[int(part.argmax())]:.2f}" for name, part in shares.items()
+    summary = "; ".join(
+        f"{name} around {middles[int(part.argmax())]:.2f}" for name, part in fractions.items()
     )
-    return _svg("Distances by same and different view", told, parts)
+    return _svg("Distances by same and different view", summary, parts)
 
 
 def roc_chart(far: Series, tar: Series, marked: Sequence[tuple[float, float]]) -> str:
@@ -241,8 +245,8 @@ def roc_chart(far: Series, tar: Series, marked: Sequence[tuple[float, float]]) -
         parts.append(_marker(across, down, 0, "c0"))
         parts.append(_label(across + 7, down + 18, f"{100 * y:.2f} %", kind="halo"))
     parts.append(_label(plot.across(0.4), plot.down(0.5), "chance", anchor="end"))
-    told = "; ".join(f"{100 * y:.2f} % at a false accept rate of {x:g}" for x, y in marked)
-    return _svg("Receiver operating characteristic", told, parts)
+    summary = "; ".join(f"{100 * y:.2f} % at a false accept rate of {x:g}" for x, y in marked)
+    return _svg("Receiver operating characteristic", summary, parts)
 
 
 def _svg(title: str, description: str, parts: Sequence[str]) -> str:
@@ -305,7 +309,7 @@ def _curve(plot: _Plot, ranks: Series, curve: _Curve) -> str:
 
 
 def _end_labels(plot: _Plot, curves: Sequence[_Curve]) -> str:
-    """The name of each curve at its right end, moved apart where curves meet."""
+    """The name of each curve at its right end, moved apart if they would overlap."""
     ordered = sorted(curves, key=lambda curve: (-curve.values[-1], -curve.values[0]))
     ends = [float(plot.down(curve.values[-1])) for curve in ordered]
     x = plot.right
@@ -330,7 +334,7 @@ def _spread(wanted: Sequence[float], gap: float, last: float) -> list[float]:
 
 
 def _threshold_lines(plot: _Plot, thresholds: Mapping[str, float]) -> str:
-    """Upright lines, each label in a row of its own so that none hides another."""
+    """Vertical lines, each label in its own row so that none hides another."""
     rows = sorted(thresholds.items(), key=lambda item: item[1])
     leftwards = bool(rows) and plot.across(rows[0][1]) - plot.left > 90
     rows = rows if leftwards else rows[::-1]  # so that no line crosses a label
@@ -344,7 +348,7 @@ def _threshold_lines(plot: _Plot, thresholds: Mapping[str, float]) -> str:
 
 
 def _joined(edges: Series, same: Series, different: Series) -> tuple[Series, Series, Series]:
-    """Fewer and wider bins, over the similarities that occur."""
+    """Fewer and wider bins, over the range of similarities that occur."""
     used = np.flatnonzero(same + different)
     first, last = (int(used[0]), int(used[-1]) + 1) if used.size else (0, len(same))
     starts = np.arange(first, last, 1 + (last - first) // _MOST_BINS)

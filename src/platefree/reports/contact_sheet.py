@@ -1,4 +1,4 @@
-"""A contact sheet: the answer to one search as one picture, to print or to send."""
+"""A contact sheet: the hits of one search as one picture, to print or to send."""
 
 from collections.abc import Sequence
 from functools import cache
@@ -12,14 +12,13 @@ from platefree.storage import atomic_file
 from platefree.types import Hit
 
 FORMATS = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG"}
-"""The file formats of a sheet by suffix."""
+"""The file formats of a contact sheet by suffix."""
 
 _PICTURE = (192, 144)
 _GAP, _LINE, _FRAME = 20, 19, 4
 _LINES = 4  # of text below a picture
 _CELL = (_PICTURE[0] + _GAP, _PICTURE[1] + _LINES * _LINE + 14 + _GAP)
-_LARGEST_SIDE = 65_000  # JPEG ends at 65,535 pixels
-# Pillow's own font knows ASCII only, so it comes last.
+_LARGEST_SIDE = 65_000  # JPEG allows 65,535 pixels
 _FONTS = ("DejaVuSans.ttf", "NotoSans-Regular.ttf", "LiberationSans-Regular.ttf", "Arial.ttf")
 _INK, _MUTED, _PAPER, _EMPTY = "#1c2127", "#5a6370", "#ffffff", "#eceef0"
 
@@ -29,21 +28,21 @@ _Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 def contact_sheet(query: Path, hits: Sequence[Hit], path: Path, columns: int = 5) -> Path:
     """Draw the query and its hits, nearest first, and save them as one picture.
 
-    Below each hit stand its rank, similarity, camera, time and file name. A picture that cannot
-    be read leaves an empty frame that says so.
+    Each hit is captioned with rank, similarity, camera, time and file name. A picture that cannot
+    be read is drawn as an empty frame that says so.
 
     Args:
-        query: the picture that was searched.
-        hits: what was found, in the order to draw; may be empty.
+        query: the query picture.
+        hits: in the order to draw; may be empty.
         path: the file to write; its suffix, .jpg or .png, decides the format.
-        columns: pictures in a row, the query being the first of the first row.
+        columns: pictures in a row; the query is the first of the first row.
 
     Returns:
         ``path``.
 
     Raises:
-        DataError: the suffix is another one, ``columns`` is below 1, or there are too many hits
-            for one picture.
+        DataError: the suffix is neither, ``columns`` is below 1, or there are too many hits for one
+            picture.
         StorageError: the file cannot be written.
     """
     format_name = FORMATS.get(path.suffix.lower())
@@ -91,7 +90,7 @@ def _draw_picture(
 ) -> None:
     small = thumbnail(path, *_PICTURE)
     if small is not None:
-        # At the foot of its box, so that every caption stands right below its picture.
+        # At the bottom of its box, so that every caption is directly below its picture.
         corner = left + (_PICTURE[0] - small.width) // 2, top + _PICTURE[1] - small.height
         sheet.paste(small, corner)
         return
@@ -127,7 +126,7 @@ def _font(size: int) -> _Font:
 
 
 def _shortened(text: str, font: _Font, width: int) -> str:
-    """The text on one line, its middle left out where it is too long: names differ at the ends."""
+    """The text on one line; the middle of a long text is left out, since names end differently."""
     line = " ".join(text.encode("utf-8", "replace").decode("utf-8").split())
     shown, kept = line, len(line)
     while kept > 2 and font.getlength(shown) > width:

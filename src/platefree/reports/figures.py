@@ -1,4 +1,4 @@
-"""The figures of a report as one table, which the page, the terminal and Markdown show alike."""
+"""The figures of a report as tables, the same on the page, in the terminal and in Markdown."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from platefree.evaluation.results import AnyResult, Outcome, Report
-from platefree.reports.markup import clean
+from platefree.reports.charts import clean
 
 CAPTION = (
     "Figures in %, gaps in percentage points; queries without match are left out of them. A "
@@ -19,9 +19,10 @@ STEPS = (
 )
 
 METADATA = (
-    "The same model and pictures, without metadata and with: the second row is told labels that it "
-    "was trained with, so such a figure holds for the cameras of its training alone. All other "
-    "figures, curves and examples are those without. In %, with the gain in percentage points."
+    "The same model and pictures, without metadata and with: in the second row the model is "
+    "conditioned on labels that occur in its training, so the figure holds for the cameras of the "
+    "training data only. All other figures, curves and examples are without metadata. In %, with "
+    "the gain in percentage points."
 )
 
 Row = tuple[str, Mapping[str, str]]
@@ -36,8 +37,8 @@ class FigureTable:
 
     Attributes:
         first: what the rows are, ``trial``, ``test`` or ``post-processing``.
-        figures: the names of the columns of figures.
-        counts: the names of the columns that say what the figures were measured on, or took.
+        figures: names of the columns of figures.
+        counts: names of the columns of counts and seconds.
         groups: rows that belong together, such as paper, ours and gap of a test.
     """
 
@@ -108,7 +109,7 @@ def metadata_table(report: Report) -> FigureTable | None:
 
 
 def render_markdown(report: Report) -> str:
-    """What was measured on what, and the table of figures, as Markdown."""
+    """Model, data, settings and the tables of figures, as Markdown."""
     facts = {
         "Model": report.model,
         "Data": report.data,
@@ -134,7 +135,7 @@ def _table_lines(table: FigureTable) -> Iterator[str]:
 
 
 def _compared(name: str, test: Outcome) -> Iterator[Row]:
-    """Paper, ours, its deviation and the gap, as far as there are such."""
+    """Paper, ours, its deviation and the gap, as far as they are known."""
     paper = {figure: claim for figure, claim in test.paper.items() if figure in test.figures()}
     prefix = f"{name}: " if name else ""
     if paper:

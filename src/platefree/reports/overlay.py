@@ -27,10 +27,10 @@ _STOPS = np.array(
 
 
 def heat_colors(values: NDArray[np.floating[Any]]) -> NDArray[np.uint8]:
-    """Colors of values in [0, 1], dark blue to yellow; those outside are put on its ends.
+    """Colors of values, dark blue to yellow; values are clipped to [0, 1].
 
     Args:
-        values: (...) floats; NaN is taken for 0.
+        values: (...) floats; NaN counts as 0.
 
     Returns:
         (..., 3) RGB.
@@ -45,12 +45,12 @@ def heat_colors(values: NDArray[np.floating[Any]]) -> NDArray[np.uint8]:
 def overlay(
     picture: Image.Image, heat_map: NDArray[np.float32], strength: float = 0.6
 ) -> Image.Image:
-    """A grey copy of the picture, tinted by a heat map that is stretched over it.
+    """A grey copy of the picture, tinted by a heat map resized to it.
 
     Args:
         picture: RGB.
         heat_map: (h, w) in [0, 1], of any size.
-        strength: share of the tint, from 0 (picture only) to 1 (heat map only).
+        strength: weight of the tint, from 0 (picture only) to 1 (heat map only).
     """
     heat = Image.fromarray(np.nan_to_num(heat_map, nan=0.0).astype(np.float32))
     stretched = np.asarray(heat.resize(picture.size, Image.Resampling.BILINEAR))

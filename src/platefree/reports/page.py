@@ -1,6 +1,6 @@
-"""A report as one HTML page that needs nothing else: no network, no script, no file beside it.
+"""A report as one self-contained HTML page: no network, no script, no other file.
 
-Every section repeats what was measured on what, so that no number can be read without it.
+Every section repeats model, data and settings, so that no number is read without them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,6 +14,7 @@ from platefree.evaluation.view_pairs import KINDS, ViewPairs
 from platefree.reports.charts import (
     HATCH,
     NAMED_CURVES,
+    clean,
     cmc_chart,
     roc_chart,
     similarity_chart,
@@ -28,11 +29,10 @@ from platefree.reports.figures import (
     metadata_table,
     steps_table,
 )
-from platefree.reports.markup import clean
 from platefree.reports.strips import render_strips
 
 Cells = Mapping[str, str] | str
-"""The cells of a row by the names of their columns, or one text in place of all of them."""
+"""The cells of a row by column name, or one text that spans all of them."""
 
 _TITLE = "Vehicle re-identification report"
 _FINE_BINS = 2000  # over [-1, 1]; the chart joins them
@@ -45,7 +45,7 @@ _CONTEXT = (
     "scales",
     "post-processing",
     "re-ranking",
-)  # facts that stand beside every number
+)  # settings repeated in every section
 _SECTIONS = {
     "figures": "Figures",
     "reading": "How to read this page",
@@ -55,9 +55,9 @@ _SECTIONS = {
 }
 _EXAMPLES = """
 <p>Below each hit: whether it is correct, its rank, its similarity to the query (1 minus the
-distance, after post-processing), and what is known of it. A heat map, where there is one, brightens
-what in the query its similarity to the first hit comes from; a class activation, what makes a model
-take it for the training vehicle that it is most like.</p>
+distance, after post-processing), and its known labels. A heat map, where there is one, brightens
+the regions of the query that its similarity to the first hit comes from; a class activation, the
+regions that make the model classify it as the training vehicle most like it.</p>
 """
 _NOTHING_COMPARED = "<p>This protocol compares no pictures with each other.</p>"
 _NO_EXAMPLES = "<p>No examples were asked for.</p>"
@@ -73,13 +73,13 @@ gallery.</p>
 <strong>mAP</strong>, the mean average precision, is high only if all correct pictures come early.
 <strong>mINP</strong>, the mean inverse negative penalty, is low if a single correct picture comes
 late. HIT@k is rank-k where tracks are searched instead of pictures, and accuracy is the fraction of
-pairs classified right by a threshold fitted on other pairs. A mean over trials weighs every trial
-alike. Post-processing, where there is any, changes these figures and the examples.</p>
+pairs classified correctly by a threshold fitted on other pairs. A mean over trials weights all
+trials equally. Post-processing, if there is any, changes these figures and the examples.</p>
 <p>At a threshold, the <strong>false accept rate</strong> (FAR) is the fraction of pairs of
-different vehicles that are at least as similar, the <strong>true accept rate</strong> (TAR) that of
-pairs of one vehicle. A threshold holds for this model and for data like these; for others, measure
-it again. A similarity is not a probability. Curves of pairs and thresholds are those before any
-post-processing, which looks at all pictures of a search.</p>
+different vehicles that are at least as similar; the <strong>true accept rate</strong> (TAR) is the
+same fraction for pairs of one vehicle. A threshold is valid for this model and for similar data;
+for other data, measure it again. A similarity is not a probability. Curves of pairs and thresholds
+are those before any post-processing, since post-processed distances depend on the whole search.</p>
 </div>
 """
 
@@ -131,7 +131,7 @@ def _pairs(pairs: Mapping[str, str]) -> str:
 
 
 def _context(report: Report) -> str:
-    """One line that says what was measured, to stand beside any number."""
+    """One line with model, data, protocol and settings."""
     facts = {**report.data, **report.settings}
     short = {name: facts[name].partition(":")[0] for name in _CONTEXT if name in facts}
     named = (_identity(report.model, "name"), _identity(report.data, "path"), report.protocol)
@@ -144,10 +144,10 @@ def _identity(facts: Mapping[str, str], first: str) -> str:
 
 
 def _section(name: str, body: str, context: str) -> str:
-    beside = f'<p class="context">{context}</p>' if context else ""
+    measured = f'<p class="context">{context}</p>' if context else ""
     return (
         f'<section id="{name}" aria-labelledby="{name}-heading">'
-        f'<h2 id="{name}-heading">{_SECTIONS[name]}</h2>{beside}{body}</section>'
+        f'<h2 id="{name}-heading">{_SECTIONS[name]}</h2>{measured}{body}</section>'
     )
 
 
@@ -187,7 +187,7 @@ def _curves(report: Report) -> str:
 
 
 def _of(report: Report, test: Outcome) -> str:
-    """Of which test, where there are several."""
+    """`` of test NAME``, if there are several tests."""
     return f" of test {clean(test.name)}" if len(report.tests) > 1 else ""
 
 
@@ -234,7 +234,7 @@ def _roc(verification: Verification, of: str) -> str:
 
 
 def _thresholds(report: Report) -> str:
-    """The similarities of pairs, and the thresholds that tell same from different, by test."""
+    """The similarities of pairs, and thresholds between same and different, by test."""
     parts = [
         _threshold_parts(test.verification, _of(report, test)) + _view_part(test, _of(report, test))
         for test in report.tests
@@ -252,10 +252,10 @@ def _view_part(test: Outcome, of: str) -> str:
     return _side_by_side(
         _chart(
             view_chart(pairs.edges, dict(zip(KINDS, counts, strict=True))),
-            f"Distances of the pairs of all trials{of} whose views are known: S-view pairs see the "
-            "same side of the vehicle, D-view pairs different sides; positive pairs show one "
-            "vehicle. Common area of D-view positive and S-view negative, which is what leads a "
-            f"search astray: {overlap}.",
+            f"Distances of the pairs of all trials{of} whose views are known: S-view pairs have "
+            "the same view, D-view pairs different views; positive pairs show one vehicle. The "
+            "more D-view positive and S-view negative overlap, the more a search confuses them. "
+            f"Their common area: {overlap}.",
         )
     )
 
@@ -267,7 +267,7 @@ def _threshold_parts(verification: Verification, of: str) -> str:
     chart = _chart(
         similarity_chart(*verification.histogram(_FINE_BINS), lines),
         f"The pairs of all trials{of} by similarity: {same:,} of one vehicle, {different:,} of "
-        "two, each kind adding up to 100 %. Upright lines are the thresholds stated beside.",
+        "two, each kind adding up to 100 %. Vertical lines are the thresholds of the table.",
     )
     rows = [(f"{point.far_target:g}", _operating_cells(point)) for point in points]
     table = _table(
@@ -307,13 +307,13 @@ def _table(
     *,
     kind: str = "plain",
 ) -> str:
-    """A table in which each row is its name and some cells by the names of their columns."""
+    """A table of named rows, with cells by column name."""
     titles = "".join(f'<th scope="col">{clean(title)}</th>' for title in head)
     bodies = "".join(
         f"<tbody>{''.join(_row(name, cells, head[1:]) for name, cells in group)}</tbody>"
         for group in groups
     )
-    # A region that scrolls can only be scrolled by keyboard if it takes the focus.
+    # A scrollable region can only be scrolled by keyboard if it can have the focus.
     return (
         f'<figure class="card"><figcaption>{caption}</figcaption>'
         f'<div class="scroll" role="region" tabindex="0" aria-label="{caption}">'

@@ -1,4 +1,4 @@
-"""Write a report: one self-contained page, and the same figures as JSON and Markdown beside it."""
+"""Write a report: one self-contained page, and the same figures as JSON and Markdown."""
 
 import json
 from pathlib import Path
@@ -14,7 +14,8 @@ def save_report(report: Report, path: str | Path) -> Path:
 
     Args:
         report: from `platefree.evaluate`.
-        path: the HTML file, ``report.html``; beside it ``report.json`` and ``report.md``.
+        path: the HTML file, ``report.html``; ``report.json`` and ``report.md`` are written next to
+            it.
 
     Returns:
         The path of the HTML file.
@@ -23,7 +24,7 @@ def save_report(report: Report, path: str | Path) -> Path:
         StorageError: a file cannot be written.
     """
     page = Path(path)
-    # the largest first, so that a full disk leaves no others beside a page that is not there
+    # the largest first, so that a full disk does not leave the small files without the page
     write_text(page, render_page(report))
     write_text(page.with_suffix(".json"), json.dumps(report.to_json(), indent=2) + "\n")
     write_text(page.with_suffix(".md"), render_markdown(report))

@@ -1,6 +1,6 @@
 """Example queries of a report as ranked strips of embedded pictures.
 
-Right and wrong are told by the shape of a mark, tick or cross, and by its title; color repeats it.
+Correct and wrong hits are marked by a tick or a cross with a title; color only repeats it.
 """
 
 import base64
@@ -13,13 +13,13 @@ from PIL import Image
 
 from platefree.data.thumbnail import thumbnail
 from platefree.evaluation.results import Picture, Strip
-from platefree.reports.markup import clean
+from platefree.reports.charts import clean
 from platefree.reports.overlay import overlay
 
 PICTURE_WIDTH, PICTURE_HEIGHT = 168, 96
 """The box, in pixels, that every picture of a page is scaled to fit."""
 
-_QUALITY = 80  # of a JPEG; about 4 kB a picture, so that thirty strips stay below 3 MB
+_QUALITY = 80  # of a JPEG; about 4 kB per picture, so thirty strips stay below 3 MB
 _MARKS = {
     True: ("correct", "correct: the label says same vehicle", "M3 8.5l3.4 3.4L13 4.6"),
     False: ("wrong", "wrong: the label says another vehicle", "M4 4l8 8M12 4l-8 8"),
@@ -85,7 +85,7 @@ def _hit(rank: int, hit: Picture) -> str:
 
 
 def _labels(picture: Picture) -> list[str]:
-    time = re.sub(r"(?<=\d)T(?=\d)", " ", picture.time)  # a place to break the line
+    time = re.sub(r"(?<=\d)T(?=\d)", " ", picture.time)  # allows a line break
     known = (picture.camera, time, picture.vehicle and f"vehicle {picture.vehicle}")
     return [clean(label) for label in known if label]
 

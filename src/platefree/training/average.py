@@ -1,13 +1,13 @@
-"""An average of the weights over the steps of a stage: what is used is smoother than what learns.
+"""A moving average of the weights over the steps of a stage, to be used instead of the weights.
 
-After step t the average a of a weight w is (Polyak and Juditsky 1992; with a decay that grows as
-in TensorFlow's ExponentialMovingAverage):
+After step t the average a of a weight w is (Polyak and Juditsky 1992; with the growing decay of
+TensorFlow's ExponentialMovingAverage):
 
     a  <-  a + (1 - d) * (w - a),    d = min(decay, (t - 1) / (t + 9))
 
-So the first average is the weights after the first step, nothing of the random start stays in it,
-and early steps are forgotten soon. Buffers of numbers (the statistics of batch norms) are averaged
-like weights; counters are copied.
+So the first average is the weights after the first step, without the random initial weights, and
+early steps are soon forgotten. Buffers of floats (the statistics of batch norms) are averaged like
+weights; counters are copied.
 """
 
 from collections.abc import Iterator, Mapping
@@ -22,11 +22,11 @@ _PREFIX = "average/"
 
 
 class WeightAverage:
-    """The average of all tensors of a module, whichever optimizer moves them.
+    """The average of all tensors of a module, whatever their optimizer.
 
     Args:
-        module: on its device; what `update` looks at.
-        decay: in [0, 1); 0 is no average: `tensors` are the weights themselves.
+        module: on its device, with the weights to average.
+        decay: in [0, 1); with 0 there is no average: `tensors` are the weights themselves.
 
     Attributes:
         tensors: by name, as in the module's state dict.
@@ -41,7 +41,7 @@ class WeightAverage:
 
     @torch.no_grad()
     def update(self, step: int) -> None:
-        """Take in the weights of now.
+        """Update the average with the current weights.
 
         Args:
             step: of the stage, from 1.
@@ -57,7 +57,7 @@ class WeightAverage:
 
     @contextmanager
     def in_use(self) -> Iterator[None]:
-        """Have the averages in the module within the block, and the learning weights after it."""
+        """Within the block, the module has the averages as its weights."""
         if not self.decay:
             yield
             return
@@ -69,13 +69,13 @@ class WeightAverage:
             self._write(learning)
 
     def state(self) -> dict[str, Tensor]:
-        """What resuming needs."""
+        """The tensors needed to resume."""
         if not self.decay:
             return {}
         return {f"{_PREFIX}{name}": tensor for name, tensor in self.tensors.items()}
 
     def load_state(self, tensors: Mapping[str, Tensor]) -> None:
-        """Put back what `state` gave; other tensors are left alone.
+        """Restore the tensors of `state`; other tensors are ignored.
 
         Raises:
             CheckpointError: a tensor is missing.

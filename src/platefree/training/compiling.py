@@ -1,4 +1,4 @@
-"""Backbones compiled by ``torch.compile``, in place, so that the names of weights stay."""
+"""Compile backbones by ``torch.compile``, in place, so that weights keep their names."""
 
 import torch
 from torch import nn
@@ -11,10 +11,10 @@ BACKEND = "inductor"
 
 
 def compile_backbones(method: nn.Module, mode: str) -> None:
-    """Compile the backbones inside a method; what surrounds them stays as it is.
+    """Compile the backbones inside a method, and nothing else.
 
     Args:
-        method: that calls its backbones.
+        method: with its backbones.
         mode: of ``torch.compile``.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Parts of a method that do not learn in a stage."""
+"""Parts of a method that are frozen in a stage."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -8,7 +8,7 @@ from platefree.methods.base import Method
 
 @contextmanager
 def frozen(method: Method, prefixes: Sequence[str]) -> Iterator[None]:
-    """Keep the parameters whose names start so from learning, within the block."""
+    """Within the block, freeze the parameters whose names have one of these prefixes."""
     chosen = tuple(prefixes)
     parameters = [p for name, p in method.named_parameters() if name.startswith(chosen)]
     learnt = [p for p in parameters if p.requires_grad]
@@ -22,7 +22,7 @@ def frozen(method: Method, prefixes: Sequence[str]) -> Iterator[None]:
 
 
 def training_mode(method: Method, prefixes: Sequence[str]) -> None:
-    """Set a method to training, and its frozen parts to use."""
+    """Set a method to training mode, and its frozen parts to evaluation mode."""
     method.train()
     for name, module in method.named_modules():
         if name.startswith(tuple(prefixes)):

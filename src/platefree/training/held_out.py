@@ -1,4 +1,4 @@
-"""How well a model in training does on what was held out, in one number."""
+"""The score of a model in training on held-out pictures."""
 
 from platefree.batches.training_data import TrainingData
 from platefree.evaluation.part_precision import part_precision
@@ -13,9 +13,9 @@ def held_out_score(model: Model, data: TrainingData, work: Work = DEFAULT_WORK) 
     """The mAP of vehicles, the mean AP of part boxes, the accuracy of any other label.
 
     Args:
-        model: as it is now.
-        data: what it learns from; rows are held out.
-        work: how the pictures are read.
+        model: in training.
+        data: the training data, with held-out rows.
+        work: device, workers and progress.
     """
     if data.learns == "parts":
         assert data.validation_boxes is not None  # noqa: S101 - as `prepare` of the method gives

@@ -1,9 +1,8 @@
 """The one training loop, for every method: stages, checkpoints, exact resume, log.
 
-Randomness is a function of (seed, step): batches, augmentation and dropout are drawn from it
-anew at every step, so no generator state is saved and a resumed run repeats the uninterrupted
-one, bit for bit on a CPU. To follow a step: `Trainer._take_step` here, then the method's ``step``
-and ``losses``, and around them `BatchMaker` and `FabricDescent` in step.py.
+Batches, augmentation and dropout depend only on (seed, step), so no generator state is saved and a
+resumed run repeats the uninterrupted one, bit for bit on a CPU. A step is `Trainer._take_step`
+here, the method's ``step`` and ``losses``, and `BatchMaker` and `FabricDescent` in step.py.
 """
 
 import logging
@@ -69,7 +68,7 @@ LOG_EVERY = 10  # steps
 
 @dataclass(frozen=True)
 class StepReport:
-    """What a progress display may show after a step.
+    """Progress after a step, for displays.
 
     Attributes:
         step: steps done, of the whole run.
@@ -79,7 +78,7 @@ class StepReport:
         stage: its name.
         rate: learning rate.
         losses: by name.
-        observed: what the method observed beside them, by name.
+        observed: other figures of the method, by name.
         images_per_second: over all processes, smoothed.
     """
 
@@ -109,15 +108,15 @@ def train(
         recipe: from `platefree.load_recipe`.
         data: a table or a public data set, or the path of one.
         out: folder of the run; gets ``best``, ``last`` and ``log.jsonl``.
-        resume: go on from ``last`` where there is one.
-        work: on which device to train; how pictures are loaded is for the recipe to say. With
-            several processes start this under torchrun.
+        resume: continue from ``last`` if it exists.
+        work: the device; the recipe sets how pictures are loaded. For several processes, start
+            this under torchrun.
         on_step: called after every step on the first process.
 
     Raises:
         TrainingError: the table cannot fill the batches, or the folder holds another run.
         NonFiniteLoss: a loss became NaN or infinite; the last good checkpoint is kept.
-        Interrupted: Ctrl-C or SIGTERM; a checkpoint was written, resume goes on from it.
+        Interrupted: Ctrl-C or SIGTERM; a checkpoint was written to resume from.
         StorageError: the disk is full or read-only; the last good checkpoint is kept.
     """
     if not needs_training(recipe):
@@ -135,7 +134,7 @@ def train(
 
 
 class Trainer:
-    """One run: its data, its method and how far it is."""
+    """One run: its data, its method and its progress."""
 
     def __init__(
         self,
@@ -176,7 +175,7 @@ class Trainer:
         self._speed = 0.0
 
     def restore(self, *, resume: bool) -> None:
-        """Take up the folder's ``last`` checkpoint, or refuse to write over a run."""
+        """Resume from the folder's ``last`` checkpoint, or refuse to overwrite a run."""
         last = self.folder / "last"
         if not (last / CARD).exists():
             return
@@ -184,7 +183,7 @@ class Trainer:
         if not resume:
             raise TrainingError(
                 f"{self.folder} already holds a run at step {checkpoint.card['step']}; "
-                "add --resume to go on with it, or choose another --out"
+                "add --resume to continue it, or choose another --out"
             )
         same_run(checkpoint, self.recipe, self.data.fingerprint)
         try:
@@ -214,11 +213,11 @@ class Trainer:
                 self._take_up(stage)
                 with frozen(self.method, stage.train.freeze):
                     self._run_stage(stage, min(stage.stop, limit))
-        self.fabric.barrier()  # what the first process wrote is there for all
+        self.fabric.barrier()  # all processes can now read the files of the first
         return Run(self.folder, self.step, self.total, self.best_map)
 
     def _take_up(self, stage: StagePlan) -> None:
-        """Start a new classifier if a stage learns other classes than the one before it."""
+        """Start a new classifier if a stage has other classes than the stage before it."""
         if not stage.data.same_classes(self.taken_up.data):
             seed_stage(self.recipe.train.seed, stage.start)
             self.method.restart_classifier(stage.data.classes[stage.data.learns])
@@ -278,7 +277,7 @@ class Trainer:
         return batch
 
     def _sample(self, stage: StagePlan, batch: Batch) -> None:
-        """Show what the method makes of a batch, every few epochs."""
+        """Save pictures of the method's outputs, every few epochs."""
         epoch, place = divmod(self.step - stage.start, stage.sampler.batches_per_epoch)
         every = stage.train.samples_epochs
         if not every or place or epoch % every or not self.fabric.is_global_zero:
@@ -307,7 +306,7 @@ class Trainer:
         if stopped and not is_end:
             raise Interrupted(
                 f"stopped at step {self.step} of {self.total}; the state is in "
-                f"{self.folder / 'last'}: run the same command with --resume to go on"
+                f"{self.folder / 'last'}: run the same command with --resume to continue"
             )
 
     def _checkpoint_is_due(self, train: Train) -> bool:

@@ -1,4 +1,4 @@
-"""Devices, precision and processes: alone, or together as torchrun started them."""
+"""Device, precision and processes: one process, or several started by torchrun."""
 
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -22,23 +22,23 @@ T = TypeVar("T")
 
 
 def launch(train: Train, device: Device) -> Fabric:
-    """Join the process group that torchrun made, or be alone.
+    """Join the process group of torchrun, or run as one process.
 
     Raises:
-        TrainingError: the device or the precision cannot be had, or the batch cannot be split.
+        TrainingError: the device or precision is not available, or the batch cannot be split.
     """
     chosen = choose_device(device).type
     processes = int(os.environ.get("WORLD_SIZE", "1"))
     split = "sets_per_batch" if train.sampler == "sets" else "vehicles_per_batch"
     if getattr(train, split) % processes:
         raise TrainingError(
-            f"train.{split} {getattr(train, split)} cannot be shared by {processes} processes; "
+            f"train.{split} {getattr(train, split)} cannot be split over {processes} processes; "
             "make it a multiple"
         )
     if processes > 1 and train.compile != "off" and train.norm == "global":
         raise TrainingError(
-            f"train.compile is {train.compile} and train.norm global, but what is compiled cannot "
-            "ask other processes; set train.norm=local, or train.compile=off"
+            f"train.compile is {train.compile} and train.norm global, but compiled code cannot "
+            "communicate; set train.norm=local, or train.compile=off"
         )
     precision = _precision(train.precision, chosen)
     fabric = Fabric(
@@ -54,10 +54,9 @@ def launch(train: Train, device: Device) -> Fabric:
 
 
 def _keep_threads() -> None:
-    """Leave torch the threads it has; numba, which scores, takes as many and no more.
+    """Keep torch's number of threads, and give numba, which scores, the same number.
 
-    When numba starts its threads, it gives torch the same number: all processors, for each of the
-    processes of torchrun.
+    Otherwise numba would set both to the number of processors, in each process of torchrun.
     """
     threads = torch.get_num_threads()
     numba.set_num_threads(min(threads, numba.get_num_threads()))
@@ -65,7 +64,7 @@ def _keep_threads() -> None:
 
 
 class _Mixed(MixedPrecision):
-    """Mixed precision that leaves the pictures as they are: autocast decides by operation."""
+    """Mixed precision without converting the pictures: autocast decides by operation."""
 
     def convert_input(self, data: T) -> T:
         return data
@@ -90,8 +89,8 @@ def _multiplies_bf16() -> bool:
 def gather_with_gradient(rows: Tensor) -> Tensor:
     """Join the (b, ...) rows of all processes to (processes * b, ...).
 
-    Every process then scores the whole batch. A row's gradient is summed over the processes and
-    the parameters' is averaged, which together is the gradient of the whole batch.
+    Every process then computes the loss of the whole batch. Gradients of rows are summed over the
+    processes and gradients of parameters averaged, which gives the gradient of the whole batch.
     """
     joined: Tensor = _Gather.apply(rows)
     return joined
@@ -114,10 +113,10 @@ class _Gather(torch.autograd.Function):
 
 
 class GlobalNorm(TorchFunctionMode):
-    """Within the block, batch norms that learn take mean and variance over all processes.
+    """Within the block, batch norms in training use mean and variance over all processes.
 
-    So a batch is normalised alike however many processes share it. It is the function that is
-    replaced, not the layers: every kind of batch norm calls it, and names of weights stay.
+    So normalisation does not depend on the number of processes. The function is replaced, not the
+    layers: every kind of batch norm calls it, and weights keep their names.
     """
 
     def __torch_function__(
@@ -127,7 +126,7 @@ class GlobalNorm(TorchFunctionMode):
         args: Sequence[Any] = (),
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:  # noqa: ANN401
-        """Call ``func``, or what takes the place of batch norm."""
+        """Call ``func``, or the replacement of batch norm."""
         del types
         chosen = _global_batch_norm if func is functional.batch_norm else func
         return chosen(*args, **(kwargs or {}))

@@ -8,10 +8,9 @@ from platefree.recipes.sections import Train
 def rate_factor(step: int, batches_per_epoch: int, train: Train) -> float:
     """The learning rate at a step of a stage, as a fraction of ``train.lr``.
 
-    Linear warm-up from a hundredth, then steps, constant, or a decay to the stage's end: by a
-    cosine or exponentially to ``final_lr``, or in a straight line to zero. Cosine and line begin
-    at the first of ``decay_epochs``, and the rate is constant before; without any, after the
-    warm-up.
+    Linear warm-up from a hundredth, then constant, in steps, or a decay until the end of the stage:
+    cosine or exponential to ``final_lr``, or linear to zero. Cosine and linear decay begin at the
+    first of ``decay_epochs``, with a constant rate before, or else after the warm-up.
 
     Args:
         step: from 0, within the stage.

@@ -1,4 +1,4 @@
-"""What surrounds a training run: its folder, log and card, the wish to stop, which run it is."""
+"""A training run's folder, log and card, requests to stop it, and checks on resume."""
 
 import json
 import platform
@@ -23,8 +23,8 @@ from platefree.methods.catalogue import check_recipe
 from platefree.recipes.recipe import Recipe
 from platefree.storage import make_folder, storage_errors, write_text
 
-# These may differ when a run is resumed: they say how long and with what, not what is learnt.
-# (A teacher may lie elsewhere; its fingerprint has to stay.)
+# These may differ when a run is resumed, since they do not change what is learnt.
+# (A teacher may have moved; its fingerprint must be the same.)
 FREE_TO_CHANGE = (
     "teacher",
     "max_steps",
@@ -36,7 +36,7 @@ FREE_TO_CHANGE = (
 
 # labels whose names a card lists
 DESCRIPTIVE = ("camera", "make", "model", "type", "color", "view")
-_AGREE_EVERY = 10  # steps between asking the other processes whether to stop
+_AGREE_EVERY = 10  # steps between exchanges of stop requests among processes
 
 
 @dataclass(frozen=True)
@@ -47,8 +47,8 @@ class Run:
         folder: of the run.
         step: steps done.
         total: steps of the whole schedule.
-        validation_map: best mAP on held-out vehicles, where some were held out (of a
-            classifier, its best accuracy; of a part detector, its best mean AP).
+        validation_map: best mAP on held-out vehicles, if there are any (for a classifier its best
+            accuracy, for a part detector its best mean AP).
     """
 
     folder: Path
@@ -68,7 +68,7 @@ class Run:
 
 
 class TrainingLog:
-    """``log.jsonl``: one JSON object a line, kept consistent with the checkpoint on resume.
+    """``log.jsonl``: one JSON object per line, consistent with the checkpoint after resuming.
 
     Args:
         path: of the file.
@@ -92,7 +92,7 @@ class TrainingLog:
             file.write(json.dumps({"time": now, **entry}) + "\n")
 
     def cut(self, step: int) -> None:
-        """Drop the lines of steps after ``step``, which will be run again."""
+        """Remove the lines of steps after ``step``, which will be repeated."""
         if not self.path.exists() or not self.writes:
             return
         kept = [line for line in self.path.read_text("utf-8").splitlines() if _step(line) <= step]
@@ -100,13 +100,13 @@ class TrainingLog:
 
 
 class StopRequest:
-    """Whether Ctrl-C or SIGTERM asked the run to stop."""
+    """Whether Ctrl-C or SIGTERM was received."""
 
     def __init__(self) -> None:
         self.asked = False
 
     def agreed(self, fabric: Fabric, step: int) -> bool:
-        """Whether all processes stop after this step; one that was asked stops them all."""
+        """Whether to stop after this step; a request to one process stops them all."""
         if fabric.world_size == 1:
             return self.asked
         if step % _AGREE_EVERY:
@@ -137,7 +137,7 @@ def graceful_stop() -> Iterator[StopRequest]:
 
 
 def describe(recipe: Recipe, data: TrainingData, data_label: str) -> dict[str, Any]:
-    """The part of a checkpoint's card that stays the same during a run."""
+    """The part of a checkpoint's card that does not change during a run."""
     return {
         "method": recipe.model.method,
         "recipe": recipe.model_dump(),
@@ -147,7 +147,7 @@ def describe(recipe: Recipe, data: TrainingData, data_label: str) -> dict[str, A
             "fingerprint": data.fingerprint,
             "images": len(data.sightings),
             "vehicles": data.classes["vehicle"],
-            "held_back_images": len(data.validation),
+            "held_out_images": len(data.validation),
             **data.counts,
         },
         "seed": recipe.train.seed,
@@ -165,9 +165,9 @@ def same_run(checkpoint: Checkpoint, recipe: Recipe, data_fingerprint: str) -> N
     """Refuse to resume a run with another recipe or another table.
 
     Raises:
-        CheckpointError: something that decides the weights differs; the message names it.
+        CheckpointError: a setting or the data that the weights depend on differs.
     """
-    kept = check_recipe(checkpoint.card["recipe"])  # fills in what was added to recipes since
+    kept = check_recipe(checkpoint.card["recipe"])  # fills in keys added to recipes since
     before, now = (flat(each.model_dump(exclude={"post"})) for each in (kept, recipe))
     free = {f"train.{name}" for name in FREE_TO_CHANGE}
     changed = sorted(k for k in before.keys() | now.keys() if before.get(k) != now.get(k))
@@ -199,4 +199,4 @@ def _step(line: str) -> int:
     try:
         return int(json.loads(line)["step"])
     except (ValueError, KeyError, TypeError):
-        return 1 << 62  # a line cut short by a kill
+        return 1 << 62  # an incomplete line of a killed process

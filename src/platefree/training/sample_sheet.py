@@ -1,4 +1,4 @@
-"""What a method makes, as a picture: one row an example, one column a step of it."""
+"""Inputs and outputs of a method as one picture: a row for each example."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ _CAPTION = 140  # pixels of the longest caption
 def save_samples(samples: Samples, path: Path) -> Path:
     """Draw the first rows with their captions, and save them as PNG.
 
-    Pictures narrower than their captions are drawn several times as large.
+    Pictures narrower than their captions are enlarged.
 
     Args:
         samples: from `Method.samples`.

@@ -1,12 +1,12 @@
-"""What is drawn in training, as a function of the run's seed and of where in the run it is drawn.
+"""Seeds of torch in training, from the run's seed and the step.
 
-The loader seeds the pictures of a step in the same way, under purposes of its own.
+The loader seeds the pictures of a step in the same way, with other purposes.
 """
 
 import numpy as np
 import torch
 
-_STEP, _STAGE = 3, 5  # purposes, so that equal numbers give unlike seeds
+_STEP, _STAGE = 3, 5  # purposes, so that equal numbers give different seeds
 
 
 def seed_step(seed: int, step: int, process: int) -> None:
@@ -15,7 +15,7 @@ def seed_step(seed: int, step: int, process: int) -> None:
 
 
 def seed_stage(seed: int, start: int) -> None:
-    """Seed torch for what a stage starts afresh; alike in all processes.
+    """Seed torch for the new layers of a stage, equally in all processes.
 
     Args:
         seed: of the run.

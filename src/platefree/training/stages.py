@@ -1,4 +1,4 @@
-"""The stages of a recipe as ranges of steps of one run, each with the rows it learns from."""
+"""The stages of a recipe as ranges of steps of one run, each with its training rows."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ from platefree.types import Sightings
 
 @dataclass(frozen=True)
 class StagePlan:
-    """A stage, what it learns from, and where it lies among the steps of the run."""
+    """A stage, its training data, and its range of steps of the run."""
 
     name: str
     train: Train
@@ -23,20 +23,20 @@ class StagePlan:
 
 
 def target_of(recipe: Recipe, table: Sightings) -> str:
-    """The source of a table that some stage learns from alone, or that is named; empty: none.
+    """The target source, which the recipe names or a stage learns from alone; empty: none.
 
     Raises:
-        TrainingError: there is no telling which one it is.
+        TrainingError: the target is not clear.
     """
     wanted = recipe.train.target or any(train.rows == "target" for _, train in recipe.staged())
     return scored_source(table, recipe.train.target) if wanted else ""
 
 
 def first_classes(recipe: Recipe, data: TrainingData) -> dict[str, int]:
-    """The classes that the first stage learns, by label column.
+    """The number of classes of the first stage, by label column.
 
     Raises:
-        TrainingError: too little of the target is for training.
+        TrainingError: too few rows of the target are for training.
     """
     _, train = recipe.staged()[0]
     return data.of_stage(train).classes

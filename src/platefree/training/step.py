@@ -1,6 +1,6 @@
-"""A step around what a method does in it: from pictures to a batch, from losses to new weights.
+"""The parts of a training step outside the method: making batches, and updating weights.
 
-Methods need not know devices, precision, processes, clipping and saved state.
+So methods do not deal with devices, precision, processes, clipping or saved state.
 """
 
 import math
@@ -23,7 +23,7 @@ from platefree.training.teacher import Teacher
 
 
 class BatchMaker:
-    """From pictures that were read to the batch that a method learns from.
+    """Turns pictures from the loader into the batch of a method.
 
     Args:
         fabric: the launched Fabric.
@@ -46,7 +46,7 @@ class BatchMaker:
 
         Args:
             pictures: with their rows of the training data.
-            labels: of all its rows.
+            labels: of all rows of the training data.
 
         Raises:
             ImageError: a picture could not be read.
@@ -68,7 +68,7 @@ class FabricDescent:
 
     Args:
         fabric: the launched Fabric.
-        method: the method as it is; it is wrapped here.
+        method: not wrapped by Fabric; this is done here.
         train: settings of the stage.
 
     Raises:
@@ -76,13 +76,13 @@ class FabricDescent:
 
     Attributes:
         losses_now: the named losses of the latest step.
-        observed_now: what the method observed beside them.
+        observed_now: other figures of the method in that step.
     """
 
     def __init__(self, fabric: Fabric, method: Method, train: Train) -> None:
         made = method.optimizers(train)
         if len(made) > 1 and fabric.world_size > 1:
-            # Processes share gradients of the whole module, not of one optimizer's part.
+            # Processes average gradients of the whole module, not of one optimizer's part.
             raise TrainingError(
                 f"{type(method).__name__} learns with {len(made)} optimizers in turn, which works "
                 f"in one process only, found {fabric.world_size}: start it without torchrun"
@@ -105,7 +105,7 @@ class FabricDescent:
 
     def forward(self, name: str, *inputs: Any) -> Any:  # noqa: ANN401
         """Call one of the method's ``forwards`` under the run's precision and process group."""
-        # A marked method of an unwrapped module (one process) would run without its precision.
+        # In one process the module is not wrapped, so Fabric would not apply the precision.
         with self.fabric.autocast(), self.norms():
             return getattr(self.module, name)(*inputs)
 
@@ -113,8 +113,7 @@ class FabricDescent:
         """Sum the losses, clear gradients, backward, clip, step.
 
         Raises:
-            NonFiniteLoss: the loss is NaN or infinite, in whichever process; nothing was changed
-                by this step.
+            NonFiniteLoss: the loss is NaN or infinite in some process; this step changed nothing.
         """
         found = self._over_processes(losses)
         self.losses_now |= found
@@ -125,18 +124,18 @@ class FabricDescent:
         for each in self.optimizers.values():
             each.zero_grad()
         total = torch.stack([loss.float() for loss in losses.values()]).sum()
-        # Of several optimizers only the chosen one's parameters get gradients.
+        # Compute gradients only for the parameters of this optimizer.
         learning = [p for group in chosen.param_groups for p in group["params"]]
         self.fabric.backward(total, inputs=learning if len(self.optimizers) > 1 else None)
         if self.train.clip_norm:
-            # Under fp16 the scaler deals with infinite gradients by skipping the step.
+            # Under fp16 the scaler skips steps with infinite gradients.
             self.fabric.clip_gradients(
                 self.module, chosen, max_norm=self.train.clip_norm, error_if_nonfinite=False
             )
         chosen.step()
 
     def observe(self, values: Mapping[str, Tensor]) -> dict[str, float]:
-        """Remember scalars for the log."""
+        """Keep scalars for the log."""
         self.observed_now = self._over_processes(values)
         return self.observed_now
 
@@ -153,18 +152,18 @@ class FabricDescent:
                 group["lr"] = base * factor
 
     def rate(self) -> float:
-        """The first optimizer's present learning rate."""
+        """The current learning rate of the first optimizer."""
         return float(next(iter(self.optimizers.values())).param_groups[0]["lr"])
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        """What resuming needs beyond the weights: tensors, and JSON content."""
+        """The state to resume from, beyond the weights: tensors, and JSON content."""
         tensors: dict[str, Tensor] = {}
         for name, optimizer in self.optimizers.items():
             tensors |= optimizer_tensors(name, optimizer.state_dict())
         return tensors, {"scaler": self.fabric.strategy.precision.state_dict()}
 
     def load_state(self, tensors: Mapping[str, Tensor], content: Mapping[str, Any]) -> None:
-        """Put back what `state` gave."""
+        """Restore the result of `state`."""
         for name, optimizer in self.optimizers.items():
             restored: dict[str, Any] = dict(optimizer.state_dict())
             restored["state"] = optimizer_state(name, tensors)

@@ -1,7 +1,7 @@
-"""A teacher: a trained model that a run learns from beside its labels. It is no part of the result.
+"""A teacher: a trained model whose embeddings are targets for a run, in addition to labels.
 
-It sees the augmented pictures of every batch, resized and normalised as it wants them, and never
-changes. The student's card names it by its fingerprint.
+It embeds the augmented pictures of every batch, resized and normalised for it, and is frozen. It is
+not part of the trained model; the student's card has its fingerprint.
 """
 
 from pathlib import Path
@@ -22,11 +22,11 @@ from platefree.recipes.sections import Train
 
 
 def with_teacher(recipe: Recipe) -> Recipe:
-    """Write the fingerprint of a recipe's teacher into the recipe, so that a run keeps to it.
+    """Write the fingerprint of the teacher into the recipe, so that a resumed run uses the same.
 
     Raises:
         CheckpointError: there is no checkpoint at ``train.teacher``.
-        TrainingError: it is no model that embeds vehicles, or nothing is learnt from it.
+        TrainingError: it does not embed vehicles, or the weights of its losses are 0.
     """
     train, fingerprint = recipe.train, ""
     if train.teacher:
@@ -48,10 +48,10 @@ def with_teacher(recipe: Recipe) -> Recipe:
 
 
 def teacher_of(recipe: Recipe, method: Method, device: torch.device) -> "Teacher | None":
-    """The teacher of a run; None where the recipe names none.
+    """The teacher of a run; None if the recipe names none.
 
     Raises:
-        TrainingError: the method learns from no teacher.
+        TrainingError: the method cannot learn from a teacher.
     """
     if not recipe.train.teacher:
         return None
@@ -76,7 +76,7 @@ class Teacher:
     """
 
     def __init__(self, train: Train, device: torch.device) -> None:
-        with torch.random.fork_rng(devices=[]):  # building it draws numbers
+        with torch.random.fork_rng(devices=[]):  # building it draws random numbers
             model = load_model(train.teacher, device="cpu")
         if not isinstance(model.comparison, Cosine):
             raise TrainingError(
@@ -90,7 +90,7 @@ class Teacher:
 
     @torch.no_grad()
     def targets(self, images: Tensor) -> TeacherTargets:
-        """What the teacher makes of (b, 3, h, w) uint8 pictures of any size."""
+        """The teacher's targets for (b, 3, h, w) uint8 pictures of any size."""
         size = (self.transform.height, self.transform.width)
         seen = images.float()
         if seen.shape[2:] != size:
