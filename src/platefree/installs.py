@@ -1,4 +1,4 @@
-"""The two installs: the core, and what a network needs beside it (``platefree[train]``)."""
+"""The two installs: the core, and what a network needs in addition (``platefree[train]``)."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

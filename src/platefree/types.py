@@ -222,7 +222,7 @@ class Embeddings:
     """Named embedding spaces over the same sightings.
 
     Attributes:
-        spaces: name -> (n, d) float32, unit rows; most methods have one space, ``main``.
+        spaces: name -> (n, d) float32, L2-normalised; most methods have one space, ``main``.
         sightings: the n pictures that the rows describe.
         model: fingerprint of the model that made them; only equal fingerprints may be compared.
     """

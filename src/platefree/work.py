@@ -1,4 +1,4 @@
-"""How work on pictures is done: where, by how many processes, and who is told of its progress."""
+"""How work on pictures is done: where, by how many processes, with what progress shown."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

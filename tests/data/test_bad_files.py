@@ -141,5 +141,5 @@ def test_brands_with_slashes_blanks_and_commas_survive(tmp_path: Path) -> None:
 def test_two_pictures_of_one_number_are_not_handed_in(tmp_path: Path) -> None:
     names = "000001.jpg\n1.jpg\n"
     dataset = read(tmp_path, {**SETS["cityflow"], "name_test.txt": names})
-    with pytest.raises(DataError, match=facts("'000001' and '1'", "'gallery'", "one number")):
+    with pytest.raises(DataError, match=facts("'000001' and '1'", "'gallery'", "same number")):
         pf.submit("color_stripes", dataset, tmp_path / "track2.txt")

@@ -183,8 +183,8 @@ def test_cityflow_with_the_answers_of_its_server(
     dataset = layouts["cityflow"]
     rows = city_rows(dataset, block_table)
     answered = replace(dataset.table, vehicle=block_table.vehicle[rows])
-    told = replace(dataset, table=answered)
-    found = scores(model, told, "query-gallery", rows)
+    answered_set = replace(dataset, table=answered)
+    found = scores(model, answered_set, "query-gallery", rows)
     plain = DataSet("table", block_table)
     own = scores(model, plain, "query-gallery", range(len(block_table)))
     assert found == {("query-gallery", *key[1:]): value for key, value in own.items()}

@@ -152,11 +152,11 @@ def test_every_prefix_is_that_of_the_loops(
         )
         found = prefix.figures["mAP"], prefix.figures["rank-1"]
         assert found == pytest.approx(expected, abs=1e-6), prefix.steps
-    told = report.settings
+    settings = report.settings
     where = f"boxes from {table.root / 'boxes.csv'}"
-    assert told["tight crops"].startswith(f"vehicles on {cropped} of {scored.sum()} pictures")
-    assert where in told["tight crops"]
-    assert "weights 2:1:3" in told["post-processing"]
+    assert settings["tight crops"].startswith(f"vehicles on {cropped} of {scored.sum()} pictures")
+    assert where in settings["tight crops"]
+    assert "weights 2:1:3" in settings["post-processing"]
 
 
 def test_the_margin_widens_the_crop(

@@ -49,9 +49,9 @@ def test_figures_of_reranking_are_those_of_the_loops(drawn_table: pf.Sightings) 
     expected = rank_metrics(final.astype(np.float32), *labels)
     assert report.figures()["mAP"] == pytest.approx(expected.mAP, abs=1e-6)
     assert report.figures()["rank-1"] == pytest.approx(expected.cmc[0], abs=1e-6)
-    told = "k-reciprocal, k1 8, k2 3, lambda 0.3"
-    assert report.settings["post-processing"] == f"rerank: rerank {told}"
-    assert report.settings["re-ranking"] == told
+    steps = "k-reciprocal, k1 8, k2 3, lambda 0.3"
+    assert report.settings["post-processing"] == f"rerank: rerank {steps}"
+    assert report.settings["re-ranking"] == steps
 
 
 def test_every_prefix_is_what_it_gives_alone(
@@ -76,9 +76,9 @@ def test_every_prefix_is_what_it_gives_alone(
     assert gained == pytest.approx(report.figures()["mAP"] - plain.figures()["mAP"])
     page = save_report(report, tmp_path / "report.html")
     content = json.loads((tmp_path / "report.json").read_text())
-    (told,) = [each["prefixes"] for each in content["tests"]]
-    assert told[1]["gains"]["mAP"] == pytest.approx(
-        told[1]["figures"]["mAP"] - told[0]["figures"]["mAP"]
+    (prefixes,) = [each["prefixes"] for each in content["tests"]]
+    assert prefixes[1]["gains"]["mAP"] == pytest.approx(
+        prefixes[1]["figures"]["mAP"] - prefixes[0]["figures"]["mAP"]
     )
     for text in (page.read_text("utf-8"), (tmp_path / "report.md").read_text("utf-8")):
         assert "post-processing expand, camera, rerank" in text.replace("</dt><dd>", " ")

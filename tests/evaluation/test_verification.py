@@ -226,13 +226,13 @@ def test_without_pairs_nothing_is_stated(same: list[float], different: list[floa
 
 def test_json_holds_the_figures() -> None:
     found = made_of([0.9] * 10, [0.0] * 100)
-    told = json.loads(json.dumps(found.to_json(), allow_nan=False))
-    assert told["pairs"] == {"same": 10, "different": 100}
-    assert told["auc"] == 1.0
-    assert [point["threshold"] is None for point in told["thresholds"]] == [
+    saved = json.loads(json.dumps(found.to_json(), allow_nan=False))
+    assert saved["pairs"] == {"same": 10, "different": 100}
+    assert saved["auc"] == 1.0
+    assert [point["threshold"] is None for point in saved["thresholds"]] == [
         False,
         False,
         True,
         True,
     ]
-    assert sum(told["histogram"]["different"]) == 100
+    assert sum(saved["histogram"]["different"]) == 100

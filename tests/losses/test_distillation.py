@@ -173,14 +173,14 @@ def big(tmp_path_factory: pytest.TempPathFactory, drawn_table: Sightings) -> Pat
     return train(recipe, drawn_table, tmp_path_factory.mktemp("big")).best
 
 
-def taught(teacher: Path | str, **changes: object) -> Recipe:
+def with_teacher(teacher: Path | str, **changes: object) -> Recipe:
     changed = {key.replace("__", "."): value for key, value in changes.items()}
     settings = {**SHORT, "train.teacher": str(teacher), **changed}
     return load_recipe("strong_baseline/demo", settings)
 
 
 def test_targets_are_what_the_teacher_makes_of_the_resized_pictures(big: Path) -> None:
-    settings = taught(big, train__teacher_angle=0.5).train
+    settings = with_teacher(big, train__teacher_angle=0.5).train
     images = torch.randint(0, 256, (3, 3, 32, 32), dtype=torch.uint8)
     before = torch.random.get_rng_state()
     targets = Teacher(settings, torch.device("cpu")).targets(images)
@@ -198,13 +198,13 @@ def test_a_student_learns_the_relations_and_resumes_to_the_same_bits(
     big: Path, drawn_table: Sightings, tmp_path: Path
 ) -> None:
     seen: list[StepReport] = []
-    recipe = taught(big, **ALONE)
+    recipe = with_teacher(big, **ALONE)
     whole = train(recipe, drawn_table, tmp_path / "whole", on_step=seen.append)
     told = [step.losses["teacher_distance"] + step.losses["teacher_angle"] for step in seen]
     assert np.mean(told[-5:]) < 0.8 * np.mean(told[:5])
-    train(taught(big, **ALONE, train__max_steps=7), drawn_table, tmp_path / "cut")
+    train(with_teacher(big, **ALONE, train__max_steps=7), drawn_table, tmp_path / "cut")
     moved = shutil.copytree(big, tmp_path / "moved")  # known by its fingerprint, not by its place
-    run = train(taught(moved, **ALONE), drawn_table, tmp_path / "cut", resume=True)
+    run = train(with_teacher(moved, **ALONE), drawn_table, tmp_path / "cut", resume=True)
     one, other = (
         checkpoint_tensors(read_checkpoint(each.best), "weights") for each in (whole, run)
     )
@@ -219,28 +219,28 @@ def test_a_student_learns_the_relations_and_resumes_to_the_same_bits(
 def test_a_run_keeps_to_its_teacher(
     big: Path, drawn_table: Sightings, tiny_model_folder: Path, tmp_path: Path
 ) -> None:
-    train(taught(big, train__max_steps=1), drawn_table, tmp_path)
+    train(with_teacher(big, train__max_steps=1), drawn_table, tmp_path)
     first, second = (read_checkpoint(each).fingerprint for each in (big, tiny_model_folder))
     told = ((first, "then"), (second, "now"))
     with pytest.raises(
         CheckpointError,
         match=facts("train.teacher_fingerprint", *(f"{each} {when}" for each, when in told)),
     ):
-        train(taught(tiny_model_folder), drawn_table, tmp_path, resume=True)
+        train(with_teacher(tiny_model_folder), drawn_table, tmp_path, resume=True)
     with pytest.raises(CheckpointError, match=facts("train.teacher_fingerprint", f"{first} then")):
-        train(taught(""), drawn_table, tmp_path, resume=True)
+        train(with_teacher(""), drawn_table, tmp_path, resume=True)
 
 
 def test_who_cannot_teach_or_be_taught_is_told(
     big: Path, drawn_table: Sightings, tmp_path: Path
 ) -> None:
     with pytest.raises(CheckpointError, match=facts("color_stripes", "card.json")):
-        train(taught("color_stripes"), drawn_table, tmp_path / "a")
+        train(with_teacher("color_stripes"), drawn_table, tmp_path / "a")
     with pytest.raises(
         TrainingError, match=facts("train.teacher_distance", "train.teacher_angle", "train.teacher")
     ):
         train(
-            taught(big, train__teacher_angle=0.0, train__teacher_distance=0.0),
+            with_teacher(big, train__teacher_angle=0.0, train__teacher_distance=0.0),
             drawn_table,
             tmp_path / "a",
         )
@@ -251,13 +251,13 @@ def test_who_cannot_teach_or_be_taught_is_told(
     with pytest.raises(
         TrainingError, match=facts("train.teacher", "viewpoint model", "strong_baseline")
     ):
-        train(taught(viewpoint), seen, tmp_path / "a")
+        train(with_teacher(viewpoint), seen, tmp_path / "a")
     views = {"model.views": ["front", "rear"], "model.view_from": "table"}
     vanet = train(load_recipe("vanet/city", {**small, **views}), seen, tmp_path / "vanet").best
     with pytest.raises(
         TrainingError, match=facts("train.teacher", "vanet model", "one space", "strong_baseline")
     ):
-        train(taught(vanet), seen, tmp_path / "a")
+        train(with_teacher(vanet), seen, tmp_path / "a")
     pupil = load_recipe("vanet/city", {**small, **views, "train.teacher": str(big)})
     with pytest.raises(TrainingError, match=facts("vanet", "train.teacher", "strong_baseline")):
         train(pupil, seen, tmp_path / "a")

@@ -129,10 +129,10 @@ def test_without_metadata_the_network_is_the_plain_one() -> None:
     with torch.inference_mode():
         expected = plain.eval().embed(images)["main"]
         assert torch.equal(side.eval().embed(images)["main"], expected)
-        told = side.embed(images, codes(camera=[-1, -1, 1]))["main"]
+        given = side.embed(images, codes(camera=[-1, -1, 1]))["main"]
         assert torch.equal(side.embed(images)["main"], expected)  # nothing is kept of it
-    torch.testing.assert_close(told[:2], expected[:2])
-    assert not torch.allclose(told[2], expected[2])
+    torch.testing.assert_close(given[:2], expected[:2])
+    assert not torch.allclose(given[2], expected[2])
 
 
 def test_only_the_vectors_of_cameras_in_the_batch_learn() -> None:
@@ -277,12 +277,12 @@ def test_a_table_without_the_labels_is_refused(drawn_table: Sightings, tmp_path:
 
 def test_metadata_is_what_the_table_says(trained: Path, seen_table: Sightings) -> None:
     model = pf.load_model(trained)
-    told = model.with_metadata()
+    conditioned = model.with_metadata()
     table = seen_table.take(np.arange(24))
-    plain, rows = (each.embed(table)[0].spaces["main"] for each in (model, told))
+    plain, rows = (each.embed(table)[0].spaces["main"] for each in (model, conditioned))
     cameras = np.roll(table.camera, 2)
     other = replace(table, camera=cameras)
-    moved = told.embed(other)[0].spaces["main"]
+    moved = conditioned.embed(other)[0].spaces["main"]
     known = table.view != ""
     np.testing.assert_allclose(rows[~known], plain[~known], atol=1e-5)
     assert np.abs(rows - plain).max(1)[known].min() > 1e-5
@@ -291,8 +291,8 @@ def test_metadata_is_what_the_table_says(trained: Path, seen_table: Sightings) -
     np.testing.assert_allclose(moved[~changed], rows[~changed], atol=1e-5)
     np.testing.assert_array_equal(model.embed(other)[0].spaces["main"], plain)
     strange = replace(table, camera=np.full(len(table), "cam9"))
-    np.testing.assert_allclose(told.embed(strange)[0].spaces["main"], plain, atol=1e-5)
-    assert model.fingerprint != told.fingerprint == model.with_metadata().fingerprint
+    np.testing.assert_allclose(conditioned.embed(strange)[0].spaces["main"], plain, atol=1e-5)
+    assert model.fingerprint != conditioned.fingerprint == model.with_metadata().fingerprint
 
 
 def test_evaluation_shows_both_and_counts_what_is_known(
@@ -303,12 +303,12 @@ def test_evaluation_shows_both_and_counts_what_is_known(
     report = pf.evaluate(model, seen_table, scoring=Scoring(metadata=True))
     assert alone.metadata is None
     assert report.figures() == alone.figures()
-    told = report.metadata
-    assert told is not None
+    metadata = report.metadata
+    assert metadata is not None
     scored = seen_table.take(seen_table.split != "train")
-    assert told.columns == ("camera", "view")
-    assert (told.known, told.pictures) == (int((scored.view != "").sum()), len(scored))
-    (figures,) = told.figures
+    assert metadata.columns == ("camera", "view")
+    assert (metadata.known, metadata.pictures) == (int((scored.view != "").sum()), len(scored))
+    (figures,) = metadata.figures
     expected = pf.evaluate(model.with_metadata(), seen_table).figures()
     assert dict(figures) == expected != report.figures()
 
@@ -322,9 +322,9 @@ def test_evaluation_shows_both_and_counts_what_is_known(
     (test,) = content["with_metadata"]["tests"]
     assert test["figures"] == pytest.approx(expected)
     assert test["gains"]["mAP"] == pytest.approx(expected["mAP"] - alone.figures()["mAP"])
-    assert content["with_metadata"]["known"] == told.known
+    assert content["with_metadata"]["known"] == metadata.known
     assert content["settings"]["metadata"] == "none"
-    label = f"camera and view of {told.known} of {told.pictures} pictures"
+    label = f"camera and view of {metadata.known} of {metadata.pictures} pictures"
     for text in (out, page.read_text(), page.with_suffix(".md").read_text()):
         assert "no metadata" in text
         assert "with metadata" in text
@@ -402,7 +402,7 @@ def test_ensembles_look_at_pictures_alone(
 ) -> None:
     model = pf.load_model(trained)
     with pytest.raises(DataError, match=facts("metadata", "ensemble", "pictures alone")):
-        make_ensemble([model.with_metadata(), tiny_model_folder], tmp_path / "told")
+        make_ensemble([model.with_metadata(), tiny_model_folder], tmp_path / "joined")
     joined = make_ensemble([model, tiny_model_folder], tmp_path / "both")
     table = seen_table.take(np.arange(4))
     again = pf.load_model(tmp_path / "both")

@@ -58,7 +58,7 @@ def make_rows(kind: str, n: int, seed: int) -> NDArray[np.float32]:
         return (100 + noise).astype(np.float32)
     if kind == "duplicates":
         return unit(noise)[random.integers(0, n // 3 + 1, n)]
-    if kind == "lattice":  # unit rows with very many equal distances
+    if kind == "lattice":  # L2-normalised rows with very many equal distances
         return random.choice([-0.5, 0.5], (n, 4)).astype(np.float32)
     if kind == "one":
         return np.tile(unit(noise[:1]), (n, 1))

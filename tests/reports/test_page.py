@@ -246,7 +246,7 @@ def test_hits_are_marked_by_shape_and_title(whole: Page) -> None:
     titles = [svg["aria-label"] for svg in whole.find("svg") if svg["class"].startswith("mark")]
     assert says(titles[0], "correct", "same vehicle")
     assert says(titles[1], "wrong", "another vehicle")
-    assert says(titles[2], "not judged", "unknown")
+    assert says(titles[2], "not scored", "unknown")
     shapes = [re.findall('d="([^"]+)"', mark(correct)) for correct in (True, False, None)]
     assert len({path for (path,) in shapes}) == 3
 

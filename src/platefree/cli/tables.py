@@ -141,12 +141,12 @@ def hits_table(hits: Sequence[Hit], title: str) -> Table:
     table = Table(title=title)
     table.add_column("rank", justify="right")
     table.add_column("similarity", justify="right")
-    judged = any(hit.space for hit in hits)
-    for name in (*(["compared as"] if judged else []), *known, "path"):
+    by_space = any(hit.space for hit in hits)
+    for name in (*(["compared as"] if by_space else []), *known, "path"):
         table.add_column(name, overflow="fold")
     for hit in hits:
         labels = [hit.labels.get(name, "unknown") for name in known]
-        space = [hit.space.replace("_", " ")] if judged else []
+        space = [hit.space.replace("_", " ")] if by_space else []
         table.add_row(str(hit.rank), f"{hit.similarity:.4f}", *space, *labels, str(hit.image))
     return table
 

@@ -56,8 +56,8 @@ def scored_source(table: Sightings, named: str = "") -> str:
     tested = [name for name in known if (table.split[table.source == name] != "train").any()]
     if len(tested) == 1 or len(known) == 1:
         return str((tested or known)[0])
-    found = f"{', '.join(tested)} all have" if tested else "none has"
+    found = f"{', '.join(tested)} have" if tested else "none has"
     raise TrainingError(
-        f'train.rows = "target" means the source that is scored, but of {", ".join(known)} '
-        f"{found} rows that are not for training: set train.target=NAME"
+        f'train.rows = "target" means the one source with rows that are not for training, but of '
+        f"the sources {', '.join(known)}, {found} such rows: set train.target=NAME"
     )

@@ -23,7 +23,7 @@ _QUALITY = 80  # of a JPEG; about 4 kB per picture, so thirty strips stay below 
 _MARKS = {
     True: ("correct", "correct: the label says same vehicle", "M3 8.5l3.4 3.4L13 4.6"),
     False: ("wrong", "wrong: the label says another vehicle", "M4 4l8 8M12 4l-8 8"),
-    None: ("unknown", "not judged: a label is unknown", "M4 8h8"),
+    None: ("unknown", "not scored: a label is unknown", "M4 8h8"),
 }
 
 
