@@ -34,5 +34,5 @@ def training_install(what: str) -> Iterator[None]:
             raise
         raise MissingPackage(
             f"{what} needs {missing}, which is not installed: run pip install 'platefree[train]' "
-            "(pip install '.[train]' in this folder); it brings torch, about 5 GB"
+            "(pip install '.[train]' in this folder); it brings torch, about 6 GB"
         ) from error
