@@ -7,7 +7,7 @@ groups the remaining pictures.
 """
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -187,9 +187,5 @@ class Post(PostSection):
         return [self.with_steps(self.steps[:count]) for count in range(len(self.steps) + 1)]
 
     def describe(self) -> str:
-        """The steps, and then their options, for a report."""
-        options = (f"{step} {self._options(step)}" for step in self.steps)
-        return f"{', '.join(self.steps)}: {'; '.join(options)}" if self.steps else NONE
-
-    def _options(self, step: str) -> Any:  # noqa: ANN401
-        return getattr(self, step)
+        """The steps and their options, for a report."""
+        return "; ".join(f"{step} ({getattr(self, step)})" for step in self.steps) or NONE
