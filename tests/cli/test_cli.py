@@ -313,7 +313,7 @@ def test_a_search_tells_whether_it_was_reranked(run: Run, drawn_folder: Path) ->
     assert all(hit["camera"] != "cam1" for hit in json.loads(out)["hits"])
 
 
-def test_views_are_learnt_told_and_used_from_the_command_line(
+def test_views_are_learnt_predicted_and_used_from_the_command_line(
     run: Run, drawn_table: pf.Sightings, tmp_path: Path
 ) -> None:
     side = {"cam1": "front", "cam2": "rear", "cam3": ""}

@@ -180,7 +180,7 @@ def test_a_detector_of_torchvision_runs(pictures: pf.Sightings, tmp_path: Path) 
         assert f"boxes from {NAME}" in report.settings["tight crops"]
 
 
-def test_detectors_that_cannot_be_had_are_told(
+def test_detectors_that_cannot_be_had_are_reported(
     pictures: pf.Sightings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(RecipeError, match=facts("post.crop.model", f"mean '{NAME}'")):

@@ -206,7 +206,7 @@ def test_the_window_that_training_rows_show() -> None:
             covering_interval(vehicle, camera, time, wrong)
 
 
-def test_a_window_from_training_rows_is_told_and_used(
+def test_a_window_from_training_rows_is_reported_and_used(
     drawn_folder: Path, drawn_table: pf.Sightings, run: Run
 ) -> None:
     post = pf.Post(steps=["time"], time=Time(by="training", fraction=0.5))
@@ -248,7 +248,7 @@ def fixed_by_training() -> pf.Post:
     return pf.Post(steps=["time"], time=Time(by="training"))
 
 
-def test_what_these_steps_lack_is_told(
+def test_what_these_steps_lack_is_reported(
     drawn_table: pf.Sightings, folders: list[str], run: Run, drawn_folder: Path
 ) -> None:
     def score(post: pf.Post) -> None:

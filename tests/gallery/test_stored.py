@@ -1,4 +1,4 @@
-"""Embeddings on disk: what goes in comes out, and damage is told in one line."""
+"""Embeddings on disk: what goes in comes out, and damage is reported in one line."""
 
 import json
 import os
@@ -196,7 +196,7 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], tuple[str, ...]]] = {
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_damage_is_told_in_one_line(damage: str, folder: Path) -> None:
+def test_damage_is_reported_in_one_line(damage: str, folder: Path) -> None:
     change, message = DAMAGES[damage]
     change(folder)
     with pytest.raises(DataError, match=facts(message)) as caught:

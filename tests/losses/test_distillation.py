@@ -231,7 +231,7 @@ def test_a_run_keeps_to_its_teacher(
         train(with_teacher(""), drawn_table, tmp_path, resume=True)
 
 
-def test_who_cannot_teach_or_be_taught_is_told(
+def test_who_cannot_teach_or_learn_is_refused(
     big: Path, drawn_table: Sightings, tmp_path: Path
 ) -> None:
     with pytest.raises(CheckpointError, match=facts("color_stripes", "card.json")):

@@ -267,7 +267,7 @@ def test_each_branch_learns_from_its_own_pairs_only() -> None:
         assert any((each != 0).any() for each in mine)
 
 
-def test_batches_without_two_views_of_a_vehicle_are_told_once(
+def test_batches_without_two_views_of_a_vehicle_are_reported_once(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     method = make()

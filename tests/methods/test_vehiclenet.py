@@ -287,7 +287,7 @@ def named(merged: Sightings, source: list[str] | str) -> Sightings:
     return replace(merged, source=values)
 
 
-def test_a_target_that_cannot_be_told_is_refused(merged: Sightings, tmp_path: Path) -> None:
+def test_a_target_that_is_not_known_is_refused(merged: Sightings, tmp_path: Path) -> None:
     cases: list[tuple[Sightings, dict[str, Any], tuple[str, ...]]] = [
         (named(merged, ""), {}, ("train.rows", "column 'source'", "platefree data merge")),
         (merged, {"train.target": "d"}, ("train.target is 'd'", "a, b, c")),
@@ -297,8 +297,16 @@ def test_a_target_that_cannot_be_told_is_refused(merged: Sightings, tmp_path: Pa
             ("train.sources", "'x'", "a, b, c", "platefree data merge"),
         ),
         (named(merged, ""), {"train.sources": ["b"]}, ("column 'source'", "platefree data merge")),
-        (merged.take(merged.split == "train"), {}, ("a, b, c none", "train.target=NAME")),
-        (replace(merged, split=np.full(len(merged), "")), {}, ("a, b, c all", "train.target=NAME")),
+        (
+            merged.take(merged.split == "train"),
+            {},
+            ("sources a, b, c", "none has", "train.target=NAME"),
+        ),
+        (
+            replace(merged, split=np.full(len(merged), "")),
+            {},
+            ("sources a, b, c", "a, b, c have", "train.target=NAME"),
+        ),
         (merged, {"train.sources": ["a", "c"]}, ("0 vehicle", "at least 2", "column 'vehicle'")),
     ]
     for table, settings, message in cases:

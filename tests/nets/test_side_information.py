@@ -332,7 +332,7 @@ def test_evaluation_shows_both_and_counts_what_is_known(
         assert f"{100 * expected['mAP']:.2f} (" in text
 
 
-def test_a_model_of_pictures_alone_is_told_nothing(
+def test_a_model_of_pictures_alone_is_given_nothing(
     tiny_model_folder: Path, drawn_folder: Path, run: Run
 ) -> None:
     code, out, said = run("eval", tiny_model_folder, "--data", drawn_folder, "--metadata")
@@ -377,7 +377,7 @@ class Pipe:
         """Nothing: the other end is the same."""
 
 
-def test_several_processes_are_told_the_same(
+def test_several_processes_are_given_the_same(
     trained: Path, seen_table: Sightings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     context = InThisProcess()

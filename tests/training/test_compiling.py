@@ -35,7 +35,7 @@ def test_a_compiled_backbone_learns_the_same_under_the_same_names(
     assert load_model(tmp_path / "default" / "best").recipe.train.compile == "default"
 
 
-def test_a_machine_that_cannot_compile_is_told(
+def test_a_machine_that_cannot_compile_is_reported(
     drawn_table: Sightings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(compiling, "BACKEND", "no_such_backend")

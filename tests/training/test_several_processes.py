@@ -178,10 +178,12 @@ class Dying(Method):
 
 
 @pytest.mark.slow
-def test_a_process_that_dies_is_told(drawn_table: Sightings, tiny_model_folder: Path) -> None:
+def test_a_process_that_dies_is_reported(drawn_table: Sightings, tiny_model_folder: Path) -> None:
     model = load_model(tiny_model_folder)
     model.method = Dying()
-    with pytest.raises(PlatefreeError, match=facts("process", "ended before")):
+    with pytest.raises(
+        PlatefreeError, match=facts("embedding process", "ended early", "--processes")
+    ):
         model.embed(drawn_table, work=Work(batch_size=100, workers=0, processes=2))
 
 

@@ -107,7 +107,7 @@ def embed_in_processes(
                 found = connections[process].recv()
             except EOFError:
                 raise PlatefreeError(
-                    f"process {process + 1} of {len(connections)} that embed pictures ended "
+                    f"embedding process {process + 1} of {len(connections)} ended "
                     "early, most often for lack of memory: use fewer --processes"
                 ) from None
             if isinstance(found, Exception):
