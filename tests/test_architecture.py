@@ -253,7 +253,11 @@ main()
         (("data", "check", "{drawn}"), 0, ()),
         (("eval", "{stored}"), 0, ()),
         (("search", "{picture}", "--gallery", "{stored}"), 0, ()),
-        (("train", "strong_baseline/small", "--data", "{drawn}"), 1, ("torch", "[train]")),
+        (
+            ("train", "strong_baseline/small", "--data", "{drawn}"),
+            1,
+            ("'platefree train'", "torch", "[train]"),
+        ),
         (("eval", "color_stripes", "--data", "{drawn}"), 1, ("torch", "[train]")),
         (("search", "{other}", "--gallery", "{stored}"), 1, ("torch", "[train]")),
         (("city", "{other}-city"), 1, ("cv2", "[train]")),
@@ -288,3 +292,6 @@ def test_the_page_shows_the_same_floors() -> None:
     page = (REPOSITORY / "docs" / "architecture.md").read_text("utf-8")
     lines = re.findall(r"^\| \d+ \| (.+?) \|", page, re.MULTILINE)
     assert [tuple(re.findall(r"`(\w+)`", line)) for line in lines] == list(FLOORS)
+    files = re.findall(r"`(\w+/\w+\.py)`", page)
+    places = (SOURCE, REPOSITORY)
+    assert [name for name in files if not any((top / name).exists() for top in places)] == []

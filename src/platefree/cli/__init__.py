@@ -100,8 +100,9 @@ def options(
 
 def main() -> None:
     """The ``platefree`` command."""
+    verb = next((word for word in sys.argv[1:] if not word.startswith("-")), "")
     try:
-        with training_install("this"):
+        with training_install(f"'platefree {verb}'"):
             app()
     except PlatefreeError as error:
         if "--debug" in sys.argv:
