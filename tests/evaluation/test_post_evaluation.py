@@ -50,7 +50,7 @@ def test_figures_of_reranking_are_those_of_the_loops(drawn_table: pf.Sightings) 
     assert report.figures()["mAP"] == pytest.approx(expected.mAP, abs=1e-6)
     assert report.figures()["rank-1"] == pytest.approx(expected.cmc[0], abs=1e-6)
     steps = "k-reciprocal, k1 8, k2 3, lambda 0.3"
-    assert report.settings["post-processing"] == f"rerank ({steps})"
+    assert report.settings["post-processing"] == f"rerank: {steps}"
     assert report.settings["re-ranking"] == steps
 
 
@@ -81,7 +81,7 @@ def test_every_prefix_is_what_it_gives_alone(
         prefixes[1]["figures"]["mAP"] - prefixes[0]["figures"]["mAP"]
     )
     for text in (page.read_text("utf-8"), (tmp_path / "report.md").read_text("utf-8")):
-        assert "post-processing expand (clusters" in text.replace("</dt><dd>", " ")
+        assert "post-processing expand, camera, rerank" in text.replace("</dt><dd>", " ")
         for prefix in test.prefixes:
             assert f"{100 * prefix.figures['mAP']:.2f}" in text
         assert "+ rerank" in text
@@ -220,7 +220,7 @@ def test_the_command_line_chooses_and_tells(
     assert run(monkeypatch, *score, "--post", "expand,rerank", "--json") == 0
     answer = json.loads(capsys.readouterr().out)
     assert answer["settings"]["re-ranking"] == "k-reciprocal, k1 20, k2 6, lambda 0.3"
-    assert answer["settings"]["post-processing"].startswith("expand (clusters")
+    assert answer["settings"]["post-processing"].startswith("expand, rerank: expand clusters")
     page = tmp_path / "report.html"
     changed = ("--ablate-post", "camera,rerank", "--set", "post.rerank.k1=5", "--report", page)
     assert run(monkeypatch, *score, *changed) == 0

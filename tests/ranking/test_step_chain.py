@@ -269,8 +269,8 @@ def test_steps_by_name() -> None:
     assert [each.name for each in post.prefixes()] == ["none", "rerank", "rerank,expand"]
     assert post.with_steps("none").describe() == "none"
     assert post.describe() == (
-        "rerank (k-reciprocal, k1 6, k2 3, lambda 0.4); "
-        "expand (clusters of queries, radius 0.25, smallest 2)"
+        "rerank, expand: rerank k-reciprocal, k1 6, k2 3, lambda 0.4; "
+        "expand clusters of queries, radius 0.25, smallest 2"
     )
     for wrong, message in (("rerunk", ("'rerunk'", "rerank")), ("", ("step ''", "rerank"))):
         with pytest.raises(RecipeError, match=facts(message)):

@@ -187,5 +187,8 @@ class Post(PostSection):
         return [self.with_steps(self.steps[:count]) for count in range(len(self.steps) + 1)]
 
     def describe(self) -> str:
-        """The steps and their options, for a report."""
-        return "; ".join(f"{step} ({getattr(self, step)})" for step in self.steps) or NONE
+        """The steps, a colon, and their options, for a report."""
+        if len(self.steps) == 1:
+            return f"{self.name}: {getattr(self, self.name)}"
+        options = "; ".join(f"{step} {getattr(self, step)}" for step in self.steps)
+        return f"{', '.join(self.steps)}: {options}" if options else NONE
