@@ -26,6 +26,7 @@ from platefree.cli import (
     submit_verb,
     train_verb,
 )
+from platefree.cli.console import PlainFormatter, printable
 from platefree.errors import Interrupted, PlatefreeError
 from platefree.installs import training_install
 
@@ -93,9 +94,9 @@ def options(
             f"'platefree {context.invoked_subcommand}' without it ('eval' and 'embed' start "
             "their own processes with --processes)"
         )
-    logging.basicConfig(
-        level=logging.DEBUG if debug else logging.WARNING, format="%(message)s", stream=sys.stderr
-    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(PlainFormatter("%(message)s"))
+    logging.basicConfig(level=logging.DEBUG if debug else logging.WARNING, handlers=[handler])
 
 
 def main() -> None:
@@ -107,5 +108,5 @@ def main() -> None:
     except PlatefreeError as error:
         if "--debug" in sys.argv:
             raise
-        sys.stderr.write(f"platefree: {' '.join(str(error).split())}\n")
+        sys.stderr.write(f"platefree: {printable(' '.join(str(error).split()))}\n")
         sys.exit(1)

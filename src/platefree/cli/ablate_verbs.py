@@ -114,5 +114,5 @@ def _show(table: "AblationTable", folder: Path, *, as_json: bool) -> None:
         head, *cells = table.cells()
         print_whole(plain_table(table.ablation.title, head, cells))
         for note in table.ablation.notes:
-            out.print(f"- {note}", markup=False)
+            out.print(f"- {note}")
     done(folder / "table.md", "table")

@@ -115,7 +115,7 @@ def city(
             "of the vehicles have the model and color of another"
         )
     for path, name in written.items():
-        notes.print(f"{name}: [bold]{path}[/bold]", soft_wrap=True)
+        done(path, name)
     done(folder, "city")
 
 

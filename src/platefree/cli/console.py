@@ -1,6 +1,8 @@
 """Output, progress bars and common options of the verbs."""
 
 import json
+import logging
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,14 +22,54 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.text import Text
 
 if TYPE_CHECKING:
     from platefree.work import Work
 
-notes = Console(stderr=True, highlight=False)
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def printable(text: str) -> str:
+    """A text with control characters as Python escapes; line breaks and tabs stay.
+
+    Names and labels come from data, and must not recolor, clear or reorder a terminal.
+    """
+    return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
+class PlainConsole(Console):
+    """Prints text as it is: brackets and colons in data are neither markup nor emoji."""
+
+    def __init__(
+        self, *, stderr: bool = False, soft_wrap: bool = False, width: int | None = None
+    ) -> None:
+        super().__init__(
+            stderr=stderr,
+            soft_wrap=soft_wrap,
+            width=width,
+            markup=False,
+            emoji=False,
+            highlight=False,
+        )
+
+    def render_str(self, text: str, **options: Any) -> Text:  # noqa: ANN401
+        """Text to show, of a line, a title or a cell."""
+        return super().render_str(printable(text), **options)
+
+
+class PlainFormatter(logging.Formatter):
+    """Log messages as printable text."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The message."""
+        return printable(super().format(record))
+
+
+notes = PlainConsole(stderr=True)
 """stderr, for progress and notes."""
 
-out = Console(highlight=False, soft_wrap=True)
+out = PlainConsole(soft_wrap=True)
 """stdout, for results: tables and paths."""
 
 
@@ -82,7 +124,7 @@ def print_json(content: Any) -> None:  # noqa: ANN401
 
 def done(path: Path, what: str) -> None:
     """Print the last line of a verb: the path of its output."""
-    notes.print(f"{what}: [bold]{path}[/bold]", soft_wrap=True)
+    notes.print(Text.assemble(f"{what}: ", (printable(str(path)), "bold")), soft_wrap=True)
 
 
 @contextmanager
@@ -114,7 +156,7 @@ def stage_progress() -> Iterator[Callable[[str, int, int], None]]:
 def _progress() -> Progress:
     return Progress(
         SpinnerColumn(),
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TextColumn("{task.fields[speed]} images/s"),

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from rich.markup import escape
 from rich.table import Table
 
 from platefree.data.documented import Count
@@ -26,7 +25,7 @@ def counts_table(counts: Sequence[Count], name: str) -> Table:
 
 def overview_table(overview: Overview) -> Table:
     """The protocol of a data set and its tests."""
-    table = Table(title="scored by", caption=escape(overview.reason) or None)
+    table = Table(title="scored by", caption=overview.reason or None)
     table.add_column("protocol")
     table.add_column("test")
     table.add_column("searched")
@@ -43,5 +42,5 @@ def formats_table(formats: Sequence[Format]) -> Table:
     table.add_column("name", no_wrap=True)
     table.add_column("known by")
     for each in formats:
-        table.add_row(each.name, escape(each.looks_for))
+        table.add_row(each.name, each.looks_for)
     return table

@@ -97,7 +97,7 @@ def _print_set(dataset: "DataSet", counts: "tuple[Count, ...]") -> None:
 
     out.print(counts_table(counts, dataset.name))
     for remark in dataset.remarks:
-        notes.print(f"note: {remark}", markup=False, soft_wrap=True)
+        notes.print(f"note: {remark}", soft_wrap=True)
     differing = sum(not count.agrees for count in counts)
     if differing:
         notes.print(
@@ -192,7 +192,6 @@ def merge(
         notes.print(
             f"warning: {many(pictures, 'test picture')} of {name} are for training: a model "
             f"trained on this table must not be scored on {name}",
-            markup=False,
             soft_wrap=True,
         )
     _print_splits(table, target, {}, as_json=as_json)
@@ -260,7 +259,7 @@ def crop(
             path, target, on_progress=lambda number, of: report("cropping", number, of)
         )
     for remark in dataset.remarks:
-        notes.print(f"note: {remark}", markup=False, soft_wrap=True)
+        notes.print(f"note: {remark}", soft_wrap=True)
     out.print(many(len(dataset.table), "crop"))
     done(target, "data set")
 

@@ -33,5 +33,5 @@ def demo(
         from platefree.cli.tables import demo_table
 
         out.print(demo_table(result.floor, result.trained))
-    notes.print(f"search it: [bold]{result.search_command}[/bold]", soft_wrap=True)
+    notes.print(f"search it: {result.search_command}", soft_wrap=True)
     done(result.report, "report")

@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 from rich.table import Table
 
 from platefree.cli.console import Json, out, print_json
@@ -38,7 +37,7 @@ def doctor(
         marks = {"ok": "✓", "note": "·", "missing": "✗", "old": "✗"}
         for finding in diagnosis.findings:
             texts = (finding.subject, finding.found, finding.remedy)
-            table.add_row(marks[finding.state], *(escape(text) for text in texts))
+            table.add_row(marks[finding.state], *texts)
         out.print(table)
     if not diagnosis.healthy:
         raise typer.Exit(1)
@@ -63,7 +62,7 @@ def list_recipes(
     table.add_column("name", no_wrap=True)
     table.add_column("what it is")
     for name, description in descriptions.items():
-        table.add_row(name, escape(description))
+        table.add_row(name, description)
     out.print(table)
 
 
@@ -85,4 +84,4 @@ def show_recipe(
     if as_json:
         print_json(recipe.model_dump())
     else:
-        out.print(to_toml(recipe), markup=False, end="")
+        out.print(to_toml(recipe), end="")

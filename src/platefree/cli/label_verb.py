@@ -58,7 +58,7 @@ def label(
     known = table.view != ""
     agreement = float((labelled.view == table.view)[known].mean()) if known.any() else None
     for reason in skipped[:5]:
-        notes.print(f"view unchanged: {reason}", markup=False, soft_wrap=True)
+        notes.print(f"view unchanged: {reason}", soft_wrap=True)
     if as_json:
         content = {"views": views, "agreement_with_known": agreement, "skipped": skipped}
         print_json({"table": str(target), "pictures": len(labelled), **content})

@@ -76,7 +76,7 @@ def parts(
             work=work_of(device, workers, progress=advance),
         )
     for reason in skipped[:5]:
-        notes.print(f"left out: {reason}", markup=False, soft_wrap=True)
+        notes.print(f"left out: {reason}", soft_wrap=True)
     found = parts_found(boxes)
     if as_json:
         content = {"boxes": str(path), "pictures": len(boxes.image), "found": found}

@@ -21,13 +21,13 @@ def training_progress() -> Iterator[Callable[[StepReport], None]]:
     It can show several trainings, one after the other.
     """
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=24),
         TextColumn("{task.completed}/{task.total}"),
         TimeElapsedColumn(),
         TextColumn("ETA"),
         TimeRemainingColumn(),
-        TextColumn("{task.fields[state]}"),
+        TextColumn("{task.fields[state]}", markup=False),
     )
     if not notes.is_terminal:
         yield _lines()

@@ -42,7 +42,7 @@ def submit(
 
     dataset = read_dataset(data, "cityflow")
     for remark in dataset.remarks:
-        notes.print(f"note: {remark}", markup=False, soft_wrap=True)
+        notes.print(f"note: {remark}", soft_wrap=True)
     queries, gallery = len(dataset.rows("query")), len(dataset.rows("gallery"))
     loaded = open_embedder(model, work_of(device))
     with picture_progress("embedding", queries + gallery) as advance:

@@ -3,12 +3,10 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from rich import box
-from rich.console import Console
-from rich.markup import escape
 from rich.measure import Measurement
 from rich.table import Table
 
-from platefree.cli.console import out
+from platefree.cli.console import PlainConsole, out
 from platefree.data.check import TableCheck
 from platefree.evaluation.results import Report, TrialResult
 from platefree.reports.figures import (
@@ -32,7 +30,7 @@ def report_table(report: Report) -> Table:
     figures = figure_table(report)
     rows = [
         [
-            [escape(name), _searched(cells), *(cells.get(each, "") for each in figures.figures)]
+            [name, _searched(cells), *(cells.get(each, "") for each in figures.figures)]
             for name, cells in group
         ]
         for group in figures.groups
@@ -68,12 +66,9 @@ def gain_tables(report: Report) -> Iterator[Table]:
 
 
 def _gains(figures: FigureTable, title: str, caption: str) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, title=escape(title), caption=caption)
+    table = Table(box=box.SIMPLE_HEAD, title=title, caption=caption)
     rows = [
-        [
-            [escape(name), *(cells.get(column, "") for column in figures.head[1:])]
-            for name, cells in group
-        ]
+        [[name, *(cells.get(column, "") for column in figures.head[1:])] for name, cells in group]
         for group in figures.groups
     ]
     _fill(table, figures.head, rows)
@@ -106,19 +101,19 @@ def _searched(cells: Mapping[str, str]) -> str:
 
 def plain_table(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
     """A table of text cells: names aligned left, figures right."""
-    table = Table(box=box.SIMPLE_HEAD, title=escape(title))
+    table = Table(box=box.SIMPLE_HEAD, title=title)
     for number, column in enumerate(head):
-        table.add_column(escape(column), justify="right" if number else "left")
+        table.add_column(column, justify="right" if number else "left")
     for row in rows:
-        table.add_row(*(escape(cell) for cell in row))
+        table.add_row(*row)
     return table
 
 
 def print_whole(table: Table) -> None:
     """Print a wide table without cutting columns, however narrow the terminal is."""
-    roomy = Console(width=1000)
+    roomy = PlainConsole(width=1000)
     natural = Measurement.get(roomy, roomy.options, table).maximum
-    Console(width=max(out.width, natural), highlight=False).print(table)
+    PlainConsole(width=max(out.width, natural)).print(table)
 
 
 def demo_table(floor: Mapping[str, float], trained: Mapping[str, float]) -> Table:
@@ -179,12 +174,12 @@ def check_tables(check: TableCheck, path: str, protocols: Table | None = None) -
     if check.findings:
         findings = Table("", "found", "what it means", title="findings")
         for finding in check.findings:
-            findings.add_row(finding.level, escape(finding.what), escape(finding.meaning))
+            findings.add_row(finding.level, finding.what, finding.meaning)
         yield findings
 
 
 def _protocol_table(check: TableCheck) -> Table:
     table = Table("protocol", "queries with a match", "if not, why", title="protocols")
     for protocol in check.protocols:
-        table.add_row(protocol.name, str(protocol.queries), escape(protocol.reason))
+        table.add_row(protocol.name, str(protocol.queries), protocol.reason)
     return table
