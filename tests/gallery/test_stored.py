@@ -11,12 +11,13 @@ import pyarrow.parquet as pq
 import pytest
 from messages import facts
 
-from platefree.errors import DataError, StorageError
+from platefree.errors import DataError, ImageError, StorageError
 from platefree.gallery.stored import (
     CARD,
     TABLE,
     is_embeddings_folder,
     load_embeddings,
+    load_stored,
     save_embeddings,
     stored_model_path,
 )
@@ -226,3 +227,29 @@ def test_what_a_folder_says_of_itself(folder: Path) -> None:
     assert stored_model_path(folder.parent) is None
     save_embeddings(embeddings(), folder)
     assert stored_model_path(folder) is None
+
+
+def test_boxes_and_frames_of_one_file_are_found_apart(tmp_path: Path) -> None:
+    """Rows are found by file, frame and box; from any folder, and whatever their order."""
+    nowhere = [np.nan] * 4
+    columns = {
+        "image": ["a.jpg", "a.jpg", "a.jpg", "b/a.jpg", "v.mp4", "v.mp4"],
+        "frame": [-1, -1, -1, -1, 3, 4],
+        "box": [nowhere, [0, 0, 5, 5], [1, 0, 5, 5], [0, 0, 5, 5], [0, 0, 5, 5], [0, 0, 5, 5]],
+    }
+    table = Sightings.from_columns(tmp_path, {k: np.array(v) for k, v in columns.items()})
+    rows = np.random.default_rng(0).standard_normal((6, 4)).astype(np.float32)
+    save_embeddings(Embeddings({"main": rows}, table, "m"), tmp_path / "stored")
+    stored = load_stored(tmp_path / "stored")
+    assert stored.knows(table)
+    order = np.array([4, 0, 2, 5, 1, 3])
+    found, missing = stored.embed(table.take(order))
+    assert missing == []
+    np.testing.assert_array_equal(found.spaces["main"], rows[order])
+    moved = {"image": ["../a.jpg"], "box": np.array([[1, 0, 5, 5]])}
+    other = Sightings.from_columns(tmp_path / "b", moved)
+    np.testing.assert_array_equal(stored.embed(other)[0].spaces["main"], rows[2:3])
+    strange = Sightings.from_columns(tmp_path, moved | {"box": np.array([[2, 0, 5, 5]])})
+    assert not stored.knows(strange)
+    with pytest.raises(ImageError, match=facts("a.jpg", "6 pictures")):
+        stored.embed(strange)

@@ -2,7 +2,7 @@
 
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -21,6 +21,10 @@ from platefree.cli.console import (
     work_of,
 )
 from platefree.errors import CheckpointError
+
+if TYPE_CHECKING:
+    from platefree.gallery.stored import StoredEmbeddings
+    from platefree.types import Sightings
 
 FLOOR = "color_stripes"
 """The method for searches without a trained model."""
@@ -67,7 +71,7 @@ def search(
 
     check_search_post(Post().with_steps(post))
     picture = query_picture(query, camera=camera, time=time)
-    loaded = open_embedder(_chosen(model, gallery, query), work_of(device))
+    loaded = open_embedder(_chosen(model, gallery, picture), work_of(device))
     with picture_progress("embedding the gallery", None) as advance:
         opened, skipped = open_gallery(
             gallery, loaded, work=work_of(device, workers, progress=advance)
@@ -122,7 +126,7 @@ def compare(
     from platefree.inference.loading import load_model
     from platefree.inference.model import compare as run_comparison
 
-    loaded = load_model(_chosen(model), device=device.value)
+    loaded = load_model(model or _floor(), device=device.value)
     result = run_comparison(loaded, first, second)
     if as_json:
         print_json(
@@ -156,7 +160,7 @@ def embed(
     from platefree.inference.loading import load_model
 
     table = read_table(data)
-    loaded = load_model(_chosen(model), device=device.value)
+    loaded = load_model(model or _floor(), device=device.value)
     with picture_progress("embedding", len(table)) as advance:
         work = work_of(device, workers, processes, advance)
         embeddings, skipped = loaded.embed(table, unreadable="skip", work=work)
@@ -169,7 +173,7 @@ def embed(
     done(out_folder, many(len(embeddings), "embedding"))
 
 
-def _chosen(model: str | None, gallery: Path | None = None, query: Path | None = None) -> str:
+def _chosen(model: str | None, gallery: Path, query: "Sightings") -> "str | StoredEmbeddings":
     """The model asked for, else one that fits the gallery, else colors alone.
 
     If the query is among stored embeddings, these are enough; otherwise the model that made the
@@ -177,8 +181,6 @@ def _chosen(model: str | None, gallery: Path | None = None, query: Path | None =
     """
     if model is not None:
         return model
-    if gallery is None:
-        return _floor()
     from platefree.gallery.stored import is_embeddings_folder, load_stored, stored_model_path
 
     if not is_embeddings_folder(gallery):
@@ -186,8 +188,8 @@ def _chosen(model: str | None, gallery: Path | None = None, query: Path | None =
     stored = stored_model_path(gallery)
     is_there = stored is not None and (stored == FLOOR or Path(stored).exists())
     has_network = is_there and _can_embed()
-    if query is not None and not has_network and load_stored(gallery).knows(query):
-        return str(gallery)
+    if not has_network and (opened := load_stored(gallery)).knows(query):
+        return opened
     if stored is not None and not is_there:
         raise CheckpointError(
             f"{gallery} was made with the model at {stored}, which does not exist now; "

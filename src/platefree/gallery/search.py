@@ -10,7 +10,7 @@ from platefree.data.table import read_table
 from platefree.errors import DataError, MismatchError, RecipeError
 from platefree.gallery.filters import EVERYTHING, Filter, moment_of
 from platefree.gallery.store import MemoryStore, Store
-from platefree.gallery.stored import is_embeddings_folder, load_embeddings
+from platefree.gallery.stored import StoredEmbeddings, is_embeddings_folder, load_embeddings
 from platefree.inference.embedder import Embedder
 from platefree.ranking.steps import apply_steps, search_steps
 from platefree.recipes.post import NONE, Post
@@ -41,6 +41,8 @@ def open_gallery(
         MismatchError: stored embeddings were made by another model.
         DataError: there is no gallery at ``path``.
     """
+    if isinstance(model, StoredEmbeddings) and model.name == str(path):
+        return model.embeddings, []
     if is_embeddings_folder(Path(path)):
         stored = load_embeddings(path)
         if stored.model != model.fingerprint:

@@ -10,7 +10,8 @@ Nothing is pickled. The folder is written completely or not at all.
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
@@ -34,7 +35,7 @@ from platefree.ranking.comparison import ONLY_SPACE, Comparison
 from platefree.ranking.described import read_comparison
 from platefree.recipes.post import Post
 from platefree.storage import atomic_folder, storage_errors
-from platefree.types import LABELS, Embeddings, Floats, Sightings, Text
+from platefree.types import LABELS, Embeddings, Floats, Indices, Sightings, Text
 from platefree.work import DEFAULT_WORK, Work
 
 CARD = "embeddings.json"
@@ -124,7 +125,7 @@ class StoredEmbeddings:
     Args:
         embeddings: the content of the folder.
         comparison: how their spaces combine.
-        name: what reports call it.
+        name: what reports call it; the folder, if it was loaded from one.
     """
 
     learns = "vehicle"
@@ -135,12 +136,10 @@ class StoredEmbeddings:
         self.fingerprint = embeddings.model
         self.claims: Mapping[str, float] = {}
         self.metadata: Mapping[str, Text] = {}
-        table = embeddings.sightings
-        self._row_of = {_absolute(table.path(row)): row for row in range(len(table))}
 
-    def knows(self, picture: Path) -> bool:
-        """Whether the embedding of a picture is stored."""
-        return _absolute(picture) in self._row_of
+    def knows(self, sightings: Sightings) -> bool:
+        """Whether the embeddings of all rows of a table are stored."""
+        return bool((self._rows_of(sightings) >= 0).all())
 
     def class_names(self, column: str) -> tuple[str, ...]:
         """Refused: it predicts nothing."""
@@ -164,7 +163,9 @@ class StoredEmbeddings:
         unreadable: Unreadable = "refuse",
         work: Work = DEFAULT_WORK,
     ) -> tuple[Embeddings, list[str]]:
-        """The stored embeddings of these pictures, by their paths, with the labels of the table.
+        """The stored embeddings of these pictures, with the labels of the table.
+
+        A picture is found by its path, and by its frame and box where it has them.
 
         Raises:
             DataError: boxes are given.
@@ -172,12 +173,11 @@ class StoredEmbeddings:
         """
         if boxes is not None:
             raise DataError(f"{self.name} holds stored embeddings of whole pictures, not of boxes")
-        paths = [sightings.path(row) for row in range(len(sightings))]
-        rows = np.array([self._row_of.get(_absolute(path), -1) for path in paths], np.int64)
+        rows = self._rows_of(sightings)
         missing = [
-            f"{paths[row]} is not among the {len(self.embeddings)} pictures of {self.name}; embed "
-            "it too ('platefree embed'), or give the model (--model)"
-            for row in np.flatnonzero(rows < 0)
+            f"{sightings.path(row)} is not among the {len(self.embeddings)} pictures of "
+            f"{self.name}; embed it too ('platefree embed'), or give the model (--model)"
+            for row in np.flatnonzero(rows < 0).tolist()
         ]
         if missing and (unreadable == "refuse" or len(missing) == len(sightings)):
             raise ImageError(missing[0])
@@ -186,6 +186,22 @@ class StoredEmbeddings:
         spaces = {name: space[rows[known]] for name, space in self.embeddings.spaces.items()}
         kept = sightings if known.all() else sightings.take(known)
         return Embeddings(spaces, kept, self.fingerprint), missing
+
+    @cached_property
+    def _rows_named(self) -> Mapping[str, list[int]]:
+        """The stored rows of each file name."""
+        rows: dict[str, list[int]] = {}
+        for row, image in enumerate(self.embeddings.sightings.image.tolist()):
+            rows.setdefault(os.path.basename(image), []).append(row)
+        return rows
+
+    def _rows_of(self, sightings: Sightings) -> Indices:
+        """(n,) the stored row of each row of a table, -1 where it is not stored."""
+        names = set(map(os.path.basename, sightings.image.tolist()))
+        rows = [row for name in names for row in self._rows_named.get(name, ())]
+        suspects = self.embeddings.sightings.take(np.array(rows, np.int64))
+        row_of = dict(zip(_identities(suspects), rows, strict=True))
+        return np.array([row_of.get(each, -1) for each in _identities(sightings)], np.int64)
 
 
 def load_stored(folder: str | Path) -> StoredEmbeddings:
@@ -359,8 +375,11 @@ def _read_sightings(path: Path, card: _Card) -> Sightings:
     return sightings
 
 
-def _absolute(path: Path) -> str:
-    return os.path.normpath(path.absolute())
+def _identities(table: Sightings) -> Iterator[tuple[str, int, tuple[float, ...]]]:
+    """What tells each row from others: absolute path, frame and box."""
+    boxes = np.nan_to_num(table.box, nan=-np.inf).tolist()  # NaN is not equal to itself
+    for row, (frame, box) in enumerate(zip(table.frame.tolist(), boxes, strict=True)):
+        yield os.path.normpath(table.path(row).absolute()), frame, tuple(box)
 
 
 def _first_problem(error: ValidationError) -> str:
