@@ -24,9 +24,9 @@ from platefree.ranking.comparison import ONLY_SPACE, Comparison
 from platefree.ranking.exact import rank_exact
 from platefree.ranking.guessed_cameras import cluster_cameras
 from platefree.ranking.reciprocal import k_reciprocal_blocks
-from platefree.ranking.steps import apply_steps, expanded, label_steps
+from platefree.ranking.steps import Step, apply_steps, camera_numbers, expanded, label_steps
 from platefree.recipes.post import Post
-from platefree.types import Embeddings, Floats, Indices, Ranking, Sightings, Text
+from platefree.types import Embeddings, Floats, Indices, Ranking, Sightings
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,12 +36,12 @@ class Chain:
     Attributes:
         settings: which steps, and their options.
         comparison: how the spaces combine.
-        cameras: (n,) camera of each picture, known or guessed, ``""`` unknown.
+        cameras: (n,) number of each picture's camera, known or guessed; -1 is unknown.
     """
 
     settings: Post
     comparison: Comparison
-    cameras: Text
+    cameras: Indices
 
     @property
     def removes(self) -> bool:
@@ -54,23 +54,23 @@ class Chain:
 
     def blocks(self, embeddings: Embeddings, trial: Trial) -> Iterator[tuple[slice, Floats]]:
         """The distances of a trial after all steps; to tracks, if those are searched."""
-        table = embeddings.sightings
         own = replace(trial, tracks=None).self_index()
         moved = self._expanded(embeddings, trial, own) if "expand" in self.settings.steps else None
         if "rerank" in self.settings.steps:
             blocks = self._reranked(embeddings, trial, own, moved)
         else:
             blocks = picture_blocks(embeddings, trial, self.comparison, moved)
-        steps = label_steps(
-            self.settings,
-            table.take(trial.query),
-            table.take(trial.gallery),
-            own,
-            np.concatenate([self.cameras[trial.query], self.cameras[trial.gallery]]),
-        )
+        steps = self._label_steps(embeddings.sightings, trial, own)
         for rows, block in blocks:
             changed = apply_steps(Ranking.of_gallery(block), steps, rows).distances
             yield rows, to_tracks(changed, trial)
+
+    def _label_steps(self, table: Sightings, trial: Trial, own: Indices) -> list[Step]:
+        if {"camera", "time", "tracks"}.isdisjoint(self.settings.steps):
+            return []
+        query, gallery = table.take(trial.query), table.take(trial.gallery)
+        cameras = self.cameras[trial.query], self.cameras[trial.gallery]
+        return label_steps(self.settings, query, gallery, own, cameras)
 
     def _expanded(self, embeddings: Embeddings, trial: Trial, own: Indices) -> Embeddings:
         query, gallery = embeddings.take(trial.query), embeddings.take(trial.gallery)
@@ -121,4 +121,4 @@ def make_chain(
     if of_cameras is not None:
         options = settings.camera
         cameras = cluster_cameras(of_cameras, options.radius, options.smallest, camera_comparison)
-    return Chain(settings, comparison, cameras)
+    return Chain(settings, comparison, camera_numbers(cameras))

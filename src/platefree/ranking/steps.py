@@ -224,7 +224,11 @@ def search_steps(
 
 
 def label_steps(
-    post: Post, query: Sightings, gallery: Sightings, own: Indices, cameras: Text | None = None
+    post: Post,
+    query: Sightings,
+    gallery: Sightings,
+    own: Indices,
+    cameras: tuple[Indices, Indices] | None = None,
 ) -> list[Step]:
     """The steps that use labels: camera, time and tracks.
 
@@ -233,13 +237,15 @@ def label_steps(
         query: the q queries.
         gallery: the g gallery pictures.
         own: (q,) gallery row of each query's own picture, -1 if it is not there.
-        cameras: (q + g,) cameras of queries and gallery, ``""`` unknown; by default the known ones.
+        cameras: (q,) and (g,) numbers of the cameras, from `camera_numbers`; by default those of
+            the known cameras.
     """
     steps: list[Step] = []
     if "camera" in post.steps:
-        names = np.concatenate([query.camera, gallery.camera]) if cameras is None else cameras
-        numbers = camera_numbers(names)
-        steps.append(OtherCameras(numbers[: len(query)], numbers[len(query) :]))
+        if cameras is None:
+            numbers = camera_numbers(np.concatenate([query.camera, gallery.camera]))
+            cameras = numbers[: len(query)], numbers[len(query) :]
+        steps.append(OtherCameras(*cameras))
     if "time" in post.steps:
         steps.append(TimeWindow(query.time, gallery.time, post.time.seconds))
     if "tracks" in post.steps:
