@@ -172,7 +172,11 @@ def _times(path: Path, values: list[str], place: Place) -> Times:
 def _milliseconds(text: str) -> int:
     if not _MOMENT.fullmatch(text):
         raise ValueError(text)
-    moment = datetime.fromisoformat(text)
+    return utc_milliseconds(datetime.fromisoformat(text))
+
+
+def utc_milliseconds(moment: datetime) -> int:
+    """Milliseconds from 1970 in UTC to a moment, which is in UTC itself if it has no zone."""
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
     return (moment - _EPOCH) // timedelta(milliseconds=1)

@@ -22,6 +22,7 @@ from platefree.evaluation.results import Report
 from platefree.evaluation.scorer import TestScorer
 from platefree.evaluation.set_protocols import Plan, make_plan
 from platefree.gallery.opening import as_network, open_embedder
+from platefree.gallery.stored import StoredEmbeddings
 from platefree.inference.embedder import Embedder
 from platefree.recipes.post import NONE, Post
 from platefree.types import Sightings, known_values
@@ -109,8 +110,6 @@ def stored_table(model: Embedder) -> Sightings:
     Raises:
         DataError: the model is a network, which has no pictures.
     """
-    from platefree.gallery.stored import StoredEmbeddings
-
     if isinstance(model, StoredEmbeddings):
         return model.embeddings.sightings
     raise DataError(f"{model.name} is a network: say which pictures to score it on, with --data")

@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, time
+from datetime import datetime, time
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from platefree.data.columns import utc_milliseconds
 from platefree.errors import DataError
 from platefree.types import Sightings, Text, Times
 
@@ -78,8 +79,8 @@ EVERYTHING = Filter()
 def _is_file(table: Sightings, file: Path) -> Bools:
     """Which rows are this file; only rows of the same file name are looked up on disk."""
     suspects = np.flatnonzero(np.char.endswith(table.image, file.name))
-    same = np.zeros(len(table), np.bool_)
-    same[[row for row in suspects if table.path(int(row)).resolve() == file.resolve()]] = True
+    same, there = np.zeros(len(table), np.bool_), file.resolve()
+    same[[row for row in suspects if table.path(int(row)).resolve() == there]] = True
     return same
 
 
@@ -97,13 +98,12 @@ def _is_between(times: Times, start: np.timedelta64, end: np.timedelta64) -> Boo
 def moment_of(text: str) -> np.datetime64:
     """A moment in UTC from ISO 8601 text; any other text is a `DataError`."""
     try:
-        moment = datetime.fromisoformat(text)
+        milliseconds = utc_milliseconds(datetime.fromisoformat(text))
     except ValueError:
         raise DataError(
             f"time {text!r} is not ISO 8601, expected for instance 2026-05-01T07:00+07:00"
         ) from None
-    utc = moment if moment.tzinfo is None else moment.astimezone(UTC).replace(tzinfo=None)
-    return np.datetime64(utc, "ms")
+    return np.datetime64(milliseconds, "ms")
 
 
 def _time_of_day(text: str) -> np.timedelta64:

@@ -3,8 +3,12 @@
 from collections.abc import Mapping
 from typing import ClassVar, Literal
 
-from platefree.methods.backbone import make_backbone
-from platefree.methods.label_classifier import CameraClassifier, LabelSettings
+from platefree.methods.label_classifier import (
+    CameraClassifier,
+    LabelClassifier,
+    LabelSettings,
+    build_classifier,
+)
 from platefree.recipes.recipe import Recipe
 
 
@@ -17,11 +21,6 @@ class CameraSettings(LabelSettings):
 
 def build(
     settings: CameraSettings, recipe: Recipe, classes: Mapping[str, int], weights: str | None
-) -> CameraClassifier:
+) -> LabelClassifier:
     """The method of a recipe, see `platefree.methods.catalogue.build_method`."""
-    return CameraClassifier(
-        make_backbone(settings, recipe, weights, drop_path=settings.drop_path),
-        column=settings.learns,
-        classes=classes[settings.learns],
-        label_smoothing=settings.label_smoothing,
-    )
+    return build_classifier(CameraClassifier, settings, recipe, classes, weights)

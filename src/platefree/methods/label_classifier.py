@@ -6,6 +6,7 @@ label`), and is part of VANet models. Camera verification clusters the embedding
 classifier (Zheng et al., VehicleNet, TMM 2020, section IV-C).
 """
 
+from collections.abc import Mapping
 from typing import Annotated
 
 import torch
@@ -14,11 +15,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from platefree.losses import smoothed_cross_entropy
-from platefree.methods.backbone import StridedSettings
+from platefree.methods.backbone import StridedSettings, make_backbone
 from platefree.methods.base import Batch, Labels, Method
 from platefree.nets.backbones import Backbone
 from platefree.nets.heads import Average
 from platefree.ranking.comparison import Comparison, Cosine
+from platefree.recipes.recipe import Recipe
 
 FEATURES = "features"
 """The space that cameras are clustered in."""
@@ -111,3 +113,19 @@ class CameraClassifier(LabelClassifier):
         with torch.autocast(pooled.device.type, enabled=False):
             normalised: Tensor = self.norm(pooled.float())
         return normalised
+
+
+def build_classifier(
+    kind: type[LabelClassifier],
+    settings: LabelSettings,
+    recipe: Recipe,
+    classes: Mapping[str, int],
+    weights: str | None,
+) -> LabelClassifier:
+    """A classifier of a recipe, see `platefree.methods.catalogue.build_method`."""
+    return kind(
+        make_backbone(settings, recipe, weights, drop_path=settings.drop_path),
+        column=settings.learns,
+        classes=classes[settings.learns],
+        label_smoothing=settings.label_smoothing,
+    )
