@@ -1,6 +1,7 @@
 """Small worlds that the tests share."""
 
 import os
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -73,6 +74,19 @@ TINY_FDA = {
     "train.samples_epochs": 1,
 }
 """Changes that make `fda_net/city` train in a second."""
+
+
+def run_two_processes(script: Path, *arguments: str, timeout: float = 240) -> str:
+    """Run a script in two training processes, and return what they print."""
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    done = subprocess.run(
+        [*torchrun, "--nproc-per-node", "2", str(script), *arguments],
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+    )
+    return done.stdout
 
 
 @pytest.fixture

@@ -1,5 +1,4 @@
 import json
-import os
 import runpy
 import signal
 import subprocess
@@ -10,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import REPOSITORY, TINY_DRDL
+from conftest import REPOSITORY, TINY_DRDL, run_two_processes
 from messages import facts
 from safetensors.torch import save_file
 from torch.nn import functional
@@ -331,14 +330,7 @@ def test_two_processes_take_the_steps_of_one(with_models: Sightings, tmp_path: P
     write_table(with_models, table)
     script.write_text(TWO)
     arguments = json.dumps([settings, str(table), str(tmp_path / "two")])
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-    subprocess.run(
-        [*torchrun, "--nproc-per-node", "2", str(script), arguments],
-        check=True,
-        capture_output=True,
-        timeout=240,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )
+    run_two_processes(script, arguments)
     one = train(load_recipe("drdl/city", settings), table, tmp_path / "one")
     ours = checkpoint_tensors(read_checkpoint(one.best), "weights")
     theirs = checkpoint_tensors(read_checkpoint(tmp_path / "two" / "best"), "weights")

@@ -1,13 +1,11 @@
 import colorsys
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from conftest import TINY
+from conftest import TINY, run_two_processes
 from messages import facts
 from torch import nn
 
@@ -130,15 +128,7 @@ if fabric.global_rank == 0:
 def test_two_processes_have_the_gradient_of_the_whole_batch(tmp_path: Path) -> None:
     script = tmp_path / "gather.py"
     script.write_text(GATHERING)
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-    done = subprocess.run(
-        [*torchrun, "--nproc-per-node", "2", str(script)],
-        check=True,
-        capture_output=True,
-        text=True,
-        timeout=240,
-    )
-    loss, gradient = json.loads(done.stdout.strip().splitlines()[-1])
+    loss, gradient = json.loads(run_two_processes(script).strip().splitlines()[-1])
     torch.manual_seed(0)
     module = nn.Linear(5, 3)
     rows, vehicles = torch.randn(8, 5), torch.tensor([0, 0, 1, 1, 2, 2, 3, 3])

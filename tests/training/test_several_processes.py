@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from conftest import TINY, Run
+from conftest import TINY, Run, run_two_processes
 from messages import facts, says
 from torch import Tensor
 
@@ -65,13 +65,7 @@ def test_two_processes_learn_what_one_learns(
     script = tmp_path / "child.py"
     script.write_text(CHILD)
     arguments = json.dumps([SETTINGS, LOCAL, str(drawn_folder), str(tmp_path)])
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-    subprocess.run(
-        [*torchrun, "--nproc-per-node", "2", str(script), arguments],
-        check=True,
-        capture_output=True,
-        timeout=600,
-    )
+    run_two_processes(script, arguments, timeout=600)
     two = json.loads((tmp_path / "losses.json").read_text())
 
     halves: list[dict[str, Tensor]] = []

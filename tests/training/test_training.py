@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import TINY
+from conftest import TINY, run_two_processes
 from messages import facts
 from safetensors.torch import load_file
 
@@ -374,13 +374,7 @@ def test_two_processes_train_one_model(drawn_folder: Path, tmp_path: Path, preci
     script.write_text(CHILD)
     settings = {**TINY, "train.precision": precision}
     arguments = json.dumps([settings, str(drawn_folder), str(tmp_path / "two"), 0])
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-    subprocess.run(
-        [*torchrun, "--nproc-per-node", "2", str(script), arguments],
-        check=True,
-        capture_output=True,
-        timeout=240,
-    )
+    run_two_processes(script, arguments)
     checkpoint = read_checkpoint(tmp_path / "two" / "best")
     assert checkpoint.card["step"] == checkpoint.card["total_steps"]
     assert all(t.isfinite().all() for t in checkpoint_tensors(checkpoint, "weights").values())
