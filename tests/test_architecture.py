@@ -14,7 +14,7 @@ SOURCE = REPOSITORY / "src" / "platefree"
 
 FLOORS = (
     ("errors",),
-    ("types", "storage", "work", "installs"),
+    ("types", "storage", "work", "installs", "machine", "jit"),
     ("checkpoint", "recipes"),
     ("data",),
     ("city", "ranking", "losses"),
@@ -39,6 +39,8 @@ CORE = (
     "storage",
     "work",
     "installs",
+    "machine",
+    "jit",
     "checkpoint",
     "recipes",
     "data",
