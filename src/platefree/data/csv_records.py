@@ -5,8 +5,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TextIO
 
-from platefree.data.columns import NOT_TEXT
+from platefree.data.formula_cells import unguarded
 from platefree.data.listed_text import many
+from platefree.data.table_cells import NOT_TEXT
 from platefree.errors import DataError
 
 _LONGEST_LINE = 1_000_000
@@ -63,14 +64,20 @@ def csv_rows(path: Path, columns: Sequence[str], what: str) -> Iterator[tuple[in
     if missing:
         raise DataError(f"{path} lacks the column {missing[0]!r}; {what}")
     for line, cells in records:
-        yield line, dict(zip(header, (cell.strip() for cell in cells), strict=True))
+        yield line, dict(zip(header, map(text_of, cells), strict=True))
+
+
+def text_of(cell: str) -> str:
+    """The text of a cell: without white space around it, and without the guard of a formula."""
+    return unguarded(cell.strip())
 
 
 def _lines(path: Path, file: TextIO) -> Iterator[str]:
     number = 0
     while line := file.readline(_LONGEST_LINE):
         number += 1
-        if NOT_TEXT.search(line):
+        # Most lines are plain ASCII, for which the search is not needed.
+        if ("\0" in line or not line.isascii()) and NOT_TEXT.search(line):
             raise DataError(f"{path}, line {number}: not UTF-8 text, save the table as UTF-8")
         if len(line) == _LONGEST_LINE:
             raise DataError(f"{path}, line {number}: too long a line, expected a CSV table")

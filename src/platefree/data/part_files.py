@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from platefree.data.csv_records import csv_rows
+from platefree.data.formula_cells import guarded
 from platefree.data.listed_text import reading
 from platefree.data.part_boxes import PARTS, PartBoxes
 from platefree.errors import DataError
@@ -93,7 +94,9 @@ def write_part_boxes(boxes: PartBoxes, path: str | Path) -> None:
     if path.suffix.lower() != ".csv":
         raise DataError(f"{path}: part boxes are written as .csv")
     parent = os.path.join(path.parent, "")
-    names = [os.path.abspath(boxes.root / name).removeprefix(parent) for name in boxes.image]
+    names = [
+        guarded(os.path.abspath(boxes.root / name).removeprefix(parent)) for name in boxes.image
+    ]
     order = np.argsort(boxes.picture, kind="stable")
     places = np.searchsorted(boxes.picture[order], np.arange(len(names) + 1))
     with (
