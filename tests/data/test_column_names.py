@@ -139,7 +139,7 @@ def test_every_verb_names_what_is_not_used(
         ["data", "split", path, "--out", tmp_path / "split.csv"],
         ["data", "merge", path, "--out", tmp_path / "merged.csv"],
         ["embed", path, "--model", "color_stripes", *out],
-        ["eval", "color_stripes", "--data", path, "--out", tmp_path / "report.html"],
+        ["eval", "color_stripes", "--data", path],
     )
     for verb in verbs:
         caplog.clear()
