@@ -95,7 +95,8 @@ def _set_json(dataset: "DataSet", counts: "tuple[Count, ...]") -> dict[str, Any]
 def _print_set(dataset: "DataSet", counts: "tuple[Count, ...]") -> None:
     from platefree.cli.data_tables import counts_table
 
-    out.print(counts_table(counts, dataset.name))
+    if counts:
+        out.print(counts_table(counts, dataset.name))
     for remark in dataset.remarks:
         notes.print(f"note: {remark}", soft_wrap=True)
     differing = sum(not count.agrees for count in counts)

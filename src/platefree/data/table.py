@@ -23,14 +23,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from platefree.data.column_names import known_columns
-from platefree.data.columns import SPLITS, sightings_of
+from platefree.data.columns import sightings_of
 from platefree.data.csv_records import csv_records, text_of
 from platefree.data.dataset import DataSet
+from platefree.data.folder_labels import folder_labels
 from platefree.data.formula_cells import guarded
 from platefree.data.frame_columns import EDGES, FRAME_COLUMNS
 from platefree.data.image import IMAGE_SUFFIXES, find_pictures
 from platefree.data.listed_text import many, reading
-from platefree.data.readers.detect import find_dataset
+from platefree.data.readers.detect import find_dataset, refuse_part_of_set
 from platefree.data.table_cells import MOST_BYTES, MOST_ROWS, TableCells, too_large
 from platefree.data.unknown_cells import literal
 from platefree.errors import DataError
@@ -39,11 +40,6 @@ from platefree.types import LABELS, Sightings, Times
 
 TABLE_NAMES = ("images.csv", "images.parquet", "table.csv", "table.parquet")
 """A folder that holds one of these files is read as that table."""
-
-_LAYOUTS = (
-    "expected FOLDER/picture, FOLDER/vehicle/picture or FOLDER/{train,query,gallery}/vehicle/"
-    "picture: move the pictures, or list them in a CSV file with the columns image,vehicle"
-)
 
 _LINES, _PIECE = 1024, 65_536  # rows of CSV and of Parquet that are read at a time
 
@@ -274,10 +270,13 @@ def _read_folder(folder: Path) -> Sightings:
     pictures = list(find_pictures(folder, depth=3))
     if not pictures:
         raise DataError(
-            f"{folder} holds no pictures ({', '.join(IMAGE_SUFFIXES)}) and no {TABLE_NAMES[0]}"
+            f"{folder} holds no pictures ({', '.join(IMAGE_SUFFIXES)}) within three folders, and "
+            f"no {TABLE_NAMES[0]}"
         )
     images = ["/".join(parts) for parts in pictures]
-    columns = {"image": images, **_folder_labels(folder, pictures)}
+    columns = {"image": images, **folder_labels(folder, pictures)}
+    if "vehicle" in columns:
+        refuse_part_of_set(folder)
     cells = TableCells(folder, columns, lambda row: f"picture {images[row]!r}", str)
     cells.add(columns)
     return sightings_of(folder, cells)
@@ -285,18 +284,3 @@ def _read_folder(folder: Path) -> Sightings:
 
 def _tables_in(folder: Path) -> list[Path]:
     return [folder / name for name in TABLE_NAMES if (folder / name).is_file()]
-
-
-def _folder_labels(folder: Path, pictures: list[tuple[str, ...]]) -> dict[str, list[str]]:
-    depths = {len(parts): "/".join(parts) for parts in pictures}
-    if len(depths) > 1:
-        examples = " and ".join(list(depths.values())[:2])
-        raise DataError(f"{folder} holds pictures at different depths ({examples}), {_LAYOUTS}")
-    depth = len(pictures[0])
-    for parts in pictures:
-        # A picture directly in "train" has no vehicle; one in "cars/7" has no split.
-        if depth > 3 or (depth > 1 and (parts[0].lower() in (*SPLITS, "test")) != (depth == 3)):
-            raise DataError(f"{folder} holds {'/'.join(parts)}, {_LAYOUTS}")
-    columns = list(zip(*pictures, strict=True))
-    labels = {1: (), 2: ("vehicle",), 3: ("split", "vehicle")}[depth]
-    return {name: list(column) for name, column in zip(labels, columns, strict=False)}

@@ -14,6 +14,7 @@ from platefree.data.readers import (
     cityflow,
     compcars,
     compcars_surveillance,
+    market,
     vehicleid,
     vehiclex,
     veri,
@@ -59,6 +60,7 @@ FORMATS = (
     ),
     Format(vric.NAME, vric.LOOKS_FOR, vric.fits, vric.read_vric),
     Format(vehiclex.NAME, vehiclex.LOOKS_FOR, vehiclex.fits, vehiclex.read_vehiclex),
+    Format(market.NAME, market.LOOKS_FOR, market.fits, market.read_market),
 )
 """Every data set that can be read."""
 
@@ -121,6 +123,21 @@ def sets_in(path: Path, name: str | None = None) -> list[tuple[Format, Folder]]:
             return found
         folders = [Folder(below) for folder in folders for below in _folders(folder.path)]
     return []
+
+
+def refuse_part_of_set(path: Path) -> None:
+    """Refuse a folder within a public data set, whose folders need not be vehicles.
+
+    Raises:
+        DataError: one of the two folders above is the root of a data set.
+    """
+    for above in path.parents[:_DEEPER]:
+        for each in FORMATS:
+            if each.fits(Folder(above)):
+                raise DataError(
+                    f"{path} is a part of the data set {each.name}, whose lists and labels are in "
+                    f"{above}: give that folder"
+                )
 
 
 def _read(found: Format, folder: Folder) -> DataSet:
