@@ -13,6 +13,7 @@ import csv
 import logging
 import os
 from array import array
+from collections import Counter
 from collections.abc import Mapping
 from itertools import islice
 from pathlib import Path
@@ -267,7 +268,11 @@ def _read_folder(folder: Path) -> Sightings:
         for remark in dataset.remarks:
             _log.warning("%s: %s", folder, remark)
         return dataset.table
-    pictures = list(find_pictures(folder, depth=3))
+    passed_over: Counter[str] = Counter()
+    pictures = list(find_pictures(folder, depth=3, passed_over=passed_over))
+    if passed_over:
+        found = ", ".join(f"{count:,} {kind}" for kind, count in passed_over.most_common())
+        _log.warning("note: %s: passed over, as no pictures by their endings: %s", folder, found)
     if not pictures:
         raise DataError(
             f"{folder} holds no pictures ({', '.join(IMAGE_SUFFIXES)}) within three folders, and "
