@@ -204,7 +204,8 @@ def _open(file: BinaryIO, path: str | Path) -> ImageFile.ImageFile:
             raise _oversized(path, f"{width:,} x {height:,} pixels")
         return image
     raise ImageError(
-        f"{path} is no picture that can be read{_kind(start)}: convert it to one of {', '.join(FORMATS)}, or leave it out"
+        f"{path} is no picture that can be read{_kind(start)}: convert it to one of "
+        f"{', '.join(FORMATS)}, or leave it out"
     )
 
 

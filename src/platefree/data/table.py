@@ -33,6 +33,7 @@ from platefree.data.frame_columns import EDGES, FRAME_COLUMNS
 from platefree.data.image import IMAGE_SUFFIXES, find_pictures
 from platefree.data.listed_text import many, reading
 from platefree.data.readers.detect import find_dataset, refuse_part_of_set
+from platefree.data.relocate import relocated
 from platefree.data.table_cells import MOST_BYTES, MOST_ROWS, TableCells, too_large
 from platefree.data.unknown_cells import literal
 from platefree.errors import DataError
@@ -47,7 +48,7 @@ _LINES, _PIECE = 1024, 65_536  # rows of CSV and of Parquet that are read at a t
 _log = logging.getLogger(__name__)
 
 
-def read_table(path: str | Path) -> Sightings:
+def read_table(path: str | Path, *, root: str | Path | None = None) -> Sightings:
     """Read a table of pictures.
 
     Args:
@@ -56,6 +57,7 @@ def read_table(path: str | Path) -> Sightings:
             that it holds, see `platefree.data.readers.detect.read_dataset`. Otherwise its layout
             is the table: ``vehicle/picture``, ``split/vehicle/picture``, or pictures alone, whose
             vehicles are then unknown.
+        root: where relative image paths of a table start, instead of at its folder.
 
     Returns:
         The rows in the order of the file, of the lists of a data set, or of the sorted paths of
@@ -64,9 +66,16 @@ def read_table(path: str | Path) -> Sightings:
 
     Raises:
         DataError: the table is missing or malformed, a picture is listed twice, or there is
-            none; the message names the line (CSV) or the row (Parquet, from 1).
+            none; the message names the line (CSV) or the row (Parquet, from 1). With ``root``:
+            as `platefree.data.relocate.relocated`.
     """
     path = Path(path).absolute()
+    if root is not None:
+        if path.is_dir() and not _tables_in(path):
+            raise DataError(
+                f"{path} is no table, whose pictures could lie in {root}: leave root out"
+            )
+        return relocated(read_table(path), root)
     with reading(path):
         if path.is_dir():
             return _read_folder(path)
