@@ -12,6 +12,7 @@ import pytest
 from conftest import Run
 from messages import facts, says
 
+from platefree.data.part_files import read_part_boxes
 from platefree.data.table import read_table
 from platefree.errors import DataError
 from platefree.types import Sightings
@@ -150,3 +151,14 @@ def test_every_verb_names_what_is_not_used(
     done = subprocess.run([*shell, *map(str, verbs[1])], capture_output=True, text=True, check=True)
     assert says(done.stderr, "'camid'", "'camera'", "'lat', 'lon'")
     assert "lat" not in done.stdout
+
+
+def test_files_of_boxes_name_what_is_not_used(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "parts.csv").write_text(
+        "image,part,x0,y0,x1,y1,score,author\na.jpg,light,1,2,3,4,1,me\n"
+    )
+    assert len(read_part_boxes(tmp_path / "parts.csv")) == 1
+    assert says(caplog.text, "parts.csv", "not used: 'author'")
+    assert "'score'" not in caplog.text

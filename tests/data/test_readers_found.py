@@ -240,3 +240,18 @@ def test_market_is_scored_without_its_junk(run: Run, tmp_path: Path) -> None:
     assert code == 0
     assert says(out, "query-gallery", "1 picture in 3 pictures")
     assert says(err, "junk")
+
+
+# --- labels -----------------------------------------------------------------------------------
+
+
+def test_words_for_unknown_in_the_lists_of_a_set(tmp_path: Path) -> None:
+    lists = {
+        "vric_train.txt": "a.jpg -1 11\nb.jpg 5 unknown\n",
+        "vric_probe.txt": "c.jpg 6 11\n",
+        "vric_gallery.txt": "d.jpg 6 NULL\n",
+    }
+    dataset = read_dataset(write_files(tmp_path, {**SETS["vric"], **lists}))
+    assert dataset.table.vehicle.tolist() == ["", "5", "6", "6"]
+    assert dataset.table.camera.tolist() == ["11", "", "11", ""]
+    assert says(dataset.remarks[-1], "1 cell '-1' in vehicle", "1 cell 'NULL' in camera")

@@ -172,7 +172,7 @@ def _checked(path: Path, box: Sequence[float], place: str) -> Sequence[float]:
 
 def _csv_entries(path: Path) -> Iterator[Entry]:
     what = f"part boxes are {','.join(_COLUMNS)} in pixels: left, top, right, bottom"
-    for line, row in csv_rows(path, _COLUMNS, what):
+    for line, row in csv_rows(path, _COLUMNS, what, ("score",)):
         place = f"line {line}"
         if row["image"] == "":
             raise DataError(f"{path}, {place}: no image, expected the path of a picture")

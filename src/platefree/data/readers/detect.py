@@ -4,9 +4,11 @@ The set may be one or two folders deeper, as archives unpack it (``VeRi/VeRi/``)
 """
 
 import os
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from platefree.data.dataset import DataSet
 from platefree.data.listed_text import Folder, reading
@@ -21,7 +23,9 @@ from platefree.data.readers import (
     veri_wild,
     vric,
 )
+from platefree.data.unknown_cells import note_of, without_unknown
 from platefree.errors import DataError
+from platefree.types import LABELS, text_column
 
 _DEEPER = 2  # levels of folders below the given one
 _MANY = 64  # more folders in one are not searched: they are vehicles
@@ -147,7 +151,21 @@ def _read(found: Format, folder: Folder) -> DataSet:
         raise DataError(
             f"{folder.path}: the lists of {found.name} name no picture: unpack it again"
         )
-    return dataset
+    return _without_unknown_labels(dataset)
+
+
+def _without_unknown_labels(dataset: DataSet) -> DataSet:
+    """The data set without the words that its lists have for labels that are not known."""
+    labels: dict[str, Any] = {}
+    unknown: dict[str, Counter[str]] = {}
+    for name in filter(dataset.table.knows, LABELS):
+        column, counts = without_unknown(getattr(dataset.table, name).tolist())
+        if counts:
+            labels[name], unknown[name] = text_column(column, name), counts
+    if not unknown:
+        return dataset
+    table = replace(dataset.table, **labels)
+    return replace(dataset, table=table, remarks=(*dataset.remarks, note_of(unknown)))
 
 
 def _folders(path: Path) -> list[Path]:
