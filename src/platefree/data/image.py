@@ -10,6 +10,7 @@ import os
 import stat
 import threading
 import warnings
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,17 +20,19 @@ from typing import BinaryIO
 import numpy as np
 from PIL import ExifTags, Image, ImageFile
 
+from platefree.data.heic import is_heic, register_heic
+from platefree.data.other_files import is_no_picture
 from platefree.errors import ImageError, OversizedImage
 
 MAX_PIXELS = 100_000_000
 """A picture that claims more pixels is refused before any of them is decoded."""
 
-FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF", "PPM")
-"""The formats that are decoded, by their names in Pillow."""
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF", "PPM", "HEIF")
+"""The formats that are decoded, by their names in Pillow; HEIF with ``platefree[heic]``."""
 
 IMAGE_SUFFIXES = (
     ".jpg", ".jpeg", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif",
-    ".ppm", ".pgm",
+    ".ppm", ".pgm", ".heic", ".heif",
 )  # fmt: skip
 """Endings, in lower case, of the files that count as pictures when a folder is searched."""
 
@@ -123,11 +126,19 @@ def read_part(path: str | Path, box: tuple[int, int, int, int]) -> Image.Image:
         return _upright(_decoded(image, path).crop(box), orientation)
 
 
-def find_pictures(folder: str | Path, *, depth: int) -> Iterator[tuple[str, ...]]:
+def find_pictures(
+    folder: str | Path, *, depth: int, passed_over: Counter[str] | None = None
+) -> Iterator[tuple[str, ...]]:
     """Pictures in a folder, by suffix, as the parts of their paths relative to it.
 
     They are sorted. Hidden files and folders are skipped, and whatever is more than ``depth``
     folders down; links to folders are followed.
+
+    Args:
+        folder: where to search.
+        depth: how many folders down.
+        passed_over: counts the files that may be pictures too but have another ending, by that, and
+            the folders that are too far down.
 
     Raises:
         OSError: a folder cannot be listed.
@@ -140,9 +151,13 @@ def find_pictures(folder: str | Path, *, depth: int) -> Iterator[tuple[str, ...]
         if not entry.is_dir():
             if entry.name.lower().endswith(IMAGE_SUFFIXES):
                 yield (entry.name,)
+            elif passed_over is not None and not is_no_picture(entry.name):
+                passed_over[os.path.splitext(entry.name)[1].lower() or "without an ending"] += 1
         elif depth > 0:
-            for parts in find_pictures(entry.path, depth=depth - 1):
+            for parts in find_pictures(entry.path, depth=depth - 1, passed_over=passed_over):
                 yield (entry.name, *parts)
+        elif passed_over is not None:
+            passed_over["folder further down"] += 1
 
 
 def _regular_file(path: str | Path) -> BinaryIO:
@@ -169,7 +184,10 @@ def _regular_file(path: str | Path) -> BinaryIO:
 def _open(file: BinaryIO, path: str | Path) -> ImageFile.ImageFile:
     """Like `Image.open`, without its size check, whose error does not give the size."""
     Image.init()
-    prefix = file.read(16)
+    start = file.read(64)
+    if is_heic(start):
+        register_heic(path)
+    prefix = start[:16]
     for name in FORMATS:
         factory, accepts = Image.OPEN.get(name, (None, None))
         if factory is None or accepts is None or accepts(prefix) is not True:
@@ -186,9 +204,16 @@ def _open(file: BinaryIO, path: str | Path) -> ImageFile.ImageFile:
             raise _oversized(path, f"{width:,} x {height:,} pixels")
         return image
     raise ImageError(
-        f"{path} is no picture that can be read (it starts with {prefix!r}): "
-        f"convert it to one of {', '.join(FORMATS)}, or leave it out"
+        f"{path} is no picture that can be read{_kind(start)}: convert it to one of "
+        f"{', '.join(FORMATS)}, or leave it out"
     )
+
+
+def _kind(start: bytes) -> str:
+    """What else a file is, in words: a table may name any file, so its content is not shown."""
+    first = start.lstrip().lower()
+    kinds = {b"<!doctype": "a web page", b"<html": "a web page", b"%pdf": "a PDF", b"pk": "a ZIP"}
+    return next((f" but {kind}" for mark, kind in kinds.items() if first.startswith(mark)), "")
 
 
 def _orientation(image: ImageFile.ImageFile) -> int:

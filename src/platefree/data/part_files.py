@@ -19,10 +19,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from platefree.data.csv_records import csv_rows
+from platefree.data.formula_cells import guarded
 from platefree.data.listed_text import reading
 from platefree.data.part_boxes import PARTS, PartBoxes
 from platefree.errors import DataError
 from platefree.storage import Utf8, atomic_file
+from platefree.types import text_column
 
 PART_FILES = ("parts.csv", "parts.json", "labels.parquet")
 """Names of files of part boxes next to a table; the last is written by a rendered city."""
@@ -92,7 +94,9 @@ def write_part_boxes(boxes: PartBoxes, path: str | Path) -> None:
     if path.suffix.lower() != ".csv":
         raise DataError(f"{path}: part boxes are written as .csv")
     parent = os.path.join(path.parent, "")
-    names = [os.path.abspath(boxes.root / name).removeprefix(parent) for name in boxes.image]
+    names = [
+        guarded(os.path.abspath(boxes.root / name).removeprefix(parent)) for name in boxes.image
+    ]
     order = np.argsort(boxes.picture, kind="stable")
     places = np.searchsorted(boxes.picture[order], np.arange(len(names) + 1))
     with atomic_file(path) as file:
@@ -129,7 +133,7 @@ def _boxes(path: Path, entries: Iterator[Entry]) -> PartBoxes:
         )
     return PartBoxes(
         path.parent,
-        np.array(list(place_of), np.str_),
+        text_column(place_of, "image"),
         np.array(picture, np.int64),
         np.array(parts, np.int64),
         edges,
@@ -165,7 +169,7 @@ def _checked(path: Path, box: Sequence[float], place: str) -> Sequence[float]:
 
 def _csv_entries(path: Path) -> Iterator[Entry]:
     what = f"part boxes are {','.join(_COLUMNS)} in pixels: left, top, right, bottom"
-    for line, row in csv_rows(path, _COLUMNS, what):
+    for line, row in csv_rows(path, _COLUMNS, what, ("score",)):
         place = f"line {line}"
         if row["image"] == "":
             raise DataError(f"{path}, {place}: no image, expected the path of a picture")
