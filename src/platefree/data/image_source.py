@@ -6,7 +6,7 @@ from typing import Protocol
 import numpy as np
 from PIL import Image
 
-from platefree.data.image import ImageHeader, read_header, read_image
+from platefree.data.image import ImageHeader, read_displayed_part, read_header, read_image
 from platefree.errors import DataError, ImageError
 from platefree.types import Sightings
 
@@ -50,8 +50,8 @@ class TableImages:
         path = self.table.path(row)
         if np.isnan(self.table.box[row, 0]):
             return read_image(path, at_least=size)
-        picture = read_image(path)
-        return picture.crop(self._box(row, picture.width, picture.height))
+        header = read_header(path)
+        return read_displayed_part(path, self._box(row, header.width, header.height))
 
     def header(self, row: int) -> ImageHeader:
         """What `read` will give of a row, without decoding it.
