@@ -34,7 +34,7 @@ from platefree.inference.embedder import Unreadable
 from platefree.ranking.comparison import ONLY_SPACE, Comparison
 from platefree.ranking.described import read_comparison
 from platefree.recipes.post import Post
-from platefree.storage import atomic_folder, storage_errors
+from platefree.storage import atomic_folder, new_file, storage_errors
 from platefree.types import LABELS, Embeddings, Floats, Indices, Sightings, Text
 from platefree.work import DEFAULT_WORK, Work
 
@@ -95,9 +95,12 @@ def save_embeddings(
     card = _make_card(embeddings, comparison, model_path)
     with atomic_folder(folder) as temporary:
         for name, rows in embeddings.spaces.items():
-            np.save(temporary / f"{name}.npy", np.ascontiguousarray(rows), allow_pickle=False)
-        pq.write_table(_make_table(embeddings.sightings), temporary / TABLE)
-        (temporary / CARD).write_text(card.model_dump_json(indent=2) + "\n", encoding="utf-8")
+            with new_file(temporary / f"{name}.npy") as file:
+                np.save(file, np.ascontiguousarray(rows), allow_pickle=False)
+        with new_file(temporary / TABLE) as file:
+            pq.write_table(_make_table(embeddings.sightings), file)
+        with new_file(temporary / CARD) as file:
+            file.write(f"{card.model_dump_json(indent=2)}\n".encode())
     return folder
 
 

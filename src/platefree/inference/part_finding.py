@@ -21,7 +21,7 @@ from platefree.inputs.plain_files import GB, Expected, hash_input, open_input
 from platefree.methods.part_detector import THRESHOLD, PartDetector
 from platefree.nets.pyramid_detector import joined
 from platefree.recipes.sections import Rate
-from platefree.storage import make_folder, only_writer, storage_errors
+from platefree.storage import append_text, make_folder, only_writer
 from platefree.types import Sightings
 from platefree.work import DEFAULT_WORK, Work
 
@@ -129,13 +129,16 @@ def write_parts(
     return boxes, skipped
 
 
+_Edges = Annotated[list[Rate], Field(min_length=4, max_length=4)]
+
+
 class _Found(BaseModel):
     """One line of the file of results so far."""
 
     model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
 
     picture: str
-    boxes: list[tuple[list[Rate], Annotated[int, Field(ge=0, lt=len(PARTS))], Rate]]
+    boxes: list[tuple[_Edges, Annotated[int, Field(ge=0, lt=len(PARTS))], Rate]]
 
 
 class _Known:
@@ -156,9 +159,8 @@ class _Known:
     def add(self, found: Mapping[str, list[Row]]) -> None:
         self.found |= found
         lines = [json.dumps({"picture": key, "boxes": rows}) for key, rows in found.items()]
-        with storage_errors(self.path), self.path.open("a", encoding="utf-8") as file:
-            # After a kill the last line may have no end.
-            file.write("\n" + "\n".join(lines) + "\n")
+        # After a kill the last line may have no end.
+        append_text(self.path, "\n" + "\n".join(lines) + "\n")
 
 
 def _require_detector(model: Model) -> PartDetector:
