@@ -20,7 +20,7 @@ _SHORT.maxstring = _SHORT.maxother = 100
 
 def checked(
     whole: type[Whole],
-    content: Mapping[str, Any],
+    content: object,
     what: str,
     *,
     error: type[PlatefreeError],
@@ -55,7 +55,7 @@ def _explain(
     detail: ErrorDetails, whole: type[BaseModel], parts: Mapping[str, type[BaseModel]]
 ) -> str:
     place = [str(part) for part in detail["loc"]]
-    key = ".".join(place)
+    key = ".".join(place) or "the whole"
     if detail["type"] == "extra_forbidden":
         known = _known_keys(place, whole, parts)
         near = difflib.get_close_matches(place[-1], known, n=1, cutoff=0.5)

@@ -88,7 +88,7 @@ def read_input(path: str | Path, expected: Expected) -> bytes:
         PlatefreeError: as of `open_input`.
     """
     with open_input(path, expected) as file:
-        return file.read(expected.at_most)
+        return file.read(os.fstat(file.fileno()).st_size)
 
 
 def hash_input(path: str | Path, expected: Expected) -> str:

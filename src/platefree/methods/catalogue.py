@@ -176,6 +176,8 @@ def check_scales(recipe: Recipe) -> None:
 def _settings(content: Mapping[str, Any]) -> MethodSettings:
     """The section ``[model]`` as the settings of its method; pydantic reports its errors."""
     method = content.get("method")
-    if method is not None and method not in METHODS:
-        raise ValueError(f"model.method is {method!r}; expected one of {', '.join(METHODS)}")
+    if method is not None and (not isinstance(method, str) or method not in METHODS):
+        raise ValueError(
+            f"model.method is {str(method)[:60]!r}; expected one of {', '.join(METHODS)}"
+        )
     return METHODS[method].settings.model_validate(content) if method else MethodSettings(**content)

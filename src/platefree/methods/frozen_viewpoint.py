@@ -90,14 +90,16 @@ def describe_viewpoint(path: str, views: list[str]) -> ViewpointInside:
     """
     checkpoint = read_checkpoint(Path(path))
     content = with_current_keys(checkpoint.card["recipe"])
-    if content["model"]["method"] != "viewpoint":
+    model = content.get("model")
+    method = model.get("method") if isinstance(model, dict) else None
+    if method != "viewpoint":
         raise CheckpointError(
-            f"model.viewpoint is {path}, a {content['model']['method']} model; expected a "
+            f"model.viewpoint is {path}, a {method} model; expected a "
             "viewpoint model, trained by 'platefree train viewpoint/default'"
         )
-    settings = checked(ViewpointSettings, content["model"], f"model of {path}", error=RecipeError)
-    shape = checked(Input, content["input"], f"input of {path}", error=RecipeError)
-    known = sorted(checkpoint.card["names"][VIEW])
+    settings = checked(ViewpointSettings, model, f"model of {path}", error=RecipeError)
+    shape = checked(Input, content.get("input"), f"input of {path}", error=RecipeError)
+    known = sorted(checkpoint.card["names"].get(VIEW, []))
     if known != sorted(views):
         raise RecipeError(
             f"the viewpoint model {path} predicts {', '.join(known)}, but model.views is "
