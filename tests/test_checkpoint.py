@@ -88,6 +88,7 @@ def rewrite(folder: Path, tensors: dict[str, torch.Tensor]) -> None:
     file = weights_file(folder)
     save_file(tensors, file)
     card = json.loads((folder / "card.json").read_text())
+    card["files"]["weights"]["bytes"] = file.stat().st_size
     card["files"]["weights"]["sha256"] = hashlib.sha256(file.read_bytes()).hexdigest()
     (folder / "card.json").write_text(json.dumps(card))
 
@@ -159,10 +160,10 @@ def test_a_run_folder_points_to_the_checkpoints_in_it(tmp_path: Path) -> None:
         ("names", {"camera": [1]}),
         ("recipe", []),
         ("recipe", None),
-        ("files", {"weights": {"name": 3, "sha256": "0" * 64}}),
-        ("files", {"weights": {"name": "w", "sha256": "no"}}),
+        ("files", {"weights": {"name": 3, "sha256": "0" * 64, "bytes": 1}}),
+        ("files", {"weights": {"name": "w", "sha256": "no", "bytes": 1}}),
         ("files", {"weights": None}),
-        ("files", {"other": {"name": "w", "sha256": "0" * 64}}),
+        ("files", {"other": {"name": "w", "sha256": "0" * 64, "bytes": 1}}),
         ("fingerprint", 3),
         ("fingerprint", "x" * 100),
         ("data", {"path": "t.csv"}),
@@ -230,10 +231,18 @@ def test_the_head_of_the_weights_may_say_anything(tmp_path: Path) -> None:
     path = weights_file(tmp_path)
     whole = path.read_bytes()
     for head in (b"{}", b"[]", b"{", b'{"weight": 3}', b'{"weight": {"shape": [-1]}}', b"\xff" * 9):
-        path.write_bytes(len(head).to_bytes(8, "little") + head + whole)
+        put(path, len(head).to_bytes(8, "little") + head + whole)
         with pytest.raises(CheckpointError):
-            check_shapes(lambda: nn.Linear(3, 2), checkpoint)
+            check_shapes(lambda: nn.Linear(3, 2), read_checkpoint(tmp_path))
     for length in (2**63, 10**9):
-        path.write_bytes(length.to_bytes(8, "little") + whole[8:])
+        put(path, length.to_bytes(8, "little") + whole[8:])
         with pytest.raises(CheckpointError):
-            check_shapes(lambda: nn.Linear(3, 2), checkpoint)
+            check_shapes(lambda: nn.Linear(3, 2), read_checkpoint(tmp_path))
+
+
+def put(path: Path, content: bytes) -> None:
+    """Write a weight file, and its size into the card."""
+    path.write_bytes(content)
+    card = json.loads((path.parent / "card.json").read_text())
+    card["files"]["weights"]["bytes"] = len(content)
+    (path.parent / "card.json").write_text(json.dumps(card))

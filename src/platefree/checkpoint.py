@@ -45,6 +45,7 @@ class _Part(BaseModel):
 class _File(_Part):
     name: Name
     sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+    bytes: Annotated[int, Field(ge=0)]
 
 
 class _Data(_Part):
@@ -102,7 +103,7 @@ class Checkpoint:
         """The file of the ``weights`` or the ``training`` tensors.
 
         Raises:
-            CheckpointError: the file is missing.
+            CheckpointError: the file is missing, or has another size than it was written with.
         """
         entry = self.card.get("files", {}).get(kind)
         if entry is None:
@@ -112,6 +113,8 @@ class Checkpoint:
         path = self.folder / Path(str(entry["name"])).name
         if not path.is_file():
             raise CheckpointError(f"checkpoint {self.folder}: {path.name} is missing; copy it back")
+        if path.stat().st_size != entry["bytes"]:
+            raise self._damaged(path)
         return path
 
     def content(self, kind: str) -> bytes:
@@ -123,11 +126,14 @@ class Checkpoint:
         path = self.path(kind)
         found = read_input(path, TENSORS)
         if hashlib.sha256(found).hexdigest() != self.card["files"][kind]["sha256"]:
-            raise CheckpointError(
-                f"checkpoint file {path} is damaged: its {len(found)} bytes do not match "
-                "the hash in card.json; copy the whole folder again"
-            )
+            raise self._damaged(path)
         return found
+
+    def _damaged(self, path: Path) -> CheckpointError:
+        return CheckpointError(
+            f"checkpoint file {path} is damaged: its {path.stat().st_size} bytes do not match "
+            f"size and hash in {CARD}; copy the whole folder again"
+        )
 
 
 def write_checkpoint(

@@ -28,6 +28,7 @@ from platefree.inputs.documents import parse_toml, read_json, read_unicode
 from platefree.inputs.plain_files import MB, Expected
 from platefree.methods.catalogue import load_recipe, needs_training, resolve
 from platefree.recipes.builtin import RECIPE
+from platefree.recipes.ranges import Figure
 from platefree.recipes.recipe import Recipe
 from platefree.recipes.sections import Section
 from platefree.reports.saving import save_report
@@ -53,7 +54,7 @@ class Row(Section):
     name: str
     recipe: str
     set: dict[str, Any] = Field(default_factory=dict)
-    paper: dict[str, float] = Field(default_factory=dict)
+    paper: dict[str, Figure] = Field(default_factory=dict)
 
 
 class Ablation(Section):

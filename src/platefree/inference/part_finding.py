@@ -20,7 +20,7 @@ from platefree.inference.model import Model
 from platefree.inputs.plain_files import GB, Expected, hash_input, open_input
 from platefree.methods.part_detector import THRESHOLD, PartDetector
 from platefree.nets.pyramid_detector import joined
-from platefree.recipes.sections import Rate
+from platefree.recipes.ranges import Rate
 from platefree.storage import append_text, make_folder, only_writer
 from platefree.types import Sightings
 from platefree.work import DEFAULT_WORK, Work

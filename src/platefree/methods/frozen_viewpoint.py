@@ -16,6 +16,7 @@ from platefree.nets.backbones import Backbone
 from platefree.nets.weights import load_into
 from platefree.ranking.view_comparison import VIEW
 from platefree.recipes.old_names import with_current_keys
+from platefree.recipes.ranges import Channel, PositiveChannel, Side
 from platefree.recipes.sections import Input, Section
 
 
@@ -24,10 +25,10 @@ class ViewpointInside(Section):
 
     backbone: str
     last_stride: Literal[1, 2]
-    height: int
-    width: int
-    mean: list[float]
-    std: list[float]
+    height: Side
+    width: Side
+    mean: list[Channel]
+    std: list[PositiveChannel]
     fingerprint: str
 
 

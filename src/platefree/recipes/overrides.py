@@ -1,11 +1,15 @@
 """Change single values of a recipe: ``--set train.lr=0.01``."""
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
 from platefree.errors import RecipeError
 from platefree.inputs.documents import parse_toml
 from platefree.recipes.old_names import current_key
+
+_DIGITS = r"\d(?:_?\d)*"
+_NUMBER = re.compile(rf"[+-]?(inf|nan|(0|[1-9](?:_?\d)*)(\.{_DIGITS})?([eE][+-]?{_DIGITS})?)", re.A)
 
 
 def parse_overrides(settings: Sequence[str]) -> dict[str, Any]:
@@ -28,18 +32,10 @@ def _value(key: str, text: str) -> object:
     try:
         content = parse_toml(f"value = {text}", f"--set {key}", RecipeError)
     except RecipeError:
-        if _is_too_large(text):
+        if _NUMBER.fullmatch(text):  # but none that a recipe can hold
             raise
         return text
     return content["value"] if len(content) == 1 else text
-
-
-def _is_too_large(text: str) -> bool:
-    """Whether a text is a number, but none that a recipe can hold, such as ``inf``."""
-    try:
-        return not abs(float(text)) < 2.0**63
-    except ValueError:
-        return False
 
 
 def set_value(content: dict[str, Any], key: str, value: object) -> None:
