@@ -11,6 +11,7 @@ PlatefreeError
 ├── TrainingError       training cannot start or go on
 │   └── NonFiniteLoss   a loss became NaN or infinite
 ├── StorageError        a file cannot be written (disk full, read-only)
+├── OutOfMemory         the machine has not the memory that the work needs
 ├── MissingPackage      another install of platefree brings what is asked for
 └── Interrupted         stopped on request, with a resumable state on disk
 
@@ -66,6 +67,10 @@ class NonFiniteLoss(TrainingError):
 
 class StorageError(PlatefreeError):
     """A file could not be written: the disk is full, or the folder is read-only."""
+
+
+class OutOfMemory(PlatefreeError):
+    """The memory did not suffice; what was being read may be perfectly good."""
 
 
 class MissingPackage(PlatefreeError):

@@ -272,8 +272,8 @@ def test_a_damaged_or_changed_ensemble_is_refused(
     weights.write_bytes(content)
     card = json.loads((broken / "card.json").read_text())
     for members, message in (
-        (card["members"][:1], ("broken", "1 models")),
-        ([{}], ("broken", "'recipe'")),
+        (card["members"][:1], ("broken", "foreign", "recipe")),
+        ([{}], ("broken", "recipe is missing")),
     ):
         (broken / "card.json").write_text(json.dumps({**card, "members": members}))
         with pytest.raises(CheckpointError, match=facts(message)):

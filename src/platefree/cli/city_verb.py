@@ -63,10 +63,12 @@ def city(
     mounting: Annotated[
         MountingName, typer.Option(metavar="NAME", help="any, gantry, mast or across (the road).")
     ] = MountingName.any,
-    seed: Annotated[int, typer.Option(min=0, metavar="N", help="Same seed, same bytes.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, max=2**31 - 1, metavar="N", help="Same seed, same bytes.")
+    ] = 0,
     workers: Annotated[
         int | None,
-        typer.Option(min=1, metavar="N", show_default="one per core", help="Processes."),
+        typer.Option(min=1, max=256, metavar="N", show_default="one per core", help="Processes."),
     ] = None,
     layout: Annotated[
         list[LayoutName] | None,

@@ -24,6 +24,8 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from platefree.work import MOST_PROCESSES, MOST_WORKERS
+
 if TYPE_CHECKING:
     from platefree.work import Work
 
@@ -83,10 +85,13 @@ class DeviceName(StrEnum):
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON to stdout.")]
 DeviceOption = Annotated[DeviceName, typer.Option(help="Where to run.", metavar="auto|cpu|cuda")]
-Workers = Annotated[int, typer.Option(min=-1, metavar="N", help="Loading processes, -1 automatic.")]
+Workers = Annotated[
+    int,
+    typer.Option(min=-1, max=MOST_WORKERS, metavar="N", help="Loading processes, -1 automatic."),
+]
 Processes = Annotated[
     int,
-    typer.Option(min=1, metavar="N", help="Embedding processes."),
+    typer.Option(min=1, max=MOST_PROCESSES, metavar="N", help="Embedding processes."),
 ]
 ModelOption = Annotated[
     str | None,

@@ -116,20 +116,29 @@ def split(
     ],
     train: Annotated[
         float | None,
-        typer.Option("--train", help="Fraction of vehicles to train on.", show_default="0.5"),
+        typer.Option(
+            "--train",
+            min=0,
+            max=1,
+            help="Fraction of vehicles to train on.",
+            show_default="0.5",
+        ),
     ] = None,
     hold_out: Annotated[
         int | None,
         typer.Option(
             "--hold-out",
             min=1,
+            max=10**7,
             help="Instead, hold out this many training vehicles, and drop the set's own tests.",
         ),
     ] = None,
     hold_back: Annotated[  # the former name
-        int | None, typer.Option("--hold-back", min=1, hidden=True)
+        int | None, typer.Option("--hold-back", min=1, max=10**7, hidden=True)
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Same seed, same split.")] = 0,
+    seed: Annotated[
+        int, typer.Option("--seed", min=0, max=2**32 - 1, help="Same seed, same split.")
+    ] = 0,
     *,
     as_json: Json = False,
 ) -> None:

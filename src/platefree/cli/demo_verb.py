@@ -12,7 +12,9 @@ def demo(
     folder: Annotated[
         Path, typer.Option("--out", "-o", help="Folder of pictures, model, report.")
     ] = Path("platefree-demo"),
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Same seed, same demo.")] = 0,
+    seed: Annotated[
+        int, typer.Option("--seed", min=0, max=2**32 - 1, help="Same seed, same demo.")
+    ] = 0,
     *,
     as_json: Json = False,
 ) -> None:

@@ -47,7 +47,9 @@ def evaluate(
             "--test", "-t", metavar="NAME", show_default="all", help="Only this test; repeatable."
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, metavar="N", help="Seed of random draws.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, max=2**32 - 1, metavar="N", help="Seed of random draws.")
+    ] = 0,
     report: Annotated[
         Path | None,
         typer.Option(

@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 from PIL import Image
 
-from platefree.data.image import ImageHeader, read_header, read_image
+from platefree.data.image import ImageHeader, read_displayed_part, read_header, read_image
 from platefree.data.relocate import lies_elsewhere
 from platefree.errors import DataError, ImageError
 from platefree.types import Sightings
@@ -50,12 +50,12 @@ class TableImages:
             DataError: the row is a frame of a video.
         """
         self._refuse_frame(row)
-        path, whole = self.table.path(row), bool(np.isnan(self.table.box[row, 0]))
+        path = self.table.path(row)
         with self._moved():
-            picture = read_image(path, at_least=size if whole else None)
-        if whole:
-            return picture
-        return picture.crop(self._box(row, picture.width, picture.height))
+            if np.isnan(self.table.box[row, 0]):
+                return read_image(path, at_least=size)
+            header = read_header(path)
+            return read_displayed_part(path, self._box(row, header.width, header.height))
 
     def header(self, row: int) -> ImageHeader:
         """What `read` will give of a row, without decoding it.

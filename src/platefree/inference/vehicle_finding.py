@@ -31,6 +31,7 @@ PUBLISHED = "published"
 _MARK = "torchvision:"
 _VEHICLES = (3, 4, 6, 8)  # car, motorcycle, bus and truck, as torchvision numbers COCO
 _BATCH = 8
+_ENOUGH = (1333, 1333)  # torchvision's detectors shrink pictures to at most this many pixels
 
 
 class TorchvisionDetector:
@@ -129,7 +130,7 @@ def find_vehicles(
 
 
 class _WholePictures(Dataset[Item]):
-    """Pictures at their original sizes, by row."""
+    """Pictures at their original sizes, or large ones at a fraction of them, by row."""
 
     def __init__(self, sightings: Sightings) -> None:
         self.sightings = sightings
@@ -139,7 +140,8 @@ class _WholePictures(Dataset[Item]):
 
     def __getitem__(self, row: int) -> Item:
         try:
-            return Item(row, functional.pil_to_tensor(TableImages(self.sightings).read(row)))
+            picture = TableImages(self.sightings).read(row, _ENOUGH)
+            return Item(row, functional.pil_to_tensor(picture))
         except ImageError as error:
             return Item(row, str(error))
 
