@@ -22,6 +22,13 @@ Text = NDArray[np.str_]
 Times = NDArray[np.datetime64]
 Floats = NDArray[np.float32]
 Indices = NDArray[np.int64]
+Contents = NDArray[np.uint8]
+
+CONTENT_BYTES = 16
+"""How much of the SHA-256 of a file tells it from all others."""
+
+_BLOCK = 16_384  # rows
+_TOLERANCE = 2e-3  # of the squared length
 
 LABELS = (
     "vehicle",
@@ -225,11 +232,18 @@ class Embeddings:
         spaces: name -> (n, d) float32, L2-normalised; most methods have one space, ``main``.
         sightings: the n pictures that the rows describe.
         model: fingerprint of the model that made them; only equal fingerprints may be compared.
+        content: (n, 16) uint8, what `platefree.data.content.picture_contents` says of the
+            pictures' files when they were embedded; None if nobody looked.
+
+    Raises:
+        DataError: a space is not float32 (n, d), or has a row that is not finite or not of
+            length 1.
     """
 
     spaces: Mapping[str, Floats]
     sightings: Sightings
     model: str
+    content: Contents | None = None
 
     def __post_init__(self) -> None:
         if not self.spaces:
@@ -240,6 +254,12 @@ class Embeddings:
                     f"space {name!r} is {rows.dtype} {rows.shape}, "
                     f"expected float32 ({len(self.sightings)}, d)"
                 )
+            check_unit_rows(rows, f"space {name!r}")
+        if self.content is not None and self.content.shape != (len(self.sightings), CONTENT_BYTES):
+            raise DataError(
+                f"content has shape {self.content.shape}, expected "
+                f"({len(self.sightings)}, {CONTENT_BYTES})"
+            )
 
     def __len__(self) -> int:
         return len(self.sightings)
@@ -247,7 +267,65 @@ class Embeddings:
     def take(self, rows: NDArray[np.int64] | NDArray[np.bool_]) -> Self:
         """The rows at these positions, or where this (n,) mask is true, in that order."""
         spaces = {name: space[rows] for name, space in self.spaces.items()}
-        return type(self)(spaces, self.sightings.take(rows), self.model)
+        return self.part(spaces, self.sightings.take(rows), rows)
+
+    def part(
+        self,
+        spaces: Mapping[str, Floats],
+        sightings: Sightings,
+        rows: slice | NDArray[np.int64] | NDArray[np.bool_] = slice(None),
+    ) -> Self:
+        """Some of these rows or spaces; they were checked with the whole, and are not read again.
+
+        Args:
+            spaces: name -> (m, d) float32, taken from the spaces of these embeddings.
+            sightings: the m sightings that they describe.
+            rows: which of the n rows they are.
+        """
+        part = object.__new__(type(self))
+        content = None if self.content is None else self.content[rows]
+        values = {"spaces": spaces, "sightings": sightings, "model": self.model, "content": content}
+        for name, value in values.items():
+            object.__setattr__(part, name, value)
+        return part
+
+
+def check_unit_rows(rows: Floats, what: str) -> None:
+    """Refuse rows that are no embeddings, as `wrong_row` finds them.
+
+    Without this, a distance would be clipped, and pictures be ranked by their place.
+
+    Raises:
+        DataError: one is not; the message begins with ``what``.
+    """
+    if (wrong := wrong_row(rows)) is not None:
+        row, found = wrong
+        raise DataError(
+            f"{what}: row {row} of {len(rows)} {found}, expected finite rows of length 1: divide "
+            "each row by its length"
+        )
+
+
+def wrong_row(rows: Floats) -> tuple[int, str] | None:
+    """The first of (n, d) rows that is not finite or not of length 1, to a thousandth.
+
+    They are read once, in blocks, so that memory-mapped rows stay on disk.
+
+    Returns:
+        The row, and what is wrong with it; None if all are right.
+    """
+    for start in range(0, len(rows), _BLOCK):
+        block = rows[start : start + _BLOCK]
+        with np.errstate(all="ignore"):  # an overflow is found as infinity
+            squared = np.vecdot(block, block)
+        wrong = ~(np.abs(squared - 1) < _TOLERANCE)  # NaN is wrong too
+        if wrong.any():
+            row = int(wrong.argmax())
+            if not np.isfinite(block[row]).all():
+                return start + row, "holds NaN or infinity"
+            length = np.linalg.norm(block[row].astype(np.float64))
+            return start + row, f"has length {length:.6g}"
+    return None
 
 
 @dataclass(frozen=True, eq=False)
