@@ -39,21 +39,8 @@ from platefree.gallery.embeddings_card import (
     read_card,
 )
 from platefree.ranking.comparison import ONLY_SPACE, Comparison
-from platefree.storage import (
-    TEMPORARY,
-    atomic_file,
-    make_folder,
-    only_writer,
-    storage_errors,
-    write_text,
-)
-from platefree.types import (
-    CONTENT_BYTES,
-    LABELS,
-    Embeddings,
-    Sightings,
-    check_unit_rows,
-)
+from platefree.storage import TEMPORARY, atomic_file, only_writer, remove, write_text
+from platefree.types import CONTENT_BYTES, LABELS, Embeddings, Sightings, check_unit_rows
 
 _FORMER = {"6c663b972314": "2a4ed9b0713e"}
 """Fingerprints of models that are the same, as they were before: color_stripes of version 0.1."""
@@ -94,7 +81,7 @@ def save_embeddings(
     """
     folder = Path(folder)
     check_replaceable(folder)
-    with only_writer(make_folder(folder)):
+    with only_writer(folder):
         write_embeddings(embeddings, folder, comparison, model_path)
     return folder
 
@@ -219,17 +206,15 @@ def _write_table(folder: Path, sightings: Sightings) -> str:
 
 
 def _write(folder: Path, name: str, write: Callable[[BinaryIO], object]) -> str:
-    with atomic_file(folder / name) as temporary, temporary.open("wb") as file:
+    with atomic_file(folder / name) as file:
         write(file)
     return name
 
 
 def _remove(folder: Path, names: set[str]) -> None:
     """Remove files of former embeddings; a reader that has one open keeps what it reads."""
-    for name in names:
-        if name != f"{TEMPORARY}lock":
-            with storage_errors(folder / name):
-                (folder / name).unlink(missing_ok=True)
+    for name in names - {f"{TEMPORARY}lock"}:
+        remove(folder / name)
 
 
 def _schema(version: int) -> pa.Schema:

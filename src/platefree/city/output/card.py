@@ -90,8 +90,8 @@ def finish_city(out: Path, plan: CityPlan) -> CityCard:
     labels = read_labels(out, len(plan.shards))
     table = split_by_vehicle(_sightings(out, labels), train=_TRAIN, seed=plan.settings.seed)
     labels = labels.add_column(1, "split", pa.array(table.split.tolist(), pa.string()))
-    with atomic_file(out / LABELS) as temporary:
-        pq.write_table(labels, temporary)
+    with atomic_file(out / LABELS) as file:
+        pq.write_table(labels, file)
     write_table(table, out / TABLE)
     write_text(out / CAMERAS, _json([_camera(plan, site) for site in plan.cameras]))
     card = _card(plan, table, labels)
