@@ -91,7 +91,7 @@ def test_views_are_not_compared_where_they_are_unknown_or_tracks_are_searched(
     rows = np.arange(30)
     assert TrialViews.of(replace(table, view=np.full(30, "front")), rows, rows) is None
     view = np.where(np.arange(len(drawn_table)) % 2, "front", "rear")
-    track = np.char.add(drawn_table.vehicle, drawn_table.camera)
+    track = drawn_table.vehicle + drawn_table.camera
     seen = replace(drawn_table, view=view, track=track)
     pictures, tracks = (
         pf.evaluate("color_stripes", seen, protocol).tests[0]

@@ -23,6 +23,7 @@ from platefree.data.listed_text import reading
 from platefree.data.part_boxes import PARTS, PartBoxes
 from platefree.errors import DataError
 from platefree.storage import Utf8, atomic_file
+from platefree.types import text_column
 
 PART_FILES = ("parts.csv", "parts.json", "labels.parquet")
 """Names of files of part boxes next to a table; the last is written by a rendered city."""
@@ -129,7 +130,7 @@ def _boxes(path: Path, entries: Iterator[Entry]) -> PartBoxes:
         )
     return PartBoxes(
         path.parent,
-        np.array(list(place_of), np.str_),
+        text_column(place_of, "image"),
         np.array(picture, np.int64),
         np.array(parts, np.int64),
         edges,
