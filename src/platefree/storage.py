@@ -270,15 +270,23 @@ def remove(path: Path) -> None:
 
 @contextmanager
 def only_writer(folder: Path) -> Iterator[None]:
-    """Keep other processes that ask likewise out of a folder that exists.
+    """Keep other processes that ask likewise out of a folder; it is created if need be.
 
-    The lock goes with the process, however it ends: a killed one leaves a file but no lock.
+    The lock goes with the process, however it ends: a killed one leaves a file but no lock. A
+    folder that is still empty in the end is removed again, if it was created here.
 
     Raises:
         StorageError: another process has the folder, or the lock file cannot be written.
     """
-    with _lock(folder / f"{TEMPORARY}lock", folder):
-        yield
+    existed = folder.is_dir()
+    make_folder(folder)
+    try:
+        with _lock(folder / f"{TEMPORARY}lock", folder):
+            yield
+    finally:
+        if not existed:
+            with suppress(OSError):  # it is not empty
+                disk.remove_folder(folder)
 
 
 @contextmanager

@@ -3,15 +3,17 @@
 A copy, a link, and the same file in a folder that was moved are the same picture; a path is not.
 """
 
-import hashlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from platefree.errors import DataError
+from platefree.inputs.plain_files import GB, Expected, hash_input
 from platefree.types import CONTENT_BYTES, Contents, Sightings
 
+_FILE = Expected("a picture or a video", 1024 * GB)
 _READERS = 8  # files that are read at the same time
 _FILES = 4096  # asked for at a time
 
@@ -36,11 +38,8 @@ def picture_contents(table: Sightings) -> Contents:
 def file_content(path: Path) -> bytes:
     """The first bytes of the SHA-256 of a file; zeros if it is none, or cannot be read."""
     try:
-        if not path.is_file():
-            return UNKNOWN
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").digest()[:CONTENT_BYTES]
-    except (OSError, ValueError):
+        return bytes.fromhex(hash_input(path, _FILE))[:CONTENT_BYTES]
+    except DataError:
         return UNKNOWN
 
 

@@ -1,6 +1,5 @@
 """The card of an embeddings folder, ``embeddings.json``: what is stored, and in which files."""
 
-import json
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -18,6 +17,8 @@ from pydantic import (
 )
 
 from platefree.errors import DataError, StorageError
+from platefree.inputs.documents import read_json
+from platefree.inputs.plain_files import MB, Expected
 from platefree.ranking.comparison import ONLY_SPACE, Comparison
 from platefree.storage import TEMPORARY, storage_errors
 from platefree.types import Embeddings
@@ -30,6 +31,7 @@ VERSION: Final = 3
 
 AGAIN = "run 'platefree embed' again"
 
+_CARD_FILE = Expected("the card of an embeddings folder", 16 * MB)
 _SPACE = r"[A-Za-z0-9_-]{1,64}"
 _FILE = re.compile(rf"{_SPACE}-[0-9a-f]{{16}}\.(npy|parquet)")
 
@@ -102,14 +104,9 @@ def read_card(folder: Path) -> EmbeddingsCard:
     """
     path = folder / CARD
     try:
-        card = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise DataError(
-            f"{folder} is no embeddings folder: {CARD} cannot be read ({error.strerror}); "
-            "'platefree embed' makes one"
-        ) from error
-    except (ValueError, RecursionError) as error:
-        raise DataError(f"{path} is damaged: not JSON; remove the folder and {AGAIN}") from error
+        card = read_json(path, _CARD_FILE)
+    except DataError as error:
+        raise DataError(f"{folder} is no whole embeddings folder: {error}; {AGAIN}") from error
     if not isinstance(card, dict) or card.get("format") != FORMAT:
         raise DataError(
             f"{path} is not the card of an embeddings folder; 'platefree embed' makes one"
@@ -168,8 +165,8 @@ def own_names(folder: Path, names: Iterable[str]) -> list[str]:
 def _former_files(folder: Path) -> set[str]:
     """The card and what it may name, if it is one of platefree."""
     try:
-        card = json.loads((folder / CARD).read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        card = read_json(folder / CARD, _CARD_FILE)
+    except DataError:
         return set()
     if not isinstance(card, dict) or card.get("format") != FORMAT:
         return set()

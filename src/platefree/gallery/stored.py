@@ -38,6 +38,7 @@ from platefree.gallery.embeddings_card import (
     own_names,
     read_card,
 )
+from platefree.inputs.plain_files import GB, Expected, open_input
 from platefree.ranking.comparison import ONLY_SPACE, Comparison
 from platefree.storage import TEMPORARY, atomic_file, only_writer, remove, write_text
 from platefree.types import CONTENT_BYTES, LABELS, Embeddings, Sightings, check_unit_rows
@@ -45,6 +46,7 @@ from platefree.types import CONTENT_BYTES, LABELS, Embeddings, Sightings, check_
 _FORMER = {"6c663b972314": "2a4ed9b0713e"}
 """Fingerprints of models that are the same, as they were before: color_stripes of version 0.1."""
 
+_PART = Expected("a file of stored embeddings", 1024 * GB)
 _TRIES = 20  # readings of a folder that is replaced meanwhile
 _SAMPLE = 20  # pictures that are looked for under a root
 
@@ -260,24 +262,28 @@ def _open(folder: Path, card: EmbeddingsCard, root: Path | None) -> Embeddings:
 
 def _read_array(path: Path, shape: tuple[int, int], kind: str) -> Any:  # noqa: ANN401
     try:
-        rows = np.lib.format.open_memmap(path, mode="r")
-    except OSError as error:
-        raise DataError(f"{path} cannot be read ({error.strerror}); {AGAIN}") from error
+        with open_input(path, _PART) as file:
+            version = np.lib.format.read_magic(file)
+            if version != (1, 0):
+                raise ValueError(f"version {version} of the format")
+            found, is_fortran, dtype = np.lib.format.read_array_header_1_0(file)
+            if found != shape or dtype != kind or is_fortran:
+                raise DataError(f"{path} is {dtype} {found}, its card says {kind} {shape}")
+            return np.memmap(file, dtype, "r", file.tell(), shape)
+    except DataError as error:
+        raise DataError(f"{error}; {AGAIN}") from error
     except ValueError as error:
         reason = str(error).splitlines()[0]
         raise DataError(f"{path} is damaged or cut short ({reason}); {AGAIN}") from error
-    if rows.shape != shape or rows.dtype != kind:
-        raise DataError(
-            f"{path} is {rows.dtype} {rows.shape}, its card says {kind} {shape}; {AGAIN}"
-        )
-    return rows
 
 
 def _read_sightings(path: Path, card: EmbeddingsCard) -> Sightings:
     try:
-        with pq.ParquetFile(path) as file:
+        with open_input(path, _PART) as opened, pq.ParquetFile(opened) as file:
             table = file.read()
-    except (OSError, pa.ArrowException) as error:
+    except DataError as error:
+        raise DataError(f"{error}; {AGAIN}") from error
+    except pa.ArrowException as error:
         reason = str(error).splitlines()[0]
         raise DataError(f"{path} cannot be read ({reason}); {AGAIN}") from error
     names = ["color" if name == "colour" else name for name in table.column_names]  # version 1
