@@ -99,6 +99,15 @@ ModelOption = Annotated[
         help="Checkpoint folder, or color_stripes.",
     ),
 ]
+RootOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--root",
+        metavar="FOLDER",
+        show_default="as they were embedded",
+        help="Where the pictures of stored embeddings are now.",
+    ),
+]
 
 
 def work_of(
