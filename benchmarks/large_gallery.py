@@ -15,6 +15,7 @@ import tempfile
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -35,7 +36,7 @@ def store_drawn(folder: Path, rows: int, dimensions: int) -> Path:
     for start in range(0, rows, BLOCK):
         block = random.standard_normal((min(BLOCK, rows - start), dimensions), np.float32)
         spaces[start : start + BLOCK] = block / np.linalg.norm(block, axis=1, keepdims=True)
-    columns = {
+    columns: dict[str, Any] = {
         "image": [f"camera{row % 100:03d}/{row:09d}.jpg" for row in range(rows)],
         "camera": [f"camera{row % 100:03d}" for row in range(rows)],
         "time": np.datetime64("2026-05-01T00:00:00", "ms") + np.arange(rows),

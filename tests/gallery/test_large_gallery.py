@@ -1,4 +1,4 @@
-"""A large stored gallery is searched on disk: a tenth of a million pictures, with the ceiling scaled.
+"""A large stored gallery is searched on disk: a tenth of a million pictures.
 
 `benchmarks/large_gallery.py` measures the whole million, which may take 300 MB.
 """

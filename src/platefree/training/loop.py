@@ -108,7 +108,7 @@ def train(
         recipe: from `platefree.load_recipe`.
         data: a table or a public data set, or the path of one.
         out: folder of the run; gets ``best``, ``last`` and ``log.jsonl``.
-        resume: continue from ``last`` if it exists.
+        resume: continue from ``last`` if it exists, else begin; the command line refuses that.
         work: the device; the recipe sets how pictures are loaded. For several processes, start
             this under torchrun.
         on_step: called after every step on the first process.
