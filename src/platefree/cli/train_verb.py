@@ -1,7 +1,6 @@
 """The verb ``train``."""
 
 import difflib
-import os
 from pathlib import Path
 from typing import Annotated
 
@@ -37,6 +36,7 @@ def train(
     Several GPUs: torchrun --nproc-per-node 4 -m platefree train RECIPE --data TABLE
     """
     from platefree.cli.progress import training_progress
+    from platefree.machine import started_as
     from platefree.methods.catalogue import load_recipe
     from platefree.recipes.overrides import parse_overrides
     from platefree.training.loop import train as run_training
@@ -50,7 +50,7 @@ def train(
         run = run_training(
             chosen, data, folder, resume=resume, work=Work(device=device.value), on_step=on_step
         )
-    if os.environ.get("RANK", "0") != "0":
+    if started_as() > 0:
         return  # only the first process prints
     if as_json:
         print_json(

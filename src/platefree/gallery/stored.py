@@ -216,8 +216,9 @@ def _write(folder: Path, name: str, write: Callable[[BinaryIO], object]) -> str:
 
 def _remove(folder: Path, names: set[str]) -> None:
     """Remove files of former embeddings; a reader that has one open keeps what it reads."""
-    for name in names - {f"{TEMPORARY}lock"}:
-        remove(folder / name)
+    for name in names:
+        if not name.startswith(TEMPORARY):  # the lock; what killed runs left is swept with it
+            remove(folder / name)
 
 
 def _schema(version: int) -> pa.Schema:
