@@ -99,6 +99,10 @@ ModelOption = Annotated[
         help="Checkpoint folder, or color_stripes.",
     ),
 ]
+SkipUnreadable = Annotated[
+    bool,
+    typer.Option("--skip-unreadable", help="Leave out, and count, pictures that cannot be read."),
+]
 RootOption = Annotated[
     Path | None,
     typer.Option(

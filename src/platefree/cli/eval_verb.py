@@ -11,6 +11,7 @@ from platefree.cli.console import (
     Json,
     Processes,
     RootOption,
+    SkipUnreadable,
     Workers,
     done,
     out,
@@ -98,6 +99,7 @@ def evaluate(
         bool,
         typer.Option("--metadata", help="Also score with labels of model.side."),
     ] = False,
+    skip_unreadable: SkipUnreadable = False,
     workers: Workers = -1,
     processes: Processes = 1,
     device: DeviceOption = DeviceName.auto,
@@ -109,6 +111,7 @@ def evaluate(
         Scoring,
         open_data,
         plan_for,
+        readable_plan,
         score_plan,
         stored_table,
     )
@@ -131,7 +134,11 @@ def evaluate(
         ablate_post=ablate_post is not None,
         scales=None if scales is None else _numbers(scales),
         metadata=metadata,
+        unreadable="skip" if skip_unreadable else "refuse",
     )
+    if skip_unreadable:
+        with picture_progress("reading", len(plan.rows)) as advance:
+            plan = readable_plan(loaded, plan, tests or (), seed, work_of(device, progress=advance))
     looks = looks_at_each(scoring.post_of(loaded)) * len(plan.rows) * (1 + metadata)
     with picture_progress("embedding", looks) as advance:
         result = score_plan(

@@ -7,7 +7,15 @@ from typing import Annotated
 import typer
 
 from platefree.checkpoint import CARD
-from platefree.cli.console import DeviceName, DeviceOption, Json, done, notes, print_json
+from platefree.cli.console import (
+    DeviceName,
+    DeviceOption,
+    Json,
+    SkipUnreadable,
+    done,
+    notes,
+    print_json,
+)
 from platefree.errors import TrainingError
 
 
@@ -28,6 +36,7 @@ def train(
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue the run that is at --out.")
     ] = False,
+    skip_unreadable: SkipUnreadable = False,
     device: DeviceOption = DeviceName.auto,
     as_json: Json = False,
 ) -> None:
@@ -48,7 +57,13 @@ def train(
         _check_resumable(folder)
     with training_progress() as on_step:
         run = run_training(
-            chosen, data, folder, resume=resume, work=Work(device=device.value), on_step=on_step
+            chosen,
+            data,
+            folder,
+            resume=resume,
+            unreadable="skip" if skip_unreadable else "refuse",
+            work=Work(device=device.value),
+            on_step=on_step,
         )
     if started_as() > 0:
         return  # only the first process prints
@@ -60,6 +75,7 @@ def train(
                 "step": run.step,
                 "total_steps": run.total,
                 "validation_map": run.validation_map,
+                "left_out": run.left_out,
             }
         )
     if run.validation_map is not None:
