@@ -26,6 +26,13 @@ sorted."""
 Times = NDArray[np.datetime64]
 Floats = NDArray[np.float32]
 Indices = NDArray[np.int64]
+Contents = NDArray[np.uint8]
+
+CONTENT_BYTES = 16
+"""How much of the SHA-256 of a file tells it from all others."""
+
+_BLOCK = 16_384  # rows
+_TOLERANCE = 2e-3  # of the squared length
 
 LABELS = (
     "vehicle",
@@ -194,15 +201,15 @@ class Sightings:
         that they had before there were such columns.
         """
         digest = hashlib.sha256()
-        texts = {name: getattr(self, name).tolist() for name in ("image", *LABELS)}
-        for column in (*texts.values(), self.time.astype(np.str_).tolist()):
-            digest.update("\x1f".join(column).encode())
+        for name in ("image", *LABELS, "time", *(n for n in ("frame", "box") if self.knows(n))):
+            digest.update(name.encode() if name in ("frame", "box") else b"")
+            column = getattr(self, name)
+            for start in range(0, len(column), _BLOCK):  # all at once would take much memory
+                block = column[start : start + _BLOCK]
+                texts = block.tolist() if block.dtype == object else block.astype(np.str_).flat
+                digest.update(b"\x1f" if start else b"")
+                digest.update("\x1f".join(texts).encode())
             digest.update(b"\x1e")
-        for name in ("frame", "box"):
-            if self.knows(name):
-                digest.update(name.encode())
-                digest.update("\x1f".join(getattr(self, name).astype(np.str_).flat).encode())
-                digest.update(b"\x1e")
         return digest.hexdigest()[:12]
 
 
@@ -292,11 +299,18 @@ class Embeddings:
         spaces: name -> (n, d) float32, L2-normalised; most methods have one space, ``main``.
         sightings: the n pictures that the rows describe.
         model: fingerprint of the model that made them; only equal fingerprints may be compared.
+        content: (n, 16) uint8, what `platefree.data.content.picture_contents` says of the
+            pictures' files when they were embedded; None if nobody looked.
+
+    Raises:
+        DataError: a space is not float32 (n, d), or has a row that is not finite or not of
+            length 1.
     """
 
     spaces: Mapping[str, Floats]
     sightings: Sightings
     model: str
+    content: Contents | None = None
 
     def __post_init__(self) -> None:
         if not self.spaces:
@@ -307,6 +321,12 @@ class Embeddings:
                     f"space {name!r} is {rows.dtype} {rows.shape}, "
                     f"expected float32 ({len(self.sightings)}, d)"
                 )
+            check_unit_rows(rows, f"space {name!r}")
+        if self.content is not None and self.content.shape != (len(self.sightings), CONTENT_BYTES):
+            raise DataError(
+                f"content has shape {self.content.shape}, expected "
+                f"({len(self.sightings)}, {CONTENT_BYTES})"
+            )
 
     def __len__(self) -> int:
         return len(self.sightings)
@@ -314,7 +334,65 @@ class Embeddings:
     def take(self, rows: NDArray[np.int64] | NDArray[np.bool_]) -> Self:
         """The rows at these positions, or where this (n,) mask is true, in that order."""
         spaces = {name: space[rows] for name, space in self.spaces.items()}
-        return type(self)(spaces, self.sightings.take(rows), self.model)
+        return self.part(spaces, self.sightings.take(rows), rows)
+
+    def part(
+        self,
+        spaces: Mapping[str, Floats],
+        sightings: Sightings,
+        rows: slice | NDArray[np.int64] | NDArray[np.bool_] = slice(None),
+    ) -> Self:
+        """Some of these rows or spaces; they were checked with the whole, and are not read again.
+
+        Args:
+            spaces: name -> (m, d) float32, taken from the spaces of these embeddings.
+            sightings: the m sightings that they describe.
+            rows: which of the n rows they are.
+        """
+        part = object.__new__(type(self))
+        content = None if self.content is None else self.content[rows]
+        values = {"spaces": spaces, "sightings": sightings, "model": self.model, "content": content}
+        for name, value in values.items():
+            object.__setattr__(part, name, value)
+        return part
+
+
+def check_unit_rows(rows: Floats, what: str) -> None:
+    """Refuse rows that are no embeddings, as `wrong_row` finds them.
+
+    Without this, a distance would be clipped, and pictures be ranked by their place.
+
+    Raises:
+        DataError: one is not; the message begins with ``what``.
+    """
+    if (wrong := wrong_row(rows)) is not None:
+        row, found = wrong
+        raise DataError(
+            f"{what}: row {row} of {len(rows)} {found}, expected finite rows of length 1: divide "
+            "each row by its length"
+        )
+
+
+def wrong_row(rows: Floats) -> tuple[int, str] | None:
+    """The first of (n, d) rows that is not finite or not of length 1, to a thousandth.
+
+    They are read once, in blocks, so that memory-mapped rows stay on disk.
+
+    Returns:
+        The row, and what is wrong with it; None if all are right.
+    """
+    for start in range(0, len(rows), _BLOCK):
+        block = rows[start : start + _BLOCK]
+        with np.errstate(all="ignore"):  # an overflow is found as infinity
+            squared = np.vecdot(block, block)
+        wrong = ~(np.abs(squared - 1) < _TOLERANCE)  # NaN is wrong too
+        if wrong.any():
+            row = int(wrong.argmax())
+            if not np.isfinite(block[row]).all():
+                return start + row, "holds NaN or infinity"
+            length = np.linalg.norm(block[row].astype(np.float64))
+            return start + row, f"has length {length:.6g}"
+    return None
 
 
 @dataclass(frozen=True, eq=False)
@@ -373,6 +451,7 @@ class Hit:
         image: path of the picture.
         labels: what is known of it, by column name; unknown columns are left out.
         space: the embedding space of the comparison; empty if the model has only one.
+        query: the query picture that it is nearest to; None if there is only one.
     """
 
     rank: int
@@ -380,6 +459,7 @@ class Hit:
     image: Path
     labels: Mapping[str, str] = field(default_factory=dict)
     space: str = ""
+    query: Path | None = None
 
 
 def utc_text(time: np.datetime64) -> str:

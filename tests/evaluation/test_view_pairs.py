@@ -131,7 +131,7 @@ def test_confusion_is_that_of_sklearn() -> None:
 
 
 def test_the_most_probable_label_is_predicted() -> None:
-    rows = np.array([[0.1, 0.9], [0.8, 0.2]], np.float32)
+    rows = np.array([[0.28, 0.96], [0.8, 0.6]], np.float32)
     table = Sightings.from_columns(Path(), {"image": ["a", "b"]})
     found = most_probable(Embeddings({"view": rows}, table, "m"), "view", ["front", "rear"])
     assert found.tolist() == ["rear", "front"]

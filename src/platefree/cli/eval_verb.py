@@ -10,6 +10,8 @@ from platefree.cli.console import (
     DeviceOption,
     Json,
     Processes,
+    RootOption,
+    SkipUnreadable,
     Workers,
     done,
     out,
@@ -90,6 +92,7 @@ def evaluate(
             help="Change a value: post.rerank.k1=30; repeatable.",
         ),
     ] = None,
+    root: RootOption = None,
     *,
     heat_maps: Annotated[
         bool, typer.Option("--heat-maps", help="Draw heat maps on examples.")
@@ -98,6 +101,7 @@ def evaluate(
         bool,
         typer.Option("--metadata", help="Also score with labels of model.side."),
     ] = False,
+    skip_unreadable: SkipUnreadable = False,
     workers: Workers = -1,
     processes: Processes = 1,
     device: DeviceOption = DeviceName.auto,
@@ -109,6 +113,7 @@ def evaluate(
         Scoring,
         open_data,
         plan_for,
+        readable_plan,
         score_plan,
         stored_table,
     )
@@ -123,7 +128,7 @@ def evaluate(
         raise typer.BadParameter("give --post or --ablate-post", param_hint="--ablate-post")
     if data is None and not is_embeddings_folder(model):
         raise typer.BadParameter("say what to score it on: --data TABLE", param_hint="--data")
-    loaded = open_embedder(model, work_of(device), parse_overrides(settings or ()))
+    loaded = open_embedder(model, work_of(device), parse_overrides(settings or ()), root=root)
     dataset = open_data(stored_table(loaded) if data is None else data)
     plan = plan_for(loaded, dataset, protocol, tests or (), seed)
     scoring = Scoring(
@@ -131,7 +136,11 @@ def evaluate(
         ablate_post=ablate_post is not None,
         scales=None if scales is None else _numbers(scales),
         metadata=metadata,
+        unreadable="skip" if skip_unreadable else "refuse",
     )
+    if skip_unreadable:
+        with picture_progress("reading", len(plan.rows)) as advance:
+            plan = readable_plan(loaded, plan, tests or (), seed, work_of(device, progress=advance))
     looks = looks_at_each(scoring.post_of(loaded)) * len(plan.rows) * (1 + metadata)
     with picture_progress("embedding", looks) as advance:
         result = score_plan(

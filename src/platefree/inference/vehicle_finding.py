@@ -21,7 +21,7 @@ from platefree.data.image_source import TableImages
 from platefree.data.vehicle_boxes import BoxFractions, largest
 from platefree.errors import ImageError, RecipeError, TrainingError
 from platefree.inference.embedding_network import choose_device
-from platefree.nets.weights import read_tensor_file
+from platefree.nets.weight_files import read_tensor_file
 from platefree.types import Sightings
 from platefree.work import DEFAULT_WORK, Device, Work
 

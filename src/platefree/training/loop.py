@@ -9,7 +9,7 @@ import logging
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,16 +23,23 @@ from platefree.batches.loader import (
     training_loader,
     worker_count,
 )
-from platefree.batches.training_data import TrainingData, training_data, training_table
+from platefree.batches.training_data import (
+    TrainingData,
+    is_for_training,
+    training_data,
+    training_table,
+)
 from platefree.batches.transforms import InputTransform, TrainingTransform
 from platefree.checkpoint import CARD, read_checkpoint, remove_older
 from platefree.data.dataset import DataSet
+from platefree.data.readable import Readable, check_left_out, leave_out_unreadable
 from platefree.errors import (
     CheckpointError,
     Interrupted,
     NonFiniteLoss,
     TrainingError,
 )
+from platefree.inference.embedder import Unreadable
 from platefree.inference.model import Model
 from platefree.machine import started_as, started_here, stop_signals_held
 from platefree.methods.base import Batch, Method, own_rows
@@ -101,6 +108,7 @@ def train(
     out: str | Path,
     *,
     resume: bool = False,
+    unreadable: Unreadable = "refuse",
     work: Work = DEFAULT_WORK,
     on_step: Callable[[StepReport], None] | None = None,
 ) -> Run:
@@ -110,7 +118,9 @@ def train(
         recipe: from `platefree.load_recipe`.
         data: a table or a public data set, or the path of one.
         out: folder of the run; gets ``best``, ``last`` and ``log.jsonl``.
-        resume: continue from ``last`` if it exists.
+        resume: continue from ``last`` if it exists, else begin; the command line refuses that.
+        unreadable: ``skip`` decodes every training picture first and leaves out those that cannot
+            be read; the card names them, and resuming leaves out the same.
         work: the device; the recipe sets how pictures are loaded. For several processes, start
             this under torchrun.
         on_step: called after every step on the first process.
@@ -131,7 +141,10 @@ def train(
     alone = only_writer(folder) if started_as() == 0 else nullcontext()
     with graceful_stop() as stop, alone:
         whole = with_teacher(resolve(recipe))
-        trainer = Trainer(whole, table, str(label), folder, work, stop, on_step)
+        pictures = Readable.unseen(table)
+        if unreadable == "skip":
+            pictures = leave_out_unreadable(table, is_for_training(table), work.progress)
+        trainer = Trainer(whole, pictures, str(label), folder, work, stop, on_step)
         trainer.restore(resume=resume)
         return trainer.run()
 
@@ -142,7 +155,7 @@ class Trainer:
     def __init__(
         self,
         recipe: Recipe,
-        table: Sightings,
+        pictures: Readable,
         data_label: str,
         folder: Path,
         work: Work,
@@ -151,8 +164,10 @@ class Trainer:
     ) -> None:
         self.recipe, self.folder, self.stop, self.on_step = recipe, folder, stop, on_step
         self.data_label = data_label
+        table, self.left_out = pictures.table, pictures.to_json()
         target = target_of(recipe, table)
         data = training_data(table, recipe.train, recipe.model.learns, target=target)
+        data = replace(data, fingerprint=pictures.whole.fingerprint())
         self.fabric = launch(recipe.train, work.device)
         torch.manual_seed(recipe.train.seed)
         self.method: Method = build_method(recipe, first_classes(recipe, data))
@@ -209,6 +224,7 @@ class Trainer:
             raise CheckpointError(
                 f"{last} cannot be resumed from: its card lacks {error}"
             ) from None
+        check_left_out(last, checkpoint.card["data"].get("left_out"), self.left_out)
         self.log.cut(self.step)
         if self.fabric.is_global_zero:
             for kind in ("best", "last"):  # a power cut may have brought back what was removed
@@ -229,7 +245,8 @@ class Trainer:
                 with frozen(self.method, stage.train.freeze):
                     self._run_stage(stage, min(stage.stop, limit))
         self.fabric.barrier()  # all processes can now read the files of the first
-        return Run(self.folder, self.step, self.total, self.best_map)
+        left_out = self.left_out["pictures"] if self.left_out else 0
+        return Run(self.folder, self.step, self.total, self.best_map, left_out)
 
     def _best_is_right(self) -> bool:
         """Whether ``best`` is what this finished run has to show: it may be lost or older."""
@@ -365,8 +382,9 @@ class Trainer:
             raise self._not_finite(self.step, what)
         tensors, content = descent.state()
         epoch = (self.step - stage.start) / stage.sampler.batches_per_epoch
-        card = {
-            **describe(self.recipe, self.data, self.data_label),
+        card = describe(self.recipe, self.data, self.data_label)
+        card["data"] |= {"left_out": self.left_out} if self.left_out else {}
+        card |= {
             "classes": stage.data.classes,
             "step": self.step,
             "total_steps": self.total,

@@ -54,12 +54,14 @@ class Run:
         total: steps of the whole schedule.
         validation_map: best mAP on held-out vehicles, if there are any (for a classifier its best
             accuracy, for a part detector its best mean AP).
+        left_out: pictures that could not be read and were left out.
     """
 
     folder: Path
     step: int
     total: int
     validation_map: float | None = None
+    left_out: int = 0
 
     @property
     def best(self) -> Path:
