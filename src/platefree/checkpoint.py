@@ -7,6 +7,7 @@ one atomic commit: killed at any moment, a folder holds the old checkpoint or th
 
     runs/x/best/card.json
     runs/x/best/weights-00001200-5f3c0a1e.safetensors
+    runs/x/best/learnt-00001200-....safetensors   hashes of what it learnt from
     runs/x/last/...                             with training-00001200-....safetensors beside it
 """
 
@@ -22,6 +23,8 @@ from platefree.storage import TEMPORARY, atomic_file, make_folder, write_text
 
 FORMAT = 1
 CARD = "card.json"
+
+_KINDS = ("weights-", "training-", "learnt-")  # how the names of files begin
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,7 @@ class Checkpoint:
         return str(self.card["fingerprint"])
 
     def file(self, kind: str) -> Path:
-        """The file of the ``weights`` or the ``training`` tensors, its hash checked.
+        """The file of the ``weights``, ``training`` or ``learnt`` tensors, its hash checked.
 
         Raises:
             CheckpointError: the file is missing or damaged.
@@ -72,7 +75,8 @@ def write_checkpoint(
         folder: created if need be.
         card: what describes it; must have ``step``, ``recipe`` and ``recipe.model``; the
             files, their hashes and the fingerprint are added here.
-        files: ``weights``, and for resuming ``training``: each the content of a safetensors file.
+        files: ``weights``, for resuming ``training``, and ``learnt``, the hashes of what it learnt
+            from: each the content of a safetensors file.
 
     Raises:
         StorageError: it cannot be written; the checkpoint that was there is kept.
@@ -129,7 +133,7 @@ def _write(folder: Path, kind: str, step: int, content: bytes) -> dict[str, Any]
 
 def _remove_others(folder: Path, keep: set[str]) -> None:
     for path in folder.iterdir():
-        ours = path.suffix == ".safetensors" and path.name.startswith(("weights-", "training-"))
+        ours = path.suffix == ".safetensors" and path.name.startswith(_KINDS)
         if path.name not in keep and (ours or path.name.startswith(TEMPORARY)):
             path.unlink(missing_ok=True)
 

@@ -207,10 +207,10 @@ def test_figures_of_no_query_are_undefined() -> None:
     assert "a trial has no query with a match" in page.in_section["curves"]
 
 
-def test_numbers_stand_beside_what_was_measured(whole: Page) -> None:
+def test_what_was_measured_stands_once_above_all_numbers(whole: Page) -> None:
     context = "drdl @ 3f2a · /data/lot @ ab12 · cross-camera · split all rows · seed none"
-    for name in ("", "figures", "curves", "thresholds", "examples"):
-        assert context in whole.in_section[name]
+    assert context in whole.in_section[""]
+    assert "".join(whole.texts).count(context) == 1
     assert "the label of the data says same" in whole.in_section["reading"]
 
 
@@ -224,6 +224,7 @@ def test_thresholds_are_stated(whole: Page) -> None:
         threshold, far, tar = table[f"{point.far_target:g}"]
         assert threshold == f"{point.threshold:.4f}"
         assert (float(far), float(tar)) == pytest.approx((point.far, 100 * point.tar), rel=0.01)
+        assert "e" not in far
         assert f"FAR {point.far_target:g}" in whole.texts
 
 

@@ -10,7 +10,6 @@ import sys
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
 
 from platefree.cli import (
     ablate_verbs,
@@ -26,12 +25,12 @@ from platefree.cli import (
     submit_verb,
     train_verb,
 )
-from platefree.cli.console import PlainFormatter, printable
+from platefree.cli.console import NotesHandler, PlainFormatter, PlainHelp, printable
 from platefree.errors import Interrupted, PlatefreeError
 from platefree.installs import training_install
 
 
-class Verbs(TyperGroup):
+class Verbs(PlainHelp):
     """The verbs, with a message for Ctrl-C in verbs without their own."""
 
     def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - typer's own class of contexts moved
@@ -49,6 +48,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 _FIND, _DATA, _TRAIN = "Find vehicles", "Pictures and tables", "Train and compare models"
@@ -94,7 +94,7 @@ def options(
             f"'platefree {context.invoked_subcommand}' without it ('eval' and 'embed' start "
             "their own processes with --processes)"
         )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = NotesHandler()
     handler.setFormatter(PlainFormatter("%(message)s"))
     logging.basicConfig(level=logging.DEBUG if debug else logging.WARNING, handlers=[handler])
 

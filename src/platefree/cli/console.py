@@ -23,6 +23,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.text import Text
+from typer.core import TyperGroup
 
 if TYPE_CHECKING:
     from platefree.work import Work
@@ -71,6 +72,29 @@ notes = PlainConsole(stderr=True)
 
 out = PlainConsole(soft_wrap=True)
 """stdout, for results: tables and paths."""
+
+
+class NotesHandler(logging.Handler):
+    """Prints log messages among the notes, above a progress bar if there is one."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print a message."""
+        notes.print(self.format(record), soft_wrap=True)
+
+
+class PlainHelp(TyperGroup):
+    """Verbs whose help is plain text, which fits a small screen and can be copied."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401 - of typer's click
+        """List the verbs by their panels."""
+        panels: dict[str, list[tuple[str, str]]] = {}
+        for name in self.list_commands(ctx):
+            verb: Any = self.get_command(ctx, name)
+            panel = getattr(verb, "rich_help_panel", None) or "Commands"
+            panels.setdefault(panel, []).append((name, verb.get_short_help_str(limit=70)))
+        for panel, rows in panels.items():
+            with formatter.section(panel):
+                formatter.write_dl(rows)
 
 
 class DeviceName(StrEnum):

@@ -9,6 +9,7 @@ import typer
 
 from platefree.cli.console import (
     Json,
+    PlainHelp,
     done,
     notes,
     out,
@@ -23,7 +24,12 @@ if TYPE_CHECKING:
     from platefree.data.documented import Count
     from platefree.types import Sightings
 
-app = typer.Typer(help="Check, split and merge tables of pictures.", no_args_is_help=True)
+app = typer.Typer(
+    cls=PlainHelp,
+    help="Check, split and merge tables of pictures.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
 
 Data = Annotated[
     Path,

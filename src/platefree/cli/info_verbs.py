@@ -6,9 +6,14 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from platefree.cli.console import Json, out, print_json
+from platefree.cli.console import Json, PlainHelp, out, print_json
 
-recipes_app = typer.Typer(help="List the built-in recipes, or show one.", no_args_is_help=False)
+recipes_app = typer.Typer(
+    cls=PlainHelp,
+    help="List the built-in recipes, or show one.",
+    no_args_is_help=False,
+    rich_markup_mode=None,
+)
 
 
 def print_version(value: bool) -> None:

@@ -20,11 +20,22 @@ from platefree.types import Hit
 _SHOWN_TRIALS = 20
 
 
+def print_report(report: Report) -> None:
+    """The figures of an evaluation, what they were measured on, and the outcome in one sentence."""
+    out.print(f"model: {report.model['name']}")
+    out.print(f"data: {report.data['path']}")
+    for table in (report_table(report), *gain_tables(report)):
+        out.print(table)
+    if report.overlap is not None:
+        out.print(f"in training: {report.overlap.describe()}")
+    out.print(f"outcome: {report.verdict}")
+
+
 def report_table(report: Report) -> Table:
     """Paper, ours and gap of every test, in per cent, with data and settings."""
     table = Table(
         box=box.SIMPLE_HEAD,
-        title=f"{report.model['name']} on {report.data['path']}, protocol {report.protocol}",
+        title=f"protocol {report.protocol}",
         caption=_measured(report),
     )
     figures = figure_table(report)
@@ -56,13 +67,13 @@ def _measured(report: Report) -> str:
 
 def gain_tables(report: Report) -> Iterator[Table]:
     """Figures with metadata compared with those without, and post-processing step by step."""
-    name, unit = report.model["name"], "figures in %, gains in percentage points"
+    unit = "figures in %, gains in percentage points"
     metadata, steps = metadata_table(report), steps_table(report)
     if metadata is not None:
         caption = f"with metadata, only comparable on pictures captured by training cameras; {unit}"
-        yield _gains(metadata, f"{name} without and with labels of the pictures", caption)
+        yield _gains(metadata, "without and with labels of the pictures", caption)
     if steps is not None:
-        yield _gains(steps, f"post-processing of {name}", f"each row adds a step; {unit}")
+        yield _gains(steps, "post-processing", f"each row adds a step; {unit}")
 
 
 def _gains(figures: FigureTable, title: str, caption: str) -> Table:

@@ -20,7 +20,7 @@ from pydantic import Field, field_validator
 
 from platefree.data.dataset import DataSet
 from platefree.errors import RecipeError
-from platefree.evaluation.evaluate import open_data, plan_for, score_plan
+from platefree.evaluation.evaluate import Scoring, open_data, plan_for, score_plan
 from platefree.experiments.cost import COSTS, training_cost, use_cost
 from platefree.inference.loading import load_model, untrained_model
 from platefree.inference.model import Model
@@ -35,6 +35,7 @@ from platefree.training.run_folder import flat
 from platefree.work import DEFAULT_WORK, Work
 
 REPORT, COST = "report.html", "cost.json"
+NO_FLOOR = Scoring(floor=False)  # it would be the same in every row and with every seed
 
 
 class Row(Section):
@@ -264,7 +265,8 @@ def _run(
         model = _made(recipe, row.name, data, folder, work, on_step)
         for name in missing:
             plan = plan_for(model, data, reports[name])
-            save_report(score_plan(model, plan, data_label=label, work=work), folder / name)
+            report = score_plan(model, plan, data_label=label, scoring=NO_FLOOR, work=work)
+            save_report(report, folder / name)
         if counts_cost:
             write_text(folder / COST, json.dumps(_cost(model, folder), indent=2) + "\n")
     found, *others = (

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from platefree.checkpoint import Checkpoint
+from platefree.data.learnt import Learnt
 from platefree.data.vehicle_boxes import BoxFractions
 from platefree.errors import CheckpointError, DataError, RecipeError, TrainingError
 from platefree.inference.embedder import Embedder, Unreadable
@@ -20,7 +21,7 @@ from platefree.inference.model import Model
 from platefree.methods.base import Method
 from platefree.methods.catalogue import build_method, check_recipe
 from platefree.methods.members import EnsembleSettings
-from platefree.nets.weights import load_into
+from platefree.nets.weights import load_into, read_learnt
 from platefree.ranking.comparison import Comparison
 from platefree.ranking.joined_spaces import (
     fractions_of,
@@ -73,6 +74,7 @@ class Ensemble(Model):
         name: shown in messages and reports.
         post: the post-processing of evaluations; by default that of all members, if they agree.
         card: of the ensemble.
+        learnt: what it learnt from; by default what its members did.
 
     Raises:
         DataError: a member does not embed vehicles, is given twice, or the weights do not fit.
@@ -87,6 +89,7 @@ class Ensemble(Model):
         name: str = "ensemble",
         post: Post | None = None,
         card: dict[str, Any] | None = None,
+        learnt: Learnt | None = None,
     ) -> None:
         self.members, self.fractions = _flat(members, check_weights(weights, len(members)))
         check_members(self.members)
@@ -99,6 +102,7 @@ class Ensemble(Model):
             fingerprint=joined_fingerprint([m.fingerprint for m in self.members], self.fractions),
             device=self.members[0].device,
             card=card,
+            learnt=learnt or Learnt.together(member.learnt for member in members),
         )
 
     def describe_use(self) -> dict[str, str]:
@@ -144,9 +148,14 @@ class Ensemble(Model):
         Raises:
             RecipeError: the scales are not valid, or a backbone takes pictures of one size only.
         """
-        members = [member.with_scales(scales) for member in self.members]
-        post = self.recipe.post
-        return Ensemble(members, self.fractions, name=self.name, post=post, card=self.card)
+        return Ensemble(
+            [member.with_scales(scales) for member in self.members],
+            self.fractions,
+            name=self.name,
+            post=self.recipe.post,
+            card=self.card,
+            learnt=self.learnt,
+        )
 
 
 def load_ensemble(checkpoint: Checkpoint, recipe: Recipe, device: torch.device) -> Ensemble:
@@ -169,6 +178,7 @@ def load_ensemble(checkpoint: Checkpoint, recipe: Recipe, device: torch.device) 
             name=str(checkpoint.folder),
             post=recipe.post,
             card=dict(checkpoint.card),
+            learnt=read_learnt(checkpoint),
         )
     except (RecipeError, TrainingError, DataError, KeyError, ValueError, TypeError) as error:
         raise CheckpointError(

@@ -21,7 +21,7 @@ from platefree.methods.catalogue import (
     resolve,
 )
 from platefree.methods.members import EnsembleSettings
-from platefree.nets.weights import load_into, save_checkpoint
+from platefree.nets.weights import load_into, read_learnt, save_checkpoint
 from platefree.recipes.recipe import Recipe
 from platefree.work import Device
 
@@ -69,6 +69,7 @@ def load_model(
         fingerprint=checkpoint.fingerprint,
         device=choose_device(device),
         card=dict(checkpoint.card),
+        learnt=read_learnt(checkpoint),
     )
 
 
@@ -125,7 +126,8 @@ def make_ensemble(
         "classes": {},
         "members": [member_card(member) for member in ensemble.members],
     }
-    saved = save_checkpoint(out, ensemble.card, ensemble.method.state_dict())
+    weights_of_all = ensemble.method.state_dict()
+    saved = save_checkpoint(out, ensemble.card, weights_of_all, learnt=ensemble.learnt)
     ensemble.card = dict(saved.card)
     return ensemble
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from platefree.data.learnt import NOTHING, Learnt
 from platefree.data.vehicle_boxes import BoxFractions
 from platefree.errors import DataError, ImageError, RecipeError
 from platefree.inference.embedder import Unreadable
@@ -34,6 +35,7 @@ class Model(Network):
         device: where it runs.
         card: of its checkpoint.
         metadata: see `Network` and `with_metadata`.
+        learnt: what it learnt from.
     """
 
     def __init__(
@@ -46,11 +48,13 @@ class Model(Network):
         device: torch.device,
         card: dict[str, Any] | None = None,
         metadata: Mapping[str, Text] | None = None,
+        learnt: Learnt = NOTHING,
     ) -> None:
         super().__init__(method, recipe, device=device, metadata=metadata)
         self.name = name
         self.fingerprint = fingerprint
         self.card = card or {}
+        self.learnt = learnt
 
     @property
     def comparison(self) -> Comparison:
@@ -227,6 +231,7 @@ class Model(Network):
             device=self.device,
             card=self.card,
             metadata=metadata,
+            learnt=self.learnt,
         )
 
 

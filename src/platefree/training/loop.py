@@ -43,6 +43,7 @@ from platefree.training.average import WeightAverage
 from platefree.training.compiling import compile_backbones
 from platefree.training.freezing import frozen, training_mode
 from platefree.training.held_out import held_out_score
+from platefree.training.learning_record import learnt_in_run
 from platefree.training.processes import gather_with_gradient, launch
 from platefree.training.rates import rate_factor
 from platefree.training.run_folder import (
@@ -147,7 +148,7 @@ class Trainer:
         on_step: Callable[[StepReport], None] | None,
     ) -> None:
         self.recipe, self.folder, self.stop, self.on_step = recipe, folder, stop, on_step
-        self.data_label = data_label
+        self.table, self.data_label = table, data_label
         target = target_of(recipe, table)
         data = training_data(table, recipe.train, recipe.model.learns, target=target)
         self.fabric = launch(recipe.train, work.device)
@@ -207,6 +208,9 @@ class Trainer:
         """Train to the end, or to ``max_steps``."""
         if self.step == 0 and self.data.counts:
             self.log.write({"step": 0, **self.data.counts})
+        if self.fabric.is_global_zero:
+            last = self.folder / "last"
+            self.learnt = learnt_in_run(self.recipe, self.table, self.data, last)
         limit = self.recipe.train.max_steps or self.total
         for stage in self.plan:
             if self.step < min(stage.stop, limit):
@@ -348,7 +352,7 @@ class Trainer:
             "training": {"stage": stage.name, **content},
         }
         training = tensors | self.average.state() if kind == "last" else None
-        save_checkpoint(self.folder / kind, card, weights, training)
+        save_checkpoint(self.folder / kind, card, weights, training, self.learnt)
 
     def _report(self, stage: StagePlan, descent: FabricDescent) -> None:
         now = time.monotonic()
