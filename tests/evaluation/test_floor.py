@@ -141,6 +141,8 @@ def test_the_outcome_says_what_is_not_known() -> None:
     figures = {"rank-1": 0.5, "mAP": 0.4}
     missing = replace(LEARNT, record="missing", unknown="there is no record")
     assert says(verdict([figures], Floor(({"rank-1": 0.1, "mAP": 0.1},)), missing), "not all")
+    named = replace(LEARNT, same_name=4)
+    assert says(verdict([figures], None, named), "4 scored vehicles", "may have been in training")
     assert says(verdict([figures], Floor(reason="the disk is gone"), LEARNT), "the disk is gone")
     assert says(verdict([{"rank-1": float("nan")}], None, LEARNT), "nothing was measured")
     assert verdict([{"accuracy": 0.25}], None, None) == "accuracy 25.0 %"

@@ -107,10 +107,13 @@ class DeviceName(StrEnum):
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON to stdout.")]
 DeviceOption = Annotated[DeviceName, typer.Option(help="Where to run.", metavar="auto|cpu|cuda")]
-Workers = Annotated[int, typer.Option(min=-1, metavar="N", help="Loading processes, -1 automatic.")]
+Workers = Annotated[
+    int,
+    typer.Option(min=-1, metavar="N", show_default="automatic", help="Processes that load."),
+]
 Processes = Annotated[
     int,
-    typer.Option(min=1, metavar="N", help="Embedding processes."),
+    typer.Option(min=1, metavar="N", help="Processes that embed."),
 ]
 ModelOption = Annotated[
     str | None,
@@ -120,6 +123,16 @@ ModelOption = Annotated[
         metavar="MODEL",
         show_default="the gallery's, or color_stripes",
         help="Checkpoint folder, or color_stripes.",
+    ),
+]
+ModelOrColors = Annotated[
+    str | None,
+    typer.Option(
+        "--model",
+        "-m",
+        metavar="MODEL",
+        show_default="color_stripes",
+        help="Checkpoint folder, or color_stripes, which compares colors alone.",
     ),
 ]
 

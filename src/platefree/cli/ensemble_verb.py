@@ -10,9 +10,9 @@ from platefree.cli.console import DeviceName, DeviceOption, Json, done, out, pri
 
 def ensemble(
     models: Annotated[
-        list[str], typer.Argument(help="Checkpoint folders: runs/a/best runs/b/best.")
+        list[str], typer.Argument(metavar="MODEL...", help="Such as runs/a/best runs/b/best.")
     ],
-    target: Annotated[Path, typer.Option("--out", "-o", help="Folder of the ensemble.")],
+    target: Annotated[Path, typer.Option("--out", "-o", metavar="FOLDER", help="Of the ensemble.")],
     weights: Annotated[
         str | None,
         typer.Option(
@@ -27,9 +27,9 @@ def ensemble(
     device: DeviceOption = DeviceName.auto,
     as_json: Json = False,
 ) -> None:
-    """Join trained models to one whose similarity is the mean of theirs.
+    """Join models to one, by the mean of their similarities.
 
-    The result is self-contained and used like any model.
+    The result needs none of them, and is used like any model.
     """
     from platefree.cli.tables import plain_table
     from platefree.inference.loading import make_ensemble

@@ -21,9 +21,7 @@ from platefree.cli.console import (
 def evaluate(
     model: Annotated[
         str,
-        typer.Argument(
-            metavar="MODEL", help="Checkpoint folder, stored embeddings, or color_stripes."
-        ),
+        typer.Argument(metavar="MODEL", help="Checkpoint folder, embeddings or color_stripes."),
     ],
     data: Annotated[
         Path | None,
@@ -58,7 +56,7 @@ def evaluate(
             "--post",
             metavar="STEPS",
             show_default="by the recipe",
-            help="Post-process, such as expand,rerank.",
+            help="Such as expand,rerank.",
         ),
     ] = None,
     ablate_post: Annotated[
@@ -99,7 +97,7 @@ def evaluate(
 ) -> None:
     """Score a model on labelled pictures, and say what that is worth.
 
-    Rows with split 'train' are never scored. docs/scoring.md explains protocols and steps.
+    Rows with split 'train' are never scored. More is in docs/scoring.md.
     """
     from platefree.evaluation.embedded import looks_at_each
     from platefree.evaluation.evaluate import (

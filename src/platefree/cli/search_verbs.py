@@ -11,6 +11,7 @@ from platefree.cli.console import (
     DeviceOption,
     Json,
     ModelOption,
+    ModelOrColors,
     Processes,
     Workers,
     done,
@@ -61,7 +62,7 @@ def search(
     device: DeviceOption = DeviceName.auto,
     as_json: Json = False,
 ) -> None:
-    """Find pictures of the same vehicle: similarity, camera, time, path; best first."""
+    """Find pictures of the same vehicle, the most similar first."""
     from platefree.cli.tables import hits_table
     from platefree.data.listed_text import many
     from platefree.gallery.opening import open_embedder
@@ -117,12 +118,15 @@ def search(
 def compare(
     first: Annotated[Path, typer.Argument(help="A picture of a vehicle.", metavar="A")],
     second: Annotated[Path, typer.Argument(help="Another picture.", metavar="B")],
-    model: ModelOption = None,
+    model: ModelOrColors = None,
     *,
     device: DeviceOption = DeviceName.auto,
     as_json: Json = False,
 ) -> None:
-    """Compare the vehicles of two pictures: cosine similarity in [-1, 1]."""
+    """Compare the vehicles of two pictures.
+
+    The answer is their cosine similarity, from -1 to 1.
+    """
     from platefree.inference.loading import load_model
     from platefree.inference.model import compare as run_comparison
 
@@ -146,7 +150,7 @@ def embed(
     out_folder: Annotated[
         Path, typer.Option("--out", "-o", metavar="FOLDER", help="Folder of the embeddings.")
     ],
-    model: ModelOption = None,
+    model: ModelOrColors = None,
     *,
     workers: Workers = -1,
     processes: Processes = 1,

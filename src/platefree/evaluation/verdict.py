@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from platefree.data.listed_text import many
 from platefree.evaluation.floor import Floor
 from platefree.evaluation.overlap import Overlap
 
@@ -31,6 +32,9 @@ def verdict(tests: Sequence[Figures], floor: Floor | None, overlap: Overlap | No
     doubt = ""
     if overlap is not None and overlap.record in ("partial", "missing"):
         doubt = "; not all that the model learnt from is known"
+    elif overlap is not None and overlap.same_name:
+        named = many(overlap.same_name, "scored vehicle")
+        doubt = f"; {named} may have been in training, by the name"
     return found + ("" if floor is None else _compared(tests, name, floor)) + doubt
 
 

@@ -73,7 +73,7 @@ class StepReport:
 
     Attributes:
         step: steps done, of the whole run.
-        total: steps of the whole run.
+        total: steps that this run will have taken at its end, fewer with ``max_steps``.
         epoch: from 1, within the stage.
         epochs: of the stage.
         stage: its name.
@@ -362,7 +362,7 @@ class Trainer:
         self._speed = speed if not self._speed else 0.9 * self._speed + 0.1 * speed
         report = StepReport(
             step=self.step,
-            total=self.total,
+            total=min(self.total, self.recipe.train.max_steps or self.total),
             epoch=(self.step - 1 - stage.start) // stage.sampler.batches_per_epoch + 1,
             epochs=-(-(stage.stop - stage.start) // stage.sampler.batches_per_epoch),
             stage=stage.name,
