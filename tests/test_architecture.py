@@ -14,7 +14,7 @@ SOURCE = REPOSITORY / "src" / "platefree"
 
 FLOORS = (
     ("errors",),
-    ("types", "storage", "work", "installs"),
+    ("types", "storage", "inputs", "work", "installs"),
     ("checkpoint", "recipes"),
     ("data",),
     ("city", "ranking", "losses"),
@@ -37,6 +37,7 @@ CORE = (
     "types",
     "errors",
     "storage",
+    "inputs",
     "work",
     "installs",
     "checkpoint",

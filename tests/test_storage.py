@@ -5,24 +5,33 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 from messages import facts
 
 from platefree.errors import StorageError
-from platefree.storage import atomic_file, atomic_folder, make_folder, only_writer, write_text
+from platefree.storage import (
+    atomic_file,
+    atomic_folder,
+    make_folder,
+    new_file,
+    only_writer,
+    write_text,
+)
 
 
-def fail_half_way(path: Path) -> None:
-    path.write_text("half")
+def fail_half_way(file: BinaryIO) -> None:
+    file.write(b"half")
+    file.flush()
     raise ValueError("half way")
 
 
 def test_a_failure_keeps_the_old_file_and_leaves_nothing_behind(tmp_path: Path) -> None:
     target = tmp_path / "a.txt"
     write_text(target, "old")
-    with pytest.raises(ValueError, match="half way"), atomic_file(target) as temporary:
-        fail_half_way(temporary)
+    with pytest.raises(ValueError, match="half way"), atomic_file(target) as file:
+        fail_half_way(file)
     assert target.read_text() == "old"
     assert list(tmp_path.iterdir()) == [target]
 
@@ -33,8 +42,12 @@ def test_a_folder_replaces_a_folder_whole(tmp_path: Path) -> None:
         with atomic_folder(target) as temporary:
             (temporary / content).write_text(content)
     assert [path.name for path in target.iterdir()] == ["two"]
-    with pytest.raises(ValueError, match="half way"), atomic_folder(target) as temporary:
-        fail_half_way(temporary / "three")
+    with (
+        pytest.raises(ValueError, match="half way"),
+        atomic_folder(target) as temporary,
+        new_file(temporary / "three") as file,
+    ):
+        fail_half_way(file)
     assert [path.name for path in target.iterdir()] == ["two"]
     assert list(tmp_path.iterdir()) == [target]
 
@@ -60,7 +73,7 @@ def test_every_file_is_on_disk_before_its_folder_appears(
 
     monkeypatch.setattr(os, "fsync", fail)
     with (
-        pytest.raises(StorageError, match=facts("Input/output error")),
+        pytest.raises(StorageError, match=facts("the disk reports a fault")),
         atomic_folder(target) as temporary,
     ):
         (temporary / "new").write_text("x")
@@ -72,7 +85,7 @@ def test_a_file_in_the_way_of_a_folder_is_an_error_that_says_so(tmp_path: Path) 
     (tmp_path / "file").write_text("x")
     with pytest.raises(StorageError, match=facts("cannot write", "inside", "is a file")):
         make_folder(tmp_path / "file" / "inside")
-    with pytest.raises(StorageError, match=facts("cannot write", "inside.txt", "in the way")):
+    with pytest.raises(StorageError, match=facts("cannot write", "inside.txt", "is a file")):
         write_text(tmp_path / "file" / "inside.txt", "x")
 
 
@@ -127,9 +140,9 @@ def test_a_full_disk_keeps_the_old_file(small_disk: Path) -> None:
     write_text(target, "old")
     with (
         pytest.raises(StorageError, match=facts("a.bin", "disk is full")),
-        atomic_file(target) as temporary,
+        atomic_file(target) as file,
     ):
-        temporary.write_bytes(os.urandom(1 << 20))
+        file.write(os.urandom(1 << 20))
     assert target.read_text() == "old"
     assert list(small_disk.iterdir()) == [target]
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from platefree.errors import CheckpointError
-from platefree.storage import TEMPORARY, atomic_file, make_folder, write_text
+from platefree.storage import TEMPORARY, atomic_file, make_folder, remove, write_text
 
 FORMAT = 1
 CARD = "card.json"
@@ -126,8 +126,8 @@ def _write(folder: Path, kind: str, step: int, content: bytes) -> dict[str, Any]
     digest = hashlib.sha256(content).hexdigest()
     # The hash in the name keeps a file that the present card names from being written over.
     name = f"{kind}-{step:08d}-{digest[:8]}.safetensors"
-    with atomic_file(folder / name) as temporary:
-        temporary.write_bytes(content)
+    with atomic_file(folder / name) as file:
+        file.write(content)
     return {"name": name, "sha256": digest, "bytes": len(content)}
 
 
@@ -135,7 +135,7 @@ def _remove_others(folder: Path, keep: set[str]) -> None:
     for path in folder.iterdir():
         ours = path.suffix == ".safetensors" and path.name.startswith(_KINDS)
         if path.name not in keep and (ours or path.name.startswith(TEMPORARY)):
-            path.unlink(missing_ok=True)
+            remove(path)
 
 
 def _hash(path: Path) -> str:

@@ -25,7 +25,7 @@ from platefree.city.output.shards import PICTURES, Shard, Surroundings
 from platefree.city.plan import PRESETS, CityPlan, CitySettings, plan_city
 from platefree.city.studio import Studio
 from platefree.errors import DataError, Interrupted, StorageError
-from platefree.storage import TEMPORARY, make_folder, only_writer, storage_errors, write_text
+from platefree.storage import TEMPORARY, make_folder, only_writer, remove, write_text
 
 _PLAN = "plan.json"
 _BYTES = (
@@ -203,8 +203,7 @@ def _render(
 def _clean(folder: Path) -> None:
     """Remove the unfinished shards of a killed run."""
     for entry in folder.glob(f"{TEMPORARY}*"):
-        with storage_errors(entry):
-            shutil.rmtree(entry)
+        remove(entry)
 
 
 def _free_bytes(folder: Path) -> int:

@@ -24,7 +24,7 @@ from platefree.cli.console import (
 from platefree.errors import CheckpointError
 
 if TYPE_CHECKING:
-    from platefree.gallery.stored import StoredEmbeddings
+    from platefree.gallery.stored_embedder import StoredEmbeddings
     from platefree.types import Sightings
 
 FLOOR = "color_stripes"
@@ -185,7 +185,8 @@ def _chosen(model: str | None, gallery: Path, query: "Sightings") -> "str | Stor
     """
     if model is not None:
         return model
-    from platefree.gallery.stored import is_embeddings_folder, load_stored, stored_model_path
+    from platefree.gallery.stored import is_embeddings_folder, stored_model_path
+    from platefree.gallery.stored_embedder import load_stored
 
     if not is_embeddings_folder(gallery):
         return _floor()

@@ -6,7 +6,6 @@ an interrupted run is not mistaken for a finished one, and the next run continue
 """
 
 import os
-import shutil
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -104,8 +103,8 @@ def _crop(photograph: Path, labels: Path, target: Path) -> _Crop:
         crop = target / IMAGES / path
         if not crop.is_file():
             part = read_part(photograph, box)
-            with atomic_file(crop) as temporary:
-                part.save(temporary, "JPEG", quality=_QUALITY)
+            with atomic_file(crop) as file:
+                part.save(file, "JPEG", quality=_QUALITY)
     except DataError as error:
         return _Crop(path, "", str(error))
     return _Crop(path, view)
@@ -131,8 +130,8 @@ def _describe(root: Folder, target: Path, done: list[_Crop]) -> None:
     for name in NAMES:
         source = root.find(name)
         if source is not None:
-            with atomic_file(target / name) as temporary:
-                shutil.copyfile(source, temporary)
+            with atomic_file(target / name) as file:
+                file.write(source.read_bytes())
     lost = {split_ending(crop.path)[0] for crop in done if crop.fault}
     for name in (*LISTS.values(), *PAIRS.values()):
         source = root.find(name)

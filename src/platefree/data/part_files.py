@@ -22,7 +22,8 @@ from platefree.data.csv_records import csv_rows
 from platefree.data.listed_text import reading
 from platefree.data.part_boxes import PARTS, PartBoxes
 from platefree.errors import DataError
-from platefree.storage import atomic_file
+from platefree.storage import Utf8, atomic_file
+from platefree.types import text_column
 
 PART_FILES = ("parts.csv", "parts.json", "labels.parquet")
 """Names of files of part boxes next to a table; the last is written by a rendered city."""
@@ -95,11 +96,8 @@ def write_part_boxes(boxes: PartBoxes, path: str | Path) -> None:
     names = [os.path.abspath(boxes.root / name).removeprefix(parent) for name in boxes.image]
     order = np.argsort(boxes.picture, kind="stable")
     places = np.searchsorted(boxes.picture[order], np.arange(len(names) + 1))
-    with (
-        atomic_file(path) as temporary,
-        temporary.open("w", encoding="utf-8", newline="") as file,
-    ):
-        writer = csv.writer(file, lineterminator="\n")
+    with atomic_file(path) as file:
+        writer = csv.writer(Utf8(file), lineterminator="\n")
         writer.writerow([*_COLUMNS, "score"])
         for number, name in enumerate(names):
             rows = order[places[number] : places[number + 1]].tolist()
@@ -132,7 +130,7 @@ def _boxes(path: Path, entries: Iterator[Entry]) -> PartBoxes:
         )
     return PartBoxes(
         path.parent,
-        np.array(list(place_of), np.str_),
+        text_column(place_of, "image"),
         np.array(picture, np.int64),
         np.array(parts, np.int64),
         edges,

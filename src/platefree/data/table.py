@@ -15,7 +15,7 @@ import os
 from array import array
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import pyarrow as pa
@@ -29,7 +29,7 @@ from platefree.data.image import IMAGE_SUFFIXES, find_pictures
 from platefree.data.listed_text import reading
 from platefree.data.readers.detect import find_dataset
 from platefree.errors import DataError
-from platefree.storage import atomic_file
+from platefree.storage import Utf8, atomic_file
 from platefree.types import LABELS, Sightings
 
 TABLE_NAMES = ("images.csv", "images.parquet", "table.csv", "table.parquet")
@@ -92,8 +92,8 @@ def write_table(sightings: Sightings, path: str | Path) -> None:
     columns = {"image": _images_from(sightings, path.parent)}
     columns |= {name: getattr(sightings, name).tolist() for name in LABELS if sightings.knows(name)}
     try:
-        with atomic_file(path) as temporary:
-            writers[path.suffix.lower()](temporary, columns, sightings)
+        with atomic_file(path) as file:
+            writers[path.suffix.lower()](file, columns, sightings)
     except UnicodeEncodeError as error:
         raise DataError(f"{path}: {error.object!r} is not Unicode text: rename it") from error
 
@@ -123,7 +123,7 @@ def _read_csv(path: Path) -> Sightings:
     return sightings_of(path, columns, lambda row: f"line {lines[row]}")
 
 
-def _write_csv(path: Path, columns: Mapping[str, list[str]], sightings: Sightings) -> None:
+def _write_csv(file: BinaryIO, columns: Mapping[str, list[str]], sightings: Sightings) -> None:
     columns = dict(columns)
     if sightings.knows("time"):
         stamps = np.datetime_as_string(sightings.time, unit="ms", timezone="UTC").tolist()
@@ -136,10 +136,9 @@ def _write_csv(path: Path, columns: Mapping[str, list[str]], sightings: Sighting
     # Python 3.11 leaves a lone carriage return unquoted, and then reads it as the end of a row.
     returns = any("\r" in cell for column in columns.values() for cell in column)
     quoting: Any = csv.QUOTE_ALL if returns else csv.QUOTE_MINIMAL
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n", quoting=quoting)
-        writer.writerow(columns)
-        writer.writerows(zip(*columns.values(), strict=True))
+    writer = csv.writer(Utf8(file), lineterminator="\n", quoting=quoting)
+    writer.writerow(columns)
+    writer.writerows(zip(*columns.values(), strict=True))
 
 
 def _shortest(value: np.float32) -> str:
@@ -194,7 +193,7 @@ def _texts(column: "pa.ChunkedArray[Any]") -> list[str]:
     return [(value or "").strip() for value in column.cast(pa.large_string()).to_pylist()]
 
 
-def _write_parquet(path: Path, columns: Mapping[str, list[str]], sightings: Sightings) -> None:
+def _write_parquet(file: BinaryIO, columns: Mapping[str, list[str]], sightings: Sightings) -> None:
     arrays: dict[str, pa.Array[Any]] = {
         name: pa.array([value or None for value in column], pa.string())
         for name, column in columns.items()
@@ -206,7 +205,7 @@ def _write_parquet(path: Path, columns: Mapping[str, list[str]], sightings: Sigh
     if sightings.knows("box"):
         for name, edge in zip(EDGES, sightings.box.T, strict=True):
             arrays[name] = pa.array(edge, pa.float32(), mask=np.isnan(edge))
-    pq.write_table(pa.table(arrays), path)
+    pq.write_table(pa.table(arrays), file)
 
 
 # --- folders ----------------------------------------------------------------------------------

@@ -1,6 +1,5 @@
 """Submissions to a challenge whose test labels are secret: embed, rank, write."""
 
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +13,7 @@ from platefree.gallery.opening import open_embedder
 from platefree.gallery.stored import is_embeddings_folder, load_embeddings, save_embeddings
 from platefree.inference.embedder import Embedder
 from platefree.ranking.exact import rank_exact
+from platefree.storage import remove
 from platefree.types import Embeddings, Sightings
 from platefree.work import DEFAULT_WORK, Work
 
@@ -64,7 +64,7 @@ def submit(
     )
     depth = max(1, min(NEAREST, len(gallery)))
     write_submission(dataset, rank_exact(asked, shown, depth, model.comparison), path)
-    shutil.rmtree(parts, ignore_errors=True)
+    remove(parts)
     return path
 
 

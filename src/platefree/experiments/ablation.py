@@ -24,8 +24,8 @@ from platefree.evaluation.evaluate import Scoring, open_data, plan_for, score_pl
 from platefree.experiments.cost import COSTS, training_cost, use_cost
 from platefree.inference.loading import load_model, untrained_model
 from platefree.inference.model import Model
+from platefree.inputs.complaints import checked
 from platefree.methods.catalogue import load_recipe, needs_training, resolve
-from platefree.recipes.complaints import checked
 from platefree.recipes.recipe import Recipe
 from platefree.recipes.sections import Section
 from platefree.reports.saving import save_report
@@ -180,7 +180,7 @@ def load_ablation(name: str | Path) -> Ablation:
         content = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise RecipeError(f"ablation {name} is not valid TOML: {error}") from error
-    ablation = checked(Ablation, content, f"ablation {name}")
+    ablation = checked(Ablation, content, f"ablation {name}", error=RecipeError)
     for row in ablation.rows:
         row_recipe(ablation, row, seed=0)
     return ablation

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from platefree.errors import DataError, RecipeError
-from platefree.gallery.stored import is_embeddings_folder, load_stored
+from platefree.gallery.stored import is_embeddings_folder
+from platefree.gallery.stored_embedder import load_stored
 from platefree.inference.embedder import Embedder
 from platefree.installs import training_install
 from platefree.work import DEFAULT_WORK, Work

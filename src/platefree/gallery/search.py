@@ -10,7 +10,8 @@ from platefree.data.table import read_table
 from platefree.errors import DataError, MismatchError, RecipeError
 from platefree.gallery.filters import EVERYTHING, Filter, moment_of
 from platefree.gallery.store import MemoryStore, Store
-from platefree.gallery.stored import StoredEmbeddings, is_embeddings_folder, load_embeddings
+from platefree.gallery.stored import is_embeddings_folder, load_embeddings
+from platefree.gallery.stored_embedder import StoredEmbeddings
 from platefree.inference.embedder import Embedder
 from platefree.ranking.steps import apply_steps, search_steps
 from platefree.recipes.post import NONE, Post

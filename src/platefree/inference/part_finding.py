@@ -19,7 +19,7 @@ from platefree.errors import DataError, ImageError, Interrupted
 from platefree.inference.model import Model
 from platefree.methods.part_detector import THRESHOLD, PartDetector
 from platefree.nets.pyramid_detector import joined
-from platefree.storage import make_folder, only_writer, storage_errors
+from platefree.storage import append_text, make_folder, only_writer
 from platefree.types import Sightings
 from platefree.work import DEFAULT_WORK, Work
 
@@ -143,9 +143,8 @@ class _Known:
     def add(self, found: Mapping[str, list[Row]]) -> None:
         self.found |= found
         lines = [json.dumps({"picture": key, "boxes": rows}) for key, rows in found.items()]
-        with storage_errors(self.path), self.path.open("a", encoding="utf-8") as file:
-            # After a kill the last line may have no end.
-            file.write("\n" + "\n".join(lines) + "\n")
+        # After a kill the last line may have no end.
+        append_text(self.path, "\n" + "\n".join(lines) + "\n")
 
 
 def _require_detector(model: Model) -> PartDetector:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from platefree.errors import RecipeError
+from platefree.inputs.complaints import checked
 from platefree.methods import (
     camera,
     color_stripes,
@@ -22,7 +23,6 @@ from platefree.methods import (
 )
 from platefree.methods.base import Method
 from platefree.recipes.builtin import recipe_text
-from platefree.recipes.complaints import checked
 from platefree.recipes.old_names import with_current_keys
 from platefree.recipes.overrides import set_value
 from platefree.recipes.recipe import MethodSettings, Recipe
@@ -91,6 +91,7 @@ def check_recipe(content: Mapping[str, Any]) -> Recipe:
         Recipe,
         current,
         f"recipe {content.get('name', '?')}",
+        error=RecipeError,
         context={"model": _settings},
         parts={} if entry is None else {"model": entry.settings},
     )

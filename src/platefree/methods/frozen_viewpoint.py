@@ -9,12 +9,12 @@ from torch.nn import functional
 
 from platefree.checkpoint import Checkpoint, read_checkpoint
 from platefree.errors import CheckpointError, RecipeError
+from platefree.inputs.complaints import checked
 from platefree.methods.label_classifier import LabelClassifier
 from platefree.methods.viewpoint import ViewpointSettings
 from platefree.nets.backbones import Backbone
 from platefree.nets.weights import load_into
 from platefree.ranking.view_comparison import VIEW
-from platefree.recipes.complaints import checked
 from platefree.recipes.old_names import with_current_keys
 from platefree.recipes.sections import Input, Section
 
@@ -95,8 +95,8 @@ def describe_viewpoint(path: str, views: list[str]) -> ViewpointInside:
             f"model.viewpoint is {path}, a {content['model']['method']} model; expected a "
             "viewpoint model, trained by 'platefree train viewpoint/default'"
         )
-    settings = checked(ViewpointSettings, content["model"], f"model of {path}")
-    shape = checked(Input, content["input"], f"input of {path}")
+    settings = checked(ViewpointSettings, content["model"], f"model of {path}", error=RecipeError)
+    shape = checked(Input, content["input"], f"input of {path}", error=RecipeError)
     known = sorted(checkpoint.card["names"][VIEW])
     if known != sorted(views):
         raise RecipeError(

@@ -96,7 +96,7 @@ def load_into(module: nn.Module, checkpoint: Checkpoint) -> None:
     """Copy the weights of a checkpoint into a module of the same shape.
 
     Raises:
-        CheckpointError: a tensor is missing, foreign, or of another shape.
+        CheckpointError: a tensor is missing, foreign, of another shape, or not finite.
     """
     found, wanted = checkpoint_tensors(checkpoint, "weights"), module.state_dict()
     missing = sorted(set(wanted) - set(found))
@@ -108,6 +108,13 @@ def load_into(module: nn.Module, checkpoint: Checkpoint) -> None:
             f"checkpoint {checkpoint.folder} does not fit its own recipe: {len(missing)} tensors "
             f"missing, {len(foreign)} foreign, {len(shapes)} of another shape (first: "
             f"{first}); it was changed after it was written, use an unchanged copy"
+        )
+    broken = sorted(name for name, each in found.items() if not each.isfinite().all())
+    if broken:
+        raise CheckpointError(
+            f"the weights of checkpoint {checkpoint.folder} are damaged: {len(broken)} of "
+            f"{len(found)} tensors hold NaN or infinity (first: {broken[0]}); copy it again, or "
+            "use another checkpoint"
         )
     module.load_state_dict(found)
 

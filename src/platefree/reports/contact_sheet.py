@@ -59,8 +59,8 @@ def contact_sheet(query: Path, hits: Sequence[Hit], path: Path, columns: int = 5
         _draw_picture(sheet, pen, picture, left, top)
         _draw_caption(pen, captions[index], left, top + _PICTURE[1] + 10)
     _frame_query(pen)
-    with atomic_file(path) as temporary:
-        sheet.save(temporary, format_name, quality=90)
+    with atomic_file(path) as file:
+        sheet.save(file, format_name, quality=90)
     return path
 
 

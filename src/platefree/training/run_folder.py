@@ -21,7 +21,7 @@ from platefree.checkpoint import Checkpoint
 from platefree.errors import CheckpointError
 from platefree.methods.catalogue import check_recipe
 from platefree.recipes.recipe import Recipe
-from platefree.storage import make_folder, storage_errors, write_text
+from platefree.storage import append_text, sync_file, write_text
 
 # These may differ when a run is resumed, since they do not change what is learnt.
 # (A teacher may have moved; its fingerprint must be the same.)
@@ -86,10 +86,17 @@ class TrainingLog:
         """
         if not self.writes:
             return
-        make_folder(self.path.parent)
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        with storage_errors(self.path), self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"time": now, **entry}) + "\n")
+        append_text(self.path, json.dumps({"time": now, **entry}) + "\n")
+
+    def sync(self) -> None:
+        """Wait until all lines are on the disk.
+
+        Raises:
+            StorageError: the disk reports a fault.
+        """
+        if self.writes and self.path.exists():
+            sync_file(self.path)
 
     def cut(self, step: int) -> None:
         """Remove the lines of steps after ``step``, which will be repeated."""

@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from platefree.methods.base import Samples
-from platefree.storage import atomic_file, make_folder
+from platefree.storage import atomic_file
 
 _ROWS, _GAP, _LINE = 8, 4, 16
 _CAPTION = 140  # pixels of the longest caption
@@ -37,7 +37,6 @@ def save_samples(samples: Samples, path: Path) -> Path:
         for row in range(rows):
             picture = np.ascontiguousarray(pictures[row, column].transpose(1, 2, 0))
             sheet.paste(Image.fromarray(picture), (left, _LINE + _GAP + row * (height + _GAP)))
-    make_folder(path.parent)
-    with atomic_file(path) as temporary:
-        sheet.save(temporary, "PNG")
+    with atomic_file(path) as file:
+        sheet.save(file, "PNG")
     return path

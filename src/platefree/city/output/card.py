@@ -90,8 +90,8 @@ def finish_city(out: Path, plan: CityPlan) -> CityCard:
     labels = read_labels(out, len(plan.shards))
     table = split_by_vehicle(_sightings(out, labels), train=_TRAIN, seed=plan.settings.seed)
     labels = labels.add_column(1, "split", pa.array(table.split.tolist(), pa.string()))
-    with atomic_file(out / LABELS) as temporary:
-        pq.write_table(labels, temporary)
+    with atomic_file(out / LABELS) as file:
+        pq.write_table(labels, file)
     write_table(table, out / TABLE)
     write_text(out / CAMERAS, _json([_camera(plan, site) for site in plan.cameras]))
     card = _card(plan, table, labels)
@@ -108,8 +108,8 @@ def _sightings(out: Path, labels: pa.Table) -> Sightings:
 
 
 def _card(plan: CityPlan, table: Sightings, labels: pa.Table) -> CityCard:
-    pairs = np.unique(np.stack([table.vehicle, table.camera], axis=1), axis=0)
-    seen_by = np.unique(pairs[:, 0], return_counts=True)[1]
+    pairs = set(zip(table.vehicle.tolist(), table.camera.tolist(), strict=True))
+    seen_by = Counter(vehicle for vehicle, _ in pairs).values()
     counted = ("split", "type", "color", "view", "weather")
     return CityCard(
         settings=plan.settings,
@@ -121,7 +121,7 @@ def _card(plan: CityPlan, table: Sightings, labels: pa.Table) -> CityCard:
         near_duplicate_rate=round(
             near_duplicate_rate([journey.vehicle for journey in plan.journeys]), 4
         ),
-        cameras_per_vehicle=dict(sorted(Counter(seen_by.tolist()).items())),
+        cameras_per_vehicle=dict(sorted(Counter(seen_by).items())),
         pictures={
             name: dict(sorted(Counter(map(str, labels[name].to_pylist())).items()))
             for name in counted

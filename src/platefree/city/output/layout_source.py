@@ -1,7 +1,5 @@
 """What all layouts use: a generated city, and the folder that its layout is written to."""
 
-import os
-import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,6 +10,7 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from platefree.city.output.shards import LABELS
+from platefree.storage import link_file, new_file
 from platefree.types import Sightings
 
 
@@ -51,20 +50,13 @@ class Source:
 
     def link(self, row: int, name: str) -> None:
         """Put the picture of a row at ``name``."""
-        target = self.out / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        source = self.table.path(row)
-        try:
-            os.link(source, target)
-        except OSError:  # another disk, or one without links
-            shutil.copyfile(source, target)
+        link_file(self.table.path(row), self.out / name)
 
     def write(self, name: str, lines: Iterable[str], encoding: str = "utf-8") -> None:
         """Write a text file of these lines."""
-        target = self.out / name
-        target.parent.mkdir(parents=True, exist_ok=True)
         text = "".join(f"{line}\n" for line in lines)
-        target.write_bytes(text.encode(encoding))
+        with new_file(self.out / name) as file:
+            file.write(text.encode(encoding))
 
 
 def numbers(names: Iterable[str]) -> dict[str, int]:

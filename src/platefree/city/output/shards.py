@@ -21,7 +21,7 @@ from platefree.city.world.shots import Shot, shots_of, without_neighbours
 from platefree.city.world.sites import PlacedCamera
 from platefree.city.world.traffic import Pass
 from platefree.city.world.weather import Climate
-from platefree.storage import atomic_folder
+from platefree.storage import atomic_folder, new_file
 
 PICTURES = "images"
 """The folder of all shards."""
@@ -124,7 +124,8 @@ class Darkroom:
             for journey in shard.journeys:
                 asset = self._all.studio.build(journey.vehicle.order)
                 rows.extend(self._picture(shard, journey, asset, folder))
-            pq.write_table(pa.Table.from_pylist(rows, schema=_SCHEMA), folder / LABELS)
+            with new_file(folder / LABELS) as file:
+                pq.write_table(pa.Table.from_pylist(rows, schema=_SCHEMA), file)
         return len(rows)
 
     def _picture(
@@ -134,9 +135,8 @@ class Darkroom:
             site = self._all.cameras[passed.camera]
             for place, taken in enumerate(self._track(passed, site, asset), 1):
                 name = f"{journey.vehicle.name}_{site.camera.name}_{number:03d}_{place:02d}.jpg"
-                (folder / name).write_bytes(
-                    self._all.studio.encode(taken.picture.pixels, site.camera)
-                )
+                with new_file(folder / name) as file:
+                    file.write(self._all.studio.encode(taken.picture.pixels, site.camera))
                 yield {
                     "image": f"{PICTURES}/{shard.name}/{name}",
                     "vehicle": journey.vehicle.name,

@@ -1,15 +1,21 @@
 """Errors of pydantic as messages for the author of a file."""
 
 import difflib
+import reprlib
 from collections.abc import Mapping
 from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from platefree.errors import RecipeError
+from platefree.errors import PlatefreeError
+from platefree.inputs.documents import check_plain
 
 Whole = TypeVar("Whole", bound=BaseModel)
+
+_MOST = 5  # faults in one message
+_SHORT = reprlib.Repr()
+_SHORT.maxstring = _SHORT.maxother = 100
 
 
 def checked(
@@ -17,6 +23,7 @@ def checked(
     content: Mapping[str, Any],
     what: str,
     *,
+    error: type[PlatefreeError],
     context: Mapping[str, Any] | None = None,
     parts: Mapping[str, type[BaseModel]] | None = None,
 ) -> Whole:
@@ -26,17 +33,22 @@ def checked(
         whole: the class to validate it as.
         content: parsed TOML, or a part of a card.
         what: its name in messages, such as ``recipe mine``.
+        error: what is raised.
         context: of the validation.
         parts: section -> its class, if more specific than in ``whole``.
 
     Raises:
-        RecipeError: an unknown key, a missing one, or a value of the wrong type.
+        PlatefreeError: an ``error``: an unknown key, a missing one, or a value of the wrong type
+            or beyond its bounds.
     """
+    check_plain(content, what, error)
     try:
         return whole.model_validate(content, context=context)
-    except ValidationError as error:
-        found = "; ".join(_explain(detail, whole, parts or {}) for detail in error.errors())
-        raise RecipeError(f"{what}: {found}") from error
+    except ValidationError as fault:
+        details = fault.errors()
+        found = [_explain(detail, whole, parts or {}) for detail in details[:_MOST]]
+        found += [f"and {len(details) - _MOST:,} more"] if len(details) > _MOST else []
+        raise error(f"{what}: {'; '.join(found)}") from fault
 
 
 def _explain(
@@ -49,13 +61,13 @@ def _explain(
         near = difflib.get_close_matches(place[-1], known, n=1, cutoff=0.5)
         hint = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(known)}"
         where = f" in [{'.'.join(place[:-1])}]" if len(place) > 1 else ""
-        return f"unknown key {place[-1]!r}{where}; {hint}"
+        return f"unknown key {place[-1][:60]!r}{where}; {hint}"
     if detail["type"] == "missing":
         return f"{key} is missing"
     if detail["type"] == "value_error":
         return str(detail["msg"]).removeprefix("Value error, ")
     found = detail["input"]
-    return f"{key} is {found!r} ({type(found).__name__}); {detail['msg']}"
+    return f"{key} is {_SHORT.repr(found)} ({type(found).__name__}); {detail['msg']}"
 
 
 def _known_keys(
