@@ -7,18 +7,15 @@ since a vehicle of the same name in another table may be the same.
 """
 
 import hashlib
-import os
-import stat
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from platefree.types import Sightings
+from platefree.data.content import known_contents, picture_contents
+from platefree.types import Contents, Sightings
 
 Hashes = NDArray[np.uint64]
 
@@ -26,7 +23,6 @@ SETS = ("pictures", "vehicles", "names")
 """The attributes of `Learnt` that are sets of hashes."""
 
 _BYTES = 8  # of a hash: two of a million pictures share one with a probability of 3e-8
-_THREADS = 8  # files that are read at the same time
 
 
 def _none() -> Hashes:
@@ -101,24 +97,24 @@ NOTHING = Learnt()
 """Of a method that learns nothing."""
 
 
-def picture_hashes(rows: Sightings) -> tuple[Hashes, NDArray[np.bool_]]:
+def picture_hashes(
+    rows: Sightings, contents: Contents | None = None
+) -> tuple[Hashes, NDArray[np.bool_]]:
     """The hash of each picture's content, and whether its file could be read.
+
+    Args:
+        rows: of a table.
+        contents: of their files, if they are known; else the files are read.
 
     Returns:
         (n,) uint64 and (n,) bool; the hash of a file that cannot be read means nothing.
     """
-    names, place = np.unique(rows.image, return_inverse=True)
-    with ThreadPoolExecutor(_THREADS) as pool:
-        contents = list(pool.map(_content, (rows.root / str(name) for name in names)))
+    files = picture_contents(rows) if contents is None else contents
+    found = np.ascontiguousarray(files[:, :_BYTES]).view("<u8")[:, 0].astype(np.uint64)
     is_part = (rows.frame >= 0) | ~np.isnan(rows.box[:, 0])
-    found = np.empty(len(rows), np.uint64)
-    for row, file in enumerate(place.tolist()):
-        parts = [contents[file] or b""]
-        if is_part[row]:
-            parts += [rows.frame[row].tobytes(), rows.box[row].tobytes()]
-        found[row] = _hash(parts)
-    is_read = np.array([content is not None for content in contents], np.bool_)
-    return found, is_read[place]
+    for row in np.flatnonzero(is_part).tolist():
+        found[row] = _hash([each[row].tobytes() for each in (files, rows.frame, rows.box)])
+    return found, known_contents(files)
 
 
 def vehicle_hashes(rows: Sightings, fingerprint: str) -> Hashes:
@@ -164,14 +160,3 @@ def _hash(parts: Sequence[bytes]) -> int:
     for part in parts:
         digest.update(len(part).to_bytes(8, "little") + part)
     return int.from_bytes(digest.digest(), "little")
-
-
-def _content(path: Path) -> bytes | None:
-    """A hash of a file's bytes; None if it is no file that can be read."""
-    try:
-        if not stat.S_ISREG(os.stat(path).st_mode):  # opening a pipe would block forever
-            return None
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, hashlib.blake2b).digest()
-    except (OSError, ValueError):  # ValueError: a NUL in the path
-        return None

@@ -12,7 +12,8 @@ from platefree.evaluation.model_pairs import PairTrial
 from platefree.evaluation.overlap import Overlap
 from platefree.evaluation.set_protocols import Plan
 from platefree.gallery.opening import as_network
-from platefree.gallery.stored import StoredEmbeddings, stored_model_path
+from platefree.gallery.stored import stored_model_path
+from platefree.gallery.stored_embedder import StoredEmbeddings
 from platefree.inference.embedder import Embedder
 from platefree.installs import training_install
 from platefree.recipes.post import Post
@@ -32,7 +33,8 @@ def overlap_of(model: Embedder, post: Post, plan: Plan) -> Overlap:
     if learnt.unknown and fingerprint in learnt.tables:
         learnt = Learnt.together([learnt, _training_rows(table, fingerprint)])
     rows = table.take(scored_rows(plan))
-    pictures, is_read = picture_hashes(rows)
+    stored = model.embed(rows)[0].content if isinstance(model, StoredEmbeddings) else None
+    pictures, is_read = picture_hashes(rows, stored)
     seen = is_read & np.isin(pictures, learnt.pictures)
     vehicles, named = vehicle_hashes(rows, fingerprint), rows.vehicle != ""
     sure = np.unique(vehicles[named & (seen | np.isin(vehicles, learnt.vehicles))])
