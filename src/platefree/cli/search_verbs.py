@@ -1,5 +1,6 @@
 """The verbs ``search``, ``compare`` and ``embed``."""
 
+from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -112,7 +113,11 @@ def search(
     if sheet is not None:
         from platefree.reports.contact_sheet import contact_sheet
 
-        done(contact_sheet(query, hits, sheet), "contact sheet")
+        about = (
+            f"{query.name} in {gallery}, {many(len(opened), 'picture')}, {done_so}",
+            f"model {loaded.name} ({loaded.fingerprint}), {datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
+        )
+        done(contact_sheet(query, hits, sheet, about=about), "contact sheet")
 
 
 def compare(
