@@ -451,6 +451,7 @@ class Hit:
         image: path of the picture.
         labels: what is known of it, by column name; unknown columns are left out.
         space: the embedding space of the comparison; empty if the model has only one.
+        query: the query picture that it is nearest to; None if there is only one.
     """
 
     rank: int
@@ -458,6 +459,7 @@ class Hit:
     image: Path
     labels: Mapping[str, str] = field(default_factory=dict)
     space: str = ""
+    query: Path | None = None
 
 
 def utc_text(time: np.datetime64) -> str:

@@ -26,7 +26,7 @@ def embeddings(model: str = "3f2a", **spaces: NDArray[np.float32]) -> Embeddings
 
 
 def any_rows(rows: NDArray[np.float32]) -> Embeddings:
-    """Embeddings in one dimension, written over after they were checked, for distances of any kind."""
+    """Embeddings in one dimension, written over after they were checked."""
     changed = embeddings(main=np.ones_like(rows))
     changed.spaces["main"][:] = rows
     return changed

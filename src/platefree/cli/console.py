@@ -136,6 +136,15 @@ ModelOrColors = Annotated[
         help="Checkpoint folder, or color_stripes, which compares colors alone.",
     ),
 ]
+RootOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--root",
+        metavar="FOLDER",
+        show_default="as they were embedded",
+        help="Where the pictures of stored embeddings are now.",
+    ),
+]
 
 
 def work_of(
@@ -175,7 +184,7 @@ def done(path: Path, what: str) -> None:
 
 
 @contextmanager
-def picture_progress(what: str, total: int | None) -> Iterator[Callable[[int], None]]:
+def picture_progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
     """A progress bar of pictures; yields the function to call with the number done."""
     with _progress() as progress:
         task = progress.add_task(what, total=total, speed="-")

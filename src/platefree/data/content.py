@@ -45,4 +45,4 @@ def file_content(path: Path) -> bytes:
 
 def known_contents(contents: Contents) -> NDArray[np.bool_]:
     """(n,) which files could be read."""
-    return contents.any(axis=1)
+    return np.asarray(contents.any(axis=1))

@@ -192,7 +192,7 @@ def _relative(root: Path, folder: Path) -> str | None:
 def _write_array(folder: Path, name: str, rows: np.ndarray[Any, Any]) -> str:
     rows = np.ascontiguousarray(rows)
     digest = hashlib.sha256(str(rows.shape).encode())
-    digest.update(memoryview(rows).cast("B") if rows.size else b"")
+    digest.update(rows.data.cast("B") if rows.size else b"")
 
     def write(file: BinaryIO) -> None:
         np.save(file, rows, allow_pickle=False)
