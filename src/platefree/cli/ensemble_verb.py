@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from platefree.cli.console import DeviceName, DeviceOption, Json, done, out, print_json
+from platefree.cli.console import DeviceName, DeviceOption, Json, done, print_json
 
 
 def ensemble(
@@ -31,7 +31,7 @@ def ensemble(
 
     The result needs none of them, and is used like any model.
     """
-    from platefree.cli.tables import plain_table
+    from platefree.cli.tables import plain_table, print_whole
     from platefree.inference.loading import make_ensemble
 
     made = make_ensemble(models, target, _numbers(weights), device=device.value)
@@ -53,7 +53,7 @@ def ensemble(
             [str(each[key]) for key in ("name", *head[1:4])] + [f"{each['weight']:.3f}"]
             for each in members
         ]
-        out.print(plain_table(f"ensemble {made.fingerprint}", head, rows))
+        print_whole(plain_table(f"ensemble {made.fingerprint}", head, rows))
     done(target, "ensemble")
 
 

@@ -69,14 +69,11 @@ def doctor(
     if as_json:
         print_json(diagnosis.to_json())
     else:
-        table = Table(title="platefree doctor")
-        for column in ("", "what", "found", "to do"):
-            table.add_column(column, overflow="fold")
         marks = {"ok": "✓", "note": "·", "missing": "✗", "old": "✗"}
         for finding in diagnosis.findings:
-            texts = (finding.subject, finding.found, finding.remedy)
-            table.add_row(marks[finding.state], *texts)
-        out.print(table)
+            out.print(f"{marks[finding.state]} {finding.subject}: {finding.found}")
+            if finding.remedy:  # in a line of its own, to copy
+                out.print(f"    {finding.remedy}")
     if not diagnosis.healthy:
         raise typer.Exit(1)
 

@@ -33,8 +33,7 @@ def training_progress() -> Iterator[Callable[[StepReport], None]]:
         yield _lines()
         return
     with Progress(*columns, console=notes) as progress:
-        tasks = [progress.add_task("starting", total=None, state="", visible=False)]
-        (task,) = tasks
+        task = progress.add_task("starting", total=None, state="", visible=False)
         latest = 0
 
         def show(report: StepReport) -> None:

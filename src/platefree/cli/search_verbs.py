@@ -81,7 +81,7 @@ def search(
 
     Of several query pictures, the one nearest to a gallery picture decides.
     """
-    from platefree.cli.tables import hits_table
+    from platefree.cli.tables import hits_table, print_whole
     from platefree.data.listed_text import many
     from platefree.data.table import read_table
     from platefree.gallery.opening import open_embedder
@@ -148,7 +148,7 @@ def search(
     else:
         how = ", ".join(part for part in ("exact", several, done_so) if part)
         title = f"{names} in {many(len(opened), 'picture')}, {how}, model {loaded.name}"
-        out.print(hits_table(found.hits, title))
+        print_whole(hits_table(found.hits, title))
     _note_answer(found, gallery, loaded.name)
     if sheet is not None:
         from platefree.reports.contact_sheet import contact_sheet
