@@ -7,6 +7,7 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -68,6 +69,31 @@ def test_every_public_thing_is_documented() -> None:
                 if not name.startswith("_") and not nested(tree, node):
                     missing.append(f"{path.name}: {name}")
     assert missing == []
+
+
+def raised_texts(tree: ast.AST) -> Iterator[str]:
+    """The message of each error that a module raises, with X for what it fills in."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
+            for argument in node.exc.args:
+                parts = argument.values if isinstance(argument, ast.JoinedStr) else [argument]
+                yield "".join(
+                    str(part.value) if isinstance(part, ast.Constant) else "X" for part in parts
+                )
+
+
+def test_errors_of_the_library_advise_in_python_and_on_the_command_line() -> None:
+    """An option stands in a whole command, or in brackets behind what is meant."""
+    wrong, seen = [], 0
+    for path in SOURCE.rglob("*.py"):
+        if path.parent.name == "cli":
+            continue
+        for text in raised_texts(ast.parse(path.read_text("utf-8"))):
+            seen += "--" in text
+            bare = re.sub(r"'platefree [^']*'|\([^()]*\)", "", text)
+            wrong += [f"{path.name}: {text}"] if re.search(r"--[a-z]", bare) else []
+    assert seen > 15
+    assert wrong == []
 
 
 def nested(tree: ast.Module, node: ast.AST) -> bool:

@@ -21,6 +21,7 @@ from PIL import Image
 
 import platefree as pf
 from platefree import cli
+from platefree.errors import Interrupted
 
 QUICK = [part for key, value in TINY.items() for part in ("--set", f"{key}={value}")]
 
@@ -326,6 +327,32 @@ def test_the_demo_runs_and_is_resumed(
     assert Path(answer["report"]).exists()
     assert err.strip().endswith(f"report: {tmp_path / 'demo' / 'report.html'}")
     assert run("demo", "--out", tmp_path / "demo", "--json")[0] == 0
+
+
+@pytest.mark.parametrize("stop", [Interrupted("use --resume"), KeyboardInterrupt()])
+def test_what_is_continued_by_repeating_says_so(
+    run: Run,
+    drawn_folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    stop: BaseException,
+) -> None:
+    from platefree.experiments import ablation, demo
+
+    def stopped(*arguments: object, **options: object) -> None:
+        del arguments, options
+        raise stop
+
+    monkeypatch.setattr(ablation, "train", stopped)
+    monkeypatch.setattr(demo, "train", stopped)
+    monkeypatch.setattr(demo, "CITY", {"vehicles": 4, "cameras": 2, "images": 16, "size": 48})
+    for verb in (
+        ("demo", "--out", tmp_path / "demo"),
+        ("ablate", "drdl", "--data", drawn_folder, "--out", tmp_path / "rows"),
+    ):
+        outcome = run(*verb)
+        refused(outcome, str(verb[-1]), "same command", "again")
+        assert "--resume" not in outcome[2]
 
 
 def test_a_search_tells_whether_it_was_reranked(run: Run, drawn_folder: Path) -> None:

@@ -197,7 +197,7 @@ def _more(model: Embedder, post: Post, work: Work) -> list[Embedder]:
         return []
     if not post.ensemble.models:
         raise RecipeError(
-            "post-processing step 'ensemble' needs the models to join: --set "
+            "post-processing step 'ensemble' needs the models to join: set "
             "post.ensemble.models=['runs/b/best'], or join them to one model with 'platefree "
             "ensemble'"
         )

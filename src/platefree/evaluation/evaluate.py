@@ -118,7 +118,7 @@ def stored_table(model: Embedder) -> Sightings:
     """
     if isinstance(model, StoredEmbeddings):
         return model.embeddings.sightings
-    raise DataError(f"{model.name} is a network: say which pictures to score it on, with --data")
+    raise DataError(f"{model.name} is a network: say which pictures to score it on (--data)")
 
 
 def open_data(data: str | Path | Sightings | DataSet) -> DataSet:

@@ -21,6 +21,7 @@ from pydantic import Field, field_validator
 from platefree.data.dataset import DataSet
 from platefree.errors import RecipeError
 from platefree.evaluation.evaluate import Scoring, open_data, plan_for, score_plan
+from platefree.experiments.continued import continued_by_repeating
 from platefree.experiments.cost import COSTS, training_cost, use_cost
 from platefree.inference.loading import load_model, untrained_model
 from platefree.inference.model import Model
@@ -217,6 +218,7 @@ def run_ablation(
         on_step: called after every training step.
 
     Raises:
+        Interrupted: it was stopped; the same call continues.
         PlatefreeError: from training and evaluation; finished runs are kept.
     """
     opened, folder = open_data(data), Path(out)
@@ -228,7 +230,8 @@ def run_ablation(
             if on_run is not None:
                 on_run(row.name, seed)
             run = folder / _folder_name(row.name) / f"seed-{seed}"
-            content = _run(ablation, row, seed, opened, label, run, work, on_step)
+            with continued_by_repeating(folder):
+                content = _run(ablation, row, seed, opened, label, run, work, on_step)
             measured[row.name].append(content["figures"])
             settings = _shared(settings, _settings(content))
             table = AblationTable(ablation, tuple(seeds), measured, settings)
@@ -253,7 +256,7 @@ def _run(
     if known.exists() and json.loads(known.read_text("utf-8")) != content:
         raise RecipeError(
             f"{folder} holds a run of row {row.name!r} with other settings or other pictures; "
-            "choose another --out, or remove that folder"
+            "choose another folder (--out), or remove that one"
         )
     reports = {REPORT: ablation.protocol}
     reports |= {f"report-{protocol}.html": protocol for protocol in ablation.also}

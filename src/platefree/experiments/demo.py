@@ -15,6 +15,7 @@ from platefree.data.table import read_table
 from platefree.evaluation.evaluate import evaluate
 from platefree.evaluation.examples import Examples
 from platefree.evaluation.results import Report
+from platefree.experiments.continued import continued_by_repeating
 from platefree.methods.catalogue import load_recipe
 from platefree.reports.saving import save_report
 from platefree.storage import make_folder
@@ -90,11 +91,30 @@ def run_demo(
         Interrupted: Ctrl-C; the same call continues.
     """
     target, say = Path(folder), say or _quiet
+    make_folder(target)
+    with continued_by_repeating(target):
+        return _demo(
+            target,
+            seed,
+            overrides or {},
+            say,
+            watch_rendering or _unwatched,
+            watch_training or _unwatched,
+        )
+
+
+def _demo(
+    target: Path,
+    seed: int,
+    overrides: Mapping[str, Any],
+    say: Callable[[str], None],
+    watch_rendering: Watch,
+    watch_training: Watch,
+) -> Demo:
     pictures = target / "city"
     seconds: dict[str, float] = {}
-    make_folder(target)
     say("1/3 rendering a city of {vehicles} vehicles and {cameras} cameras".format(**CITY))
-    with _timed(seconds, "rendering"), (watch_rendering or _unwatched)() as on_picture:
+    with _timed(seconds, "rendering"), watch_rendering() as on_picture:
         generate_city(
             pictures,
             seed=seed,
@@ -103,8 +123,8 @@ def run_demo(
         )
     table = read_table(pictures)
     say("2/3 training strong_baseline/demo on half of the vehicles, about a minute on two cores")
-    recipe = load_recipe("strong_baseline/demo", {"train.seed": seed, **(overrides or {})})
-    with _timed(seconds, "training"), (watch_training or _unwatched)() as on_step:
+    recipe = load_recipe("strong_baseline/demo", {"train.seed": seed, **overrides})
+    with _timed(seconds, "training"), watch_training() as on_step:
         run = train(recipe, table, target / "run", resume=True, on_step=on_step)
     say("3/3 scoring it and color_stripes on the other half")
     with _timed(seconds, "scoring"):

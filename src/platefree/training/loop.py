@@ -184,7 +184,7 @@ class Trainer:
         if not resume:
             raise TrainingError(
                 f"{self.folder} already holds a run at step {checkpoint.card['step']}; "
-                "add --resume to continue it, or choose another --out"
+                "continue it with resume=True (--resume), or choose another folder (--out)"
             )
         same_run(checkpoint, self.recipe, self.data.fingerprint)
         try:
@@ -310,7 +310,7 @@ class Trainer:
         if stopped and not is_end:
             raise Interrupted(
                 f"stopped at step {self.step} of {self.total}; the state is in "
-                f"{self.folder / 'last'}: run the same command with --resume to continue"
+                f"{self.folder / 'last'}: run it again with resume=True (--resume) to continue"
             )
 
     def _checkpoint_is_due(self, train: Train) -> bool:

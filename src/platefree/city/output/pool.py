@@ -62,7 +62,7 @@ def _results(futures: Sequence[Future[int]]) -> Iterator[int]:
     except BrokenProcessPool as error:
         raise PlatefreeError(
             "a worker process died, perhaps because memory ran out: run the same command again "
-            "with fewer --workers; finished pictures are kept"
+            "with fewer workers (--workers); finished pictures are kept"
         ) from error
 
 
