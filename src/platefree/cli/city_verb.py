@@ -90,7 +90,7 @@ def city(
 
     start = PRESETS[preset.value]
     needed = estimated_bytes(images or start.images, size or start.size)
-    notes.print(f"about {needed / 1e6:,.0f} MB of disk")
+    notes.print(f"this takes about {needed / 1e6:,.0f} MB of disk")
     asked = {
         "vehicles": vehicles,
         "cameras": cameras,

@@ -300,7 +300,9 @@ def _note_answer(found: "Answer", gallery: Path, model: str) -> None:
 
 
 def _note_skipped(skipped: list[str]) -> None:
+    from platefree.data.listed_text import many
+
     for reason in skipped[:5]:
         notes.print(f"skipped: {reason}", soft_wrap=True)
     if len(skipped) > 5:
-        notes.print(f"... and {len(skipped) - 5} more pictures that cannot be read")
+        notes.print(f"... and {many(len(skipped) - 5, 'more picture')} that cannot be read")

@@ -37,6 +37,7 @@ def submit(
     Each line has the numbers of the 100 gallery pictures that are nearest to a query. Stop it with
     Ctrl-C; the same command continues.
     """
+    from platefree.data.listed_text import many
     from platefree.data.readers.detect import read_dataset
     from platefree.data.submission import NEAREST
     from platefree.evaluation.challenge import submit as run_submission
@@ -62,5 +63,6 @@ def submit(
             }
         )
     else:
-        out.print(f"{queries:,} queries, the nearest {nearest} of {gallery:,} pictures for each")
+        asked, shown = many(queries, "query", "queries"), many(gallery, "picture")
+        out.print(f"{asked}, the nearest {nearest} of {shown} for each")
     done(target, "submission")

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from platefree.cli.console import PlainConsole, out, printable
 from platefree.data.check import TableCheck
+from platefree.data.listed_text import many
 from platefree.evaluation.results import Report, TrialResult
 from platefree.reports.figures import (
     FigureTable,
@@ -59,15 +60,17 @@ def report_table(report: Report) -> Table:
 def _measured(report: Report) -> str:
     """The data and the settings of the figures, as text."""
     data, settings = report.data, report.settings
-    scored = f"{data['pictures scored']} pictures, {data['vehicles']} vehicles, {data['split']}"
+    vehicles = data["vehicles"]
+    named = many(int(vehicles), "vehicle") if vehicles.isdecimal() else f"vehicles {vehicles}"
+    scored = f"{many(int(data['pictures scored']), 'picture')}, {named}, {data['split']}"
     if "test-time flip" not in settings:  # nothing was compared
         return f"{scored}; figures in %"
     lost = sum(trial.without_match for trial in report.trials if isinstance(trial, TrialResult))
     return (
         f"{scored}; test-time flip {settings['test-time flip']}, scales {settings['scales']}, "
         f"post-processing {settings['post-processing'].partition(':')[0]}, re-ranking "
-        f"{settings['re-ranking']}, seed {settings['seed'].partition(':')[0]}; {lost} queries "
-        "without a match left out; figures in %"
+        f"{settings['re-ranking']}, seed {settings['seed'].partition(':')[0]}; "
+        f"{many(lost, 'query', 'queries')} without a match left out; figures in %"
     )
 
 

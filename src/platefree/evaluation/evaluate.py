@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from platefree.data.dataset import DataSet
+from platefree.data.listed_text import many
 from platefree.data.table import dataset_at, read_table
 from platefree.errors import DataError, PlatefreeError, ProtocolError
 from platefree.evaluation.embedded import with_window
@@ -290,7 +291,7 @@ def _describe_data(label: str, plan: Plan, scored: Sightings) -> dict[str, str]:
     table = plan.data.table
     left_out = len(table) - len(scored)
     training = int((table.split == "train").sum())
-    kind = f"{left_out} training rows" if left_out == training else f"{left_out} rows"
+    kind = many(left_out, "training row" if left_out == training else "row")
     described = {
         "path": label,
         "fingerprint": table.fingerprint(),

@@ -12,6 +12,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from platefree.data.listed_text import many
 from platefree.errors import DataError
 
 Ids = NDArray[Any] | Sequence[str] | Sequence[int]
@@ -230,7 +231,9 @@ def _encode_cameras(query: Ids | None, gallery: Ids | None, q: int, g: int) -> t
     codes = _encode("cameras", query, gallery)
     for side, found, expected in (("query", codes[0], q), ("gallery", codes[1], g)):
         if len(found) != expected:
-            raise DataError(f"{len(found)} {side} cameras for {expected} {side} vehicles")
+            raise DataError(
+                f"{many(len(found), f'{side} camera')} for {many(expected, f'{side} vehicle')}"
+            )
     return codes
 
 

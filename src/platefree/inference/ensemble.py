@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from platefree.checkpoint import Checkpoint
 from platefree.data.learnt import Learnt
+from platefree.data.listed_text import many
 from platefree.data.vehicle_boxes import BoxFractions
 from platefree.errors import CheckpointError, DataError, RecipeError, TrainingError
 from platefree.inference.embedder import Embedder, Unreadable
@@ -232,8 +233,8 @@ def check_weights(weights: Sequence[float] | None, count: int) -> tuple[float, .
     """The weight of each model in the mean; invalid weights are a `DataError`."""
     if count == 0 or (weights is not None and (len(weights) != count or not _positive(weights))):
         raise DataError(
-            f"{count} models and the weights {list(weights or [])}: expected at least one model, "
-            "and a weight of more than 0 for each, or none at all"
+            f"{many(count, 'model')} and the weights {list(weights or [])}: expected at least one "
+            "model, and a weight of more than 0 for each, or none at all"
         )
     return fractions_of(weights, count)
 

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from platefree.data.learnt import NOTHING, Learnt
+from platefree.data.listed_text import many
 from platefree.data.vehicle_boxes import BoxFractions
 from platefree.errors import CheckpointError, DataError, ImageError, RecipeError
 from platefree.inference.embedder import Unreadable
@@ -110,8 +111,8 @@ class Model(Network):
         # the classes of a card are those of the latest stage
         vehicles = data.get("vehicles", self.card["classes"].get("vehicle"))
         return described | {
-            "trained on": f"{data['path']} ({data['fingerprint']}), {data['images']} pictures of "
-            f"{vehicles} vehicles",
+            "trained on": f"{data['path']} ({data['fingerprint']}), "
+            f"{many(data['images'], 'picture')} of {many(vehicles, 'vehicle')}",
             "steps": f"{self.card['step']} of {self.card['total_steps']}",
             "training seed": str(self.card["seed"]),
         }
@@ -171,7 +172,9 @@ class Model(Network):
             rows += batch.rows
             work.progress(len(batch.rows) + len(batch.unreadable))
         if not parts:
-            raise ImageError(f"none of {len(sightings)} pictures can be read; first: {skipped[0]}")
+            raise ImageError(
+                f"none of {many(len(sightings), 'picture')} can be read; first: {skipped[0]}"
+            )
         # Every picture occurs once, whichever process embedded it.
         assert len(rows) + len(skipped) == len(sightings)  # noqa: S101
         assert (np.diff(rows) > 0).all()  # noqa: S101
