@@ -214,6 +214,15 @@ def test_what_was_measured_stands_once_above_all_numbers(whole: Page) -> None:
     assert "the label of the data says same" in whole.in_section["reading"]
 
 
+def test_every_figure_names_its_column_where_a_table_becomes_blocks(whole: Page) -> None:
+    cells = [cell["data-column"] for cell in whole.find("td") if cell.get("class") != "note"]
+    head, *rows = whole.tables[0]
+    width = len(head) - 1
+    for row in range(len(rows)):
+        assert cells[row * width : (row + 1) * width] == head[1:]
+    assert set(cells) == {title for table in whole.tables for title in table[0][1:]}
+
+
 def test_thresholds_are_stated(whole: Page) -> None:
     table = {row[0]: row[1:] for row in whole.tables[1][1:]}
     points = verification().thresholds()

@@ -313,8 +313,9 @@ def _shared(before: Mapping[str, str], now: Mapping[str, str]) -> dict[str, str]
 
 
 def _settings(content: Mapping[str, Any]) -> dict[str, str]:
-    data = content["data"]
-    return {"data": data["path"], "protocol": content["protocol"], **content["settings"]}
+    data, warning = content["data"], (content.get("overlap") or {}).get("warning")
+    leaked = {"leaked": warning} if warning else {}
+    return {"data": data["path"], "protocol": content["protocol"], **leaked, **content["settings"]}
 
 
 def _save(table: AblationTable, folder: Path) -> None:
