@@ -111,7 +111,8 @@ def test_stored_embeddings_are_compared_while_their_pictures_are_there(
         ((0.342, 0.3), (0.222, 0.2), ("34.2", "12.0 points above", "22.2")),
         ((0.222, 0.2), (0.222, 0.2), ("22.2", "no better", "do not use")),
         ((0.1, 0.3), (0.222, 0.2), ("10.0", "no better", "do not use")),
-        ((0.3, 0.1), (0.222, 0.2), ("30.0", "mAP", "10.0 points below", "do not use")),
+        ((0.3, 0.1), (0.222, 0.2), ("30.0", "mAP", "10.0 against 20.0", "do not use")),
+        ((0.2222, 0.3), (0.222, 0.2), ("22.2", "no better", "do not use")),
     ],
 )
 def test_the_outcome_against_the_floor(

@@ -15,6 +15,7 @@ from messages import facts, says
 from safetensors.torch import save
 
 import platefree as pf
+from platefree.batches.training_data import training_data
 from platefree.checkpoint import read_checkpoint
 from platefree.data.dataset import DataSet, PairList
 from platefree.data.learnt import Learnt, picture_hashes
@@ -26,6 +27,7 @@ from platefree.nets.weights import read_learnt, read_weights, save_checkpoint
 from platefree.recipes.post import More, Post
 from platefree.reports.figures import render_markdown
 from platefree.reports.page import render_page
+from platefree.training.learning_record import learnt_in_run
 
 SHORT = {**TINY, "train.max_steps": 1}
 VERSION_0_1 = Path(__file__).parents[1] / "samples" / "version-0.1"
@@ -232,6 +234,29 @@ def test_what_a_model_starts_from_counts(
     found = overlap(tuned, drawn_table)
     assert found.record == "partial"
     assert says(found.describe(), str(elsewhere))
+
+
+@pytest.mark.parametrize("key", ["model.viewpoint", "model.weights", "train.teacher"])
+def test_every_model_that_a_recipe_names_counts(
+    key: str, trained_on_all: Path, drawn_table: pf.Sightings, tmp_path: Path
+) -> None:
+    recipe = pf.load_recipe("vanet/city", {key: str(trained_on_all)})
+    data = training_data(drawn_table, recipe.train)
+    alone = learnt_in_run(pf.load_recipe("vanet/city"), drawn_table, data, tmp_path / "last")
+    both = learnt_in_run(recipe, drawn_table, data, tmp_path / "last")
+    assert len(alone.pictures) == len(data.sightings) < 96
+    assert len(both.pictures) == 96
+    assert both.tables == (drawn_table.fingerprint(), *pf.load_model(trained_on_all).learnt.tables)
+
+
+def test_held_out_vehicles_are_not_learnt(drawn_table: pf.Sightings, tmp_path: Path) -> None:
+    recipe = pf.load_recipe("strong_baseline/demo", {"train.validation": 0.5})
+    data = training_data(drawn_table, recipe.train)
+    found = learnt_in_run(recipe, drawn_table, data, tmp_path)
+    held, _ = picture_hashes(data.validation)
+    assert len(held)
+    assert not np.isin(held, found.pictures).any()
+    assert len(found.names) == len(np.unique(data.sightings.vehicle)) == 4
 
 
 def test_models_of_post_processing_count(

@@ -10,7 +10,7 @@ from platefree.evaluation.overlap import Overlap
 
 Figures = Mapping[str, float]
 
-_COMPARED = ("rank-1", "HIT@1", "mAP")
+_VISIBLE = 0.05  # percentage points; less is 0.0 when it is shown
 
 
 def verdict(tests: Sequence[Figures], floor: Floor | None, overlap: Overlap | None) -> str:
@@ -41,21 +41,21 @@ def verdict(tests: Sequence[Figures], floor: Floor | None, overlap: Overlap | No
 def _compared(tests: Sequence[Figures], name: str, floor: Floor) -> str:
     if not floor.figures:
         return f"; not compared with colors alone: {floor.reason}"
-    gaps = {
-        each: 100 * (_mean(tests, each) - _mean(floor.figures, each))
-        for each in dict.fromkeys((name, "mAP"))
-        if each in _COMPARED
-    }
-    worse = [each for each, gap in gaps.items() if not gap > 0]
-    colors = f"comparing colors alone ({100 * _mean(floor.figures, name):.1f} %)"
-    if not worse:
-        return f", {gaps[name]:.1f} points above {colors}"
-    if worse == ["mAP"]:
-        return (
-            f", {gaps[name]:.1f} points above {colors}, but mAP is {-gaps['mAP']:.1f} points below "
-            "it: do not use this model"
-        )
-    return f", no better than {colors}: do not use this model"
+    ours, theirs = (
+        {each: 100 * _mean(figures, each) for each in dict.fromkeys((name, "mAP"))}
+        for figures in (tests, floor.figures)
+    )
+    above = {each: ours[each] - theirs[each] >= _VISIBLE for each in ours}
+    colors = f"comparing colors alone ({theirs[name]:.1f} %)"
+    if not above[name]:
+        return f", no better than {colors}: do not use this model"
+    found = f", {ours[name] - theirs[name]:.1f} points above {colors}"
+    if above["mAP"]:
+        return found
+    return (
+        f"{found}, but its mAP is no better ({ours['mAP']:.1f} against {theirs['mAP']:.1f} %): "
+        "do not use this model"
+    )
 
 
 def _mean(tests: Sequence[Figures], name: str) -> float:
