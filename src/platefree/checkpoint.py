@@ -7,6 +7,7 @@ one atomic commit: killed at any moment, a folder holds the old checkpoint or th
 
     runs/x/best/card.json
     runs/x/best/weights-00001200-5f3c0a1e.safetensors
+    runs/x/best/learnt-00001200-....safetensors   hashes of what it learnt from
     runs/x/last/...                             with training-00001200-....safetensors beside it
 """
 
@@ -77,8 +78,11 @@ class _Member(_Model):
 
 class _Card(_Model):
     format: Literal[1]
-    files: dict[Literal["weights", "training"], _File]
+    files: dict[Literal["weights", "training", "learnt"], _File]
     members: Annotated[list[_Member], Field(max_length=1000)] = []
+
+
+_KINDS = ("weights-", "training-", "learnt-")  # how the names of files begin
 
 
 @dataclass(frozen=True)
@@ -100,7 +104,7 @@ class Checkpoint:
         return str(self.card["fingerprint"])
 
     def path(self, kind: str) -> Path:
-        """The file of the ``weights`` or the ``training`` tensors.
+        """The file of the ``weights``, ``training`` or ``learnt`` tensors.
 
         Raises:
             CheckpointError: the file is missing, or has another size than it was written with.
@@ -145,7 +149,8 @@ def write_checkpoint(
         folder: created if need be.
         card: what describes it; must have ``step``, ``recipe`` and ``recipe.model``; the
             files, their hashes and the fingerprint are added here.
-        files: ``weights``, and for resuming ``training``: each the content of a safetensors file.
+        files: ``weights``, for resuming ``training``, and ``learnt``, the hashes of what it learnt
+            from: each the content of a safetensors file.
 
     Raises:
         StorageError: it cannot be written; the checkpoint that was there is kept.
@@ -170,7 +175,7 @@ def remove_older(checkpoint: Checkpoint) -> None:
     """
     keep = {entry["name"] for entry in checkpoint.card["files"].values()}
     for path in checkpoint.folder.iterdir():
-        ours = path.suffix == ".safetensors" and path.name.startswith(("weights-", "training-"))
+        ours = path.suffix == ".safetensors" and path.name.startswith(_KINDS)
         if ours and path.name not in keep:
             remove(path)
 
@@ -228,7 +233,7 @@ def _check_identity(path: Path, card: Mapping[str, Any]) -> None:
         raise CheckpointError(
             f"{path} was changed after it was written: its fingerprint is {said}, that of its "
             f"weights, model and input is {found}; use an unchanged copy, and change settings for "
-            "use with --set or --scales"
+            "use when it is loaded (--set, --scales)"
         )
 
 

@@ -110,7 +110,7 @@ def embed_in_processes(
             except EOFError:
                 raise PlatefreeError(
                     f"embedding process {process + 1} of {len(connections)} ended "
-                    "early, most often for lack of memory: use fewer --processes"
+                    "early, most often for lack of memory: use fewer processes (--processes)"
                 ) from None
             if isinstance(found, Exception):
                 raise found

@@ -92,7 +92,9 @@ def choose_device(device: Device) -> torch.device:
         TrainingError: CUDA was asked for and is not there.
     """
     if device == "cuda" and not torch.cuda.is_available():
-        raise TrainingError("no CUDA device was found; use --device cpu, or see platefree doctor")
+        raise TrainingError(
+            "no CUDA device was found; use device='cpu' (--device cpu), or see 'platefree doctor'"
+        )
     if device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     return torch.device(device)

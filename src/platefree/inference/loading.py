@@ -22,7 +22,7 @@ from platefree.methods.catalogue import (
     resolve,
 )
 from platefree.methods.members import EnsembleSettings
-from platefree.nets.weights import check_shapes, load_into, save_checkpoint
+from platefree.nets.weights import check_shapes, load_into, read_learnt, save_checkpoint
 from platefree.recipes.recipe import Recipe
 from platefree.storage import only_writer
 from platefree.work import Device
@@ -73,6 +73,7 @@ def load_model(
         fingerprint=checkpoint.fingerprint,
         device=choose_device(device),
         card=dict(checkpoint.card),
+        learnt=read_learnt(checkpoint),
     )
 
 
@@ -129,8 +130,9 @@ def make_ensemble(
         "classes": {},
         "members": [member_card(member) for member in ensemble.members],
     }
+    weights_of_all = ensemble.method.state_dict()
     with only_writer(out):
-        saved = save_checkpoint(out, ensemble.card, ensemble.method.state_dict())
+        saved = save_checkpoint(out, ensemble.card, weights_of_all, learnt=ensemble.learnt)
     ensemble.card = dict(saved.card)
     return ensemble
 

@@ -201,13 +201,13 @@ def same_run(
         what = ", ".join(f"{key}: {before.get(key)} then, {now.get(key)} now" for key in changed)
         raise CheckpointError(
             f"{checkpoint.folder} was trained with another recipe ({what}); resume with the same "
-            "one, or choose another --out"
+            "one, or choose another folder (--out)"
         )
     if checkpoint.card["data"]["fingerprint"] != data_fingerprint:
         raise CheckpointError(
             f"{checkpoint.folder} was trained on another table (fingerprint "
             f"{checkpoint.card['data']['fingerprint']}, now {data_fingerprint}); give the same "
-            "--data, or choose another --out"
+            "table (--data), or choose another folder (--out)"
         )
 
 

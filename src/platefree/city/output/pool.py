@@ -55,7 +55,7 @@ def render_shards(
         except BrokenProcessPool as error:
             raise PlatefreeError(
                 "a worker process died, perhaps because memory ran out: run the same command "
-                "again with fewer --workers; finished pictures are kept"
+                "again with fewer workers (--workers); finished pictures are kept"
             ) from error
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
