@@ -125,6 +125,14 @@ def test_a_part_of_a_set_is_no_set_of_vehicles(tmp_path: Path, name: str, part: 
         read_table(tmp_path / "set" / part)
 
 
+def test_a_flat_part_of_a_set_has_no_labels(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_files(tmp_path, VERI)
+    assert not read_table(tmp_path / "image_query").knows("vehicle")
+    assert says(caplog.text, "no labels", "veri-776", str(tmp_path))
+
+
 # --- VERI-Wild in parts -----------------------------------------------------------------------
 
 
