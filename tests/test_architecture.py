@@ -14,7 +14,7 @@ SOURCE = REPOSITORY / "src" / "platefree"
 
 FLOORS = (
     ("errors",),
-    ("types", "storage", "inputs", "work", "installs"),
+    ("types", "storage", "inputs", "work", "installs", "machine", "jit"),
     ("checkpoint", "recipes"),
     ("data",),
     ("city", "ranking", "losses"),
@@ -40,6 +40,8 @@ CORE = (
     "inputs",
     "work",
     "installs",
+    "machine",
+    "jit",
     "checkpoint",
     "recipes",
     "data",
@@ -277,6 +279,8 @@ def test_verbs_without_torch(
     pf.save_embeddings(embeddings, tmp_path / "stored", model_path="color_stripes")
     other = tmp_path / "other.jpg"
     shutil.copy(table.path(0), other)
+    with other.open("ab") as file:  # after the end of the picture: it is another file now
+        file.write(b"other")
     places = {
         "drawn": drawn_folder,
         "stored": tmp_path / "stored",

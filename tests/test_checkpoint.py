@@ -12,7 +12,7 @@ from messages import facts
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from platefree.checkpoint import read_checkpoint
+from platefree.checkpoint import fingerprint_of, read_checkpoint
 from platefree.errors import CheckpointError
 from platefree.nets.weights import (
     check_shapes,
@@ -84,12 +84,13 @@ def test_a_truncated_file_is_told_from_a_whole_one(tmp_path: Path) -> None:
 
 
 def rewrite(folder: Path, tensors: dict[str, torch.Tensor]) -> None:
-    """Replace the weights and mend the hash, as someone who edits a checkpoint would."""
+    """Replace the weights and mend hash and fingerprint, as who forges a checkpoint would."""
     file = weights_file(folder)
     save_file(tensors, file)
     card = json.loads((folder / "card.json").read_text())
     card["files"]["weights"]["bytes"] = file.stat().st_size
     card["files"]["weights"]["sha256"] = hashlib.sha256(file.read_bytes()).hexdigest()
+    card["fingerprint"] = fingerprint_of(card)
     (folder / "card.json").write_text(json.dumps(card))
 
 

@@ -30,12 +30,8 @@ if TYPE_CHECKING:
     from platefree.gallery.filters import Filter
     from platefree.gallery.search import open_gallery, query_picture, search
     from platefree.gallery.store import MemoryStore, Store
-    from platefree.gallery.stored import (
-        StoredEmbeddings,
-        load_embeddings,
-        load_stored,
-        save_embeddings,
-    )
+    from platefree.gallery.stored import load_embeddings, save_embeddings
+    from platefree.gallery.stored_embedder import StoredEmbeddings, load_stored
     from platefree.inference.embedder import Detector, Embedder
     from platefree.inference.explain import heat_map
     from platefree.inference.labelling import label_views
@@ -148,7 +144,7 @@ _HOME = {
     "Scoring": "evaluation.evaluate",
     "Sightings": "types",
     "Store": "gallery.store",
-    "StoredEmbeddings": "gallery.stored",
+    "StoredEmbeddings": "gallery.stored_embedder",
     "TableCheck": "data.check",
     "Work": "work",
     "bench_methods": "experiments.all_methods",
@@ -167,7 +163,7 @@ _HOME = {
     "load_embeddings": "gallery.stored",
     "load_model": "inference.loading",
     "load_recipe": "methods.catalogue",
-    "load_stored": "gallery.stored",
+    "load_stored": "gallery.stored_embedder",
     "make_ensemble": "inference.loading",
     "merge_tables": "data.merge",
     "model_as_vehicle": "data.merge",

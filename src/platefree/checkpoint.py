@@ -23,7 +23,7 @@ from platefree.errors import CheckpointError
 from platefree.inputs.complaints import checked
 from platefree.inputs.documents import read_json
 from platefree.inputs.plain_files import GB, MB, Expected, read_input
-from platefree.storage import TEMPORARY, atomic_file, make_folder, remove, write_text
+from platefree.storage import atomic_file, make_folder, remove, write_text
 
 FORMAT = 1
 CARD = "card.json"
@@ -152,24 +152,35 @@ def write_checkpoint(
     """
     make_folder(folder)
     entries = {kind: _write(folder, kind, card["step"], each) for kind, each in files.items()}
-    identity = {key: card["recipe"][key] for key in ("model", "input")}
-    seal = entries["weights"]["sha256"] + json.dumps(identity, sort_keys=True)
-    whole = {
-        "format": FORMAT,
-        "fingerprint": hashlib.sha256(seal.encode()).hexdigest()[:12],
-        **card,
-        "files": entries,
-    }
+    whole = {"format": FORMAT, "fingerprint": "", **card, "files": entries}
+    whole["fingerprint"] = whole["fingerprint"] or fingerprint_of(whole)
+    if whole["fingerprint"] != fingerprint_of(whole):  # of an ensemble, which has its own
+        whole["seal"] = fingerprint_of(whole)
     write_text(folder / CARD, json.dumps(whole, indent=2, ensure_ascii=False) + "\n")
-    _remove_others(folder, {entry["name"] for entry in entries.values()})
-    return Checkpoint(folder, whole)
+    written = Checkpoint(folder, whole)
+    remove_older(written)
+    return written
+
+
+def remove_older(checkpoint: Checkpoint) -> None:
+    """Remove the files of earlier checkpoints from a checkpoint's folder.
+
+    Raises:
+        StorageError: a file cannot be removed.
+    """
+    keep = {entry["name"] for entry in checkpoint.card["files"].values()}
+    for path in checkpoint.folder.iterdir():
+        ours = path.suffix == ".safetensors" and path.name.startswith(("weights-", "training-"))
+        if ours and path.name not in keep:
+            remove(path)
 
 
 def read_checkpoint(folder: Path) -> Checkpoint:
     """Read a checkpoint's card; tensors are read when asked for.
 
     Raises:
-        CheckpointError: there is no checkpoint, or its card is damaged or of a newer version.
+        CheckpointError: there is no checkpoint, its card is damaged or of a newer version, or its
+            model was changed after it was written.
     """
     path = folder / CARD
     if not path.exists():
@@ -184,7 +195,41 @@ def read_checkpoint(folder: Path) -> Checkpoint:
             "use the platefree version that wrote it"
         )
     checked(_Card, card, f"the card {path}", error=CheckpointError)
+    _check_identity(path, card)
     return Checkpoint(folder, {"classes": {}, "names": {}, "step": 0, **card})
+
+
+def fingerprint_of(card: Mapping[str, Any]) -> str:
+    """The fingerprint of what a card describes: its weights, method and input transform.
+
+    Those of the members of an ensemble count too.
+    """
+    identities = [
+        {key: each["recipe"][key] for key in ("model", "input")}
+        for each in (card, *card.get("members", ()))
+    ]
+    described = "".join(json.dumps(each, sort_keys=True) for each in identities)
+    return hashlib.sha256((card["files"]["weights"]["sha256"] + described).encode()).hexdigest()[
+        :12
+    ]
+
+
+def _check_identity(path: Path, card: Mapping[str, Any]) -> None:
+    """Refuse a card that was edited, whose model would pass for the one that it was.
+
+    An ensemble that an older version wrote has no seal, and is taken as it is.
+    """
+    try:
+        found = fingerprint_of(card)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise CheckpointError(f"{path} is damaged: it lacks {error}; copy it again") from error
+    said = card.get("seal") or (found if card.get("members") else card["fingerprint"])
+    if said != found:
+        raise CheckpointError(
+            f"{path} was changed after it was written: its fingerprint is {said}, that of its "
+            f"weights, model and input is {found}; use an unchanged copy, and change settings for "
+            "use with --set or --scales"
+        )
 
 
 def _write(folder: Path, kind: str, step: int, content: bytes) -> dict[str, Any]:
@@ -194,10 +239,3 @@ def _write(folder: Path, kind: str, step: int, content: bytes) -> dict[str, Any]
     with atomic_file(folder / name) as file:
         file.write(content)
     return {"name": name, "sha256": digest, "bytes": len(content)}
-
-
-def _remove_others(folder: Path, keep: set[str]) -> None:
-    for path in folder.iterdir():
-        ours = path.suffix == ".safetensors" and path.name.startswith(("weights-", "training-"))
-        if path.name not in keep and (ours or path.name.startswith(TEMPORARY)):
-            remove(path)

@@ -8,7 +8,7 @@ are never numbers: "0012" is not "12", and no id is ever rounded by a float.
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -18,10 +18,21 @@ from numpy.typing import NDArray
 
 from platefree.errors import DataError
 
-Text = NDArray[np.str_]
+Text = NDArray[np.object_]
+"""Each cell is a ``str`` of its own length. Fixed-width text would widen every row to the longest
+cell of its column, and numpy's own type of variable width (2.4) crashes when columns are joined and
+sorted."""
+
 Times = NDArray[np.datetime64]
 Floats = NDArray[np.float32]
 Indices = NDArray[np.int64]
+Contents = NDArray[np.uint8]
+
+CONTENT_BYTES = 16
+"""How much of the SHA-256 of a file tells it from all others."""
+
+_BLOCK = 16_384  # rows
+_TOLERANCE = 2e-3  # of the squared length
 
 LABELS = (
     "vehicle",
@@ -83,6 +94,8 @@ class Sightings:
     box: Floats = field(default_factory=lambda: np.empty((0, 4), np.float32))
 
     def __post_init__(self) -> None:
+        for name in ("image", *LABELS):
+            object.__setattr__(self, name, text_column(getattr(self, name), name))
         n = len(self.image)
         for name, unknown in (("frame", unknown_frames(n)), ("box", unknown_boxes(n))):
             if not len(getattr(self, name)):  # not given
@@ -125,17 +138,20 @@ class Sightings:
             columns: ``image`` and any other of `COLUMNS`, all of one length.
 
         Raises:
-            DataError: ``image`` is missing, a name is not a column, or the lengths differ.
+            DataError: ``image`` is missing, a name is not a column, the lengths differ, or a cell
+                is no text.
         """
         strange = sorted(set(columns) - set(COLUMNS))
         if strange or "image" not in columns:
             raise DataError(f"columns {sorted(columns)}: expected image and any of {COLUMNS[1:]}")
         n = len(columns["image"])
         text = {
-            name: np.array(columns[name], dtype=np.str_) if name in columns else unknown_text(n)
+            name: text_column(columns[name], name) if name in columns else unknown_text(n)
             for name in ("image", *LABELS)
         }
-        time = np.array(columns.get("time", [np.datetime64("NaT")] * n), dtype="datetime64[ms]")
+        time = (
+            np.array(columns["time"], "datetime64[ms]") if "time" in columns else unknown_times(n)
+        )
         frame = np.array(columns.get("frame", ()), dtype=np.int64)
         box = np.array(columns.get("box", ()), dtype=np.float32)
         return cls(root=root, time=time, frame=frame, box=box, **text)
@@ -164,7 +180,8 @@ class Sightings:
 
     def take(self, rows: NDArray[np.int64] | NDArray[np.bool_]) -> Self:
         """The rows at these positions, or where this (n,) mask is true, in that order."""
-        columns = {name: getattr(self, name)[rows] for name in COLUMNS}
+        n = len(self.image[rows])
+        columns = {name: _taken(getattr(self, name), rows, n) for name in COLUMNS}
         return type(self)(root=self.root, **columns)
 
     def path(self, row: int) -> Path:
@@ -184,20 +201,79 @@ class Sightings:
         that they had before there were such columns.
         """
         digest = hashlib.sha256()
-        for name in ("image", *LABELS, "time"):
-            digest.update("\x1f".join(getattr(self, name).astype(np.str_)).encode())
+        for name in ("image", *LABELS, "time", *(n for n in ("frame", "box") if self.knows(n))):
+            digest.update(name.encode() if name in ("frame", "box") else b"")
+            column = getattr(self, name)
+            for start in range(0, len(column), _BLOCK):  # all at once would take much memory
+                block = column[start : start + _BLOCK]
+                texts = block.tolist() if block.dtype == object else block.astype(np.str_).flat
+                digest.update(b"\x1f" if start else b"")
+                digest.update("\x1f".join(texts).encode())
             digest.update(b"\x1e")
-        for name in ("frame", "box"):
-            if self.knows(name):
-                digest.update(name.encode())
-                digest.update("\x1f".join(getattr(self, name).astype(np.str_).flat).encode())
-                digest.update(b"\x1e")
         return digest.hexdigest()[:12]
 
 
+def text_column(values: Iterable[Any], name: str = "text") -> Text:
+    """An (n,) column of text; equal labels in it are one object.
+
+    Args:
+        values: (n,) texts, as a sequence or an array of any kind of text; whole numbers are written
+            out, and None is unknown.
+        name: of the column, for messages.
+
+    Raises:
+        DataError: a value is something else, such as a float, in which long ids lose digits.
+    """
+    if isinstance(values, str) or (isinstance(values, np.ndarray) and values.ndim != 1):
+        raise DataError(f"column {name!r} is no column, expected one text for each row")
+    if isinstance(values, np.ndarray) and values.dtype == object and _holds_text(values):
+        return values
+    cells = values.tolist() if isinstance(values, np.ndarray) else list(values)
+    if not set(map(type, cells)) <= {str}:
+        cells = [_text(cell, name) for cell in cells]
+    known: dict[str, str] = {}
+    column = np.empty(len(cells), object)
+    column[:] = [known.setdefault(cell, cell) for cell in cells]
+    return column
+
+
+def _holds_text(column: NDArray[Any]) -> bool:
+    distinct = column[:1] if column.strides == (0,) else column
+    return set(map(type, distinct.tolist())) <= {str}
+
+
+def _text(cell: object, name: str) -> str:
+    if cell is None:
+        return ""
+    if isinstance(cell, str | int | np.integer) and not isinstance(cell, bool):
+        return str(cell)
+    raise DataError(
+        f"column {name!r} holds {cell!r} ({type(cell).__name__}), expected text: write ids and "
+        "labels as text, and the empty text where they are unknown"
+    )
+
+
+def _taken(column: NDArray[Any], rows: NDArray[Any], n: int) -> NDArray[Any]:
+    """The ``n`` values at these rows; a column of one value stays one value in memory."""
+    if column.strides[0] == 0:
+        return np.broadcast_to(column[:1], (n, *column.shape[1:]))
+    taken: NDArray[Any] = column[rows]
+    return taken
+
+
 def unknown_text(n: int) -> Text:
-    """An (n,) label column in which nothing is known."""
-    return np.zeros(n, dtype="<U1")
+    """An (n,) label column in which nothing is known; it takes no memory."""
+    return same_text("", n)
+
+
+def same_text(value: str, n: int) -> Text:
+    """An (n,) column of one value; it takes no memory."""
+    return np.broadcast_to(np.array(str(value), object), n)
+
+
+def unknown_times(n: int) -> Times:
+    """An (n,) column ``time`` in which nothing is known; it takes no memory."""
+    return np.broadcast_to(np.datetime64("NaT", "ms"), n)
 
 
 def unknown_frames(n: int) -> Indices:
@@ -212,9 +288,7 @@ def unknown_boxes(n: int) -> Floats:
 
 def known_values(column: Text) -> Text:
     """The distinct known values of a label column, sorted."""
-    values: Text = np.unique(column)
-    known: Text = values[values != ""]
-    return known
+    return text_column(sorted(set(column.tolist()) - {""}))
 
 
 @dataclass(frozen=True, eq=False)
@@ -225,11 +299,18 @@ class Embeddings:
         spaces: name -> (n, d) float32, L2-normalised; most methods have one space, ``main``.
         sightings: the n pictures that the rows describe.
         model: fingerprint of the model that made them; only equal fingerprints may be compared.
+        content: (n, 16) uint8, what `platefree.data.content.picture_contents` says of the
+            pictures' files when they were embedded; None if nobody looked.
+
+    Raises:
+        DataError: a space is not float32 (n, d), or has a row that is not finite or not of
+            length 1.
     """
 
     spaces: Mapping[str, Floats]
     sightings: Sightings
     model: str
+    content: Contents | None = None
 
     def __post_init__(self) -> None:
         if not self.spaces:
@@ -240,6 +321,12 @@ class Embeddings:
                     f"space {name!r} is {rows.dtype} {rows.shape}, "
                     f"expected float32 ({len(self.sightings)}, d)"
                 )
+            check_unit_rows(rows, f"space {name!r}")
+        if self.content is not None and self.content.shape != (len(self.sightings), CONTENT_BYTES):
+            raise DataError(
+                f"content has shape {self.content.shape}, expected "
+                f"({len(self.sightings)}, {CONTENT_BYTES})"
+            )
 
     def __len__(self) -> int:
         return len(self.sightings)
@@ -247,7 +334,65 @@ class Embeddings:
     def take(self, rows: NDArray[np.int64] | NDArray[np.bool_]) -> Self:
         """The rows at these positions, or where this (n,) mask is true, in that order."""
         spaces = {name: space[rows] for name, space in self.spaces.items()}
-        return type(self)(spaces, self.sightings.take(rows), self.model)
+        return self.part(spaces, self.sightings.take(rows), rows)
+
+    def part(
+        self,
+        spaces: Mapping[str, Floats],
+        sightings: Sightings,
+        rows: slice | NDArray[np.int64] | NDArray[np.bool_] = slice(None),
+    ) -> Self:
+        """Some of these rows or spaces; they were checked with the whole, and are not read again.
+
+        Args:
+            spaces: name -> (m, d) float32, taken from the spaces of these embeddings.
+            sightings: the m sightings that they describe.
+            rows: which of the n rows they are.
+        """
+        part = object.__new__(type(self))
+        content = None if self.content is None else self.content[rows]
+        values = {"spaces": spaces, "sightings": sightings, "model": self.model, "content": content}
+        for name, value in values.items():
+            object.__setattr__(part, name, value)
+        return part
+
+
+def check_unit_rows(rows: Floats, what: str) -> None:
+    """Refuse rows that are no embeddings, as `wrong_row` finds them.
+
+    Without this, a distance would be clipped, and pictures be ranked by their place.
+
+    Raises:
+        DataError: one is not; the message begins with ``what``.
+    """
+    if (wrong := wrong_row(rows)) is not None:
+        row, found = wrong
+        raise DataError(
+            f"{what}: row {row} of {len(rows)} {found}, expected finite rows of length 1: divide "
+            "each row by its length"
+        )
+
+
+def wrong_row(rows: Floats) -> tuple[int, str] | None:
+    """The first of (n, d) rows that is not finite or not of length 1, to a thousandth.
+
+    They are read once, in blocks, so that memory-mapped rows stay on disk.
+
+    Returns:
+        The row, and what is wrong with it; None if all are right.
+    """
+    for start in range(0, len(rows), _BLOCK):
+        block = rows[start : start + _BLOCK]
+        with np.errstate(all="ignore"):  # an overflow is found as infinity
+            squared = np.vecdot(block, block)
+        wrong = ~(np.abs(squared - 1) < _TOLERANCE)  # NaN is wrong too
+        if wrong.any():
+            row = int(wrong.argmax())
+            if not np.isfinite(block[row]).all():
+                return start + row, "holds NaN or infinity"
+            length = np.linalg.norm(block[row].astype(np.float64))
+            return start + row, f"has length {length:.6g}"
+    return None
 
 
 @dataclass(frozen=True, eq=False)
@@ -306,6 +451,7 @@ class Hit:
         image: path of the picture.
         labels: what is known of it, by column name; unknown columns are left out.
         space: the embedding space of the comparison; empty if the model has only one.
+        query: the query picture that it is nearest to; None if there is only one.
     """
 
     rank: int
@@ -313,6 +459,7 @@ class Hit:
     image: Path
     labels: Mapping[str, str] = field(default_factory=dict)
     space: str = ""
+    query: Path | None = None
 
 
 def utc_text(time: np.datetime64) -> str:

@@ -124,7 +124,12 @@ def test_check_split_train_eval_embed_search(run: Run, drawn_folder: Path, tmp_p
         assert drawn.size[0] > 100
     shutil.move(best, tmp_path / "moved")
     assert run("search", query, "--gallery", stored)[0] == 0  # it is one of those stored
-    stranger = shutil.copy(query, tmp_path / "stranger.jpg")
+    copied = shutil.copy(query, tmp_path / "copied.jpg")
+    code, out, _ = run("search", copied, "--gallery", stored, "--json")
+    assert code == 0  # so is a copy of it, which is left out of the hits
+    assert json.loads(out)["left_out"] == [str(query)]
+    stranger = tmp_path / "stranger.png"
+    Image.open(query).rotate(180).save(stranger)
     refused(run("search", stranger, "--gallery", stored), "stored", best, "--model")
     best = str(tmp_path / "moved")
     assert run("search", query, "--gallery", stored, "--model", best)[0] == 0

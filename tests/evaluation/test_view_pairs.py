@@ -91,7 +91,7 @@ def test_views_are_not_compared_where_they_are_unknown_or_tracks_are_searched(
     rows = np.arange(30)
     assert TrialViews.of(replace(table, view=np.full(30, "front")), rows, rows) is None
     view = np.where(np.arange(len(drawn_table)) % 2, "front", "rear")
-    track = np.char.add(drawn_table.vehicle, drawn_table.camera)
+    track = drawn_table.vehicle + drawn_table.camera
     seen = replace(drawn_table, view=view, track=track)
     pictures, tracks = (
         pf.evaluate("color_stripes", seen, protocol).tests[0]
@@ -131,7 +131,7 @@ def test_confusion_is_that_of_sklearn() -> None:
 
 
 def test_the_most_probable_label_is_predicted() -> None:
-    rows = np.array([[0.1, 0.9], [0.8, 0.2]], np.float32)
+    rows = np.array([[0.28, 0.96], [0.8, 0.6]], np.float32)
     table = Sightings.from_columns(Path(), {"image": ["a", "b"]})
     found = most_probable(Embeddings({"view": rows}, table, "m"), "view", ["front", "rear"])
     assert found.tolist() == ["rear", "front"]

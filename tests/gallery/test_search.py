@@ -34,17 +34,6 @@ def test_hits_are_the_nearest_pictures_by_brute_force(
         assert similarity[hit.image] == pytest.approx(hit.similarity, abs=1e-5)
 
 
-def test_the_query_itself_is_left_out_but_a_copy_of_it_is_not(
-    model: pf.Model, drawn_table: pf.Sightings, tmp_path: Path
-) -> None:
-    (tmp_path / "a.jpg").write_bytes(drawn_table.path(0).read_bytes())
-    (tmp_path / "copy-a.jpg").write_bytes(drawn_table.path(0).read_bytes())
-    gallery, _ = pf.open_gallery(tmp_path, model)
-    hits = pf.search(model, tmp_path / "a.jpg", gallery)
-    assert [hit.image.name for hit in hits] == ["copy-a.jpg"]
-    assert hits[0].similarity == pytest.approx(1.0, abs=1e-5)
-
-
 def test_hits_say_what_is_known_and_nothing_else(
     model: pf.Model, drawn_table: pf.Sightings
 ) -> None:

@@ -12,16 +12,20 @@ import pytest
 from messages import facts
 
 from platefree.errors import DataError, ImageError, StorageError
+from platefree.gallery.embeddings_card import CARD
 from platefree.gallery.stored import (
-    CARD,
-    TABLE,
     is_embeddings_folder,
     load_embeddings,
-    load_stored,
     save_embeddings,
     stored_model_path,
 )
-from platefree.types import LABELS, Embeddings, Sightings
+from platefree.gallery.stored_embedder import load_stored
+from platefree.types import LABELS, Embeddings, Floats, Sightings
+
+
+def unit_rows(random: np.random.Generator, n: int, dimensions: int) -> Floats:
+    rows = random.standard_normal((n, dimensions))
+    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
 
 
 def embeddings(n: int = 4, root: Path = Path("/pictures"), dimensions: int = 3) -> Embeddings:
@@ -33,8 +37,8 @@ def embeddings(n: int = 4, root: Path = Path("/pictures"), dimensions: int = 3) 
     }
     return Embeddings(
         spaces={
-            "same_view": random.random((n, dimensions), np.float32),
-            "different_view": random.random((n, 5), np.float32),
+            "same_view": unit_rows(random, n, dimensions),
+            "different_view": unit_rows(random, n, 5),
         },
         sightings=Sightings.from_columns(root, columns),
         model="3f2a",
@@ -90,8 +94,9 @@ def test_an_embeddings_folder_is_replaced_while_it_is_read(folder: Path) -> None
     before = load_embeddings(folder)
     save_embeddings(before.take(np.array([1])), folder)
     assert len(load_embeddings(folder)) == 1
-    assert before.spaces["same_view"].sum() > 0
+    np.testing.assert_array_equal(before.spaces["same_view"], embeddings().spaces["same_view"])
     assert os.listdir(folder.parent) == [folder.name]
+    assert len(os.listdir(folder)) == 5  # the card, two spaces, sightings and contents
 
 
 def test_an_empty_folder_is_used(tmp_path: Path) -> None:
@@ -100,7 +105,7 @@ def test_an_empty_folder_is_used(tmp_path: Path) -> None:
     assert len(load_embeddings(tmp_path / "lot")) == 4
 
 
-@pytest.mark.parametrize("kept", ["photo.jpg", CARD, "main.npy", TABLE])
+@pytest.mark.parametrize("kept", ["photo.jpg", CARD, "main.npy", "sightings.parquet", "main-0.npy"])
 def test_a_folder_of_other_files_is_never_replaced(kept: str, tmp_path: Path) -> None:
     (tmp_path / "lot").mkdir()
     (tmp_path / "lot" / kept).write_text("{}")
@@ -131,28 +136,59 @@ def test_a_space_must_be_the_name_of_a_file(name: str, tmp_path: Path) -> None:
     assert not (tmp_path / "lot").exists()
 
 
+def part(folder: Path, name: str) -> Path:
+    (path,) = folder.glob(f"{name}-*")
+    return path
+
+
 def rewrite_table(folder: Path, change: Callable[[pa.Table], pa.Table]) -> None:
-    table = pq.ParquetFile(folder / TABLE).read()
-    pq.write_table(change(table), folder / TABLE)
+    path = part(folder, TABLE)
+    table = pq.ParquetFile(path).read()
+    pq.write_table(change(table), path)
+
+
+def rewrite_space(folder: Path, rows: np.ndarray) -> None:
+    np.save(part(folder, SPACE), rows, allow_pickle=True)
 
 
 def cut(path: Path, keep: int) -> None:
     path.write_bytes(path.read_bytes()[:keep])
 
 
-SPACE = "same_view.npy"
+def make_pipe(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+def broken_rows(value: float) -> Floats:
+    rows = embeddings().spaces[SPACE].copy()
+    rows[2, 1] = value
+    return rows
+
+
+def without_a_cell(table: pa.Table) -> pa.Table:
+    cells = pa.array(["", None, "", ""], pa.string())
+    return table.set_column(table.column_names.index("camera"), "camera", cells)
+
+
+SPACE, TABLE, CONTENT = "same_view", "sightings", "content"
 DAMAGES: dict[str, tuple[Callable[[Path], object], tuple[str, ...]]] = {
-    "no card": (lambda folder: (folder / CARD).unlink(), (CARD, "No such file")),
-    "card is no JSON": (lambda folder: cut(folder / CARD, 20), (CARD, "not JSON")),
+    "no card": (lambda folder: (folder / CARD).unlink(), (CARD, "not exist")),
+    "card is no JSON": (lambda folder: cut(folder / CARD, 20), (CARD, "not valid JSON")),
     "card is no text": (
-        lambda folder: (folder / CARD).write_bytes(b"\xff\xfe"),
-        (CARD, "not JSON"),
+        lambda folder: (folder / CARD).write_bytes(b"\xff\xfe\xff"),
+        (CARD, "not UTF-8"),
     ),
+    "card is nested": (
+        lambda folder: (folder / CARD).write_text("[" * 100_000),
+        (CARD, "not valid JSON"),
+    ),
+    "card is a pipe": (lambda folder: make_pipe(folder / CARD), (CARD, "a pipe")),
     "foreign list": (lambda folder: (folder / CARD).write_text("[1]"), (CARD, "not the card")),
     "foreign format": (lambda folder: edit_card(folder, format="x"), (CARD, "not the card")),
     "newer version": (
-        lambda folder: edit_card(folder, version=3),
-        (CARD, "version 3", "up to 2", "upgrade"),
+        lambda folder: edit_card(folder, version=4),
+        (CARD, "version 4", "up to 3", "upgrade"),
     ),
     "no version": (lambda folder: edit_card(folder, version=None), (CARD, "version")),
     "rows as text": (lambda folder: edit_card(folder, rows="4"), (CARD, "rows", "integer")),
@@ -161,26 +197,39 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], tuple[str, ...]]] = {
         lambda folder: edit_card(folder, spaces={"../x": 3}),
         (CARD, "spaces", "../x"),
     ),
+    "path in a file": (
+        lambda folder: edit_card(folder, table_file="../x-0123456789abcdef.parquet"),
+        (CARD, "table_file", "match"),
+    ),
+    "a space without a file": (
+        lambda folder: edit_card(folder, space_files={}),
+        (CARD, "files of all spaces"),
+    ),
     "wrong rows": (lambda folder: edit_card(folder, rows=5), (SPACE, "(4, 3)", "(5, 3)")),
     "wrong dimensions": (
-        lambda folder: edit_card(folder, spaces={"same_view": 9}),
+        lambda folder: edit_card(folder, spaces={"same_view": 9, "different_view": 5}),
         (SPACE, "(4, 3)", "(4, 9)"),
     ),
     "another table": (lambda folder: edit_card(folder, table="0"), (TABLE, "card says 0")),
-    "no space": (lambda folder: (folder / SPACE).unlink(), (SPACE, "No such file")),
-    "empty space": (lambda folder: cut(folder / SPACE, 0), (SPACE, "damaged")),
-    "half a header": (lambda folder: cut(folder / SPACE, 40), (SPACE, "damaged")),
-    "half a space": (lambda folder: cut(folder / SPACE, 150), (SPACE, "damaged")),
-    "pickle": (
-        lambda folder: np.save(folder / SPACE, np.array([{}]), allow_pickle=True),
-        (SPACE, "damaged"),
-    ),
+    "no space": (lambda folder: part(folder, SPACE).unlink(), (SPACE, "not exist")),
+    "empty space": (lambda folder: cut(part(folder, SPACE), 0), (SPACE, "damaged")),
+    "half a header": (lambda folder: cut(part(folder, SPACE), 40), (SPACE, "damaged")),
+    "half a space": (lambda folder: cut(part(folder, SPACE), 150), (SPACE, "damaged")),
+    "space is a pipe": (lambda folder: make_pipe(part(folder, SPACE)), (SPACE, "a pipe")),
+    "pickle": (lambda folder: rewrite_space(folder, np.array([{}])), (SPACE, "object")),
     "float64 space": (
-        lambda folder: np.save(folder / SPACE, np.ones((4, 3))),
+        lambda folder: rewrite_space(folder, np.ones((4, 3))),
         (SPACE, "float64", "float32"),
     ),
-    "no table": (lambda folder: (folder / TABLE).unlink(), (TABLE, "No such file")),
-    "half a table": (lambda folder: cut(folder / TABLE, 500), (TABLE, "magic bytes")),
+    "rows beyond float32": (
+        lambda folder: rewrite_space(folder, broken_rows(3e38)),
+        (SPACE, "row 2", "length 3e+38", "length 1"),
+    ),
+    "infinity": (lambda folder: rewrite_space(folder, broken_rows(np.inf)), (SPACE, "row 2")),
+    "NaN": (lambda folder: rewrite_space(folder, broken_rows(np.nan)), (SPACE, "row 2", "NaN")),
+    "no content": (lambda folder: part(folder, CONTENT).unlink(), (CONTENT, "not exist")),
+    "no table": (lambda folder: part(folder, TABLE).unlink(), (TABLE, "not exist")),
+    "half a table": (lambda folder: cut(part(folder, TABLE), 500), (TABLE, "magic bytes")),
     "fewer rows": (
         lambda folder: rewrite_table(folder, lambda t: t.slice(1)),
         (TABLE, "3 rows", "expected 4"),
@@ -188,6 +237,10 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], tuple[str, ...]]] = {
     "fewer columns": (
         lambda folder: rewrite_table(folder, lambda t: t.drop_columns(["track"])),
         (TABLE, "4 rows", "'camera', 'make'", "'camera', 'track', 'make'"),
+    ),
+    "a missing cell": (
+        lambda folder: rewrite_table(folder, without_a_cell),
+        (TABLE, "1 values", "'camera'"),
     ),
     "another order": (
         lambda folder: rewrite_table(folder, lambda t: t.take([1, 0, 2, 3])),
@@ -208,8 +261,8 @@ def test_damage_is_reported_in_one_line(damage: str, folder: Path) -> None:
 
 
 def test_a_damaged_folder_can_be_made_again(folder: Path) -> None:
-    (folder / SPACE).unlink()
-    cut(folder / TABLE, 10)
+    part(folder, SPACE).unlink()
+    cut(part(folder, TABLE), 10)
     save_embeddings(embeddings(), folder)
     assert len(load_embeddings(folder)) == 4
 
@@ -238,7 +291,7 @@ def test_boxes_and_frames_of_one_file_are_found_apart(tmp_path: Path) -> None:
         "box": [nowhere, [0, 0, 5, 5], [1, 0, 5, 5], [0, 0, 5, 5], [0, 0, 5, 5], [0, 0, 5, 5]],
     }
     table = Sightings.from_columns(tmp_path, {k: np.array(v) for k, v in columns.items()})
-    rows = np.random.default_rng(0).standard_normal((6, 4)).astype(np.float32)
+    rows = unit_rows(np.random.default_rng(0), 6, 4)
     save_embeddings(Embeddings({"main": rows}, table, "m"), tmp_path / "stored")
     stored = load_stored(tmp_path / "stored")
     assert stored.knows(table)

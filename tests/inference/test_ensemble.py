@@ -272,7 +272,7 @@ def test_a_damaged_or_changed_ensemble_is_refused(
     weights.write_bytes(content)
     card = json.loads((broken / "card.json").read_text())
     for members, message in (
-        (card["members"][:1], ("broken", "foreign", "recipe")),
+        (card["members"][:1], ("broken", "changed")),
         ([{}], ("broken", "recipe is missing")),
     ):
         (broken / "card.json").write_text(json.dumps({**card, "members": members}))
@@ -289,3 +289,14 @@ def test_a_damaged_or_changed_ensemble_is_refused(
     )
     with pytest.raises(RecipeError, match=facts("ensemble", "not trained", "platefree ensemble")):
         pf.train(load_recipe(tmp_path / "mine.toml"), drawn_table, tmp_path / "run")
+
+
+@pytest.mark.parametrize("place", ["recipe", "member"])
+def test_an_ensemble_that_was_edited_is_refused(place: str, joined: Path, tmp_path: Path) -> None:
+    edited = Path(shutil.copytree(joined, tmp_path / "edited"))
+    card = json.loads((edited / "card.json").read_text())
+    recipe = card["recipe"] if place == "recipe" else card["members"][0]["recipe"]
+    recipe["input"]["height"] += 16
+    (edited / "card.json").write_text(json.dumps(card))
+    with pytest.raises(CheckpointError, match=facts("edited", "changed", "fingerprint")):
+        pf.load_model(edited)

@@ -272,7 +272,7 @@ def test_killed_and_resumed_gives_the_same_bits(with_models: Sightings, tmp_path
 
 def test_a_run_is_not_resumed_with_other_models(with_models: Sightings, tmp_path: Path) -> None:
     train(changed(train__max_steps=1), with_models, tmp_path)
-    more = replace(with_models, model=np.char.add(with_models.model, with_models.vehicle))
+    more = replace(with_models, model=with_models.model + with_models.vehicle)
     with pytest.raises(
         CheckpointError, match=facts("another table", with_models.fingerprint(), more.fingerprint())
     ):

@@ -45,7 +45,7 @@ SMALL |= {"train.images_per_vehicle": 4}
 @pytest.fixture(scope="module")
 def seen_table(drawn_table: Sightings) -> Sightings:
     """The drawn vehicles face right before every other camera: a view that can be learnt."""
-    camera = np.char.strip(drawn_table.camera, "cam").astype(int)
+    camera = np.array([int(name.strip("cam")) for name in drawn_table.camera])
     return replace(drawn_table, view=np.where(camera % 2, "front", "rear"))
 
 
@@ -448,7 +448,7 @@ def test_tables_that_views_cannot_be_learnt_from_are_refused(seen_table: Sightin
         match=facts("column 'view'", "front, rear, side", "model.views is front, rear"),
     ):
         prepared(side)()
-    number = np.char.strip(seen_table.vehicle, "v").astype(int)
+    number = np.array([int(name.strip("v")) for name in seen_table.vehicle])
     apart = replace(seen_table, view=np.where(number % 4 < 2, "front", "rear"))
     with pytest.raises(
         TrainingError, match=facts("no training vehicle", "two views", "model.relations=none")

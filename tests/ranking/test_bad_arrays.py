@@ -142,6 +142,41 @@ def test_embeddings_that_are_not_finite_are_refused() -> None:
         broken[4, 0] = value
         with pytest.raises(DataError, match=facts("gallery row 2", "infinity")):
             pf.k_reciprocal(rows[:2], broken[2:])
-    broken[4] = nan
+    gallery = embedded(rows[2:])
+    rows[4] = nan  # after they were checked
     with pytest.raises(DataError, match=facts("query 0", "gallery row 2", "NaN")):
-        pf.rank_exact(embedded(rows[:2]), embedded(broken[2:]), 3)
+        pf.rank_exact(embedded(rows[:2]), gallery, 3)
+
+
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [
+        (nan, "NaN"),
+        (inf, "infinity"),
+        (-inf, "infinity"),
+        (3e38, "length 3e+38"),
+        (1e-30, "length"),
+        (0.99, "length"),
+        (50.0, "length"),
+    ],
+)
+@pytest.mark.parametrize("row", [0, 16_383, 16_384, 16_999])
+def test_rows_that_are_no_unit_rows_are_refused(value: float, found: str, row: int) -> None:
+    """A clipped distance would rank them by their place; in any block, and in any space."""
+    rows = np.zeros((17_000, 2), np.float32)
+    rows[:, 1] = 1
+    table = pf.Sightings.from_columns(Path("/"), {"image": [f"{n}.jpg" for n in range(len(rows))]})
+    pf.Embeddings({"a": rows, "b": rows}, table, "model")
+    broken = rows.copy()
+    broken[row] = [value, 0]
+    with pytest.raises(DataError, match=facts("'b'", f"row {row} of 17000", found, "length 1")):
+        pf.Embeddings({"a": rows, "b": broken}, table, "model")
+    assert len(pf.Embeddings({"a": rows}, table, "model").take(np.array([row]))) == 1
+
+
+def test_lengths_as_a_network_rounds_them_are_taken() -> None:
+    rows = unit_rows(50, seed=6)
+    embedded(rows.astype(np.float16).astype(np.float32))
+    embedded(rows * np.float32(1.0005))
+    with pytest.raises(DataError, match=facts("row 0")):
+        embedded(rows * np.float32(1.01))

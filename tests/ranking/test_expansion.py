@@ -209,6 +209,7 @@ def test_what_does_not_fit_is_refused(
 
 RANKING = Ranking(np.array([[0, 1], [1, 2], [2, 0]]), np.zeros((3, 2), np.float32))
 FOREIGN = embeddings("other", main=unit_rows(3, 4, 0))
-BROKEN = embeddings(main=np.full((3, 4), np.nan, np.float32))
+BROKEN = embeddings(main=unit_rows(3, 4, 0))
+BROKEN.spaces["main"][:] = np.nan  # written over after they were checked
 TWO_SPACES = embeddings(a=unit_rows(3, 4, 0), b=unit_rows(3, 4, 0))
 LONGER = embeddings(main=unit_rows(4, 4, 0))

@@ -390,7 +390,7 @@ def test_memory_grows_with_the_points_only_for_any_distance(
         ({"gallery": np.array([[0, 0, 0, 1], [0, nan, 0, 0]])}, ("gallery row 1", "NaN")),
         ({"query": np.full((2, 4), inf)}, ("query row 0", "infinity")),
         (
-            {"query": embeddings(main=np.ones((2, 4), np.float32))},
+            {"query": embeddings(main=np.eye(2, 4, dtype=np.float32))},
             ("both embeddings", "both arrays", "a comparison"),
         ),
         (

@@ -217,8 +217,8 @@ def codes(column: Text, names: Text | None = None) -> Indices:
         names: sorted; by default all known values of the column.
     """
     names = known_values(column) if names is None else names
-    numbers = np.searchsorted(names, column)
-    return np.where(np.isin(column, names), numbers, -1).astype(np.int64)
+    number_of = {name: number for number, name in enumerate(names.tolist())}
+    return np.array([number_of.get(label, -1) for label in column.tolist()], np.int64)
 
 
 def require_known(data: TrainingData, columns: Sequence[str], key: str) -> None:
@@ -249,6 +249,7 @@ def _hold_out(rows: Sightings, train: Train, target: str) -> tuple[Sightings, Si
     groups = np.where(rows.vehicle == "", rows.image, rows.vehicle)
     names = np.unique(groups[rows.source == target] if target else groups)
     count = round(train.validation * len(names))
-    chosen = np.random.default_rng((4, train.seed)).permutation(names)[:count]
-    held = np.isin(groups, chosen)
+    random = np.random.default_rng((4, train.seed))
+    chosen = set(random.permutation(names)[:count].tolist())
+    held = np.array([group in chosen for group in groups.tolist()], np.bool_)
     return rows.take(~held), rows.take(held)

@@ -2,9 +2,10 @@
 
 import json
 import logging
+import math
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
@@ -103,6 +104,15 @@ ModelOption = Annotated[
         help="Checkpoint folder, or color_stripes.",
     ),
 ]
+RootOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--root",
+        metavar="FOLDER",
+        show_default="as they were embedded",
+        help="Where the pictures of stored embeddings are now.",
+    ),
+]
 
 
 def work_of(
@@ -123,8 +133,17 @@ def work_of(
 
 
 def print_json(content: Any) -> None:  # noqa: ANN401
-    """Print plain content as JSON to stdout."""
-    sys.stdout.write(json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+    """Print plain content as JSON to stdout; NaN and infinity, which JSON lacks, become null."""
+    text = json.dumps(_finite(content), indent=2, ensure_ascii=False, allow_nan=False)
+    sys.stdout.write(text + "\n")
+
+
+def _finite(content: Any) -> Any:  # noqa: ANN401
+    if isinstance(content, Mapping):
+        return {key: _finite(value) for key, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [_finite(value) for value in content]
+    return None if isinstance(content, float) and not math.isfinite(content) else content
 
 
 def done(path: Path, what: str) -> None:

@@ -219,11 +219,11 @@ def _with_name(table: "Sightings", path: Path) -> "Sightings":
     """The table with a source: its own, or the name of its file or folder."""
     from dataclasses import replace
 
-    import numpy as np
+    from platefree.types import same_text
 
     if table.knows("source"):
         return table
-    return replace(table, source=np.full(len(table), path.absolute().stem))
+    return replace(table, source=same_text(path.absolute().stem, len(table)))
 
 
 def _print_splits(table: "Sightings", target: Path, more: dict[str, Any], *, as_json: bool) -> None:

@@ -10,6 +10,7 @@ from platefree.cli.console import (
     DeviceOption,
     Json,
     Processes,
+    RootOption,
     Workers,
     done,
     out,
@@ -90,6 +91,7 @@ def evaluate(
             help="Change a value: post.rerank.k1=30; repeatable.",
         ),
     ] = None,
+    root: RootOption = None,
     *,
     heat_maps: Annotated[
         bool, typer.Option("--heat-maps", help="Draw heat maps on examples.")
@@ -123,7 +125,7 @@ def evaluate(
         raise typer.BadParameter("give --post or --ablate-post", param_hint="--ablate-post")
     if data is None and not is_embeddings_folder(model):
         raise typer.BadParameter("say what to score it on: --data TABLE", param_hint="--data")
-    loaded = open_embedder(model, work_of(device), parse_overrides(settings or ()))
+    loaded = open_embedder(model, work_of(device), parse_overrides(settings or ()), root=root)
     dataset = open_data(stored_table(loaded) if data is None else data)
     plan = plan_for(loaded, dataset, protocol, tests or (), seed)
     scoring = Scoring(

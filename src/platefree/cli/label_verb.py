@@ -17,6 +17,7 @@ from platefree.cli.console import (
     print_json,
     work_of,
 )
+from platefree.storage import check_writable
 
 
 def label(
@@ -43,6 +44,9 @@ def label(
     from platefree.inference.labelling import label_views
     from platefree.inference.loading import load_model
 
+    if target.suffix.lower() not in (".csv", ".parquet"):
+        raise typer.BadParameter(f"{target} should end in .csv or .parquet", param_hint="--out")
+    check_writable(target)
     table = read_table(data)
     model = load_model(view, device=device.value)
     with picture_progress("labelling", len(table)) as advance:

@@ -12,6 +12,7 @@ from platefree.cli.console import (
     Json,
     ModelOption,
     Processes,
+    RootOption,
     Workers,
     done,
     notes,
@@ -21,17 +22,29 @@ from platefree.cli.console import (
     work_of,
 )
 from platefree.errors import CheckpointError
+from platefree.storage import check_writable
 
 if TYPE_CHECKING:
-    from platefree.gallery.stored import StoredEmbeddings
+    from platefree.gallery.search import Answer
+    from platefree.gallery.stored_embedder import StoredEmbeddings
     from platefree.types import Sightings
 
 FLOOR = "color_stripes"
 """The method for searches without a trained model."""
 
+_COLORS_ALONE = (
+    f"only colors are compared ({FLOOR}), so other vehicles of a like color come first; for "
+    "better hits train a model, such as on a rendered city: 'platefree city CITY --preset small', "
+    "'platefree train strong_baseline/small --data CITY --out runs/first', and give "
+    "--model runs/first/best"
+)
+
 
 def search(
-    query: Annotated[Path, typer.Argument(help="A picture of one vehicle.")],
+    queries: Annotated[
+        list[Path],
+        typer.Argument(help="A picture of one vehicle, or several of the same.", metavar="QUERY"),
+    ],
     gallery: Annotated[
         Path,
         typer.Option("--gallery", "-g", metavar="PATH", help="Folder, table or stored embeddings."),
@@ -56,62 +69,82 @@ def search(
         str, typer.Option(metavar="NAME", help="Camera of the query, for that step.")
     ] = "",
     time: Annotated[str, typer.Option(metavar="TIME", help="Time of the query (ISO 8601).")] = "",
+    root: RootOption = None,
     *,
     workers: Workers = -1,
     device: DeviceOption = DeviceName.auto,
     as_json: Json = False,
 ) -> None:
-    """Find pictures of the same vehicle: similarity, camera, time, path; best first."""
+    """Find pictures of the same vehicle: similarity, camera, time, path; best first.
+
+    Of several query pictures, the one nearest to a gallery picture decides.
+    """
     from platefree.cli.tables import hits_table
     from platefree.data.listed_text import many
     from platefree.gallery.opening import open_embedder
-    from platefree.gallery.search import CANDIDATES, check_search_post, open_gallery, query_picture
-    from platefree.gallery.search import search as run_search
+    from platefree.gallery.search import (
+        CANDIDATES,
+        answer,
+        check_search_post,
+        open_gallery,
+        query_pictures,
+    )
     from platefree.recipes.post import Post
 
     check_search_post(Post().with_steps(post))
-    picture = query_picture(query, camera=camera, time=time)
-    loaded = open_embedder(_chosen(model, gallery, picture), work_of(device))
+    if sheet is not None:
+        _check_sheet(sheet)
+    pictures = query_pictures(queries, camera=camera, time=time)
+    chosen = _chosen(model, gallery, pictures, root)
+    loaded = open_embedder(chosen, work_of(device))
+    loaded.embed(pictures, work=work_of(device, workers))  # refused before the long work
     with picture_progress("embedding the gallery", None) as advance:
         opened, skipped = open_gallery(
-            gallery, loaded, work=work_of(device, workers, progress=advance)
+            gallery, loaded, root=root, work=work_of(device, workers, progress=advance)
         )
     _note_skipped(skipped)
-    hits = run_search(loaded, picture, opened, top=top, post=post)
+    found = answer(loaded, pictures, opened, top=top, post=post)
     steps = loaded.post.with_steps(post)
     done_so = "not post-processed"
     if steps.steps:
         done_so = f"the nearest {max(top, CANDIDATES)} post-processed: {steps.describe()}"
+    several = "by the nearest of the query pictures" if len(queries) > 1 else ""
     if as_json:
-        answer = [
+        hits = [
             {
                 "rank": h.rank,
                 "similarity": h.similarity,
                 "image": str(h.image),
+                "exists": h.image.exists(),
+                **({"query": str(h.query)} if h.query else {}),
                 **({"space": h.space} if h.space else {}),
                 **h.labels,
             }
-            for h in hits
+            for h in found.hits
         ]
         print_json(
             {
-                "query": str(query),
+                "queries": [str(query) for query in queries],
+                "combined": several or None,
                 "model": {"name": loaded.name, "fingerprint": loaded.fingerprint},
                 "gallery": {"path": str(gallery), "pictures": len(opened), "search": "exact"},
                 "post": {"steps": post, "described": done_so},
                 "skipped": skipped,
-                "hits": answer,
+                "left_out": [str(path) for path in found.left_out],
+                "cautions": found.cautions,
+                "hits": hits,
             }
         )
     else:
-        title = (
-            f"{query.name} in {many(len(opened), 'picture')}, exact, {done_so}, model {loaded.name}"
-        )
-        out.print(hits_table(hits, title))
+        names = ", ".join(query.name for query in queries)
+        how = ", ".join(part for part in ("exact", several, done_so) if part)
+        title = f"{names} in {many(len(opened), 'picture')}, {how}, model {loaded.name}"
+        out.print(hits_table(found.hits, title))
+    _note_answer(found, gallery, loaded.name)
     if sheet is not None:
         from platefree.reports.contact_sheet import contact_sheet
 
-        done(contact_sheet(query, hits, sheet), "contact sheet")
+        done(contact_sheet(queries[0], found.hits, sheet), "contact sheet")
 
 
 def compare(
@@ -156,39 +189,47 @@ def embed(
     """Embed pictures once, so that later searches are fast."""
     from platefree.data.listed_text import many
     from platefree.data.table import read_table
-    from platefree.gallery.stored import save_embeddings
+    from platefree.gallery.embeddings_card import check_replaceable
+    from platefree.gallery.stored import write_embeddings
     from platefree.inference.loading import load_model
+    from platefree.storage import only_writer
 
+    check_replaceable(out_folder)
     table = read_table(data)
     loaded = load_model(model or _floor(), device=device.value)
-    with picture_progress("embedding", len(table)) as advance:
-        work = work_of(device, workers, processes, advance)
-        embeddings, skipped = loaded.embed(table, unreadable="skip", work=work)
-    _note_skipped(skipped)
-    remembered = Path(loaded.name).resolve() if Path(loaded.name).exists() else loaded.name
-    save_embeddings(embeddings, out_folder, loaded.comparison, model_path=str(remembered))
+    with only_writer(out_folder):
+        with picture_progress("embedding", len(table)) as advance:
+            work = work_of(device, workers, processes, advance)
+            embeddings, skipped = loaded.embed(table, unreadable="skip", work=work)
+        _note_skipped(skipped)
+        remembered = Path(loaded.name).resolve() if Path(loaded.name).exists() else loaded.name
+        write_embeddings(embeddings, out_folder, loaded.comparison, str(remembered))
     if as_json:
         spaces = {name: rows.shape[1] for name, rows in embeddings.spaces.items()}
         print_json({"pictures": len(embeddings), "spaces": spaces, "skipped": skipped})
     done(out_folder, many(len(embeddings), "embedding"))
 
 
-def _chosen(model: str | None, gallery: Path, query: "Sightings") -> "str | StoredEmbeddings":
+def _chosen(
+    model: str | None, gallery: Path, query: "Sightings", root: Path | None
+) -> "str | StoredEmbeddings":
     """The model asked for, else one that fits the gallery, else colors alone.
 
     If the query is among stored embeddings, these are enough; otherwise the model that made the
     embeddings is used.
     """
-    if model is not None:
-        return model
-    from platefree.gallery.stored import is_embeddings_folder, load_stored, stored_model_path
+    from platefree.gallery.stored import is_embeddings_folder, stored_model_path
+    from platefree.gallery.stored_embedder import load_stored
 
+    if model is not None:
+        same = root is not None and is_embeddings_folder(model) and Path(model) == gallery
+        return load_stored(model, root=root) if same else model
     if not is_embeddings_folder(gallery):
         return _floor()
     stored = stored_model_path(gallery)
     is_there = stored is not None and (stored == FLOOR or Path(stored).exists())
     has_network = is_there and _can_embed()
-    if not has_network and (opened := load_stored(gallery)).knows(query):
+    if not has_network and (opened := load_stored(gallery, root=root)).knows(query):
         return opened
     if stored is not None and not is_there:
         raise CheckpointError(
@@ -199,13 +240,47 @@ def _chosen(model: str | None, gallery: Path, query: "Sightings") -> "str | Stor
 
 
 def _floor() -> str:
-    notes.print(f"no --model given: comparing colors alone ({FLOOR})")
+    notes.print(f"no --model was given: {_COLORS_ALONE}", soft_wrap=True)
     return FLOOR
 
 
 def _can_embed() -> bool:
     """Whether torch is installed, so that a network can run."""
     return find_spec("torch") is not None
+
+
+def _check_sheet(sheet: Path) -> None:
+    from platefree.reports.contact_sheet import FORMATS
+
+    if sheet.suffix.lower() not in FORMATS:
+        raise typer.BadParameter(f"{sheet} should end in .jpg or .png", param_hint="--sheet")
+    check_writable(sheet)
+
+
+def _note_answer(found: "Answer", gallery: Path, model: str) -> None:
+    """What to know before the hits are believed."""
+    from platefree.data.listed_text import many
+
+    missing = [hit.image for hit in found.hits if not hit.image.exists()]
+    if missing:
+        notes.print(
+            f"{many(len(missing), 'hit')} without a file, such as {missing[0]}: if the pictures of "
+            f"{gallery} were moved, give their folder with --root",
+            soft_wrap=True,
+        )
+    for path in found.left_out[:5]:
+        notes.print(f"left out, since it is a query picture itself: {path}", soft_wrap=True)
+    if len(found.left_out) > 5:
+        notes.print(f"... and {len(found.left_out) - 5} more copies of the query")
+    for caution in found.cautions:
+        notes.print(f"note: {caution}", soft_wrap=True)
+    notes.print(
+        "A similarity is no probability: 1 is the same picture, and the first hit need not be the "
+        "same vehicle.",
+        soft_wrap=True,
+    )
+    if model == FLOOR:
+        notes.print(f"note: {_COLORS_ALONE}", soft_wrap=True)
 
 
 def _note_skipped(skipped: list[str]) -> None:

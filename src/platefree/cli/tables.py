@@ -137,12 +137,16 @@ def hits_table(hits: Sequence[Hit], title: str) -> Table:
     table.add_column("rank", justify="right")
     table.add_column("similarity", justify="right")
     by_space = any(hit.space for hit in hits)
-    for name in (*(["compared as"] if by_space else []), *known, "path"):
+    several = any(hit.query for hit in hits)
+    names = (*(["like"] if several else []), *(["compared as"] if by_space else []), *known, "path")
+    for name in names:
         table.add_column(name, overflow="fold")
     for hit in hits:
         labels = [hit.labels.get(name, "unknown") for name in known]
         space = [hit.space.replace("_", " ")] if by_space else []
-        table.add_row(str(hit.rank), f"{hit.similarity:.4f}", *space, *labels, str(hit.image))
+        like = [hit.query.name if hit.query else ""] if several else []
+        path = str(hit.image) if hit.image.exists() else f"{hit.image} (no such file)"
+        table.add_row(str(hit.rank), f"{hit.similarity:.4f}", *like, *space, *labels, path)
     return table
 
 

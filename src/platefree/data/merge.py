@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from platefree.data.listed_text import many
 from platefree.errors import DataError
-from platefree.types import COLUMNS, Sightings, Text
+from platefree.types import COLUMNS, Sightings, Text, same_text, text_column
 
 KEPT_APART = ("vehicle", "camera", "track", "model")
 """Columns whose values become ``SOURCE/value``: "12" of two data sets are two vehicles."""
@@ -83,7 +83,7 @@ def _with_source(table: Sightings, name: str, place: int) -> Sightings:
     if name:
         if "/" in name:
             raise DataError(f"source {name!r} holds a slash, expected a name without slashes")
-        return replace(table, source=np.full(len(table), name))
+        return replace(table, source=same_text(name, len(table)))
     if (table.source == "").any():
         unnamed = int((table.source == "").sum())
         raise DataError(
@@ -108,8 +108,7 @@ def _prefixed(column: Text, source: str = "") -> Text:
     """(n,) ``SOURCE/value``, unknown where the value is."""
     values = column.tolist()
     named = {value: f"{source}/{value}" if value else "" for value in set(values)}
-    prefixed: Text = np.array([named[value] for value in values], np.str_)
-    return prefixed
+    return text_column([named[value] for value in values])
 
 
 def _values(column: Text) -> set[str]:
@@ -118,7 +117,7 @@ def _values(column: Text) -> set[str]:
 
 
 def _for_training(table: Sightings) -> Sightings:
-    return replace(table, split=np.full(len(table), "train"))
+    return replace(table, split=same_text("train", len(table)))
 
 
 def _all_for_training(table: Sightings, target: str) -> Sightings:
@@ -200,5 +199,4 @@ def _pictures(images: Text, table: Sightings) -> set[str]:
 
 
 def _absolute(images: Text, root: Path) -> Text:
-    paths: Text = np.array([os.path.join(root, image) for image in images.tolist()], np.str_)
-    return paths
+    return text_column([os.path.join(root, image) for image in images.tolist()])

@@ -27,6 +27,7 @@ from platefree.inputs.documents import read_json
 from platefree.inputs.parquet import read_parquet
 from platefree.inputs.plain_files import MB, Expected
 from platefree.storage import Utf8, atomic_file
+from platefree.types import text_column
 
 PART_FILES = ("parts.csv", "parts.json", "labels.parquet")
 """Names of files of part boxes next to a table; the last is written by a rendered city."""
@@ -136,7 +137,7 @@ def _boxes(path: Path, entries: Iterator[Entry]) -> PartBoxes:
         )
     return PartBoxes(
         path.parent,
-        np.array(list(place_of), np.str_),
+        text_column(place_of, "image"),
         np.array(picture, np.int64),
         np.array(parts, np.int64),
         edges,

@@ -65,7 +65,7 @@ def split_by_vehicle(sightings: Sightings, train: float = 0.5, seed: int = 0) ->
         )
     random = np.random.default_rng(seed)
     trained = _draw_vehicles(sightings, rows, train, random)
-    split = np.full(len(sightings), "gallery")
+    split = np.full(len(sightings), "gallery", object)
     for vehicle, own in rows.items():
         if vehicle in trained:
             split[own] = "train"

@@ -22,7 +22,7 @@ from platefree.evaluation.results import Report
 from platefree.evaluation.scorer import TestScorer
 from platefree.evaluation.set_protocols import Plan, make_plan
 from platefree.gallery.opening import as_network, open_embedder
-from platefree.gallery.stored import StoredEmbeddings
+from platefree.gallery.stored_embedder import StoredEmbeddings
 from platefree.inference.embedder import Embedder
 from platefree.recipes.post import NONE, Post
 from platefree.types import Sightings, known_values

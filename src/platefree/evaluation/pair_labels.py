@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple, Self
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from platefree.errors import DataError
+from platefree.jit import njit
 
 Ids = NDArray[Any] | Sequence[str] | Sequence[int]
 Codes = NDArray[np.int64]
@@ -247,12 +247,14 @@ def _exact(name: str, ids: Ids) -> NDArray[Any]:
     column = ids if isinstance(ids, np.ndarray) else np.array(ids, dtype=object)
     if column.ndim != 1:
         raise DataError(f"{name} have shape {column.shape}, expected one id per row")
+    if column.dtype.kind == "T":  # numpy's text of variable width
+        column = column.astype(object)
     if column.dtype.kind in "iuU" or not len(column):
         return column
     if column.dtype != object:
         raise DataError(f"{name} are {column.dtype}, expected integers or text")
     if all(isinstance(value, str) for value in column):
-        return column.astype(np.str_)
+        return column  # not as fixed-width text, which would widen every id to the longest
     if all(isinstance(value, int | np.integer) and value is not True for value in column):
         return column
     kinds = sorted({type(value).__name__ for value in column})
@@ -260,7 +262,7 @@ def _exact(name: str, ids: Ids) -> NDArray[Any]:
 
 
 def _is_text(ids: NDArray[Any]) -> bool:
-    return ids.dtype.kind == "U"
+    return len(ids) > 0 and isinstance(ids[0], str)
 
 
 def _self_rows(self_index: NDArray[np.integer[Any]] | None, q: int, g: int) -> Codes:

@@ -80,7 +80,7 @@ PROTOCOLS: dict[str, Callable[[Sightings], list[Trial]]] = {
 
 def default_protocol(table: Sightings) -> str:
     """``query-gallery`` if the table has these splits, else a choice by its known cameras."""
-    if np.isin(["query", "gallery"], table.split).all():
+    if {"query", "gallery"} <= set(known_values(table.split)):
         return "query-gallery"
     return "cross-camera" if len(known_values(table.camera)) == 2 else "leave-one-out"
 

@@ -78,14 +78,15 @@ EVERYTHING = Filter()
 
 def _is_file(table: Sightings, file: Path) -> Bools:
     """Which rows are this file; only rows of the same file name are looked up on disk."""
-    suspects = np.flatnonzero(np.char.endswith(table.image, file.name))
+    suspects = [row for row, each in enumerate(table.image.tolist()) if each.endswith(file.name)]
     same, there = np.zeros(len(table), np.bool_), file.resolve()
     same[[row for row in suspects if table.path(int(row)).resolve() == there]] = True
     return same
 
 
 def _is_one_of(column: Text, values: Sequence[str]) -> Bools:
-    return np.isin(column, [value for value in values if value])
+    wanted = {value for value in values if value}
+    return np.array([label in wanted for label in column.tolist()], np.bool_)
 
 
 def _is_between(times: Times, start: np.timedelta64, end: np.timedelta64) -> Bools:

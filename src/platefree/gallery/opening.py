@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from platefree.errors import DataError, RecipeError
-from platefree.gallery.stored import is_embeddings_folder, load_stored
+from platefree.gallery.stored import is_embeddings_folder
+from platefree.gallery.stored_embedder import load_stored
 from platefree.inference.embedder import Embedder
 from platefree.installs import training_install
 from platefree.work import DEFAULT_WORK, Work
@@ -18,6 +19,8 @@ def open_embedder(
     model: Embedder | str | Path,
     work: Work = DEFAULT_WORK,
     overrides: Mapping[str, Any] | None = None,
+    *,
+    root: str | Path | None = None,
 ) -> Embedder:
     """The embedder at a path, or the one given; only a network needs torch.
 
@@ -25,10 +28,12 @@ def open_embedder(
         model: an open embedder, a checkpoint folder, ``color_stripes``, or a folder of embeddings.
         work: the device a network runs on.
         overrides: dotted key -> value, for settings of a network's recipe that can still change.
+        root: where the pictures of stored embeddings are now, see `load_stored`.
 
     Raises:
         CheckpointError: there is no such model, or it is damaged.
-        DataError: the stored embeddings are damaged.
+        DataError: the stored embeddings are damaged, none of their pictures is under ``root``, or
+            a ``root`` is given with a network.
         RecipeError: a setting cannot be changed.
     """
     if not isinstance(model, str | Path):
@@ -36,7 +41,12 @@ def open_embedder(
     if is_embeddings_folder(model):
         if overrides:
             raise RecipeError(f"{model} holds stored embeddings, whose settings cannot be changed")
-        return load_stored(model)
+        return load_stored(model, root=root)
+    if root is not None:
+        raise DataError(
+            f"{model} holds no stored embeddings, which alone can be given another root; read a "
+            "table from the folder that its paths start from"
+        )
     with training_install(f"the model {model}"):
         from platefree.inference.loading import load_model
 

@@ -1,16 +1,21 @@
 """Where else was this vehicle? Exact search in a folder, a table, stored embeddings or a store."""
 
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from platefree.data.table import read_table
 from platefree.errors import DataError, MismatchError, RecipeError
+from platefree.gallery.cautions import cautions
 from platefree.gallery.filters import EVERYTHING, Filter, moment_of
+from platefree.gallery.own_pictures import OwnPictures
 from platefree.gallery.store import MemoryStore, Store
-from platefree.gallery.stored import StoredEmbeddings, is_embeddings_folder, load_embeddings
+from platefree.gallery.stored import is_embeddings_folder, load_embeddings
+from platefree.gallery.stored_embedder import StoredEmbeddings
 from platefree.inference.embedder import Embedder
 from platefree.ranking.steps import apply_steps, search_steps
 from platefree.recipes.post import NONE, Post
@@ -25,13 +30,18 @@ SEARCH_STEPS = ("expand", "rerank", "camera", "time", "tracks")
 
 
 def open_gallery(
-    path: str | Path, model: Embedder, *, work: Work = DEFAULT_WORK
+    path: str | Path,
+    model: Embedder,
+    *,
+    root: str | Path | None = None,
+    work: Work = DEFAULT_WORK,
 ) -> tuple[Embeddings, list[str]]:
     """Stored embeddings as they are, or a folder or table of pictures, embedded now.
 
     Args:
         path: an embeddings folder (``platefree embed``), or anything that `read_table` reads.
         model: from `load_model`, or the stored embeddings themselves.
+        root: where the pictures of stored embeddings are now, see `load_embeddings`.
         work: device, workers and progress.
 
     Returns:
@@ -39,24 +49,45 @@ def open_gallery(
 
     Raises:
         MismatchError: stored embeddings were made by another model.
-        DataError: there is no gallery at ``path``.
+        DataError: there is no gallery at ``path``, none of its pictures is under ``root``, or it is
+            a table of pictures and a ``root`` is given.
     """
     if isinstance(model, StoredEmbeddings) and model.name == str(path):
         return model.embeddings, []
     if is_embeddings_folder(Path(path)):
-        stored = load_embeddings(path)
+        stored = load_embeddings(path, root=root)
         if stored.model != model.fingerprint:
             raise MismatchError(
                 f"{path} was made with model {stored.model}, the search uses {model.fingerprint} "
                 f"({model.name}): run 'platefree embed' again with this model"
             )
         return stored, []
+    if root is not None:
+        raise DataError(f"{path} holds no stored embeddings, which alone can be given another root")
     return model.embed(read_table(path), unreadable="skip", work=work)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a search found.
+
+    Attributes:
+        hits: nearest first.
+        left_out: pictures of the gallery that are a query picture itself, under whatever path.
+        cautions: what speaks against trusting the hits, in sentences.
+    """
+
+    hits: list[Hit]
+    left_out: list[Path]
+    cautions: list[str]
+
+
+Query = str | Path | Sightings | Sequence[str | Path]
 
 
 def search(
     model: Embedder,
-    query: str | Path | Sightings,
+    query: Query,
     gallery: Embeddings | Store,
     *,
     top: int = 20,
@@ -64,57 +95,123 @@ def search(
     where: Filter = EVERYTHING,
     work: Work = DEFAULT_WORK,
 ) -> list[Hit]:
-    """The gallery pictures most like a query picture, nearest first.
+    """The gallery pictures most like the query, nearest first.
 
-    The query's own file is left out. Hits keep their original similarity where post-processing
-    changes their order, so that it means the same in every search.
+    A query picture itself is left out, known by its content: also a copy of it, or a link to it.
+    Of several query pictures, the one nearest to a gallery picture decides (decided: pictures of
+    different sides of a vehicle are each right for other hits, and a mean of them is like none).
+    Hits keep their original similarity where post-processing changes their order, so that it means
+    the same in every search.
 
     Args:
         model: from `load_model`, the one that made the gallery.
-        query: path of a picture of one vehicle, or a table of one row, with the camera and time
-            that the steps ``camera`` and ``time`` need.
+        query: path of a picture of one vehicle, or several of them, or a table with a row for each,
+            with the camera and time that the steps ``camera`` and ``time`` need.
         gallery: from `open_gallery`, `Model.embed`, or a store.
         top: the largest number of hits.
-        post: steps on the nearest `CANDIDATES` pictures (``top``, if that is more), such as
-            ``rerank`` or ``expand,tracks``, with the options of the model's recipe.
+        post: steps on the nearest `CANDIDATES` pictures (``top``, if that is more) of each query
+            picture, such as ``rerank`` or ``expand,tracks``, with the options of the model's
+            recipe.
         where: conditions that every hit meets.
         work: device, workers and progress.
 
     Raises:
         RecipeError: there is no such post-processing of a search.
-        ImageError: the query cannot be read.
+        ImageError: a query picture cannot be read.
         MismatchError: the gallery was made by another model.
-        DataError: a step needs a label of the query that is unknown.
+        DataError: a step needs a label of the query that is unknown, or there is no query.
     """
+    return answer(model, query, gallery, top=top, post=post, where=where, work=work).hits
+
+
+def answer(
+    model: Embedder,
+    query: Query,
+    gallery: Embeddings | Store,
+    *,
+    top: int = 20,
+    post: Post | str = NONE,
+    where: Filter = EVERYTHING,
+    work: Work = DEFAULT_WORK,
+) -> Answer:
+    """As `search`, with what was left out and what speaks against the hits."""
     steps = check_search_post(model.post.with_steps(post) if isinstance(post, str) else post)
-    picture = query if isinstance(query, Sightings) else query_picture(query)
-    _check_query(steps, picture)
-    embedded, _ = model.embed(picture, work=work)
+    pictures = query if isinstance(query, Sightings) else query_pictures(_paths(query))
+    if not len(pictures) or top < 1:
+        raise DataError(f"{len(pictures)} query pictures, top {top}: expected 1 or more of each")
+    _check_query(steps, pictures)
+    embedded, _ = model.embed(pictures, work=work)
     store = MemoryStore(gallery, model.comparison) if isinstance(gallery, Embeddings) else gallery
-    elsewhere = replace(where, not_files=(*where.not_files, picture.path(0)))
-    nearest = store.search(embedded, elsewhere, max(top, CANDIDATES) if steps.steps else top)
-    rows = np.sort(nearest.indices[nearest.indices >= 0])
-    candidates = store.get(rows)
-    there = slice(len(rows))
-    places = np.searchsorted(rows, nearest.indices[:, there])
-    ranking = Ranking(places, nearest.distances[:, there])
-    distances = dict(zip(ranking.indices[0].tolist(), ranking.distances[0].tolist(), strict=True))
-    if steps.steps:
-        changes = search_steps(steps, embedded, candidates, ranking, model.comparison)
-        ranking = apply_steps(ranking, changes).in_order()
-    found = [place for place in ranking.indices[0, :top].tolist() if place >= 0]
-    spaces = model.comparison.space_of(embedded, candidates)[0]
+    wanted = max(top, CANDIDATES) if steps.steps else top
+    nearest, candidates, own = _candidates(store, embedded, pictures, where, wanted)
+    best: dict[int, tuple[float, Hit]] = {}
+    for number in range(len(pictures)):
+        places = nearest.indices[number]
+        elsewhere = np.flatnonzero(places >= 0)
+        elsewhere = elsewhere[~own[places[elsewhere]]][:wanted]
+        ranking = Ranking(places[None, elsewhere], nearest.distances[number][None, elsewhere])
+        one = embedded.take(np.array([number]))
+        for place, final, hit in _hits(model, steps, one, candidates, ranking):
+            if place not in best or final < best[place][0]:
+                best[place] = final, hit
+    order = sorted(best, key=lambda place: (best[place][0], place))[:top]
+    hits = [replace(best[place][1], rank=rank) for rank, place in enumerate(order, start=1)]
     table = candidates.sightings
-    return [
-        Hit(
-            rank,
-            1.0 - distances[place],
-            table.path(place),
-            table.labels(place),
-            str(spaces[place]),
-        )
-        for rank, place in enumerate(found, start=1)
-    ]
+    return Answer(
+        hits if len(pictures) > 1 else [replace(hit, query=None) for hit in hits],
+        [table.path(place) for place in np.flatnonzero(own).tolist()],
+        cautions(pictures, store.count(where) - int(own.sum()), table.take(np.array(order, int))),
+    )
+
+
+def _candidates(
+    store: Store, embedded: Embeddings, pictures: Sightings, where: Filter, wanted: int
+) -> tuple[Ranking, Embeddings, NDArray[np.bool_]]:
+    """The nearest pictures of each query picture: ``wanted``, and those that are query pictures.
+
+    Returns:
+        The ranking of places in the candidates, the candidates by gallery row, and (n,) which of
+        them are a query picture.
+    """
+    pictures_of_query, extra = OwnPictures(pictures), len(pictures)
+    while True:
+        nearest = store.search(embedded, where, wanted + extra)
+        rows = np.unique(nearest.indices[nearest.indices >= 0])
+        candidates = store.get(rows)
+        own = pictures_of_query.among(candidates)
+        if own.sum() <= extra:
+            places = np.where(nearest.indices >= 0, np.searchsorted(rows, nearest.indices), -1)
+            return Ranking(places, nearest.distances), candidates, own
+        extra = int(own.sum())
+
+
+def _hits(
+    model: Embedder, steps: Post, query: Embeddings, candidates: Embeddings, ranking: Ranking
+) -> Iterator[tuple[int, float, Hit]]:
+    """The hits of one query picture, not yet ranked: place, distance after the steps, hit."""
+    places = np.sort(ranking.indices[0])
+    near = candidates.take(places)
+    ranking = Ranking(np.searchsorted(places, ranking.indices), ranking.distances)
+    original = dict(zip(ranking.indices[0].tolist(), ranking.distances[0].tolist(), strict=True))
+    if steps.steps:
+        changes = search_steps(steps, query, near, ranking, model.comparison)
+        ranking = apply_steps(ranking, changes).in_order()
+    spaces = model.comparison.space_of(query, near)[0]
+    table = near.sightings
+    for row, final in zip(ranking.indices[0].tolist(), ranking.distances[0].tolist(), strict=True):
+        if row >= 0:
+            yield (
+                int(places[row]),
+                final,
+                Hit(
+                    rank=0,
+                    similarity=1.0 - original[row],
+                    image=table.path(row),
+                    labels=table.labels(row),
+                    space=str(spaces[row]),
+                    query=query.sightings.path(0),
+                ),
+            )
 
 
 def check_search_post(post: Post) -> Post:
@@ -143,16 +240,29 @@ def _check_query(post: Post, query: Sightings) -> None:
 
 
 def query_picture(path: str | Path, *, camera: str = "", time: str = "") -> Sightings:
-    """A query picture with its camera and time, as a table of one row.
+    """A query picture with its camera and time, as a table of one row; see `query_pictures`."""
+    return query_pictures([path], camera=camera, time=time)
+
+
+def query_pictures(paths: Sequence[str | Path], *, camera: str = "", time: str = "") -> Sightings:
+    """Query pictures of one vehicle, as a table with a row for each.
 
     Args:
-        path: of the picture.
-        camera: that captured it; empty is unknown.
+        paths: of the pictures.
+        camera: that captured them; empty is unknown.
         time: when, ISO 8601; empty is unknown.
 
     Raises:
         DataError: the time is not ISO 8601.
     """
     moment = moment_of(time) if time else np.datetime64("NaT")
-    columns: dict[str, list[Any]] = {"image": [str(path)], "camera": [camera], "time": [moment]}
+    columns: dict[str, list[Any]] = {
+        "image": [str(path) for path in paths],
+        "camera": [camera] * len(paths),
+        "time": [moment] * len(paths),
+    }
     return Sightings.from_columns(Path(), columns)
+
+
+def _paths(query: str | Path | Sequence[str | Path]) -> Sequence[str | Path]:
+    return [query] if isinstance(query, str | Path) else query

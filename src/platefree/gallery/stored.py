@@ -1,70 +1,57 @@
 """Embeddings stored in a folder, memory-mapped when read and safe to load from anyone.
 
-    <space>.npy         (n, d) float32, one file per space, memory-mapped when loaded
-    sightings.parquet   the n rows that they describe: image, labels, time
-    embeddings.json     the card: model, spaces, how they are compared, number of rows, root and
-                        hash of the table
+    main-<hash>.npy               (n, d) float32, one file per space, memory-mapped when loaded
+    sightings-<hash>.parquet      the n rows that they describe: image, labels, time
+    content-<hash>.npy            (n, 16) uint8, what tells each picture from others wherever it is
+    embeddings.json               the card: model, spaces, how they are compared, root, files
 
-Nothing is pickled. The folder is written completely or not at all.
+Nothing is pickled. The card names the files by their hashes, and replacing the card is the one
+atomic commit: a folder holds the old embeddings or the new ones, and a reader never gets a mixture.
 """
 
-import json
+import hashlib
+import io
+import logging
 import os
-from collections.abc import Iterator, Mapping
-from functools import cached_property
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Any, BinaryIO
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    NonNegativeInt,
-    PositiveInt,
-    StringConstraints,
-    ValidationError,
+from pydantic import ValidationError
+
+from platefree.data.content import picture_contents
+from platefree.errors import DataError
+from platefree.gallery.embeddings_card import (
+    AGAIN,
+    CARD,
+    CONTENT,
+    TABLE,
+    VERSION,
+    EmbeddingsCard,
+    check_replaceable,
+    described,
+    first_problem,
+    own_names,
+    read_card,
 )
-
-from platefree.data.vehicle_boxes import BoxFractions
-from platefree.errors import DataError, ImageError, StorageError
-from platefree.inference.embedder import Unreadable
+from platefree.inputs.plain_files import GB, Expected, open_input
 from platefree.ranking.comparison import ONLY_SPACE, Comparison
-from platefree.ranking.described import read_comparison
-from platefree.recipes.post import Post
-from platefree.storage import atomic_folder, new_file, storage_errors
-from platefree.types import LABELS, Embeddings, Floats, Indices, Sightings, Text
-from platefree.work import DEFAULT_WORK, Work
-
-CARD = "embeddings.json"
-TABLE = "sightings.parquet"
-FORMAT: Final = "platefree-embeddings"
-VERSION: Final = 2
+from platefree.storage import TEMPORARY, atomic_file, only_writer, remove, write_text
+from platefree.types import CONTENT_BYTES, LABELS, Embeddings, Sightings, check_unit_rows
 
 _FORMER = {"6c663b972314": "2a4ed9b0713e"}
 """Fingerprints of models that are the same, as they were before: color_stripes of version 0.1."""
 
-_AGAIN = "run 'platefree embed' again"
+_PART = Expected("a file of stored embeddings", 1024 * GB)
+_TRIES = 20  # readings of a folder that is replaced meanwhile
+_SAMPLE = 20  # pictures that are looked for under a root
 
-SpaceName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
-
-
-class _Card(BaseModel):
-    """The content of ``embeddings.json``."""
-
-    model_config = ConfigDict(strict=True, frozen=True)
-
-    format: Literal["platefree-embeddings"] = FORMAT
-    version: Literal[1, 2] = VERSION
-    model: str
-    comparison: dict[str, Any] | None = None  # version 1 had none
-    model_path: str | None
-    spaces: Annotated[dict[SpaceName, PositiveInt], Field(min_length=1)]
-    rows: NonNegativeInt
-    root: str
-    table: str
+_log = logging.getLogger(__name__)
 
 
 def save_embeddings(
@@ -74,7 +61,10 @@ def save_embeddings(
     *,
     model_path: str | None = None,
 ) -> Path:
-    """Write embeddings to a folder, which replaces an embeddings folder of that name.
+    """Write embeddings to a folder, in place of the embeddings that it holds.
+
+    The contents of the pictures' files are stored too, unless the embeddings have them already:
+    by these a picture is known again under another path.
 
     Args:
         embeddings: what to write.
@@ -87,144 +77,72 @@ def save_embeddings(
         The folder.
 
     Raises:
-        StorageError: the folder holds anything else, or cannot be written.
-        DataError: the name of a space cannot be the name of a file.
+        StorageError: the folder holds anything else, is being written by another process, or
+            cannot be written; what it held is kept.
+        DataError: the name of a space cannot be the name of a file, or a row is not finite or
+            not of length 1.
     """
     folder = Path(folder)
-    _check_replaceable(folder)
-    card = _make_card(embeddings, comparison, model_path)
-    with atomic_folder(folder) as temporary:
-        for name, rows in embeddings.spaces.items():
-            with new_file(temporary / f"{name}.npy") as file:
-                np.save(file, np.ascontiguousarray(rows), allow_pickle=False)
-        with new_file(temporary / TABLE) as file:
-            pq.write_table(_make_table(embeddings.sightings), file)
-        with new_file(temporary / CARD) as file:
-            file.write(f"{card.model_dump_json(indent=2)}\n".encode())
+    check_replaceable(folder)
+    with only_writer(folder):
+        write_embeddings(embeddings, folder, comparison, model_path)
     return folder
 
 
-def load_embeddings(folder: str | Path) -> Embeddings:
+def write_embeddings(
+    embeddings: Embeddings, folder: Path, comparison: Comparison, model_path: str | None
+) -> None:
+    """As `save_embeddings`, for a caller that is the only writer of an existing folder."""
+    for name, rows in embeddings.spaces.items():
+        check_unit_rows(rows, f"space {name!r} cannot be stored")
+    card = _make_card(embeddings, comparison, model_path, folder)
+    content = embeddings.content
+    if content is None:
+        content = picture_contents(embeddings.sightings)
+    files = {name: _write_array(folder, name, rows) for name, rows in embeddings.spaces.items()}
+    table_file = _write_table(folder, embeddings.sightings)
+    content_file = _write_array(folder, CONTENT, content)
+    named = {"space_files": files, "table_file": table_file, "content_file": content_file}
+    before = own_names(folder, os.listdir(folder))
+    card = card.model_copy(update={"version": VERSION, **named})
+    write_text(folder / CARD, card.model_dump_json(indent=2) + "\n")
+    _remove(folder, set(before) - card.own_files())
+
+
+def load_embeddings(folder: str | Path, *, root: str | Path | None = None) -> Embeddings:
     """Read an embeddings folder; the spaces are memory-mapped and read-only.
 
+    Args:
+        folder: from `save_embeddings`.
+        root: the folder that the pictures' paths start from, if they were moved. By default the
+            one they had; if no picture is there, the one that now lies as it did beside the
+            embeddings.
+
     Raises:
-        DataError: the folder is missing, damaged, of a newer version, or no embeddings folder.
+        DataError: the folder is missing, damaged, of a newer version, or no embeddings folder; or
+            none of its pictures is under ``root``.
+    """
+    return read_stored(folder, root=root)[1]
+
+
+def read_stored(
+    folder: str | Path, *, root: str | Path | None = None
+) -> tuple[EmbeddingsCard, Embeddings]:
+    """The card of a folder and its embeddings, both of the same moment; see `load_embeddings`.
+
+    A folder that another process replaces meanwhile is read again.
     """
     folder = Path(folder)
-    card = _read_card(folder)
-    return Embeddings(
-        spaces={
-            name: _read_space(folder / f"{name}.npy", card.rows, dimensions)
-            for name, dimensions in card.spaces.items()
-        },
-        sightings=_read_sightings(folder / TABLE, card),
-        model=_FORMER.get(card.model, card.model),
-    )
-
-
-class StoredEmbeddings:
-    """A folder of embeddings as an `Embedder` of the pictures it holds, without the network.
-
-    Args:
-        embeddings: the content of the folder.
-        comparison: how their spaces combine.
-        name: what reports call it; the folder, if it was loaded from one.
-    """
-
-    learns = "vehicle"
-    post = Post()
-
-    def __init__(self, embeddings: Embeddings, comparison: Comparison, name: str) -> None:
-        self.embeddings, self.comparison, self.name = embeddings, comparison, name
-        self.fingerprint = embeddings.model
-        self.claims: Mapping[str, float] = {}
-        self.metadata: Mapping[str, Text] = {}
-
-    def knows(self, sightings: Sightings) -> bool:
-        """Whether the embeddings of all rows of a table are stored."""
-        return bool((self._rows_of(sightings) >= 0).all())
-
-    def class_names(self, column: str) -> tuple[str, ...]:
-        """Refused: it predicts nothing."""
-        raise DataError(
-            f"{self.name} holds stored embeddings, which predict no {column}; give the model"
-        )
-
-    def describe(self) -> dict[str, str]:
-        """What it is, for a report."""
-        return {"name": self.name, "method": "stored embeddings", "fingerprint": self.fingerprint}
-
-    def describe_use(self) -> dict[str, str]:
-        """How pictures were embedded, for a report."""
-        return {"input": "embedded before"}
-
-    def embed(
-        self,
-        sightings: Sightings,
-        *,
-        boxes: BoxFractions | None = None,
-        unreadable: Unreadable = "refuse",
-        work: Work = DEFAULT_WORK,
-    ) -> tuple[Embeddings, list[str]]:
-        """The stored embeddings of these pictures, with the labels of the table.
-
-        A picture is found by its path, and by its frame and box where it has them.
-
-        Raises:
-            DataError: boxes are given.
-            ImageError: a picture is not stored (with ``refuse``), or none is.
-        """
-        if boxes is not None:
-            raise DataError(f"{self.name} holds stored embeddings of whole pictures, not of boxes")
-        rows = self._rows_of(sightings)
-        missing = [
-            f"{sightings.path(row)} is not among the {len(self.embeddings)} pictures of "
-            f"{self.name}; embed it too ('platefree embed'), or give the model (--model)"
-            for row in np.flatnonzero(rows < 0).tolist()
-        ]
-        if missing and (unreadable == "refuse" or len(missing) == len(sightings)):
-            raise ImageError(missing[0])
-        work.progress(len(sightings))
-        known = rows >= 0
-        spaces = {name: space[rows[known]] for name, space in self.embeddings.spaces.items()}
-        kept = sightings if known.all() else sightings.take(known)
-        return Embeddings(spaces, kept, self.fingerprint), missing
-
-    @cached_property
-    def _rows_named(self) -> Mapping[str, list[int]]:
-        """The stored rows of each file name."""
-        rows: dict[str, list[int]] = {}
-        for row, image in enumerate(self.embeddings.sightings.image.tolist()):
-            rows.setdefault(os.path.basename(image), []).append(row)
-        return rows
-
-    def _rows_of(self, sightings: Sightings) -> Indices:
-        """(n,) the stored row of each row of a table, -1 where it is not stored."""
-        names = set(map(os.path.basename, sightings.image.tolist()))
-        rows = [row for name in names for row in self._rows_named.get(name, ())]
-        suspects = self.embeddings.sightings.take(np.array(rows, np.int64))
-        row_of = dict(zip(_identities(suspects), rows, strict=True))
-        return np.array([row_of.get(each, -1) for each in _identities(sightings)], np.int64)
-
-
-def load_stored(folder: str | Path) -> StoredEmbeddings:
-    """Open a folder of embeddings in place of their model, to search and score without a network.
-
-    Raises:
-        DataError: the folder is missing, damaged or no embeddings folder, or of an older version
-            of platefree, which did not store how several spaces combine.
-    """
-    card = _read_card(Path(folder))
-    if card.comparison is not None:
-        comparison = read_comparison(card.comparison)
-    elif len(card.spaces) == 1:
-        comparison = ONLY_SPACE
-    else:
-        raise DataError(
-            f"{folder} does not say how its spaces {', '.join(card.spaces)} combine, as "
-            f"embeddings of an older platefree do not: give the model (--model), or {_AGAIN}"
-        )
-    return StoredEmbeddings(load_embeddings(folder), comparison, str(folder))
+    card = read_card(folder)
+    for _ in range(_TRIES):
+        try:
+            return card, _open(folder, card, None if root is None else Path(root))
+        except DataError:
+            newer = read_card(folder)
+            if newer == card:
+                raise
+            card = newer
+    raise DataError(f"{folder} was replaced {_TRIES} times while it was read; try again later")
 
 
 def is_embeddings_folder(folder: str | Path) -> bool:
@@ -238,24 +156,69 @@ def stored_model_path(folder: str | Path) -> str | None:
     Raises:
         DataError: the embeddings folder is damaged.
     """
-    return _read_card(Path(folder)).model_path if is_embeddings_folder(folder) else None
+    return read_card(Path(folder)).model_path if is_embeddings_folder(folder) else None
 
 
-def _make_card(embeddings: Embeddings, comparison: Comparison, model_path: str | None) -> _Card:
-    is_unknown = comparison == ONLY_SPACE and len(embeddings.spaces) > 1
-    described = None if is_unknown else comparison.to_json()
+# --- writing ----------------------------------------------------------------------------------
+
+
+def _make_card(
+    embeddings: Embeddings, comparison: Comparison, model_path: str | None, folder: Path
+) -> EmbeddingsCard:
+    """The card without the names of its files."""
+    root = embeddings.sightings.root.absolute()
     try:
-        return _Card(
+        return EmbeddingsCard(
+            version=2,
             model=embeddings.model,
-            comparison=described,
+            comparison=described(comparison, embeddings),
             model_path=model_path,
             spaces={name: rows.shape[1] for name, rows in embeddings.spaces.items()},
             rows=len(embeddings),
-            root=str(embeddings.sightings.root.absolute()),
+            root=str(root),
+            root_from_here=_relative(root, folder),
             table=embeddings.sightings.fingerprint(),
         )
     except ValidationError as error:
-        raise DataError(f"these embeddings cannot be stored: {_first_problem(error)}") from error
+        raise DataError(f"these embeddings cannot be stored: {first_problem(error)}") from error
+
+
+def _relative(root: Path, folder: Path) -> str | None:
+    try:
+        return os.path.relpath(root.resolve(), folder.resolve())
+    except ValueError:  # another drive of Windows
+        return None
+
+
+def _write_array(folder: Path, name: str, rows: np.ndarray[Any, Any]) -> str:
+    rows = np.ascontiguousarray(rows)
+    digest = hashlib.sha256(str(rows.shape).encode())
+    digest.update(rows.data.cast("B") if rows.size else b"")
+
+    def write(file: BinaryIO) -> None:
+        np.save(file, rows, allow_pickle=False)
+
+    return _write(folder, f"{name}-{digest.hexdigest()[:16]}.npy", write)
+
+
+def _write_table(folder: Path, sightings: Sightings) -> str:
+    content = io.BytesIO()
+    pq.write_table(_make_table(sightings), content)
+    digest = hashlib.sha256(content.getbuffer()).hexdigest()[:16]
+    return _write(folder, f"{TABLE}-{digest}.parquet", lambda file: file.write(content.getbuffer()))
+
+
+def _write(folder: Path, name: str, write: Callable[[BinaryIO], object]) -> str:
+    with atomic_file(folder / name) as file:
+        write(file)
+    return name
+
+
+def _remove(folder: Path, names: set[str]) -> None:
+    """Remove files of former embeddings; a reader that has one open keeps what it reads."""
+    for name in names:
+        if not name.startswith(TEMPORARY):  # the lock; what killed runs left is swept with it
+            remove(folder / name)
 
 
 def _schema(version: int) -> pa.Schema:
@@ -279,113 +242,128 @@ def _make_table(sightings: Sightings) -> pa.Table:
     )
 
 
-def _check_replaceable(folder: Path) -> None:
-    """Refuse to replace anything but an embeddings folder."""
-    if not folder.exists():
-        return
-    if not folder.is_dir():
-        raise StorageError(f"{folder} is a file; choose another folder for the embeddings")
-    with storage_errors(folder):
-        foreign = sorted({entry.name for entry in folder.iterdir()} - _own_files(folder))
-    if foreign:
-        raise StorageError(
-            f"{folder} holds files that are not embeddings ({foreign[0]}) and would be lost; "
-            "choose another folder, or remove it first"
-        )
+# --- reading ----------------------------------------------------------------------------------
 
 
-def _own_files(folder: Path) -> set[str]:
-    """The files of an embeddings folder; none if its card is not one of platefree."""
+def _open(folder: Path, card: EmbeddingsCard, root: Path | None) -> Embeddings:
+    spaces = {}
+    for name, dimensions in card.spaces.items():
+        path = folder / card.file_of(name)
+        spaces[name] = _read_array(path, (card.rows, dimensions), "float32")
+    content = None
+    if card.content_file is not None:
+        path = folder / card.content_file
+        content = _read_array(path, (card.rows, CONTENT_BYTES), "uint8")
+    sightings = _read_sightings(folder / card.sightings_file, card)
+    rooted = replace(sightings, root=_place_of_pictures(folder, card, sightings, root))
     try:
-        card = json.loads((folder / CARD).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return set()
-    if not isinstance(card, dict) or card.get("format") != FORMAT:
-        return set()
-    spaces = card.get("spaces")
-    return {CARD, TABLE, *(f"{name}.npy" for name in (spaces if isinstance(spaces, dict) else ()))}
+        return Embeddings(spaces, rooted, _FORMER.get(card.model, card.model), content)
+    except DataError as error:
+        raise DataError(f"{folder} is damaged: {error}, or {AGAIN}") from error
 
 
-def _read_card(folder: Path) -> _Card:
-    path = folder / CARD
+def _read_array(path: Path, shape: tuple[int, int], kind: str) -> Any:  # noqa: ANN401
     try:
-        card = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise DataError(
-            f"{folder} is no embeddings folder: {CARD} cannot be read ({error.strerror}); "
-            "'platefree embed' makes one"
-        ) from error
-    except ValueError as error:
-        raise DataError(f"{path} is damaged: not JSON; remove the folder and {_AGAIN}") from error
-    if not isinstance(card, dict) or card.get("format") != FORMAT:
-        raise DataError(
-            f"{path} is not the card of an embeddings folder; 'platefree embed' makes one"
-        )
-    version = card.get("version")
-    if isinstance(version, int) and version > VERSION:
-        raise DataError(
-            f"{path} has version {version}, this platefree reads up to {VERSION}: "
-            f"upgrade platefree, or {_AGAIN}"
-        )
-    try:
-        return _Card.model_validate(card)
-    except ValidationError as error:
-        raise DataError(f"{path} is damaged: {_first_problem(error)}; {_AGAIN}") from error
-
-
-def _read_space(path: Path, rows: int, dimensions: int) -> Floats:
-    try:
-        space: Floats = np.lib.format.open_memmap(path, mode="r")
-    except OSError as error:
-        raise DataError(f"{path} cannot be read ({error.strerror}); {_AGAIN}") from error
+        with open_input(path, _PART) as file:
+            version = np.lib.format.read_magic(file)
+            if version != (1, 0):
+                raise ValueError(f"version {version} of the format")
+            found, is_fortran, dtype = np.lib.format.read_array_header_1_0(file)
+            if found != shape or dtype != kind or is_fortran:
+                raise DataError(f"{path} is {dtype} {found}, its card says {kind} {shape}")
+            return np.memmap(file, dtype, "r", file.tell(), shape)
+    except DataError as error:
+        raise DataError(f"{error}; {AGAIN}") from error
     except ValueError as error:
         reason = str(error).splitlines()[0]
-        raise DataError(f"{path} is damaged or cut short ({reason}); {_AGAIN}") from error
-    if space.shape != (rows, dimensions) or space.dtype != np.float32:
-        raise DataError(
-            f"{path} is {space.dtype} {space.shape}, its card says float32 {(rows, dimensions)}; "
-            f"{_AGAIN}"
-        )
-    return space
+        raise DataError(f"{path} is damaged or cut short ({reason}); {AGAIN}") from error
 
 
-def _read_sightings(path: Path, card: _Card) -> Sightings:
+def _read_sightings(path: Path, card: EmbeddingsCard) -> Sightings:
     try:
-        with pq.ParquetFile(path) as file:
-            table = file.read()
-    except (OSError, pa.ArrowException) as error:
+        with open_input(path, _PART) as opened, pq.ParquetFile(opened) as file:
+            columns = _read_columns(path, file, card)
+    except DataError as error:
+        raise DataError(f"{error}; {AGAIN}") from error
+    except pa.ArrowException as error:
         reason = str(error).splitlines()[0]
-        raise DataError(f"{path} cannot be read ({reason}); {_AGAIN}") from error
-    names = ["color" if name == "colour" else name for name in table.column_names]  # version 1
-    table = table.rename_columns(names)
-    schema = _schema(card.version)
-    if not table.schema.equals(schema) or table.num_rows != card.rows:
-        raise DataError(
-            f"{path} has {table.num_rows} rows of {table.column_names}, expected {card.rows} of "
-            f"{schema.names}, text and a time in milliseconds; {_AGAIN}"
-        )
-    columns: dict[str, Any] = {
-        name: table.column(name).to_numpy() for name in table.column_names if name != "box"
-    }
-    if "box" in table.column_names:
-        boxes: Any = table.column("box").combine_chunks()  # pyarrow's stubs lack its kind of array
-        columns["box"] = boxes.flatten().to_numpy().reshape(-1, 4)
+        raise DataError(f"{path} cannot be read ({reason}); {AGAIN}") from error
     sightings = Sightings.from_columns(Path(card.root), columns)
     if sightings.fingerprint() != card.table:
         raise DataError(
-            f"{path} is table {sightings.fingerprint()}, its card says {card.table}; {_AGAIN}"
+            f"{path} is table {sightings.fingerprint()}, its card says {card.table}; {AGAIN}"
         )
     return sightings
 
 
-def _identities(table: Sightings) -> Iterator[tuple[str, int, tuple[float, ...]]]:
-    """What tells each row from others: absolute path, frame and box."""
-    boxes = np.nan_to_num(table.box, nan=-np.inf).tolist()  # NaN is not equal to itself
-    for row, (frame, box) in enumerate(zip(table.frame.tolist(), boxes, strict=True)):
-        yield os.path.normpath(table.path(row).absolute()), frame, tuple(box)
+def _read_columns(path: Path, file: pq.ParquetFile, card: EmbeddingsCard) -> dict[str, Any]:
+    """The known columns, one after the other, so that a large table takes little memory."""
+    schema, found = _schema(card.version), file.schema_arrow
+    names = ["color" if name == "colour" else name for name in found.names]  # version 1
+    fits = names == schema.names and found.types == schema.types
+    if not fits or file.metadata.num_rows != card.rows:
+        raise DataError(
+            f"{path} has {file.metadata.num_rows} rows of {names}, expected {card.rows} of "
+            f"{schema.names}, text and a time in milliseconds"
+        )
+    columns: dict[str, Any] = {}
+    for name, stored in zip(names, found.names, strict=True):
+        column: Any = file.read(columns=[stored]).column(0).combine_chunks()  # pyarrow's stubs
+        if column.null_count and name != "time":
+            raise DataError(f"{path} lacks {column.null_count} values of the column {name!r}")
+        if name == "box":
+            column = column.flatten()
+        rows = _labels(column) if name in LABELS else column.to_numpy(zero_copy_only=False)
+        if not _is_unknown(name, rows):
+            columns[name] = rows.reshape(-1, 4) if name == "box" else rows
+        del column, rows
+        pa.default_memory_pool().release_unused()
+    return columns
 
 
-def _first_problem(error: ValidationError) -> str:
-    problem = error.errors()[0]
-    place = ".".join(str(part) for part in problem["loc"])
-    return f"{place}: {problem['msg']}"
+def _is_unknown(name: str, rows: Any) -> bool:  # noqa: ANN401
+    """Whether nothing is known in a column, which then takes no memory."""
+    if name == "box":
+        return bool(np.isnan(rows).all())
+    return bool(name == "frame" and (rows < 0).all())
+
+
+def _labels(column: "pa.Array[Any]") -> Any:  # noqa: ANN401
+    """Labels, of which equal ones are one object."""
+    encoded: Any = pc.dictionary_encode(column)  # pyarrow's stubs
+    distinct = np.array(encoded.dictionary.to_pylist(), object)
+    if len(distinct) == 1:
+        return np.broadcast_to(distinct, len(column))
+    return distinct[encoded.indices.to_numpy(zero_copy_only=False)]
+
+
+def _place_of_pictures(
+    folder: Path, card: EmbeddingsCard, sightings: Sightings, given: Path | None
+) -> Path:
+    """The folder that relative paths start from now, see `load_embeddings`."""
+    steps = max(1, len(sightings) // _SAMPLE)
+    images = [image for image in sightings.image[::steps].tolist() if not os.path.isabs(image)]
+    if given is not None:
+        if images and not _holds(given, images):
+            raise DataError(
+                f"the root {given} holds no picture of {folder}, such as {images[0]}: give the "
+                "folder that these paths start from"
+            )
+        return given.absolute()
+    then = Path(card.root)
+    if not images or card.root_from_here is None or _holds(then, images):
+        return then
+    now = Path(os.path.normpath(folder.absolute() / card.root_from_here))
+    if not _holds(now, images):
+        return then
+    _log.warning(
+        "the pictures of %s are no longer at %s: those at %s are used, which lie as they did "
+        "beside the embeddings",
+        *(folder, then, now),
+    )
+    return now
+
+
+def _holds(root: Path, images: list[str]) -> bool:
+    """Whether any of these pictures is there."""
+    return any((root / image).exists() for image in images)

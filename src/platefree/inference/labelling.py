@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from platefree.inference.embedder import Embedder
-from platefree.types import Embeddings, Sightings, Text
+from platefree.types import Embeddings, Sightings, Text, text_column
 from platefree.work import DEFAULT_WORK, Work
 
 
@@ -18,7 +18,7 @@ def most_probable(embeddings: Embeddings, column: str, names: Sequence[str]) -> 
         column: the label.
         names: of the classes, sorted.
     """
-    labels: Text = np.array(names)[embeddings.spaces[column].argmax(axis=1)]
+    labels: Text = text_column(names)[embeddings.spaces[column].argmax(axis=1)]
     return labels
 
 
@@ -52,4 +52,4 @@ def label_views(
     view = table.view.tolist()
     for row in asked.tolist():
         view[row] = seen.get(images[row], view[row])
-    return replace(table, view=np.array(view, dtype=np.str_)), skipped
+    return replace(table, view=text_column(view)), skipped

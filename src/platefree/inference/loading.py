@@ -24,6 +24,7 @@ from platefree.methods.catalogue import (
 from platefree.methods.members import EnsembleSettings
 from platefree.nets.weights import check_shapes, load_into, save_checkpoint
 from platefree.recipes.recipe import Recipe
+from platefree.storage import only_writer
 from platefree.work import Device
 
 
@@ -128,7 +129,8 @@ def make_ensemble(
         "classes": {},
         "members": [member_card(member) for member in ensemble.members],
     }
-    saved = save_checkpoint(out, ensemble.card, ensemble.method.state_dict())
+    with only_writer(out):
+        saved = save_checkpoint(out, ensemble.card, ensemble.method.state_dict())
     ensemble.card = dict(saved.card)
     return ensemble
 

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from platefree.data.vehicle_boxes import BoxFractions
-from platefree.errors import DataError, ImageError, RecipeError
+from platefree.errors import CheckpointError, DataError, ImageError, RecipeError
 from platefree.inference.embedder import Unreadable
 from platefree.inference.embedding import EmbeddedBatch, embed_batches, embed_in_processes
 from platefree.inference.embedding_network import Network
@@ -19,7 +19,7 @@ from platefree.methods.catalogue import check_recipe, check_scales
 from platefree.ranking.comparison import Comparison
 from platefree.recipes.post import NONE, Post
 from platefree.recipes.recipe import Recipe
-from platefree.types import Embeddings, Floats, Indices, Sightings, Text
+from platefree.types import Embeddings, Floats, Indices, Sightings, Text, wrong_row
 from platefree.work import DEFAULT_WORK, Work
 
 
@@ -149,13 +149,19 @@ class Model(Network):
     def embed_rows(
         self, sightings: Sightings, boxes: BoxFractions | None, unreadable: Unreadable, work: Work
     ) -> tuple[Indices, dict[str, Floats], list[str]]:
-        """As `embed`: the readable rows, their spaces, and why other rows cannot be read."""
+        """As `embed`: the readable rows, their spaces, and why other rows cannot be read.
+
+        Raises:
+            CheckpointError: an embedding is not finite, or has no direction.
+            ImageError: as `embed`.
+        """
         parts: list[dict[str, Floats]] = []
         rows: list[int] = []
         skipped: list[str] = []
         for batch in self._batches(sightings, boxes, work):
             if batch.unreadable and unreadable == "refuse":
                 raise ImageError(batch.unreadable[0])
+            self._check(batch, sightings)
             skipped += batch.unreadable
             parts += [batch.spaces] if batch.rows else []
             rows += batch.rows
@@ -167,6 +173,16 @@ class Model(Network):
         assert (np.diff(rows) > 0).all()  # noqa: S101
         spaces = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
         return np.array(rows), spaces, skipped
+
+    def _check(self, batch: EmbeddedBatch, sightings: Sightings) -> None:
+        for name, rows in batch.spaces.items():
+            if (wrong := wrong_row(rows)) is not None:
+                row, found = wrong
+                raise CheckpointError(
+                    f"{self.name} cannot embed {sightings.path(batch.rows[row])}: its embedding in "
+                    f"the space {name!r} {found}, expected numbers of length 1; the weights are "
+                    "damaged, so use another copy or another checkpoint of the model"
+                )
 
     def _batches(
         self, sightings: Sightings, boxes: BoxFractions | None, work: Work

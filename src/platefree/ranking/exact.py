@@ -99,7 +99,7 @@ def embedding_blocks(embeddings: Embeddings, size: int) -> Iterator[tuple[slice,
         rows = slice(start, min(start + size, len(embeddings)))
         columns = {name: getattr(table, name)[rows] for name in COLUMNS}
         spaces = {name: space[rows] for name, space in embeddings.spaces.items()}
-        yield rows, Embeddings(spaces, Sightings(root=table.root, **columns), embeddings.model)
+        yield rows, embeddings.part(spaces, Sightings(root=table.root, **columns), rows)
 
 
 def _refuse_nan(nan_at: Indices, first_query: int) -> None:

@@ -5,11 +5,9 @@ and gallery rows of the query's cluster are removed. Decided: the clusters are t
 a picture in no cluster has an unknown camera. Cameras known from the table need no clusters.
 """
 
-import numpy as np
-
 from platefree.ranking.clusters import cluster_pictures
 from platefree.ranking.comparison import ONLY_SPACE, Comparison
-from platefree.types import Embeddings, Text
+from platefree.types import Embeddings, Text, text_column
 
 
 def cluster_cameras(
@@ -33,4 +31,4 @@ def cluster_cameras(
         DataError: an argument is out of range, or spaces are several and no comparison is given.
     """
     clusters = cluster_pictures([embeddings], comparison, radius, smallest)
-    return np.where(clusters >= 0, clusters.astype(np.str_), "")
+    return text_column(["" if cluster < 0 else str(cluster) for cluster in clusters.tolist()])

@@ -170,4 +170,4 @@ def _spaces_of(embeddings: Embeddings, number: int) -> Embeddings:
         for name, rows in embeddings.spaces.items()
         if name.startswith(mark)
     }
-    return Embeddings(spaces, embeddings.sightings, embeddings.model)
+    return embeddings.part(spaces, embeddings.sightings)

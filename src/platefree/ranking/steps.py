@@ -294,8 +294,10 @@ def track_numbers(sightings: Sightings) -> Indices:
     Rows of equal source, camera and track label are one track; a row of unknown track is a track
     of its own.
     """
-    alone = np.where(sightings.track == "", np.arange(len(sightings)).astype(np.str_), "")
-    keys = np.stack([sightings.source, sightings.camera, sightings.track, alone], axis=1)
-    _, first, numbers = np.unique(keys, axis=0, return_index=True, return_inverse=True)
-    by_appearance: Indices = np.argsort(np.argsort(first))[numbers.reshape(-1)]
-    return by_appearance
+    labels = (sightings.source, sightings.camera, sightings.track)
+    numbers: dict[tuple[str, str, str] | int, int] = {}
+    keys = zip(*(column.tolist() for column in labels), strict=True)
+    found = [
+        numbers.setdefault(key if key[2] else row, len(numbers)) for row, key in enumerate(keys)
+    ]
+    return np.array(found, np.int64)

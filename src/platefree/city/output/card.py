@@ -141,8 +141,8 @@ def _sightings(out: Path, labels: pa.Table) -> Sightings:
 
 
 def _card(plan: CityPlan, table: Sightings, labels: pa.Table) -> CityCard:
-    pairs = np.unique(np.stack([table.vehicle, table.camera], axis=1), axis=0)
-    seen_by = np.unique(pairs[:, 0], return_counts=True)[1]
+    pairs = set(zip(table.vehicle.tolist(), table.camera.tolist(), strict=True))
+    seen_by = Counter(vehicle for vehicle, _ in pairs).values()
     counted = ("split", "type", "color", "view", "weather")
     return CityCard(
         settings=plan.settings,
@@ -154,7 +154,7 @@ def _card(plan: CityPlan, table: Sightings, labels: pa.Table) -> CityCard:
         near_duplicate_rate=round(
             near_duplicate_rate([journey.vehicle for journey in plan.journeys]), 4
         ),
-        cameras_per_vehicle=dict(sorted(Counter(seen_by.tolist()).items())),
+        cameras_per_vehicle=dict(sorted(Counter(seen_by).items())),
         pictures={
             name: dict(sorted(Counter(map(str, labels[name].to_pylist())).items()))
             for name in counted

@@ -7,7 +7,7 @@ import numpy as np
 from platefree.errors import DataError
 from platefree.inputs.plain_files import MB, Expected, open_input
 
-_MATLAB = Expected("a MATLAB file of names", 64 * MB)  # that of CompCars has 0.1
+MATLAB = Expected("a MATLAB file of names", 64 * MB)  # that of CompCars has 0.1
 
 
 def read_cells(path: Path, name: str) -> list[list[str]]:
@@ -18,7 +18,7 @@ def read_cells(path: Path, name: str) -> list[list[str]]:
     """
     from scipy.io import loadmat  # only CompCars needs it, and importing it takes a while
 
-    with open_input(path, _MATLAB) as file:
+    with open_input(path, MATLAB) as file:
         try:
             content = loadmat(file, variable_names=[name])  # type: ignore[arg-type]
             rows = np.atleast_2d(content[name])

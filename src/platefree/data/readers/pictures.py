@@ -10,7 +10,7 @@ import numpy as np
 
 from platefree.data.image import IMAGE_SUFFIXES
 from platefree.data.listed_text import Folder, Lines
-from platefree.types import Indices, Sightings, Times
+from platefree.types import Indices, Sightings, Times, same_text
 
 _ENDINGS = (".jpg", ".JPG", ".jpeg", ".JPEG", ".png", ".PNG", ".bmp", ".webp")
 
@@ -77,7 +77,7 @@ class Pictures:
             splits: split -> rows; others have none.
             labels: further columns, (n,) each.
         """
-        split = np.zeros(len(self), "<U7")
+        split = np.full(len(self), "", object)
         for name, rows in splits.items():
             split[rows] = name
         columns = {
@@ -85,7 +85,7 @@ class Pictures:
             "vehicle": self.vehicles,
             "camera": self.cameras,
             "split": split,
-            "source": np.full(len(self), source),
+            "source": same_text(source, len(self)),
             **labels,
         }
         return Sightings.from_columns(root, columns)
