@@ -12,6 +12,7 @@ are decoded whole, so their limits are lower (`limit_of`), and then converted in
 import os
 import threading
 import warnings
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -24,6 +25,8 @@ import numpy as np
 from PIL import ExifTags, Image, ImageFile
 
 from platefree.data.foreign_files import PEEK, foreign_kind
+from platefree.data.heic import is_heic, register_heic
+from platefree.data.other_files import is_no_picture
 from platefree.errors import ImageError, OversizedImage
 from platefree.inputs.plain_files import MB, Expected, open_input
 
@@ -38,12 +41,12 @@ _SEVERAL_COPIES = 25_000_000  # within the decoders of these formats
 _LARGE = 10_000_000  # pixels; such pictures are decoded one after the other
 _STRIP = 1_000_000  # pixels that are converted at a time
 
-FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF", "PPM")
-"""The formats that are decoded, by their names in Pillow."""
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF", "PPM", "HEIF")
+"""The formats that are decoded, by their names in Pillow; HEIF with ``platefree[heic]``."""
 
 IMAGE_SUFFIXES = (
     ".jpg", ".jpeg", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif",
-    ".ppm", ".pgm",
+    ".ppm", ".pgm", ".heic", ".heif",
 )  # fmt: skip
 """Endings, in lower case, of the files that count as pictures when a folder is searched."""
 
@@ -85,7 +88,7 @@ def limit_of(format: str, *, progressive: bool = False) -> int:
     """
     if format == "JPEG" and not progressive:
         return MAX_PIXELS
-    return _SEVERAL_COPIES if format in ("WEBP", "AVIF") else _DECODED_WHOLE
+    return _SEVERAL_COPIES if format in ("WEBP", "AVIF", "HEIF") else _DECODED_WHOLE
 
 
 def read_header(path: str | Path) -> ImageHeader:
@@ -156,11 +159,19 @@ def read_displayed_part(path: str | Path, box: tuple[int, int, int, int]) -> Ima
         return _part(image, path, _stored_box(box, image.size, orientation), orientation)
 
 
-def find_pictures(folder: str | Path, *, depth: int) -> Iterator[tuple[str, ...]]:
+def find_pictures(
+    folder: str | Path, *, depth: int, passed_over: Counter[str] | None = None
+) -> Iterator[tuple[str, ...]]:
     """Pictures in a folder, by suffix, as the parts of their paths relative to it.
 
     They are sorted. Hidden files and folders are skipped, and whatever is more than ``depth``
     folders down; links to folders are followed.
+
+    Args:
+        folder: where to search.
+        depth: how many folders down.
+        passed_over: counts the files that may be pictures too but have another ending, by that, and
+            the folders that are too far down.
 
     Raises:
         OSError: a folder cannot be listed.
@@ -173,9 +184,13 @@ def find_pictures(folder: str | Path, *, depth: int) -> Iterator[tuple[str, ...]
         if not entry.is_dir():
             if entry.name.lower().endswith(IMAGE_SUFFIXES):
                 yield (entry.name,)
+            elif passed_over is not None and not is_no_picture(entry.name):
+                passed_over[os.path.splitext(entry.name)[1].lower() or "without an ending"] += 1
         elif depth > 0:
-            for parts in find_pictures(entry.path, depth=depth - 1):
+            for parts in find_pictures(entry.path, depth=depth - 1, passed_over=passed_over):
                 yield (entry.name, *parts)
+        elif passed_over is not None:
+            passed_over["folder further down"] += 1
 
 
 def _open(file: BufferedReader, path: str | Path) -> ImageFile.ImageFile:
@@ -184,6 +199,8 @@ def _open(file: BufferedReader, path: str | Path) -> ImageFile.ImageFile:
     start = file.read(PEEK)
     if not start:
         raise ImageError(f"{path} is empty (0 bytes), expected a picture: copy it again")
+    if is_heic(start):
+        register_heic(path)
     for name in FORMATS:
         factory, accepts = Image.OPEN.get(name, (None, None))
         if factory is None or accepts is None or accepts(start[:16]) is not True:

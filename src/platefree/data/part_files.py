@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from platefree.data.box_places import CITY_LABELS
 from platefree.data.csv_records import csv_rows
+from platefree.data.formula_cells import guarded
 from platefree.data.listed_text import reading
 from platefree.data.part_boxes import PARTS, PartBoxes
 from platefree.errors import DataError
@@ -100,7 +101,9 @@ def write_part_boxes(boxes: PartBoxes, path: str | Path) -> None:
     if path.suffix.lower() != ".csv":
         raise DataError(f"{path}: part boxes are written as .csv")
     parent = os.path.join(path.parent, "")
-    names = [os.path.abspath(boxes.root / name).removeprefix(parent) for name in boxes.image]
+    names = [
+        guarded(os.path.abspath(boxes.root / name).removeprefix(parent)) for name in boxes.image
+    ]
     order = np.argsort(boxes.picture, kind="stable")
     places = np.searchsorted(boxes.picture[order], np.arange(len(names) + 1))
     with atomic_file(path) as file:
@@ -173,7 +176,7 @@ def _checked(path: Path, box: Sequence[float], place: str) -> Sequence[float]:
 
 def _csv_entries(path: Path) -> Iterator[Entry]:
     what = f"part boxes are {','.join(_COLUMNS)} in pixels: left, top, right, bottom"
-    for line, row in csv_rows(path, _COLUMNS, what):
+    for line, row in csv_rows(path, _COLUMNS, what, ("score",)):
         place = f"line {line}"
         if row["image"] == "":
             raise DataError(f"{path}, {place}: no image, expected the path of a picture")

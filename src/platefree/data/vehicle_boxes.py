@@ -126,7 +126,8 @@ Entry = tuple[str, tuple[float, ...]]
 
 def _csv_boxes(path: Path) -> Iterator[Entry]:
     columns = ("image", *_EDGES)
-    for line, row in csv_rows(path, columns, f"vehicle boxes are {','.join(columns)} in pixels"):
+    what = f"vehicle boxes are {','.join(columns)} in pixels"
+    for line, row in csv_rows(path, columns, what, ("score",)):
         texts = [row[name] for name in _EDGES]
         if row["image"] == "":
             raise DataError(f"{path}, line {line}: no image, expected the path of a picture")

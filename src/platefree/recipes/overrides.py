@@ -23,14 +23,14 @@ def parse_overrides(settings: Sequence[str]) -> dict[str, Any]:
     for setting in settings:
         key, equals, text = setting.partition("=")
         if not equals or not key.strip():
-            raise RecipeError(f"--set {setting!r}: expected KEY=VALUE, such as train.lr=0.01")
+            raise RecipeError(f"--set {setting[:80]!r}: expected KEY=VALUE, such as train.lr=0.01")
         overrides[current_key(key.strip())] = _value(key, text)
     return overrides
 
 
 def _value(key: str, text: str) -> object:
     try:
-        content = parse_toml(f"value = {text}", f"--set {key}", RecipeError)
+        content = parse_toml(f"value = {text}", f"--set {key[:80]}", RecipeError)
     except RecipeError:
         if _NUMBER.fullmatch(text):  # but none that a recipe can hold
             raise
