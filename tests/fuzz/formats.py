@@ -284,26 +284,31 @@ def weights(path: Path) -> None:
 
 
 def embeddings(folder: Path) -> None:
-    """Stored embeddings in ``whole``; ``part.bin`` takes the place of one of its files."""
+    """Stored embeddings in the folder ``whole``."""
     rows = np.eye(6, 8, dtype=np.float32)
     columns = {"image": [f"{number}.jpg" for number in range(6)], "vehicle": ["a", "b"] * 3}
     sightings = pf.Sightings.from_columns(folder, columns)
     pf.save_embeddings(pf.Embeddings({"main": rows}, sightings, "0123456789ab"), folder / "whole")
 
 
-def embeddings_part(suffix: str) -> Callable[[Path], None]:
+def embeddings_part(name: str) -> Callable[[Path], None]:
+    """Stored embeddings, and beside them a copy of the file of theirs that begins like ``name``."""
+
     def make(folder: Path) -> None:
         embeddings(folder)
-        (part,) = (folder / "whole").glob(f"*{suffix}")
-        shutil.copy(part, folder / f"part{suffix}")
+        shutil.copy(part_of(folder, name), folder / name)
 
     return make
 
 
+def part_of(folder: Path, name: str) -> Path:
+    (part,) = (folder / "whole").glob(f"{Path(name).stem}*{Path(name).suffix}")
+    return part
+
+
 def stored(path: Path) -> None:
     whole = path.parent / "whole"
-    (part,) = whole.glob(f"*{path.suffix}")
-    shutil.copy(path, part)
+    shutil.copy(path, part_of(path.parent, path.name))
     found = pf.load_stored(whole).embeddings
     assert all(np.isfinite(rows).all() for rows in found.spaces.values())
     found.sightings.fingerprint()
@@ -365,10 +370,14 @@ FORMATS = {
     "--set values": Format("set.txt", "text", text(SETTINGS, "set.txt"), overrides, 200),
     "card.json": Format("card.json", "json", model, card, 150),
     "weights safetensors": Format("weights.safetensors", "bytes", model, weights, 100),
-    "embeddings card": Format("part.json", "json", embeddings_part(".json"), stored, 300),
-    "embeddings rows": Format("part.npy", "bytes", embeddings_part(".npy"), stored, 300),
-    "embeddings table": Format(
-        "part.parquet", "bytes", embeddings_part(".parquet"), stored, 300
-    ),
+    **{
+        f"embeddings {name}": Format(name, damage, embeddings_part(name), stored, 200)
+        for name, damage in (
+            ("embeddings.json", "json"),
+            ("main.npy", "bytes"),
+            ("content.npy", "bytes"),
+            ("sightings.parquet", "bytes"),
+        )
+    },
     **PICTURES,
 }  # fmt: skip
