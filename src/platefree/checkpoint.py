@@ -16,9 +16,9 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from platefree.errors import CheckpointError
 from platefree.inputs.complaints import checked
@@ -70,6 +70,13 @@ class _Model(_Part):
     seed: int = 0
     best_map: float | None = None
     training: dict[str, Any] | None = None
+
+    @model_validator(mode="after")
+    def _training_is_described_whole(self) -> Self:
+        missing = {"step", "total_steps", "seed"} - self.model_fields_set
+        if self.data is not None and missing:
+            raise ValueError(f"it tells of data, but not of {', '.join(sorted(missing))}")
+        return self
 
 
 class _Member(_Model):

@@ -121,7 +121,6 @@ FOREIGN = {
     "PDF": encoded(smooth(), "PDF"),
     "ICO": encoded(smooth(), "ICO"),
     "JPEG 2000": b"\0\0\0\x0cjP  \r\n\x87\n",
-    "HEIC": b"\0\0\0\x18ftypheic\0\0\0\0mif1heic",
     "video (MP4)": b"\0\0\0\x20ftypisom\0\0\x02\0isomiso2",
     "video (AVI)": b"RIFF\x24\0\0\0AVI LIST",
     "video (MKV": b"\x1aE\xdf\xa3\x01\0\0\0",

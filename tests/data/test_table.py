@@ -231,8 +231,8 @@ def test_an_unreadable_table_says_why(table: Csv, monkeypatch: pytest.MonkeyPatc
     def refuse(*_: object, **__: object) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(Path, "open", refuse)
-    assert says(refusal(path), "cannot be read", "Permission denied")
+    monkeypatch.setattr(os, "open", refuse)
+    assert says(refusal(path), "cannot be opened", "Permission denied")
 
 
 # --- Parquet ----------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """The formats that are fuzzed: how a valid file is made, and what reads it."""
 
+import contextlib
 import hashlib
 import io
 import json
@@ -14,6 +15,7 @@ import pyarrow.parquet as pq
 from PIL import Image
 
 import platefree as pf
+from platefree.checkpoint import fingerprint_of
 from platefree.data.image import read_header, read_image
 from platefree.data.listed_text import Lines
 from platefree.data.part_files import read_part_boxes
@@ -256,6 +258,11 @@ def model(folder: Path) -> None:
 
 
 def card(path: Path) -> None:
+    """Its fingerprint is mended, as by someone who means it."""
+    with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        content = json.loads(path.read_bytes())
+        content |= {key: fingerprint_of(content) for key in ("fingerprint", "seal")}
+        path.write_text(json.dumps(content))
     pf.load_model(path.parent).describe()
 
 
@@ -268,6 +275,7 @@ def weights(path: Path) -> None:
         "sha256": hashlib.sha256(found).hexdigest(),
         "bytes": len(found),
     }
+    content |= {key: fingerprint_of(content) for key in ("fingerprint", "seal")}
     card_path.write_text(json.dumps(content))
     pf.load_model(path.parent)
 
@@ -276,26 +284,31 @@ def weights(path: Path) -> None:
 
 
 def embeddings(folder: Path) -> None:
-    """Stored embeddings in ``whole``; ``part.bin`` takes the place of one of its files."""
+    """Stored embeddings in the folder ``whole``."""
     rows = np.eye(6, 8, dtype=np.float32)
     columns = {"image": [f"{number}.jpg" for number in range(6)], "vehicle": ["a", "b"] * 3}
     sightings = pf.Sightings.from_columns(folder, columns)
     pf.save_embeddings(pf.Embeddings({"main": rows}, sightings, "0123456789ab"), folder / "whole")
 
 
-def embeddings_part(suffix: str) -> Callable[[Path], None]:
+def embeddings_part(name: str) -> Callable[[Path], None]:
+    """Stored embeddings, and beside them a copy of the file of theirs that begins like ``name``."""
+
     def make(folder: Path) -> None:
         embeddings(folder)
-        (part,) = (folder / "whole").glob(f"*{suffix}")
-        shutil.copy(part, folder / f"part{suffix}")
+        shutil.copy(part_of(folder, name), folder / name)
 
     return make
 
 
+def part_of(folder: Path, name: str) -> Path:
+    (part,) = (folder / "whole").glob(f"{Path(name).stem}*{Path(name).suffix}")
+    return part
+
+
 def stored(path: Path) -> None:
     whole = path.parent / "whole"
-    (part,) = whole.glob(f"*{path.suffix}")
-    shutil.copy(path, part)
+    shutil.copy(path, part_of(path.parent, path.name))
     found = pf.load_stored(whole).embeddings
     assert all(np.isfinite(rows).all() for rows in found.spaces.values())
     found.sightings.fingerprint()
@@ -357,10 +370,14 @@ FORMATS = {
     "--set values": Format("set.txt", "text", text(SETTINGS, "set.txt"), overrides, 200),
     "card.json": Format("card.json", "json", model, card, 150),
     "weights safetensors": Format("weights.safetensors", "bytes", model, weights, 100),
-    "embeddings card": Format("part.json", "json", embeddings_part(".json"), stored, 300),
-    "embeddings rows": Format("part.npy", "bytes", embeddings_part(".npy"), stored, 300),
-    "embeddings table": Format(
-        "part.parquet", "bytes", embeddings_part(".parquet"), stored, 300
-    ),
+    **{
+        f"embeddings {name}": Format(name, damage, embeddings_part(name), stored, 200)
+        for name, damage in (
+            ("embeddings.json", "json"),
+            ("main.npy", "bytes"),
+            ("content.npy", "bytes"),
+            ("sightings.parquet", "bytes"),
+        )
+    },
     **PICTURES,
 }  # fmt: skip

@@ -1,6 +1,7 @@
 """The records of a CSV file with their line numbers, which errors name too."""
 
 import csv
+import io
 import logging
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -8,8 +9,9 @@ from typing import TextIO
 
 from platefree.data.formula_cells import unguarded
 from platefree.data.listed_text import many
-from platefree.data.table_cells import NOT_TEXT
+from platefree.data.table_cells import NOT_TEXT, TABLE
 from platefree.errors import DataError
+from platefree.inputs.plain_files import open_input
 
 _LONGEST_LINE = 1_000_000
 
@@ -20,12 +22,12 @@ def csv_records(path: Path) -> Iterator[tuple[int, list[str]]]:
     """The records that are not blank, each with the line it starts on; the first is the header.
 
     Raises:
-        DataError: the file is not UTF-8 or not CSV, or a record and the header differ in their
-            number of cells.
-        OSError: it cannot be read.
+        DataError: the file cannot be read, is not UTF-8 or not CSV, or a record and the header
+            differ in their number of cells.
     """
     # Bytes that are not UTF-8 are escaped here and refused in `_lines`, which knows the line.
-    with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
+    with open_input(path, TABLE) as opened:
+        file = io.TextIOWrapper(opened, "utf-8-sig", errors="surrogateescape", newline="")
         reader = csv.reader(_lines(path, file), strict=True)
         header: list[str] = []
         while True:
@@ -64,7 +66,6 @@ def csv_rows(
 
     Raises:
         DataError: a column is missing, or as for `csv_records`.
-        OSError: it cannot be read.
     """
     records = csv_records(path)
     header = [name.strip().lower() for name in next(records, (0, list[str]()))[1]]

@@ -30,7 +30,6 @@ _STARTS = (
     (0, b"version https://git-lfs", _POINTER),
 )
 _BRANDS = {
-    **dict.fromkeys((b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1"), _OTHER % "HEIC"),
     b"crx ": _OTHER % "a raw photograph (CR3)",
     b"qt  ": _VIDEO % "QuickTime",
 }

@@ -15,7 +15,8 @@ from platefree.errors import DataError
 from platefree.inputs.documents import byte_order_encoding
 from platefree.inputs.plain_files import MB, Expected, read_input
 
-_TEXT = Expected("a list or label file", 256 * MB)  # the largest public one has 30
+LISTED = Expected("a list or label file", 256 * MB)  # the largest public one has 30
+"""What such a file can be."""
 _SHOWN = 80  # characters of a wrong line in an error
 
 
@@ -42,7 +43,7 @@ def read_text(path: Path) -> str:
     Raises:
         DataError: it is not text, or cannot be read.
     """
-    data = read_input(path, _TEXT)
+    data = read_input(path, LISTED)
     for encoding in (byte_order_encoding(data), "gb18030"):
         try:
             text = data.decode(encoding)

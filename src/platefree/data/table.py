@@ -34,9 +34,10 @@ from platefree.data.image import IMAGE_SUFFIXES, find_pictures
 from platefree.data.listed_text import many, reading
 from platefree.data.readers.detect import find_dataset, set_around
 from platefree.data.relocate import relocated
-from platefree.data.table_cells import MOST_BYTES, MOST_ROWS, TableCells, too_large
+from platefree.data.table_cells import MOST_BYTES, MOST_ROWS, TABLE, TableCells, too_large
 from platefree.data.unknown_cells import literal
 from platefree.errors import DataError
+from platefree.inputs.plain_files import open_input
 from platefree.storage import Utf8, atomic_file
 from platefree.types import LABELS, Sightings, Times
 
@@ -166,26 +167,31 @@ def _shortest(value: np.float32) -> str:
 
 def _read_parquet(path: Path) -> Sightings:
     times: list[Times] = []
-    try:
-        schema = pq.read_schema(path)
-        positions = known_columns(path, schema.names)
-        for name, position in positions.items():
-            _check_type(path, name, schema.field(position).type)
-        columns = {name: schema.names[position] for name, position in positions.items()}
-        timed = "time" in columns and pa.types.is_temporal(schema.field(positions["time"]).type)
-        texts = [name for name in columns if not (timed and name == "time")]
-        cells = TableCells(path, texts, lambda row: f"row {row + 1}")
-        # As a dictionary, a long text that is repeated in each row is stored, and checked, once.
-        with pq.ParquetFile(path, read_dictionary=_text_columns(schema)) as file:
-            _refuse_large(path, file.metadata)
-            for batch in file.iter_batches(_PIECE, columns=list(columns.values())):
-                cells.add({name: _texts(batch.column(columns[name])) for name in texts})
-                if timed:
-                    moments = batch.column(columns["time"]).to_numpy(zero_copy_only=False)
-                    times.append(moments.astype("datetime64[ms]"))
-    except (pa.ArrowException, UnicodeDecodeError) as error:
-        reason = " ".join(str(error).split())
-        raise DataError(f"{path} is damaged or not Parquet ({reason}): write it again") from error
+    with open_input(path, TABLE) as opened:
+        try:
+            schema = pq.read_schema(opened)
+            positions = known_columns(path, schema.names)
+            for name, position in positions.items():
+                _check_type(path, name, schema.field(position).type)
+            columns = {name: schema.names[position] for name, position in positions.items()}
+            timed = "time" in columns and pa.types.is_temporal(schema.field(positions["time"]).type)
+            texts = [name for name in columns if not (timed and name == "time")]
+            cells = TableCells(path, texts, lambda row: f"row {row + 1}")
+            # As a dictionary, a long text that each row repeats is stored, and checked, once.
+            with pq.ParquetFile(opened, read_dictionary=_text_columns(schema)) as file:
+                _refuse_large(path, file.metadata)
+                for batch in file.iter_batches(_PIECE, columns=list(columns.values())):
+                    cells.add({name: _texts(batch.column(columns[name])) for name in texts})
+                    if timed:
+                        moments = batch.column(columns["time"]).to_numpy(zero_copy_only=False)
+                        times.append(moments.astype("datetime64[ms]"))
+        except MemoryError:
+            raise
+        except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
+            reason = " ".join(str(error).split())[:200]
+            raise DataError(
+                f"{path} is damaged or not Parquet ({reason}): write it again"
+            ) from error
     return sightings_of(path, cells, np.concatenate(times) if times else None)
 
 

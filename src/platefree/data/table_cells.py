@@ -10,6 +10,7 @@ from pathlib import Path
 
 from platefree.data.frame_columns import Place
 from platefree.errors import DataError
+from platefree.inputs.plain_files import Expected
 
 NOT_TEXT = re.compile("[\0\ud800-\udfff]")
 """Characters that no text of a table may hold: NUL and lone surrogates."""
@@ -19,6 +20,9 @@ MOST_ROWS = 10_000_000
 
 MOST_BYTES = 4_000_000_000
 """Of the different texts of a table, or of the whole content of a Parquet file."""
+
+TABLE = Expected("a table", MOST_BYTES)
+"""What a file of a table can be."""
 
 _LONGEST_CELL = 1000  # characters
 

@@ -23,11 +23,11 @@ from safetensors.torch import load
 from torch import Tensor
 
 from platefree.errors import PlatefreeError, TrainingError, first_line, plain_text
-from platefree.inputs.plain_files import GB, Expected, open_input
+from platefree.inputs.plain_files import GB, Expected, open_input, read_input
 
 Tensors = Mapping[str, Tensor]
 
-_WEIGHTS = Expected("weights to start from: none, timm or a file", 64 * GB, TrainingError)
+_WEIGHTS = Expected("weights to start from (none, timm or a file)", 64 * GB, TrainingError)
 _DEEPEST = 4  # tables within tables
 _LEFT_OUT = re.compile(r"optim|scheduler", re.IGNORECASE)  # their tables are as large as the model
 _CLASS = re.compile(r"(?:GLOBAL|type|class) '?([A-Za-z_][\w.]*\.\w+)")
@@ -113,14 +113,13 @@ def tensor_tables(path: Path) -> list[Tensors]:
         TrainingError: it cannot be read, holds no tensors, or holds more than plain content.
     """
     try:
-        with open_input(path, _WEIGHTS) as file:
-            if path.suffix == ".safetensors":
-                return [load(file.read())]
-            with torch.serialization.safe_globals(_HARMLESS):
-                content = torch.load(file, map_location="cpu", weights_only=True)
-    except PlatefreeError:
+        if path.suffix == ".safetensors":
+            return [load(read_input(path, _WEIGHTS))]
+        with torch.serialization.safe_globals(_HARMLESS), open_input(path, _WEIGHTS) as file:
+            content = torch.load(file, map_location="cpu", weights_only=True)
+    except (PlatefreeError, MemoryError):
         raise
-    except (SafetensorError, RuntimeError, ValueError, EOFError, KeyError) as error:
+    except (OSError, SafetensorError, RuntimeError, ValueError, EOFError, KeyError) as error:
         raise TrainingError(
             f"weights {path} cannot be read ({first_line(error)}); expected .safetensors, or a "
             "file that torch saved: copy it again"

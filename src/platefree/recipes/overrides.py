@@ -24,7 +24,7 @@ def parse_overrides(settings: Sequence[str]) -> dict[str, Any]:
         key, equals, text = setting.partition("=")
         if not equals or not key.strip():
             raise RecipeError(
-                f"the setting {setting!r} (--set): expected KEY=VALUE, such as train.lr=0.01"
+                f"the setting {setting[:80]!r} (--set): expected KEY=VALUE, such as train.lr=0.01"
             )
         overrides[current_key(key.strip())] = _value(key, text)
     return overrides
@@ -32,7 +32,7 @@ def parse_overrides(settings: Sequence[str]) -> dict[str, Any]:
 
 def _value(key: str, text: str) -> object:
     try:
-        content = parse_toml(f"value = {text}", f"--set {key}", RecipeError)
+        content = parse_toml(f"value = {text}", f"--set {key[:80]}", RecipeError)
     except RecipeError:
         if _NUMBER.fullmatch(text):  # but none that a recipe can hold
             raise

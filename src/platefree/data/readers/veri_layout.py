@@ -4,11 +4,12 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from platefree.data.listed_text import Folder, Lines, reading
+from platefree.data.listed_text import LISTED, Folder, Lines, reading
 from platefree.data.readers.labels_xml import Item, read_items
 from platefree.data.readers.names import name_for, read_names
 from platefree.data.readers.pictures import PictureFolder, listed_pictures
 from platefree.errors import DataError
+from platefree.inputs.plain_files import open_input
 
 _PEEK = 4096  # bytes in which the first picture of a label file is found
 
@@ -161,7 +162,7 @@ def first_name(folder: Folder) -> str:
             path = folder.find(name)
             if path is None or not path.is_file():
                 continue
-            with reading(path), path.open("rb") as file:
+            with open_input(path, LISTED) as file:
                 start = file.read(_PEEK).decode("latin-1")
             if name.endswith(".xml"):
                 found = re.search(r"imageName\s*=\s*[\"']\s*([^\"']+)", start)
