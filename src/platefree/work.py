@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-Device = Literal["auto", "cpu", "cuda"]
+Device = Literal["auto", "cpu", "cuda", "mps"]
 Progress = Callable[[int], None]
 """Called with the number of pictures that were done since the last call."""
 
@@ -19,7 +19,8 @@ class Work:
     """How pictures are read and looked at; it never changes a result.
 
     Attributes:
-        device: where a network runs; ``auto`` takes a GPU where there is one.
+        device: where a network runs; ``auto`` takes a CUDA GPU where there is one; ``mps`` (Apple)
+            must be asked for.
         workers: processes that load pictures; -1 decides by the machine.
         batch_size: pictures at a time.
         processes: that embed a table together, each on a GPU of its own where there are.
