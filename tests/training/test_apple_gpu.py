@@ -9,7 +9,7 @@ from conftest import Run
 from messages import facts, says
 
 import platefree as pf
-from platefree.doctor import diagnose
+from platefree import doctor
 from platefree.errors import TrainingError
 from platefree.inference import embedding
 from platefree.inference.embedding_network import choose_device
@@ -42,7 +42,7 @@ def test_it_is_taken_where_it_is_asked_for_and_not_by_itself() -> None:
     assert choose_device("mps") == torch.device("mps")
     assert choose_device("auto").type != "mps"
     assert embedding._device(torch.device("mps"), 3) == torch.device("mps")
-    (found,) = [each for each in diagnose().findings if "Apple" in each.subject]
+    (found,) = [each for each in doctor._devices() if "Apple" in each.subject]
     assert says(found.found, "--device mps")
 
 
