@@ -106,10 +106,13 @@ class DeviceName(StrEnum):
     auto = "auto"
     cpu = "cpu"
     cuda = "cuda"
+    mps = "mps"
 
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON to stdout.")]
-DeviceOption = Annotated[DeviceName, typer.Option(help="Where to run.", metavar="auto|cpu|cuda")]
+DeviceOption = Annotated[
+    DeviceName, typer.Option(help="Where to run.", metavar="auto|cpu|cuda|mps")
+]
 Workers = Annotated[
     int,
     typer.Option(

@@ -154,9 +154,9 @@ def _children(
 
 
 def _device(device: torch.device, process: int) -> torch.device:
-    if device.type == "cpu":
+    if device.type != "cuda":
         return device
-    return torch.device(device.type, process % torch.cuda.device_count())
+    return torch.device("cuda", process % torch.cuda.device_count())
 
 
 def _embed_shard(

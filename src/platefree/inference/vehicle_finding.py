@@ -155,7 +155,7 @@ def _readable(item: Item) -> Tensor:
 def _vehicles(found: Mapping[str, Tensor], size: torch.Size, threshold: float) -> BoxFractions:
     """(n, 4) boxes of vehicles on one picture, best first, without boxes of no area."""
     kind = torch.isin(found["labels"], torch.tensor(_VEHICLES, device=found["labels"].device))
-    kept = found["boxes"][kind & (found["scores"] >= threshold)].double().cpu().numpy()
+    kept = found["boxes"][kind & (found["scores"] >= threshold)].cpu().double().numpy()
     height, width = size
     fractions = (kept / np.array([width, height, width, height])).clip(0.0, 1.0)
     return np.asarray(fractions[(fractions[:, :2] < fractions[:, 2:]).all(axis=1)])
