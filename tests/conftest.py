@@ -76,6 +76,18 @@ TINY_FDA = {
 """Changes that make `fda_net/city` train in a second."""
 
 
+TINY_VIEW = {key: value for key, value in TINY.items() if key != "model.last_stride"}
+"""Changes that make `viewpoint/city` train in a second."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--every-write",
+        action="store_true",
+        help="let every change of the disk fail in tests/faults, not a few of them",
+    )
+
+
 def run_two_processes(script: Path, *arguments: str, timeout: float = 240) -> str:
     """Run a script in two training processes, and return what they print."""
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone"]

@@ -14,7 +14,7 @@ SOURCE = REPOSITORY / "src" / "platefree"
 
 FLOORS = (
     ("errors",),
-    ("types", "storage", "inputs", "work", "installs"),
+    ("types", "storage", "inputs", "work", "installs", "machine", "jit"),
     ("checkpoint", "recipes"),
     ("data",),
     ("city", "ranking", "losses"),
@@ -40,6 +40,8 @@ CORE = (
     "inputs",
     "work",
     "installs",
+    "machine",
+    "jit",
     "checkpoint",
     "recipes",
     "data",

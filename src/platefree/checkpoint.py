@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from platefree.errors import CheckpointError
-from platefree.storage import TEMPORARY, atomic_file, make_folder, remove, write_text
+from platefree.storage import atomic_file, make_folder, remove, write_text
 
 FORMAT = 1
 CARD = "card.json"
@@ -88,8 +88,22 @@ def write_checkpoint(
     if whole["fingerprint"] != fingerprint_of(whole):  # of an ensemble, which has its own
         whole["seal"] = fingerprint_of(whole)
     write_text(folder / CARD, json.dumps(whole, indent=2, ensure_ascii=False) + "\n")
-    _remove_others(folder, {entry["name"] for entry in entries.values()})
-    return Checkpoint(folder, whole)
+    written = Checkpoint(folder, whole)
+    remove_older(written)
+    return written
+
+
+def remove_older(checkpoint: Checkpoint) -> None:
+    """Remove the files of earlier checkpoints from a checkpoint's folder.
+
+    Raises:
+        StorageError: a file cannot be removed.
+    """
+    keep = {entry["name"] for entry in checkpoint.card["files"].values()}
+    for path in checkpoint.folder.iterdir():
+        ours = path.suffix == ".safetensors" and path.name.startswith(_KINDS)
+        if ours and path.name not in keep:
+            remove(path)
 
 
 def read_checkpoint(folder: Path) -> Checkpoint:
@@ -160,13 +174,6 @@ def _write(folder: Path, kind: str, step: int, content: bytes) -> dict[str, Any]
     with atomic_file(folder / name) as file:
         file.write(content)
     return {"name": name, "sha256": digest, "bytes": len(content)}
-
-
-def _remove_others(folder: Path, keep: set[str]) -> None:
-    for path in folder.iterdir():
-        ours = path.suffix == ".safetensors" and path.name.startswith(_KINDS)
-        if path.name not in keep and (ours or path.name.startswith(TEMPORARY)):
-            remove(path)
 
 
 def _hash(path: Path) -> str:

@@ -1,6 +1,5 @@
 """What this machine has, what is missing, and the command that installs it."""
 
-import os
 import platform
 import shutil
 import sys
@@ -11,6 +10,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from packaging.requirements import Requirement
+
+from platefree.machine import cpu_count
 
 State = Literal["ok", "missing", "old", "note"]
 
@@ -61,8 +62,7 @@ def diagnose(folder: Path = Path()) -> Diagnosis:
 def _system() -> Iterable[Finding]:
     yield Finding("platefree", "ok", version("platefree"))
     yield Finding("python", "ok", f"{platform.python_version()} at {sys.executable}")
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    yield Finding("machine", "ok", f"{platform.platform()}, {cores} cores")
+    yield Finding("machine", "ok", f"{platform.platform()}, {cpu_count()} cores")
 
 
 def _packages() -> Iterable[Finding]:

@@ -19,6 +19,11 @@ as one line and exits with 1.
 """
 
 
+def first_line(error: BaseException) -> str:
+    """The first line of an error's message, or the name of the error if it has none."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
 class PlatefreeError(Exception):
     """The base of all errors raised on purpose; its message is written for the user."""
 

@@ -24,6 +24,7 @@ from platefree.errors import StorageError
 TEMPORARY = ".partial-"
 """The names of unfinished files and folders, and of locks, begin with this."""
 
+_LOCK = ".lock"
 _SYNCS = 8  # files that are synced at the same time
 _PATIENCE = 60.0  # seconds to wait for another process that writes the same file
 _WINDOWS = sys.platform == "win32"
@@ -140,7 +141,7 @@ def atomic_file(path: Path) -> Iterator[BinaryIO]:
     temporary = _neighbour(path)
     with storage_errors(path):
         _make_folders(path.parent)
-        with _lock(_neighbour(path, ".lock"), path, patience=_PATIENCE), _removed(temporary):
+        with _lock(_neighbour(path, _LOCK), path, patience=_PATIENCE), _removed(temporary):
             with _written(temporary) as file:
                 yield file
                 file.flush()
@@ -181,7 +182,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     with storage_errors(path):
         _make_folders(path.parent)
         with (
-            _lock(_neighbour(path, ".lock"), path, patience=_PATIENCE),
+            _lock(_neighbour(path, _LOCK), path, patience=_PATIENCE),
             _removed(temporary),
             _removed(old),
         ):
@@ -272,8 +273,9 @@ def remove(path: Path) -> None:
 def only_writer(folder: Path) -> Iterator[None]:
     """Keep other processes that ask likewise out of a folder; it is created if need be.
 
-    The lock goes with the process, however it ends: a killed one leaves a file but no lock. A
-    folder that is still empty in the end is removed again, if it was created here.
+    The lock goes with the process, however it ends: a killed one leaves a file but no lock. What
+    killed runs left in the folder is removed first. A folder that is still empty in the end is
+    removed again, if it was created here.
 
     Raises:
         StorageError: another process has the folder, or the lock file cannot be written.
@@ -281,12 +283,42 @@ def only_writer(folder: Path) -> Iterator[None]:
     existed = folder.is_dir()
     make_folder(folder)
     try:
-        with _lock(folder / f"{TEMPORARY}lock", folder):
+        with _lock(folder / f"{TEMPORARY}{_LOCK}", folder):
+            _sweep(folder)
             yield
     finally:
         if not existed:
             with suppress(OSError):  # it is not empty
                 disk.remove_folder(folder)
+
+
+@contextmanager
+def only_writer_of(path: Path) -> Iterator[None]:
+    """Keep other processes that ask likewise from a file that `append_text` writes.
+
+    Raises:
+        StorageError: another process has it, or the lock file cannot be written.
+    """
+    make_folder(path.parent)
+    with _lock(_neighbour(path, _LOCK), path):
+        yield
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what killed runs left in a folder and below; what another run holds is kept."""
+    with storage_errors(folder):
+        for place, folders, files in os.walk(folder):
+            left = [name for name in (*folders, *files) if name.startswith(TEMPORARY)]
+            folders[:] = [name for name in folders if name not in left]
+            for name in left:
+                stem = name.removesuffix(".old").removesuffix(_LOCK)
+                lock = Path(place) / f"{stem}{_LOCK}"
+                descriptor = _locked(lock)
+                if descriptor is not None:
+                    try:
+                        _remove(Path(place) / name)
+                    finally:
+                        _unlock(descriptor, lock)
 
 
 @contextmanager

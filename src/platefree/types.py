@@ -201,15 +201,15 @@ class Sightings:
         that they had before there were such columns.
         """
         digest = hashlib.sha256()
-        texts = {name: getattr(self, name).tolist() for name in ("image", *LABELS)}
-        for column in (*texts.values(), self.time.astype(np.str_).tolist()):
-            digest.update("\x1f".join(column).encode())
+        for name in ("image", *LABELS, "time", *(n for n in ("frame", "box") if self.knows(n))):
+            digest.update(name.encode() if name in ("frame", "box") else b"")
+            column = getattr(self, name)
+            for start in range(0, len(column), _BLOCK):  # all at once would take much memory
+                block = column[start : start + _BLOCK]
+                texts = block.tolist() if block.dtype == object else block.astype(np.str_).flat
+                digest.update(b"\x1f" if start else b"")
+                digest.update("\x1f".join(texts).encode())
             digest.update(b"\x1e")
-        for name in ("frame", "box"):
-            if self.knows(name):
-                digest.update(name.encode())
-                digest.update("\x1f".join(getattr(self, name).astype(np.str_).flat).encode())
-                digest.update(b"\x1e")
         return digest.hexdigest()[:12]
 
 

@@ -166,6 +166,11 @@ def broken_rows(value: float) -> Floats:
     return rows
 
 
+def without_a_cell(table: pa.Table) -> pa.Table:
+    cells = pa.array(["", None, "", ""], pa.string())
+    return table.set_column(table.column_names.index("camera"), "camera", cells)
+
+
 SPACE, TABLE, CONTENT = "same_view", "sightings", "content"
 DAMAGES: dict[str, tuple[Callable[[Path], object], tuple[str, ...]]] = {
     "no card": (lambda folder: (folder / CARD).unlink(), (CARD, "not exist")),
@@ -232,6 +237,10 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], tuple[str, ...]]] = {
     "fewer columns": (
         lambda folder: rewrite_table(folder, lambda t: t.drop_columns(["track"])),
         (TABLE, "4 rows", "'camera', 'make'", "'camera', 'track', 'make'"),
+    ),
+    "a missing cell": (
+        lambda folder: rewrite_table(folder, without_a_cell),
+        (TABLE, "1 values", "'camera'"),
     ),
     "another order": (
         lambda folder: rewrite_table(folder, lambda t: t.take([1, 0, 2, 3])),

@@ -1,6 +1,7 @@
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -21,6 +22,7 @@ from platefree.errors import (
     ImageError,
     Interrupted,
     NonFiniteLoss,
+    StorageError,
     TrainingError,
 )
 from platefree.methods.catalogue import load_recipe
@@ -32,23 +34,11 @@ from platefree.training.rates import rate_factor
 from platefree.types import Sightings
 
 CHILD = """
-import json, os, signal, sys
-import platefree.storage as storage
+import json, sys
 from platefree.methods.catalogue import load_recipe
 from platefree.training.loop import train
 
-overrides, data, out, deadly_sync = json.loads(sys.argv[1])
-synced = 0
-sync = storage._sync
-
-def sync_or_die(path):
-    global synced
-    synced += 1
-    if synced == deadly_sync:
-        os.kill(os.getpid(), signal.SIGKILL)
-    sync(path)
-
-storage._sync = sync_or_die
+overrides, data, out = json.loads(sys.argv[1])
 recipe = load_recipe("strong_baseline/demo", overrides)
 train(recipe, data, out, resume=True, on_step=lambda report: print(report.step, flush=True))
 """
@@ -69,10 +59,8 @@ def changed(**overrides: object) -> Recipe:
     return load_recipe("strong_baseline/demo", {**TINY, **settings})
 
 
-def start_child(
-    overrides: dict[str, object], data: Path, out: Path, deadly_sync: int = 0
-) -> subprocess.Popen[str]:
-    arguments = json.dumps([{**TINY, **overrides}, str(data), str(out), deadly_sync])
+def start_child(overrides: dict[str, object], data: Path, out: Path) -> subprocess.Popen[str]:
+    arguments = json.dumps([{**TINY, **overrides}, str(data), str(out)])
     return subprocess.Popen(
         [sys.executable, "-c", CHILD, arguments], stdout=subprocess.PIPE, text=True
     )
@@ -136,26 +124,6 @@ def test_killed_at_random_moments_and_resumed_gives_the_same_bits(
     )
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("deadly_sync", [7, 9, 11])
-def test_killed_while_a_checkpoint_is_written_and_resumed_gives_the_same_bits(
-    drawn_folder: Path, tmp_path: Path, deadly_sync: int
-) -> None:
-    # A checkpoint syncs its weights, training state and card, file and folder: two to survive,
-    # then death before the weights, the training state or the card of the second one are in place.
-    settings: dict[str, object] = {"train.checkpoint_steps": 2}
-    child = start_child(settings, drawn_folder, tmp_path / "killed", deadly_sync)
-    child.communicate()
-    assert child.returncode == -signal.SIGKILL
-    assert read_checkpoint(tmp_path / "killed" / "last").card["step"] == 2
-    recipe = load_recipe("strong_baseline/demo", {**TINY, **settings})
-    run = train(recipe, drawn_folder, tmp_path / "killed", resume=True)
-    whole = train(recipe, drawn_folder, tmp_path / "whole")
-    assert_same_bits(weights(run.best), weights(whole.best))
-    leftovers = [path.name for path in run.last.iterdir()]
-    assert len(leftovers) == 3, leftovers
-
-
 def test_workers_do_not_change_the_weights(drawn_table: Sightings, tmp_path: Path) -> None:
     alone = train(changed(), drawn_table, tmp_path / "alone")
     helped = train(changed(train__workers=2), drawn_table, tmp_path / "helped")
@@ -171,6 +139,48 @@ def test_max_steps_stops_early_and_raising_it_goes_on_along_the_same_schedule(
     whole = train(changed(), drawn_table, tmp_path / "b")
     assert rest.step == whole.step
     assert_same_bits(weights(rest.best), weights(whole.best))
+
+
+def test_a_finished_run_can_learn_for_longer(drawn_table: Sightings, tmp_path: Path) -> None:
+    steady = {"train__decay": "constant", "train__warmup_epochs": 0.0}
+    first = train(changed(**steady, train__epochs=2), drawn_table, tmp_path / "a")
+    longer = changed(**steady, train__epochs=4)
+    run = train(longer, drawn_table, tmp_path / "a", resume=True)
+    whole = train(longer, drawn_table, tmp_path / "b")
+    assert (first.step * 2, run.total) == (run.step, run.step)
+    assert_same_bits(weights(run.best), weights(whole.best))  # a steady rate has no length
+    assert read_checkpoint(run.best).card["finished_before"] == [first.step]
+    with pytest.raises(CheckpointError, match=facts("train.epochs", "4 then", "3 now")):
+        train(changed(**steady, train__epochs=3), drawn_table, tmp_path / "a", resume=True)
+    train(changed(train__epochs=2, train__max_steps=2), drawn_table, tmp_path / "c")
+    with pytest.raises(CheckpointError, match=facts("train.epochs", "2 then", "4 now")):
+        train(changed(train__epochs=4), drawn_table, tmp_path / "c", resume=True)
+
+
+@pytest.mark.parametrize("validation", [0.0, 0.4])
+def test_a_lost_best_checkpoint_comes_back_when_a_finished_run_is_resumed(
+    drawn_table: Sightings, tmp_path: Path, validation: float
+) -> None:
+    recipe = changed(train__validation=validation, train__average=0.5)
+    run = train(recipe, drawn_table, tmp_path)
+    before = weights(run.best)
+    shutil.rmtree(run.best)
+    again = train(recipe, drawn_table, tmp_path, resume=True)
+    assert_same_bits(weights(again.best), before)
+    assert (again.step, again.total) == (run.step, run.total)
+
+
+def test_one_folder_has_one_training_at_a_time(
+    drawn_table: Sightings, tiny_recipe: Recipe, tmp_path: Path
+) -> None:
+    def start_another(report: StepReport) -> None:
+        if report.step == 1:
+            with pytest.raises(StorageError, match=facts(tmp_path.name, "another run")):
+                train(tiny_recipe, drawn_table, tmp_path)
+
+    run = train(tiny_recipe, drawn_table, tmp_path, on_step=start_another)
+    assert run.step == run.total
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["best", "last", "log.jsonl"]
 
 
 def test_stages_resume_exactly_too_and_frozen_parts_stay(
@@ -373,7 +383,7 @@ def test_two_processes_train_one_model(drawn_folder: Path, tmp_path: Path, preci
     script = tmp_path / "run.py"
     script.write_text(CHILD)
     settings = {**TINY, "train.precision": precision}
-    arguments = json.dumps([settings, str(drawn_folder), str(tmp_path / "two"), 0])
+    arguments = json.dumps([settings, str(drawn_folder), str(tmp_path / "two")])
     run_two_processes(script, arguments)
     checkpoint = read_checkpoint(tmp_path / "two" / "best")
     assert checkpoint.card["step"] == checkpoint.card["total_steps"]

@@ -1,6 +1,5 @@
 """Load pictures as batches, in worker processes; each item depends only on its key."""
 
-import os
 import signal
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -15,6 +14,7 @@ from platefree.batches.transforms import InputTransform, TrainingTransform
 from platefree.data.image_source import TableImages
 from platefree.data.part_boxes import PictureBoxes
 from platefree.errors import ImageError
+from platefree.machine import can_share_memory, cpu_count
 from platefree.types import Sightings
 
 
@@ -143,7 +143,7 @@ def training_loader(
         num_workers=workers,
         collate_fn=_collate,
         pin_memory=pin_memory,
-        worker_init_fn=leave_ctrl_c_to_the_main_process,
+        worker_init_fn=leave_signals_to_the_main_process,
     )
 
 
@@ -191,7 +191,7 @@ def use_loader(
         num_workers=worker_count(workers, sum(map(len, batches)), processes),
         collate_fn=_collate,
         pin_memory=pin_memory,
-        worker_init_fn=leave_ctrl_c_to_the_main_process,
+        worker_init_fn=leave_signals_to_the_main_process,
     )
 
 
@@ -203,14 +203,17 @@ def worker_count(workers: int, pictures: int, processes: int = 1) -> int:
         pictures: how many pictures will be loaded; few are loaded without processes.
         processes: number of processes on this machine that load at the same time.
     """
+    if not can_share_memory():
+        return 0
     if workers >= 0:
         return workers
-    return 0 if pictures < 256 else max(1, min(8, len(os.sched_getaffinity(0)) // processes))
+    return 0 if pictures < 256 else max(1, min(8, cpu_count() // processes))
 
 
-def leave_ctrl_c_to_the_main_process(worker: int) -> None:
-    """Let the main process decide what Ctrl-C means, so that workers end quietly."""
+def leave_signals_to_the_main_process(worker: int) -> None:
+    """Let the main process decide what Ctrl-C and SIGTERM mean: the workers end with it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     torch.set_num_threads(1)
 
 

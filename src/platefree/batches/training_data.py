@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from platefree.batches.samplers import (
@@ -161,6 +162,11 @@ def training_table(data: str | Path | Sightings | DataSet, lists: Sequence[str])
     return replace(table, split=np.full(len(table), "train"))
 
 
+def is_for_training(table: Sightings) -> NDArray[np.bool_]:
+    """(n,) which rows may be trained on: split ``train`` if splits are known, else all."""
+    return table.split == "train" if table.knows("split") else np.ones(len(table), np.bool_)
+
+
 def training_data(
     table: Sightings, train: Train, learns: str = "vehicle", *, target: str = ""
 ) -> TrainingData:
@@ -180,7 +186,7 @@ def training_data(
     Raises:
         TrainingError: there is nothing to learn from.
     """
-    rows = table.take(table.split == "train") if table.knows("split") else table
+    rows = table.take(is_for_training(table)) if table.knows("split") else table
     if not len(rows):
         raise TrainingError(f"{table!r} has a split column but no row with split 'train'")
     rows = rows_of_sources(rows, train.sources)

@@ -12,7 +12,6 @@ work was interrupted.
 """
 
 import json
-import os
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -25,7 +24,8 @@ from platefree.city.output.shards import PICTURES, Shard, Surroundings
 from platefree.city.plan import PRESETS, CityPlan, CitySettings, plan_city
 from platefree.city.studio import Studio
 from platefree.errors import DataError, Interrupted, StorageError
-from platefree.storage import TEMPORARY, make_folder, only_writer, remove, write_text
+from platefree.machine import cpu_count
+from platefree.storage import TEMPORARY, make_folder, only_writer, write_text
 
 _PLAN = "plan.json"
 _BYTES = (
@@ -83,9 +83,9 @@ def generate_city(
         Interrupted: stopped by Ctrl-C; finished shards are kept.
     """
     settings = _settings(preset, seed, changes)
-    folder = make_folder(Path(out))
+    folder = Path(out)
     with only_writer(folder):
-        return _generate(folder, settings, studio, workers or os.cpu_count() or 1, on_progress)
+        return _generate(folder, settings, studio, workers or cpu_count(), on_progress)
 
 
 def estimated_bytes(images: int, size: int) -> int:
@@ -183,7 +183,6 @@ def _render(
     folder: Path, plan: CityPlan, studio: Studio, workers: int, on_progress: Progress | None
 ) -> None:
     make_folder(folder / PICTURES)
-    _clean(folder / PICTURES)
     missing = _missing(folder, plan)
     left = sum(shard.pictures for shard in missing)
     total = plan.settings.images
@@ -198,12 +197,6 @@ def _render(
         done += count
         if on_progress is not None:
             on_progress(done, total)
-
-
-def _clean(folder: Path) -> None:
-    """Remove the unfinished shards of a killed run."""
-    for entry in folder.glob(f"{TEMPORARY}*"):
-        remove(entry)
 
 
 def _free_bytes(folder: Path) -> int:

@@ -5,7 +5,6 @@ one line, 2 wrong usage. Heavy imports happen inside the verbs, so ``--help`` is
 """
 
 import logging
-import os
 import sys
 from typing import Annotated, Any
 
@@ -26,19 +25,21 @@ from platefree.cli import (
     train_verb,
 )
 from platefree.cli.console import NotesHandler, PlainFormatter, PlainHelp, printable
-from platefree.errors import Interrupted, PlatefreeError
+from platefree.cli.endings import is_lack_of_memory, stops_as_ctrl_c, whole_output
+from platefree.errors import Interrupted, PlatefreeError, first_line
 from platefree.installs import training_install
+from platefree.machine import started_processes
 
 
 class Verbs(PlainHelp):
-    """The verbs, with a message for Ctrl-C in verbs without their own."""
+    """The verbs, with a message for Ctrl-C and SIGTERM in verbs without their own."""
 
     def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - typer's own class of contexts moved
         """Run a verb."""
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
-            raise Interrupted("interrupted; nothing was left half-written") from None
+            raise Interrupted("stopped; nothing was left half-written") from None
 
 
 app = typer.Typer(
@@ -87,7 +88,7 @@ def options(
 ) -> None:
     """Find the same vehicle across cameras without reading its plate."""
     del version
-    processes = int(os.environ.get("WORLD_SIZE", "1"))
+    processes = started_processes()
     if processes > 1 and context.invoked_subcommand != "train":
         raise PlatefreeError(
             f"torchrun started {processes} processes, but only 'train' runs under it; run "
@@ -101,12 +102,24 @@ def options(
 
 def main() -> None:
     """The ``platefree`` command."""
-    verb = next((word for word in sys.argv[1:] if not word.startswith("-")), "")
     try:
-        with training_install(f"'platefree {verb}'"):
-            app()
+        _run()
     except PlatefreeError as error:
         if "--debug" in sys.argv:
             raise
         sys.stderr.write(f"platefree: {printable(' '.join(str(error).split()))}\n")
         sys.exit(1)
+
+
+def _run() -> None:
+    verb = next((word for word in sys.argv[1:] if not word.startswith("-")), "")
+    try:
+        with stops_as_ctrl_c(), training_install(f"'platefree {verb}'"), whole_output():
+            app()
+    except (MemoryError, RuntimeError, OSError) as error:
+        if not is_lack_of_memory(error):
+            raise
+        raise PlatefreeError(
+            f"{verb}: not enough memory ({first_line(error)}); nothing was left half-written: "
+            "use smaller batches or pictures, fewer --workers or --processes, or more memory"
+        ) from error

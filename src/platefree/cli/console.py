@@ -136,6 +136,10 @@ ModelOrColors = Annotated[
         help="Checkpoint folder, or color_stripes, which compares colors alone.",
     ),
 ]
+SkipUnreadable = Annotated[
+    bool,
+    typer.Option("--skip-unreadable", help="Leave out, and count, pictures that cannot be read."),
+]
 RootOption = Annotated[
     Path | None,
     typer.Option(

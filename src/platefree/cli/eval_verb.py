@@ -11,6 +11,7 @@ from platefree.cli.console import (
     Json,
     Processes,
     RootOption,
+    SkipUnreadable,
     Workers,
     done,
     picture_progress,
@@ -92,6 +93,7 @@ def evaluate(
     no_floor: Annotated[
         bool, typer.Option("--no-floor", help="Leave out the row of comparing colors alone.")
     ] = False,
+    skip_unreadable: SkipUnreadable = False,
     workers: Workers = -1,
     processes: Processes = 1,
     device: DeviceOption = DeviceName.auto,
@@ -107,6 +109,7 @@ def evaluate(
         has_floor,
         open_data,
         plan_for,
+        readable_plan,
         score_plan,
         stored_table,
     )
@@ -130,7 +133,11 @@ def evaluate(
         scales=None if scales is None else _numbers(scales),
         metadata=metadata,
         floor=not no_floor,
+        unreadable="skip" if skip_unreadable else "refuse",
     )
+    if skip_unreadable:
+        with picture_progress("reading", len(plan.rows)) as advance:
+            plan = readable_plan(loaded, plan, tests or (), seed, work_of(device, progress=advance))
     looks = looks_at_each(scoring.post_of(loaded)) * (1 + metadata)
     looks = (looks + (not no_floor and has_floor(loaded, plan))) * len(plan.rows)
     with picture_progress("embedding", looks) as advance:

@@ -21,6 +21,7 @@ from platefree.data.image_source import TableImages
 from platefree.data.listed_text import many
 from platefree.data.support import ProtocolSupport, protocol_support, valid_matches
 from platefree.errors import ImageError, OversizedImage
+from platefree.machine import cpu_count
 from platefree.types import Indices, Sightings, known_values
 
 TINY_SIDE = 32
@@ -142,7 +143,7 @@ def check_table(
         DataError: a row is a frame of a video, which cannot be read yet.
     """
     source = TableImages(sightings)
-    with ThreadPoolExecutor(workers or min(8, os.cpu_count() or 1)) as pool:
+    with ThreadPoolExecutor(workers or min(8, cpu_count())) as pool:
 
         def each(stage: str, work: Callable[[int], _Result], rows: Sequence[int]) -> list[_Result]:
             results: list[_Result] = []

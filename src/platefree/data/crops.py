@@ -5,7 +5,6 @@ without the skipped pictures, and the viewpoints in ``pictures.txt``. The lists 
 an interrupted run is not mistaken for a finished one, and the next run continues where it stopped.
 """
 
-import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -26,7 +25,8 @@ from platefree.data.readers.compcars import (
 from platefree.data.readers.detect import read_dataset
 from platefree.data.readers.pictures import split_ending
 from platefree.errors import DataError
-from platefree.storage import atomic_file, make_folder, write_text
+from platefree.machine import cpu_count
+from platefree.storage import atomic_file, only_writer, write_text
 
 _VIEWS = {"1": "front", "2": "rear", "3": "side", "4": "front-side", "5": "rear-side", "-1": "-"}
 _QUALITY = 95
@@ -75,23 +75,24 @@ def crop_compcars(
         StorageError: a crop cannot be written.
     """
     dataset = read_dataset(folder, NAME)
-    root, target = Folder(dataset.table.root), make_folder(Path(out).absolute())
+    root, target = Folder(dataset.table.root), Path(out).absolute()
     if root.find(CROPPED) is not None:
         raise DataError(f"{root.path} is cropped already, expected CompCars as unpacked")
-    if target.samefile(root.path):
+    if target.exists() and target.samefile(root.path):
         raise DataError(f"{target} is CompCars itself, expected another folder for the crops")
     labels = root.find("label")
     if labels is None:
         raise DataError(f"{root.path} has no folder 'label', in which the boxes are: unpack it")
     images = dataset.table.image.tolist()
     done: list[_Crop] = []
-    with ThreadPoolExecutor(workers or min(8, os.cpu_count() or 1)) as pool:
-        for start in range(0, len(images), _BATCH):
-            batch = images[start : start + _BATCH]
-            done += pool.map(lambda image: _crop(root.path / image, labels, target), batch)
-            if on_progress is not None:
-                on_progress(len(done), len(images))
-    _describe(root, target, done)
+    with only_writer(target):
+        with ThreadPoolExecutor(workers or min(8, cpu_count())) as pool:
+            for start in range(0, len(images), _BATCH):
+                batch = images[start : start + _BATCH]
+                done += pool.map(lambda image: _crop(root.path / image, labels, target), batch)
+                if on_progress is not None:
+                    on_progress(len(done), len(images))
+        _describe(root, target, done)
     return read_dataset(target, NAME)
 
 

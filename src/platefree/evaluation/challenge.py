@@ -14,7 +14,7 @@ from platefree.gallery.opening import open_embedder
 from platefree.gallery.stored import is_embeddings_folder, load_embeddings, save_embeddings
 from platefree.inference.embedder import Embedder
 from platefree.ranking.exact import rank_exact
-from platefree.storage import remove
+from platefree.storage import only_writer, remove
 from platefree.types import Embeddings, Sightings
 from platefree.work import DEFAULT_WORK, Work
 
@@ -58,14 +58,15 @@ def submit(
     model = open_embedder(model, work)
     parts = path.with_name(f"{path.name}.parts")
     table = dataset.table.take(np.concatenate([query, gallery]))
-    embeddings = _embed_in_parts(model, table, parts, work)
-    asked, shown = (
-        embeddings.take(np.arange(start, stop))
-        for start, stop in ((0, len(query)), (len(query), len(table)))
-    )
-    depth = max(1, min(NEAREST, len(gallery)))
-    write_submission(dataset, rank_exact(asked, shown, depth, model.comparison), path)
-    remove(parts)
+    with only_writer(parts):
+        embeddings = _embed_in_parts(model, table, parts, work)
+        asked, shown = (
+            embeddings.take(np.arange(start, stop))
+            for start, stop in ((0, len(query)), (len(query), len(table)))
+        )
+        depth = max(1, min(NEAREST, len(gallery)))
+        write_submission(dataset, rank_exact(asked, shown, depth, model.comparison), path)
+        remove(parts)
     return path
 
 

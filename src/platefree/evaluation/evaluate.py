@@ -12,6 +12,7 @@ import numpy as np
 
 from platefree.data.dataset import DataSet
 from platefree.data.listed_text import many
+from platefree.data.readable import leave_out_unreadable
 from platefree.data.table import dataset_at, read_table
 from platefree.errors import DataError, PlatefreeError, ProtocolError
 from platefree.evaluation.embedded import with_window
@@ -28,7 +29,7 @@ from platefree.evaluation.trial import Trial
 from platefree.evaluation.verdict import Figures
 from platefree.gallery.opening import as_network, open_embedder
 from platefree.gallery.stored_embedder import StoredEmbeddings
-from platefree.inference.embedder import Embedder
+from platefree.inference.embedder import Embedder, Unreadable
 from platefree.recipes.post import NONE, Post
 from platefree.types import Sightings, known_values
 from platefree.work import DEFAULT_WORK, Work
@@ -49,6 +50,8 @@ class Scoring:
         metadata: also score the model conditioned on the labels that ``model.side`` names; the
             report compares both.
         floor: also score ``color_stripes`` in the same searches, as what a model has to beat.
+        unreadable: ``skip`` decodes every picture to be scored first, leaves out those that cannot
+            be read, and counts them in the report.
     """
 
     post: Post | str | None = None
@@ -56,6 +59,7 @@ class Scoring:
     scales: tuple[float, ...] | None = None
     metadata: bool = False
     floor: bool = True
+    unreadable: Unreadable = "refuse"
 
     def post_of(self, model: Embedder) -> Post:
         """The post-processing steps."""
@@ -108,6 +112,8 @@ def evaluate(
     dataset = open_data(data)
     label = str(data if isinstance(data, str | Path) else dataset.table.root)
     plan = plan_for(opened, dataset, protocol, tests, seed)
+    if scoring.unreadable == "skip":
+        plan = readable_plan(opened, plan, tests, seed, work)
     return score_plan(opened, plan, data_label=label, scoring=scoring, examples=examples, work=work)
 
 
@@ -162,6 +168,32 @@ def plan_for(
         )
     trial = part_trial(data, getattr(as_network(model).recipe.model, "boxes", ""))
     return Plan(data, PROTOCOL, (trial,), trial.rows)
+
+
+def readable_plan(model: Embedder, plan: Plan, tests: Sequence[str], seed: int, work: Work) -> Plan:
+    """The plan of the same protocol without the pictures that cannot be read.
+
+    Stored embeddings read no pictures, so nothing is left out for them. Protocols that draw at
+    random draw from the pictures that are left.
+
+    Args:
+        model: what is evaluated.
+        plan: from `plan_for`.
+        tests: as of `plan_for`.
+        seed: as of `plan_for`.
+        work: progress over the pictures of the plan.
+
+    Raises:
+        ProtocolError: what is left cannot support the protocol.
+    """
+    if isinstance(model, StoredEmbeddings):
+        return plan
+    asked = np.isin(np.arange(len(plan.data.table)), plan.rows)
+    readable = leave_out_unreadable(plan.data.table, asked, work.progress)
+    if not readable.reasons:
+        return plan
+    again = plan_for(model, plan.data.take(readable.kept), plan.protocol, tests, seed)
+    return replace(again, left_out=readable.reasons)
 
 
 def score_plan(
@@ -300,6 +332,10 @@ def _describe_data(label: str, plan: Plan, scored: Sightings) -> dict[str, str]:
         "cameras": str(len(known_values(scored.camera)) or "unknown"),
         "split": f"all but {kind}" if left_out else "all rows",
     }
+    if plan.left_out:
+        described["left out"] = (
+            f"{many(len(plan.left_out), 'picture')} that cannot be read, such as {plan.left_out[0]}"
+        )
     return {"data set": plan.data.name, **described} if plan.data.lists else described
 
 

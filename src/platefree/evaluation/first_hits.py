@@ -1,11 +1,11 @@
 """The nearest pictures of every query, kept while it is scored, to be shown as examples."""
 
 import numpy as np
-from numba import njit, prange
 from numpy.typing import NDArray
 
 from platefree.evaluation.pair_labels import PairLabels, mates_of, read_only
 from platefree.evaluation.removed import REMOVED
+from platefree.jit import njit, prange
 from platefree.ranking.heaps import NOBODY, offer, sort_heaps
 from platefree.types import Floats, Indices
 

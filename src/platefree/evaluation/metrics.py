@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
-from numba import njit, prange
 from numpy.typing import NDArray
 
 from platefree.errors import DataError
@@ -27,6 +26,7 @@ from platefree.evaluation.pair_labels import (
     mates_of,
     read_only,
 )
+from platefree.jit import njit, prange
 
 _COUNT_BLOCK = 2048  # gallery rows: short enough to stop early, long enough to vectorise
 _FEW_MATES = 1024  # up to here one vectorised count per match beats a binary search per row

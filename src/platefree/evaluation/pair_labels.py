@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple, Self
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from platefree.data.listed_text import many
 from platefree.errors import DataError
+from platefree.jit import njit
 
 Ids = NDArray[Any] | Sequence[str] | Sequence[int]
 Codes = NDArray[np.int64]

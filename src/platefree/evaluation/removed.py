@@ -6,9 +6,9 @@ Otherwise the order of the gallery would decide the rank of a removed match.
 from collections.abc import Iterable, Iterator
 
 import numpy as np
-from numba import njit, prange
 
 from platefree.evaluation.pair_labels import PairLabels, mates_of
+from platefree.jit import njit, prange
 from platefree.types import Floats
 
 REMOVED = float(np.finfo(np.float32).max)

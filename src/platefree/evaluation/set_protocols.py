@@ -139,12 +139,14 @@ class Plan:
         protocol: name of the protocol.
         trials: in the order of the tests.
         rows: (n,) rows of the table that the trials use, ascending; only these are embedded.
+        left_out: why pictures that cannot be read were left out, see `readable_plan`.
     """
 
     data: DataSet
     protocol: str
     trials: tuple[AnyTrial, ...]
     rows: Indices
+    left_out: tuple[str, ...] = ()
 
 
 def make_plan(

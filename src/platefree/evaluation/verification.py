@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numba import get_num_threads, njit, prange
+from numba import get_num_threads
 from numpy.typing import NDArray
 
 from platefree.errors import DataError
@@ -22,6 +22,7 @@ from platefree.evaluation.pair_labels import (
     mates_of,
     read_only,
 )
+from platefree.jit import njit, prange
 
 BINS = 65_536
 """Number of bins over [-1, 1]; their edges are exact in float32."""

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numba import get_num_threads, njit, prange
+from numba import get_num_threads
 from numpy.typing import NDArray
 
 from platefree.evaluation.pair_labels import UNKNOWN, PairLabels, mates_of, read_only
+from platefree.jit import njit, prange
 from platefree.types import Floats, Indices, Sightings, known_values
 
 BINS = 200

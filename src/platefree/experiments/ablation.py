@@ -30,7 +30,7 @@ from platefree.methods.catalogue import load_recipe, needs_training, resolve
 from platefree.recipes.recipe import Recipe
 from platefree.recipes.sections import Section
 from platefree.reports.saving import save_report
-from platefree.storage import make_folder, write_text
+from platefree.storage import make_folder, only_writer, write_text
 from platefree.training.loop import StepReport, train
 from platefree.training.run_folder import flat
 from platefree.work import DEFAULT_WORK, Work
@@ -225,17 +225,16 @@ def run_ablation(
     label = str(data) if isinstance(data, str | Path) else str(opened.table.root)
     measured: dict[str, list[Mapping[str, float]]] = {row.name: [] for row in ablation.rows}
     settings: dict[str, str] = {}
-    for seed in seeds:
-        for row in ablation.rows:
-            if on_run is not None:
-                on_run(row.name, seed)
-            run = folder / _folder_name(row.name) / f"seed-{seed}"
-            with continued_by_repeating(folder):
+    with only_writer(folder), continued_by_repeating(folder):
+        for seed in seeds:
+            for row in ablation.rows:
+                if on_run is not None:
+                    on_run(row.name, seed)
+                run = folder / _folder_name(row.name) / f"seed-{seed}"
                 content = _run(ablation, row, seed, opened, label, run, work, on_step)
-            measured[row.name].append(content["figures"])
-            settings = _shared(settings, _settings(content))
-            table = AblationTable(ablation, tuple(seeds), measured, settings)
-            _save(table, folder)
+                measured[row.name].append(content["figures"])
+                settings = _shared(settings, _settings(content))
+                _save(AblationTable(ablation, tuple(seeds), measured, settings), folder)
     return AblationTable(ablation, tuple(seeds), measured, settings)
 
 

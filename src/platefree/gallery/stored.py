@@ -20,6 +20,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pydantic import ValidationError
 
@@ -215,8 +216,9 @@ def _write(folder: Path, name: str, write: Callable[[BinaryIO], object]) -> str:
 
 def _remove(folder: Path, names: set[str]) -> None:
     """Remove files of former embeddings; a reader that has one open keeps what it reads."""
-    for name in names - {f"{TEMPORARY}lock"}:
-        remove(folder / name)
+    for name in names:
+        if not name.startswith(TEMPORARY):  # the lock; what killed runs left is swept with it
+            remove(folder / name)
 
 
 def _schema(version: int) -> pa.Schema:
@@ -280,32 +282,59 @@ def _read_array(path: Path, shape: tuple[int, int], kind: str) -> Any:  # noqa: 
 def _read_sightings(path: Path, card: EmbeddingsCard) -> Sightings:
     try:
         with open_input(path, _PART) as opened, pq.ParquetFile(opened) as file:
-            table = file.read()
+            columns = _read_columns(path, file, card)
     except DataError as error:
         raise DataError(f"{error}; {AGAIN}") from error
     except pa.ArrowException as error:
         reason = str(error).splitlines()[0]
         raise DataError(f"{path} cannot be read ({reason}); {AGAIN}") from error
-    names = ["color" if name == "colour" else name for name in table.column_names]  # version 1
-    table = table.rename_columns(names)
-    schema = _schema(card.version)
-    if not table.schema.equals(schema) or table.num_rows != card.rows:
-        raise DataError(
-            f"{path} has {table.num_rows} rows of {table.column_names}, expected {card.rows} of "
-            f"{schema.names}, text and a time in milliseconds; {AGAIN}"
-        )
-    columns: dict[str, Any] = {
-        name: table.column(name).to_numpy() for name in table.column_names if name != "box"
-    }
-    if "box" in table.column_names:
-        boxes: Any = table.column("box").combine_chunks()  # pyarrow's stubs lack its kind of array
-        columns["box"] = boxes.flatten().to_numpy().reshape(-1, 4)
     sightings = Sightings.from_columns(Path(card.root), columns)
     if sightings.fingerprint() != card.table:
         raise DataError(
             f"{path} is table {sightings.fingerprint()}, its card says {card.table}; {AGAIN}"
         )
     return sightings
+
+
+def _read_columns(path: Path, file: pq.ParquetFile, card: EmbeddingsCard) -> dict[str, Any]:
+    """The known columns, one after the other, so that a large table takes little memory."""
+    schema, found = _schema(card.version), file.schema_arrow
+    names = ["color" if name == "colour" else name for name in found.names]  # version 1
+    fits = names == schema.names and found.types == schema.types
+    if not fits or file.metadata.num_rows != card.rows:
+        raise DataError(
+            f"{path} has {file.metadata.num_rows} rows of {names}, expected {card.rows} of "
+            f"{schema.names}, text and a time in milliseconds"
+        )
+    columns: dict[str, Any] = {}
+    for name, stored in zip(names, found.names, strict=True):
+        column: Any = file.read(columns=[stored]).column(0).combine_chunks()  # pyarrow's stubs
+        if column.null_count and name != "time":
+            raise DataError(f"{path} lacks {column.null_count} values of the column {name!r}")
+        if name == "box":
+            column = column.flatten()
+        rows = _labels(column) if name in LABELS else column.to_numpy(zero_copy_only=False)
+        if not _is_unknown(name, rows):
+            columns[name] = rows.reshape(-1, 4) if name == "box" else rows
+        del column, rows
+        pa.default_memory_pool().release_unused()
+    return columns
+
+
+def _is_unknown(name: str, rows: Any) -> bool:  # noqa: ANN401
+    """Whether nothing is known in a column, which then takes no memory."""
+    if name == "box":
+        return bool(np.isnan(rows).all())
+    return bool(name == "frame" and (rows < 0).all())
+
+
+def _labels(column: "pa.Array[Any]") -> Any:  # noqa: ANN401
+    """Labels, of which equal ones are one object."""
+    encoded: Any = pc.dictionary_encode(column)  # pyarrow's stubs
+    distinct = np.array(encoded.dictionary.to_pylist(), object)
+    if len(distinct) == 1:
+        return np.broadcast_to(distinct, len(column))
+    return distinct[encoded.indices.to_numpy(zero_copy_only=False)]
 
 
 def _place_of_pictures(

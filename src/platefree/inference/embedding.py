@@ -144,7 +144,7 @@ def _children(
         yield connections
     finally:
         for child in started:
-            child.terminate()
+            child.kill()
             child.join()
         for connection in connections:
             connection.close()
@@ -170,7 +170,9 @@ def _embed_shard(
     threads: int,
 ) -> None:
     """The work of a process: send its batches, or the error that stops it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the first process decides what Ctrl-C means
+    # The first process decides what Ctrl-C and SIGTERM mean.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     torch.set_num_threads(threads)
     network = Network(method, recipe, device=device, metadata=metadata)
     try:

@@ -23,6 +23,7 @@ from platefree.methods.catalogue import (
 from platefree.methods.members import EnsembleSettings
 from platefree.nets.weights import load_into, read_learnt, save_checkpoint
 from platefree.recipes.recipe import Recipe
+from platefree.storage import only_writer
 from platefree.work import Device
 
 
@@ -127,7 +128,8 @@ def make_ensemble(
         "members": [member_card(member) for member in ensemble.members],
     }
     weights_of_all = ensemble.method.state_dict()
-    saved = save_checkpoint(out, ensemble.card, weights_of_all, learnt=ensemble.learnt)
+    with only_writer(out):
+        saved = save_checkpoint(out, ensemble.card, weights_of_all, learnt=ensemble.learnt)
     ensemble.card = dict(saved.card)
     return ensemble
 

@@ -20,7 +20,7 @@ from platefree.errors import DataError, ImageError, Interrupted
 from platefree.inference.model import Model
 from platefree.methods.part_detector import THRESHOLD, PartDetector
 from platefree.nets.pyramid_detector import joined
-from platefree.storage import append_text, make_folder, only_writer
+from platefree.storage import append_text, only_writer_of
 from platefree.types import Sightings
 from platefree.work import DEFAULT_WORK, Work
 
@@ -105,8 +105,9 @@ def write_parts(
     if out.suffix.lower() != ".csv":
         raise DataError(f"{out}: part boxes are written as .csv")
     _require_detector(model)
-    with only_writer(make_folder(out.parent)):
-        known = _Known(out.with_name(f".{out.stem}-{model.fingerprint}.jsonl"))
+    results = out.with_name(f".{out.stem}-{model.fingerprint}.jsonl")
+    with only_writer_of(results):
+        known = _Known(results)
         hashes, skipped = _hashes(table)
         asked = _unknown_rows(hashes, known.found)
         if len(asked) < len(table):

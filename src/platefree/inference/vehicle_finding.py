@@ -16,12 +16,12 @@ from torchvision.models import detection as detectors
 from torchvision.models import get_model, get_model_weights, list_models
 from torchvision.transforms.v2 import functional
 
-from platefree.batches.loader import Item, leave_ctrl_c_to_the_main_process, worker_count
+from platefree.batches.loader import Item, leave_signals_to_the_main_process, worker_count
 from platefree.data.image_source import TableImages
 from platefree.data.vehicle_boxes import BoxFractions, largest
 from platefree.errors import ImageError, RecipeError, TrainingError
 from platefree.inference.embedding_network import choose_device
-from platefree.nets.weights import read_tensor_file
+from platefree.nets.weight_files import read_tensor_file
 from platefree.types import Sightings
 from platefree.work import DEFAULT_WORK, Device, Work
 
@@ -115,7 +115,7 @@ def find_vehicles(
         batch_size=_BATCH,
         num_workers=worker_count(work.workers, len(table)),
         collate_fn=list,
-        worker_init_fn=leave_ctrl_c_to_the_main_process,
+        worker_init_fn=leave_signals_to_the_main_process,
     ):
         pictures = [_readable(item).to(device or "cpu").float() / 255 for item in items]
         with torch.inference_mode():

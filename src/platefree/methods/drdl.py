@@ -88,7 +88,7 @@ def build(
     )
     start = weights or settings.weights
     if settings.backbone == VGG_CNN_M and start != "none":
-        method.start_from(read_weights(Path(start)))
+        method.start_from(read_weights(Path(start), backbone.network.state_dict()).tensors)
     return method
 
 

@@ -8,6 +8,7 @@ class token as a map of one cell.
 
 import difflib
 import functools
+import logging
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,8 @@ from platefree.nets.patches import (
 )
 from platefree.nets.side_information import check_tokens, shifted_tokens
 from platefree.nets.vgg_m import VGG_CNN_M, VggM
-from platefree.nets.weights import HEADS, first_line, read_weights
+from platefree.nets.weight_files import first_line
+from platefree.nets.weights import HEADS, read_weights
 
 IBN_SUFFIX = "_ibn_a"
 IBN_BACKBONES = tuple(f"resnet{depth}{IBN_SUFFIX}" for depth in (18, 34, 50, 101, 152))
@@ -38,6 +40,11 @@ NON_LOCAL_BACKBONES = tuple(
 )
 OWN_BACKBONES = (*IBN_BACKBONES, *NON_LOCAL_BACKBONES, googlenet.NAME, VGG_CNN_M)
 """Backbones that timm lacks."""
+
+_FEW_FOREIGN = 0.1
+"""Unknown tensors, as a fraction of the backbone's, beyond which a file is of another backbone."""
+
+_log = logging.getLogger(__name__)
 
 _VITS = ("vision_transformer", "deit")  # modules of timm
 
@@ -160,11 +167,13 @@ def backbone_statistics(name: str) -> tuple[list[float], list[float]]:
 def load_backbone_weights(network: nn.Module, path: Path) -> None:
     """Load weights, such as of ImageNet, from a local file; its classifier is ignored.
 
-    Non-local blocks that are not in the file are left unchanged.
+    The file may be of another project, see `platefree.nets.weight_files`. Every tensor of the
+    backbone must be in it; a log message says what of the file was not used. Non-local blocks that
+    are not in the file are left unchanged.
 
     Args:
         network: a timm network without head.
-        path: safetensors, a torch file that holds only tensors, or the folder of a checkpoint.
+        path: safetensors, a torch file of plain content, or the folder of a checkpoint.
 
     Raises:
         TrainingError: the file cannot be read, or does not fit the network.
@@ -172,12 +181,13 @@ def load_backbone_weights(network: nn.Module, path: Path) -> None:
     """
     wanted = network.state_dict()
     try:
-        found = fitted_to_grid(read_weights(path), network)
+        match = read_weights(path, wanted, lambda plain: fitted_to_grid(plain, network))
     except (KeyError, ValueError, RuntimeError, AttributeError) as error:
         raise TrainingError(
             f"weights {path} do not fit the backbone ({first_line(error)}); use weights of "
             "the same backbone"
         ) from error
+    found = match.tensors
     knows_non_local = any(f".{NON_LOCAL}." in key for key in found)
     missing = [
         key
@@ -188,14 +198,22 @@ def load_backbone_weights(network: nn.Module, path: Path) -> None:
     ]
     foreign = [key for key in found if key not in wanted and not key.startswith(HEADS)]
     shapes = [key for key in wanted if key in found and found[key].shape != wanted[key].shape]
-    if missing or foreign or shapes:
-        example = (missing or foreign or shapes)[0]
+    if missing or shapes or len(foreign) > _FEW_FOREIGN * len(wanted):
+        example = (missing or shapes or foreign)[0]
         raise TrainingError(
-            f"weights {path} do not fit the backbone: {len(missing)} of {len(wanted)} tensors are "
-            f"missing, {len(foreign)} are foreign, {len(shapes)} have another shape "
-            f"(first: {example}); use weights of the same backbone"
+            f"weights {path} do not fit the backbone: {match.fitting(wanted)} tensors match, "
+            f"{len(missing)} of {len(wanted)} tensors are missing, {len(shapes)} have another "
+            f"shape, {len(foreign)} are foreign (first: {example}); use weights of the same "
+            "backbone"
         )
     network.load_state_dict({key: found[key] for key in wanted if key in found}, strict=False)
+    unused = [match.prefix + key for key in found if key not in wanted] + match.others
+    _log.warning(
+        "weights %s: %s of %s tensors of the backbone, %s; not used: %s",
+        *(path, match.fitting(wanted), len(wanted)),
+        f"named {match.prefix}..." if match.prefix else "by their own names",
+        f"{len(unused)} others, such as {unused[0]}" if unused else "none",
+    )
 
 
 def _options(name: str, drop_path: float, patch_stride: int) -> dict[str, Any]:

@@ -1,6 +1,6 @@
-"""Read and write tensors: checkpoints, and weight files of other projects to start from."""
+"""Read and write tensors: checkpoints, and what another model starts from."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from platefree.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from platefree.data.learnt import SETS, Learnt, learnt_from_json
 from platefree.errors import CheckpointError, TrainingError
+from platefree.nets.weight_files import Match, Tensors, best_match, tensor_tables
 from platefree.recipes.old_names import current_tensor_name
 
 HEADS = (
@@ -22,7 +23,6 @@ HEADS = (
 """Prefixes of names of layers that belong to no backbone."""
 
 _OWN = "backbone.network."  # in our checkpoints
-_WRAPPERS = ("module.", "backbone.", "model.", "base.", _OWN, "trunk.", "network.")
 
 
 def save_checkpoint(
@@ -119,63 +119,29 @@ def load_into(module: nn.Module, checkpoint: Checkpoint) -> None:
     module.load_state_dict(found)
 
 
-def read_weights(path: Path) -> dict[str, Tensor]:
-    """The tensors of a weight file, or of the backbone of a checkpoint, by their plain names.
+def read_weights(
+    path: Path, wanted: Mapping[str, Tensor], adapt: Callable[[Tensors], Tensors] = dict
+) -> Match:
+    """The tensors of a weight file, or of the backbone of a checkpoint, that fit a network best.
+
+    Args:
+        path: the file, or the folder of the checkpoint.
+        wanted: the tensors of the network.
+        adapt: renames or resizes plain tensors as the network needs them.
 
     Raises:
         TrainingError: the file cannot be read, or the checkpoint has no plain backbone.
         CheckpointError: a folder holds no checkpoint, or a damaged one.
     """
-    if path.is_dir():
-        tensors = checkpoint_tensors(read_checkpoint(path), "weights")
-        plain = {key.removeprefix(_OWN): t for key, t in tensors.items() if key.startswith(_OWN)}
-        if not plain:
-            raise TrainingError(
-                f"the checkpoint {path} has no backbone that another model could start from; give "
-                "one of another method, such as strong_baseline"
-            )
-        return plain
-    return _without_wrappers(read_tensor_file(path))
-
-
-def read_tensor_file(path: Path) -> Mapping[str, Tensor]:
-    """The tensors of a file, by name; a pickle is read only if it holds nothing else.
-
-    Raises:
-        TrainingError: it cannot be read, or holds anything else.
-    """
-    try:
-        if path.suffix == ".safetensors":
-            return load_file(path)
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError as error:
+    if not path.is_dir():
+        return best_match(tensor_tables(path), wanted, adapt)
+    tensors = checkpoint_tensors(read_checkpoint(path), "weights")
+    if not any(name.startswith(_OWN) for name in tensors):
         raise TrainingError(
-            f"model.weights {path}: no such file; give none, timm or a file"
-        ) from error
-    except (OSError, SafetensorError, RuntimeError, ValueError, EOFError) as error:
-        raise TrainingError(f"weights {path} cannot be read: {first_line(error)}") from error
-    except Exception as error:  # torch raises its own error for a refused pickle
-        raise TrainingError(
-            f"weights {path} are not a file of plain tensors ({first_line(error)}); "
-            "convert them to safetensors"
-        ) from error
-    content = content.get("state_dict", content) if isinstance(content, dict) else content
-    if not isinstance(content, dict) or not all(isinstance(v, Tensor) for v in content.values()):
-        raise TrainingError(f"weights {path} hold no plain table of tensors; convert them")
-    return content
-
-
-def first_line(error: BaseException) -> str:
-    """The first line of an error's message, or the name of the error if it has none."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
-
-
-def _without_wrappers(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    plain = dict(tensors)
-    for prefix in _WRAPPERS:
-        if plain and all(key.startswith((prefix, *HEADS)) for key in plain):
-            plain = {key.removeprefix(prefix): value for key, value in plain.items()}
-    return plain
+            f"the checkpoint {path} has no backbone that another model could start from; give "
+            "one of another method, such as strong_baseline"
+        )
+    return best_match([tensors], wanted, adapt)
 
 
 def _content(tensors: Mapping[str, Tensor]) -> bytes:

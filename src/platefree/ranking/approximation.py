@@ -10,9 +10,9 @@ from functools import cache
 from typing import Any, Self
 
 import numpy as np
-from numba import njit, prange
 from numpy.typing import NDArray
 
+from platefree.jit import njit, prange
 from platefree.types import Floats
 
 Doubles = NDArray[np.float64]

@@ -6,9 +6,9 @@ Almost every new candidate is then rejected by one comparison. Equal distances r
 from typing import Any
 
 import numpy as np
-from numba import njit, prange
 from numpy.typing import NDArray
 
+from platefree.jit import njit, prange
 from platefree.types import Floats, Indices
 
 NOBODY = np.iinfo(np.int64).max

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
-from numba import njit, prange
 from numpy.typing import NDArray
 
+from platefree.jit import njit, prange
 from platefree.ranking.approximation import (
     Approximation,
     fits_integers,

@@ -15,10 +15,11 @@ from threading import Lock
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import get_num_threads, njit
+from numba import get_num_threads
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from platefree.jit import njit
 from platefree.ranking.approximation import Approximation
 from platefree.ranking.heaps import NOBODY, is_nearer, sift_down
 from platefree.types import Floats, Indices

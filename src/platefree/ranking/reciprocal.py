@@ -15,11 +15,11 @@ from collections.abc import Iterator
 from typing import Any, TypedDict
 
 import numpy as np
-from numba import njit, prange
 from numpy.typing import NDArray
 from scipy.sparse import csc_array, csr_array
 
 from platefree.errors import DataError
+from platefree.jit import njit, prange
 from platefree.ranking.comparison import ONLY_SPACE, Comparison, Cosine
 from platefree.ranking.exact import check_comparable
 from platefree.ranking.heaps import NOBODY, keep_nearest, sort_heaps

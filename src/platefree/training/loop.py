@@ -6,10 +6,10 @@ here, the method's ``step`` and ``losses``, and `BatchMaker` and `FabricDescent`
 """
 
 import logging
-import os
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,22 +23,31 @@ from platefree.batches.loader import (
     training_loader,
     worker_count,
 )
-from platefree.batches.training_data import TrainingData, training_data, training_table
+from platefree.batches.training_data import (
+    TrainingData,
+    is_for_training,
+    training_data,
+    training_table,
+)
 from platefree.batches.transforms import InputTransform, TrainingTransform
-from platefree.checkpoint import CARD, read_checkpoint
+from platefree.checkpoint import CARD, read_checkpoint, remove_older
 from platefree.data.dataset import DataSet
+from platefree.data.readable import Readable, check_left_out, leave_out_unreadable
 from platefree.errors import (
     CheckpointError,
     Interrupted,
     NonFiniteLoss,
     TrainingError,
 )
+from platefree.inference.embedder import Unreadable
 from platefree.inference.model import Model
+from platefree.machine import started_as, started_here
 from platefree.methods.base import Batch, Method, own_rows
 from platefree.methods.catalogue import build_method, needs_training, resolve
 from platefree.nets.weights import checkpoint_tensors, load_into, save_checkpoint
 from platefree.recipes.recipe import Recipe
 from platefree.recipes.sections import Train
+from platefree.storage import only_writer
 from platefree.training.average import WeightAverage
 from platefree.training.compiling import compile_backbones
 from platefree.training.freezing import frozen, training_mode
@@ -100,6 +109,7 @@ def train(
     out: str | Path,
     *,
     resume: bool = False,
+    unreadable: Unreadable = "refuse",
     work: Work = DEFAULT_WORK,
     on_step: Callable[[StepReport], None] | None = None,
 ) -> Run:
@@ -109,7 +119,9 @@ def train(
         recipe: from `platefree.load_recipe`.
         data: a table or a public data set, or the path of one.
         out: folder of the run; gets ``best``, ``last`` and ``log.jsonl``.
-        resume: continue from ``last`` if it exists.
+        resume: continue from ``last`` if it exists, else begin; the command line refuses that.
+        unreadable: ``skip`` decodes every training picture first and leaves out those that cannot
+            be read; the card names them, and resuming leaves out the same.
         work: the device; the recipe sets how pictures are loaded. For several processes, start
             this under torchrun.
         on_step: called after every step on the first process.
@@ -126,10 +138,14 @@ def train(
             f"'platefree eval {recipe.model.method} --data TABLE'"
         )
     table = training_table(data, recipe.train.lists)
-    label = Path(data) if isinstance(data, str | Path) else table.root
-    with graceful_stop() as stop:
+    label, folder = Path(data) if isinstance(data, str | Path) else table.root, Path(out)
+    alone = only_writer(folder) if started_as() == 0 else nullcontext()
+    with graceful_stop() as stop, alone:
         whole = with_teacher(resolve(recipe))
-        trainer = Trainer(whole, table, str(label), Path(out), work, stop, on_step)
+        pictures = Readable.unseen(table)
+        if unreadable == "skip":
+            pictures = leave_out_unreadable(table, is_for_training(table), work.progress)
+        trainer = Trainer(whole, pictures, str(label), folder, work, stop, on_step)
         trainer.restore(resume=resume)
         return trainer.run()
 
@@ -140,7 +156,7 @@ class Trainer:
     def __init__(
         self,
         recipe: Recipe,
-        table: Sightings,
+        pictures: Readable,
         data_label: str,
         folder: Path,
         work: Work,
@@ -148,9 +164,12 @@ class Trainer:
         on_step: Callable[[StepReport], None] | None,
     ) -> None:
         self.recipe, self.folder, self.stop, self.on_step = recipe, folder, stop, on_step
-        self.table, self.data_label = table, data_label
+        self.data_label = data_label
+        table, self.left_out = pictures.table, pictures.to_json()
+        self.table = table
         target = target_of(recipe, table)
         data = training_data(table, recipe.train, recipe.model.learns, target=target)
+        data = replace(data, fingerprint=pictures.whole.fingerprint())
         self.fabric = launch(recipe.train, work.device)
         torch.manual_seed(recipe.train.seed)
         self.method: Method = build_method(recipe, first_classes(recipe, data))
@@ -171,6 +190,7 @@ class Trainer:
         self.log = TrainingLog(folder / "log.jsonl", writes=self.fabric.is_global_zero)
         self.step = 0
         self.best_map: float | None = None
+        self.finished_before: list[int] = []  # steps at which it was finished, and lengthened since
         self._resumed_state: tuple[str, dict[str, Tensor], dict[str, Any]] | None = None
         self._saved_at = self._stepped_at = time.monotonic()
         self._speed = 0.0
@@ -186,10 +206,14 @@ class Trainer:
                 f"{self.folder} already holds a run at step {checkpoint.card['step']}; "
                 "continue it with resume=True (--resume), or choose another folder (--out)"
             )
-        same_run(checkpoint, self.recipe, self.data.fingerprint)
+        lengthens = self.total > checkpoint.card["total_steps"] == checkpoint.card["step"]
+        same_run(checkpoint, self.recipe, self.data.fingerprint, lengthens=lengthens)
         try:
             self.step = int(checkpoint.card["step"])
-            self.best_map = checkpoint.card["best_map"]
+            self.finished_before = list(checkpoint.card.get("finished_before", []))
+            self.finished_before += [self.step] if lengthens else []
+            if (self.folder / "best" / CARD).exists():
+                self.best_map = checkpoint.card["best_map"]
             content = checkpoint.card["training"]
             self._take_up(next(each for each in self.plan if each.name == content["stage"]))
             load_into(self.method, checkpoint)
@@ -202,7 +226,12 @@ class Trainer:
             raise CheckpointError(
                 f"{last} cannot be resumed from: its card lacks {error}"
             ) from None
+        check_left_out(last, checkpoint.card["data"].get("left_out"), self.left_out)
         self.log.cut(self.step)
+        if self.fabric.is_global_zero:
+            for kind in ("best", "last"):  # a power cut may have brought back what was removed
+                if (self.folder / kind / CARD).exists():
+                    remove_older(read_checkpoint(self.folder / kind))
 
     def run(self) -> Run:
         """Train to the end, or to ``max_steps``."""
@@ -212,13 +241,24 @@ class Trainer:
             last = self.folder / "last"
             self.learnt = learnt_in_run(self.recipe, self.table, self.data, last)
         limit = self.recipe.train.max_steps or self.total
+        if self.step >= limit and not self._best_is_right():
+            with frozen(self.method, self.taken_up.train.freeze):
+                self._run_stage(self.taken_up, self.step)
         for stage in self.plan:
             if self.step < min(stage.stop, limit):
                 self._take_up(stage)
                 with frozen(self.method, stage.train.freeze):
                     self._run_stage(stage, min(stage.stop, limit))
         self.fabric.barrier()  # all processes can now read the files of the first
-        return Run(self.folder, self.step, self.total, self.best_map)
+        left_out = self.left_out["pictures"] if self.left_out else 0
+        return Run(self.folder, self.step, self.total, self.best_map, left_out)
+
+    def _best_is_right(self) -> bool:
+        """Whether ``best`` is what this finished run has to show: it may be lost or older."""
+        if not (self.folder / "best" / CARD).exists():
+            return False
+        card = read_checkpoint(self.folder / "best").card
+        return self.best_map is not None or card.get("step") == self.step
 
     def _take_up(self, stage: StagePlan) -> None:
         """Start a new classifier if a stage has other classes than the stage before it."""
@@ -249,12 +289,14 @@ class Trainer:
             workers=worker_count(
                 stage.train.workers,
                 len(batches) * stage.train.batch_size,
-                int(os.environ.get("LOCAL_WORLD_SIZE", "1")),
+                started_here(),
             ),
             pin_memory=self.fabric.device.type == "cuda",
         )
         training_mode(self.method, stage.train.freeze)
         self._stepped_at = time.monotonic()
+        if not len(batches):
+            self._save("best", stage, descent)
         for pictures_read in loader:
             batch = self._take_step(stage, descent, pictures_read)
             self.average.update(self.step - stage.start)
@@ -303,10 +345,11 @@ class Trainer:
         if validates and (is_last or epoch % stage.train.validate_epochs == 0):
             self._validate(stage, descent)
         stopped = self.stop.agreed(self.fabric, self.step)
-        if is_end or stopped or self._checkpoint_is_due(stage.train):
-            self._save("last", stage, descent)
         if is_end and (not len(self.data.validation) or self.best_map is None):
             self._save("best", stage, descent)
+        # Last, since from here on a resumed run takes the stage for finished.
+        if is_end or stopped or self._checkpoint_is_due(stage.train):
+            self._save("last", stage, descent)
         if stopped and not is_end:
             raise Interrupted(
                 f"stopped at step {self.step} of {self.total}; the state is in "
@@ -342,16 +385,19 @@ class Trainer:
             raise self._not_finite(self.step, what)
         tensors, content = descent.state()
         epoch = (self.step - stage.start) / stage.sampler.batches_per_epoch
-        card = {
-            **describe(self.recipe, self.data, self.data_label),
+        card = describe(self.recipe, self.data, self.data_label)
+        card["data"] |= {"left_out": self.left_out} if self.left_out else {}
+        card |= {
             "classes": stage.data.classes,
             "step": self.step,
             "total_steps": self.total,
+            "finished_before": self.finished_before,
             "epoch": round(epoch, 3),
             "best_map": self.best_map,
             "training": {"stage": stage.name, **content},
         }
         training = tensors | self.average.state() if kind == "last" else None
+        self.log.sync()  # a resumed run keeps the lines up to its checkpoint
         save_checkpoint(self.folder / kind, card, weights, training, self.learnt)
 
     def _report(self, stage: StagePlan, descent: FabricDescent) -> None:

@@ -1,12 +1,13 @@
 """Device, precision and processes: one process, or several started by torchrun."""
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, TypeVar
 
 import numba
 import torch
 from lightning_fabric import Fabric
+from lightning_fabric.plugins.environments.lightning import LightningEnvironment
+from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvironment
 from lightning_fabric.plugins.precision import MixedPrecision
 from torch import Tensor, distributed
 from torch.autograd.function import FunctionCtx
@@ -15,6 +16,7 @@ from torch.overrides import TorchFunctionMode
 
 from platefree.errors import TrainingError
 from platefree.inference.embedding_network import choose_device
+from platefree.machine import started_here, started_processes
 from platefree.recipes.sections import Train
 from platefree.work import Device
 
@@ -28,7 +30,7 @@ def launch(train: Train, device: Device) -> Fabric:
         TrainingError: the device or precision is not available, or the batch cannot be split.
     """
     chosen = choose_device(device).type
-    processes = int(os.environ.get("WORLD_SIZE", "1"))
+    processes = started_processes()
     split = "sets_per_batch" if train.sampler == "sets" else "vehicles_per_batch"
     if getattr(train, split) % processes:
         raise TrainingError(
@@ -41,12 +43,15 @@ def launch(train: Train, device: Device) -> Fabric:
             "communicate; set train.norm=local, or train.compile=off"
         )
     precision = _precision(train.precision, chosen)
+    # Fabric would otherwise guess from the variables of SLURM and other clusters how many
+    # processes there are, even where nothing but this one was started.
+    environment = TorchElasticEnvironment() if processes > 1 else LightningEnvironment()
     fabric = Fabric(
         accelerator=chosen,
-        devices=int(os.environ.get("LOCAL_WORLD_SIZE", "1")),
-        num_nodes=int(os.environ.get("GROUP_WORLD_SIZE", "1")),
+        devices=started_here(),
+        num_nodes=processes // started_here(),
         strategy="ddp" if processes > 1 else "auto",
-        plugins=[] if precision == "32" else [_Mixed(precision, chosen)],
+        plugins=[environment, *([] if precision == "32" else [_Mixed(precision, chosen)])],
     )
     fabric.launch()
     _keep_threads()

@@ -49,12 +49,14 @@ class Run:
         total: steps of the whole schedule.
         validation_map: best mAP on held-out vehicles, if there are any (for a classifier its best
             accuracy, for a part detector its best mean AP).
+        left_out: pictures that could not be read and were left out.
     """
 
     folder: Path
     step: int
     total: int
     validation_map: float | None = None
+    left_out: int = 0
 
     @property
     def best(self) -> Path:
@@ -168,8 +170,17 @@ def describe(recipe: Recipe, data: TrainingData, data_label: str) -> dict[str, A
     }
 
 
-def same_run(checkpoint: Checkpoint, recipe: Recipe, data_fingerprint: str) -> None:
+def same_run(
+    checkpoint: Checkpoint, recipe: Recipe, data_fingerprint: str, *, lengthens: bool
+) -> None:
     """Refuse to resume a run with another recipe or another table.
+
+    Args:
+        checkpoint: that the run is resumed from.
+        recipe: of the resumed run.
+        data_fingerprint: of its training data.
+        lengthens: whether the run was finished, and is to learn for longer: then its length may
+            differ, if it has one stage.
 
     Raises:
         CheckpointError: a setting or the data that the weights depend on differs.
@@ -177,6 +188,7 @@ def same_run(checkpoint: Checkpoint, recipe: Recipe, data_fingerprint: str) -> N
     kept = check_recipe(checkpoint.card["recipe"])  # fills in keys added to recipes since
     before, now = (flat(each.model_dump(exclude={"post"})) for each in (kept, recipe))
     free = {f"train.{name}" for name in FREE_TO_CHANGE}
+    free |= {"train.epochs", "train.steps"} if lengthens and not recipe.stages else set()
     changed = sorted(k for k in before.keys() | now.keys() if before.get(k) != now.get(k))
     changed = [key for key in changed if key not in free]
     if changed:

@@ -23,12 +23,12 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from platefree.city.optics import azimuth_elevation
 from platefree.city.scene import Part, Picture
 from platefree.city.world.shots import Shot
+from platefree.jit import njit
 
 FRONT_WITHIN = 60.0
 SMALLEST_PART = 6

@@ -16,8 +16,8 @@ from platefree.city.output.layout_source import Source
 from platefree.city.output.layout_veri import write_veri
 from platefree.city.output.shards import LABELS
 from platefree.data.table import read_table
-from platefree.errors import DataError
-from platefree.storage import atomic_folder
+from platefree.errors import DataError, StorageError
+from platefree.storage import atomic_folder, new_file
 
 _WRITERS: Mapping[str, Callable[[Source], None]] = {
     "vehicleid": write_vehicleid,
@@ -26,6 +26,9 @@ _WRITERS: Mapping[str, Callable[[Source], None]] = {
     "cityflow": write_cityflow,
     "compcars": write_compcars,
 }
+
+MARK = ".platefree-layout"
+"""A file by which a layout is recognised that may be replaced."""
 
 NAMES = tuple(_WRITERS)
 """The data sets whose layout a city can take."""
@@ -36,7 +39,7 @@ def write_layout(city_folder: str | Path, out: str | Path, layout: str) -> Path:
 
     Args:
         city_folder: written by `platefree.city.generate.generate_city`.
-        out: the root of the data set; replaced whole if it exists.
+        out: the root of the data set; a data set written here earlier is replaced whole.
         layout: one of `NAMES`.
 
     Returns:
@@ -44,7 +47,7 @@ def write_layout(city_folder: str | Path, out: str | Path, layout: str) -> Path:
 
     Raises:
         DataError: there is no such layout, or no finished city.
-        StorageError: a file cannot be written.
+        StorageError: a file cannot be written, or ``out`` was not written here.
     """
     if layout not in _WRITERS:
         raise DataError(f"layout {layout!r} is unknown, expected {', '.join(NAMES)}")
@@ -53,7 +56,13 @@ def write_layout(city_folder: str | Path, out: str | Path, layout: str) -> Path:
         raise DataError(
             f"{folder} holds no finished city (no {LABELS}): run 'platefree city' first"
         )
+    if target.exists() and not (target / MARK).is_file():
+        raise StorageError(
+            f"{target} exists and is no layout of a city, and would be lost: move or rename it"
+        )
     table = read_table(folder)
     with atomic_folder(target) as temporary:
         _WRITERS[layout](Source(folder, table, temporary))
+        with new_file(temporary / MARK) as file:
+            file.write(f"{layout} of the city {table.fingerprint()}\n".encode())
     return target

@@ -10,7 +10,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 
 from platefree.city.output.shards import Darkroom, Shard, Surroundings
@@ -41,6 +41,7 @@ def render_shards(
         for shard in shards:
             yield darkroom.make(shard)
         return
+    others = set(multiprocessing.active_children())
     with ProcessPoolExecutor(
         min(workers, len(shards)),
         mp_context=multiprocessing.get_context("spawn"),
@@ -49,26 +50,26 @@ def render_shards(
     ) as pool:
         futures = [pool.submit(_make, shard) for shard in shards]
         try:
-            yield from _results(futures)
+            for future in as_completed(futures):
+                yield future.result()
+        except BrokenProcessPool as error:
+            # The pool asks the other workers to end by the signal that they ignore.
+            for worker in set(multiprocessing.active_children()) - others:
+                worker.kill()
+            raise PlatefreeError(
+                "a worker process died, perhaps because memory ran out: run the same command "
+                "again with fewer workers (--workers); finished pictures are kept"
+            ) from error
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)  # started shards are still finished
             raise
 
 
-def _results(futures: Sequence[Future[int]]) -> Iterator[int]:
-    try:
-        for future in as_completed(futures):
-            yield future.result()
-    except BrokenProcessPool as error:
-        raise PlatefreeError(
-            "a worker process died, perhaps because memory ran out: run the same command again "
-            "with fewer workers (--workers); finished pictures are kept"
-        ) from error
-
-
 def _start_worker(surroundings: Surroundings) -> None:
     global _darkroom
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which decides
+    # Ctrl-C and SIGTERM reach the parent too, which decides.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     if "cv2" in sys.modules:
         sys.modules["cv2"].setNumThreads(1)

@@ -8,7 +8,7 @@ Such functions must not make arrays: their callers hand them scratch space.
 from collections.abc import Callable
 from typing import Any
 
-from numba import njit
+from platefree.jit import njit
 
 _FAST = {"cache": True, "fastmath": True, "error_model": "numpy"}
 
@@ -29,6 +29,5 @@ def routine(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _compiled(function: Callable[..., Any], options: dict[str, Any]) -> Callable[..., Any]:
-    make: Callable[..., Any] = njit
-    compiled: Callable[..., Any] = make(**options)(function)
+    compiled: Callable[..., Any] = njit(**options)(function)
     return compiled

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from platefree.city.scene import Mesh
 from platefree.city.vehicles.curves import (
@@ -24,6 +23,7 @@ from platefree.city.vehicles.curves import (
 from platefree.city.vehicles.meshes import PAINTED, mesh_of
 from platefree.city.vehicles.meshing import cut_away, surface_nets
 from platefree.city.vehicles.shapes import BodyShape
+from platefree.jit import njit
 
 GRID_STEP = 0.02
 WELL_DEPTH = 0.34  # how far the wheel wells reach into the body

@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 
 from platefree.city.scene import Floats, Part
 from platefree.city.vehicles.body import Body
 from platefree.city.vehicles.curves import Doubles, sample
 from platefree.city.vehicles.maps import Canvas, Ink, Points, Side
 from platefree.city.vehicles.shapes import BodyShape, Style
+from platefree.jit import njit
 
 PAINT = Ink((128, 128, 128), paint=1.0, roughness=0.3, part=Part.BODY)
 FRIT = Ink((10, 10, 11), roughness=0.25, part=Part.WINDOW)

@@ -11,10 +11,10 @@ from itertools import pairwise
 
 import cv2
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from platefree.city.scene import SIDES, Bytes, Floats, Mesh, Part, Surface
+from platefree.jit import njit
 
 Side = str  # one of SIDES
 Points = Sequence[tuple[float, float]]

@@ -6,10 +6,10 @@ then step the vertices onto the field, so the first placement need not be exact.
 """
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from platefree.city.vehicles.curves import Doubles
+from platefree.jit import njit
 
 
 @njit(cache=True)

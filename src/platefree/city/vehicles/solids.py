@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 
 from platefree.city.scene import Mesh
 from platefree.city.vehicles.curves import Doubles, smooth_min
 from platefree.city.vehicles.meshes import mesh_of
 from platefree.city.vehicles.meshing import surface_nets
+from platefree.jit import njit
 
 Point = tuple[float, float, float]
 _LIMB, _BALL, _BLOCK = 0.0, 1.0, 2.0

@@ -1,11 +1,11 @@
 """Places on a body, and the dark linings of its wheel arches."""
 
 import numpy as np
-from numba import njit
 
 from platefree.city.scene import Mesh
 from platefree.city.vehicles.body import WELL_DEPTH, Body, Field, distance_to
 from platefree.city.vehicles.meshes import join, mesh_of, outward
+from platefree.jit import njit
 
 
 @njit(cache=True)

@@ -1,0 +1,50 @@
+"""numba's compiler, which keeps compiled code for the next run where a folder allows it.
+
+Without a writable folder (a read-only home, a container) numba refuses to compile at all; here
+the code is compiled again in each run instead.
+"""
+
+import logging
+from collections.abc import Callable
+from functools import cache as called_once
+from typing import Any, TypeVar
+
+import numba
+from numba import prange
+
+__all__ = ["njit", "prange"]
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+_log = logging.getLogger(__name__)
+
+
+def njit(*, cache: bool = False, **options: Any) -> Callable[[_Function], _Function]:  # noqa: ANN401
+    """Compile a function as ``numba.njit`` does.
+
+    Args:
+        cache: keep the compiled code for the next run, if that is possible.
+        options: others of ``numba.njit``.
+    """
+
+    def compile_it(function: _Function) -> _Function:
+        compiled: Any
+        try:
+            compiled = numba.njit(cache=cache, **options)(function)
+        except RuntimeError as error:  # no folder for it, which is found out here
+            if "cannot cache" not in str(error):
+                raise
+            _warn()
+            compiled = numba.njit(**options)(function)
+        typed: _Function = compiled
+        return typed
+
+    return compile_it
+
+
+@called_once
+def _warn() -> None:
+    _log.warning(
+        "note: no folder can be written to keep compiled code, so each run compiles it again, "
+        "which takes up to a minute: set NUMBA_CACHE_DIR to a folder that can be written"
+    )
