@@ -272,7 +272,7 @@ def test_a_damaged_or_changed_ensemble_is_refused(
     card = json.loads((broken / "card.json").read_text())
     for members, message in (
         (card["members"][:1], ("broken", "changed")),
-        ([{}], ("broken", "'recipe'")),
+        ([{}], ("broken", "recipe is missing")),
     ):
         (broken / "card.json").write_text(json.dumps({**card, "members": members}))
         with pytest.raises(CheckpointError, match=facts(message)):

@@ -23,7 +23,7 @@ def ablate(
         Path, typer.Option("--out", "-o", metavar="FOLDER", help="Of runs and table.")
     ],
     seeds: Annotated[
-        int, typer.Option("--seeds", min=1, metavar="N", help="Number of seeds, from 0.")
+        int, typer.Option("--seeds", min=1, max=1000, metavar="N", help="Number of seeds, from 0.")
     ] = 3,
     *,
     device: DeviceOption = DeviceName.auto,
@@ -61,10 +61,14 @@ def bench_methods(
         Path, typer.Option("--out", "-o", metavar="FOLDER", help="Of runs and table.")
     ],
     seeds: Annotated[
-        int, typer.Option("--seeds", min=1, metavar="N", help="Number of seeds, from 0.")
+        int, typer.Option("--seeds", min=1, max=1000, metavar="N", help="Number of seeds, from 0.")
     ] = 3,
-    steps: Annotated[int, typer.Option(min=1, metavar="N", help="Steps of each training.")] = 300,
-    size: Annotated[int, typer.Option(min=32, metavar="N", help="Height and width, pixels.")] = 48,
+    steps: Annotated[
+        int, typer.Option(min=1, max=10**9, metavar="N", help="Steps of each training.")
+    ] = 300,
+    size: Annotated[
+        int, typer.Option(min=32, max=2048, metavar="N", help="Height and width, pixels.")
+    ] = 48,
     backbone: Annotated[
         str, typer.Option(metavar="NAME", help="A timm name, for every method.")
     ] = "test_resnet",

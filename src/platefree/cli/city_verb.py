@@ -61,11 +61,17 @@ def city(
     mounting: Annotated[
         MountingName, typer.Option(metavar="NAME", help="any, gantry, mast, across (the road).")
     ] = MountingName.any,
-    seed: Annotated[int, typer.Option(min=0, metavar="N", help="Same seed, same bytes.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, max=2**31 - 1, metavar="N", help="Same seed, same bytes.")
+    ] = 0,
     workers: Annotated[
         int | None,
         typer.Option(
-            min=1, metavar="N", show_default="one per core", help="Processes that render."
+            min=1,
+            max=256,
+            metavar="N",
+            show_default="one per core",
+            help="Processes that render.",
         ),
     ] = None,
     layout: Annotated[

@@ -26,6 +26,8 @@ from rich.progress import (
 from rich.text import Text
 from typer.core import TyperGroup
 
+from platefree.work import MOST_PROCESSES, MOST_WORKERS
+
 if TYPE_CHECKING:
     from platefree.work import Work
 
@@ -110,11 +112,17 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON to stdout.")]
 DeviceOption = Annotated[DeviceName, typer.Option(help="Where to run.", metavar="auto|cpu|cuda")]
 Workers = Annotated[
     int,
-    typer.Option(min=-1, metavar="N", show_default="automatic", help="Processes that load."),
+    typer.Option(
+        min=-1,
+        max=MOST_WORKERS,
+        metavar="N",
+        show_default="automatic",
+        help="Processes that load.",
+    ),
 ]
 Processes = Annotated[
     int,
-    typer.Option(min=1, metavar="N", help="Processes that embed."),
+    typer.Option(min=1, max=MOST_PROCESSES, metavar="N", help="Processes that embed."),
 ]
 ModelOption = Annotated[
     str | None,
@@ -126,6 +134,10 @@ ModelOption = Annotated[
         help="Checkpoint folder, or color_stripes.",
     ),
 ]
+SkipUnreadable = Annotated[
+    bool,
+    typer.Option("--skip-unreadable", help="Leave out, and count, pictures that cannot be read."),
+]
 ModelOrColors = Annotated[
     str | None,
     typer.Option(
@@ -135,10 +147,6 @@ ModelOrColors = Annotated[
         show_default="color_stripes",
         help="Checkpoint folder, or color_stripes, which compares colors alone.",
     ),
-]
-SkipUnreadable = Annotated[
-    bool,
-    typer.Option("--skip-unreadable", help="Leave out, and count, pictures that cannot be read."),
 ]
 RootOption = Annotated[
     Path | None,

@@ -14,7 +14,8 @@ def demo(
         typer.Option("--out", "-o", metavar="FOLDER", help="Of pictures, model and report."),
     ] = Path("platefree-demo"),
     seed: Annotated[
-        int, typer.Option("--seed", min=0, metavar="N", help="Same seed, same demo.")
+        int,
+        typer.Option("--seed", min=0, max=2**32 - 1, metavar="N", help="Same seed, same demo."),
     ] = 0,
     *,
     as_json: Json = False,

@@ -45,7 +45,9 @@ def evaluate(
         list[str] | None,
         typer.Option("--test", "-t", metavar="NAME", show_default="all", help="Only this test."),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, metavar="N", help="Of random draws.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, max=2**32 - 1, metavar="N", help="Of random draws.")
+    ] = 0,
     report: Annotated[
         Path | None,
         typer.Option(

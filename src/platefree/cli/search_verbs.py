@@ -53,7 +53,7 @@ def search(
     ],
     model: ModelOption = None,
     top: Annotated[
-        int, typer.Option("--top", "-k", min=1, metavar="N", help="Number of hits.")
+        int, typer.Option("--top", "-k", min=1, max=100_000, metavar="N", help="Number of hits.")
     ] = 20,
     sheet: Annotated[
         Path | None,

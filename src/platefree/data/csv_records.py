@@ -1,15 +1,19 @@
 """The records of a CSV file with their line numbers, which errors name too."""
 
 import csv
+import logging
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TextIO
 
-from platefree.data.columns import NOT_TEXT
+from platefree.data.formula_cells import unguarded
 from platefree.data.listed_text import many
+from platefree.data.table_cells import NOT_TEXT
 from platefree.errors import DataError
 
 _LONGEST_LINE = 1_000_000
+
+_log = logging.getLogger(__name__)
 
 
 def csv_records(path: Path) -> Iterator[tuple[int, list[str]]]:
@@ -45,13 +49,18 @@ def csv_records(path: Path) -> Iterator[tuple[int, list[str]]]:
                 yield line, cells
 
 
-def csv_rows(path: Path, columns: Sequence[str], what: str) -> Iterator[tuple[int, dict[str, str]]]:
+def csv_rows(
+    path: Path, columns: Sequence[str], what: str, optional: Sequence[str] = ()
+) -> Iterator[tuple[int, dict[str, str]]]:
     """The records as column -> cell, each with its line; names of columns are in lower case.
+
+    A note in the log names the columns that are not used.
 
     Args:
         path: of the file.
-        columns: that it must have; other columns are returned too.
+        columns: that it must have.
         what: what the file should hold, for the message about a missing column.
+        optional: columns that it may have.
 
     Raises:
         DataError: a column is missing, or as for `csv_records`.
@@ -62,15 +71,25 @@ def csv_rows(path: Path, columns: Sequence[str], what: str) -> Iterator[tuple[in
     missing = [name for name in columns if name not in header]
     if missing:
         raise DataError(f"{path} lacks the column {missing[0]!r}; {what}")
+    unused = [name for name in header if name not in (*columns, *optional)]
+    if unused:
+        shown = ", ".join(repr(name[:40]) for name in unused[:20])
+        _log.warning("note: columns of %s: not used: %s", path, shown)
     for line, cells in records:
-        yield line, dict(zip(header, (cell.strip() for cell in cells), strict=True))
+        yield line, dict(zip(header, map(text_of, cells), strict=True))
+
+
+def text_of(cell: str) -> str:
+    """The text of a cell: without white space around it, and without the guard of a formula."""
+    return unguarded(cell.strip())
 
 
 def _lines(path: Path, file: TextIO) -> Iterator[str]:
     number = 0
     while line := file.readline(_LONGEST_LINE):
         number += 1
-        if NOT_TEXT.search(line):
+        # Most lines are plain ASCII, for which the search is not needed.
+        if ("\0" in line or not line.isascii()) and NOT_TEXT.search(line):
             raise DataError(f"{path}, line {number}: not UTF-8 text, save the table as UTF-8")
         if len(line) == _LONGEST_LINE:
             raise DataError(f"{path}, line {number}: too long a line, expected a CSV table")

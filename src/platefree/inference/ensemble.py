@@ -6,6 +6,7 @@ their spaces are joined by `platefree.ranking.joined_spaces`.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ from platefree.inference.model import Model
 from platefree.methods.base import Method
 from platefree.methods.catalogue import build_method, check_recipe
 from platefree.methods.members import EnsembleSettings
-from platefree.nets.weights import load_into, read_learnt
+from platefree.nets.weights import check_shapes, load_into, read_learnt
 from platefree.ranking.comparison import Comparison
 from platefree.ranking.joined_spaces import (
     fractions_of,
@@ -171,6 +172,7 @@ def load_ensemble(checkpoint: Checkpoint, recipe: Recipe, device: torch.device) 
         CheckpointError: it is damaged, or does not fit its own card.
     """
     try:
+        check_shapes(partial(_members, checkpoint.card["members"]), checkpoint)
         members = [_rebuilt(card, device) for card in checkpoint.card["members"]]
         weights = recipe.model.model_dump()["weights"]
         ensemble = Ensemble(
@@ -279,6 +281,15 @@ def member_card(member: Model) -> dict[str, Any]:
         **known,
         "recipe": member.recipe.model_dump(),
     }
+
+
+def _members(cards: Sequence[Mapping[str, Any]]) -> nn.Module:
+    """The networks of the members by the names that `Members` gives them."""
+    methods = [
+        build_method(check_recipe(card["recipe"]), card.get("classes", {}), weights="none")
+        for card in cards
+    ]
+    return nn.ModuleDict({"members": nn.ModuleList(methods)})
 
 
 def _rebuilt(card: Mapping[str, Any], device: torch.device) -> Model:

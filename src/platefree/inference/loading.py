@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from platefree.methods.catalogue import (
     resolve,
 )
 from platefree.methods.members import EnsembleSettings
-from platefree.nets.weights import load_into, read_learnt, save_checkpoint
+from platefree.nets.weights import check_shapes, load_into, read_learnt, save_checkpoint
 from platefree.recipes.recipe import Recipe
 from platefree.storage import only_writer
 from platefree.work import Device
@@ -59,7 +60,9 @@ def load_model(
     if isinstance(recipe.model, EnsembleSettings):
         return load_ensemble(checkpoint, recipe, choose_device(device))
     try:
-        method = build_method(recipe, checkpoint.card["classes"], weights="none")
+        build = partial(build_method, recipe, checkpoint.card["classes"], weights="none")
+        check_shapes(build, checkpoint)
+        method = build()
     except (RecipeError, TrainingError, KeyError, ValueError) as error:
         raise CheckpointError(f"checkpoint {folder} cannot be rebuilt: {error}") from error
     load_into(method, checkpoint)

@@ -39,7 +39,9 @@ class PartDetectorSettings(BackboneSettings):
     free_in_use: ClassVar[tuple[str, ...]] = ("boxes",)
     method: Literal["part_detector"]
     boxes: str = ""  # file of part boxes; empty: parts.csv or a city's labels next to the table
-    width: Annotated[int, Field(ge=32, multiple_of=32)] = 128  # channels of pyramid and head
+    width: Annotated[int, Field(ge=32, le=4_096, multiple_of=32)] = (
+        128  # channels of pyramid and head
+    )
     depth: Annotated[int, Field(ge=1, le=8)] = 4  # convolutions of each half of the head
 
     def check(self, recipe: Recipe) -> None:

@@ -1,18 +1,23 @@
 """Change single values of a recipe: ``--set train.lr=0.01``."""
 
-import tomllib
+import re
 from collections.abc import Sequence
 from typing import Any
 
 from platefree.errors import RecipeError
+from platefree.inputs.documents import parse_toml
 from platefree.recipes.old_names import current_key
+
+_DIGITS = r"\d(?:_?\d)*"
+_NUMBER = re.compile(rf"[+-]?(inf|nan|(0|[1-9](?:_?\d)*)(\.{_DIGITS})?([eE][+-]?{_DIGITS})?)", re.A)
 
 
 def parse_overrides(settings: Sequence[str]) -> dict[str, Any]:
     """Parse ``key=value`` texts; a value is TOML, or else plain text.
 
     Raises:
-        RecipeError: a text without ``=`` or with an empty key.
+        RecipeError: a text without ``=`` or with an empty key, or a number that is not finite or
+            has more than 64 bits.
     """
     overrides: dict[str, Any] = {}
     for setting in settings:
@@ -21,12 +26,18 @@ def parse_overrides(settings: Sequence[str]) -> dict[str, Any]:
             raise RecipeError(
                 f"the setting {setting!r} (--set): expected KEY=VALUE, such as train.lr=0.01"
             )
-        try:
-            value = tomllib.loads(f"value = {text}")["value"]
-        except tomllib.TOMLDecodeError:
-            value = text
-        overrides[current_key(key.strip())] = value
+        overrides[current_key(key.strip())] = _value(key, text)
     return overrides
+
+
+def _value(key: str, text: str) -> object:
+    try:
+        content = parse_toml(f"value = {text}", f"--set {key}", RecipeError)
+    except RecipeError:
+        if _NUMBER.fullmatch(text):  # but none that a recipe can hold
+            raise
+        return text
+    return content["value"] if len(content) == 1 else text
 
 
 def set_value(content: dict[str, Any], key: str, value: object) -> None:

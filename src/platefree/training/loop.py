@@ -41,7 +41,7 @@ from platefree.errors import (
 )
 from platefree.inference.embedder import Unreadable
 from platefree.inference.model import Model
-from platefree.machine import started_as, started_here
+from platefree.machine import started_as, started_here, stop_signals_held
 from platefree.methods.base import Batch, Method, own_rows
 from platefree.methods.catalogue import build_method, needs_training, resolve
 from platefree.nets.weights import checkpoint_tensors, load_into, save_checkpoint
@@ -297,7 +297,9 @@ class Trainer:
         self._stepped_at = time.monotonic()
         if not len(batches):
             self._save("best", stage, descent)
-        for pictures_read in loader:
+        with stop_signals_held():
+            reading = iter(loader)
+        for pictures_read in reading:
             batch = self._take_step(stage, descent, pictures_read)
             self.average.update(self.step - stage.start)
             self._sample(stage, batch)

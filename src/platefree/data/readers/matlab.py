@@ -5,6 +5,9 @@ from pathlib import Path
 import numpy as np
 
 from platefree.errors import DataError
+from platefree.inputs.plain_files import MB, Expected, open_input
+
+_MATLAB = Expected("a MATLAB file of names", 64 * MB)  # that of CompCars has 0.1
 
 
 def read_cells(path: Path, name: str) -> list[list[str]]:
@@ -15,15 +18,18 @@ def read_cells(path: Path, name: str) -> list[list[str]]:
     """
     from scipy.io import loadmat  # only CompCars needs it, and importing it takes a while
 
-    try:
-        cells = loadmat(path, variable_names=[name])[name]
-    except Exception as error:  # damaged files raise nearly anything
-        reason = " ".join(str(error).split())
-        raise DataError(
-            f"{path} is no MATLAB file with an array {name!r} ({reason}): unpack it again"
-        ) from error
-    rows = np.atleast_2d(cells)
-    return [[_text(cell) for cell in row] for row in rows]
+    with open_input(path, _MATLAB) as file:
+        try:
+            content = loadmat(file, variable_names=[name])  # type: ignore[arg-type]
+            rows = np.atleast_2d(content[name])
+            return [[_text(cell) for cell in row] for row in rows]
+        except MemoryError:
+            raise
+        except Exception as error:  # damaged files raise nearly anything
+            reason = " ".join(str(error).split())[:200]
+            raise DataError(
+                f"{path} is no MATLAB file with an array {name!r} ({reason}): unpack it again"
+            ) from error
 
 
 def _text(cell: object) -> str:

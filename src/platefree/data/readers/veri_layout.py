@@ -87,6 +87,8 @@ def split_of(
             f"no name_{split}.txt, {split}_label.xml or {images[0]}: no {split} pictures"
         )
         return None
+    if not labels and folder.find(f"name_{split}.txt") is None:
+        remarks.append(f"no name_{split}.txt: the pictures of {split} are those in their folder")
     place, odd = PictureFolder.of(folder, images, listed.names[0] if listed.names else "")
     remarks += odd
     return Split(listed, labels, place)
@@ -150,7 +152,10 @@ def _refuse_repeated(names: Sequence[str], where: Callable[[int], str]) -> None:
 
 
 def first_name(folder: Folder) -> str:
-    """The first listed picture; its name shows which of these data sets a folder holds."""
+    """The first listed picture; its name shows which of these data sets a folder holds.
+
+    Where there are no lists, it is the first picture in a folder of a split.
+    """
     for split in ("train", "test", "query"):
         for name in (f"name_{split}.txt", f"{split}_label.xml"):
             path = folder.find(name)
@@ -164,6 +169,13 @@ def first_name(folder: Folder) -> str:
                 found = re.search(r"[\w.-]+\.\w+", start)
             if found:
                 return found.group(found.lastindex or 0).strip()
+    for split in ("train", "test", "query"):
+        pictures = folder.find(f"image_{split}")
+        if pictures is not None and pictures.is_dir():
+            with reading(pictures):
+                names = listed_pictures(pictures)
+            if names:
+                return names[0]
     return ""
 
 
