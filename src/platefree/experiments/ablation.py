@@ -225,7 +225,7 @@ def run_ablation(
     label = str(data) if isinstance(data, str | Path) else str(opened.table.root)
     measured: dict[str, list[Mapping[str, float]]] = {row.name: [] for row in ablation.rows}
     settings: dict[str, str] = {}
-    with only_writer(folder):
+    with only_writer(folder), continued_by_repeating(folder):
         for seed in seeds:
             for row in ablation.rows:
                 if on_run is not None:
