@@ -196,7 +196,7 @@ class Sightings:
         digest = hashlib.sha256()
         texts = {name: getattr(self, name).tolist() for name in ("image", *LABELS)}
         for column in (*texts.values(), self.time.astype(np.str_).tolist()):
-            digest.update("\x1f".join(column).encode())
+            digest.update("\x1f".join(column).encode("utf-8", "surrogateescape"))
             digest.update(b"\x1e")
         for name in ("frame", "box"):
             if self.knows(name):
