@@ -148,7 +148,7 @@ def read_stored(
 
 def is_embeddings_folder(folder: str | Path) -> bool:
     """Whether this is a folder of embeddings, damaged or not."""
-    return (Path(folder) / CARD).is_file()
+    return os.path.isfile(Path(folder) / CARD)
 
 
 def stored_model_path(folder: str | Path) -> str | None:
@@ -367,4 +367,4 @@ def _place_of_pictures(
 
 def _holds(root: Path, images: list[str]) -> bool:
     """Whether any of these pictures is there."""
-    return any((root / image).exists() for image in images)
+    return any(os.path.exists(root / image) for image in images)
