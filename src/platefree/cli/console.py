@@ -104,15 +104,15 @@ ModelOption = Annotated[
 ]
 SkipUnreadable = Annotated[
     bool,
-    typer.Option("--skip-unreadable", help="Leave out, and count, pictures that cannot be read."),
+    typer.Option("--skip-unreadable", help="Leave out pictures that cannot be read."),
 ]
 RootOption = Annotated[
     Path | None,
     typer.Option(
         "--root",
         metavar="FOLDER",
-        show_default="as they were embedded",
-        help="Where the pictures of stored embeddings are now.",
+        show_default=False,
+        help="New place of stored pictures, if moved.",
     ),
 ]
 
