@@ -142,7 +142,7 @@ ModelOption = Annotated[
 ]
 SkipUnreadable = Annotated[
     bool,
-    typer.Option("--skip-unreadable", help="Leave out, and count, pictures that cannot be read."),
+    typer.Option("--skip-unreadable", help="Leave out pictures that cannot be read."),
 ]
 ModelOrColors = Annotated[
     str | None,
@@ -159,8 +159,8 @@ RootOption = Annotated[
     typer.Option(
         "--root",
         metavar="FOLDER",
-        show_default="as they were embedded",
-        help="Where the pictures of stored embeddings are now.",
+        show_default=False,
+        help="New place of stored pictures, if moved.",
     ),
 ]
 
