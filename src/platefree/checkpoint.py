@@ -13,10 +13,10 @@ one atomic commit: killed at any moment, a folder holds the old checkpoint or th
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -33,6 +33,7 @@ TENSORS = Expected("tensors of a checkpoint", 64 * GB, CheckpointError)  # 5e9 w
 
 _CARD = Expected("the card of a checkpoint", 16 * MB, CheckpointError)  # 10**5 names of models
 
+Made = TypeVar("Made")
 Name = Annotated[str, Field(max_length=10_000)]
 Classes = Annotated[int, Field(ge=0, le=10_000_000)]
 
@@ -209,6 +210,27 @@ def read_checkpoint(folder: Path) -> Checkpoint:
     checked(_Card, card, f"the card {path}", error=CheckpointError)
     _check_identity(path, card)
     return Checkpoint(folder, {"classes": {}, "names": {}, "step": 0, **card})
+
+
+def read_whole(folder: Path, use: Callable[[Checkpoint], Made]) -> Made:
+    """What is made of a checkpoint, which a training may replace meanwhile.
+
+    Args:
+        folder: of the checkpoint.
+        use: reads its files; called again if it was replaced before all of them were read.
+
+    Raises:
+        CheckpointError: there is no checkpoint, or it is damaged.
+    """
+    checkpoint = read_checkpoint(folder)
+    while True:
+        try:
+            return use(checkpoint)
+        except CheckpointError:
+            now = read_checkpoint(folder)
+            if now.card == checkpoint.card:
+                raise
+            checkpoint = now
 
 
 def fingerprint_of(card: Mapping[str, Any]) -> str:

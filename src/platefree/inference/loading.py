@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from platefree.checkpoint import CARD, read_checkpoint
+from platefree.checkpoint import CARD, Checkpoint, read_checkpoint, read_whole
 from platefree.errors import CheckpointError, RecipeError, TrainingError
 from platefree.inference.embedding_network import choose_device
 from platefree.inference.ensemble import Ensemble, check_weights, load_ensemble, member_card
@@ -51,12 +51,16 @@ def load_model(
     folder = Path(path)
     if not (folder / CARD).exists() and not folder.exists() and os.sep not in str(path):
         return _untrained(str(path), device, overrides or {})
-    checkpoint = read_checkpoint(folder)
+    return read_whole(folder, partial(_trained, device=device, overrides=overrides or {}))
+
+
+def _trained(checkpoint: Checkpoint, *, device: Device, overrides: Mapping[str, Any]) -> Model:
+    folder = checkpoint.folder
     try:
         recipe = check_recipe(checkpoint.card["recipe"])
     except (RecipeError, KeyError, ValueError) as error:
         raise CheckpointError(f"checkpoint {folder} cannot be rebuilt: {error}") from error
-    recipe = change_in_use(recipe, overrides or {})
+    recipe = change_in_use(recipe, overrides)
     if isinstance(recipe.model, EnsembleSettings):
         return load_ensemble(checkpoint, recipe, choose_device(device))
     try:

@@ -11,7 +11,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
-from platefree.checkpoint import TENSORS, Checkpoint, read_checkpoint, write_checkpoint
+from platefree.checkpoint import TENSORS, Checkpoint, read_whole, write_checkpoint
 from platefree.data.learnt import SETS, Learnt, learnt_from_json
 from platefree.errors import CheckpointError, TrainingError, first_line
 from platefree.inputs.complaints import checked
@@ -197,7 +197,7 @@ def read_weights(
     """
     if not path.is_dir():
         return best_match(tensor_tables(path), wanted, adapt)
-    tensors = checkpoint_tensors(read_checkpoint(path), "weights")
+    tensors = read_whole(path, lambda checkpoint: checkpoint_tensors(checkpoint, "weights"))
     if not any(name.startswith(_OWN) for name in tensors):
         raise TrainingError(
             f"the checkpoint {path} has no backbone that another model could start from; give "
