@@ -182,7 +182,7 @@ def test_bad_tables_are_refused_in_one_line(run: Run, drawn_folder: Path, tmp_pa
     one.write_text(f"image,vehicle\n{drawn_folder}/images/v0000_c1_1.jpg,a\n")
     refused(
         run("train", "strong_baseline/demo", "--data", one, "--out", tmp_path / "x"),
-        *("1 vehicle", "at least 2", "column 'vehicle'"),
+        *("1 known vehicle", "at least 2", "column 'vehicle'"),
     )
     refused(
         run("eval", "color_stripes", "--data", one), "column 'vehicle'", "two vehicles", "found 1"

@@ -61,10 +61,10 @@ def test_training_never_counts_to_none(terminal: Terminal) -> None:
             show(report(step, 9))
         show(report(1, 5))  # the next of several trainings
     found = counts(terminal.getvalue())
-    assert ("1", "9") in found or ("2", "9") in found
+    assert found[-1] == ("1", "5")
     assert {total for _, total in found} <= {"9", "5"}
     assert "None" not in terminal.getvalue()
-    assert "?" not in terminal.getvalue()
+    assert "/?" not in terminal.getvalue()
 
 
 def test_a_resumed_run_starts_where_it_was(terminal: Terminal) -> None:

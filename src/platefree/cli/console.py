@@ -113,9 +113,7 @@ class DeviceName(StrEnum):
 
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON to stdout.")]
-DeviceOption = Annotated[
-    DeviceName, typer.Option(help="Where to run.", metavar="auto|cpu|cuda|mps")
-]
+DeviceOption = Annotated[DeviceName, typer.Option(help="auto, cpu, cuda or mps.", metavar="NAME")]
 Workers = Annotated[
     int,
     typer.Option(
@@ -123,12 +121,12 @@ Workers = Annotated[
         max=MOST_WORKERS,
         metavar="N",
         show_default="automatic",
-        help="Processes that load.",
+        help="Loading processes.",
     ),
 ]
 Processes = Annotated[
     int,
-    typer.Option(min=1, max=MOST_PROCESSES, metavar="N", help="Processes that embed."),
+    typer.Option(min=1, max=MOST_PROCESSES, metavar="N", help="Embedding processes."),
 ]
 ModelOption = Annotated[
     str | None,
@@ -159,8 +157,8 @@ RootOption = Annotated[
     typer.Option(
         "--root",
         metavar="FOLDER",
-        show_default=False,
-        help="New place of stored pictures, if moved.",
+        show_default="as embedded",
+        help="Where stored pictures are.",
     ),
 ]
 

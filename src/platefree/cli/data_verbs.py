@@ -148,7 +148,7 @@ def split(
     *,
     as_json: Json = False,
 ) -> None:
-    """Split by vehicle: some for training, the others as query and gallery."""
+    """Split by vehicle: some for training, others as query and gallery."""
     from platefree.data.split import hold_out_vehicles, split_by_vehicle
     from platefree.data.table import read_table, write_table
 
@@ -268,7 +268,7 @@ def relocate(
     *,
     as_json: Json = False,
 ) -> None:
-    """Write a table whose pictures lie elsewhere with paths that lead to them."""
+    """Write the table of pictures that were moved, with their new paths."""
     from platefree.data.listed_text import many
     from platefree.data.relocate import missing_pictures, relocated
     from platefree.data.table import read_table, write_table

@@ -31,7 +31,7 @@ def evaluate(
             "--data",
             "-d",
             metavar="PATH",
-            show_default="what was embedded",
+            show_default="those embedded",
             help="Pictures to score.",
         ),
     ] = None,
@@ -59,7 +59,7 @@ def evaluate(
         typer.Option(
             "--post",
             metavar="STEPS",
-            show_default="by the recipe",
+            show_default="the recipe's",
             help="Such as expand,rerank.",
         ),
     ] = None,
@@ -71,7 +71,7 @@ def evaluate(
     ] = None,
     scales: Annotated[
         str | None,
-        typer.Option(metavar="LIST", show_default="by the recipe", help="Such as 1,0.9."),
+        typer.Option(metavar="LIST", show_default="the recipe's", help="Such as 1,0.9."),
     ] = None,
     compare_with: Annotated[
         str | None,

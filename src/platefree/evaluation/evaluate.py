@@ -193,7 +193,8 @@ def readable_plan(model: Embedder, plan: Plan, tests: Sequence[str], seed: int, 
     if not readable.reasons:
         return plan
     again = plan_for(model, plan.data.take(readable.kept), plan.protocol, tests, seed)
-    return replace(again, left_out=readable.reasons)
+    whole = plan.data.table.fingerprint()
+    return replace(again, left_out=readable.reasons, whole=whole)
 
 
 def score_plan(

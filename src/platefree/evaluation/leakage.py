@@ -28,7 +28,7 @@ def overlap_of(model: Embedder, post: Post, plan: Plan) -> Overlap:
         post: post-processing, whose steps may use other models.
         plan: the trials.
     """
-    table, fingerprint = plan.data.table, plan.data.table.fingerprint()
+    table, fingerprint = plan.data.table, plan.whole or plan.data.table.fingerprint()
     learnt = Learnt.together([learnt_by(model), *map(learnt_at, _models_of(post))])
     if learnt.unknown and fingerprint in learnt.tables:
         learnt = Learnt.together([learnt, _training_rows(table, fingerprint)])

@@ -140,6 +140,7 @@ class Plan:
         trials: in the order of the tests.
         rows: (n,) rows of the table that the trials use, ascending; only these are embedded.
         left_out: why pictures that cannot be read were left out, see `readable_plan`.
+        whole: fingerprint of the table with these pictures; empty if none were left out.
     """
 
     data: DataSet
@@ -147,6 +148,7 @@ class Plan:
     trials: tuple[AnyTrial, ...]
     rows: Indices
     left_out: tuple[str, ...] = ()
+    whole: str = ""
 
 
 def make_plan(
