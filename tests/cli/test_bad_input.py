@@ -44,10 +44,6 @@ def test_lists_that_name_pictures_that_are_not_there(run: Run, tmp_path: Path) -
             ("data", "split", "{}/a", "--out", "{}/x.csv", "--hold-out", "2"),
             ("2 vehicles", "hold out", "of the 1"),
         ),
-        (
-            ("data", "split", "{}/a", "--out", "{}/x.csv", "--train", "2"),
-            ("train is 2.0", "up to 1"),
-        ),
         (("data", "crop", "{}/a", "--out", "{}/crops"), ("no compcars", "vric_probe.txt")),
         (
             ("eval", "color_stripes", "--data", "{}/a", "--protocol", "vehicleid"),

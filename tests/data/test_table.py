@@ -548,7 +548,7 @@ def test_a_table_that_cannot_be_written_leaves_nothing_behind(tmp_path: Path) ->
     with pytest.raises(DataError, match=facts("out.txt", ".csv", ".parquet")):
         write_table(good, tmp_path / "out.txt")
     (tmp_path / "file").write_text("")
-    with pytest.raises(StorageError, match=facts("out.csv", "in the way", "another output")):
+    with pytest.raises(StorageError, match=facts("out.csv", "is a file", "another output")):
         write_table(good, tmp_path / "file" / "out.csv")
     broken = Sightings.from_columns(tmp_path, {"image": ["\udcff.jpg"]})
     for suffix in (".csv", ".parquet"):

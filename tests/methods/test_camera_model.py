@@ -78,7 +78,9 @@ def test_it_takes_the_place_of_unknown_cameras(
 def test_what_it_learns_from(drawn_table: pf.Sightings, by_camera: Path, tmp_path: Path) -> None:
     columns = {"image": drawn_table.image, "vehicle": drawn_table.vehicle}
     unknown = pf.Sightings.from_columns(drawn_table.root, columns)
-    with pytest.raises(TrainingError, match=facts("0 camera", "at least 2", "column 'camera'")):
+    with pytest.raises(
+        TrainingError, match=facts("0 known cameras", "at least 2", "column 'camera'")
+    ):
         pf.train(load_recipe("camera/city", SMALL), unknown, tmp_path / "run")
     held = {**SMALL, "train.validation": 0.4, "train.epochs": 1, "train.validate_epochs": 1}
     run = pf.train(load_recipe("camera/city", held), drawn_table, tmp_path / "held")

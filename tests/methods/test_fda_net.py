@@ -344,7 +344,9 @@ def test_several_processes_are_refused() -> None:
 
 
 def test_what_is_not_a_number_stops_the_run(drawn_table: Sightings, tmp_path: Path) -> None:
-    recipe = load_recipe("fda_net/city", {**TINY_FDA, "train.rates": {"generator": 1e30}})
+    usual = load_recipe("fda_net/city", TINY_FDA)
+    steep = usual.train.model_copy(update={"rates": {"generator": 1e30}})  # cannot be set
+    recipe = usual.model_copy(update={"train": steep})
     with pytest.raises(NonFiniteLoss, match=facts("step 2", "critic nan", "train.lr")):
         train(recipe, drawn_table, tmp_path)
 

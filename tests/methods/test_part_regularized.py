@@ -408,11 +408,12 @@ def test_a_loss_that_is_not_finite_stops_the_run(
     drawn: tuple[Sightings, PartBoxes], tmp_path: Path
 ) -> None:
     table, _ = drawn
-    changes = {"train__lr": 1e30, "train__clip_norm": 0.0, "train__warmup_epochs": 0.0}
+    usual = part_recipe(train__clip_norm=0.0, train__warmup_epochs=0.0, train__epochs=20)
+    steep = usual.train.model_copy(update={"lr": 1e30})  # cannot be set
     with pytest.raises(
         NonFiniteLoss, match=facts("global nan", "window nan", "light nan", "brand nan", "train.lr")
     ):
-        pf.train(part_recipe(**changes, train__epochs=20), table, tmp_path / "run")
+        pf.train(usual.model_copy(update={"train": steep}), table, tmp_path / "run")
     assert not (tmp_path / "run" / "last").exists()
 
 

@@ -333,7 +333,8 @@ def test_held_back_pictures_choose_the_best_viewpoint_model(
     data = training_data(unnamed, recipe.train, "view")
     assert 0 < len(data.validation) < len(data.sightings)
     with pytest.raises(
-        TrainingError, match=facts("0 view", "at least 2", "front, rear, side", "column 'view'")
+        TrainingError,
+        match=facts("0 known views", "at least 2", "front, rear, side", "column 'view'"),
     ):
         training_data(replace(seen_table, view=unnamed.vehicle), recipe.train, "view")
 

@@ -267,7 +267,9 @@ def test_a_table_without_the_labels_is_refused(drawn_table: Sightings, tmp_path:
         view=np.where(place, "front", ""),
         camera=np.where(place, "", drawn_table.camera),
     )
-    with pytest.raises(TrainingError, match=facts("model.side", "'camera', 'view'", "has both")):
+    with pytest.raises(
+        TrainingError, match=facts("model.side", "'camera', 'view'", "has them together")
+    ):
         train(recipe, apart, tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
@@ -363,7 +365,7 @@ class InThisProcess:
             self.started += 1
             target(pipe, *copied, **options)
 
-        return SimpleNamespace(start=start, terminate=lambda: None, join=lambda: None)
+        return SimpleNamespace(start=start, kill=lambda: None, join=lambda: None)
 
 
 class Pipe:
@@ -382,9 +384,7 @@ def test_several_processes_are_given_the_same(
 ) -> None:
     context = InThisProcess()
     monkeypatch.setattr(embedding, "get_context", lambda _: context)
-    monkeypatch.setattr(
-        embedding, "signal", SimpleNamespace(signal=lambda *_: 0, SIGINT=0, SIG_IGN=0)
-    )
+    monkeypatch.setattr(embedding, "leave_stopping_to_the_parent", lambda: None)
     table = seen_table.take(np.arange(6))
     one, two = (
         pf.load_model(trained)

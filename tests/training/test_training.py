@@ -59,6 +59,11 @@ def changed(**overrides: object) -> Recipe:
     return load_recipe("strong_baseline/demo", {**TINY, **settings})
 
 
+def at_rate(recipe: Recipe, **rates: object) -> Recipe:
+    """A recipe with learning rates above those that can be set."""
+    return recipe.model_copy(update={"train": recipe.train.model_copy(update=rates)})
+
+
 def start_child(overrides: dict[str, object], data: Path, out: Path) -> subprocess.Popen[str]:
     arguments = json.dumps([{**TINY, **overrides}, str(data), str(out)])
     return subprocess.Popen(
@@ -265,9 +270,8 @@ def test_a_non_finite_loss_stops_and_keeps_the_last_good_checkpoint(
 def test_weights_that_are_not_finite_are_never_saved(
     drawn_table: Sightings, tmp_path: Path
 ) -> None:
-    recipe = changed(
-        train__lr=1e30, train__optimizer="sgd", train__warmup_epochs=0.0, train__clip_norm=0.0
-    )
+    steep = changed(train__optimizer="sgd", train__warmup_epochs=0.0, train__clip_norm=0.0)
+    recipe = at_rate(steep, lr=1e30)
     with pytest.raises(NonFiniteLoss, match=facts("not finite", "train.lr")):
         train(recipe, drawn_table, tmp_path)
     assert not (tmp_path / "best").exists()
