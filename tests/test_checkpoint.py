@@ -12,7 +12,7 @@ from messages import facts
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from platefree.checkpoint import fingerprint_of, read_checkpoint
+from platefree.checkpoint import Checkpoint, fingerprint_of, read_checkpoint, read_whole
 from platefree.errors import CheckpointError
 from platefree.nets.weights import (
     check_shapes,
@@ -247,3 +247,32 @@ def put(path: Path, content: bytes) -> None:
     card = json.loads((path.parent / "card.json").read_text())
     card["files"]["weights"]["bytes"] = len(content)
     (path.parent / "card.json").write_text(json.dumps(card))
+
+
+@pytest.mark.slow
+def test_a_checkpoint_is_read_whole_while_another_process_replaces_it(tmp_path: Path) -> None:
+    script = (
+        "import itertools, sys, torch; from pathlib import Path\n"
+        "from platefree.nets.weights import save_checkpoint\n"
+        "recipe = {'model': {'method': 'x'}, 'input': {}}\n"
+        "for step in itertools.count(1):\n"
+        "    weights = {'w': torch.full((50_000,), float(step))}\n"
+        "    save_checkpoint(Path(sys.argv[1]), {'step': step, 'recipe': recipe}, weights)\n"
+        "    if step == 1: print('ready', flush=True)\n"
+    )
+    writer = subprocess.Popen(
+        [sys.executable, "-c", script, tmp_path / "c"], stdout=subprocess.PIPE, text=True
+    )
+    assert writer.stdout is not None
+    writer.stdout.readline()
+
+    def read(checkpoint: Checkpoint) -> tuple[int, float]:
+        return checkpoint.card["step"], float(checkpoint_tensors(checkpoint, "weights")["w"][-1])
+
+    try:
+        seen = [read_whole(tmp_path / "c", read) for _ in range(200)]
+    finally:
+        writer.kill()
+        writer.communicate()
+    assert all(step == weight for step, weight in seen)
+    assert len(set(seen)) > 5  # it was replaced between many of the readings

@@ -7,16 +7,17 @@ one atomic commit: killed at any moment, a folder holds the old checkpoint or th
 
     runs/x/best/card.json
     runs/x/best/weights-00001200-5f3c0a1e.safetensors
+    runs/x/best/learnt-00001200-....safetensors   hashes of what it learnt from
     runs/x/last/...                             with training-00001200-....safetensors beside it
 """
 
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -33,6 +34,7 @@ TENSORS = Expected("tensors of a checkpoint", 64 * GB, CheckpointError)  # 5e9 w
 
 _CARD = Expected("the card of a checkpoint", 16 * MB, CheckpointError)  # 10**5 names of models
 
+Made = TypeVar("Made")
 Name = Annotated[str, Field(max_length=10_000)]
 Classes = Annotated[int, Field(ge=0, le=10_000_000)]
 
@@ -85,8 +87,11 @@ class _Member(_Model):
 
 class _Card(_Model):
     format: Literal[1]
-    files: dict[Literal["weights", "training"], _File]
+    files: dict[Literal["weights", "training", "learnt"], _File]
     members: Annotated[list[_Member], Field(max_length=1000)] = []
+
+
+_KINDS = ("weights-", "training-", "learnt-")  # how the names of files begin
 
 
 @dataclass(frozen=True)
@@ -108,7 +113,7 @@ class Checkpoint:
         return str(self.card["fingerprint"])
 
     def path(self, kind: str) -> Path:
-        """The file of the ``weights`` or the ``training`` tensors.
+        """The file of the ``weights``, ``training`` or ``learnt`` tensors.
 
         Raises:
             CheckpointError: the file is missing, or has another size than it was written with.
@@ -153,7 +158,8 @@ def write_checkpoint(
         folder: created if need be.
         card: what describes it; must have ``step``, ``recipe`` and ``recipe.model``; the
             files, their hashes and the fingerprint are added here.
-        files: ``weights``, and for resuming ``training``: each the content of a safetensors file.
+        files: ``weights``, for resuming ``training``, and ``learnt``, the hashes of what it learnt
+            from: each the content of a safetensors file.
 
     Raises:
         StorageError: it cannot be written; the checkpoint that was there is kept.
@@ -178,7 +184,7 @@ def remove_older(checkpoint: Checkpoint) -> None:
     """
     keep = {entry["name"] for entry in checkpoint.card["files"].values()}
     for path in checkpoint.folder.iterdir():
-        ours = path.suffix == ".safetensors" and path.name.startswith(("weights-", "training-"))
+        ours = path.suffix == ".safetensors" and path.name.startswith(_KINDS)
         if ours and path.name not in keep:
             remove(path)
 
@@ -206,6 +212,27 @@ def read_checkpoint(folder: Path) -> Checkpoint:
     checked(_Card, card, f"the card {path}", error=CheckpointError)
     _check_identity(path, card)
     return Checkpoint(folder, {"classes": {}, "names": {}, "step": 0, **card})
+
+
+def read_whole(folder: Path, use: Callable[[Checkpoint], Made]) -> Made:
+    """What is made of a checkpoint, which a training may replace meanwhile.
+
+    Args:
+        folder: of the checkpoint.
+        use: reads its files; called again if it was replaced before all of them were read.
+
+    Raises:
+        CheckpointError: there is no checkpoint, or it is damaged.
+    """
+    checkpoint = read_checkpoint(folder)
+    while True:
+        try:
+            return use(checkpoint)
+        except CheckpointError:
+            now = read_checkpoint(folder)
+            if now.card == checkpoint.card:
+                raise
+            checkpoint = now
 
 
 def fingerprint_of(card: Mapping[str, Any]) -> str:
@@ -237,7 +264,7 @@ def _check_identity(path: Path, card: Mapping[str, Any]) -> None:
         raise CheckpointError(
             f"{path} was changed after it was written: its fingerprint is {said}, that of its "
             f"weights, model and input is {found}; use an unchanged copy, and change settings for "
-            "use with --set or --scales"
+            "use when it is loaded (--set, --scales)"
         )
 
 

@@ -103,7 +103,9 @@ def _devices() -> Iterable[Finding]:
         yield Finding("torch import", "missing", str(error), "pip install --upgrade torch")
         return
     yield Finding("processor threads", "ok", str(torch.get_num_threads()))
-    if not torch.cuda.is_available():
+    if torch.backends.mps.is_available():
+        yield Finding("Apple GPU", "ok", "used with --device mps, in float32")
+    elif not torch.cuda.is_available():
         found = "none: training runs on the processor, slowly for anything above 128 pixels"
         yield Finding("GPU", "note", found)
     for index in range(torch.cuda.device_count()):

@@ -19,10 +19,19 @@ A message says what was found, what was expected and what to do. The command lin
 as one line and exits with 1.
 """
 
+import re
+
+_COLOR = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def plain_text(error: BaseException) -> str:
+    """The message of an error, without the colors that some libraries put into it."""
+    return _COLOR.sub("", str(error)).strip()
+
 
 def first_line(error: BaseException) -> str:
     """The first line of an error's message, or the name of the error if it has none."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return (plain_text(error).splitlines() or [type(error).__name__])[0][:200]
 
 
 class PlatefreeError(Exception):

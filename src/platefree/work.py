@@ -9,7 +9,7 @@ from platefree.errors import PlatefreeError
 MOST_WORKERS, MOST_PROCESSES, MOST_AT_A_TIME = 256, 64, 65_536
 """The largest numbers of a `Work`; more would fill the memory before they speed anything up."""
 
-Device = Literal["auto", "cpu", "cuda"]
+Device = Literal["auto", "cpu", "cuda", "mps"]
 Progress = Callable[[int], None]
 """Called with the number of pictures that were done since the last call."""
 
@@ -24,7 +24,8 @@ class Work:
     """How pictures are read and looked at; it never changes a result.
 
     Attributes:
-        device: where a network runs; ``auto`` takes a GPU where there is one.
+        device: where a network runs; ``auto`` takes a CUDA GPU where there is one; ``mps`` (Apple)
+            must be asked for.
         workers: processes that load pictures; -1 decides by the machine.
         batch_size: pictures at a time.
         processes: that embed a table together, each on a GPU of its own where there are.

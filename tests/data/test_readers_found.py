@@ -83,6 +83,13 @@ def test_no_set_without_lists_gets_vehicles_of_its_folders(tmp_path: Path, name:
         ("2026-05-01", "2026-05-02"),
         ("VeRi", "7"),
         ("front", "rear"),
+        ("gallery_A", "gallery_B"),
+        ("TrainImages", "7"),
+        ("trainset", "testset"),
+        ("camA", "camB"),
+        ("VehicleID_V1.0", "7"),
+        ("Market-1501-v15.09.15", "7"),
+        ("AIC21_Track2_ReID", "7"),
     ],
 )
 def test_folders_that_are_no_vehicles(tmp_path: Path, names: tuple[str, ...]) -> None:
@@ -103,7 +110,9 @@ def test_folders_that_are_vehicles(tmp_path: Path) -> None:
         "BMW 3",
         "v1",
         "A",
-        "train7x",
+        "trainer",
+        "A_7",
+        "white van",
         "Škoda",
         "x1",
         "id3",
@@ -123,6 +132,14 @@ def test_a_part_of_a_set_is_no_set_of_vehicles(tmp_path: Path, name: str, part: 
         return
     with pytest.raises(DataError, match=facts(part, f"data set {name}", f"{tmp_path}/set")):
         read_table(tmp_path / "set" / part)
+
+
+def test_a_flat_part_of_a_set_has_no_labels(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_files(tmp_path, VERI)
+    assert not read_table(tmp_path / "image_query").knows("vehicle")
+    assert says(caplog.text, "no labels", "veri-776", str(tmp_path))
 
 
 # --- VERI-Wild in parts -----------------------------------------------------------------------

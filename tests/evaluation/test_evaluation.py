@@ -195,7 +195,7 @@ def test_pictures_that_cannot_be_read_are_skipped_or_refused(
     assert "broken.jpg" in skipped[0]
     with pytest.raises(ImageError, match=facts("broken.jpg", "no picture")):
         model.embed(table)
-    with pytest.raises(ImageError, match=facts("none of 1 pictures", "broken.jpg")):
+    with pytest.raises(ImageError, match=facts("none of 1 picture", "broken.jpg")):
         model.embed(table.take(np.array([1])), unreadable="skip")
 
 

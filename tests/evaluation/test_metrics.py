@@ -326,7 +326,7 @@ def test_nan_is_refused_with_its_place(dtype: type, vehicles: list[str]) -> None
         ({"gallery_cameras": ["x"] * 3}, ("gallery cameras without", "give both")),
         (
             {"query_cameras": ["x"], "gallery_cameras": ["x"]},
-            ("1 gallery cameras", "3 gallery vehicles"),
+            ("1 gallery camera", "3 gallery vehicles"),
         ),
         ({"self_index": np.array([3])}, ("self_index", "3 to 3", "-1 to 2")),
         ({"self_index": np.array([0, 0])}, ("self_index", "(2,)", "integers (1,)")),

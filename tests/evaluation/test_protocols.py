@@ -52,8 +52,8 @@ def test_a_query_is_found_in_the_gallery_wherever_it_stands() -> None:
 @pytest.mark.parametrize(
     ("vehicle", "camera", "split", "protocol", "message"),
     [
-        ("aabb", "1111", "", "cross-camera", ("two cameras", "'camera' knows 1")),
-        ("aabb", "....", "", "cross-camera", ("two cameras", "'camera' knows 0")),
+        ("aabb", "1111", "", "cross-camera", ("two cameras", "'camera' names 1")),
+        ("aabb", "....", "", "cross-camera", ("two cameras", "'camera' names 0")),
         ("aabb", "1122", "", "cross-camera", ("cross-camera", "no vehicle", "two cameras")),
         ("aabb", "1212", "", "query-gallery", ("'query'", "'gallery'", "0 and 0")),
         ("aabb", "1212", "qqtt", "query-gallery", ("'query'", "'gallery'", "2 and 0")),

@@ -165,7 +165,7 @@ def test_what_a_set_cannot_support_is_refused() -> None:
     assert [trial.test for trial in make_plan(veri(tracks=False)).trials] == ["images"]
     short = veri()
     short = DataSet(short.name, short.table, short.lists, ignored={"query": (np.array([1]),)})
-    with pytest.raises(ProtocolError, match=facts("veri-776", "1 queries", "'query'", "25")):
+    with pytest.raises(ProtocolError, match=facts("veri-776", "1 query", "'query'", "25")):
         make_plan(short)
     hidden = Sightings.from_columns(
         Path(),

@@ -307,7 +307,11 @@ def test_a_target_that_is_not_known_is_refused(merged: Sightings, tmp_path: Path
             {},
             ("sources a, b, c", "a, b, c have", "train.target=NAME"),
         ),
-        (merged, {"train.sources": ["a", "c"]}, ("0 vehicle", "at least 2", "column 'vehicle'")),
+        (
+            merged,
+            {"train.sources": ["a", "c"]},
+            ("0 known vehicles", "at least 2", "column 'vehicle'"),
+        ),
     ]
     for table, settings, message in cases:
         with pytest.raises(TrainingError, match=facts(message)):

@@ -104,9 +104,8 @@ def test_a_backbone_that_lacks_one_tensor_is_refused(lost: str, tmp_path: Path) 
     tensors = Backbone("resnet18", **SMALL).network.state_dict()
     tensors.pop(lost)
     torch.save({"model": named("backbone.", tensors)}, tmp_path / "torn.pth")
-    with pytest.raises(
-        TrainingError, match=facts("torn.pth", "119 tensors match", "1 of 120", lost)
-    ):
+    counts = "119 tensors match", "1 of 120"
+    with pytest.raises(TrainingError, match=facts("torn.pth", counts, lost)):
         Backbone("resnet18", **SMALL, weights=str(tmp_path / "torn.pth"))
 
 

@@ -303,9 +303,9 @@ def test_a_picture_that_cannot_be_read_names_itself(drawn_table: Sightings, tmp_
 @pytest.mark.parametrize(
     ("columns", "message"),
     [
-        ({"vehicle": ["a"] * 8}, ("1 vehicle", "at least 2", "column 'vehicle'")),
+        ({"vehicle": ["a"] * 8}, ("1 known vehicle", "at least 2", "column 'vehicle'")),
         ({"vehicle": list("abcdefgh")}, ("one picture",)),
-        ({}, ("0 vehicle", "at least 2", "column 'vehicle'")),
+        ({}, ("0 known vehicles", "at least 2", "column 'vehicle'")),
         ({"vehicle": list("aabbccdd"), "split": ["query"] * 8}, ("split 'train'",)),
         ({"vehicle": list("aabbbbbb")}, ("2 vehicles", "train.vehicles_per_batch to at most 2")),
     ],

@@ -117,7 +117,7 @@ def require_space(folder: Path, needed: int, free: Callable[[Path], int] | None 
     if available < needed + _SPARE:
         raise StorageError(
             f"{folder} needs about {_gigabytes(needed)} and its disk has {_gigabytes(available)} "
-            "free: choose another folder, fewer --images or a smaller --size"
+            "free: choose another folder, fewer pictures (--images) or smaller ones (--size)"
         )
 
 

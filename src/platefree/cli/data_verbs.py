@@ -9,6 +9,7 @@ import typer
 
 from platefree.cli.console import (
     Json,
+    PlainHelp,
     done,
     notes,
     out,
@@ -23,7 +24,12 @@ if TYPE_CHECKING:
     from platefree.data.documented import Count
     from platefree.types import Sightings
 
-app = typer.Typer(help="Check, split and merge tables of pictures.", no_args_is_help=True)
+app = typer.Typer(
+    cls=PlainHelp,
+    help="Check, split and merge tables of pictures.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
 
 Data = Annotated[
     Path,
@@ -42,7 +48,7 @@ def check(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Check a table: read the header of every picture, count labels and list problems."""
+    """Check a table: count pictures and labels, and list problems."""
     from platefree.data.check import check_table
     from platefree.data.documented import compare_counts
     from platefree.data.table import dataset_at, read_table
@@ -142,7 +148,7 @@ def split(
     *,
     as_json: Json = False,
 ) -> None:
-    """Split by vehicle: some vehicles for training, the rest as query and gallery."""
+    """Split by vehicle: some for training, others as query and gallery."""
     from platefree.data.split import hold_out_vehicles, split_by_vehicle
     from platefree.data.table import read_table, write_table
 
@@ -190,7 +196,7 @@ def merge(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Merge tables into one; equal ids of different data sets stay different vehicles."""
+    """Merge tables; equal ids of different data sets stay different."""
     from platefree.data.listed_text import many
     from platefree.data.merge import merge_tables, model_as_vehicle
     from platefree.data.table import read_table, write_table
@@ -262,7 +268,7 @@ def relocate(
     *,
     as_json: Json = False,
 ) -> None:
-    """Write a table whose pictures lie elsewhere with paths that lead to them."""
+    """Write the table of pictures that were moved, with their new paths."""
     from platefree.data.listed_text import many
     from platefree.data.relocate import missing_pictures, relocated
     from platefree.data.table import read_table, write_table
@@ -313,7 +319,10 @@ def crop(
     path: Annotated[Path, typer.Argument(help="The folder of CompCars, as unpacked.")],
     target: Annotated[Path, typer.Option("--out", "-o", help="The folder of crops to fill.")],
 ) -> None:
-    """Crop the cars of CompCars' photographs; repeat the command to continue."""
+    """Crop the cars of CompCars' photographs.
+
+    Run the same command again to continue.
+    """
     from platefree.data.crops import crop_compcars
     from platefree.data.listed_text import many
 
@@ -329,7 +338,7 @@ def crop(
 
 @app.command("sets")
 def sets(*, as_json: Json = False) -> None:
-    """List the public data sets that can be read, and the files that identify each."""
+    """List the public data sets that can be read, and how each is known."""
     from platefree.data.readers.detect import FORMATS
 
     if as_json:

@@ -6,34 +6,46 @@ from typing import Annotated
 
 import typer
 
-from platefree.checkpoint import CARD
-from platefree.cli.console import DeviceName, DeviceOption, Json, done, notes, print_json
+from platefree.cli.console import (
+    DeviceName,
+    DeviceOption,
+    Json,
+    SkipUnreadable,
+    done,
+    notes,
+    print_json,
+)
 from platefree.errors import TrainingError
 
 
 def train(
     recipe: Annotated[
-        str, typer.Argument(help="A recipe (see 'platefree recipes') or a .toml file.")
+        str, typer.Argument(metavar="RECIPE", help="See 'platefree recipes'; or a .toml file.")
     ],
-    data: Annotated[Path, typer.Option("--data", "-d", help="Table or folder of pictures.")],
+    data: Annotated[
+        Path, typer.Option("--data", "-d", metavar="PATH", help="Table or folder of pictures.")
+    ],
     out: Annotated[
         Path | None,
-        typer.Option("--out", "-o", help="Folder of the run.", show_default="runs/RECIPE"),
+        typer.Option(
+            "--out", "-o", metavar="FOLDER", help="Of the run.", show_default="runs/RECIPE"
+        ),
     ] = None,
     settings: Annotated[
         list[str] | None,
-        typer.Option("--set", "-s", help="Change a value: train.lr=0.01. Repeatable."),
+        typer.Option("--set", "-s", metavar="KEY=VALUE", help="Change a setting: train.lr=0.01."),
     ] = None,
     *,
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue the run that is at --out.")
     ] = False,
+    skip_unreadable: SkipUnreadable = False,
     device: DeviceOption = DeviceName.auto,
     as_json: Json = False,
 ) -> None:
-    """Train a recipe on a table of pictures (image, vehicle, ...).
+    """Train a model on a table of pictures with known vehicles.
 
-    Several GPUs: torchrun --nproc-per-node 4 -m platefree train RECIPE --data TABLE
+    For several GPUs put 'torchrun --nproc-per-node 4 -m' before 'platefree'.
     """
     from platefree.cli.progress import training_progress
     from platefree.machine import started_as
@@ -48,7 +60,13 @@ def train(
         _check_resumable(folder)
     with training_progress() as on_step:
         run = run_training(
-            chosen, data, folder, resume=resume, work=Work(device=device.value), on_step=on_step
+            chosen,
+            data,
+            folder,
+            resume=resume,
+            unreadable="skip" if skip_unreadable else "refuse",
+            work=Work(device=device.value),
+            on_step=on_step,
         )
     if started_as() > 0:
         return  # only the first process prints
@@ -60,6 +78,7 @@ def train(
                 "step": run.step,
                 "total_steps": run.total,
                 "validation_map": run.validation_map,
+                "left_out": run.left_out,
             }
         )
     if run.validation_map is not None:
@@ -89,4 +108,6 @@ def _check_resumable(folder: Path) -> None:
 
 
 def _is_run(folder: Path) -> bool:
+    from platefree.checkpoint import CARD
+
     return (folder / "last" / CARD).is_file()

@@ -73,6 +73,7 @@ _OTHER_BOXES = (
 """Boxes that are stored in another way."""
 
 _NAMED = 40  # columns in a note; a table can have thousands
+_MOST = 5000  # columns; looking for misspelt names takes a second by then
 
 _log = logging.getLogger(__name__)
 
@@ -86,6 +87,11 @@ def known_columns(path: Path, header: Sequence[str]) -> dict[str, int]:
         DataError: there is no ``image``, a column stands there twice or may be one of two, a name
             may mean several things or looks misspelled, or a box lacks one of its four columns.
     """
+    if len(header) > _MOST:
+        raise DataError(
+            f"{path} has {len(header):,} columns, expected at most {_MOST:,}: keep those that "
+            f"describe a picture ({', '.join(_COLUMNS[:4])} ...)"
+        )
     names = [name.strip().lower() for name in header]
     names = [_SPELLINGS.get(name, name) for name in names]
     boxed = _edges(names)
@@ -179,7 +185,8 @@ def _note(
 ) -> None:
     used = set(found.values())
     read = [f"{header[place].strip()!r} is read as {name!r}" for name, place in renamed.items()]
-    unused = [repr(name.strip()[:40]) for place, name in enumerate(header) if place not in used]
+    names = [repr(name.strip()[:40]) if name.strip() else "one without a name" for name in header]
+    unused = [name for place, name in enumerate(names) if place not in used]
     if unused:
         more = f" and {len(unused) - _NAMED} more" if len(unused) > _NAMED else ""
         read.append(f"not used: {', '.join(unused[:_NAMED])}{more}")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from platefree.data.frame_columns import (
     EDGES,
@@ -111,6 +112,12 @@ def _splits(path: Path, values: list[str], place: Place) -> list[str]:
 
 def _times(path: Path, values: list[str], place: Place) -> Times:
     """(n,) times of ISO 8601 texts; empty is unknown."""
+    cells = pa.array([text or None for text in values], pa.string())
+    for kind in (pa.timestamp("ms", "UTC"), pa.timestamp("ms")):
+        try:  # all with a zone, or all without: much faster than one by one
+            return cells.cast(kind).to_numpy(zero_copy_only=False).astype("datetime64[ms]")
+        except pa.ArrowInvalid:
+            continue
     stamps = np.full(len(values), _NOT_A_TIME, dtype=np.int64)
     for row, text in enumerate(values):
         if is_unknown(text):

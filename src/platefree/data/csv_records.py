@@ -82,7 +82,8 @@ def csv_rows(
 
 def text_of(cell: str) -> str:
     """The text of a cell: without white space around it, and without the guard of a formula."""
-    return unguarded(cell.strip())
+    text = cell.strip()
+    return unguarded(text) if text[:1] == "'" else text
 
 
 def _lines(path: Path, file: TextIO) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """A data set as its authors publish it: one table, and the lists that define its protocols."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,6 +55,26 @@ class DataSet:
         pairs = [side for each in self.pairs.values() for side in (each.first, each.second)]
         none = np.zeros(0, np.int64)
         return np.unique(np.concatenate([none, *self.lists.values(), *pairs]))
+
+    def take(self, kept: NDArray[np.bool_]) -> "DataSet":
+        """The data set without the rows where this (n,) mask is false, in all lists and pairs."""
+        place = np.where(kept, np.cumsum(kept) - 1, -1)
+        lists = {name: place[rows[kept[rows]]] for name, rows in self.lists.items()}
+        pairs = {}
+        for name, each in self.pairs.items():
+            both = kept[each.first] & kept[each.second]
+            sides = place[each.first[both]], place[each.second[both]]
+            pairs[name] = PairList(*sides, each.same[both])
+        ignored = {
+            name: tuple(
+                place[junk[kept[junk]]]
+                for query, junk in zip(self.lists[name].tolist(), each, strict=True)
+                if kept[query]
+            )
+            for name, each in self.ignored.items()
+        }
+        table = self.table.take(kept)
+        return replace(self, table=table, lists=lists, pairs=pairs, ignored=ignored)
 
     def rows(self, name: str) -> Indices:
         """The rows of a list.

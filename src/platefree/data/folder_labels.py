@@ -16,7 +16,7 @@ _LAYOUTS = (
     "picture: move the pictures, or list them in a CSV file with the columns image,vehicle"
 )
 
-# Splits; pictures; cameras, recordings and views; parts and names of public sets; many vehicles.
+# Splits; pictures; cameras, recordings and views; parts of public sets; many vehicles.
 _WORDS = """
     train training trains trainval traintest test testing tests val valid validation eval
     evaluation dev query queries gallery galleries probe probes distractor distractors junk
@@ -28,13 +28,18 @@ _WORDS = """
     left right day night
     bounding box boxes bbox bboxes detected labels gt multi sys simulation syn real reid part
     parts set sets split splits fold folds subset data dataset datasets raw all release tr te
-    market duke dukemtmc msmt veri wild veriwild vehicleid vehiclex vric cityflow aic aicity
-    compcars sv cuhk
+    wild aic aicity sv
     cars vehicles ids identities objects
     """
 _NO_VEHICLE = frozenset(_WORDS.split())
 """A name that is made of these words, and numbers, says nothing of a vehicle."""
 
+_SET_NAMES = {
+    *("vehicleid", "veri", "veriwild", "cityflow", "compcars", "vric", "vehiclex"),
+    *("market", "duke", "dukemtmc", "msmt", "cuhk"),
+}
+_JOINED = re.compile(f"(?:{'|'.join(word for word in _NO_VEHICLE if len(word) > 2)})+")
+_DAY = re.compile(r"\d{4}-\d\d-\d\d")
 _VEHICLE_ALONE = ("car", "vehicle", "id", "object")  # "car" is no vehicle, "car_7" is
 
 
@@ -81,7 +86,16 @@ def _hint(parts: tuple[str, ...]) -> str:
 
 def is_no_vehicle(name: str) -> bool:
     """Whether the name of a folder says something else than which vehicle it holds."""
-    words = re.findall(r"[^\W\d_]+", name.lower())
-    if name.lower() in _VEHICLE_ALONE or re.fullmatch(r"\d{4}-\d\d-\d\d", name):  # a day
+    if name.lower() in _VEHICLE_ALONE or _DAY.fullmatch(name):
         return True
+    apart = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)  # "TrainImages"
+    return any(_tells_none(re.findall(r"[^\W\d_]+", text.lower())) for text in (name, apart))
+
+
+def _tells_none(words: list[str]) -> bool:
+    if _SET_NAMES & set(words):
+        return True
+    long = [word for word in words if len(word) > 1]  # the letter of "gallery_A" tells nothing
+    if long:
+        return all(word in _NO_VEHICLE or _JOINED.fullmatch(word[:30]) for word in long)
     return bool(words) and all(word in _NO_VEHICLE for word in words)

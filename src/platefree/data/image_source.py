@@ -55,7 +55,7 @@ class TableImages:
             if np.isnan(self.table.box[row, 0]):
                 return read_image(path, at_least=size)
             header = read_header(path)
-        return read_displayed_part(path, self._box(row, header.width, header.height))
+            return read_displayed_part(path, self._box(row, header.width, header.height))
 
     def header(self, row: int) -> ImageHeader:
         """What `read` will give of a row, without decoding it.

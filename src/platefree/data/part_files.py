@@ -63,7 +63,7 @@ def find_part_boxes(where: str, root: Path) -> PartBoxes:
             return read_part_boxes(path / name)
     raise DataError(
         f"{path} holds no part boxes ({', '.join(PART_FILES)}): 'platefree parts TABLE --model "
-        "DETECTOR' writes them; --set model.boxes=FILE names another file"
+        "DETECTOR' writes them; model.boxes=FILE (--set) names another file"
     )
 
 

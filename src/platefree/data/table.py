@@ -32,7 +32,7 @@ from platefree.data.formula_cells import guarded
 from platefree.data.frame_columns import EDGES, FRAME_COLUMNS
 from platefree.data.image import IMAGE_SUFFIXES, find_pictures
 from platefree.data.listed_text import many, reading
-from platefree.data.readers.detect import find_dataset, refuse_part_of_set
+from platefree.data.readers.detect import find_dataset, set_around
 from platefree.data.relocate import relocated
 from platefree.data.table_cells import MOST_BYTES, MOST_ROWS, TABLE, TableCells, too_large
 from platefree.data.unknown_cells import literal
@@ -134,7 +134,8 @@ def _read_csv(path: Path) -> Sightings:
     cells = TableCells(path, positions, lambda row: f"line {lines[row]}", text_of)
     while piece := list(islice(records, _LINES)):
         lines.extend(line for line, _ in piece)
-        cells.add({name: [row[at] for _, row in piece] for name, at in positions.items()})
+        columns = list(zip(*(row for _, row in piece), strict=True))
+        cells.add({name: columns[place] for name, place in positions.items()})
     return sightings_of(path, cells)
 
 
@@ -295,8 +296,11 @@ def _read_folder(folder: Path) -> Sightings:
         )
     images = ["/".join(parts) for parts in pictures]
     columns = {"image": images, **folder_labels(folder, pictures)}
-    if "vehicle" in columns:
-        refuse_part_of_set(folder)
+    around = set_around(folder)
+    if around and "vehicle" in columns:
+        raise DataError(around)
+    if around:
+        _log.warning("note: no labels are read: %s", around)
     cells = TableCells(folder, columns, lambda row: f"picture {images[row]!r}", str)
     cells.add(columns)
     return sightings_of(folder, cells)

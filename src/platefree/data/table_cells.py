@@ -101,7 +101,8 @@ class _Texts(dict[str, str]):
         text = self._text_of(cell)
         if text != cell:
             text = self._changed.setdefault(text, text)
-        if len(text) > _LONGEST_CELL or NOT_TEXT.search(text):
+        plain = text.isascii() and "\0" not in text  # as most are: the search takes longer
+        if len(text) > _LONGEST_CELL or (not plain and NOT_TEXT.search(text)):
             self.odd = self.odd or text
         self.some_empty |= not text
         self.characters += len(text)

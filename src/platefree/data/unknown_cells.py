@@ -18,11 +18,12 @@ WORDS = frozenset(
         # people
         "?", "??", "???", "-", "--", "---", "\N{EN DASH}", "\N{EM DASH}", "unknown", "unk",
         "not known", "unlabelled", "unlabeled", "missing", "(blank)", "(null)", "(none)",
+        "(unknown)", "<unknown>", "[unknown]", "n.a.", "n.a", "not available", "undef",
     )
 )  # fmt: skip
 """In lower case; also in the columns of times, frames and boxes."""
 
-CODES = frozenset(("-1", "-1.0"))
+CODES = frozenset(("-1", "-1.0", "-999", "-9999"))
 """Numbers of other data sets for "no such label"; in label columns only."""
 
 _GUARD = "'"

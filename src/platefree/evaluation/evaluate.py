@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from itertools import groupby
@@ -11,19 +11,25 @@ from pathlib import Path
 import numpy as np
 
 from platefree.data.dataset import DataSet
+from platefree.data.listed_text import many
+from platefree.data.readable import leave_out_unreadable
 from platefree.data.table import dataset_at, read_table
-from platefree.errors import DataError, ProtocolError
+from platefree.errors import DataError, PlatefreeError, ProtocolError
 from platefree.evaluation.embedded import with_window
 from platefree.evaluation.examples import DEFAULT_EXAMPLES, Examples, pick_strips
+from platefree.evaluation.floor import FLOOR, Floor
 from platefree.evaluation.label_trials import PREDICTED
+from platefree.evaluation.leakage import overlap_of
 from platefree.evaluation.metadata import WithMetadata
 from platefree.evaluation.part_trial import PROTOCOL, part_trial
 from platefree.evaluation.results import Report
 from platefree.evaluation.scorer import TestScorer
 from platefree.evaluation.set_protocols import Plan, make_plan
+from platefree.evaluation.trial import Trial
+from platefree.evaluation.verdict import Figures
 from platefree.gallery.opening import as_network, open_embedder
 from platefree.gallery.stored_embedder import StoredEmbeddings
-from platefree.inference.embedder import Embedder
+from platefree.inference.embedder import Embedder, Unreadable
 from platefree.recipes.post import NONE, Post
 from platefree.types import Sightings, known_values
 from platefree.work import DEFAULT_WORK, Work
@@ -43,12 +49,17 @@ class Scoring:
         scales: the picture scales to average embeddings over; by default those of the recipe.
         metadata: also score the model conditioned on the labels that ``model.side`` names; the
             report compares both.
+        floor: also score ``color_stripes`` in the same searches, as what a model has to beat.
+        unreadable: ``skip`` decodes every picture to be scored first, leaves out those that cannot
+            be read, and counts them in the report.
     """
 
     post: Post | str | None = None
     ablate_post: bool = False
     scales: tuple[float, ...] | None = None
     metadata: bool = False
+    floor: bool = True
+    unreadable: Unreadable = "refuse"
 
     def post_of(self, model: Embedder) -> Post:
         """The post-processing steps."""
@@ -101,6 +112,8 @@ def evaluate(
     dataset = open_data(data)
     label = str(data if isinstance(data, str | Path) else dataset.table.root)
     plan = plan_for(opened, dataset, protocol, tests, seed)
+    if scoring.unreadable == "skip":
+        plan = readable_plan(opened, plan, tests, seed, work)
     return score_plan(opened, plan, data_label=label, scoring=scoring, examples=examples, work=work)
 
 
@@ -112,7 +125,7 @@ def stored_table(model: Embedder) -> Sightings:
     """
     if isinstance(model, StoredEmbeddings):
         return model.embeddings.sightings
-    raise DataError(f"{model.name} is a network: say which pictures to score it on, with --data")
+    raise DataError(f"{model.name} is a network: say which pictures to score it on (--data)")
 
 
 def open_data(data: str | Path | Sightings | DataSet) -> DataSet:
@@ -157,6 +170,33 @@ def plan_for(
     return Plan(data, PROTOCOL, (trial,), trial.rows)
 
 
+def readable_plan(model: Embedder, plan: Plan, tests: Sequence[str], seed: int, work: Work) -> Plan:
+    """The plan of the same protocol without the pictures that cannot be read.
+
+    Stored embeddings read no pictures, so nothing is left out for them. Protocols that draw at
+    random draw from the pictures that are left.
+
+    Args:
+        model: what is evaluated.
+        plan: from `plan_for`.
+        tests: as of `plan_for`.
+        seed: as of `plan_for`.
+        work: progress over the pictures of the plan.
+
+    Raises:
+        ProtocolError: what is left cannot support the protocol.
+    """
+    if isinstance(model, StoredEmbeddings):
+        return plan
+    asked = np.isin(np.arange(len(plan.data.table)), plan.rows)
+    readable = leave_out_unreadable(plan.data.table, asked, work.progress)
+    if not readable.reasons:
+        return plan
+    again = plan_for(model, plan.data.take(readable.kept), plan.protocol, tests, seed)
+    whole = plan.data.table.fingerprint()
+    return replace(again, left_out=readable.reasons, whole=whole)
+
+
 def score_plan(
     model: Embedder,
     plan: Plan,
@@ -187,6 +227,34 @@ def score_plan(
         model = as_network(model).with_scales(scoring.scales)
     post = scoring.post_of(model)
     given = _with_metadata(model, plan, post, work) if scoring.metadata else None
+    report = _measure(model, plan, data_label, scoring, examples, work)
+    report = replace(
+        report,
+        metadata=given,
+        floor=_floor(model, plan, work, asked=scoring.floor),
+        overlap=overlap_of(model, post, plan),
+    )
+    if report.warning:
+        _log.warning("%s: %s", model.name, report.warning)
+    return report
+
+
+def has_floor(model: Embedder, plan: Plan) -> bool:
+    """Whether a model is to be compared with comparing colors alone: does it rank vehicles?"""
+    ranks = any(isinstance(trial, Trial) for trial in plan.trials)
+    return model.learns == "vehicle" and ranks and model.describe()["method"] != FLOOR
+
+
+def _measure(
+    model: Embedder,
+    plan: Plan,
+    data_label: str,
+    scoring: Scoring,
+    examples: Examples,
+    work: Work,
+) -> Report:
+    """The figures of one model."""
+    post = scoring.post_of(model)
     table = plan.data.table.take(plan.rows)
     place = np.full(len(plan.data.table), -1)
     place[plan.rows] = np.arange(len(plan.rows))
@@ -211,24 +279,35 @@ def score_plan(
         settings=_settings(model, plan, table, post) | scorer.found() | window,
         tests=tuple(outcomes),
         strips=pick_strips(table, scorer.searched, model, examples),
-        metadata=given,
     )
+
+
+def _figures_of(model: Embedder, plan: Plan, post: Post, work: Work) -> tuple[Figures, ...]:
+    """The figures of each test of a plan."""
+    report = _measure(model, plan, "", Scoring(post=post), Examples(each=0), work)
+    return tuple(test.figures() for test in report.tests)
+
+
+def _floor(model: Embedder, plan: Plan, work: Work, *, asked: bool) -> Floor | None:
+    """The figures of comparing colors alone, without post-processing, or why there are none."""
+    if not has_floor(model, plan):
+        return None
+    if not asked:
+        return Floor(reason="not asked for")
+    try:
+        colors = open_embedder(FLOOR, work)
+        if colors.fingerprint == model.fingerprint:
+            return None
+        return Floor(_figures_of(colors, plan, Post(), work))
+    except PlatefreeError as error:  # no network is installed, or stored pictures are not there
+        return Floor(reason=str(error))
 
 
 def _with_metadata(model: Embedder, plan: Plan, post: Post, work: Work) -> WithMetadata:
     """The figures of a plan by the same model, conditioned on the labels of its pictures."""
-    network = as_network(model)
-    given = network.with_metadata()
+    given = as_network(model).with_metadata()
     table = plan.data.table.take(plan.rows)
-    report = score_plan(
-        given,
-        plan,
-        data_label="",
-        scoring=Scoring(post=post),
-        examples=Examples(each=0),
-        work=work,
-    )
-    figures = tuple(test.figures() for test in report.tests)
+    figures = _figures_of(given, plan, post, work)
     return WithMetadata(tuple(given.metadata), given.count_known(table), len(table), figures)
 
 
@@ -245,7 +324,7 @@ def _describe_data(label: str, plan: Plan, scored: Sightings) -> dict[str, str]:
     table = plan.data.table
     left_out = len(table) - len(scored)
     training = int((table.split == "train").sum())
-    kind = f"{left_out} training rows" if left_out == training else f"{left_out} rows"
+    kind = many(left_out, "training row" if left_out == training else "row")
     described = {
         "path": label,
         "fingerprint": table.fingerprint(),
@@ -254,6 +333,10 @@ def _describe_data(label: str, plan: Plan, scored: Sightings) -> dict[str, str]:
         "cameras": str(len(known_values(scored.camera)) or "unknown"),
         "split": f"all but {kind}" if left_out else "all rows",
     }
+    if plan.left_out:
+        described["left out"] = (
+            f"{many(len(plan.left_out), 'picture')} that cannot be read, such as {plan.left_out[0]}"
+        )
     return {"data set": plan.data.name, **described} if plan.data.lists else described
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from platefree.data.dataset import DataSet
+from platefree.data.listed_text import many
 from platefree.errors import ProtocolError
 from platefree.evaluation import protocols
 from platefree.evaluation.draws import model_retrieval, one_picture_gallery, vehicle_retrieval
@@ -138,12 +139,16 @@ class Plan:
         protocol: name of the protocol.
         trials: in the order of the tests.
         rows: (n,) rows of the table that the trials use, ascending; only these are embedded.
+        left_out: why pictures that cannot be read were left out, see `readable_plan`.
+        whole: fingerprint of the table with these pictures; empty if none were left out.
     """
 
     data: DataSet
     protocol: str
     trials: tuple[AnyTrial, ...]
     rows: Indices
+    left_out: tuple[str, ...] = ()
+    whole: str = ""
 
 
 def make_plan(
@@ -200,7 +205,7 @@ def _with_junk(data: DataSet, name: str, trial: Trial) -> Trial:
         return trial
     if len(junk) != len(trial.query):
         raise ProtocolError(
-            f"{data.name} lists ignored pictures for {len(junk)} queries of {name!r}, which has "
-            f"{len(trial.query)}; its files are not of one version"
+            f"{data.name} lists ignored pictures for {many(len(junk), 'query', 'queries')} of "
+            f"{name!r}, which has {len(trial.query)}; its files are not of one version"
         )
     return replace(trial, ignored=IgnoredPairs.of(junk))

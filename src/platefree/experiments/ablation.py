@@ -19,7 +19,8 @@ from pydantic import BaseModel, Field, RootModel, field_validator
 
 from platefree.data.dataset import DataSet
 from platefree.errors import RecipeError
-from platefree.evaluation.evaluate import open_data, plan_for, score_plan
+from platefree.evaluation.evaluate import Scoring, open_data, plan_for, score_plan
+from platefree.experiments.continued import continued_by_repeating
 from platefree.experiments.cost import COSTS, training_cost, use_cost
 from platefree.inference.loading import load_model, untrained_model
 from platefree.inference.model import Model
@@ -39,6 +40,7 @@ from platefree.work import DEFAULT_WORK, Work
 
 _OWN = Expected("a file of an ablation", 64 * MB, RecipeError)  # reports with many figures
 REPORT, COST = "report.html", "cost.json"
+NO_FLOOR = Scoring(floor=False)  # it would be the same in every row and with every seed
 
 
 class Row(Section):
@@ -216,19 +218,21 @@ def run_ablation(
         on_step: called after every training step.
 
     Raises:
+        Interrupted: it was stopped; the same call continues.
         PlatefreeError: from training and evaluation; finished runs are kept.
     """
     opened, folder = open_data(data), Path(out)
     label = str(data) if isinstance(data, str | Path) else str(opened.table.root)
     measured: dict[str, list[Mapping[str, float]]] = {row.name: [] for row in ablation.rows}
     settings: dict[str, str] = {}
-    with only_writer(folder):
+    with only_writer(folder), continued_by_repeating(folder):
         for seed in seeds:
             for row in ablation.rows:
                 if on_run is not None:
                     on_run(row.name, seed)
                 run = folder / _folder_name(row.name) / f"seed-{seed}"
-                content = _run(ablation, row, seed, opened, label, run, work, on_step)
+                with continued_by_repeating(folder):
+                    content = _run(ablation, row, seed, opened, label, run, work, on_step)
                 measured[row.name].append(content["figures"])
                 settings = _shared(settings, _settings(content))
                 _save(AblationTable(ablation, tuple(seeds), measured, settings), folder)
@@ -252,7 +256,7 @@ def _run(
     if known.exists() and read_json(known, _OWN) != content:
         raise RecipeError(
             f"{folder} holds a run of row {row.name!r} with other settings or other pictures; "
-            "choose another --out, or remove that folder"
+            "choose another folder (--out), or remove that one"
         )
     reports = {REPORT: ablation.protocol}
     reports |= {f"report-{protocol}.html": protocol for protocol in ablation.also}
@@ -264,7 +268,8 @@ def _run(
         model = _made(recipe, row.name, data, folder, work, on_step)
         for name in missing:
             plan = plan_for(model, data, reports[name])
-            save_report(score_plan(model, plan, data_label=label, work=work), folder / name)
+            report = score_plan(model, plan, data_label=label, scoring=NO_FLOOR, work=work)
+            save_report(report, folder / name)
         if counts_cost:
             write_text(folder / COST, json.dumps(_cost(model, folder), indent=2) + "\n")
     found, *others = (_report((folder / name).with_suffix(".json")) for name in reports)
@@ -329,8 +334,9 @@ def _shared(before: Mapping[str, str], now: Mapping[str, str]) -> dict[str, str]
 
 
 def _settings(content: Mapping[str, Any]) -> dict[str, str]:
-    data = content["data"]
-    return {"data": data["path"], "protocol": content["protocol"], **content["settings"]}
+    data, warning = content["data"], (content.get("overlap") or {}).get("warning")
+    leaked = {"leaked": warning} if warning else {}
+    return {"data": data["path"], "protocol": content["protocol"], **leaked, **content["settings"]}
 
 
 def _save(table: AblationTable, folder: Path) -> None:

@@ -86,13 +86,22 @@ class Network:
 
 
 def choose_device(device: Device) -> torch.device:
-    """The device asked for, or by ``auto`` the best one available.
+    """The device asked for; by ``auto`` a CUDA GPU where there is one, else the CPU.
+
+    Decided: ``auto`` never takes ``mps``, on which the tests have not run.
 
     Raises:
-        TrainingError: CUDA was asked for and is not there.
+        TrainingError: CUDA or MPS was asked for and is not there.
     """
     if device == "cuda" and not torch.cuda.is_available():
-        raise TrainingError("no CUDA device was found; use --device cpu, or see platefree doctor")
+        raise TrainingError(
+            "no CUDA device was found; use device='cpu' (--device cpu), or see 'platefree doctor'"
+        )
+    if device == "mps" and not torch.backends.mps.is_available():
+        raise TrainingError(
+            "no MPS device was found, as Macs with Apple silicon and a recent macOS have; use "
+            "device='cpu' (--device cpu), or see 'platefree doctor'"
+        )
     if device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     return torch.device(device)

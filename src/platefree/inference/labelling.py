@@ -1,6 +1,6 @@
 """Label a table with the views that a model predicts."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -47,9 +47,15 @@ def label_views(
         return table, []
     embeddings, skipped = model.embed(table.take(asked), unreadable="skip", work=work)
     predicted = most_probable(embeddings, "view", names)
-    seen = dict(zip(embeddings.sightings.image.tolist(), predicted, strict=True))
-    images = table.image.tolist()
+    seen = dict(zip(_keys(embeddings.sightings), predicted.tolist(), strict=True))
+    keys = list(_keys(table))
     view = table.view.tolist()
     for row in asked.tolist():
-        view[row] = seen.get(images[row], view[row])
+        view[row] = seen.get(keys[row], view[row])
     return replace(table, view=text_column(view)), skipped
+
+
+def _keys(table: Sightings) -> Iterator[tuple[str, int, bytes]]:
+    """What tells each row from others: its file, frame and box."""
+    boxes = (box.tobytes() for box in table.box)
+    return zip(table.image.tolist(), table.frame.tolist(), boxes, strict=True)

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from platefree.batches.loader import UsePictures, use_loader
 from platefree.data.image import PICTURE, read_header
+from platefree.data.listed_text import many
 from platefree.data.part_boxes import PARTS, PartBoxes, PictureBoxes
 from platefree.data.part_files import write_part_boxes
 from platefree.errors import DataError, ImageError, Interrupted
@@ -122,8 +123,8 @@ def write_parts(
         except KeyboardInterrupt:
             done = len(known.found.keys() & set(hashes))
             raise Interrupted(
-                f"stopped with {done} of {len(set(hashes))} pictures done: run the same command "
-                "again to continue"
+                f"stopped with {done} of {many(len(set(hashes)), 'picture')} done: run the same "
+                "command again to continue"
             ) from None
         boxes = _part_boxes(table, hashes, known.found).at_least(threshold)
         write_part_boxes(boxes, out)
@@ -210,7 +211,7 @@ def _hashes(table: Sightings) -> tuple[list[str], list[str]]:
             hashes.append("")
             reasons.append(str(error))
     if reasons and len(reasons) == len(hashes):
-        raise ImageError(f"none of {len(hashes)} pictures can be read; first: {reasons[0]}")
+        raise ImageError(f"none of {many(len(hashes), 'picture')} can be read; first: {reasons[0]}")
     return hashes, reasons
 
 

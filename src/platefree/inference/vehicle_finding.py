@@ -16,7 +16,7 @@ from torchvision.models import detection as detectors
 from torchvision.models import get_model, get_model_weights, list_models
 from torchvision.transforms.v2 import functional
 
-from platefree.batches.loader import Item, leave_signals_to_the_main_process, worker_count
+from platefree.batches.loader import Item, start_worker, worker_count
 from platefree.data.image_source import TableImages
 from platefree.data.vehicle_boxes import BoxFractions, largest
 from platefree.errors import ImageError, RecipeError, TrainingError
@@ -116,7 +116,7 @@ def find_vehicles(
         batch_size=_BATCH,
         num_workers=worker_count(work.workers, len(table)),
         collate_fn=list,
-        worker_init_fn=leave_signals_to_the_main_process,
+        worker_init_fn=start_worker,
     ):
         pictures = [_readable(item).to(device or "cpu").float() / 255 for item in items]
         with torch.inference_mode():
@@ -155,7 +155,7 @@ def _readable(item: Item) -> Tensor:
 def _vehicles(found: Mapping[str, Tensor], size: torch.Size, threshold: float) -> BoxFractions:
     """(n, 4) boxes of vehicles on one picture, best first, without boxes of no area."""
     kind = torch.isin(found["labels"], torch.tensor(_VEHICLES, device=found["labels"].device))
-    kept = found["boxes"][kind & (found["scores"] >= threshold)].double().cpu().numpy()
+    kept = found["boxes"][kind & (found["scores"] >= threshold)].cpu().double().numpy()
     height, width = size
     fractions = (kept / np.array([width, height, width, height])).clip(0.0, 1.0)
     return np.asarray(fractions[(fractions[:, :2] < fractions[:, 2:]).all(axis=1)])

@@ -135,6 +135,6 @@ def copy_viewpoint(path: str, inside: ViewpointInside, into: FrozenViewpoint) ->
     if checkpoint.fingerprint != inside.fingerprint:
         raise CheckpointError(
             f"model.viewpoint {path} is model {checkpoint.fingerprint} now and was "
-            f"{inside.fingerprint}; start again with another --out"
+            f"{inside.fingerprint}; start again in another folder (--out)"
         )
     load_into(into.classifier, checkpoint)

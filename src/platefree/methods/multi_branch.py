@@ -16,6 +16,7 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.nn import functional
 
+from platefree.data.listed_text import many
 from platefree.losses import batch_hard_triplet, smoothed_cross_entropy
 from platefree.methods.backbone import StridedSettings
 from platefree.methods.base import Batch, Method
@@ -49,7 +50,8 @@ class MultiBranchSettings(StridedSettings):
         least = 2 if self.losses == "split" else 1
         if count < least:
             raise ValueError(
-                f'model.losses = "{self.losses}" needs at least {least} branch(es), found {count}: '
+                f'model.losses = "{self.losses}" needs at least '
+                f"{many(least, 'branch', 'branches')}, found {count}: "
                 "raise model.convolution_branches or model.attention_branches"
             )
         return self

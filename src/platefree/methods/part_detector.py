@@ -16,6 +16,7 @@ from torchvision.utils import draw_bounding_boxes
 
 from platefree.batches.loader import Boxes
 from platefree.batches.training_data import TrainingData
+from platefree.data.listed_text import many
 from platefree.data.part_boxes import PARTS, count_parts, place_boxes
 from platefree.data.part_files import find_part_boxes
 from platefree.errors import DataError, TrainingError
@@ -163,7 +164,7 @@ class PartDetector(Method):
         never = [part for part, count in counts.items() if not count["found"]]
         if never:
             raise TrainingError(
-                f"none of the {len(seen)} training pictures with part boxes has a box of "
+                f"none of the {many(len(seen), 'training picture')} with part boxes has a box of "
                 f"{' or '.join(never)}; annotate some of each of {', '.join(PARTS)}"
             )
         both = f"{data.fingerprint} {read.fingerprint()}"

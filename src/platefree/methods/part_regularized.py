@@ -177,8 +177,9 @@ class PartRegularized(Method):
             if not counts[part]["found"]:
                 raise TrainingError(
                     f"none of the {len(data.sightings)} training pictures has a box of {part}, so "
-                    f"nothing can be learnt from it: lower --threshold of 'platefree parts' or "
-                    f"train the detector longer, or set model.{part}_weight=0"
+                    "nothing can be learnt from it: find more with a lower threshold ('platefree "
+                    "parts --threshold'), train the detector longer, or set "
+                    f"model.{part}_weight=0"
                 )
         for part, count in counts.items():
             log.info(

@@ -237,7 +237,7 @@ class VANet(Method):
             self._warned_of_one_sided = True
             log.warning(
                 "no vehicle of a batch is seen from two views, so it has no pair of different "
-                "views (said once); raise train.images_per_vehicle"
+                "views (this is said once); raise train.images_per_vehicle"
             )
 
     def prepare(self, data: TrainingData) -> TrainingData:

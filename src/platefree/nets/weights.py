@@ -4,18 +4,20 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 import torch
 from pydantic import BaseModel, Field
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
-from platefree.checkpoint import TENSORS, Checkpoint, read_checkpoint, write_checkpoint
-from platefree.errors import CheckpointError, TrainingError
+from platefree.checkpoint import TENSORS, Checkpoint, read_whole, write_checkpoint
+from platefree.data.learnt import SETS, Learnt, learnt_from_json
+from platefree.errors import CheckpointError, TrainingError, first_line
 from platefree.inputs.complaints import checked
 from platefree.inputs.documents import parse_json
 from platefree.inputs.plain_files import MB, open_input
-from platefree.nets.weight_files import Match, Tensors, best_match, first_line, tensor_tables
+from platefree.nets.weight_files import Match, Tensors, best_match, tensor_tables
 from platefree.recipes.old_names import current_tensor_name
 
 HEADS = (
@@ -33,6 +35,7 @@ def save_checkpoint(
     card: Mapping[str, Any],
     weights: Mapping[str, Tensor],
     training: Mapping[str, Tensor] | None = None,
+    learnt: Learnt | None = None,
 ) -> Checkpoint:
     """Write a checkpoint to a folder; an existing checkpoint there is replaced.
 
@@ -41,6 +44,7 @@ def save_checkpoint(
         card: its description, see `platefree.checkpoint.write_checkpoint`.
         weights: the model's tensors.
         training: optimizer tensors, for resuming.
+        learnt: what it learnt from.
 
     Raises:
         StorageError: it cannot be written; an existing checkpoint is kept.
@@ -48,11 +52,40 @@ def save_checkpoint(
     files = {"weights": _content(weights)}
     if training is not None:
         files["training"] = _content(training)
+    if learnt is not None:
+        files["learnt"] = _content(
+            {name: torch.from_numpy(getattr(learnt, name).view(np.int64)) for name in SETS}
+        )
+        card = {**card, "learnt": learnt.to_json()}
     return write_checkpoint(folder, card, files)
 
 
+def read_learnt(checkpoint: Checkpoint) -> Learnt:
+    """What the model of a checkpoint learnt from.
+
+    Checkpoints of before this was recorded have the fingerprints of their tables only.
+
+    Raises:
+        CheckpointError: the record is missing or damaged.
+    """
+    card = checkpoint.card
+    if "learnt" not in card:
+        each = card.get("members", [card])
+        tables = tuple(str(one["data"]["fingerprint"]) for one in each if "data" in one)
+        return Learnt(tables=tables, unknown=(f"{checkpoint.folder} has no record of it",))
+    tensors = checkpoint_tensors(checkpoint, "learnt")
+    try:
+        sets = {name: tensors[name].numpy().view(np.uint64) for name in SETS}
+        return learnt_from_json(card["learnt"], sets)
+    except (KeyError, TypeError, ValueError) as error:
+        raise CheckpointError(
+            f"checkpoint {checkpoint.folder} does not say what it learnt from ({error}); it was "
+            "changed after it was written, use an unchanged copy"
+        ) from error
+
+
 def checkpoint_tensors(checkpoint: Checkpoint, kind: str) -> dict[str, Tensor]:
-    """Read the ``weights`` or the ``training`` tensors, by their current names.
+    """Read the ``weights``, ``training`` or ``learnt`` tensors, by their current names.
 
     Raises:
         CheckpointError: the file is missing or damaged.
@@ -164,7 +197,7 @@ def read_weights(
     """
     if not path.is_dir():
         return best_match(tensor_tables(path), wanted, adapt)
-    tensors = checkpoint_tensors(read_checkpoint(path), "weights")
+    tensors = read_whole(path, lambda checkpoint: checkpoint_tensors(checkpoint, "weights"))
     if not any(name.startswith(_OWN) for name in tensors):
         raise TrainingError(
             f"the checkpoint {path} has no backbone that another model could start from; give "

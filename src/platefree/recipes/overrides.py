@@ -23,7 +23,9 @@ def parse_overrides(settings: Sequence[str]) -> dict[str, Any]:
     for setting in settings:
         key, equals, text = setting.partition("=")
         if not equals or not key.strip():
-            raise RecipeError(f"--set {setting[:80]!r}: expected KEY=VALUE, such as train.lr=0.01")
+            raise RecipeError(
+                f"the setting {setting[:80]!r} (--set): expected KEY=VALUE, such as train.lr=0.01"
+            )
         overrides[current_key(key.strip())] = _value(key, text)
     return overrides
 

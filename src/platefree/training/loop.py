@@ -9,7 +9,7 @@ import logging
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,18 +23,25 @@ from platefree.batches.loader import (
     training_loader,
     worker_count,
 )
-from platefree.batches.training_data import TrainingData, training_data, training_table
+from platefree.batches.training_data import (
+    TrainingData,
+    is_for_training,
+    training_data,
+    training_table,
+)
 from platefree.batches.transforms import InputTransform, TrainingTransform
 from platefree.checkpoint import CARD, read_checkpoint, remove_older
 from platefree.data.dataset import DataSet
+from platefree.data.readable import Readable, check_left_out, leave_out_unreadable
 from platefree.errors import (
     CheckpointError,
     Interrupted,
     NonFiniteLoss,
     TrainingError,
 )
+from platefree.inference.embedder import Unreadable
 from platefree.inference.model import Model
-from platefree.machine import started_as, started_here
+from platefree.machine import started_as, started_here, stop_signals_held
 from platefree.methods.base import Batch, Method, own_rows
 from platefree.methods.catalogue import build_method, needs_training, resolve
 from platefree.nets.weights import checkpoint_tensors, load_into, save_checkpoint
@@ -45,6 +52,7 @@ from platefree.training.average import WeightAverage
 from platefree.training.compiling import compile_backbones
 from platefree.training.freezing import frozen, training_mode
 from platefree.training.held_out import held_out_score
+from platefree.training.learning_record import learnt_in_run
 from platefree.training.processes import gather_with_gradient, launch
 from platefree.training.rates import rate_factor
 from platefree.training.run_folder import (
@@ -74,7 +82,7 @@ class StepReport:
 
     Attributes:
         step: steps done, of the whole run.
-        total: steps of the whole run.
+        total: steps that this run will have taken at its end, fewer with ``max_steps``.
         epoch: from 1, within the stage.
         epochs: of the stage.
         stage: its name.
@@ -101,6 +109,7 @@ def train(
     out: str | Path,
     *,
     resume: bool = False,
+    unreadable: Unreadable = "refuse",
     work: Work = DEFAULT_WORK,
     on_step: Callable[[StepReport], None] | None = None,
 ) -> Run:
@@ -111,6 +120,8 @@ def train(
         data: a table or a public data set, or the path of one.
         out: folder of the run; gets ``best``, ``last`` and ``log.jsonl``.
         resume: continue from ``last`` if it exists, else begin; the command line refuses that.
+        unreadable: ``skip`` decodes every training picture first and leaves out those that cannot
+            be read; the card names them, and resuming leaves out the same.
         work: the device; the recipe sets how pictures are loaded. For several processes, start
             this under torchrun.
         on_step: called after every step on the first process.
@@ -131,7 +142,10 @@ def train(
     alone = only_writer(folder) if started_as() == 0 else nullcontext()
     with graceful_stop() as stop, alone:
         whole = with_teacher(resolve(recipe))
-        trainer = Trainer(whole, table, str(label), folder, work, stop, on_step)
+        pictures = Readable.unseen(table)
+        if unreadable == "skip":
+            pictures = leave_out_unreadable(table, is_for_training(table), work.progress)
+        trainer = Trainer(whole, pictures, str(label), folder, work, stop, on_step)
         trainer.restore(resume=resume)
         return trainer.run()
 
@@ -142,7 +156,7 @@ class Trainer:
     def __init__(
         self,
         recipe: Recipe,
-        table: Sightings,
+        pictures: Readable,
         data_label: str,
         folder: Path,
         work: Work,
@@ -151,8 +165,11 @@ class Trainer:
     ) -> None:
         self.recipe, self.folder, self.stop, self.on_step = recipe, folder, stop, on_step
         self.data_label = data_label
+        table, self.left_out = pictures.table, pictures.to_json()
+        self.table = table
         target = target_of(recipe, table)
         data = training_data(table, recipe.train, recipe.model.learns, target=target)
+        data = replace(data, fingerprint=pictures.whole.fingerprint())
         self.fabric = launch(recipe.train, work.device)
         torch.manual_seed(recipe.train.seed)
         self.method: Method = build_method(recipe, first_classes(recipe, data))
@@ -187,7 +204,7 @@ class Trainer:
         if not resume:
             raise TrainingError(
                 f"{self.folder} already holds a run at step {checkpoint.card['step']}; "
-                "add --resume to continue it, or choose another --out"
+                "continue it with resume=True (--resume), or choose another folder (--out)"
             )
         lengthens = self.total > checkpoint.card["total_steps"] == checkpoint.card["step"]
         same_run(checkpoint, self.recipe, self.data.fingerprint, lengthens=lengthens)
@@ -209,6 +226,7 @@ class Trainer:
             raise CheckpointError(
                 f"{last} cannot be resumed from: its card lacks {error}"
             ) from None
+        check_left_out(last, checkpoint.card["data"].get("left_out"), self.left_out)
         self.log.cut(self.step)
         if self.fabric.is_global_zero:
             for kind in ("best", "last"):  # a power cut may have brought back what was removed
@@ -219,6 +237,9 @@ class Trainer:
         """Train to the end, or to ``max_steps``."""
         if self.step == 0 and self.data.counts:
             self.log.write({"step": 0, **self.data.counts})
+        if self.fabric.is_global_zero:
+            last = self.folder / "last"
+            self.learnt = learnt_in_run(self.recipe, self.table, self.data, last)
         limit = self.recipe.train.max_steps or self.total
         if self.step >= limit and not self._best_is_right():
             with frozen(self.method, self.taken_up.train.freeze):
@@ -229,7 +250,8 @@ class Trainer:
                 with frozen(self.method, stage.train.freeze):
                     self._run_stage(stage, min(stage.stop, limit))
         self.fabric.barrier()  # all processes can now read the files of the first
-        return Run(self.folder, self.step, self.total, self.best_map)
+        left_out = self.left_out["pictures"] if self.left_out else 0
+        return Run(self.folder, self.step, self.total, self.best_map, left_out)
 
     def _best_is_right(self) -> bool:
         """Whether ``best`` is what this finished run has to show: it may be lost or older."""
@@ -275,7 +297,9 @@ class Trainer:
         self._stepped_at = time.monotonic()
         if not len(batches):
             self._save("best", stage, descent)
-        for pictures_read in loader:
+        with stop_signals_held():
+            reading = iter(loader)
+        for pictures_read in reading:
             batch = self._take_step(stage, descent, pictures_read)
             self.average.update(self.step - stage.start)
             self._sample(stage, batch)
@@ -331,7 +355,7 @@ class Trainer:
         if stopped and not is_end:
             raise Interrupted(
                 f"stopped at step {self.step} of {self.total}; the state is in "
-                f"{self.folder / 'last'}: run the same command with --resume to continue"
+                f"{self.folder / 'last'}: run it again with resume=True (--resume) to continue"
             )
 
     def _checkpoint_is_due(self, train: Train) -> bool:
@@ -363,8 +387,9 @@ class Trainer:
             raise self._not_finite(self.step, what)
         tensors, content = descent.state()
         epoch = (self.step - stage.start) / stage.sampler.batches_per_epoch
-        card = {
-            **describe(self.recipe, self.data, self.data_label),
+        card = describe(self.recipe, self.data, self.data_label)
+        card["data"] |= {"left_out": self.left_out} if self.left_out else {}
+        card |= {
             "classes": stage.data.classes,
             "step": self.step,
             "total_steps": self.total,
@@ -375,7 +400,7 @@ class Trainer:
         }
         training = tensors | self.average.state() if kind == "last" else None
         self.log.sync()  # a resumed run keeps the lines up to its checkpoint
-        save_checkpoint(self.folder / kind, card, weights, training)
+        save_checkpoint(self.folder / kind, card, weights, training, self.learnt)
 
     def _report(self, stage: StagePlan, descent: FabricDescent) -> None:
         now = time.monotonic()
@@ -385,7 +410,7 @@ class Trainer:
         self._speed = speed if not self._speed else 0.9 * self._speed + 0.1 * speed
         report = StepReport(
             step=self.step,
-            total=self.total,
+            total=min(self.total, self.recipe.train.max_steps or self.total),
             epoch=(self.step - 1 - stage.start) // stage.sampler.batches_per_epoch + 1,
             epochs=-(-(stage.stop - stage.start) // stage.sampler.batches_per_epoch),
             stage=stage.name,

@@ -37,6 +37,11 @@ def launch(train: Train, device: Device) -> Fabric:
             f"train.{split} {getattr(train, split)} cannot be split over {processes} processes; "
             "make it a multiple"
         )
+    if processes > 1 and chosen == "mps":
+        raise TrainingError(
+            f"torchrun started {processes} processes, but several cannot train together on mps; "
+            "start one, or use device='cpu' (--device cpu)"
+        )
     if processes > 1 and train.compile != "off" and train.norm == "global":
         raise TrainingError(
             f"train.compile is {train.compile} and train.norm global, but compiled code cannot "
@@ -80,6 +85,8 @@ def _precision(asked: str, device: str) -> Literal["32", "bf16-mixed", "16-mixed
         return "bf16-mixed" if torch.cuda.is_bf16_supported() else "16-mixed"
     if asked == "auto" and device == "cpu":
         return "bf16-mixed" if _multiplies_bf16() else "32"
+    if asked in ("fp16", "bf16") and device == "mps":
+        raise TrainingError(f"train.precision {asked} is not for mps; use 32 or auto, which is 32")
     if asked == "fp16" and device == "cpu":
         raise TrainingError("train.precision fp16 needs a GPU; use 32, bf16 or auto")
     return {"bf16": "bf16-mixed", "fp16": "16-mixed"}.get(asked, "32")  # type: ignore[return-value]

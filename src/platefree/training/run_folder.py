@@ -54,12 +54,14 @@ class Run:
         total: steps of the whole schedule.
         validation_map: best mAP on held-out vehicles, if there are any (for a classifier its best
             accuracy, for a part detector its best mean AP).
+        left_out: pictures that could not be read and were left out.
     """
 
     folder: Path
     step: int
     total: int
     validation_map: float | None = None
+    left_out: int = 0
 
     @property
     def best(self) -> Path:
@@ -199,13 +201,13 @@ def same_run(
         what = ", ".join(f"{key}: {before.get(key)} then, {now.get(key)} now" for key in changed)
         raise CheckpointError(
             f"{checkpoint.folder} was trained with another recipe ({what}); resume with the same "
-            "one, or choose another --out"
+            "one, or choose another folder (--out)"
         )
     if checkpoint.card["data"]["fingerprint"] != data_fingerprint:
         raise CheckpointError(
             f"{checkpoint.folder} was trained on another table (fingerprint "
             f"{checkpoint.card['data']['fingerprint']}, now {data_fingerprint}); give the same "
-            "--data, or choose another --out"
+            "table (--data), or choose another folder (--out)"
         )
 
 

@@ -129,19 +129,21 @@ def sets_in(path: Path, name: str | None = None) -> list[tuple[Format, Folder]]:
     return []
 
 
-def refuse_part_of_set(path: Path) -> None:
-    """Refuse a folder within a public data set, whose folders need not be vehicles.
+def set_around(path: Path) -> str:
+    """What to say of a folder within a public data set, whose folders need not be vehicles.
 
-    Raises:
-        DataError: one of the two folders above is the root of a data set.
+    Returns:
+        Which set it is a part of, and what to do; empty if neither of the two folders above is the
+        root of a data set.
     """
     for above in path.parents[:_DEEPER]:
         for each in FORMATS:
             if each.fits(Folder(above)):
-                raise DataError(
+                return (
                     f"{path} is a part of the data set {each.name}, whose lists and labels are in "
                     f"{above}: give that folder"
                 )
+    return ""
 
 
 def _read(found: Format, folder: Folder) -> DataSet:
