@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from drawn import draw_vehicles
@@ -14,6 +15,9 @@ from platefree.data.dataset import DataSet
 from platefree.data.table import read_table
 from platefree.recipes.recipe import Recipe
 from platefree.types import Sightings
+
+if TYPE_CHECKING:
+    from writing_verbs import World
 
 Outcome = tuple[int, str, str]
 Run = Callable[..., Outcome]
@@ -165,3 +169,19 @@ def tiny_model_folder(tmp_path_factory: pytest.TempPathFactory, drawn_table: Sig
 
     recipe = load_recipe("strong_baseline/demo", TINY)
     return train(recipe, drawn_table, tmp_path_factory.mktemp("run")).best
+
+
+@pytest.fixture(scope="session")
+def world(
+    tmp_path_factory: pytest.TempPathFactory,
+    drawn_folder: Path,
+    drawn_table: Sightings,
+    tiny_model_folder: Path,
+    layouts: dict[str, DataSet],
+) -> "World":
+    """What the verbs that write are tried on."""
+    from writing_verbs import make_world
+
+    cityflow = layouts["cityflow"].table.root
+    folder = tmp_path_factory.mktemp("world")
+    return make_world(folder, drawn_folder, drawn_table, tiny_model_folder, cityflow)

@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -300,3 +301,44 @@ def test_the_page_shows_the_same_floors() -> None:
     files = re.findall(r"`(\w+/\w+\.py)`", page)
     places = (SOURCE, REPOSITORY)
     assert [name for name in files if not any((top / name).exists() for top in places)] == []
+
+
+OPENS = {"open", "read_text", "read_bytes", "memmap", "fromfile", "np.load", "torch.load"}
+PATHS = {"read_table", "read_schema", "ParquetFile", "load_file", "safe_open", "loadmat", "imread"}
+OWN_OPENS = {
+    "inputs.plain_files": {"open"},  # the one way to open a file for reading
+    "storage": {"open", "read_bytes"},  # the one way to write; to copy a picture of a city
+    "cli.endings": {"open"},  # /dev/null in place of an output that nobody reads
+    "recipes.builtin": {"read_text"},  # files of this package, below as well
+    "experiments.ablation": {"read_text"},
+    "reports.page": {"read_text"},
+}
+"""Modules that may call what opens files, with the names of the calls."""
+
+OPEN_FILES = {"file", "opened"}
+"""What an open file is called where it is given to a library."""
+
+
+def opening_calls(tree: ast.Module) -> Iterator[str]:
+    """Names of the calls that open a file, unless they are given an open one, or are ours."""
+    ours = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("platefree"):
+            ours |= {alias.asname or alias.name for alias in node.names}
+    for call in ast.walk(tree):
+        if not isinstance(call, ast.Call):
+            continue
+        names = ast.unparse(call.func).split(".")
+        given = {each.id for each in call.args[:1] if isinstance(each, ast.Name)}
+        if (len(names) == 1 and names[0] in ours) or given & OPEN_FILES:
+            continue
+        yield from {names[-1], ".".join(names[-2:])} & (OPENS | PATHS)
+
+
+def test_files_are_opened_for_reading_in_one_way() -> None:
+    """By `platefree.inputs.plain_files`: never a pipe, a device or a file of any size."""
+    found = {
+        module_of(path): set(opening_calls(ast.parse(path.read_text("utf-8"))))
+        for path in sources()
+    }
+    assert {module: names for module, names in found.items() if names} == OWN_OPENS

@@ -1,4 +1,8 @@
+import hashlib
 import json
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +12,15 @@ from messages import facts
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from platefree.checkpoint import fingerprint_of, read_checkpoint
+from platefree.checkpoint import Checkpoint, fingerprint_of, read_checkpoint, read_whole
 from platefree.errors import CheckpointError
-from platefree.nets.weights import checkpoint_tensors, load_into, save_checkpoint
+from platefree.nets.weights import (
+    check_shapes,
+    checkpoint_tensors,
+    load_into,
+    save_checkpoint,
+    stored_shapes,
+)
 
 CARD: dict[str, Any] = {"step": 3, "recipe": {"model": {"method": "x"}, "input": {"height": 8}}}
 
@@ -75,11 +85,10 @@ def test_a_truncated_file_is_told_from_a_whole_one(tmp_path: Path) -> None:
 
 def rewrite(folder: Path, tensors: dict[str, torch.Tensor]) -> None:
     """Replace the weights and mend hash and fingerprint, as who forges a checkpoint would."""
-    import hashlib
-
     file = weights_file(folder)
     save_file(tensors, file)
     card = json.loads((folder / "card.json").read_text())
+    card["files"]["weights"]["bytes"] = file.stat().st_size
     card["files"]["weights"]["sha256"] = hashlib.sha256(file.read_bytes()).hexdigest()
     card["fingerprint"] = fingerprint_of(card)
     (folder / "card.json").write_text(json.dumps(card))
@@ -116,8 +125,11 @@ def test_a_card_cannot_point_outside_its_folder(tmp_path: Path) -> None:
     [
         ("", ("card.json", "line 1")),
         ('{"format": 1', ("card.json", "line 1")),
-        ("[]", ("card.json", "lacks format, fingerprint, recipe, files")),
-        ('{"format": 1, "fingerprint": "a"}', ("card.json", "lacks recipe, files")),
+        ("[]", ("card.json", "dictionary")),
+        (
+            '{"format": 1, "fingerprint": "a"}',
+            ("card.json", "recipe is missing", "files is missing"),
+        ),
         (
             '{"format": 99, "fingerprint": "a", "recipe": {}, "files": {}}',
             ("card.json", "format 99", "format 1"),
@@ -134,3 +146,133 @@ def test_a_run_folder_points_to_the_checkpoints_in_it(tmp_path: Path) -> None:
     save(tmp_path / "best")
     with pytest.raises(CheckpointError, match=facts("card.json", f"mean {tmp_path / 'best'}")):
         read_checkpoint(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("classes", {"vehicle": -1}),
+        ("classes", {"vehicle": 10**12}),
+        ("classes", {"vehicle": 10**5000}),
+        ("classes", {"vehicle": "4"}),
+        ("classes", {"vehicle": 4.5}),
+        ("classes", [4]),
+        ("names", {"camera": "c1"}),
+        ("names", {"camera": [1]}),
+        ("recipe", []),
+        ("recipe", None),
+        ("files", {"weights": {"name": 3, "sha256": "0" * 64, "bytes": 1}}),
+        ("files", {"weights": {"name": "w", "sha256": "no", "bytes": 1}}),
+        ("files", {"weights": None}),
+        ("files", {"other": {"name": "w", "sha256": "0" * 64, "bytes": 1}}),
+        ("fingerprint", 3),
+        ("fingerprint", "x" * 100),
+        ("data", {"path": "t.csv"}),
+        ("step", "3"),
+        ("step", -1),
+        ("best_map", "high"),
+        ("training", "main"),
+        ("members", [{"name": "a"}]),
+        ("members", {}),
+        ("format", None),
+    ],
+)
+def test_a_card_of_other_types_is_refused_by_the_name_of_the_key(
+    key: str, value: object, tmp_path: Path
+) -> None:
+    save(tmp_path)
+    card = json.loads((tmp_path / "card.json").read_text())
+    text = json.dumps({**card, key: "VALUE"}).replace('"VALUE"', as_json(value))
+    (tmp_path / "card.json").write_text(text)
+    with pytest.raises(CheckpointError) as caught:
+        read_checkpoint(tmp_path)
+    assert "card.json" in str(caught.value)
+    assert len(str(caught.value)) < 600
+
+
+def as_json(value: object) -> str:
+    """JSON, also of numbers that Python writes only in parts."""
+    if value == {"vehicle": 10**5000}:
+        return '{"vehicle": 1' + "0" * 5000 + "}"
+    return json.dumps(value)
+
+
+@pytest.mark.parametrize("vehicles", [10**7, 3])
+def test_a_card_of_more_classes_than_its_weights_takes_no_memory(
+    vehicles: int, tiny_model_folder: Path, tmp_path: Path
+) -> None:
+    """A classifier of 10**7 vehicles would be 20 GB."""
+    shutil.copytree(tiny_model_folder, tmp_path / "model")
+    path = tmp_path / "model" / "card.json"
+    card = json.loads(path.read_text())
+    card["classes"]["vehicle"] = vehicles
+    path.write_text(json.dumps(card))
+    script = """
+import resource, sys
+import platefree as pf
+import platefree.inference.loading
+start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+try:
+    pf.load_model(sys.argv[1])
+except pf.PlatefreeError as error:
+    print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - start) // 1024, error)
+"""
+    words = [sys.executable, "-c", script, str(path.parent)]
+    done = subprocess.run(words, check=True, capture_output=True, text=True)
+    megabytes, _, line = done.stdout.partition(" ")
+    assert int(megabytes) < 300
+    assert "another shape" in line
+
+
+def test_the_head_of_the_weights_may_say_anything(tmp_path: Path) -> None:
+    save(tmp_path)
+    checkpoint = read_checkpoint(tmp_path)
+    assert stored_shapes(checkpoint) == {"weight": (2, 3), "bias": (2,)}
+    check_shapes(lambda: nn.Linear(3, 2), checkpoint)
+    path = weights_file(tmp_path)
+    whole = path.read_bytes()
+    for head in (b"{}", b"[]", b"{", b'{"weight": 3}', b'{"weight": {"shape": [-1]}}', b"\xff" * 9):
+        put(path, len(head).to_bytes(8, "little") + head + whole)
+        with pytest.raises(CheckpointError):
+            check_shapes(lambda: nn.Linear(3, 2), read_checkpoint(tmp_path))
+    for length in (2**63, 10**9):
+        put(path, length.to_bytes(8, "little") + whole[8:])
+        with pytest.raises(CheckpointError):
+            check_shapes(lambda: nn.Linear(3, 2), read_checkpoint(tmp_path))
+
+
+def put(path: Path, content: bytes) -> None:
+    """Write a weight file, and its size into the card."""
+    path.write_bytes(content)
+    card = json.loads((path.parent / "card.json").read_text())
+    card["files"]["weights"]["bytes"] = len(content)
+    (path.parent / "card.json").write_text(json.dumps(card))
+
+
+@pytest.mark.slow
+def test_a_checkpoint_is_read_whole_while_another_process_replaces_it(tmp_path: Path) -> None:
+    script = (
+        "import itertools, sys, torch; from pathlib import Path\n"
+        "from platefree.nets.weights import save_checkpoint\n"
+        "recipe = {'model': {'method': 'x'}, 'input': {}}\n"
+        "for step in itertools.count(1):\n"
+        "    weights = {'w': torch.full((50_000,), float(step))}\n"
+        "    save_checkpoint(Path(sys.argv[1]), {'step': step, 'recipe': recipe}, weights)\n"
+        "    if step == 1: print('ready', flush=True)\n"
+    )
+    writer = subprocess.Popen(
+        [sys.executable, "-c", script, tmp_path / "c"], stdout=subprocess.PIPE, text=True
+    )
+    assert writer.stdout is not None
+    writer.stdout.readline()
+
+    def read(checkpoint: Checkpoint) -> tuple[int, float]:
+        return checkpoint.card["step"], float(checkpoint_tensors(checkpoint, "weights")["w"][-1])
+
+    try:
+        seen = [read_whole(tmp_path / "c", read) for _ in range(200)]
+    finally:
+        writer.kill()
+        writer.communicate()
+    assert all(step == weight for step, weight in seen)
+    assert len(set(seen)) > 5  # it was replaced between many of the readings

@@ -5,8 +5,11 @@ import importlib
 import inspect
 import json
 import re
+import shlex
+import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +18,7 @@ import pytest
 from conftest import REPOSITORY
 
 import platefree as pf
+from platefree import cli
 
 SOURCE = REPOSITORY / "src" / "platefree"
 
@@ -70,6 +74,31 @@ def test_every_public_thing_is_documented() -> None:
     assert missing == []
 
 
+def raised_texts(tree: ast.AST) -> Iterator[str]:
+    """The message of each error that a module raises, with X for what it fills in."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
+            for argument in node.exc.args:
+                parts = argument.values if isinstance(argument, ast.JoinedStr) else [argument]
+                yield "".join(
+                    str(part.value) if isinstance(part, ast.Constant) else "X" for part in parts
+                )
+
+
+def test_errors_of_the_library_advise_in_python_and_on_the_command_line() -> None:
+    """An option stands in a whole command, or in brackets behind what is meant."""
+    wrong, seen = [], 0
+    for path in SOURCE.rglob("*.py"):
+        if path.parent.name == "cli":
+            continue
+        for text in raised_texts(ast.parse(path.read_text("utf-8"))):
+            seen += "--" in text
+            bare = re.sub(r"'platefree [^']*'|\([^()]*\)", "", text)
+            wrong += [f"{path.name}: {text}"] if re.search(r"--[a-z]", bare) else []
+    assert seen > 15
+    assert wrong == []
+
+
 def nested(tree: ast.Module, node: ast.AST) -> bool:
     functions = [each for each in ast.walk(tree) if isinstance(each, ast.FunctionDef)]
     private = [
@@ -85,21 +114,26 @@ def nested(tree: ast.Module, node: ast.AST) -> bool:
     )
 
 
+def blocks(page: Path) -> list[tuple[str, str]]:
+    """(language, code) of each block of a document, in order."""
+    return re.findall(r"```(\w+)\n(.*?)```", page.read_text("utf-8"), re.DOTALL)
+
+
+README = REPOSITORY / "README.md"
+PAGES = [README, *sorted((REPOSITORY / "docs").glob("*.md"))]
+
+
 def code_blocks(language: str) -> list[tuple[str, str]]:
-    pages = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
-    pattern = re.compile(rf"```{language}\n(.*?)```", re.DOTALL)
     return [
-        (f"{page.name}-{number}", block)
-        for page in pages
-        for number, block in enumerate(pattern.findall(page.read_text("utf-8")))
+        (f"{page.name}-{number}", code)
+        for page in PAGES
+        for number, code in enumerate(code for name, code in blocks(page) if name == language)
     ]
 
 
 @pytest.fixture
 def own_pictures(drawn_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder such as the documents speak of: photos.csv, annotated.csv and two pictures."""
-    import shutil
-
     table = pf.read_table(drawn_folder)
     kinds = zip(table.type.tolist(), table.color.tolist(), strict=True)
     table = replace(table, model=np.array([f"{type_} in {color}" for type_, color in kinds]))
@@ -127,11 +161,9 @@ QUICK = {
 }
 
 
-@pytest.mark.parametrize(("name", "code"), code_blocks("python"), ids=lambda value: value[:20])
-@pytest.mark.usefixtures("own_pictures")
-def test_python_in_the_documents_runs(
-    name: str, code: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def quick_recipes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python in the documents trains the small network."""
     config = importlib.import_module("platefree.methods.catalogue")
     load = config.load_recipe
 
@@ -139,16 +171,22 @@ def test_python_in_the_documents_runs(
         return load(recipe, {**(overrides or {}), **QUICK})
 
     monkeypatch.setattr(pf, "load_recipe", load_quick, raising=False)
+
+
+def run_python(name: str, code: str) -> None:
     exec(compile(code, name, "exec"), {})  # noqa: S102
 
 
-def shell_commands() -> list[tuple[str, str]]:
-    return [
-        (name, line.split("#")[0].strip())
-        for name, block in code_blocks("sh")
-        for line in block.splitlines()
-        if line.startswith("platefree ")
-    ]
+@pytest.mark.parametrize(("name", "code"), code_blocks("python"), ids=lambda value: value[:20])
+@pytest.mark.usefixtures("own_pictures", "quick_recipes")
+def test_python_in_the_documents_runs(name: str, code: str) -> None:
+    pf.write_table(pf.read_table("photos.csv"), "split.csv")
+    run_python(name, code)
+
+
+def commands_of(code: str) -> list[str]:
+    lines = [line.split("#")[0].strip() for line in code.splitlines()]
+    return [line for line in lines if line.startswith("platefree ")]
 
 
 def quick_rows() -> str:
@@ -160,38 +198,58 @@ def quick_rows() -> str:
 
 def quick_settings(recipe: str) -> list[str]:
     """The changes of `QUICK` that a recipe knows."""
-    known = {f"model.{key}" for key in type(pf.load_recipe(recipe).model).model_fields}
+    from platefree.methods.catalogue import load_recipe
+
+    known = {f"model.{key}" for key in type(load_recipe(recipe).model).model_fields}
     kept = [key for key in QUICK if key in known or not key.startswith("model.")]
     return [part for key in kept for part in ("--set", f"{key}={QUICK[key]}")]
 
 
 @pytest.mark.slow
-def test_shell_commands_in_the_documents_run(
+@pytest.mark.usefixtures("quick_recipes")
+def test_the_readme_runs_from_top_to_bottom_and_then_the_commands_of_the_pages(
     own_pictures: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    import shlex
-
-    from platefree import cli
+    """As one person would, in one folder."""
     from platefree.methods.catalogue import load_recipe
     from platefree.recipes.toml import to_toml
 
     (own_pictures / "mine.toml").write_text(to_toml(load_recipe("strong_baseline/small")))
     (own_pictures / "losses.toml").write_text(quick_rows())
-    commands = shell_commands()
-    assert len(commands) >= 8
-    for name, command in commands:
-        words = shlex.split(command)
-        if words[1] == "train":
-            words += quick_settings(words[2])
-            words += ["--set", "train.max_steps=4"] if "--resume" in words else []
-        monkeypatch.setattr(sys, "argv", words)
-        with pytest.raises(SystemExit) as stopped:
-            cli.main()
-        assert stopped.value.code == 0, f"{name}: {command}\n{capsys.readouterr().err}"
-        if words[1] == "parts":  # a detector of two steps finds nothing worth training on
-            (own_pictures / "parts.csv").write_text((own_pictures / "annotated.csv").read_text())
+    ran = {"sh": 0, "python": 0}
+    for page in PAGES:
+        for language, code in blocks(page):
+            if language == "python" and page == README:
+                run_python(page.name, code)
+                ran[language] += 1
+            for command in commands_of(code) if language == "sh" else ():
+                run_command(command, page.name, monkeypatch, capsys)
+                ran[language] += 1
+                if " parts " in command:  # a detector of two steps finds nothing to train on
+                    shutil.copy(own_pictures / "annotated.csv", own_pictures / "parts.csv")
+    assert ran["sh"] > 30
+    assert ran["python"] == 2
     assert (own_pictures / "runs" / "first" / "report.html").exists()
     assert (own_pictures / "answer.jpg").exists()
+
+
+def run_command(
+    command: str,
+    page: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    words = shlex.split(command)
+    if words[1] == "train":
+        words += quick_settings(words[2])
+        words += ["--set", "train.max_steps=4"] if "--resume" in words else []
+    monkeypatch.setattr(sys, "argv", words)
+    with pytest.raises(SystemExit) as stopped:
+        cli.main()
+    told = capsys.readouterr()
+    assert stopped.value.code == 0, f"{page}: {command}\n{told.err}"
+    assert "LEAKED" not in told.out + told.err, f"{page}: {command}"
+    assert "not comparable" not in told.out, f"{page}: {command}"
 
 
 def test_links_between_the_documents_lead_somewhere() -> None:

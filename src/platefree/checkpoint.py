@@ -7,21 +7,90 @@ one atomic commit: killed at any moment, a folder holds the old checkpoint or th
 
     runs/x/best/card.json
     runs/x/best/weights-00001200-5f3c0a1e.safetensors
+    runs/x/best/learnt-00001200-....safetensors   hashes of what it learnt from
     runs/x/last/...                             with training-00001200-....safetensors beside it
 """
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal, Self, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from platefree.errors import CheckpointError
+from platefree.inputs.complaints import checked
+from platefree.inputs.documents import read_json
+from platefree.inputs.plain_files import GB, MB, Expected, read_input
 from platefree.storage import atomic_file, make_folder, remove, write_text
 
 FORMAT = 1
 CARD = "card.json"
+TENSORS = Expected("tensors of a checkpoint", 64 * GB, CheckpointError)  # 5e9 weights and moments
+"""What a file of tensors can be."""
+
+_CARD = Expected("the card of a checkpoint", 16 * MB, CheckpointError)  # 10**5 names of models
+
+Made = TypeVar("Made")
+Name = Annotated[str, Field(max_length=10_000)]
+Classes = Annotated[int, Field(ge=0, le=10_000_000)]
+
+
+class _Part(BaseModel):
+    """A part of a card; keys that are not described here are kept."""
+
+    model_config = ConfigDict(strict=True, extra="allow", allow_inf_nan=False)
+
+
+class _File(_Part):
+    name: Name
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+    bytes: Annotated[int, Field(ge=0)]
+
+
+class _Data(_Part):
+    path: Name
+    fingerprint: Name
+    images: Annotated[int, Field(ge=0)]
+    vehicles: Classes | None = None
+
+
+class _Model(_Part):
+    """What a card says of one model, be it a member of an ensemble."""
+
+    fingerprint: Annotated[str, Field(min_length=1, max_length=64)]
+    method: Name | None = None
+    recipe: dict[str, Any]
+    classes: dict[str, Classes] = {}
+    names: dict[str, list[Name]] = {}
+    data: _Data | None = None
+    step: Annotated[int, Field(ge=0)] = 0
+    total_steps: Annotated[int, Field(ge=0)] = 0
+    seed: int = 0
+    best_map: float | None = None
+    training: dict[str, Any] | None = None
+
+    @model_validator(mode="after")
+    def _training_is_described_whole(self) -> Self:
+        missing = {"step", "total_steps", "seed"} - self.model_fields_set
+        if self.data is not None and missing:
+            raise ValueError(f"it tells of data, but not of {', '.join(sorted(missing))}")
+        return self
+
+
+class _Member(_Model):
+    name: Name
+
+
+class _Card(_Model):
+    format: Literal[1]
+    files: dict[Literal["weights", "training", "learnt"], _File]
+    members: Annotated[list[_Member], Field(max_length=1000)] = []
+
+
+_KINDS = ("weights-", "training-", "learnt-")  # how the names of files begin
 
 
 @dataclass(frozen=True)
@@ -30,7 +99,8 @@ class Checkpoint:
 
     Attributes:
         folder: where it lies.
-        card: everything that describes it, as plain JSON content.
+        card: everything that describes it, as plain JSON content of the types that it has to
+            have.
     """
 
     folder: Path
@@ -41,11 +111,11 @@ class Checkpoint:
         """The model's fingerprint: a hash of weights, method and input transform."""
         return str(self.card["fingerprint"])
 
-    def file(self, kind: str) -> Path:
-        """The file of the ``weights`` or the ``training`` tensors, its hash checked.
+    def path(self, kind: str) -> Path:
+        """The file of the ``weights``, ``training`` or ``learnt`` tensors.
 
         Raises:
-            CheckpointError: the file is missing or damaged.
+            CheckpointError: the file is missing, or has another size than it was written with.
         """
         entry = self.card.get("files", {}).get(kind)
         if entry is None:
@@ -55,12 +125,27 @@ class Checkpoint:
         path = self.folder / Path(str(entry["name"])).name
         if not path.is_file():
             raise CheckpointError(f"checkpoint {self.folder}: {path.name} is missing; copy it back")
-        if _hash(path) != entry["sha256"]:
-            raise CheckpointError(
-                f"checkpoint file {path} is damaged: its {path.stat().st_size} bytes do not match "
-                "the hash in card.json; copy the whole folder again"
-            )
+        if path.stat().st_size != entry["bytes"]:
+            raise self._damaged(path)
         return path
+
+    def content(self, kind: str) -> bytes:
+        """The bytes of the ``weights`` or the ``training`` tensors, their hash checked.
+
+        Raises:
+            CheckpointError: the file is missing or damaged.
+        """
+        path = self.path(kind)
+        found = read_input(path, TENSORS)
+        if hashlib.sha256(found).hexdigest() != self.card["files"][kind]["sha256"]:
+            raise self._damaged(path)
+        return found
+
+    def _damaged(self, path: Path) -> CheckpointError:
+        return CheckpointError(
+            f"checkpoint file {path} is damaged: its {path.stat().st_size} bytes do not match "
+            f"size and hash in {CARD}; copy the whole folder again"
+        )
 
 
 def write_checkpoint(
@@ -72,7 +157,8 @@ def write_checkpoint(
         folder: created if need be.
         card: what describes it; must have ``step``, ``recipe`` and ``recipe.model``; the
             files, their hashes and the fingerprint are added here.
-        files: ``weights``, and for resuming ``training``: each the content of a safetensors file.
+        files: ``weights``, for resuming ``training``, and ``learnt``, the hashes of what it learnt
+            from: each the content of a safetensors file.
 
     Raises:
         StorageError: it cannot be written; the checkpoint that was there is kept.
@@ -97,7 +183,7 @@ def remove_older(checkpoint: Checkpoint) -> None:
     """
     keep = {entry["name"] for entry in checkpoint.card["files"].values()}
     for path in checkpoint.folder.iterdir():
-        ours = path.suffix == ".safetensors" and path.name.startswith(("weights-", "training-"))
+        ours = path.suffix == ".safetensors" and path.name.startswith(_KINDS)
         if ours and path.name not in keep:
             remove(path)
 
@@ -110,24 +196,41 @@ def read_checkpoint(folder: Path) -> Checkpoint:
             model was changed after it was written.
     """
     path = folder / CARD
-    if not path.is_file():
+    if not path.exists():
         inside = [name for name in ("best", "last") if (folder / name / CARD).is_file()]
         hint = f"; did you mean {folder / inside[0]}?" if inside else ""
         raise CheckpointError(f"no checkpoint at {folder}: it has no {CARD}{hint}")
-    try:
-        card = json.loads(path.read_text(encoding="utf-8"))
-        missing = [key for key in ("format", "fingerprint", "recipe", "files") if key not in card]
-    except (OSError, ValueError, TypeError) as error:
-        raise CheckpointError(f"{path} is not a readable card: {error}") from error
-    if missing:
-        raise CheckpointError(f"{path} is not a checkpoint's card: it lacks {', '.join(missing)}")
-    if card["format"] != FORMAT:
+    card = read_json(path, _CARD)
+    format = card.get("format") if isinstance(card, dict) else None
+    if isinstance(format, int) and format != FORMAT:
         raise CheckpointError(
-            f"{path} has format {card['format']}, this platefree reads format {FORMAT}; "
+            f"{path} has format {format}, this platefree reads format {FORMAT}; "
             "use the platefree version that wrote it"
         )
+    checked(_Card, card, f"the card {path}", error=CheckpointError)
     _check_identity(path, card)
-    return Checkpoint(folder, card)
+    return Checkpoint(folder, {"classes": {}, "names": {}, "step": 0, **card})
+
+
+def read_whole(folder: Path, use: Callable[[Checkpoint], Made]) -> Made:
+    """What is made of a checkpoint, which a training may replace meanwhile.
+
+    Args:
+        folder: of the checkpoint.
+        use: reads its files; called again if it was replaced before all of them were read.
+
+    Raises:
+        CheckpointError: there is no checkpoint, or it is damaged.
+    """
+    checkpoint = read_checkpoint(folder)
+    while True:
+        try:
+            return use(checkpoint)
+        except CheckpointError:
+            now = read_checkpoint(folder)
+            if now.card == checkpoint.card:
+                raise
+            checkpoint = now
 
 
 def fingerprint_of(card: Mapping[str, Any]) -> str:
@@ -159,7 +262,7 @@ def _check_identity(path: Path, card: Mapping[str, Any]) -> None:
         raise CheckpointError(
             f"{path} was changed after it was written: its fingerprint is {said}, that of its "
             f"weights, model and input is {found}; use an unchanged copy, and change settings for "
-            "use with --set or --scales"
+            "use when it is loaded (--set, --scales)"
         )
 
 
@@ -170,8 +273,3 @@ def _write(folder: Path, kind: str, step: int, content: bytes) -> dict[str, Any]
     with atomic_file(folder / name) as file:
         file.write(content)
     return {"name": name, "sha256": digest, "bytes": len(content)}
-
-
-def _hash(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -11,6 +11,7 @@ PlatefreeError
 ├── TrainingError       training cannot start or go on
 │   └── NonFiniteLoss   a loss became NaN or infinite
 ├── StorageError        a file cannot be written (disk full, read-only)
+├── OutOfMemory         the machine has not the memory that the work needs
 ├── MissingPackage      another install of platefree brings what is asked for
 └── Interrupted         stopped on request, with a resumable state on disk
 
@@ -18,10 +19,19 @@ A message says what was found, what was expected and what to do. The command lin
 as one line and exits with 1.
 """
 
+import re
+
+_COLOR = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def plain_text(error: BaseException) -> str:
+    """The message of an error, without the colors that some libraries put into it."""
+    return _COLOR.sub("", str(error)).strip()
+
 
 def first_line(error: BaseException) -> str:
     """The first line of an error's message, or the name of the error if it has none."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return (plain_text(error).splitlines() or [type(error).__name__])[0][:200]
 
 
 class PlatefreeError(Exception):
@@ -66,6 +76,10 @@ class NonFiniteLoss(TrainingError):
 
 class StorageError(PlatefreeError):
     """A file could not be written: the disk is full, or the folder is read-only."""
+
+
+class OutOfMemory(PlatefreeError):
+    """The memory did not suffice; what was being read may be perfectly good."""
 
 
 class MissingPackage(PlatefreeError):

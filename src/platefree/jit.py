@@ -5,6 +5,7 @@ the code is compiled again in each run instead.
 """
 
 import logging
+import warnings
 from collections.abc import Callable
 from functools import cache as called_once
 from typing import Any, TypeVar
@@ -17,6 +18,10 @@ __all__ = ["njit", "prange"]
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 _log = logging.getLogger(__name__)
+
+# Without shared memory numba warns of what does not concern a program that starts no threads of
+# its own before it compiles; `platefree.machine` says what does.
+warnings.filterwarnings("ignore", message="Could not obtain multiprocessing lock")
 
 
 def njit(*, cache: bool = False, **options: Any) -> Callable[[_Function], _Function]:  # noqa: ANN401

@@ -1,13 +1,21 @@
-"""What this process may use: cores, shared memory, and the other processes started with it."""
+"""What this process may use, and the other processes that belong to it."""
 
 import logging
 import multiprocessing
 import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
+from multiprocessing import resource_tracker
 
 from platefree.errors import PlatefreeError
 
 _log = logging.getLogger(__name__)
+
+_STOPS = [
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+]
 
 
 def cpu_count() -> int:
@@ -54,6 +62,30 @@ def can_share_memory() -> bool:
         )
         return False
     return True
+
+
+@contextmanager
+def stop_signals_held() -> Iterator[None]:
+    """Processes started within the block are not stopped by Ctrl-C and the like; this one is.
+
+    A request to stop mostly goes to all processes, but this one decides what it means. One that
+    comes within the block arrives when it ends.
+    """
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    resource_tracker.ensure_running()  # which would let the signals through
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _STOPS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def leave_stopping_to_the_parent() -> None:
+    """Ignore Ctrl-C and SIGTERM in a process that its parent ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
 def _number(variable: str, otherwise: int, *, least: int) -> int:

@@ -285,7 +285,12 @@ def only_writer(folder: Path) -> Iterator[None]:
     try:
         with _lock(folder / f"{TEMPORARY}{_LOCK}", folder):
             _sweep(folder)
-            yield
+            try:
+                yield
+            except BaseException:  # of workers that were killed
+                with suppress(StorageError):
+                    _sweep(folder)
+                raise
     finally:
         if not existed:
             with suppress(OSError):  # it is not empty

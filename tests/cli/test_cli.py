@@ -7,16 +7,21 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import typer
 from conftest import TINY, Outcome, Run
 from messages import says
 from PIL import Image
 
 import platefree as pf
+from platefree import cli
+from platefree.errors import Interrupted
 
 QUICK = [part for key, value in TINY.items() for part in ("--set", f"{key}={value}")]
 
@@ -31,18 +36,36 @@ def refused(outcome: Outcome, *wanted: str | int) -> None:
     assert "Traceback" not in err
 
 
-@pytest.mark.parametrize(
-    "verb",
-    [
-        *("", "city", "demo", "doctor", "data", "data check", "data split", "recipes"),
-        *("recipes show", "train", "eval", "compare", "embed", "search", "label"),
-    ],
-)
-def test_every_help_fits_a_screen(run: Run, verb: str) -> None:
+def verbs(group: Any, name: str = "") -> Iterator[str]:  # noqa: ANN401 - of typer's own click
+    """Every group and verb, as it is typed."""
+    yield name
+    for each in getattr(group, "commands", {}):
+        yield from verbs(group.commands[each], f"{name} {each}".strip())
+
+
+@pytest.mark.parametrize("verb", [*verbs(typer.main.get_command(cli.app))])
+def test_every_help_fits_a_screen(run: Run, verb: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
     code, out, _ = run(*verb.split(), "--help")
     assert code == 0
     assert "Usage" in out
-    assert len(out.splitlines()) <= 50
+    lines = out.splitlines()
+    assert len(lines) <= 30
+    assert max(map(len, lines)) <= 80
+    cut = [line for line in lines if line.endswith("...") and "Usage" not in line]
+    assert cut == []
+
+
+def test_models_and_outputs_are_required_or_name_their_default(
+    monkeypatch: pytest.MonkeyPatch, run: Run
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    for verb in verbs(typer.main.get_command(cli.app)):
+        text = " ".join(run(*verb.split(), "--help")[1].split())
+        for option in ("--out", "--model"):
+            if f"{option} " in text:
+                rest = text.partition(f"{option} ")[2].partition(" --")[0]
+                assert "[required]" in rest or "[default:" in rest, f"{verb} {option}"
 
 
 @pytest.mark.parametrize(
@@ -79,7 +102,13 @@ def test_doctor_is_healthy_here_and_says_what_is_missing(
 
 
 def test_recipes_are_listed_and_shown(run: Run, tmp_path: Path) -> None:
-    assert "strong_baseline/small" in run("recipes")[1]
+    listed = run("recipes")[1]
+    assert says(listed, "Start here", "strong_baseline/small")
+    groups = {group.partition(":")[0]: group for group in listed.split("\n\n")[1:]}
+    for name in pf.recipe_names():
+        method, _, short = name.partition("/")
+        assert any(line.split()[:1] == [short] for line in groups[method].splitlines()[1:])
+    assert next(iter(groups)) == "strong_baseline"
     assert set(json.loads(run("recipes", "--json")[1])) == set(pf.recipe_names())
     code, out, _ = run("recipes", "show", "strong_baseline/small", "--set", "train.lr=0.5")
     assert code == 0
@@ -298,6 +327,32 @@ def test_the_demo_runs_and_is_resumed(
     assert Path(answer["report"]).exists()
     assert err.strip().endswith(f"report: {tmp_path / 'demo' / 'report.html'}")
     assert run("demo", "--out", tmp_path / "demo", "--json")[0] == 0
+
+
+@pytest.mark.parametrize("stop", [Interrupted("use --resume"), KeyboardInterrupt()])
+def test_what_is_continued_by_repeating_says_so(
+    run: Run,
+    drawn_folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    stop: BaseException,
+) -> None:
+    from platefree.experiments import ablation, demo
+
+    def stopped(*arguments: object, **options: object) -> None:
+        del arguments, options
+        raise stop
+
+    monkeypatch.setattr(ablation, "train", stopped)
+    monkeypatch.setattr(demo, "train", stopped)
+    monkeypatch.setattr(demo, "CITY", {"vehicles": 4, "cameras": 2, "images": 16, "size": 48})
+    for verb in (
+        ("demo", "--out", tmp_path / "demo"),
+        ("ablate", "drdl", "--data", drawn_folder, "--out", tmp_path / "rows"),
+    ):
+        outcome = run(*verb)
+        refused(outcome, str(verb[-1]), "same command", "again")
+        assert "--resume" not in outcome[2]
 
 
 def test_a_search_tells_whether_it_was_reranked(run: Run, drawn_folder: Path) -> None:

@@ -101,7 +101,7 @@ def test_unreadable_and_oversized_pictures_are_errors_with_reasons(make: Make) -
     check = check_table(sightings)
     assert list(check.unreadable) == ["0.jpg", "1.jpg", "3.jpg"]
     assert says(check.unreadable["0.jpg"], "is empty", "0 bytes")
-    assert says(check.unreadable["1.jpg"], "no picture", "<html>")
+    assert says(check.unreadable["1.jpg"], "web page")
     assert says(check.unreadable["3.jpg"], "not exist")
     assert list(check.oversized) == ["2.jpg"]
     assert says(check.oversized["2.jpg"], "50,000 x 50,000")

@@ -1,11 +1,16 @@
 import io
 import os
 import struct
+import subprocess
+import sys
 import threading
+import time
 import warnings
 import zlib
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,11 +19,13 @@ from hypothesis import strategies as st
 from messages import facts, says
 from PIL import Image, ImageFile, features
 
+from platefree.data import image
 from platefree.data.image import (
     IMAGE_SUFFIXES,
     MAX_PIXELS,
     ImageHeader,
     OversizedImage,
+    read_displayed_part,
     read_header,
     read_image,
 )
@@ -63,8 +70,13 @@ def encoded(image: Image.Image, kind: str, **options: object) -> bytes:
     return buffer.getvalue()
 
 
-def pixels(image: Image.Image) -> np.ndarray:
-    return np.asarray(image, dtype=np.int16)
+def pixels(picture: Image.Image) -> np.ndarray:
+    return np.asarray(picture, dtype=np.int16)
+
+
+def noise(width: int, height: int) -> Image.Image:
+    drawn = np.random.default_rng(0).integers(0, 256, (height, width, 4), dtype=np.uint8)
+    return Image.fromarray(drawn)
 
 
 @pytest.fixture
@@ -99,10 +111,55 @@ def test_every_format_is_read_as_rgb(kind: str, put: Put) -> None:
 
 
 def test_other_formats_are_refused_even_where_pillow_knows_them(put: Put) -> None:
-    for kind in ("ICO", "PCX", "TGA", "PDF", "EPS"):
+    for kind in ("PCX", "TGA", "EPS"):
         path = put(encoded(smooth(), kind), "picture.png")
         with pytest.raises(ImageError, match=facts("picture.png", "no picture", "JPEG, PNG, WEBP")):
             read_image(path)
+
+
+FOREIGN = {
+    "PDF": encoded(smooth(), "PDF"),
+    "ICO": encoded(smooth(), "ICO"),
+    "JPEG 2000": b"\0\0\0\x0cjP  \r\n\x87\n",
+    "video (MP4)": b"\0\0\0\x20ftypisom\0\0\x02\0isomiso2",
+    "video (AVI)": b"RIFF\x24\0\0\0AVI LIST",
+    "video (MKV": b"\x1aE\xdf\xa3\x01\0\0\0",
+    "video (MPEG": (b"G" + b"\0" * 187) * 3,
+    "ZIP": b"PK\x03\x04\x14\0",
+    "tar": b"name".ljust(257, b"\0") + b"ustar\00000",
+    "gzip": b"\x1f\x8b\x08\0",
+    "web page": b"\n<!DOCTYPE html><title>404</title>",
+    "SVG": b"<svg xmlns='http://www.w3.org/2000/svg'/>",
+    "git lfs pull": b"version https://git-lfs.github.com/spec/v1\noid sha256:0",
+}
+
+
+@pytest.mark.parametrize("kind", FOREIGN)
+def test_what_is_no_picture_is_called_what_it_is(kind: str, put: Put) -> None:
+    path = put(FOREIGN[kind], "picture.jpg")
+    for read in (read_image, read_header):
+        with pytest.raises(ImageError) as caught:
+            read(path)
+        line = str(caught.value)
+        assert says(line, path)
+        assert kind in line
+
+
+def test_the_real_video_is_called_a_video() -> None:
+    videos = sorted(path for path in (REAL.parent / "video").glob("*") if path.suffix != ".md")
+    if not videos:
+        pytest.skip(f"no video in {REAL.parent / 'video'}")
+    with pytest.raises(ImageError, match=facts(videos[0], "video")):
+        read_image(videos[0])
+
+
+def test_no_byte_of_a_strange_file_is_shown(put: Put) -> None:
+    """A table may name any file of the machine."""
+    for content in (b"root:x:0:0:root:/root:/bin/bash\n", b"secret", b"\x7fELF\x02\x01\x01"):
+        path = put(content, "passwd")
+        with pytest.raises(ImageError) as caught:
+            read_image(path)
+        assert not any(word in str(caught.value) for word in ("root:", "secret", "ELF"))
 
 
 def test_cmyk_is_converted_and_adobe_inversion_undone(put: Put) -> None:
@@ -278,7 +335,7 @@ def test_missing_folder_empty_pipe_and_impossible_paths(tmp_path: Path, put: Put
     cases = {
         str(tmp_path / "absent.jpg"): ("absent.jpg", "not exist", "correct the path"),
         str(tmp_path / "folder.jpg"): ("folder.jpg", "is a folder", "a picture"),
-        str(tmp_path / "pipe.jpg"): ("pipe.jpg", "no regular file"),
+        str(tmp_path / "pipe.jpg"): ("pipe.jpg", "a pipe"),
         str(put(b"", "empty.jpg")): ("empty.jpg", "is empty", "0 bytes"),
         str(put(b"x", "file") / "in-file.jpg"): ("in-file.jpg", "Not a directory"),
         "nul\0byte.jpg": ("cannot be opened", "null byte"),
@@ -300,13 +357,6 @@ def test_a_file_without_permission_says_so(monkeypatch: pytest.MonkeyPatch) -> N
         with pytest.raises(ImageError) as caught:
             read_image("secret.png")
     assert says(str(caught.value), "secret.png", "cannot be opened", "Permission denied")
-
-
-def test_a_page_named_jpg_is_no_picture(put: Put) -> None:
-    path = put(b"<!doctype html><title>404</title>", "page.jpg")
-    for read in (read_image, read_header):
-        with pytest.raises(ImageError, match=facts("page.jpg", "no picture", "<!doctype html")):
-            read(path)
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF", "PPM"])
@@ -334,19 +384,31 @@ def test_a_jpeg_cut_short_is_never_grey(
         read_image(path, at_least=at_least)
 
 
+def webp(kind: bytes, body: bytes) -> bytes:
+    """A WebP of one chunk."""
+    chunk = kind + struct.pack("<I", len(body)) + body
+    return b"RIFF" + struct.pack("<I", 4 + len(chunk)) + b"WEBP" + chunk
+
+
+LIMITS = {"JPEG": "100,000,000", "WEBP": "25,000,000", "AVIF": "25,000,000"}
+
+
 def bombs() -> dict[str, bytes]:
     small = encoded(smooth(), "JPEG")
     frame = small.index(b"\xff\xc0")
     jpeg = bytearray(small)
     jpeg[frame + 5 : frame + 9] = struct.pack(">HH", 50_000, 50_000)
     return {
-        "50,000 x 50,000": png(50_000, 50_000, 8, 2, (b"IDAT", zlib.compress(b"\0" * 100))),
-        "10,000 x 10,001": png(10_000, 10_001, 8, 2, (b"IDAT", zlib.compress(b"\0" * 100))),
-        "50,000 x 50,000 ": bytes(jpeg),
-        "60,000 x 60,000": b"GIF89a" + struct.pack("<HH", 60_000, 60_000) + b"\0\0\0,"
+        "PNG, 50,000 x 50,000": png(50_000, 50_000, 8, 2, (b"IDAT", zlib.compress(b"\0" * 100))),
+        "PNG, 5,000 x 10,001": png(5_000, 10_001, 8, 2, (b"IDAT", zlib.compress(b"\0" * 100))),
+        "JPEG, 50,000 x 50,000": bytes(jpeg),
+        "GIF, 60,000 x 60,000": b"GIF89a" + struct.pack("<HH", 60_000, 60_000) + b"\0\0\0,"
         + struct.pack("<HHHH", 0, 0, 60_000, 60_000) + b"\0\x08\x01\0\0;",
-        "70,000 x 70,000": b"P6 70000 70000 255\n" + b"\0" * 100,
-        "80,000 x 80,000": tiff(80_000, 80_000, {258: (3, 8)}, b"\0" * 100),
+        "PPM, 70,000 x 70,000": b"P6 70000 70000 255\n" + b"\0" * 100,
+        "TIFF, 80,000 x 80,000": tiff(80_000, 80_000, {258: (3, 8)}, b"\0" * 100),
+        "WEBP, 16,000 x 16,000": webp(b"VP8X", b"\0" * 4 + 2 * (15_999).to_bytes(3, "little")),
+        "WEBP, 16,384 x 16,384": webp(b"VP8L", b"\x2f\xff\xff\xff\x0f"),
+        "WEBP, 16,383 x 16,383": webp(b"VP8 ", b"\0\0\0\x9d\x01\x2a" + b"\xff\x3f\xff\x3f"),
     }  # fmt: skip
 
 
@@ -360,16 +422,22 @@ def test_a_bomb_is_refused_before_it_is_decoded(
     path = put(bombs()[size], "bomb.png")
     monkeypatch.setattr(ImageFile.ImageFile, "load", forbidden)
     for read in (read_image, read_header):
-        with pytest.raises(
-            OversizedImage, match=facts("bomb.png", "too large", size.strip(), "100,000,000")
-        ):
+        limit = LIMITS.get(size.partition(",")[0], "50,000,000")
+        with pytest.raises(OversizedImage, match=facts("bomb.png", "too large", size, limit)):
             read(path)
+
+
+def test_a_large_webp_says_its_size_before_its_decoder_takes_memory(put: Put) -> None:
+    for options in ({"lossless": True}, {"quality": 10}, {"quality": 10, "exif": Image.Exif()}):
+        for width, height in ((300, 7), (1, 1), (16_383, 2)):
+            content = encoded(smooth(width, height), "WEBP", **options)
+            assert image._webp_size(content) == (width, height)
 
 
 def test_the_limit_is_exact_and_pillows_stays_as_it_was(put: Put) -> None:
     before = Image.MAX_IMAGE_PIXELS
-    widest = png(10_000, 10_000, 1, 0, (b"IDAT", b""))
-    assert read_header(put(widest)) == ImageHeader(10_000, 10_000, "PNG", "1")
+    widest = png(5_000, 10_000, 1, 0, (b"IDAT", b""))
+    assert read_header(put(widest)) == ImageHeader(5_000, 10_000, "PNG", "1")
     assert before == Image.MAX_IMAGE_PIXELS != MAX_PIXELS
 
 
@@ -432,7 +500,7 @@ def test_damaged_bytes_give_a_picture_or_one_clear_line(
     assert "\n" not in line
 
 
-# --- reduced decoding and real pictures -------------------------------------------------------
+# --- reduced decoding and parts ---------------------------------------------------------------
 
 
 def test_at_least_decodes_large_jpegs_smaller_but_never_too_small(put: Put) -> None:
@@ -449,8 +517,144 @@ def test_at_least_decodes_large_jpegs_smaller_but_never_too_small(put: Put) -> N
     small = pixels(read_image(upright, at_least=(100, 50)))
     wanted = pixels(smooth(800, 400).resize((100, 50), Image.Resampling.BOX))
     assert np.abs(small - wanted).mean() < 3
-    flat = put(encoded(smooth(800, 400), "PNG"), "flat.png")
-    assert read_image(flat, at_least=(100, 50)).size == (800, 400)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "WEBP", "BMP", "TIFF", "GIF", "PPM"])
+def test_at_least_reduces_other_formats_too(kind: str, put: Put) -> None:
+    path = put(encoded(smooth(803, 401), kind, **({"lossless": True} if kind == "WEBP" else {})))
+    whole = read_image(path)
+    for at_least, factor in (((100, 50), 8), ((101, 50), 4), ((401, 2), 2), ((402, 2), 1)):
+        found = read_image(path, at_least=at_least)
+        expected = whole.reduce(factor)
+        assert found.size == expected.size
+        assert np.abs(pixels(found) - pixels(expected)).max() <= (2 if kind == "GIF" else 0)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "LA", "L", "P", "1", "I;16"])
+def test_strips_give_the_same_pixels_as_the_whole(
+    mode: str, put: Put, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    values = np.random.default_rng(0).integers(0, 2**16, (37, 23), np.uint16)
+    drawn = Image.fromarray(values) if mode == "I;16" else noise(23, 37).convert(mode)
+    path = put(encoded(drawn, "PNG"))
+    for at_least in (None, (11, 18), (5, 9)):
+        monkeypatch.setattr(image, "_STRIP", 10**6)
+        whole = read_image(path, at_least=at_least)
+        for strip in (1, 23, 100, 200):
+            monkeypatch.setattr(image, "_STRIP", strip)
+            assert (pixels(read_image(path, at_least=at_least)) == pixels(whole)).all()
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_part_of_a_picture_is_cut_as_it_is_displayed(
+    kind: str, orientation: int, put: Put
+) -> None:
+    exif = Image.Exif()
+    exif[ORIENTATION] = orientation
+    path = put(encoded(smooth(), kind, exif=exif))
+    whole = read_image(path)
+    for box in ((3, 5, 20, 9), (0, 0, *whole.size), (31, 30, 32, 32)):
+        assert (pixels(read_displayed_part(path, box)) == pixels(whole.crop(box))).all()
+    with pytest.raises(ImageError, match=facts(path, "within")):
+        read_displayed_part(path, (0, 0, whole.width + 1, 5))
+
+
+# --- memory -----------------------------------------------------------------------------------
+
+
+PEAK = """
+import resource, sys
+from platefree.data.image import read_image, read_displayed_part
+{before}
+start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+assert read_image(sys.argv[1], at_least=(256, 256)).width >= 256
+reduced = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - start
+assert read_displayed_part(sys.argv[1], (100, 100, 400, 400)).size == (300, 300)
+print(reduced // 1024, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - start) // 1024)
+"""
+
+
+def peak_megabytes(path: Path, before: str = "") -> tuple[int, int]:
+    """What reading a picture for a size of 256, and then a box of it, takes at most."""
+    words = [sys.executable, "-c", PEAK.format(before=before), str(path)]
+    done = subprocess.run(words, check=True, capture_output=True, text=True)
+    reduced, part = map(int, done.stdout.split())
+    return reduced, part
+
+
+@pytest.mark.parametrize(
+    ("kind", "size", "options", "most"),
+    [
+        ("JPEG", (10_000, 10_000), {"quality": 60}, 60),
+        ("JPEG", (5_000, 10_000), {"progressive": True, "subsampling": 0, "quality": 60}, 320),
+        ("PNG", (5_000, 10_000), {"compress_level": 1}, 240),
+        ("PNG", (5_000, 10_000), {"compress_level": 1, "alpha": True}, 240),
+        ("TIFF", (5_000, 10_000), {"compression": "tiff_lzw"}, 240),
+        ("BMP", (5_000, 10_000), {}, 240),
+        ("WEBP", (5_000, 5_000), {"method": 0, "quality": 10}, 420),
+    ],
+)
+def test_the_largest_pictures_take_little_memory(
+    kind: str, size: tuple[int, int], options: dict[str, Any], most: int, put: Put
+) -> None:
+    options = dict(options)
+    tile = smooth(500, 500)
+    if options.pop("alpha", False):
+        tile.putalpha(200)
+    large = Image.new(tile.mode, size)
+    for left in range(0, size[0], 500):
+        for top in range(0, size[1], 500):
+            large.paste(tile, (left, top))
+    path = put(encoded(large, kind, **options))
+    reduced, part = peak_megabytes(path)
+    assert reduced <= most
+    assert part <= 450
+
+
+def test_too_little_memory_says_nothing_against_the_picture(put: Put) -> None:
+    """`ImageError` would let whoever leaves out unreadable pictures leave out a good one."""
+    path = put(encoded(smooth(4000, 4000), "PNG"))
+    script = """
+import resource, sys
+from platefree.data.image import read_image, read_header
+from platefree.errors import ImageError, OutOfMemory
+used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (used + 40_000_000,) * 2)
+try:
+    read_image(sys.argv[1])
+except OutOfMemory as error:
+    assert not isinstance(error, ImageError)
+    print(error)
+assert read_header(sys.argv[1]).width == 4000
+"""
+    words = [sys.executable, "-c", script, str(path)]
+    done = subprocess.run(words, check=True, capture_output=True, text=True)
+    assert says(done.stdout, path, "memory")
+
+
+def test_only_one_large_picture_is_decoded_at_a_time(
+    put: Put, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = put(encoded(smooth(40, 40), "PNG"))
+    monkeypatch.setattr(image, "_LARGE", 100)
+    inside, most = [], []
+    load = image._load
+
+    def watched(*arguments: object) -> None:
+        inside.append(1)
+        most.append(len(inside))
+        time.sleep(0.01)
+        load(*arguments)
+        inside.pop()
+
+    monkeypatch.setattr(image, "_load", watched)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(read_image, [path] * 20))
+    assert max(most) == 1
+
+
+# --- real pictures ----------------------------------------------------------------------------
 
 
 def test_suffixes_are_lower_case_endings() -> None:

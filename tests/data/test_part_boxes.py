@@ -110,7 +110,7 @@ def test_coco_files_are_read(tmp_path: Path) -> None:
     ):
         read_part_boxes(path)
     path.write_text('{"images": []}')
-    with pytest.raises(DataError, match=facts("own.json", "no COCO", "'categories'")):
+    with pytest.raises(DataError, match=facts("own.json", "COCO", "categories is missing")):
         read_part_boxes(path)
 
 
@@ -169,7 +169,7 @@ def test_files_that_are_none_are_refused(tmp_path: Path) -> None:
     ):
         read_part_boxes(tmp_path / "a.txt")
     (tmp_path / "labels.parquet").write_bytes(b"PAR1")
-    with pytest.raises(DataError, match=facts("labels.parquet", "not the labels", "city")):
+    with pytest.raises(DataError, match=facts("labels.parquet", "not Parquet", "labels of a city")):
         find_part_boxes(str(tmp_path), tmp_path)
     empty = tmp_path / "empty"
     empty.mkdir()
@@ -427,3 +427,46 @@ def test_reading_is_in_the_public_package(tmp_path: Path) -> None:
     draw_parts(tmp_path, vehicles=2)
     read: Callable[[Path], PartBoxes] = pf.read_part_boxes
     assert len(read(tmp_path / "parts.csv")) > 20
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        ({"images": {}}, ("images", "list")),
+        ({"images": [{"id": [1], "file_name": "a"}]}, ("images.0.id",)),
+        ({"images": [{"id": 1, "file_name": 3}]}, ("images.0.file_name",)),
+        ({"images": [{"id": 1, "file_name": "a"}, {"id": 1, "file_name": "b"}]}, ("the id 1",)),
+        ({"categories": None}, ("categories",)),
+        ({"categories": [{"id": 1}]}, ("categories.0.name", "missing")),
+        ({"annotations": [3]}, ("annotations.0",)),
+        ({"annotations": [{"image_id": 1, "category_id": 1, "bbox": [1, 2, 3]}]}, ("bbox",)),
+        ({"annotations": [{"image_id": 1, "category_id": 1, "bbox": [1, 2, 3, "4"]}]}, ("bbox.3",)),
+        ({"annotations": [{"image_id": 1, "category_id": 1, "bbox": [1, 2, 0, 4]}]}, ("corner",)),
+        (
+            {"annotations": [{"image_id": 1, "category_id": 1, "bbox": [1, 2, 3, 4], "score": 7}]},
+            ("score", 7),
+        ),
+    ],
+)
+def test_coco_of_other_types_is_refused(
+    change: dict[str, object], found: tuple[str | int, ...], tmp_path: Path
+) -> None:
+    coco = {
+        "images": [{"id": 1, "file_name": "a.jpg"}],
+        "categories": [{"id": 1, "name": "window"}],
+        "annotations": [],
+    }
+    path = tmp_path / "own.json"
+    path.write_text(json.dumps({**coco, **change}))
+    with pytest.raises(DataError, match=facts(path, *found)):
+        read_part_boxes(path)
+
+
+@pytest.mark.parametrize(
+    "content", ["[]", "3", "{", '{"images": NaN}', "[" * 10**5, '{"a": 1, "a": 2}', "\ufeff{}"]
+)
+def test_what_is_no_coco_is_refused(content: str, tmp_path: Path) -> None:
+    path = tmp_path / "own.json"
+    path.write_text(content, "utf-8")
+    with pytest.raises(DataError, match=facts(path)):
+        read_part_boxes(path)

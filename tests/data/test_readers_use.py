@@ -239,7 +239,8 @@ def test_a_submission_is_100_deep_at_most(tmp_path: Path) -> None:
 
 
 def test_every_set_has_documented_counts_that_can_be_counted(tmp_path: Path) -> None:
-    assert set(DOCUMENTED) == {each.name for each in FORMATS}
+    own = "market-1501"  # a way to name pictures, in which people lay out their own sets
+    assert set(DOCUMENTED) == {each.name for each in FORMATS} - {own}
     for name, files in SETS.items():
         counts = compare_counts(read_dataset(write_files(tmp_path / name, files)))
         assert [count.what for count in counts] == list(DOCUMENTED[name])

@@ -105,7 +105,7 @@ def test_files_that_are_none_are_refused(pictures: pf.Sightings) -> None:
         ):
             read_vehicle_boxes(pictures.root / name, pictures)
     (pictures.root / "labels.parquet").write_bytes(b"PAR1")
-    with pytest.raises(DataError, match=facts("labels.parquet", "not the labels", "city")):
+    with pytest.raises(DataError, match=facts("labels.parquet", "not Parquet", "labels of a city")):
         read_vehicle_boxes(pictures.root / "labels.parquet", pictures)
 
 

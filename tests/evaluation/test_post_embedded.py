@@ -125,7 +125,7 @@ def test_every_prefix_is_that_of_the_loops(
     report = pf.evaluate(
         folders[0],
         table,
-        scoring=Scoring(post=post, ablate_post=True),
+        scoring=Scoring(post=post, ablate_post=True, floor=False),
         work=Work(progress=looked.append),
     )
     monkeypatch.undo()

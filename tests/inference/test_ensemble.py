@@ -170,9 +170,8 @@ def test_the_members_are_inside(
     table = drawn_table.take(np.arange(4))
     rows, _ = pf.load_model(tmp_path / "moved").embed(table)
     np.testing.assert_array_equal(rows.spaces["main"], made.embed(table)[0].spaces["main"])
-    assert sorted(file.suffix for file in (tmp_path / "moved").iterdir()) == [
-        *(".json", ".safetensors")
-    ]
+    kinds = sorted(file.name.partition("-")[0] for file in (tmp_path / "moved").iterdir())
+    assert kinds == ["card.json", "learnt", "weights"]
 
 
 def test_progress_and_unreadable_pictures(
@@ -234,7 +233,7 @@ def test_what_cannot_be_joined_is_refused(
     viewpoint = pf.train(recipe, seen(drawn_table), tmp_path / "view").best
     damaged = tmp_path / "damaged"
     shutil.copytree(pair[0], damaged)
-    (weights,) = damaged.glob("*.safetensors")
+    (weights,) = damaged.glob("weights-*.safetensors")
     weights.write_bytes(weights.read_bytes()[:-9])
     copied = tmp_path / "copied"
     shutil.copytree(pair[0], copied)
@@ -264,7 +263,7 @@ def test_a_damaged_or_changed_ensemble_is_refused(
 ) -> None:
     broken = tmp_path / "broken"
     shutil.copytree(joined, broken)
-    (weights,) = broken.glob("*.safetensors")
+    (weights,) = broken.glob("weights-*.safetensors")
     content = weights.read_bytes()
     weights.write_bytes(content[:-5] + b"wrong")
     with pytest.raises(CheckpointError, match=facts(weights.name, "bytes", "card.json")):
@@ -273,7 +272,7 @@ def test_a_damaged_or_changed_ensemble_is_refused(
     card = json.loads((broken / "card.json").read_text())
     for members, message in (
         (card["members"][:1], ("broken", "changed")),
-        ([{}], ("broken", "'recipe'")),
+        ([{}], ("broken", "recipe is missing")),
     ):
         (broken / "card.json").write_text(json.dumps({**card, "members": members}))
         with pytest.raises(CheckpointError, match=facts(message)):

@@ -207,11 +207,20 @@ def test_figures_of_no_query_are_undefined() -> None:
     assert "a trial has no query with a match" in page.in_section["curves"]
 
 
-def test_numbers_stand_beside_what_was_measured(whole: Page) -> None:
+def test_what_was_measured_stands_once_above_all_numbers(whole: Page) -> None:
     context = "drdl @ 3f2a · /data/lot @ ab12 · cross-camera · split all rows · seed none"
-    for name in ("", "figures", "curves", "thresholds", "examples"):
-        assert context in whole.in_section[name]
+    assert context in whole.in_section[""]
+    assert "".join(whole.texts).count(context) == 1
     assert "the label of the data says same" in whole.in_section["reading"]
+
+
+def test_every_figure_names_its_column_where_a_table_becomes_blocks(whole: Page) -> None:
+    cells = [cell["data-column"] for cell in whole.find("td") if cell.get("class") != "note"]
+    head, *rows = whole.tables[0]
+    width = len(head) - 1
+    for row in range(len(rows)):
+        assert cells[row * width : (row + 1) * width] == head[1:]
+    assert set(cells) == {title for table in whole.tables for title in table[0][1:]}
 
 
 def test_thresholds_are_stated(whole: Page) -> None:
@@ -224,6 +233,7 @@ def test_thresholds_are_stated(whole: Page) -> None:
         threshold, far, tar = table[f"{point.far_target:g}"]
         assert threshold == f"{point.threshold:.4f}"
         assert (float(far), float(tar)) == pytest.approx((point.far, 100 * point.tar), rel=0.01)
+        assert "e" not in far
         assert f"FAR {point.far_target:g}" in whole.texts
 
 

@@ -122,3 +122,24 @@ def test_a_failed_sheet_leaves_the_old_one(pictures: list[Path], tmp_path: Path)
     with pytest.raises(StorageError):
         contact_sheet(pictures[0], [], file / "a.jpg")
     assert file.read_text() == "old"
+
+
+def test_lines_above_the_pictures(pictures: list[Path], tmp_path: Path) -> None:
+    def drawn(name: str, *about: str) -> "np.ndarray[tuple[int, ...], np.dtype[np.uint8]]":
+        path = contact_sheet(pictures[0], hits(pictures[1:3]), tmp_path / name, about=about)
+        with Image.open(path) as sheet:
+            return np.asarray(sheet.convert("RGB"))
+
+    plain = drawn("plain.png")
+    one = drawn("one.png", "photos.csv, 12 pictures")
+    two = drawn("two.png", "photos.csv, 12 pictures", "model runs/first/best")
+    other = drawn("other.png", "photos.csv, 13 pictures")
+    long = drawn("long.png", "/a folder/of pictures" * 20)
+    assert len(plain) < len(one) < len(two) < len(long)
+    assert all(sheet.shape[1] == plain.shape[1] for sheet in (one, two, long))
+    for sheet in (one, two, long):  # the rest is as before
+        np.testing.assert_array_equal(sheet[len(sheet) - len(plain) + 10 :], plain[10:])
+    assert (one != other).any()
+    margin = 20
+    for sheet in (one, two, long):
+        assert (sheet[: len(sheet) - len(plain), -margin:] == 255).all()

@@ -1,6 +1,5 @@
 """Load pictures as batches, in worker processes; each item depends only on its key."""
 
-import signal
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -14,7 +13,7 @@ from platefree.batches.transforms import InputTransform, TrainingTransform
 from platefree.data.image_source import TableImages
 from platefree.data.part_boxes import PictureBoxes
 from platefree.errors import ImageError
-from platefree.machine import can_share_memory, cpu_count
+from platefree.machine import can_share_memory, cpu_count, leave_stopping_to_the_parent
 from platefree.types import Sightings
 
 
@@ -143,7 +142,7 @@ def training_loader(
         num_workers=workers,
         collate_fn=_collate,
         pin_memory=pin_memory,
-        worker_init_fn=leave_signals_to_the_main_process,
+        worker_init_fn=start_worker,
     )
 
 
@@ -191,7 +190,7 @@ def use_loader(
         num_workers=worker_count(workers, sum(map(len, batches)), processes),
         collate_fn=_collate,
         pin_memory=pin_memory,
-        worker_init_fn=leave_signals_to_the_main_process,
+        worker_init_fn=start_worker,
     )
 
 
@@ -210,10 +209,9 @@ def worker_count(workers: int, pictures: int, processes: int = 1) -> int:
     return 0 if pictures < 256 else max(1, min(8, cpu_count() // processes))
 
 
-def leave_signals_to_the_main_process(worker: int) -> None:
-    """Let the main process decide what Ctrl-C and SIGTERM mean: the workers end with it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+def start_worker(worker: int) -> None:
+    """Prepare a worker process: one thread, and the main process decides when to stop."""
+    leave_stopping_to_the_parent()
     torch.set_num_threads(1)
 
 

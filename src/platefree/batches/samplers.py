@@ -8,6 +8,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from platefree.data.listed_text import many
 from platefree.errors import TrainingError
 from platefree.types import Indices, Text
 
@@ -46,7 +47,7 @@ class IdentitySampler:
         names, codes = np.unique(vehicle, return_inverse=True)
         if len(names) < vehicles_per_batch:
             raise TrainingError(
-                f"the training rows hold {len(names)} vehicles, but a batch takes "
+                f"the training rows hold {many(len(names), 'vehicle')}, but a batch takes "
                 f"{vehicles_per_batch} distinct ones; set train.vehicles_per_batch to at most "
                 f"{len(names)}"
             )
@@ -174,9 +175,9 @@ class SetSampler:
             )
         if fewest < negatives:
             raise TrainingError(
-                f"besides the vehicle with most pictures there are {fewest} pictures of others, "
-                f"but a negative set takes {negatives}; set train.negatives_per_set to at most "
-                f"{fewest}, or add vehicles"
+                f"besides the vehicle with the most pictures there are {fewest} pictures of "
+                f"others, but a negative set takes {negatives}; set train.negatives_per_set to at "
+                f"most {fewest}, or add vehicles"
             )
         self._relatives = _relatives(model) if prefer == "same_model" else None
         self._sets, self._positives, self._negatives = sets_per_batch, positives, negatives

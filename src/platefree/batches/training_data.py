@@ -18,6 +18,7 @@ from platefree.batches.samplers import (
     ShuffleSampler,
 )
 from platefree.data.dataset import DataSet
+from platefree.data.listed_text import many
 from platefree.data.part_boxes import PictureBoxes
 from platefree.data.sources import rows_of_sources
 from platefree.data.table import dataset_at, read_table
@@ -154,8 +155,8 @@ def training_table(data: str | Path | Sightings | DataSet, lists: Sequence[str])
         tested = int(np.isin(rows, [pairs.first, pairs.second]).sum())
         if tested and name != "train":
             raise TrainingError(
-                f"{tested} of {len(rows)} pictures of the lists {', '.join(lists)} are in the "
-                f"pairs that {name} tests; leave a list out of train.lists"
+                f"{tested} of {many(len(rows), 'picture')} of the lists {', '.join(lists)} are in "
+                f"the pairs that {name} tests; leave a list out of train.lists"
             )
     table = found.table.take(rows)
     return replace(table, split=np.full(len(table), "train"))
@@ -205,7 +206,7 @@ def _require_classes(learnt: Sightings, train: Train, learns: str) -> None:
     column = train.identity if learns == "vehicle" else learns
     if len(names) < 2:
         raise TrainingError(
-            f"the training rows have {len(names)} {column}(s) known, expected at least 2; "
+            f"the training rows have {many(len(names), f'known {column}')}, expected at least 2; "
             f"{_FILL[column]}"
         )
     if train.sampler == "identity" and counts.max() < 2:
@@ -247,7 +248,8 @@ def require_known(data: TrainingData, columns: Sequence[str], key: str) -> None:
     labels = torch.stack([data.labels[column] for column in columns])
     if not (labels >= 0).all(0).any():
         raise TrainingError(
-            f"{key} is {[*columns]}, but no training picture has both; name the one that is known"
+            f"{key} is {[*columns]}, but no training picture has them together; name one that is "
+            "known"
         )
 
 

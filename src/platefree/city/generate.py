@@ -24,10 +24,13 @@ from platefree.city.output.shards import PICTURES, Shard, Surroundings
 from platefree.city.plan import PRESETS, CityPlan, CitySettings, plan_city
 from platefree.city.studio import Studio
 from platefree.errors import DataError, Interrupted, StorageError
+from platefree.inputs.documents import read_unicode
+from platefree.inputs.plain_files import MB, Expected
 from platefree.machine import cpu_count
 from platefree.storage import TEMPORARY, make_folder, only_writer, write_text
 
 _PLAN = "plan.json"
+_SETTINGS = Expected("the settings of a city", MB)
 _BYTES = (
     4096,
     0.12,
@@ -114,7 +117,7 @@ def require_space(folder: Path, needed: int, free: Callable[[Path], int] | None 
     if available < needed + _SPARE:
         raise StorageError(
             f"{folder} needs about {_gigabytes(needed)} and its disk has {_gigabytes(available)} "
-            "free: choose another folder, fewer --images or a smaller --size"
+            "free: choose another folder, fewer pictures (--images) or smaller ones (--size)"
         )
 
 
@@ -160,7 +163,7 @@ def _claim(folder: Path, settings: CitySettings) -> None:
     own = json.dumps(settings.to_json(), indent=2) + "\n"
     path = folder / _PLAN
     if path.is_file():
-        if path.read_text("utf-8") != own:
+        if read_unicode(path, _SETTINGS) != own:
             raise DataError(
                 f"{folder} holds a city of other settings (see {_PLAN}): choose another folder, "
                 "or remove it"

@@ -9,7 +9,6 @@ import sys
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
 
 from platefree.cli import (
     ablate_verbs,
@@ -25,14 +24,14 @@ from platefree.cli import (
     submit_verb,
     train_verb,
 )
-from platefree.cli.console import PlainFormatter, printable
+from platefree.cli.console import NotesHandler, PlainFormatter, PlainHelp, printable
 from platefree.cli.endings import is_lack_of_memory, stops_as_ctrl_c, whole_output
 from platefree.errors import Interrupted, PlatefreeError, first_line
 from platefree.installs import training_install
 from platefree.machine import started_processes
 
 
-class Verbs(TyperGroup):
+class Verbs(PlainHelp):
     """The verbs, with a message for Ctrl-C and SIGTERM in verbs without their own."""
 
     def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - typer's own class of contexts moved
@@ -50,9 +49,10 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-_FIND, _DATA, _TRAIN = "Find vehicles", "Pictures and tables", "Train and compare models"
+_FIND, _MAKE = "Find vehicles", "Prepare pictures, train models"
 
 app.command("search", rich_help_panel=_FIND)(search_verbs.search)
 app.command("compare", rich_help_panel=_FIND)(search_verbs.compare)
@@ -60,16 +60,16 @@ app.command("embed", rich_help_panel=_FIND)(search_verbs.embed)
 app.command("eval", rich_help_panel=_FIND)(eval_verb.evaluate)
 app.command("submit", rich_help_panel=_FIND)(submit_verb.submit)
 app.command("doctor", rich_help_panel=_FIND)(info_verbs.doctor)
-app.add_typer(data_verbs.app, name="data", rich_help_panel=_DATA)
-app.command("label", rich_help_panel=_DATA)(label_verb.label)
-app.command("parts", rich_help_panel=_DATA)(parts_verb.parts)
-app.command("city", rich_help_panel=_DATA)(city_verb.city)
-app.command("demo", rich_help_panel=_TRAIN)(demo_verb.demo)
-app.add_typer(info_verbs.recipes_app, name="recipes", rich_help_panel=_TRAIN)
-app.command("train", rich_help_panel=_TRAIN)(train_verb.train)
-app.command("ensemble", rich_help_panel=_TRAIN)(ensemble_verb.ensemble)
-app.command("ablate", rich_help_panel=_TRAIN)(ablate_verbs.ablate)
-app.command("bench-methods", rich_help_panel=_TRAIN)(ablate_verbs.bench_methods)
+app.command("demo", rich_help_panel=_MAKE)(demo_verb.demo)
+app.add_typer(data_verbs.app, name="data", rich_help_panel=_MAKE)
+app.command("label", rich_help_panel=_MAKE)(label_verb.label)
+app.command("parts", rich_help_panel=_MAKE)(parts_verb.parts)
+app.command("city", rich_help_panel=_MAKE)(city_verb.city)
+app.add_typer(info_verbs.recipes_app, name="recipes", rich_help_panel=_MAKE)
+app.command("train", rich_help_panel=_MAKE)(train_verb.train)
+app.command("ensemble", rich_help_panel=_MAKE)(ensemble_verb.ensemble)
+app.command("ablate", rich_help_panel=_MAKE)(ablate_verbs.ablate)
+app.command("bench-methods", rich_help_panel=_MAKE)(ablate_verbs.bench_methods)
 
 
 @app.callback()
@@ -95,7 +95,7 @@ def options(
             f"'platefree {context.invoked_subcommand}' without it ('eval' and 'embed' start "
             "their own processes with --processes)"
         )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = NotesHandler()
     handler.setFormatter(PlainFormatter("%(message)s"))
     logging.basicConfig(level=logging.DEBUG if debug else logging.WARNING, handlers=[handler])
 

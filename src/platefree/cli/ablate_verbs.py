@@ -13,22 +13,26 @@ if TYPE_CHECKING:
 
 def ablate(
     rows: Annotated[
-        str, typer.Argument(help="A built-in ablation, such as drdl, or a .toml file.")
+        str, typer.Argument(metavar="ABLATION", help="A name, such as drdl, or a .toml file.")
     ],
     data: Annotated[
-        Path, typer.Option("--data", "-d", help="Table or public data set, with splits.")
+        Path,
+        typer.Option("--data", "-d", metavar="PATH", help="Table with splits, or public data set."),
     ],
-    out_folder: Annotated[Path, typer.Option("--out", "-o", help="Folder of runs and table.")],
+    out_folder: Annotated[
+        Path, typer.Option("--out", "-o", metavar="FOLDER", help="Of runs and table.")
+    ],
     seeds: Annotated[
-        int, typer.Option("--seeds", min=1, metavar="N", help="Number of seeds, from 0.")
+        int, typer.Option("--seeds", min=1, max=1000, metavar="N", help="Number of seeds, from 0.")
     ] = 3,
     *,
     device: DeviceOption = DeviceName.auto,
     as_json: Json = False,
 ) -> None:
-    """Train and score each row of an ablation with several seeds, as one table.
+    """Train and score variants of a recipe, as one table.
 
-    Finished runs are kept: repeat the command to continue, or with more seeds.
+    Each is trained with several seeds. Finished runs are kept; run the same command again to
+    continue, or with more seeds.
     """
     from platefree.cli.progress import announce_runs, training_progress
     from platefree.experiments.ablation import load_ablation, run_ablation
@@ -50,31 +54,36 @@ def ablate(
 
 def bench_methods(
     data: Annotated[
-        Path, typer.Option("--data", "-d", help="A city, or another table with splits.")
+        Path,
+        typer.Option("--data", "-d", metavar="PATH", help="A city, or another table with splits."),
     ],
-    out_folder: Annotated[Path, typer.Option("--out", "-o", help="Folder of runs and table.")],
+    out_folder: Annotated[
+        Path, typer.Option("--out", "-o", metavar="FOLDER", help="Of runs and table.")
+    ],
     seeds: Annotated[
-        int, typer.Option("--seeds", min=1, metavar="N", help="Number of seeds, from 0.")
+        int, typer.Option("--seeds", min=1, max=1000, metavar="N", help="Number of seeds, from 0.")
     ] = 3,
-    steps: Annotated[int, typer.Option(min=1, metavar="N", help="Steps of each training.")] = 300,
-    size: Annotated[int, typer.Option(min=32, metavar="N", help="Height and width, pixels.")] = 48,
+    steps: Annotated[
+        int, typer.Option(min=1, max=10**9, metavar="N", help="Steps of each training.")
+    ] = 300,
+    size: Annotated[
+        int, typer.Option(min=32, max=2048, metavar="N", help="Height and width, pixels.")
+    ] = 48,
     backbone: Annotated[
         str, typer.Option(metavar="NAME", help="A timm name, for every method.")
     ] = "test_resnet",
     methods: Annotated[
-        str | None, typer.Option(metavar="NAMES", show_default="all", help="Such as vanet,drdl.")
+        str | None, typer.Option(metavar="LIST", show_default="all", help="Such as vanet,drdl.")
     ] = None,
     protocol: Annotated[
         str | None,
         typer.Option(
-            "--protocol", "-p", metavar="NAME", show_default="that of the data", help="Protocol."
+            "--protocol", "-p", metavar="NAME", show_default="by the data", help="Of scoring."
         ),
     ] = None,
     settings: Annotated[
         list[str] | None,
-        typer.Option(
-            "--set", "-s", metavar="KEY=VALUE", help="Change a value: train.lr=0.01; repeatable."
-        ),
+        typer.Option("--set", "-s", metavar="KEY=VALUE", help="Change a setting: train.lr=0.01."),
     ] = None,
     *,
     device: DeviceOption = DeviceName.auto,
@@ -82,7 +91,7 @@ def bench_methods(
 ) -> None:
     """Train and score all methods with one budget, as one table.
 
-    Finished runs are kept: repeat the command to continue, or with more seeds.
+    Finished runs are kept; run the same command again to continue, or with more seeds.
     """
     from platefree.cli.progress import announce_runs, training_progress
     from platefree.experiments.all_methods import ENTRIES, Budget

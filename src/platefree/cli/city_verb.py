@@ -43,51 +43,60 @@ class LayoutName(StrEnum):
 def city(
     folder: Annotated[
         Path,
-        typer.Argument(metavar="OUT", help="Folder of the city; an unfinished city is continued."),
+        typer.Argument(metavar="OUT", help="Folder of the city."),
     ],
     preset: Annotated[
-        PresetName, typer.Option(metavar="NAME", help="Defaults of the options below.")
+        PresetName, typer.Option(metavar="NAME", help="Sizes, unless they are given below.")
     ] = PresetName.tiny,
     vehicles: Annotated[int | None, typer.Option(metavar="N", help="Number of vehicles.")] = None,
     cameras: Annotated[int | None, typer.Option(metavar="N", help="Number of cameras.")] = None,
-    images: Annotated[
-        int | None, typer.Option(metavar="N", help="Number of pictures in all.")
-    ] = None,
+    images: Annotated[int | None, typer.Option(metavar="N", help="Number of pictures.")] = None,
     days: Annotated[int | None, typer.Option(metavar="N", help="Number of days.")] = None,
     size: Annotated[
-        int | None, typer.Option(metavar="N", help="Longest side of a picture.")
+        int | None, typer.Option(metavar="N", help="Longest side of a picture in pixels.")
     ] = None,
     near_duplicates: Annotated[
         float | None, typer.Option(metavar="X", help="Fraction of vehicles that look like another.")
     ] = None,
     mounting: Annotated[
-        MountingName, typer.Option(metavar="NAME", help="any, gantry, mast or across (the road).")
+        MountingName, typer.Option(metavar="NAME", help="any, gantry, mast, across (the road).")
     ] = MountingName.any,
-    seed: Annotated[int, typer.Option(min=0, metavar="N", help="Same seed, same bytes.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, max=2**31 - 1, metavar="N", help="Same seed, same bytes.")
+    ] = 0,
     workers: Annotated[
         int | None,
-        typer.Option(min=1, metavar="N", show_default="one per core", help="Processes."),
+        typer.Option(
+            min=1,
+            max=256,
+            metavar="N",
+            show_default="one per core",
+            help="Processes that render.",
+        ),
     ] = None,
     layout: Annotated[
         list[LayoutName] | None,
-        typer.Option(metavar="NAME", help="Also write OUT-NAME in this layout."),
+        typer.Option(
+            metavar="NAME",
+            help="Also write it as OUT-NAME in the layout of a public data set: vehicleid, "
+            "veri-776, veri-wild, cityflow or compcars.",
+        ),
     ] = None,
     *,
     as_json: Json = False,
 ) -> None:
-    """Render a synthetic city with every label; repeat the command to continue.
+    """Render a synthetic city, in which every label is known.
 
-    Presets, as vehicles / cameras / images: tiny 20 / 4 / 200,
-    small 500 / 20 / 10,000, views 300 / 20 / 6,000, models 600 / 16 / 7,200,
-    veri 776 / 20 / 49,357, wild 40,671 / 174 / 416,314.
-    Layouts: vehicleid, veri-776, veri-wild, cityflow, compcars.
+    Run the same command again to continue. Presets, by vehicles, cameras and
+    pictures: tiny (20, 4, 200), small (500, 20, 10,000), views (300, 20, 6,000),
+    models (600, 16, 7,200), veri (776, 20, 49,357), wild (40,671, 174, 416,314).
     """
     from platefree.city.generate import estimated_bytes, generate_city
     from platefree.city.plan import PRESETS
 
     start = PRESETS[preset.value]
     needed = estimated_bytes(images or start.images, size or start.size)
-    notes.print(f"about {needed / 1e6:,.0f} MB of disk")
+    notes.print(f"this takes about {needed / 1e6:,.0f} MB of disk")
     asked = {
         "vehicles": vehicles,
         "cameras": cameras,

@@ -24,6 +24,9 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.text import Text
+from typer.core import TyperGroup
+
+from platefree.work import MOST_PROCESSES, MOST_WORKERS
 
 if TYPE_CHECKING:
     from platefree.work import Work
@@ -74,6 +77,29 @@ out = PlainConsole(soft_wrap=True)
 """stdout, for results: tables and paths."""
 
 
+class NotesHandler(logging.Handler):
+    """Prints log messages among the notes, above a progress bar if there is one."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print a message."""
+        notes.print(self.format(record), soft_wrap=True)
+
+
+class PlainHelp(TyperGroup):
+    """Verbs whose help is plain text, which fits a small screen and can be copied."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401 - of typer's click
+        """List the verbs by their panels."""
+        panels: dict[str, list[tuple[str, str]]] = {}
+        for name in self.list_commands(ctx):
+            verb: Any = self.get_command(ctx, name)
+            panel = getattr(verb, "rich_help_panel", None) or "Commands"
+            panels.setdefault(panel, []).append((name, verb.get_short_help_str(limit=70)))
+        for panel, rows in panels.items():
+            with formatter.section(panel):
+                formatter.write_dl(rows)
+
+
 class DeviceName(StrEnum):
     """Where to run."""
 
@@ -87,10 +113,19 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON to stdout.")]
 DeviceOption = Annotated[
     DeviceName, typer.Option(help="Where to run.", metavar="auto|cpu|cuda|mps")
 ]
-Workers = Annotated[int, typer.Option(min=-1, metavar="N", help="Loading processes, -1 automatic.")]
+Workers = Annotated[
+    int,
+    typer.Option(
+        min=-1,
+        max=MOST_WORKERS,
+        metavar="N",
+        show_default="automatic",
+        help="Processes that load.",
+    ),
+]
 Processes = Annotated[
     int,
-    typer.Option(min=1, metavar="N", help="Embedding processes."),
+    typer.Option(min=1, max=MOST_PROCESSES, metavar="N", help="Processes that embed."),
 ]
 ModelOption = Annotated[
     str | None,
@@ -105,6 +140,16 @@ ModelOption = Annotated[
 SkipUnreadable = Annotated[
     bool,
     typer.Option("--skip-unreadable", help="Leave out pictures that cannot be read."),
+]
+ModelOrColors = Annotated[
+    str | None,
+    typer.Option(
+        "--model",
+        "-m",
+        metavar="MODEL",
+        show_default="color_stripes",
+        help="Checkpoint folder, or color_stripes, which compares colors alone.",
+    ),
 ]
 RootOption = Annotated[
     Path | None,
@@ -154,7 +199,7 @@ def done(path: Path, what: str) -> None:
 
 
 @contextmanager
-def picture_progress(what: str, total: int | None) -> Iterator[Callable[[int], None]]:
+def picture_progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
     """A progress bar of pictures; yields the function to call with the number done."""
     with _progress() as progress:
         task = progress.add_task(what, total=total, speed="-")

@@ -1,4 +1,4 @@
-"""The verbs ``data check``, ``data split``, ``data merge``, ``data crop`` and ``data sets``."""
+"""The verbs ``data check``, ``split``, ``merge``, ``relocate``, ``crop`` and ``sets``."""
 
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -9,6 +9,7 @@ import typer
 
 from platefree.cli.console import (
     Json,
+    PlainHelp,
     done,
     notes,
     out,
@@ -23,7 +24,12 @@ if TYPE_CHECKING:
     from platefree.data.documented import Count
     from platefree.types import Sightings
 
-app = typer.Typer(help="Check, split and merge tables of pictures.", no_args_is_help=True)
+app = typer.Typer(
+    cls=PlainHelp,
+    help="Check, split and merge tables of pictures.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
 
 Data = Annotated[
     Path,
@@ -42,7 +48,7 @@ def check(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Check a table: read the header of every picture, count labels and list problems."""
+    """Check a table: count pictures and labels, and list problems."""
     from platefree.data.check import check_table
     from platefree.data.documented import compare_counts
     from platefree.data.table import dataset_at, read_table
@@ -95,7 +101,8 @@ def _set_json(dataset: "DataSet", counts: "tuple[Count, ...]") -> dict[str, Any]
 def _print_set(dataset: "DataSet", counts: "tuple[Count, ...]") -> None:
     from platefree.cli.data_tables import counts_table
 
-    out.print(counts_table(counts, dataset.name))
+    if counts:
+        out.print(counts_table(counts, dataset.name))
     for remark in dataset.remarks:
         notes.print(f"note: {remark}", soft_wrap=True)
     differing = sum(not count.agrees for count in counts)
@@ -115,24 +122,33 @@ def split(
     ],
     train: Annotated[
         float | None,
-        typer.Option("--train", help="Fraction of vehicles to train on.", show_default="0.5"),
+        typer.Option(
+            "--train",
+            min=0,
+            max=1,
+            help="Fraction of vehicles to train on.",
+            show_default="0.5",
+        ),
     ] = None,
     hold_out: Annotated[
         int | None,
         typer.Option(
             "--hold-out",
             min=1,
+            max=10**7,
             help="Instead, hold out this many training vehicles, and drop the set's own tests.",
         ),
     ] = None,
     hold_back: Annotated[  # the former name
-        int | None, typer.Option("--hold-back", min=1, hidden=True)
+        int | None, typer.Option("--hold-back", min=1, max=10**7, hidden=True)
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Same seed, same split.")] = 0,
+    seed: Annotated[
+        int, typer.Option("--seed", min=0, max=2**32 - 1, help="Same seed, same split.")
+    ] = 0,
     *,
     as_json: Json = False,
 ) -> None:
-    """Split by vehicle: some vehicles for training, the rest as query and gallery."""
+    """Split by vehicle: some for training, the others as query and gallery."""
     from platefree.data.split import hold_out_vehicles, split_by_vehicle
     from platefree.data.table import read_table, write_table
 
@@ -156,6 +172,13 @@ def merge(
     target: Annotated[
         Path, typer.Option("--out", "-o", help="The table to write, .csv or .parquet.")
     ],
+    source: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--source",
+            help="Name of each table, in their order; by default its own source, or its file name.",
+        ),
+    ] = None,
     *,
     models: Annotated[
         bool,
@@ -173,11 +196,16 @@ def merge(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Merge tables into one; equal ids of different data sets stay different vehicles."""
+    """Merge tables; equal ids of different data sets stay different."""
     from platefree.data.listed_text import many
     from platefree.data.merge import merge_tables, model_as_vehicle
     from platefree.data.table import read_table, write_table
 
+    if source is not None and len(source) != len(paths):
+        raise typer.BadParameter(
+            f"{many(len(source), 'name')} for {many(len(paths), 'table')}, expected one for each",
+            param_hint="--source",
+        )
     tables = [_with_name(read_table(path), path) for path in paths]
     if models:
         tables = [
@@ -186,7 +214,7 @@ def merge(
             else table
             for table in tables
         ]
-    table = merge_tables(*tables, target=scored)
+    table = merge_tables(*tables, sources=source, target=scored)
     write_table(table, target)
     for name, pictures in _tests_trained_on(tables, scored):
         notes.print(
@@ -214,7 +242,48 @@ def _with_name(table: "Sightings", path: Path) -> "Sightings":
 
     if table.knows("source"):
         return table
-    return replace(table, source=same_text(path.absolute().stem, len(table)))
+    return replace(table, source=same_text(_name_of(path), len(table)))
+
+
+def _name_of(path: Path) -> str:
+    """The name of a folder, or of a file without the ending of a table."""
+    name = path.absolute().name
+    is_table = path.suffix.lower() in (".csv", ".parquet") and not path.is_dir()
+    return name.removesuffix(path.suffix) if is_table else name
+
+
+@app.command("relocate")
+def relocate(
+    path: Annotated[Path, typer.Argument(help="A CSV or Parquet table.")],
+    root: Annotated[
+        Path, typer.Option("--root", help="The folder that its relative paths start from now.")
+    ],
+    target: Annotated[
+        Path, typer.Option("--out", "-o", help="The table to write, .csv or .parquet.")
+    ],
+    instead_of: Annotated[
+        Path | None,
+        typer.Option("--instead-of", help="The former folder, that absolute paths begin with."),
+    ] = None,
+    *,
+    as_json: Json = False,
+) -> None:
+    """Write a table whose pictures lie elsewhere with paths that lead to them."""
+    from platefree.data.listed_text import many
+    from platefree.data.relocate import missing_pictures, relocated
+    from platefree.data.table import read_table, write_table
+
+    table = relocated(read_table(path), root, instead_of=instead_of)
+    missing = missing_pictures(table)
+    write_table(table, target)
+    if missing:
+        count = f"{len(missing):,} of {many(len(table), 'picture')}"
+        notes.print(f"warning: {count} not there, first: {missing[0]}", soft_wrap=True)
+    if as_json:
+        print_json({"table": str(target), "pictures": len(table), "missing": len(missing)})
+    else:
+        out.print(many(len(table), "picture"))
+    done(target, "table")
 
 
 def _print_splits(table: "Sightings", target: Path, more: dict[str, Any], *, as_json: bool) -> None:
@@ -250,7 +319,10 @@ def crop(
     path: Annotated[Path, typer.Argument(help="The folder of CompCars, as unpacked.")],
     target: Annotated[Path, typer.Option("--out", "-o", help="The folder of crops to fill.")],
 ) -> None:
-    """Crop the cars of CompCars' photographs; repeat the command to continue."""
+    """Crop the cars of CompCars' photographs.
+
+    Run the same command again to continue.
+    """
     from platefree.data.crops import crop_compcars
     from platefree.data.listed_text import many
 
@@ -266,7 +338,7 @@ def crop(
 
 @app.command("sets")
 def sets(*, as_json: Json = False) -> None:
-    """List the public data sets that can be read, and the files that identify each."""
+    """List the public data sets that can be read, and how each is known."""
     from platefree.data.readers.detect import FORMATS
 
     if as_json:

@@ -10,13 +10,20 @@ from platefree.cli.console import Json, done, notes, out, print_json, stage_prog
 
 def demo(
     folder: Annotated[
-        Path, typer.Option("--out", "-o", help="Folder of pictures, model, report.")
+        Path,
+        typer.Option("--out", "-o", metavar="FOLDER", help="Of pictures, model and report."),
     ] = Path("platefree-demo"),
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Same seed, same demo.")] = 0,
+    seed: Annotated[
+        int,
+        typer.Option("--seed", min=0, max=2**32 - 1, metavar="N", help="Same seed, same demo."),
+    ] = 0,
     *,
     as_json: Json = False,
 ) -> None:
-    """Render a small city, train for about a minute, score, and report; offline, no GPU."""
+    """Render, train, score and report in minutes: try it first.
+
+    It needs no network, no pictures and no GPU. Run the same command again to continue it.
+    """
     from platefree.cli.progress import training_progress
     from platefree.experiments.demo import run_demo
 

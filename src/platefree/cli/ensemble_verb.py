@@ -5,14 +5,14 @@ from typing import Annotated
 
 import typer
 
-from platefree.cli.console import DeviceName, DeviceOption, Json, done, out, print_json
+from platefree.cli.console import DeviceName, DeviceOption, Json, done, print_json
 
 
 def ensemble(
     models: Annotated[
-        list[str], typer.Argument(help="Checkpoint folders: runs/a/best runs/b/best.")
+        list[str], typer.Argument(metavar="MODEL...", help="Such as runs/a/best runs/b/best.")
     ],
-    target: Annotated[Path, typer.Option("--out", "-o", help="Folder of the ensemble.")],
+    target: Annotated[Path, typer.Option("--out", "-o", metavar="FOLDER", help="Of the ensemble.")],
     weights: Annotated[
         str | None,
         typer.Option(
@@ -27,11 +27,11 @@ def ensemble(
     device: DeviceOption = DeviceName.auto,
     as_json: Json = False,
 ) -> None:
-    """Join trained models to one whose similarity is the mean of theirs.
+    """Join models to one, by the mean of their similarities.
 
-    The result is self-contained and used like any model.
+    The result needs none of them, and is used like any model.
     """
-    from platefree.cli.tables import plain_table
+    from platefree.cli.tables import plain_table, print_whole
     from platefree.inference.loading import make_ensemble
 
     made = make_ensemble(models, target, _numbers(weights), device=device.value)
@@ -53,7 +53,7 @@ def ensemble(
             [str(each[key]) for key in ("name", *head[1:4])] + [f"{each['weight']:.3f}"]
             for each in members
         ]
-        out.print(plain_table(f"ensemble {made.fingerprint}", head, rows))
+        print_whole(plain_table(f"ensemble {made.fingerprint}", head, rows))
     done(target, "ensemble")
 
 

@@ -14,7 +14,6 @@ from platefree.cli.console import (
     SkipUnreadable,
     Workers,
     done,
-    out,
     picture_progress,
     print_json,
     work_of,
@@ -22,38 +21,37 @@ from platefree.cli.console import (
 
 
 def evaluate(
-    model: Annotated[str, typer.Argument(help="Checkpoint folder, color_stripes or embeddings.")],
+    model: Annotated[
+        str,
+        typer.Argument(metavar="MODEL", help="Checkpoint folder, embeddings or color_stripes."),
+    ],
     data: Annotated[
         Path | None,
         typer.Option(
             "--data",
             "-d",
             metavar="PATH",
-            show_default="of stored embeddings",
-            help="Table, folder or data set.",
+            show_default="what was embedded",
+            help="Pictures to score.",
         ),
     ] = None,
     protocol: Annotated[
         str | None,
         typer.Option(
-            "--protocol",
-            "-p",
-            metavar="NAME",
-            show_default="that of the data",
-            help="See docs/scoring.md.",
+            "--protocol", "-p", metavar="NAME", show_default="by the data", help="Protocol."
         ),
     ] = None,
     tests: Annotated[
         list[str] | None,
-        typer.Option(
-            "--test", "-t", metavar="NAME", show_default="all", help="Only this test; repeatable."
-        ),
+        typer.Option("--test", "-t", metavar="NAME", show_default="all", help="Only this test."),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, metavar="N", help="Seed of random draws.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, max=2**32 - 1, metavar="N", help="Of random draws.")
+    ] = 0,
     report: Annotated[
         Path | None,
         typer.Option(
-            "--report", "-r", metavar="FILE", help="Write this HTML report, JSON and Markdown."
+            "--report", "-r", metavar="FILE", help="Write an HTML report (and JSON, Markdown)."
         ),
     ] = None,
     post: Annotated[
@@ -61,8 +59,8 @@ def evaluate(
         typer.Option(
             "--post",
             metavar="STEPS",
-            show_default="the recipe's",
-            help="Some of crop, ensemble, expand, camera, time, rerank, tracks; or none.",
+            show_default="by the recipe",
+            help="Such as expand,rerank.",
         ),
     ] = None,
     ablate_post: Annotated[
@@ -73,31 +71,29 @@ def evaluate(
     ] = None,
     scales: Annotated[
         str | None,
-        typer.Option(
-            metavar="LIST", show_default="the recipe's", help="Average over scales: 1,0.9."
-        ),
+        typer.Option(metavar="LIST", show_default="by the recipe", help="Such as 1,0.9."),
     ] = None,
     compare_with: Annotated[
         str | None,
-        typer.Option(metavar="MODEL", help="Compare class activations with this model's."),
+        typer.Option(metavar="MODEL", help="Show class activations of both models."),
     ] = None,
     settings: Annotated[
         list[str] | None,
         typer.Option(
-            "--set",
-            "-s",
-            metavar="KEY=VALUE",
-            help="Change a value: post.rerank.k1=30; repeatable.",
+            "--set", "-s", metavar="KEY=VALUE", help="Change a setting: post.rerank.k1=30."
         ),
     ] = None,
     root: RootOption = None,
     *,
     heat_maps: Annotated[
-        bool, typer.Option("--heat-maps", help="Draw heat maps on examples.")
+        bool, typer.Option("--heat-maps", help="Draw heat maps on the examples.")
     ] = False,
     metadata: Annotated[
         bool,
-        typer.Option("--metadata", help="Also score with labels of model.side."),
+        typer.Option("--metadata", help="Also score it with known cameras or views as input."),
+    ] = False,
+    no_floor: Annotated[
+        bool, typer.Option("--no-floor", help="Leave out the row of comparing colors alone.")
     ] = False,
     skip_unreadable: SkipUnreadable = False,
     workers: Workers = -1,
@@ -105,10 +101,14 @@ def evaluate(
     device: DeviceOption = DeviceName.auto,
     as_json: Json = False,
 ) -> None:
-    """Score a model: CMC, mAP, mINP, ROC. Rows with split 'train' are never scored."""
+    """Score a model on labelled pictures, and say what that is worth.
+
+    Rows with split 'train' are never scored. More is in docs/scoring.md.
+    """
     from platefree.evaluation.embedded import looks_at_each
     from platefree.evaluation.evaluate import (
         Scoring,
+        has_floor,
         open_data,
         plan_for,
         readable_plan,
@@ -134,12 +134,14 @@ def evaluate(
         ablate_post=ablate_post is not None,
         scales=None if scales is None else _numbers(scales),
         metadata=metadata,
+        floor=not no_floor,
         unreadable="skip" if skip_unreadable else "refuse",
     )
     if skip_unreadable:
         with picture_progress("reading", len(plan.rows)) as advance:
             plan = readable_plan(loaded, plan, tests or (), seed, work_of(device, progress=advance))
-    looks = looks_at_each(scoring.post_of(loaded)) * len(plan.rows) * (1 + metadata)
+    looks = looks_at_each(scoring.post_of(loaded)) * (1 + metadata)
+    looks = (looks + (not no_floor and has_floor(loaded, plan))) * len(plan.rows)
     with picture_progress("embedding", looks) as advance:
         result = score_plan(
             loaded,
@@ -152,10 +154,9 @@ def evaluate(
     if as_json:
         print_json(result.to_json())
     else:
-        from platefree.cli.tables import gain_tables, report_table
+        from platefree.cli.tables import print_report
 
-        for table in (report_table(result), *gain_tables(result)):
-            out.print(table)
+        print_report(result)
     if report is not None:
         from platefree.reports.saving import save_report
 

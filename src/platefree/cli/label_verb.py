@@ -21,22 +21,25 @@ from platefree.storage import check_writable
 
 
 def label(
-    data: Annotated[Path, typer.Argument(help="Table, folder of pictures, or public data set.")],
+    data: Annotated[
+        Path, typer.Argument(metavar="PATH", help="Table, folder of pictures, or public data set.")
+    ],
     view: Annotated[
-        str, typer.Option("--view", metavar="MODEL", help="Viewpoint model: runs/view/best.")
+        str,
+        typer.Option("--view", metavar="MODEL", help="Viewpoint model, such as runs/view/best."),
     ],
     target: Annotated[
-        Path, typer.Option("--out", "-o", metavar="FILE", help="Table to write: .csv or .parquet.")
+        Path, typer.Option("--out", "-o", metavar="FILE", help="Table to write, .csv or .parquet.")
     ],
     *,
     only_unknown: Annotated[
-        bool, typer.Option("--only-unknown", help="Keep the known views of the table.")
+        bool, typer.Option("--only-unknown", help="Keep the views that the table knows.")
     ] = False,
     workers: Workers = -1,
     device: DeviceOption = DeviceName.auto,
     as_json: Json = False,
 ) -> None:
-    """Write a table with the predicted view (front, rear, side) of each picture."""
+    """Predict which side of the vehicle each picture shows; write a table."""
     import numpy as np
 
     from platefree.data.listed_text import many

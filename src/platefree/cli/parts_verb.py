@@ -20,9 +20,14 @@ from platefree.cli.console import (
 
 
 def parts(
-    data: Annotated[Path, typer.Argument(help="Table, folder of pictures, or public data set.")],
+    data: Annotated[
+        Path, typer.Argument(metavar="PATH", help="Table, folder of pictures, or public data set.")
+    ],
     model: Annotated[
-        str, typer.Option("--model", "-m", metavar="MODEL", help="Part detector: runs/parts/best.")
+        str,
+        typer.Option(
+            "--model", "-m", metavar="MODEL", help="Part detector, such as runs/parts/best."
+        ),
     ],
     target: Annotated[
         Path | None,
@@ -31,7 +36,7 @@ def parts(
             "-o",
             metavar="FILE",
             show_default="parts.csv next to the table",
-            help="A .csv file.",
+            help="Of boxes, .csv.",
         ),
     ] = None,
     split: Annotated[
@@ -48,9 +53,9 @@ def parts(
     device: DeviceOption = DeviceName.auto,
     as_json: Json = False,
 ) -> None:
-    """Detect windows, lights and brand on each picture, for part_regularized.
+    """Detect windows, lights and brand on pictures, for part_regularized.
 
-    Results are saved as they come: repeat the command to continue after a stop.
+    Results are saved as they come; run the same command again to continue.
     """
     from platefree.data.listed_text import many
     from platefree.data.table import read_table

@@ -33,13 +33,13 @@ def training_progress() -> Iterator[Callable[[StepReport], None]]:
         yield _lines()
         return
     with Progress(*columns, console=notes) as progress:
-        task = progress.add_task("starting", total=None, state="")
+        task = progress.add_task("starting", total=None, state="", visible=False)
         latest = 0
 
         def show(report: StepReport) -> None:
             nonlocal latest
-            if report.step <= latest:
-                progress.reset(task)
+            if not 0 < latest < report.step:  # the first step of a run
+                progress.reset(task, visible=True, completed=report.step - 1)
             latest = report.step
             progress.update(
                 task,

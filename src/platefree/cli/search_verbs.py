@@ -1,5 +1,6 @@
 """The verbs ``search``, ``compare`` and ``embed``."""
 
+from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,6 +12,7 @@ from platefree.cli.console import (
     DeviceOption,
     Json,
     ModelOption,
+    ModelOrColors,
     Processes,
     RootOption,
     Workers,
@@ -51,7 +53,7 @@ def search(
     ],
     model: ModelOption = None,
     top: Annotated[
-        int, typer.Option("--top", "-k", min=1, metavar="N", help="Number of hits.")
+        int, typer.Option("--top", "-k", min=1, max=100_000, metavar="N", help="Number of hits.")
     ] = 20,
     sheet: Annotated[
         Path | None,
@@ -75,12 +77,13 @@ def search(
     device: DeviceOption = DeviceName.auto,
     as_json: Json = False,
 ) -> None:
-    """Find pictures of the same vehicle: similarity, camera, time, path; best first.
+    """Find pictures of the same vehicle, the most similar first.
 
     Of several query pictures, the one nearest to a gallery picture decides.
     """
-    from platefree.cli.tables import hits_table
+    from platefree.cli.tables import hits_table, print_whole
     from platefree.data.listed_text import many
+    from platefree.data.table import read_table
     from platefree.gallery.opening import open_embedder
     from platefree.gallery.search import (
         CANDIDATES,
@@ -89,7 +92,9 @@ def search(
         open_gallery,
         query_pictures,
     )
+    from platefree.gallery.stored import is_embeddings_folder
     from platefree.recipes.post import Post
+    from platefree.types import Sightings
 
     check_search_post(Post().with_steps(post))
     if sheet is not None:
@@ -98,9 +103,13 @@ def search(
     chosen = _chosen(model, gallery, pictures, root)
     loaded = open_embedder(chosen, work_of(device))
     loaded.embed(pictures, work=work_of(device, workers))  # refused before the long work
-    with picture_progress("embedding the gallery", None) as advance:
+    is_stored = is_embeddings_folder(gallery)
+    place = gallery if is_stored or root is not None else read_table(gallery)
+    with picture_progress(
+        "embedding the gallery", len(place) if isinstance(place, Sightings) else 0
+    ) as advance:
         opened, skipped = open_gallery(
-            gallery, loaded, root=root, work=work_of(device, workers, progress=advance)
+            place, loaded, root=root, work=work_of(device, workers, progress=advance)
         )
     _note_skipped(skipped)
     found = answer(loaded, pictures, opened, top=top, post=post)
@@ -109,6 +118,7 @@ def search(
     if steps.steps:
         done_so = f"the nearest {max(top, CANDIDATES)} post-processed: {steps.describe()}"
     several = "by the nearest of the query pictures" if len(queries) > 1 else ""
+    names = ", ".join(query.name for query in queries)
     if as_json:
         hits = [
             {
@@ -136,26 +146,32 @@ def search(
             }
         )
     else:
-        names = ", ".join(query.name for query in queries)
         how = ", ".join(part for part in ("exact", several, done_so) if part)
         title = f"{names} in {many(len(opened), 'picture')}, {how}, model {loaded.name}"
-        out.print(hits_table(found.hits, title))
+        print_whole(hits_table(found.hits, title))
     _note_answer(found, gallery, loaded.name)
     if sheet is not None:
         from platefree.reports.contact_sheet import contact_sheet
 
-        done(contact_sheet(queries[0], found.hits, sheet), "contact sheet")
+        about = (
+            f"{names} in {gallery}, {many(len(opened), 'picture')}, {done_so}",
+            f"model {loaded.name} ({loaded.fingerprint}), {datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
+        )
+        done(contact_sheet(queries[0], found.hits, sheet, about=about), "contact sheet")
 
 
 def compare(
     first: Annotated[Path, typer.Argument(help="A picture of a vehicle.", metavar="A")],
     second: Annotated[Path, typer.Argument(help="Another picture.", metavar="B")],
-    model: ModelOption = None,
+    model: ModelOrColors = None,
     *,
     device: DeviceOption = DeviceName.auto,
     as_json: Json = False,
 ) -> None:
-    """Compare the vehicles of two pictures: cosine similarity in [-1, 1]."""
+    """Compare the vehicles of two pictures.
+
+    The answer is their cosine similarity, from -1 to 1.
+    """
     from platefree.inference.loading import load_model
     from platefree.inference.model import compare as run_comparison
 
@@ -179,7 +195,7 @@ def embed(
     out_folder: Annotated[
         Path, typer.Option("--out", "-o", metavar="FOLDER", help="Folder of the embeddings.")
     ],
-    model: ModelOption = None,
+    model: ModelOrColors = None,
     *,
     workers: Workers = -1,
     processes: Processes = 1,
@@ -284,7 +300,9 @@ def _note_answer(found: "Answer", gallery: Path, model: str) -> None:
 
 
 def _note_skipped(skipped: list[str]) -> None:
+    from platefree.data.listed_text import many
+
     for reason in skipped[:5]:
         notes.print(f"skipped: {reason}", soft_wrap=True)
     if len(skipped) > 5:
-        notes.print(f"... and {len(skipped) - 5} more pictures that cannot be read")
+        notes.print(f"... and {many(len(skipped) - 5, 'more picture')} that cannot be read")

@@ -20,21 +20,24 @@ from platefree.cli.console import (
 
 
 def submit(
-    model: Annotated[str, typer.Argument(help="A checkpoint folder, or color_stripes.")],
-    data: Annotated[Path, typer.Option("--data", "-d", help="The folder of CityFlow.")],
+    model: Annotated[
+        str, typer.Argument(metavar="MODEL", help="Checkpoint folder, or color_stripes.")
+    ],
+    data: Annotated[Path, typer.Option("--data", "-d", metavar="FOLDER", help="CityFlow.")],
     target: Annotated[
-        Path, typer.Option("--out", "-o", help="The file; the server expects the name track2.txt.")
+        Path, typer.Option("--out", "-o", metavar="FILE", help="As the server expects it.")
     ] = Path("track2.txt"),
     *,
     workers: Workers = -1,
     device: DeviceOption = DeviceName.auto,
     as_json: Json = False,
 ) -> None:
-    """Write the 100 nearest test pictures of each query of CityFlow, for its server.
+    """Write the answers that the server of CityFlow scores.
 
-    There is one line for each query, by number, with the numbers of the gallery pictures,
-    nearest first. Stop with Ctrl-C; the same command continues.
+    Each line has the numbers of the 100 gallery pictures that are nearest to a query. Stop it with
+    Ctrl-C; the same command continues.
     """
+    from platefree.data.listed_text import many
     from platefree.data.readers.detect import read_dataset
     from platefree.data.submission import NEAREST
     from platefree.evaluation.challenge import submit as run_submission
@@ -60,5 +63,6 @@ def submit(
             }
         )
     else:
-        out.print(f"{queries:,} queries, the nearest {nearest} of {gallery:,} pictures for each")
+        asked, shown = many(queries, "query", "queries"), many(gallery, "picture")
+        out.print(f"{asked}, the nearest {nearest} of {shown} for each")
     done(target, "submission")

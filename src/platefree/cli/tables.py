@@ -1,13 +1,17 @@
 """Results as terminal tables."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
+from typing import Literal
 
 from rich import box
+from rich.cells import cell_len
 from rich.measure import Measurement
 from rich.table import Table
 
-from platefree.cli.console import PlainConsole, out
+from platefree.cli.console import PlainConsole, out, printable
 from platefree.data.check import TableCheck
+from platefree.data.listed_text import many
 from platefree.evaluation.results import Report, TrialResult
 from platefree.reports.figures import (
     FigureTable,
@@ -18,13 +22,27 @@ from platefree.reports.figures import (
 from platefree.types import Hit
 
 _SHOWN_TRIALS = 20
+_NOT_FALLING = (
+    "post-processing changed the order; each hit keeps its own similarity, so these need not fall"
+)
+
+
+def print_report(report: Report) -> None:
+    """The figures of an evaluation, what they were measured on, and the outcome in one sentence."""
+    out.print(f"model: {report.model['name']}")
+    out.print(f"data: {report.data['path']}")
+    for table in (report_table(report), *gain_tables(report)):
+        print_whole(table)
+    if report.overlap is not None:
+        out.print(f"in training: {report.overlap.describe()}")
+    out.print(f"outcome: {report.verdict}")
 
 
 def report_table(report: Report) -> Table:
     """Paper, ours and gap of every test, in per cent, with data and settings."""
     table = Table(
         box=box.SIMPLE_HEAD,
-        title=f"{report.model['name']} on {report.data['path']}, protocol {report.protocol}",
+        title=f"protocol {report.protocol}",
         caption=_measured(report),
     )
     figures = figure_table(report)
@@ -42,27 +60,29 @@ def report_table(report: Report) -> Table:
 def _measured(report: Report) -> str:
     """The data and the settings of the figures, as text."""
     data, settings = report.data, report.settings
-    scored = f"{data['pictures scored']} pictures, {data['vehicles']} vehicles, {data['split']}"
+    vehicles = data["vehicles"]
+    named = many(int(vehicles), "vehicle") if vehicles.isdecimal() else f"vehicles {vehicles}"
+    scored = f"{many(int(data['pictures scored']), 'picture')}, {named}, {data['split']}"
     if "test-time flip" not in settings:  # nothing was compared
         return f"{scored}; figures in %"
     lost = sum(trial.without_match for trial in report.trials if isinstance(trial, TrialResult))
     return (
         f"{scored}; test-time flip {settings['test-time flip']}, scales {settings['scales']}, "
         f"post-processing {settings['post-processing'].partition(':')[0]}, re-ranking "
-        f"{settings['re-ranking']}, seed {settings['seed'].partition(':')[0]}; {lost} queries "
-        "without a match left out; figures in %"
+        f"{settings['re-ranking']}, seed {settings['seed'].partition(':')[0]}; "
+        f"{many(lost, 'query', 'queries')} without a match left out; figures in %"
     )
 
 
 def gain_tables(report: Report) -> Iterator[Table]:
     """Figures with metadata compared with those without, and post-processing step by step."""
-    name, unit = report.model["name"], "figures in %, gains in percentage points"
+    unit = "figures in %, gains in percentage points"
     metadata, steps = metadata_table(report), steps_table(report)
     if metadata is not None:
         caption = f"with metadata, only comparable on pictures captured by training cameras; {unit}"
-        yield _gains(metadata, f"{name} without and with labels of the pictures", caption)
+        yield _gains(metadata, "without and with labels of the pictures", caption)
     if steps is not None:
-        yield _gains(steps, f"post-processing of {name}", f"each row adds a step; {unit}")
+        yield _gains(steps, "post-processing", f"each row adds a step; {unit}")
 
 
 def _gains(figures: FigureTable, title: str, caption: str) -> Table:
@@ -79,18 +99,25 @@ def _fill(table: Table, head: Sequence[str], groups: Sequence[Sequence[Sequence[
     """Fill a table with the first rows of each group."""
     shown = [group[:_SHOWN_TRIALS] for group in groups]
     for number, column in enumerate(head):
-        # a wide table may exceed a narrow terminal, since no figure may be cut off
-        cells = (row[number] for group in shown for row in group)
-        width = max(len(cell) for cell in (column, *cells))
-        table.add_column(
-            column, justify="right" if number else "left", no_wrap=True, min_width=width
-        )
+        cells = [row[number] for group in shown for row in group]
+        _add_whole_column(table, column, cells, justify="right" if number else "left")
     for group, kept in zip(groups, shown, strict=True):
         for row in kept:
             table.add_row(*row)
         if len(group) > len(kept):
             table.add_row(f"... {len(group) - len(kept)} more")
         table.add_section()
+
+
+def _add_whole_column(
+    table: Table, name: str, cells: Sequence[str], *, justify: Literal["left", "right"]
+) -> None:
+    """A column that is not folded, so that figures are whole and a path can be copied.
+
+    A wide table may exceed a narrow terminal, see `print_whole`.
+    """
+    width = max(cell_len(printable(cell)) for cell in (name, *cells))
+    table.add_column(name, justify=justify, no_wrap=True, min_width=width)
 
 
 def _searched(cells: Mapping[str, str]) -> str:
@@ -131,31 +158,37 @@ def demo_table(floor: Mapping[str, float], trained: Mapping[str, float]) -> Tabl
 
 
 def hits_table(hits: Sequence[Hit], title: str) -> Table:
-    """Rank, similarity and known labels of each hit."""
+    """Rank, similarity, known labels and path of each hit."""
     known = [name for name in ("camera", "time", "vehicle") if any(name in h.labels for h in hits)]
-    table = Table(title=title)
-    table.add_column("rank", justify="right")
-    table.add_column("similarity", justify="right")
     by_space = any(hit.space for hit in hits)
     several = any(hit.query for hit in hits)
     names = (*(["like"] if several else []), *(["compared as"] if by_space else []), *known, "path")
-    for name in names:
-        table.add_column(name, overflow="fold")
+    rows = []
     for hit in hits:
         labels = [hit.labels.get(name, "unknown") for name in known]
         space = [hit.space.replace("_", " ")] if by_space else []
         like = [hit.query.name if hit.query else ""] if several else []
         path = str(hit.image) if hit.image.exists() else f"{hit.image} (no such file)"
-        table.add_row(str(hit.rank), f"{hit.similarity:.4f}", *like, *space, *labels, path)
+        rows.append((str(hit.rank), f"{hit.similarity:.4f}", *like, *space, *labels, path))
+    falling = all(a.similarity >= b.similarity for a, b in pairwise(hits))
+    table = Table(box=box.SIMPLE_HEAD, title=title, caption=None if falling else _NOT_FALLING)
+    for number, name in enumerate(("rank", "similarity", *names)):
+        cells = [row[number] for row in rows]
+        _add_whole_column(table, name, cells, justify="left" if number > 1 else "right")
+    for row in rows:
+        table.add_row(*row)
     return table
 
 
-def check_tables(check: TableCheck, path: str, protocols: Table | None = None) -> Iterator[Table]:
+def check_tables(
+    check: TableCheck, path: str, protocols: Table | None = None
+) -> Iterator[Table | str]:
     """Counts, the protocols that the table supports, and findings with their meaning.
 
-    For a data set, ``protocols`` is the table of its own protocol.
+    Paths are in lines of their own. For a data set, ``protocols`` is the table of its own protocol.
     """
-    counts = Table(title=f"{path}", show_header=False)
+    yield path
+    counts = Table(show_header=False)
     spread = check.images_per_vehicle
     sizes = check.widths, check.heights
     rows = {
@@ -175,11 +208,9 @@ def check_tables(check: TableCheck, path: str, protocols: Table | None = None) -
         counts.add_row(name, value)
     yield counts
     yield _protocol_table(check) if protocols is None else protocols
-    if check.findings:
-        findings = Table("", "found", "what it means", title="findings")
-        for finding in check.findings:
-            findings.add_row(finding.level, finding.what, finding.meaning)
-        yield findings
+    for finding in check.findings:
+        yield f"{finding.level}: {finding.what}"
+        yield f"    {finding.meaning}"
 
 
 def _protocol_table(check: TableCheck) -> Table:

@@ -21,16 +21,20 @@ from platefree.errors import TrainingError
 
 def train(
     recipe: Annotated[
-        str, typer.Argument(help="A recipe (see 'platefree recipes') or a .toml file.")
+        str, typer.Argument(metavar="RECIPE", help="See 'platefree recipes'; or a .toml file.")
     ],
-    data: Annotated[Path, typer.Option("--data", "-d", help="Table or folder of pictures.")],
+    data: Annotated[
+        Path, typer.Option("--data", "-d", metavar="PATH", help="Table or folder of pictures.")
+    ],
     out: Annotated[
         Path | None,
-        typer.Option("--out", "-o", help="Folder of the run.", show_default="runs/RECIPE"),
+        typer.Option(
+            "--out", "-o", metavar="FOLDER", help="Of the run.", show_default="runs/RECIPE"
+        ),
     ] = None,
     settings: Annotated[
         list[str] | None,
-        typer.Option("--set", "-s", help="Change a value: train.lr=0.01. Repeatable."),
+        typer.Option("--set", "-s", metavar="KEY=VALUE", help="Change a setting: train.lr=0.01."),
     ] = None,
     *,
     resume: Annotated[
@@ -40,9 +44,9 @@ def train(
     device: DeviceOption = DeviceName.auto,
     as_json: Json = False,
 ) -> None:
-    """Train a recipe on a table of pictures (image, vehicle, ...).
+    """Train a model on a table of pictures with known vehicles.
 
-    Several GPUs: torchrun --nproc-per-node 4 -m platefree train RECIPE --data TABLE
+    For several GPUs put 'torchrun --nproc-per-node 4 -m' before 'platefree'.
     """
     from platefree.cli.progress import training_progress
     from platefree.machine import started_as

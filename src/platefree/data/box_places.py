@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -12,18 +12,22 @@ from numpy.typing import NDArray
 from platefree.data.image import read_header
 from platefree.data.listed_text import many
 from platefree.errors import DataError
-from platefree.types import Indices, Sightings, Text
+from platefree.inputs.plain_files import GB, Expected
+from platefree.types import Indices, Sightings
+
+CITY_LABELS = Expected("the labels of a city", 2 * GB)  # of 10**7 pictures
+"""What the file of labels of a rendered city can be."""
 
 _THREADS = 8  # read the headers of pictures
 
 _log = logging.getLogger(__name__)
 
 
-def rows_of(names: Text, root: Path, table: Sightings, what: str) -> Indices:
+def rows_of(names: Sequence[str], root: Path, table: Sightings, what: str) -> Indices:
     """(n,) the row of each picture; -1 where the table does not have it.
 
     Args:
-        names: (n,) paths, absolute or from ``root`` or from the table's folder.
+        names: n paths, absolute or from ``root`` or from the table's folder.
         root: folder of the file of boxes.
         table: the pictures.
         what: the kind of box, for messages.
@@ -37,12 +41,12 @@ def rows_of(names: Text, root: Path, table: Sightings, what: str) -> Indices:
             "pixels of whole pictures do not fit it: expected a table of picture files"
         )
     row_of = {_absolute(table.root, name): row for row, name in enumerate(table.image.tolist())}
-    rows = np.array([_row(name, root, table.root, row_of) for name in names.tolist()], np.int64)
+    rows = np.array([_row(name, root, table.root, row_of) for name in names], np.int64)
     if not (rows >= 0).any():
         raise DataError(
             f"none of the {many(len(table), 'picture')} in {table.root} is among the "
-            f"{many(len(rows), 'picture')} with {what}es (the first is {str(names[0])!r}, relative "
-            f"to {root}): write paths relative to the folder of the file of boxes"
+            f"{many(len(rows), 'picture')} with {what}es (the first is {names[0][:200]!r}, "
+            f"relative to {root}): write paths relative to the folder of the file of boxes"
         )
     return rows
 

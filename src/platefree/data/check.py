@@ -5,7 +5,6 @@ problem or fact that a user should know. By default only the headers of the pict
 ``depth="pixels"`` every picture is decoded, which also finds files that are cut short.
 """
 
-import hashlib
 import os
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -16,11 +15,12 @@ from typing import Any, Literal, Self, TypeVar, get_args
 
 import numpy as np
 
-from platefree.data.image import ImageHeader
+from platefree.data.image import PICTURE, ImageHeader
 from platefree.data.image_source import TableImages
 from platefree.data.listed_text import many
 from platefree.data.support import ProtocolSupport, protocol_support, valid_matches
 from platefree.errors import ImageError, OversizedImage
+from platefree.inputs.plain_files import hash_input
 from platefree.machine import cpu_count
 from platefree.types import Indices, Sightings, known_values
 
@@ -171,15 +171,14 @@ class _File:
 def _look(source: TableImages, row: int, depth: Depth) -> _File:
     try:
         if depth == "pixels":
-            source.read(row)
+            source.read(row, (1, 1))  # all of the file is read however small the picture gets
         return _File(source.header(row), size=os.path.getsize(source.table.path(row)))
     except (ImageError, OSError) as error:  # OSError: it was removed meanwhile
         return _File(None, reason=str(error), oversized=isinstance(error, OversizedImage))
 
 
-def _digest(path: Path) -> bytes:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").digest()
+def _digest(path: Path) -> str:
+    return hash_input(path, PICTURE)
 
 
 def _whole_files_of_equal_size(sightings: Sightings, files: list[_File]) -> list[int]:
@@ -193,8 +192,8 @@ def _whole_files_of_equal_size(sightings: Sightings, files: list[_File]) -> list
     return [row for row in readable if sizes[files[row].size] > 1]
 
 
-def _equal_files(rows: list[int], digests: list[bytes]) -> list[Indices]:
-    groups: dict[bytes, list[int]] = defaultdict(list)
+def _equal_files(rows: list[int], digests: list[str]) -> list[Indices]:
+    groups: dict[str, list[int]] = defaultdict(list)
     for row, digest in zip(rows, digests, strict=True):
         groups[digest].append(row)
     return [np.array(group) for group in groups.values() if len(group) > 1]

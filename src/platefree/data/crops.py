@@ -23,8 +23,10 @@ from platefree.data.readers.compcars import (
     SKIPPED,
 )
 from platefree.data.readers.detect import read_dataset
+from platefree.data.readers.matlab import MATLAB
 from platefree.data.readers.pictures import split_ending
 from platefree.errors import DataError
+from platefree.inputs.plain_files import read_input
 from platefree.machine import cpu_count
 from platefree.storage import atomic_file, only_writer, write_text
 
@@ -132,7 +134,7 @@ def _describe(root: Folder, target: Path, done: list[_Crop]) -> None:
         source = root.find(name)
         if source is not None:
             with atomic_file(target / name) as file:
-                file.write(source.read_bytes())
+                file.write(read_input(source, MATLAB))
     lost = {split_ending(crop.path)[0] for crop in done if crop.fault}
     for name in (*LISTS.values(), *PAIRS.values()):
         source = root.find(name)

@@ -31,7 +31,7 @@ class DataSet:
 
     Attributes:
         name: as in the documentation: vehicleid, veri-776, veri-wild, veri-wild-2, cityflow,
-            compcars, compcars-surveillance, vric, vehiclex.
+            compcars, compcars-surveillance, vric, vehiclex, market-1501.
         table: every picture once. ``split`` is train, query or gallery where the set has one
             test; where it has several (lists below), test pictures have no split.
         lists: published lists by name, as rows of the table in the order of the file, such as

@@ -1,7 +1,8 @@
 """The columns of sightings that are only a part of a file: frame of a video, and box.
 
 In a table they are ``frame`` (a number from 0) and ``x0``, ``y0``, ``x1``, ``y1`` (left, top,
-right, bottom in pixels of the picture or frame as it is displayed); empty cells are unknown.
+right, bottom in pixels of the picture or frame as it is displayed); cells that are empty, or say
+so in words (`unknown_cells`), are unknown.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from platefree.data.unknown_cells import is_unknown
 from platefree.errors import DataError
 from platefree.types import Floats, Indices
 
@@ -17,7 +19,6 @@ EDGES = ("x0", "y0", "x1", "y1")
 
 FRAME_COLUMNS = ("frame", *EDGES)
 
-_EMPTY = ("", "nan")  # as empty cells of text and of numbers are written
 _LAST_FRAME = 2**53  # larger numbers are not exact in a program that stores them as float64
 
 Place = Callable[[int], str]
@@ -47,7 +48,7 @@ def frames_of(path: Path, cells: Sequence[str], place: Place) -> Indices:
     """
     frames = np.full(len(cells), -1, np.int64)
     for row, text in enumerate(cells):
-        if text.lower() in _EMPTY:
+        if is_unknown(text):
             continue
         number = _number(text)
         if not (0 <= number <= _LAST_FRAME and number.is_integer()):
@@ -68,7 +69,7 @@ def boxes_of(path: Path, columns: Mapping[str, Sequence[str]], place: Place) -> 
     cells = list(zip(*(columns[name] for name in EDGES), strict=True))
     boxes = np.full((len(cells), 4), np.nan, np.float32)
     for row, texts in enumerate(cells):
-        if all(text.lower() in _EMPTY for text in texts):
+        if all(map(is_unknown, texts)):
             continue
         boxes[row] = [_number(text) for text in texts]
         left, top, right, bottom = boxes[row]

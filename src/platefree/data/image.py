@@ -1,35 +1,52 @@
-"""One picture from disk: upright, RGB, 8 bits, complete, and never larger than `MAX_PIXELS`.
+"""One picture from disk: upright, RGB, 8 bits, complete, and of a size that fits the memory.
 
 Decided: only formats that cameras and people use are decoded (`FORMATS`); of an animation the
 first frame counts; what is transparent becomes white, as on a page; 16-bit grey is scaled, not
 clipped; embedded color profiles are ignored; EXIF rotation is applied where it can be read, and
 damaged EXIF is no reason to refuse good pixels.
+
+Memory: a JPEG is decoded at a fraction of its size where a small one is asked for. Other formats
+are decoded whole, so their limits are lower (`limit_of`), and then converted in strips.
 """
 
 import os
-import stat
 import threading
 import warnings
+from collections import Counter
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO
+from typing import Any
 
 import numpy as np
 from PIL import ExifTags, Image, ImageFile
 
+from platefree.data.foreign_files import PEEK, foreign_kind
+from platefree.data.heic import is_heic, register_heic
+from platefree.data.other_files import is_no_picture
 from platefree.errors import ImageError, OversizedImage
+from platefree.inputs.plain_files import MB, Expected, open_input
+
+PICTURE = Expected("a picture", 512 * MB, ImageError)  # 50 megapixels of four 16-bit channels: 400
+"""What a picture file can be."""
 
 MAX_PIXELS = 100_000_000
 """A picture that claims more pixels is refused before any of them is decoded."""
 
-FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF", "PPM")
-"""The formats that are decoded, by their names in Pillow."""
+_DECODED_WHOLE = 50_000_000  # 4 bytes a pixel, once
+_SEVERAL_COPIES = 25_000_000  # within the decoders of these formats
+_LARGE = 10_000_000  # pixels; such pictures are decoded one after the other
+_STRIP = 1_000_000  # pixels that are converted at a time
+
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF", "PPM", "HEIF")
+"""The formats that are decoded, by their names in Pillow; HEIF with ``platefree[heic]``."""
 
 IMAGE_SUFFIXES = (
     ".jpg", ".jpeg", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif",
-    ".ppm", ".pgm",
+    ".ppm", ".pgm", ".heic", ".heif",
 )  # fmt: skip
 """Endings, in lower case, of the files that count as pictures when a folder is searched."""
 
@@ -62,14 +79,26 @@ class ImageHeader:
     mode: str
 
 
+def limit_of(format: str, *, progressive: bool = False) -> int:
+    """The most pixels that a picture of a format may have.
+
+    Args:
+        format: Pillow's name of it.
+        progressive: whether a JPEG is, whose coefficients are then held in memory as a whole.
+    """
+    if format == "JPEG" and not progressive:
+        return MAX_PIXELS
+    return _SEVERAL_COPIES if format in ("WEBP", "AVIF", "HEIF") else _DECODED_WHOLE
+
+
 def read_header(path: str | Path) -> ImageHeader:
     """Read size and format of a picture without decoding its pixels.
 
     Raises:
         ImageError: the file is missing, empty or no picture, or its header is damaged.
-        OversizedImage: it claims more than `MAX_PIXELS` pixels.
+        OversizedImage: it claims more pixels than `limit_of` its format.
     """
-    with _regular_file(path) as file, _PILLOW_MUTED:
+    with open_input(path, PICTURE) as file, _PILLOW_MUTED:
         image = _open(file, path)
         orientation = _orientation(image)
     width, height = image.size[::-1] if orientation in _SIDEWAYS else image.size
@@ -83,16 +112,16 @@ def read_image(path: str | Path, *, at_least: tuple[int, int] | None = None) -> 
 
     Args:
         path: the file; its content, not its name, decides the format.
-        at_least: (width, height) in pixels, both positive, as displayed. A much larger JPEG is
-            then decoded at a half, a quarter or an eighth of its size, several times faster,
-            but never below this size unless it is stored smaller: the result is usually still
-            larger, and other formats come at full size.
+        at_least: (width, height) in pixels, both positive, as displayed. A much larger picture is
+            then reduced to a half, a quarter or an eighth of its size, a JPEG while it is decoded,
+            but never below this size: the result is usually still larger.
 
     Raises:
         ImageError: the file is missing, empty, no picture, damaged or cut short.
-        OversizedImage: it claims more than `MAX_PIXELS` pixels.
+        OversizedImage: it claims more pixels than `limit_of` its format.
+        OutOfMemory: the memory does not suffice.
     """
-    with _regular_file(path) as file, _PILLOW_MUTED:
+    with open_input(path, PICTURE) as file, _PILLOW_MUTED:
         image = _open(file, path)
         orientation = _orientation(image)
         size = at_least[::-1] if at_least and orientation in _SIDEWAYS else at_least
@@ -109,25 +138,40 @@ def read_part(path: str | Path, box: tuple[int, int, int, int]) -> Image.Image:
 
     Raises:
         ImageError: as of `read_image`, or the box is empty or not within the picture.
-        OversizedImage: the picture claims more than `MAX_PIXELS` pixels.
+        OversizedImage: the picture claims more pixels than `limit_of` its format.
+        OutOfMemory: the memory does not suffice.
     """
-    with _regular_file(path) as file, _PILLOW_MUTED:
+    with open_input(path, PICTURE) as file, _PILLOW_MUTED:
+        image = _open(file, path)
+        return _part(image, path, box, _orientation(image))
+
+
+def read_displayed_part(path: str | Path, box: tuple[int, int, int, int]) -> Image.Image:
+    """Like `read_part`, with a box in pixels as they are displayed, which is after EXIF rotation.
+
+    Raises:
+        ImageError: as of `read_part`.
+        OutOfMemory: the memory does not suffice.
+    """
+    with open_input(path, PICTURE) as file, _PILLOW_MUTED:
         image = _open(file, path)
         orientation = _orientation(image)
-        left, top, right, bottom = box
-        if not (0 <= left < right <= image.width and 0 <= top < bottom <= image.height):
-            raise ImageError(
-                f"{path} is {image.width} x {image.height} pixels, expected a box within it, "
-                f"found {left}, {top} to {right}, {bottom}"
-            )
-        return _upright(_decoded(image, path).crop(box), orientation)
+        return _part(image, path, _stored_box(box, image.size, orientation), orientation)
 
 
-def find_pictures(folder: str | Path, *, depth: int) -> Iterator[tuple[str, ...]]:
+def find_pictures(
+    folder: str | Path, *, depth: int, passed_over: Counter[str] | None = None
+) -> Iterator[tuple[str, ...]]:
     """Pictures in a folder, by suffix, as the parts of their paths relative to it.
 
     They are sorted. Hidden files and folders are skipped, and whatever is more than ``depth``
     folders down; links to folders are followed.
+
+    Args:
+        folder: where to search.
+        depth: how many folders down.
+        passed_over: counts the files that may be pictures too but have another ending, by that, and
+            the folders that are too far down.
 
     Raises:
         OSError: a folder cannot be listed.
@@ -140,55 +184,68 @@ def find_pictures(folder: str | Path, *, depth: int) -> Iterator[tuple[str, ...]
         if not entry.is_dir():
             if entry.name.lower().endswith(IMAGE_SUFFIXES):
                 yield (entry.name,)
+            elif passed_over is not None and not is_no_picture(entry.name):
+                passed_over[os.path.splitext(entry.name)[1].lower() or "without an ending"] += 1
         elif depth > 0:
-            for parts in find_pictures(entry.path, depth=depth - 1):
+            for parts in find_pictures(entry.path, depth=depth - 1, passed_over=passed_over):
                 yield (entry.name, *parts)
+        elif passed_over is not None:
+            passed_over["folder further down"] += 1
 
 
-def _regular_file(path: str | Path) -> BinaryIO:
-    try:
-        status = os.stat(path)
-        if stat.S_ISDIR(status.st_mode):
-            raise ImageError(f"{path} is a folder, expected a picture: name a file in it")
-        if not stat.S_ISREG(status.st_mode):  # opening a pipe would block forever
-            raise ImageError(f"{path} is no regular file, expected a picture: copy it to a file")
-        if status.st_size == 0:
-            raise ImageError(f"{path} is empty (0 bytes), expected a picture: copy it again")
-        return open(path, "rb")
-    except FileNotFoundError as error:
-        raise ImageError(
-            f"{path} does not exist, expected a picture: correct the path or put the file there"
-        ) from error
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
-        reason = getattr(error, "strerror", None) or error
-        raise ImageError(
-            f"{path} cannot be opened ({reason}): check its path and permissions"
-        ) from error
-
-
-def _open(file: BinaryIO, path: str | Path) -> ImageFile.ImageFile:
+def _open(file: BufferedReader, path: str | Path) -> ImageFile.ImageFile:
     """Like `Image.open`, without its size check, whose error does not give the size."""
     Image.init()
-    prefix = file.read(16)
+    start = file.read(PEEK)
+    if not start:
+        raise ImageError(f"{path} is empty (0 bytes), expected a picture: copy it again")
+    if is_heic(start):
+        register_heic(path)
     for name in FORMATS:
         factory, accepts = Image.OPEN.get(name, (None, None))
-        if factory is None or accepts is None or accepts(prefix) is not True:
+        if factory is None or accepts is None or accepts(start[:16]) is not True:
             continue
+        if name == "WEBP":  # its decoder takes memory for two pictures when it is opened
+            _refuse_large(path, name, _webp_size(start), limit_of(name))
         file.seek(0)
         try:
             image = factory(file, "")  # without a name, pixels are read and never mapped
+        except MemoryError:
+            raise
         except Image.DecompressionBombError as error:
-            raise _oversized(path, str(error)) from error
+            raise _oversized(path, str(error), MAX_PIXELS) from error
         except Exception as error:
             raise _damaged(path, error) from error
-        width, height = image.size
-        if width * height > MAX_PIXELS:
-            raise _oversized(path, f"{width:,} x {height:,} pixels")
+        progressive = bool(image.info.get("progression"))
+        _refuse_large(path, name, image.size, limit_of(name, progressive=progressive))
         return image
+    # Its first bytes are not shown: a table may name any file of the machine.
+    found = foreign_kind(start)
     raise ImageError(
-        f"{path} is no picture that can be read (it starts with {prefix!r}): "
+        f"{path} is {found}" if found
+        else f"{path} is no picture that can be read: "
         f"convert it to one of {', '.join(FORMATS)}, or leave it out"
-    )
+    )  # fmt: skip
+
+
+def _refuse_large(path: str | Path, format: str, size: tuple[int, int], limit: int) -> None:
+    width, height = size
+    if width * height > limit:
+        raise _oversized(path, f"{format}, {width:,} x {height:,} pixels", limit)
+
+
+def _webp_size(start: bytes) -> tuple[int, int]:
+    """Width and height by the first chunk of a WebP file; zero where it is damaged.
+
+    Source: RFC 9649, sections 2.5 to 2.7.
+    """
+    number = int.from_bytes
+    if start[12:16] == b"VP8X":
+        return 1 + number(start[24:27], "little"), 1 + number(start[27:30], "little")
+    if start[12:16] == b"VP8L":
+        bits = number(start[21:25], "little")
+        return 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
+    return number(start[26:28], "little") & 0x3FFF, number(start[28:30], "little") & 0x3FFF
 
 
 def _orientation(image: ImageFile.ImageFile) -> int:
@@ -207,15 +264,73 @@ def _decoded(
     image: ImageFile.ImageFile, path: str | Path, at_least: tuple[int, int] | None = None
 ) -> Image.Image:
     """Its pixels as RGB; ``at_least`` is the size wanted, as stored."""
+    with _in_turn(image):
+        _load(image, path, at_least)
+        factor = 1
+        if at_least is not None and image.format != "JPEG":  # which was reduced while decoded
+            factor = _factor(image.size, at_least)
+        return _rgb(image, image, path, factor)
+
+
+def _part(
+    image: ImageFile.ImageFile, path: str | Path, box: tuple[int, int, int, int], orientation: int
+) -> Image.Image:
+    """A part as RGB; ``box`` is in pixels as stored."""
+    left, top, right, bottom = box
+    if not (0 <= left < right <= image.width and 0 <= top < bottom <= image.height):
+        raise ImageError(
+            f"{path} is {image.width} x {image.height} pixels, expected a box within it, "
+            f"found {left}, {top} to {right}, {bottom}"
+        )
+    with _in_turn(image):
+        _load(image, path)
+        return _upright(_rgb(image.crop(box), image, path), orientation)
+
+
+def _load(
+    image: ImageFile.ImageFile, path: str | Path, at_least: tuple[int, int] | None = None
+) -> None:
+    """Decode the pixels, those of a JPEG at a fraction of its size if that is enough."""
     try:
         if at_least is not None:
             image.draft(None, at_least)
         image.load()
-        return _rgb(image, path)
-    except ImageError:
+    except MemoryError:
         raise
     except Exception as error:  # decoders fed hostile bytes raise nearly anything
         raise _damaged(path, error) from error
+
+
+def _in_turn(image: ImageFile.ImageFile) -> AbstractContextManager[Any]:
+    """Large pictures are decoded one after the other, however many threads read."""
+    return _ONE_LARGE if image.width * image.height > _LARGE else nullcontext()
+
+
+def _factor(size: tuple[int, int], at_least: tuple[int, int]) -> int:
+    """By how much a picture can be reduced without getting smaller than ``at_least``."""
+    fits = (
+        factor
+        for factor in (8, 4, 2)
+        if all(have >= factor * want for have, want in zip(size, at_least, strict=True))
+    )
+    return next(fits, 1)
+
+
+def _stored_box(
+    box: tuple[int, int, int, int], size: tuple[int, int], orientation: int
+) -> tuple[int, int, int, int]:
+    """Where a box of the displayed picture is in the stored one, which has this size."""
+    left, top, right, bottom = box
+    width, height = size
+    return {
+        2: (width - right, top, width - left, bottom),
+        3: (width - right, height - bottom, width - left, height - top),
+        4: (left, height - bottom, right, height - top),
+        5: (top, left, bottom, right),
+        6: (top, height - right, bottom, height - left),
+        7: (width - bottom, height - right, width - top, height - left),
+        8: (width - bottom, left, width - top, right),
+    }.get(orientation, box)
 
 
 def _upright(picture: Image.Image, orientation: int) -> Image.Image:
@@ -223,16 +338,44 @@ def _upright(picture: Image.Image, orientation: int) -> Image.Image:
     return picture.transpose(_TURNS[orientation]) if orientation in _TURNS else picture
 
 
-def _rgb(image: ImageFile.ImageFile, path: str | Path) -> Image.Image:
-    opaque = _eight_bits(image, path) if image.mode[0] in "IF" else image
-    if opaque.has_transparency_data:
-        page = Image.new("RGBA", image.size, "white")
-        page.alpha_composite(opaque.convert("RGBA"))
-        opaque = page
-    return opaque.convert("RGB")
+def _rgb(
+    pixels: Image.Image, image: ImageFile.ImageFile, path: str | Path, factor: int = 1
+) -> Image.Image:
+    """The pixels of an image, or a part of them, as RGB, reduced by a factor.
+
+    They are converted in strips, so that there is never a second copy of their full size.
+    """
+    width, height = pixels.size
+    rows = max(_STRIP // width // factor, 1) * factor
+    try:
+        if rows >= height:
+            return _reduced(_opaque(pixels, image, path), factor)
+        whole = Image.new("RGB", (-(-width // factor), -(-height // factor)))
+        for top in range(0, height, rows):
+            strip = pixels.crop((0, top, width, min(top + rows, height)))
+            whole.paste(_reduced(_opaque(strip, image, path), factor), (0, top // factor))
+    except (ImageError, MemoryError):
+        raise
+    except Exception as error:  # as in `_load`: palettes and transparency may be damaged too
+        raise _damaged(path, error) from error
+    return whole
 
 
-def _eight_bits(image: ImageFile.ImageFile, path: str | Path) -> Image.Image:
+def _reduced(picture: Image.Image, factor: int) -> Image.Image:
+    return picture if factor == 1 else picture.reduce(factor)
+
+
+def _opaque(strip: Image.Image, image: ImageFile.ImageFile, path: str | Path) -> Image.Image:
+    if image.mode[0] in "IF":
+        strip = _eight_bits(strip, image, path)
+    if strip.has_transparency_data:
+        page = Image.new("RGBA", strip.size, "white")
+        page.alpha_composite(strip.convert("RGBA"))
+        strip = page
+    return strip.convert("RGB")
+
+
+def _eight_bits(strip: Image.Image, image: ImageFile.ImageFile, path: str | Path) -> Image.Image:
     """Scale 16-bit grey (or 12-bit, in TIFF) to 8 bits; Pillow's own conversion would clip it."""
     if image.mode == "F" or (image.mode == "I" and image.format == "TIFF"):
         raise ImageError(
@@ -241,15 +384,15 @@ def _eight_bits(image: ImageFile.ImageFile, path: str | Path) -> Image.Image:
         )
     tags = getattr(image, "tag_v2", {})
     bits = tags.get(ExifTags.Base.BitsPerSample, (16,))[0]
-    grey = np.asarray(image).astype(np.float32) * (255 / (2**bits - 1))
+    grey = np.asarray(strip).astype(np.float32) * (255 / (2**bits - 1))
     if tags.get(ExifTags.Base.PhotometricInterpretation) == 0:  # white is zero
         grey = 255 - grey
     return Image.fromarray(np.rint(grey).clip(0, 255).astype(np.uint8))
 
 
-def _oversized(path: str | Path, found: str) -> OversizedImage:
+def _oversized(path: str | Path, found: str, limit: int) -> OversizedImage:
     return OversizedImage(
-        f"{path} is too large ({found}), expected at most {MAX_PIXELS:,} pixels: "
+        f"{path} is too large ({found}), expected at most {limit:,} pixels: "
         "scale it down, or leave it out"
     )
 
@@ -291,3 +434,4 @@ class _Muted:
 
 
 _PILLOW_MUTED = _Muted()
+_ONE_LARGE = threading.Lock()

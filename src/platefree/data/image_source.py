@@ -1,12 +1,15 @@
 """Where the picture of a row comes from: a picture file, cut to the row's box where it has one."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
 from PIL import Image
 
-from platefree.data.image import ImageHeader, read_header, read_image
+from platefree.data.image import ImageHeader, read_displayed_part, read_header, read_image
+from platefree.data.relocate import lies_elsewhere
 from platefree.errors import DataError, ImageError
 from platefree.types import Sightings
 
@@ -48,10 +51,11 @@ class TableImages:
         """
         self._refuse_frame(row)
         path = self.table.path(row)
-        if np.isnan(self.table.box[row, 0]):
-            return read_image(path, at_least=size)
-        picture = read_image(path)
-        return picture.crop(self._box(row, picture.width, picture.height))
+        with self._moved():
+            if np.isnan(self.table.box[row, 0]):
+                return read_image(path, at_least=size)
+            header = read_header(path)
+            return read_displayed_part(path, self._box(row, header.width, header.height))
 
     def header(self, row: int) -> ImageHeader:
         """What `read` will give of a row, without decoding it.
@@ -61,11 +65,25 @@ class TableImages:
             DataError: the row is a frame of a video.
         """
         self._refuse_frame(row)
-        header = read_header(self.table.path(row))
+        with self._moved():
+            header = read_header(self.table.path(row))
         if np.isnan(self.table.box[row, 0]):
             return header
         left, top, right, bottom = self._box(row, header.width, header.height)
         return replace(header, width=right - left, height=bottom - top)
+
+    @contextmanager
+    def _moved(self) -> Iterator[None]:
+        """Say what to do where not only this picture is missing."""
+        try:
+            yield
+        except ImageError as error:
+            if not (isinstance(error.__cause__, FileNotFoundError) and lies_elsewhere(self.table)):
+                raise
+            raise ImageError(
+                f"{error}; other pictures of the table are missing too: if they lie in another "
+                "folder now, 'platefree data relocate TABLE --root FOLDER --out NEW' finds them"
+            ) from error.__cause__
 
     def _refuse_frame(self, row: int) -> None:
         if self.table.frame[row] >= 0:

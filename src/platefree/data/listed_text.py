@@ -4,7 +4,6 @@ Chinese data sets are encoded in gb2312 as often as in UTF-8; editors add a byte
 carriage returns and blanks at the ends of lines; archives change the case of folders.
 """
 
-import codecs
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,12 +12,11 @@ from pathlib import Path
 from typing import Self
 
 from platefree.errors import DataError
+from platefree.inputs.documents import byte_order_encoding
+from platefree.inputs.plain_files import MB, Expected, read_input
 
-_MARKS = {
-    codecs.BOM_UTF8: "utf-8-sig",
-    codecs.BOM_UTF16_LE: "utf-16",
-    codecs.BOM_UTF16_BE: "utf-16",
-}
+LISTED = Expected("a list or label file", 256 * MB)  # the largest public one has 30
+"""What such a file can be."""
 _SHOWN = 80  # characters of a wrong line in an error
 
 
@@ -29,7 +27,7 @@ def many(count: int, noun: str, plural: str = "") -> str:
 
 @contextmanager
 def reading(path: Path) -> Iterator[None]:
-    """Turn an ``OSError`` met while reading ``path`` into a `DataError`."""
+    """Turn an ``OSError`` met while looking for ``path`` or into a folder into a `DataError`."""
     try:
         yield
     except OSError as error:
@@ -45,10 +43,8 @@ def read_text(path: Path) -> str:
     Raises:
         DataError: it is not text, or cannot be read.
     """
-    with reading(path):
-        data = path.read_bytes()
-    marked = next((name for mark, name in _MARKS.items() if data.startswith(mark)), "utf-8")
-    for encoding in (marked, "gb18030"):
+    data = read_input(path, LISTED)
+    for encoding in (byte_order_encoding(data), "gb18030"):
         try:
             text = data.decode(encoding)
         except UnicodeDecodeError:

@@ -88,7 +88,7 @@ def _with_source(table: Sightings, name: str, place: int) -> Sightings:
         unnamed = int((table.source == "").sum())
         raise DataError(
             f"table {place + 1} has {many(unnamed, 'row')} without a source, expected the name "
-            "of the data set in each: fill the column, or pass sources="
+            "of the data set in each: fill the column, or name it (--source, or sources=)"
         )
     return table
 
@@ -167,7 +167,8 @@ def _refuse_shared(values: Sequence[set[str]], what: str) -> None:
         for value in sorted(own & first.keys()):
             raise DataError(
                 f"tables {first[value] + 1} and {place + 1} both have {what} {value!r}, expected "
-                "each data set once: give the tables different sources"
+                "each data set once: give the tables different sources (--source for each, or "
+                "sources=)"
             )
         first |= dict.fromkeys(own, place)
 

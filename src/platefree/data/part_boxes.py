@@ -116,7 +116,7 @@ def place_boxes(boxes: PartBoxes, table: Sightings) -> PictureBoxes:
         DataError: no picture of the table was examined, or a box lies outside of its picture.
         ImageError: a picture with boxes cannot be read.
     """
-    rows = rows_of(boxes.image, boxes.root, table, "part box")
+    rows = rows_of(boxes.image.tolist(), boxes.root, table, "part box")
     seen = np.zeros(len(table), np.bool_)
     seen[rows[rows >= 0]] = True
     kept = rows[boxes.picture] >= 0

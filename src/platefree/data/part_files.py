@@ -7,21 +7,26 @@ tools write it, boxes as left, top, width, height.
 
 import csv
 import difflib
-import json
 import math
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
+from pydantic import BaseModel, ConfigDict, Field
 
+from platefree.data.box_places import CITY_LABELS
 from platefree.data.csv_records import csv_rows
+from platefree.data.formula_cells import guarded
 from platefree.data.listed_text import reading
 from platefree.data.part_boxes import PARTS, PartBoxes
 from platefree.errors import DataError
+from platefree.inputs.complaints import checked
+from platefree.inputs.documents import read_json
+from platefree.inputs.parquet import read_parquet
+from platefree.inputs.plain_files import MB, Expected
 from platefree.storage import Utf8, atomic_file
 from platefree.types import text_column
 
@@ -31,6 +36,9 @@ PART_FILES = ("parts.csv", "parts.json", "labels.parquet")
 _EDGES = ("x0", "y0", "x1", "y1")
 _COLUMNS = ("image", "part", *_EDGES)
 _CITY = {"window": "windows", "light": "lights", "brand": "brand"}
+_BOXES = pa.list_(pa.list_(pa.float32()))
+_LABELS = pa.schema([("image", pa.string()), *((name, _BOXES) for name in _CITY.values())])
+_COCO = Expected("part boxes in COCO's JSON", 512 * MB)  # 4 million boxes
 _PLURALS = {f"{part}s": part for part in PARTS}
 
 Entry = tuple[str, str, Sequence[float], float, str]
@@ -55,7 +63,7 @@ def find_part_boxes(where: str, root: Path) -> PartBoxes:
             return read_part_boxes(path / name)
     raise DataError(
         f"{path} holds no part boxes ({', '.join(PART_FILES)}): 'platefree parts TABLE --model "
-        "DETECTOR' writes them; --set model.boxes=FILE names another file"
+        "DETECTOR' writes them; model.boxes=FILE (--set) names another file"
     )
 
 
@@ -93,7 +101,9 @@ def write_part_boxes(boxes: PartBoxes, path: str | Path) -> None:
     if path.suffix.lower() != ".csv":
         raise DataError(f"{path}: part boxes are written as .csv")
     parent = os.path.join(path.parent, "")
-    names = [os.path.abspath(boxes.root / name).removeprefix(parent) for name in boxes.image]
+    names = [
+        guarded(os.path.abspath(boxes.root / name).removeprefix(parent)) for name in boxes.image
+    ]
     order = np.argsort(boxes.picture, kind="stable")
     places = np.searchsorted(boxes.picture[order], np.arange(len(names) + 1))
     with atomic_file(path) as file:
@@ -166,7 +176,7 @@ def _checked(path: Path, box: Sequence[float], place: str) -> Sequence[float]:
 
 def _csv_entries(path: Path) -> Iterator[Entry]:
     what = f"part boxes are {','.join(_COLUMNS)} in pixels: left, top, right, bottom"
-    for line, row in csv_rows(path, _COLUMNS, what):
+    for line, row in csv_rows(path, _COLUMNS, what, ("score",)):
         place = f"line {line}"
         if row["image"] == "":
             raise DataError(f"{path}, {place}: no image, expected the path of a picture")
@@ -192,55 +202,73 @@ def _number(path: Path, text: str, place: str) -> float:
 # --- COCO -------------------------------------------------------------------------------------
 
 
+Number = int | str
+
+
+class _Image(BaseModel):
+    model_config = ConfigDict(strict=True)
+
+    id: Number
+    file_name: Annotated[str, Field(min_length=1, max_length=10_000)]
+
+
+class _Category(BaseModel):
+    model_config = ConfigDict(strict=True)
+
+    id: Number
+    name: Annotated[str, Field(max_length=1000)]
+
+
+class _Annotation(BaseModel):
+    model_config = ConfigDict(strict=True)
+
+    image_id: Number
+    category_id: Number
+    bbox: Annotated[list[float], Field(min_length=4, max_length=4)]
+    score: Annotated[float, Field(ge=0, le=1)] = 1.0
+
+
+class _Coco(BaseModel):
+    """What is used of a COCO file; annotation tools write much more."""
+
+    images: list[_Image]
+    categories: list[_Category]
+    annotations: list[_Annotation]
+
+
 def _coco_entries(path: Path) -> Iterator[Entry]:
-    try:
-        content = json.loads(path.read_text("utf-8-sig"))
-        names = {image["id"]: str(image["file_name"]) for image in content["images"]}
-        parts = {each["id"]: str(each["name"]) for each in content["categories"]}
-        annotations = list(content["annotations"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise DataError(
-            f"{path} is no COCO file ({type(error).__name__}: {error}), expected images with "
-            "file_name, annotations with bbox, and categories with name"
-        ) from error
-    for name in names.values():
-        yield name, "", (), 0.0, "images"
-    for number, each in enumerate(annotations):
-        place = f"annotation {number + 1}"
-        yield _coco_entry(path, each, names, parts, place)
-
-
-def _coco_entry(
-    path: Path,
-    each: Mapping[str, Any],
-    names: Mapping[Any, str],
-    parts: Mapping[Any, str],
-    place: str,
-) -> Entry:
-    try:
-        left, top, width, height = (float(value) for value in each["bbox"])
-        score = float(each.get("score", 1.0))
-        image, part = names[each["image_id"]], parts[each["category_id"]]
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DataError(
-            f"{path}, {place}: {type(error).__name__}: {error}; expected bbox (left, top, width, "
-            "height) and the image_id and category_id of images and categories in the file"
-        ) from error
-    return image, part, (left, top, left + width, top + height), score, place
+    content = checked(_Coco, read_json(path, _COCO), f"{path} as COCO", error=DataError)
+    names = {image.id: image.file_name for image in content.images}
+    parts = {each.id: each.name for each in content.categories}
+    for image in content.images:
+        if names[image.id] != image.file_name:
+            raise DataError(f"{path}: two images have the id {image.id!r}, expected one each")
+        yield image.file_name, "", (), 0.0, "images"
+    for number, each in enumerate(content.annotations, 1):
+        place = f"annotation {number}"
+        if each.image_id not in names or each.category_id not in parts:
+            raise DataError(
+                f"{path}, {place}: image_id {each.image_id!r} or category_id "
+                f"{each.category_id!r} is not in the file, expected those of its images and "
+                "categories"
+            )
+        left, top, width, height = each.bbox
+        box = (left, top, left + width, top + height)
+        yield names[each.image_id], parts[each.category_id], box, each.score, place
 
 
 # --- city -------------------------------------------------------------------------------------
 
 
 def _city_entries(path: Path) -> Iterator[Entry]:
-    try:
-        table = pq.read_table(path, columns=["image", *_CITY.values()])
-    except (pa.ArrowException, KeyError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise DataError(f"{path} is not the labels of a city ({reason})") from error
+    table = read_parquet(path, CITY_LABELS, _LABELS)
     columns: dict[str, list[Any]] = {name: table[name].to_pylist() for name in table.column_names}
     for row, image in enumerate(columns["image"]):
+        if not image:
+            raise DataError(f"{path}, row {row + 1}: no image, expected the path of a picture")
         yield image, "", (), 0.0, f"row {row + 1}"
         for part, name in _CITY.items():
             for box in columns[name][row] or ():
+                if box is None or len(box) != 4 or None in box:
+                    raise DataError(f"{path}, row {row + 1}: a box needs four numbers in {name!r}")
                 yield image, part, box, 1.0, f"row {row + 1}"

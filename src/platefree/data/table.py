@@ -13,7 +13,9 @@ import csv
 import logging
 import os
 from array import array
+from collections import Counter
 from collections.abc import Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -21,29 +23,33 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from platefree.data.columns import SPLITS, known_columns, sightings_of
-from platefree.data.csv_records import csv_records
+from platefree.data.column_names import known_columns
+from platefree.data.columns import sightings_of
+from platefree.data.csv_records import csv_records, text_of
 from platefree.data.dataset import DataSet
+from platefree.data.folder_labels import folder_labels
+from platefree.data.formula_cells import guarded
 from platefree.data.frame_columns import EDGES, FRAME_COLUMNS
 from platefree.data.image import IMAGE_SUFFIXES, find_pictures
-from platefree.data.listed_text import reading
-from platefree.data.readers.detect import find_dataset
+from platefree.data.listed_text import many, reading
+from platefree.data.readers.detect import find_dataset, set_around
+from platefree.data.relocate import relocated
+from platefree.data.table_cells import MOST_BYTES, MOST_ROWS, TABLE, TableCells, too_large
+from platefree.data.unknown_cells import literal
 from platefree.errors import DataError
+from platefree.inputs.plain_files import open_input
 from platefree.storage import Utf8, atomic_file
-from platefree.types import LABELS, Sightings
+from platefree.types import LABELS, Sightings, Times
 
 TABLE_NAMES = ("images.csv", "images.parquet", "table.csv", "table.parquet")
 """A folder that holds one of these files is read as that table."""
 
-_LAYOUTS = (
-    "expected FOLDER/picture, FOLDER/vehicle/picture or FOLDER/{train,query,gallery}/vehicle/"
-    "picture: move the pictures, or list them in a CSV file with the columns image,vehicle"
-)
+_LINES, _PIECE = 1024, 65_536  # rows of CSV and of Parquet that are read at a time
 
 _log = logging.getLogger(__name__)
 
 
-def read_table(path: str | Path) -> Sightings:
+def read_table(path: str | Path, *, root: str | Path | None = None) -> Sightings:
     """Read a table of pictures.
 
     Args:
@@ -52,6 +58,7 @@ def read_table(path: str | Path) -> Sightings:
             that it holds, see `platefree.data.readers.detect.read_dataset`. Otherwise its layout
             is the table: ``vehicle/picture``, ``split/vehicle/picture``, or pictures alone, whose
             vehicles are then unknown.
+        root: where relative image paths of a table start, instead of at its folder.
 
     Returns:
         The rows in the order of the file, of the lists of a data set, or of the sorted paths of
@@ -60,9 +67,16 @@ def read_table(path: str | Path) -> Sightings:
 
     Raises:
         DataError: the table is missing or malformed, a picture is listed twice, or there is
-            none; the message names the line (CSV) or the row (Parquet, from 1).
+            none; the message names the line (CSV) or the row (Parquet, from 1). With ``root``:
+            as `platefree.data.relocate.relocated`.
     """
     path = Path(path).absolute()
+    if root is not None:
+        if path.is_dir() and not _tables_in(path):
+            raise DataError(
+                f"{path} is no table, whose pictures could lie in {root}: leave root out"
+            )
+        return relocated(read_table(path), root)
     with reading(path):
         if path.is_dir():
             return _read_folder(path)
@@ -90,7 +104,8 @@ def write_table(sightings: Sightings, path: str | Path) -> None:
     if path.suffix.lower() not in writers:
         raise DataError(f"{path}: a table is written as .csv or .parquet, choose one of the two")
     columns = {"image": _images_from(sightings, path.parent)}
-    columns |= {name: getattr(sightings, name).tolist() for name in LABELS if sightings.knows(name)}
+    for name in filter(sightings.knows, LABELS):
+        columns[name] = [literal(label) for label in getattr(sightings, name).tolist()]
     try:
         with atomic_file(path) as file:
             writers[path.suffix.lower()](file, columns, sightings)
@@ -114,31 +129,32 @@ def _read_csv(path: Path) -> Sightings:
     if not header:
         raise DataError(f"{path} is empty, expected a header with at least 'image'")
     positions = known_columns(path, header)
-    columns: dict[str, list[str]] = {name: [] for name in positions}
     lines = array("q")
-    for line, cells in records:
-        lines.append(line)
-        for name, position in positions.items():
-            columns[name].append(cells[position].strip())
-    return sightings_of(path, columns, lambda row: f"line {lines[row]}")
+    cells = TableCells(path, positions, lambda row: f"line {lines[row]}", text_of)
+    while piece := list(islice(records, _LINES)):
+        lines.extend(line for line, _ in piece)
+        columns = list(zip(*(row for _, row in piece), strict=True))
+        cells.add({name: columns[place] for name, place in positions.items()})
+    return sightings_of(path, cells)
 
 
 def _write_csv(file: BinaryIO, columns: Mapping[str, list[str]], sightings: Sightings) -> None:
-    columns = dict(columns)
+    texts = {name: list(map(guarded, column)) for name, column in columns.items()}
+    numbers: dict[str, list[str]] = {}
     if sightings.knows("time"):
         stamps = np.datetime_as_string(sightings.time, unit="ms", timezone="UTC").tolist()
-        columns["time"] = ["" if stamp == "NaT" else stamp for stamp in stamps]
+        numbers["time"] = ["" if stamp == "NaT" else stamp for stamp in stamps]
     if sightings.knows("frame"):
-        columns["frame"] = ["" if frame < 0 else str(frame) for frame in sightings.frame.tolist()]
+        numbers["frame"] = ["" if frame < 0 else str(frame) for frame in sightings.frame.tolist()]
     if sightings.knows("box"):
         edges = zip(EDGES, sightings.box.T, strict=True)
-        columns |= {name: [_shortest(value) for value in edge] for name, edge in edges}
+        numbers |= {name: [_shortest(value) for value in edge] for name, edge in edges}
     # Python 3.11 leaves a lone carriage return unquoted, and then reads it as the end of a row.
-    returns = any("\r" in cell for column in columns.values() for cell in column)
+    returns = any("\r" in cell for column in texts.values() for cell in column)
     quoting: Any = csv.QUOTE_ALL if returns else csv.QUOTE_MINIMAL
     writer = csv.writer(Utf8(file), lineterminator="\n", quoting=quoting)
-    writer.writerow(columns)
-    writer.writerows(zip(*columns.values(), strict=True))
+    writer.writerow([*texts, *numbers])
+    writer.writerows(zip(*texts.values(), *numbers.values(), strict=True))
 
 
 def _shortest(value: np.float32) -> str:
@@ -150,22 +166,46 @@ def _shortest(value: np.float32) -> str:
 
 
 def _read_parquet(path: Path) -> Sightings:
-    times = None
-    try:
-        with pq.ParquetFile(path) as file:
-            names = file.schema_arrow.names
-            positions = known_columns(path, names)
+    times: list[Times] = []
+    with open_input(path, TABLE) as opened:
+        try:
+            schema = pq.read_schema(opened)
+            positions = known_columns(path, schema.names)
             for name, position in positions.items():
-                _check_type(path, name, file.schema_arrow.field(position).type)
-            table = file.read(columns=[names[position] for position in positions.values()])
-        columns = {name: table[names[position]] for name, position in positions.items()}
-        if "time" in columns and pa.types.is_temporal(columns["time"].type):
-            times = columns.pop("time").to_numpy().astype("datetime64[ms]")
-        texts = {name: _texts(column) for name, column in columns.items()}
-    except (pa.ArrowException, UnicodeDecodeError) as error:
-        reason = " ".join(str(error).split())
-        raise DataError(f"{path} is damaged or not Parquet ({reason}): write it again") from error
-    return sightings_of(path, texts, lambda row: f"row {row + 1}", times)
+                _check_type(path, name, schema.field(position).type)
+            columns = {name: schema.names[position] for name, position in positions.items()}
+            timed = "time" in columns and pa.types.is_temporal(schema.field(positions["time"]).type)
+            texts = [name for name in columns if not (timed and name == "time")]
+            cells = TableCells(path, texts, lambda row: f"row {row + 1}")
+            # As a dictionary, a long text that each row repeats is stored, and checked, once.
+            with pq.ParquetFile(opened, read_dictionary=_text_columns(schema)) as file:
+                _refuse_large(path, file.metadata)
+                for batch in file.iter_batches(_PIECE, columns=list(columns.values())):
+                    cells.add({name: _texts(batch.column(columns[name])) for name in texts})
+                    if timed:
+                        moments = batch.column(columns["time"]).to_numpy(zero_copy_only=False)
+                        times.append(moments.astype("datetime64[ms]"))
+        except MemoryError:
+            raise
+        except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
+            reason = " ".join(str(error).split())[:200]
+            raise DataError(
+                f"{path} is damaged or not Parquet ({reason}): write it again"
+            ) from error
+    return sightings_of(path, cells, np.concatenate(times) if times else None)
+
+
+def _text_columns(schema: pa.Schema) -> list[str]:
+    return [field.name for field in schema if str(field.type) in ("string", "large_string")]
+
+
+def _refuse_large(path: Path, metadata: pq.FileMetaData) -> None:
+    if metadata.num_rows > MOST_ROWS:
+        raise DataError(too_large(path, many(metadata.num_rows, "row")))
+    groups = map(metadata.row_group, range(metadata.num_row_groups))
+    size = sum(group.total_byte_size for group in groups)  # before compression
+    if size > MOST_BYTES:
+        raise DataError(too_large(path, many(size, "byte")))
 
 
 def _check_type(path: Path, name: str, kind: pa.DataType) -> None:
@@ -187,10 +227,17 @@ def _check_type(path: Path, name: str, kind: pa.DataType) -> None:
         raise DataError(f"{path}: column {name!r} holds {kind}, expected text")
 
 
-def _texts(column: "pa.ChunkedArray[Any]") -> list[str]:
-    if pa.types.is_dictionary(column.type):
-        column = column.cast(column.type.value_type)
-    return [(value or "").strip() for value in column.cast(pa.large_string()).to_pylist()]
+def _texts(column: Any) -> list[str]:  # noqa: ANN401 - arrays of pyarrow, of two kinds
+    if not pa.types.is_dictionary(column.type):
+        column = column.cast(pa.large_string()).dictionary_encode()
+    codes = column.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+    used, places = np.unique(codes, return_inverse=True)
+    known = column.dictionary.take(pa.array(used[used >= 0])).cast(pa.large_string()).to_pylist()
+    unknown = [""] * (len(used) - len(known))  # the code -1 comes first
+    texts: list[str] = np.array([*unknown, *(text or "" for text in known)], object)[
+        places
+    ].tolist()
+    return texts
 
 
 def _write_parquet(file: BinaryIO, columns: Mapping[str, list[str]], sightings: Sightings) -> None:
@@ -236,30 +283,27 @@ def _read_folder(folder: Path) -> Sightings:
         for remark in dataset.remarks:
             _log.warning("%s: %s", folder, remark)
         return dataset.table
-    pictures = list(find_pictures(folder, depth=3))
+    passed_over: Counter[str] = Counter()
+    pictures = list(find_pictures(folder, depth=3, passed_over=passed_over))
+    if passed_over:
+        found = ", ".join(f"{count:,} {kind}" for kind, count in passed_over.most_common())
+        _log.warning("note: %s: passed over, as no pictures by their endings: %s", folder, found)
     if not pictures:
         raise DataError(
-            f"{folder} holds no pictures ({', '.join(IMAGE_SUFFIXES)}) and no {TABLE_NAMES[0]}"
+            f"{folder} holds no pictures ({', '.join(IMAGE_SUFFIXES)}) within three folders, and "
+            f"no {TABLE_NAMES[0]}"
         )
     images = ["/".join(parts) for parts in pictures]
-    columns = {"image": images, **_folder_labels(folder, pictures)}
-    return sightings_of(folder, columns, lambda row: f"picture {images[row]!r}")
+    columns = {"image": images, **folder_labels(folder, pictures)}
+    around = set_around(folder)
+    if around and "vehicle" in columns:
+        raise DataError(around)
+    if around:
+        _log.warning("note: no labels are read: %s", around)
+    cells = TableCells(folder, columns, lambda row: f"picture {images[row]!r}", str)
+    cells.add(columns)
+    return sightings_of(folder, cells)
 
 
 def _tables_in(folder: Path) -> list[Path]:
     return [folder / name for name in TABLE_NAMES if (folder / name).is_file()]
-
-
-def _folder_labels(folder: Path, pictures: list[tuple[str, ...]]) -> dict[str, list[str]]:
-    depths = {len(parts): "/".join(parts) for parts in pictures}
-    if len(depths) > 1:
-        examples = " and ".join(list(depths.values())[:2])
-        raise DataError(f"{folder} holds pictures at different depths ({examples}), {_LAYOUTS}")
-    depth = len(pictures[0])
-    for parts in pictures:
-        # A picture directly in "train" has no vehicle; one in "cars/7" has no split.
-        if depth > 3 or (depth > 1 and (parts[0].lower() in (*SPLITS, "test")) != (depth == 3)):
-            raise DataError(f"{folder} holds {'/'.join(parts)}, {_LAYOUTS}")
-    columns = list(zip(*pictures, strict=True))
-    labels = {1: (), 2: ("vehicle",), 3: ("split", "vehicle")}[depth]
-    return {name: list(column) for name, column in zip(labels, columns, strict=False)}

@@ -5,25 +5,27 @@ CSV: a line for each box, ``image,left,top,right,bottom`` in pixels of the pictu
 line with only an image says that nothing was found in it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from platefree.data.box_places import fractions_of_pictures, rows_of
+from platefree.data.box_places import CITY_LABELS, fractions_of_pictures, rows_of
 from platefree.data.csv_records import csv_rows
 from platefree.data.listed_text import reading
 from platefree.errors import DataError
+from platefree.inputs.parquet import read_parquet
 from platefree.types import Sightings
 
 VEHICLE_FILES = ("boxes.csv", "labels.parquet")
 """Names of files of vehicle boxes next to a table; the last is written by a rendered city."""
 
 _EDGES = ("left", "top", "right", "bottom")
+
+_CITY = pa.schema([("image", pa.string()), ("vehicle_box", pa.list_(pa.float32()))])
 
 BoxFractions = NDArray[np.float64]
 """(n, 4) left, top, right, bottom as fractions of width and height; NaN where there is no box."""
@@ -79,7 +81,7 @@ def read_vehicle_boxes(path: Path, table: Sightings) -> BoxFractions:
         entries = list(reader(path))
     if not entries:
         raise DataError(f"{path} names no picture, expected at least one")
-    rows = rows_of(np.array([name for name, _ in entries]), path.parent, table, "vehicle box")
+    rows = rows_of([name for name, _ in entries], path.parent, table, "vehicle box")
     kept = [
         (row, box) for row, (_, box) in zip(rows.tolist(), entries, strict=True) if row >= 0 and box
     ]
@@ -124,33 +126,33 @@ Entry = tuple[str, tuple[float, ...]]
 
 def _csv_boxes(path: Path) -> Iterator[Entry]:
     columns = ("image", *_EDGES)
-    for line, row in csv_rows(path, columns, f"vehicle boxes are {','.join(columns)} in pixels"):
+    what = f"vehicle boxes are {','.join(columns)} in pixels"
+    for line, row in csv_rows(path, columns, what, ("score",)):
         texts = [row[name] for name in _EDGES]
         if row["image"] == "":
             raise DataError(f"{path}, line {line}: no image, expected the path of a picture")
-        yield row["image"], _pixels(path, line, texts) if any(texts) else ()
+        yield row["image"], _box(path, f"line {line}", texts) if any(texts) else ()
 
 
-def _pixels(path: Path, line: int, texts: list[str]) -> tuple[float, ...]:
-    shown = ", ".join(texts)
+def _box(path: Path, place: str, edges: Sequence[str | float]) -> tuple[float, ...]:
     try:
-        box = tuple(float(text) for text in texts)
+        box = tuple(map(float, edges))
     except ValueError:
         box = (np.nan,) * 4
     if not np.isfinite(box).all() or box[0] >= box[2] or box[1] >= box[3]:
+        shown = ", ".join(str(edge)[:20] for edge in edges)
         raise DataError(
-            f"{path}, line {line}: {shown[:60]} is no box, expected left, top, right, bottom in "
+            f"{path}, {place}: {shown} is no box, expected left, top, right, bottom in "
             "pixels, the right lower corner right of and below the left upper one"
         )
     return box
 
 
 def _city_boxes(path: Path) -> Iterator[Entry]:
-    try:
-        table = pq.read_table(path, columns=["image", "vehicle_box"])
-    except (pa.ArrowException, KeyError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise DataError(f"{path} is not the labels of a city ({reason})") from error
+    table = read_parquet(path, CITY_LABELS, _CITY)
     columns: dict[str, list[Any]] = {name: table[name].to_pylist() for name in table.column_names}
-    for image, box in zip(columns["image"], columns["vehicle_box"], strict=True):
-        yield image, tuple(map(float, box)) if any(box) else ()
+    for row, (image, box) in enumerate(zip(*columns.values(), strict=True), 1):
+        edges = tuple(box or ())
+        if not image or len(edges) != 4 or None in edges:
+            raise DataError(f"{path}, row {row}: expected a picture and a box of four numbers")
+        yield image, _box(path, f"row {row}", edges) if any(edges) else ()

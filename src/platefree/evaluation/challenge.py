@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from platefree.data.dataset import DataSet
+from platefree.data.listed_text import many
 from platefree.data.readers.cityflow import NAME
 from platefree.data.readers.detect import read_dataset
 from platefree.data.submission import NEAREST, check_numbers, write_submission
@@ -82,8 +83,8 @@ def _embed_in_parts(model: Embedder, table: Sightings, folder: Path, work: Work)
                 save_embeddings(part, place, model.comparison)
             except KeyboardInterrupt:
                 raise Interrupted(
-                    f"stopped with {start:,} of {len(table):,} pictures embedded: run the same "
-                    "command again to continue"
+                    f"stopped with {start:,} of {many(len(table), 'picture')} embedded: run the "
+                    "same command again to continue"
                 ) from None
         else:
             work.progress(len(rows))

@@ -13,6 +13,7 @@ from functools import cached_property
 
 import numpy as np
 
+from platefree.data.listed_text import many
 from platefree.data.vehicle_boxes import (
     BoxFractions,
     find_vehicle_boxes,
@@ -197,7 +198,7 @@ def _more(model: Embedder, post: Post, work: Work) -> list[Embedder]:
         return []
     if not post.ensemble.models:
         raise RecipeError(
-            "post-processing step 'ensemble' needs the models to join: --set "
+            "post-processing step 'ensemble' needs the models to join: set "
             "post.ensemble.models=['runs/b/best'], or join them to one model with 'platefree "
             "ensemble'"
         )
@@ -222,10 +223,10 @@ def _boxes(crop: Crop, table: Sightings, work: Work) -> tuple[BoxFractions, str]
     found = int((~np.isnan(boxes[:, 0])).sum())
     if not found:
         raise DataError(
-            f"no vehicle was found on any of {len(table)} pictures ({source}), so there is nothing "
-            "to crop; lower post.crop.threshold, or leave the step out"
+            f"no vehicle was found on any of {many(len(table), 'picture')} ({source}), so there is "
+            "nothing to crop; lower post.crop.threshold, or leave the step out"
         )
-    where = f"vehicles on {found} of {len(table)} pictures, boxes from {source}"
+    where = f"vehicles on {found} of {many(len(table), 'picture')}, boxes from {source}"
     kept = "" if found == len(table) else "; the other pictures are not cropped"
     return with_margin(boxes, crop.margin), where + kept
 

@@ -14,15 +14,19 @@ from platefree.data.dataset import DataSet
 from platefree.data.listed_text import many
 from platefree.data.readable import leave_out_unreadable
 from platefree.data.table import dataset_at, read_table
-from platefree.errors import DataError, ProtocolError
+from platefree.errors import DataError, PlatefreeError, ProtocolError
 from platefree.evaluation.embedded import with_window
 from platefree.evaluation.examples import DEFAULT_EXAMPLES, Examples, pick_strips
+from platefree.evaluation.floor import FLOOR, Floor
 from platefree.evaluation.label_trials import PREDICTED
+from platefree.evaluation.leakage import overlap_of
 from platefree.evaluation.metadata import WithMetadata
 from platefree.evaluation.part_trial import PROTOCOL, part_trial
 from platefree.evaluation.results import Report
 from platefree.evaluation.scorer import TestScorer
 from platefree.evaluation.set_protocols import Plan, make_plan
+from platefree.evaluation.trial import Trial
+from platefree.evaluation.verdict import Figures
 from platefree.gallery.opening import as_network, open_embedder
 from platefree.gallery.stored_embedder import StoredEmbeddings
 from platefree.inference.embedder import Embedder, Unreadable
@@ -45,6 +49,7 @@ class Scoring:
         scales: the picture scales to average embeddings over; by default those of the recipe.
         metadata: also score the model conditioned on the labels that ``model.side`` names; the
             report compares both.
+        floor: also score ``color_stripes`` in the same searches, as what a model has to beat.
         unreadable: ``skip`` decodes every picture to be scored first, leaves out those that cannot
             be read, and counts them in the report.
     """
@@ -53,6 +58,7 @@ class Scoring:
     ablate_post: bool = False
     scales: tuple[float, ...] | None = None
     metadata: bool = False
+    floor: bool = True
     unreadable: Unreadable = "refuse"
 
     def post_of(self, model: Embedder) -> Post:
@@ -119,7 +125,7 @@ def stored_table(model: Embedder) -> Sightings:
     """
     if isinstance(model, StoredEmbeddings):
         return model.embeddings.sightings
-    raise DataError(f"{model.name} is a network: say which pictures to score it on, with --data")
+    raise DataError(f"{model.name} is a network: say which pictures to score it on (--data)")
 
 
 def open_data(data: str | Path | Sightings | DataSet) -> DataSet:
@@ -220,6 +226,34 @@ def score_plan(
         model = as_network(model).with_scales(scoring.scales)
     post = scoring.post_of(model)
     given = _with_metadata(model, plan, post, work) if scoring.metadata else None
+    report = _measure(model, plan, data_label, scoring, examples, work)
+    report = replace(
+        report,
+        metadata=given,
+        floor=_floor(model, plan, work, asked=scoring.floor),
+        overlap=overlap_of(model, post, plan),
+    )
+    if report.warning:
+        _log.warning("%s: %s", model.name, report.warning)
+    return report
+
+
+def has_floor(model: Embedder, plan: Plan) -> bool:
+    """Whether a model is to be compared with comparing colors alone: does it rank vehicles?"""
+    ranks = any(isinstance(trial, Trial) for trial in plan.trials)
+    return model.learns == "vehicle" and ranks and model.describe()["method"] != FLOOR
+
+
+def _measure(
+    model: Embedder,
+    plan: Plan,
+    data_label: str,
+    scoring: Scoring,
+    examples: Examples,
+    work: Work,
+) -> Report:
+    """The figures of one model."""
+    post = scoring.post_of(model)
     table = plan.data.table.take(plan.rows)
     place = np.full(len(plan.data.table), -1)
     place[plan.rows] = np.arange(len(plan.rows))
@@ -244,24 +278,35 @@ def score_plan(
         settings=_settings(model, plan, table, post) | scorer.found() | window,
         tests=tuple(outcomes),
         strips=pick_strips(table, scorer.searched, model, examples),
-        metadata=given,
     )
+
+
+def _figures_of(model: Embedder, plan: Plan, post: Post, work: Work) -> tuple[Figures, ...]:
+    """The figures of each test of a plan."""
+    report = _measure(model, plan, "", Scoring(post=post), Examples(each=0), work)
+    return tuple(test.figures() for test in report.tests)
+
+
+def _floor(model: Embedder, plan: Plan, work: Work, *, asked: bool) -> Floor | None:
+    """The figures of comparing colors alone, without post-processing, or why there are none."""
+    if not has_floor(model, plan):
+        return None
+    if not asked:
+        return Floor(reason="not asked for")
+    try:
+        colors = open_embedder(FLOOR, work)
+        if colors.fingerprint == model.fingerprint:
+            return None
+        return Floor(_figures_of(colors, plan, Post(), work))
+    except PlatefreeError as error:  # no network is installed, or stored pictures are not there
+        return Floor(reason=str(error))
 
 
 def _with_metadata(model: Embedder, plan: Plan, post: Post, work: Work) -> WithMetadata:
     """The figures of a plan by the same model, conditioned on the labels of its pictures."""
-    network = as_network(model)
-    given = network.with_metadata()
+    given = as_network(model).with_metadata()
     table = plan.data.table.take(plan.rows)
-    report = score_plan(
-        given,
-        plan,
-        data_label="",
-        scoring=Scoring(post=post),
-        examples=Examples(each=0),
-        work=work,
-    )
-    figures = tuple(test.figures() for test in report.tests)
+    figures = _figures_of(given, plan, post, work)
     return WithMetadata(tuple(given.metadata), given.count_known(table), len(table), figures)
 
 
@@ -278,7 +323,7 @@ def _describe_data(label: str, plan: Plan, scored: Sightings) -> dict[str, str]:
     table = plan.data.table
     left_out = len(table) - len(scored)
     training = int((table.split == "train").sum())
-    kind = f"{left_out} training rows" if left_out == training else f"{left_out} rows"
+    kind = many(left_out, "training row" if left_out == training else "row")
     described = {
         "path": label,
         "fingerprint": table.fingerprint(),

@@ -133,9 +133,9 @@ def draw_pairs(data: DataSet, seed: int, count: int = TRAINING_PAIRS) -> PairLis
     )
     if len(counts) < 2 or counts.max() < 2:
         raise ProtocolError(
-            f"the threshold is fitted on training pairs, and {data.name} has {len(counts)} known "
-            f"models in {len(rows)} training pictures; expected two models or more, one of them "
-            "with two pictures or more"
+            f"the threshold is fitted on training pairs, and {data.name} has "
+            f"{many(len(counts), 'known model')} in {many(len(rows), 'training picture')}; "
+            "expected two models or more, one of them with two pictures or more"
         )
     random = np.random.default_rng(seed)
     first = random.choice(np.flatnonzero(counts[codes] > 1), count)

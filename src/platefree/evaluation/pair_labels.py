@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from platefree.data.listed_text import many
 from platefree.errors import DataError
 from platefree.jit import njit
 
@@ -230,7 +231,9 @@ def _encode_cameras(query: Ids | None, gallery: Ids | None, q: int, g: int) -> t
     codes = _encode("cameras", query, gallery)
     for side, found, expected in (("query", codes[0], q), ("gallery", codes[1], g)):
         if len(found) != expected:
-            raise DataError(f"{len(found)} {side} cameras for {expected} {side} vehicles")
+            raise DataError(
+                f"{many(len(found), f'{side} camera')} for {many(expected, f'{side} vehicle')}"
+            )
     return codes
 
 

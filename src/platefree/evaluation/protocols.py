@@ -26,7 +26,7 @@ def cross_camera(table: Sightings) -> list[Trial]:
     cameras = known_values(table.camera)
     if len(cameras) < 2:
         raise ProtocolError(
-            f"cross-camera needs two cameras or more, the column 'camera' knows {len(cameras)}; "
+            f"cross-camera needs two cameras or more, the column 'camera' names {len(cameras)}; "
             "fill it in, or use leave-one-out"
         )
     rows = {camera: np.flatnonzero(table.camera == camera) for camera in cameras}

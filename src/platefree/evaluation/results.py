@@ -15,9 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from platefree.data.part_boxes import PARTS
+from platefree.evaluation.floor import Floor
 from platefree.evaluation.metadata import WithMetadata
 from platefree.evaluation.metrics import RankMetrics, merge_rank_metrics
+from platefree.evaluation.overlap import Overlap
 from platefree.evaluation.part_precision import LIMITS, PartPrecision
+from platefree.evaluation.verdict import verdict
 from platefree.evaluation.verification import Verification
 from platefree.evaluation.view_pairs import ViewPairs
 
@@ -336,6 +339,9 @@ class Report:
         strips: best, median and worst queries.
         metadata: the same tests by the same model conditioned on labels of the pictures, if asked
             for; all other figures are without metadata.
+        floor: the figures of comparing colors alone; None where a trained model is not to be
+            compared with it.
+        overlap: how much of what is scored the model learnt from.
     """
 
     model: Mapping[str, str]
@@ -345,6 +351,18 @@ class Report:
     tests: tuple[Outcome, ...]
     strips: tuple[Strip, ...] = ()
     metadata: WithMetadata | None = None
+    floor: Floor | None = None
+    overlap: Overlap | None = None
+
+    @property
+    def verdict(self) -> str:
+        """The outcome in one sentence."""
+        return verdict([test.figures() for test in self.tests], self.floor, self.overlap)
+
+    @property
+    def warning(self) -> str:
+        """What to say before any figure; empty if there is nothing."""
+        return "" if self.overlap is None else self.overlap.warning()
 
     @property
     def trials(self) -> tuple[AnyResult, ...]:
@@ -368,6 +386,9 @@ class Report:
             "data": dict(self.data),
             "protocol": self.protocol,
             "settings": dict(self.settings),
+            "verdict": self.verdict,
+            "overlap": self.overlap and self.overlap.to_json(),
+            "floor": self.floor and self.floor.to_json(),
             "figures": self.figures(),
             "tests": [test.to_json() for test in self.tests],
             "with_metadata": self.metadata

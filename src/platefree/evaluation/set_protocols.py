@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from platefree.data.dataset import DataSet
+from platefree.data.listed_text import many
 from platefree.errors import ProtocolError
 from platefree.evaluation import protocols
 from platefree.evaluation.draws import model_retrieval, one_picture_gallery, vehicle_retrieval
@@ -202,7 +203,7 @@ def _with_junk(data: DataSet, name: str, trial: Trial) -> Trial:
         return trial
     if len(junk) != len(trial.query):
         raise ProtocolError(
-            f"{data.name} lists ignored pictures for {len(junk)} queries of {name!r}, which has "
-            f"{len(trial.query)}; its files are not of one version"
+            f"{data.name} lists ignored pictures for {many(len(junk), 'query', 'queries')} of "
+            f"{name!r}, which has {len(trial.query)}; its files are not of one version"
         )
     return replace(trial, ignored=IgnoredPairs.of(junk))

@@ -202,5 +202,5 @@ def refuse_steps(post: Post) -> None:
     if post.steps:
         raise ProtocolError(
             f"post-processing {post.name} changes rankings, and this protocol ranks nothing; use "
-            f"--post {NONE}, or another protocol"
+            f"post={NONE!r} (--post {NONE}), or another protocol"
         )

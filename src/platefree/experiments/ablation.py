@@ -8,7 +8,6 @@ ablation.
 
 import json
 import re
-import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
@@ -16,16 +15,21 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pydantic import Field, field_validator
+from pydantic import BaseModel, Field, RootModel, field_validator
 
 from platefree.data.dataset import DataSet
 from platefree.errors import RecipeError
-from platefree.evaluation.evaluate import open_data, plan_for, score_plan
+from platefree.evaluation.evaluate import Scoring, open_data, plan_for, score_plan
+from platefree.experiments.continued import continued_by_repeating
 from platefree.experiments.cost import COSTS, training_cost, use_cost
 from platefree.inference.loading import load_model, untrained_model
 from platefree.inference.model import Model
 from platefree.inputs.complaints import checked
+from platefree.inputs.documents import parse_toml, read_json, read_unicode
+from platefree.inputs.plain_files import MB, Expected
 from platefree.methods.catalogue import load_recipe, needs_training, resolve
+from platefree.recipes.builtin import RECIPE
+from platefree.recipes.ranges import Figure
 from platefree.recipes.recipe import Recipe
 from platefree.recipes.sections import Section
 from platefree.reports.saving import save_report
@@ -34,7 +38,9 @@ from platefree.training.loop import StepReport, train
 from platefree.training.run_folder import flat
 from platefree.work import DEFAULT_WORK, Work
 
+_OWN = Expected("a file of an ablation", 64 * MB, RecipeError)  # reports with many figures
 REPORT, COST = "report.html", "cost.json"
+NO_FLOOR = Scoring(floor=False)  # it would be the same in every row and with every seed
 
 
 class Row(Section):
@@ -50,7 +56,7 @@ class Row(Section):
     name: str
     recipe: str
     set: dict[str, Any] = Field(default_factory=dict)
-    paper: dict[str, float] = Field(default_factory=dict)
+    paper: dict[str, Figure] = Field(default_factory=dict)
 
 
 class Ablation(Section):
@@ -174,11 +180,7 @@ def load_ablation(name: str | Path) -> Ablation:
     Raises:
         RecipeError: no such ablation, not TOML, an unknown key, or an invalid recipe.
     """
-    text = _read(str(name))
-    try:
-        content = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise RecipeError(f"ablation {name} is not valid TOML: {error}") from error
+    content = parse_toml(_read(str(name)), f"ablation {name}", RecipeError)
     ablation = checked(Ablation, content, f"ablation {name}", error=RecipeError)
     for row in ablation.rows:
         row_recipe(ablation, row, seed=0)
@@ -216,19 +218,21 @@ def run_ablation(
         on_step: called after every training step.
 
     Raises:
+        Interrupted: it was stopped; the same call continues.
         PlatefreeError: from training and evaluation; finished runs are kept.
     """
     opened, folder = open_data(data), Path(out)
     label = str(data) if isinstance(data, str | Path) else str(opened.table.root)
     measured: dict[str, list[Mapping[str, float]]] = {row.name: [] for row in ablation.rows}
     settings: dict[str, str] = {}
-    with only_writer(folder):
+    with only_writer(folder), continued_by_repeating(folder):
         for seed in seeds:
             for row in ablation.rows:
                 if on_run is not None:
                     on_run(row.name, seed)
                 run = folder / _folder_name(row.name) / f"seed-{seed}"
-                content = _run(ablation, row, seed, opened, label, run, work, on_step)
+                with continued_by_repeating(folder):
+                    content = _run(ablation, row, seed, opened, label, run, work, on_step)
                 measured[row.name].append(content["figures"])
                 settings = _shared(settings, _settings(content))
                 _save(AblationTable(ablation, tuple(seeds), measured, settings), folder)
@@ -249,10 +253,10 @@ def _run(
     recipe = row_recipe(ablation, row, seed=seed)
     known = folder / "row.json"
     content = {"recipe": recipe.model_dump(), "data": data.table.fingerprint()}
-    if known.exists() and json.loads(known.read_text("utf-8")) != content:
+    if known.exists() and read_json(known, _OWN) != content:
         raise RecipeError(
             f"{folder} holds a run of row {row.name!r} with other settings or other pictures; "
-            "choose another --out, or remove that folder"
+            "choose another folder (--out), or remove that one"
         )
     reports = {REPORT: ablation.protocol}
     reports |= {f"report-{protocol}.html": protocol for protocol in ablation.also}
@@ -264,19 +268,41 @@ def _run(
         model = _made(recipe, row.name, data, folder, work, on_step)
         for name in missing:
             plan = plan_for(model, data, reports[name])
-            save_report(score_plan(model, plan, data_label=label, work=work), folder / name)
+            report = score_plan(model, plan, data_label=label, scoring=NO_FLOOR, work=work)
+            save_report(report, folder / name)
         if counts_cost:
             write_text(folder / COST, json.dumps(_cost(model, folder), indent=2) + "\n")
-    found, *others = (
-        json.loads((folder / name).with_suffix(".json").read_text("utf-8")) for name in reports
-    )
+    found, *others = (_report((folder / name).with_suffix(".json")) for name in reports)
     for other in others:
         of = f"{other['protocol']} " if len(other["tests"]) == 1 else ""
         found["figures"] |= {of + name: value for name, value in other["figures"].items()}
     if counts_cost:
-        found["figures"] |= json.loads((folder / COST).read_text("utf-8"))
-    whole: dict[str, Any] = found
-    return whole
+        cost = read_json(folder / COST, _OWN)
+        found["figures"] |= checked(_Costs, cost, f"{folder / COST}", error=RecipeError).root
+    return found
+
+
+class _Costs(RootModel[dict[str, float]]):
+    """The content of ``cost.json``."""
+
+
+class _ReportData(BaseModel):
+    path: str
+
+
+class _Report(BaseModel):
+    """What is used of a report."""
+
+    protocol: str
+    figures: dict[str, float]
+    tests: list[Any] | dict[str, Any]
+    data: _ReportData
+    settings: dict[str, str]
+
+
+def _report(path: Path) -> dict[str, Any]:
+    found = checked(_Report, read_json(path, _OWN), f"the report {path}", error=RecipeError)
+    return found.model_dump()
 
 
 def _made(
@@ -308,8 +334,9 @@ def _shared(before: Mapping[str, str], now: Mapping[str, str]) -> dict[str, str]
 
 
 def _settings(content: Mapping[str, Any]) -> dict[str, str]:
-    data = content["data"]
-    return {"data": data["path"], "protocol": content["protocol"], **content["settings"]}
+    data, warning = content["data"], (content.get("overlap") or {}).get("warning")
+    leaked = {"leaked": warning} if warning else {}
+    return {"data": data["path"], "protocol": content["protocol"], **leaked, **content["settings"]}
 
 
 def _save(table: AblationTable, folder: Path) -> None:
@@ -326,10 +353,7 @@ def _read(name: str) -> str:
             )
         file = resources.files("platefree.experiments") / "ablations" / f"{name}.toml"
         return file.read_text(encoding="utf-8")
-    try:
-        return Path(name).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise RecipeError(f"cannot read the ablation file {name}: {error}") from error
+    return read_unicode(name, RECIPE)
 
 
 def _folder_name(row: str) -> str:

@@ -1,6 +1,5 @@
 """Costs of a method: training time, and size and time of an embedding."""
 
-import json
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,8 +8,10 @@ from statistics import median
 import torch
 from torch import nn
 
+from platefree.errors import TrainingError
 from platefree.inference.model import Model
 from platefree.recipes.recipe import Recipe
+from platefree.training.run_folder import log_entries
 
 COSTS: Mapping[str, str] = {
     "train seconds": ",.0f",
@@ -34,9 +35,14 @@ def training_cost(folder: Path, recipe: Recipe) -> dict[str, float]:
     Returns:
         ``images/s``, the median over the run, and ``train seconds`` of all steps at that speed:
         loading and learning, without checkpoints and scoring.
+
+    Raises:
+        TrainingError: the log tells no speed.
     """
-    lines = (json.loads(line) for line in (folder / "log.jsonl").read_text("utf-8").splitlines())
-    reports = [line for line in lines if "images_per_second" in line]
+    entries = log_entries(folder / "log.jsonl")
+    reports = [each for each in entries if isinstance(each.get("images_per_second"), float | int)]
+    if not reports:
+        raise TrainingError(f"{folder / 'log.jsonl'} tells no speed; train this run again")
     speed = median(report["images_per_second"] for report in reports)
     pictures = reports[-1]["step"] * recipe.train.batch_size
     return {"train seconds": pictures / speed, "images/s": speed}

@@ -14,6 +14,8 @@ from platefree.city.generate import generate_city
 from platefree.data.table import read_table
 from platefree.evaluation.evaluate import evaluate
 from platefree.evaluation.examples import Examples
+from platefree.evaluation.results import Report
+from platefree.experiments.continued import continued_by_repeating
 from platefree.methods.catalogue import load_recipe
 from platefree.reports.saving import save_report
 from platefree.storage import make_folder
@@ -89,11 +91,30 @@ def run_demo(
         Interrupted: Ctrl-C; the same call continues.
     """
     target, say = Path(folder), say or _quiet
+    make_folder(target)
+    with continued_by_repeating(target):
+        return _demo(
+            target,
+            seed,
+            overrides or {},
+            say,
+            watch_rendering or _unwatched,
+            watch_training or _unwatched,
+        )
+
+
+def _demo(
+    target: Path,
+    seed: int,
+    overrides: Mapping[str, Any],
+    say: Callable[[str], None],
+    watch_rendering: Watch,
+    watch_training: Watch,
+) -> Demo:
     pictures = target / "city"
     seconds: dict[str, float] = {}
-    make_folder(target)
     say("1/3 rendering a city of {vehicles} vehicles and {cameras} cameras".format(**CITY))
-    with _timed(seconds, "rendering"), (watch_rendering or _unwatched)() as on_picture:
+    with _timed(seconds, "rendering"), watch_rendering() as on_picture:
         generate_city(
             pictures,
             seed=seed,
@@ -102,22 +123,27 @@ def run_demo(
         )
     table = read_table(pictures)
     say("2/3 training strong_baseline/demo on half of the vehicles, about a minute on two cores")
-    recipe = load_recipe("strong_baseline/demo", {"train.seed": seed, **(overrides or {})})
-    with _timed(seconds, "training"), (watch_training or _unwatched)() as on_step:
+    recipe = load_recipe("strong_baseline/demo", {"train.seed": seed, **overrides})
+    with _timed(seconds, "training"), watch_training() as on_step:
         run = train(recipe, table, target / "run", resume=True, on_step=on_step)
     say("3/3 scoring it and color_stripes on the other half")
     with _timed(seconds, "scoring"):
-        floor = evaluate("color_stripes", table)
         trained = evaluate(run.best, table, examples=Examples(heat_maps=True))
     return Demo(
         report=save_report(trained, target / "report.html"),
         model=run.best,
         pictures=pictures,
         query=table.path(int((table.split == "query").argmax())),
-        floor=floor.figures(),
+        floor=_floor_of(trained),
         trained=trained.figures(),
         seconds=seconds,
     )
+
+
+def _floor_of(report: Report) -> Mapping[str, float]:
+    assert report.floor is not None  # noqa: S101 - a trained model that ranks vehicles has one
+    (figures,) = report.floor.figures
+    return figures
 
 
 @contextmanager

@@ -30,7 +30,7 @@ SEARCH_STEPS = ("expand", "rerank", "camera", "time", "tracks")
 
 
 def open_gallery(
-    path: str | Path,
+    path: str | Path | Sightings,
     model: Embedder,
     *,
     root: str | Path | None = None,
@@ -39,7 +39,8 @@ def open_gallery(
     """Stored embeddings as they are, or a folder or table of pictures, embedded now.
 
     Args:
-        path: an embeddings folder (``platefree embed``), or anything that `read_table` reads.
+        path: an embeddings folder (``platefree embed``), anything that `read_table` reads, or the
+            table that it read.
         model: from `load_model`, or the stored embeddings themselves.
         root: where the pictures of stored embeddings are now, see `load_embeddings`.
         work: device, workers and progress.
@@ -52,6 +53,8 @@ def open_gallery(
         DataError: there is no gallery at ``path``, none of its pictures is under ``root``, or it is
             a table of pictures and a ``root`` is given.
     """
+    if isinstance(path, Sightings):
+        return model.embed(path, unreadable="skip", work=work)
     if isinstance(model, StoredEmbeddings) and model.name == str(path):
         return model.embeddings, []
     if is_embeddings_folder(Path(path)):

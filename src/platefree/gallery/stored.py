@@ -16,6 +16,7 @@ import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -278,8 +279,8 @@ def _read_array(path: Path, shape: tuple[int, int], kind: str) -> Any:  # noqa: 
             return np.memmap(file, dtype, "r", file.tell(), shape)
     except DataError as error:
         raise DataError(f"{error}; {AGAIN}") from error
-    except ValueError as error:
-        reason = str(error).splitlines()[0]
+    except (ValueError, SyntaxError, TokenError) as error:  # numpy parses the head as Python does
+        reason = " ".join(str(error).split())[:200]
         raise DataError(f"{path} is damaged or cut short ({reason}); {AGAIN}") from error
 
 
@@ -295,7 +296,7 @@ def _read_sightings(path: Path, card: EmbeddingsCard) -> Sightings:
     sightings = Sightings.from_columns(Path(card.root), columns)
     if sightings.fingerprint() != card.table:
         raise DataError(
-            f"{path} is table {sightings.fingerprint()}, its card says {card.table}; {AGAIN}"
+            f"{path} is table {sightings.fingerprint()}, its card says {card.table[:40]}; {AGAIN}"
         )
     return sightings
 

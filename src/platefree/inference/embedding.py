@@ -5,7 +5,6 @@ are the same as in one process.
 """
 
 import copy
-import signal
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -22,6 +21,7 @@ from platefree.batches.tight import TightPictures
 from platefree.data.vehicle_boxes import BoxFractions
 from platefree.errors import PlatefreeError
 from platefree.inference.embedding_network import Network
+from platefree.machine import leave_stopping_to_the_parent, stop_signals_held
 from platefree.methods.base import Method
 from platefree.recipes.recipe import Recipe
 from platefree.types import Sightings, Text
@@ -73,7 +73,9 @@ def embed_batches(
         shard=shard,
         pin_memory=network.device.type == "cuda",
     )
-    for number, batch in enumerate(loader):
+    with stop_signals_held():
+        batches = iter(loader)
+    for number, batch in enumerate(batches):
         known = {name: codes[batch.rows] for name, codes in labels.items()}
         spaces = {} if batch.images is None else network.embed_images(batch.images, known)
         yield EmbeddedBatch(process + number * processes, batch.rows, spaces, batch.unreadable)
@@ -108,7 +110,7 @@ def embed_in_processes(
             except EOFError:
                 raise PlatefreeError(
                     f"embedding process {process + 1} of {len(connections)} ended "
-                    "early, most often for lack of memory: use fewer --processes"
+                    "early, most often for lack of memory: use fewer processes (--processes)"
                 ) from None
             if isinstance(found, Exception):
                 raise found
@@ -137,7 +139,8 @@ def _children(
                     "threads": torch.get_num_threads(),
                 },
             )
-            child.start()
+            with stop_signals_held():
+                child.start()
             theirs.close()  # else the end of the process would go unnoticed
             connections.append(ours)
             started.append(child)
@@ -170,9 +173,7 @@ def _embed_shard(
     threads: int,
 ) -> None:
     """The work of a process: send its batches, or the error that stops it."""
-    # The first process decides what Ctrl-C and SIGTERM mean.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    leave_stopping_to_the_parent()
     torch.set_num_threads(threads)
     network = Network(method, recipe, device=device, metadata=metadata)
     try:

@@ -94,11 +94,13 @@ def choose_device(device: Device) -> torch.device:
         TrainingError: CUDA or MPS was asked for and is not there.
     """
     if device == "cuda" and not torch.cuda.is_available():
-        raise TrainingError("no CUDA device was found; use --device cpu, or see platefree doctor")
+        raise TrainingError(
+            "no CUDA device was found; use device='cpu' (--device cpu), or see 'platefree doctor'"
+        )
     if device == "mps" and not torch.backends.mps.is_available():
         raise TrainingError(
             "no MPS device was found, as Macs with Apple silicon and a recent macOS have; use "
-            "--device cpu, or see platefree doctor"
+            "device='cpu' (--device cpu), or see 'platefree doctor'"
         )
     if device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")

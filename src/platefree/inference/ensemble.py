@@ -6,6 +6,7 @@ their spaces are joined by `platefree.ranking.joined_spaces`.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from platefree.checkpoint import Checkpoint
+from platefree.data.learnt import Learnt
+from platefree.data.listed_text import many
 from platefree.data.vehicle_boxes import BoxFractions
 from platefree.errors import CheckpointError, DataError, RecipeError, TrainingError
 from platefree.inference.embedder import Embedder, Unreadable
@@ -20,7 +23,7 @@ from platefree.inference.model import Model
 from platefree.methods.base import Method
 from platefree.methods.catalogue import build_method, check_recipe
 from platefree.methods.members import EnsembleSettings
-from platefree.nets.weights import load_into
+from platefree.nets.weights import check_shapes, load_into, read_learnt
 from platefree.ranking.comparison import Comparison
 from platefree.ranking.joined_spaces import (
     fractions_of,
@@ -73,6 +76,7 @@ class Ensemble(Model):
         name: shown in messages and reports.
         post: the post-processing of evaluations; by default that of all members, if they agree.
         card: of the ensemble.
+        learnt: what it learnt from; by default what its members did.
 
     Raises:
         DataError: a member does not embed vehicles, is given twice, or the weights do not fit.
@@ -87,6 +91,7 @@ class Ensemble(Model):
         name: str = "ensemble",
         post: Post | None = None,
         card: dict[str, Any] | None = None,
+        learnt: Learnt | None = None,
     ) -> None:
         self.members, self.fractions = _flat(members, check_weights(weights, len(members)))
         check_members(self.members)
@@ -99,6 +104,7 @@ class Ensemble(Model):
             fingerprint=joined_fingerprint([m.fingerprint for m in self.members], self.fractions),
             device=self.members[0].device,
             card=card,
+            learnt=learnt or Learnt.together(member.learnt for member in members),
         )
 
     def describe_use(self) -> dict[str, str]:
@@ -144,9 +150,14 @@ class Ensemble(Model):
         Raises:
             RecipeError: the scales are not valid, or a backbone takes pictures of one size only.
         """
-        members = [member.with_scales(scales) for member in self.members]
-        post = self.recipe.post
-        return Ensemble(members, self.fractions, name=self.name, post=post, card=self.card)
+        return Ensemble(
+            [member.with_scales(scales) for member in self.members],
+            self.fractions,
+            name=self.name,
+            post=self.recipe.post,
+            card=self.card,
+            learnt=self.learnt,
+        )
 
 
 def load_ensemble(checkpoint: Checkpoint, recipe: Recipe, device: torch.device) -> Ensemble:
@@ -161,6 +172,7 @@ def load_ensemble(checkpoint: Checkpoint, recipe: Recipe, device: torch.device) 
         CheckpointError: it is damaged, or does not fit its own card.
     """
     try:
+        check_shapes(partial(_members, checkpoint.card["members"]), checkpoint)
         members = [_rebuilt(card, device) for card in checkpoint.card["members"]]
         weights = recipe.model.model_dump()["weights"]
         ensemble = Ensemble(
@@ -169,6 +181,7 @@ def load_ensemble(checkpoint: Checkpoint, recipe: Recipe, device: torch.device) 
             name=str(checkpoint.folder),
             post=recipe.post,
             card=dict(checkpoint.card),
+            learnt=read_learnt(checkpoint),
         )
     except (RecipeError, TrainingError, DataError, KeyError, ValueError, TypeError) as error:
         raise CheckpointError(
@@ -222,8 +235,8 @@ def check_weights(weights: Sequence[float] | None, count: int) -> tuple[float, .
     """The weight of each model in the mean; invalid weights are a `DataError`."""
     if count == 0 or (weights is not None and (len(weights) != count or not _positive(weights))):
         raise DataError(
-            f"{count} models and the weights {list(weights or [])}: expected at least one model, "
-            "and a weight of more than 0 for each, or none at all"
+            f"{many(count, 'model')} and the weights {list(weights or [])}: expected at least one "
+            "model, and a weight of more than 0 for each, or none at all"
         )
     return fractions_of(weights, count)
 
@@ -268,6 +281,15 @@ def member_card(member: Model) -> dict[str, Any]:
         **known,
         "recipe": member.recipe.model_dump(),
     }
+
+
+def _members(cards: Sequence[Mapping[str, Any]]) -> nn.Module:
+    """The networks of the members by the names that `Members` gives them."""
+    methods = [
+        build_method(check_recipe(card["recipe"]), card.get("classes", {}), weights="none")
+        for card in cards
+    ]
+    return nn.ModuleDict({"members": nn.ModuleList(methods)})
 
 
 def _rebuilt(card: Mapping[str, Any], device: torch.device) -> Model:

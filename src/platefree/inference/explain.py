@@ -37,7 +37,7 @@ def heat_map(model: Model, picture: Path, other: Path) -> Floats:
         DataError: the method has no feature map, or the space to compare in is not known.
         ImageError: a picture cannot be read.
     """
-    pair = torch.stack([model.transform(read_image(path)) for path in (picture, other)])
+    pair = torch.stack([_seen(model, path) for path in (picture, other)])
     images = model.transform.normalise(pair.to(model.device))
     model.method.eval()
     with torch.enable_grad():
@@ -67,7 +67,7 @@ def class_activation(model: Model, picture: Path) -> Floats:
         DataError: the method has no such classifier.
         ImageError: the picture cannot be read.
     """
-    image = model.transform(read_image(picture))[None]
+    image = _seen(model, picture)[None]
     model.method.eval()
     with torch.enable_grad():
         normalised = model.transform.normalise(image.to(model.device))
@@ -75,6 +75,12 @@ def class_activation(model: Model, picture: Path) -> Floats:
         logits = model.method.identify(maps)
         (gradient,) = torch.autograd.grad(logits.amax(), maps)
     return _enlarged(gradient * maps, model)
+
+
+def _seen(model: Model, picture: Path) -> Tensor:
+    """(3, h, w) uint8, the picture as the model sees it."""
+    size = (model.transform.width, model.transform.height)
+    return model.transform(read_image(picture, at_least=size))
 
 
 def _feature_map(model: Model, images: Tensor) -> Tensor:

@@ -4,10 +4,11 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from platefree.checkpoint import CARD, read_checkpoint
+from platefree.checkpoint import CARD, Checkpoint, read_checkpoint, read_whole
 from platefree.errors import CheckpointError, RecipeError, TrainingError
 from platefree.inference.embedding_network import choose_device
 from platefree.inference.ensemble import Ensemble, check_weights, load_ensemble, member_card
@@ -21,7 +22,7 @@ from platefree.methods.catalogue import (
     resolve,
 )
 from platefree.methods.members import EnsembleSettings
-from platefree.nets.weights import load_into, save_checkpoint
+from platefree.nets.weights import check_shapes, load_into, read_learnt, save_checkpoint
 from platefree.recipes.recipe import Recipe
 from platefree.storage import only_writer
 from platefree.work import Device
@@ -50,16 +51,22 @@ def load_model(
     folder = Path(path)
     if not (folder / CARD).exists() and not folder.exists() and os.sep not in str(path):
         return _untrained(str(path), device, overrides or {})
-    checkpoint = read_checkpoint(folder)
+    return read_whole(folder, partial(_trained, device=device, overrides=overrides or {}))
+
+
+def _trained(checkpoint: Checkpoint, *, device: Device, overrides: Mapping[str, Any]) -> Model:
+    folder = checkpoint.folder
     try:
         recipe = check_recipe(checkpoint.card["recipe"])
     except (RecipeError, KeyError, ValueError) as error:
         raise CheckpointError(f"checkpoint {folder} cannot be rebuilt: {error}") from error
-    recipe = change_in_use(recipe, overrides or {})
+    recipe = change_in_use(recipe, overrides)
     if isinstance(recipe.model, EnsembleSettings):
         return load_ensemble(checkpoint, recipe, choose_device(device))
     try:
-        method = build_method(recipe, checkpoint.card["classes"], weights="none")
+        build = partial(build_method, recipe, checkpoint.card["classes"], weights="none")
+        check_shapes(build, checkpoint)
+        method = build()
     except (RecipeError, TrainingError, KeyError, ValueError) as error:
         raise CheckpointError(f"checkpoint {folder} cannot be rebuilt: {error}") from error
     load_into(method, checkpoint)
@@ -70,6 +77,7 @@ def load_model(
         fingerprint=checkpoint.fingerprint,
         device=choose_device(device),
         card=dict(checkpoint.card),
+        learnt=read_learnt(checkpoint),
     )
 
 
@@ -126,8 +134,9 @@ def make_ensemble(
         "classes": {},
         "members": [member_card(member) for member in ensemble.members],
     }
+    weights_of_all = ensemble.method.state_dict()
     with only_writer(out):
-        saved = save_checkpoint(out, ensemble.card, ensemble.method.state_dict())
+        saved = save_checkpoint(out, ensemble.card, weights_of_all, learnt=ensemble.learnt)
     ensemble.card = dict(saved.card)
     return ensemble
 

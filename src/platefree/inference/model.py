@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from platefree.data.learnt import NOTHING, Learnt
+from platefree.data.listed_text import many
 from platefree.data.vehicle_boxes import BoxFractions
 from platefree.errors import CheckpointError, DataError, ImageError, RecipeError
 from platefree.inference.embedder import Unreadable
@@ -34,6 +36,7 @@ class Model(Network):
         device: where it runs.
         card: of its checkpoint.
         metadata: see `Network` and `with_metadata`.
+        learnt: what it learnt from.
     """
 
     def __init__(
@@ -46,11 +49,13 @@ class Model(Network):
         device: torch.device,
         card: dict[str, Any] | None = None,
         metadata: Mapping[str, Text] | None = None,
+        learnt: Learnt = NOTHING,
     ) -> None:
         super().__init__(method, recipe, device=device, metadata=metadata)
         self.name = name
         self.fingerprint = fingerprint
         self.card = card or {}
+        self.learnt = learnt
 
     @property
     def comparison(self) -> Comparison:
@@ -106,8 +111,8 @@ class Model(Network):
         # the classes of a card are those of the latest stage
         vehicles = data.get("vehicles", self.card["classes"].get("vehicle"))
         return described | {
-            "trained on": f"{data['path']} ({data['fingerprint']}), {data['images']} pictures of "
-            f"{vehicles} vehicles",
+            "trained on": f"{data['path']} ({data['fingerprint']}), "
+            f"{many(data['images'], 'picture')} of {many(vehicles, 'vehicle')}",
             "steps": f"{self.card['step']} of {self.card['total_steps']}",
             "training seed": str(self.card["seed"]),
         }
@@ -167,7 +172,9 @@ class Model(Network):
             rows += batch.rows
             work.progress(len(batch.rows) + len(batch.unreadable))
         if not parts:
-            raise ImageError(f"none of {len(sightings)} pictures can be read; first: {skipped[0]}")
+            raise ImageError(
+                f"none of {many(len(sightings), 'picture')} can be read; first: {skipped[0]}"
+            )
         # Every picture occurs once, whichever process embedded it.
         assert len(rows) + len(skipped) == len(sightings)  # noqa: S101
         assert (np.diff(rows) > 0).all()  # noqa: S101
@@ -243,6 +250,7 @@ class Model(Network):
             device=self.device,
             card=self.card,
             metadata=metadata,
+            learnt=self.learnt,
         )
 
 

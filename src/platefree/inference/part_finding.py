@@ -1,29 +1,33 @@
 """Find the parts on all pictures of a table; results are cached by the hash of the picture."""
 
-import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from platefree.batches.loader import UsePictures, use_loader
-from platefree.data.image import read_header
+from platefree.data.image import PICTURE, read_header
+from platefree.data.listed_text import many
 from platefree.data.part_boxes import PARTS, PartBoxes, PictureBoxes
 from platefree.data.part_files import write_part_boxes
 from platefree.errors import DataError, ImageError, Interrupted
 from platefree.inference.model import Model
+from platefree.inputs.plain_files import GB, Expected, hash_input, open_input
 from platefree.methods.part_detector import THRESHOLD, PartDetector
 from platefree.nets.pyramid_detector import joined
+from platefree.recipes.ranges import Rate
 from platefree.storage import append_text, only_writer_of
 from platefree.types import Sightings
 from platefree.work import DEFAULT_WORK, Work
 
 _BATCH = 32
+_RESULTS = Expected("results of a part detector", 4 * GB)  # 300 bytes a picture
 Row = tuple[list[float], int, float]
 """A box as fractions of width and height, its part, its score."""
 
@@ -119,12 +123,24 @@ def write_parts(
         except KeyboardInterrupt:
             done = len(known.found.keys() & set(hashes))
             raise Interrupted(
-                f"stopped with {done} of {len(set(hashes))} pictures done: run the same command "
-                "again to continue"
+                f"stopped with {done} of {many(len(set(hashes)), 'picture')} done: run the same "
+                "command again to continue"
             ) from None
         boxes = _part_boxes(table, hashes, known.found).at_least(threshold)
         write_part_boxes(boxes, out)
     return boxes, skipped
+
+
+_Edges = Annotated[list[Rate], Field(min_length=4, max_length=4)]
+
+
+class _Found(BaseModel):
+    """One line of the file of results so far."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
+
+    picture: str
+    boxes: list[tuple[_Edges, Annotated[int, Field(ge=0, lt=len(PARTS))], Rate]]
 
 
 class _Known:
@@ -134,12 +150,13 @@ class _Known:
         self.path = path
         self.found: dict[str, list[Row]] = {}
         if path.exists():
-            for line in path.read_text("utf-8").splitlines():
-                try:
-                    entry = json.loads(line)
-                    self.found[entry["picture"]] = [(b, p, s) for b, p, s in entry["boxes"]]
-                except (ValueError, KeyError, TypeError):
-                    continue  # a line cut short by a kill
+            with open_input(path, _RESULTS) as file:
+                for line in file:
+                    try:
+                        found = _Found.model_validate_json(line)
+                    except ValidationError:
+                        continue  # a line cut short by a kill; its picture is looked at again
+                    self.found[found.picture] = list(found.boxes)
 
     def add(self, found: Mapping[str, list[Row]]) -> None:
         self.found |= found
@@ -189,13 +206,12 @@ def _hashes(table: Sightings) -> tuple[list[str], list[str]]:
     hashes, reasons = [], []
     for row in range(len(table)):
         try:
-            content = table.path(row).read_bytes()
-            hashes.append(hashlib.sha256(content).hexdigest()[:24])
-        except OSError as error:
+            hashes.append(hash_input(table.path(row), PICTURE)[:24])
+        except ImageError as error:
             hashes.append("")
-            reasons.append(f"{table.path(row)} cannot be read ({error.strerror})")
+            reasons.append(str(error))
     if reasons and len(reasons) == len(hashes):
-        raise ImageError(f"none of {len(hashes)} pictures can be read; first: {reasons[0]}")
+        raise ImageError(f"none of {many(len(hashes), 'picture')} can be read; first: {reasons[0]}")
     return hashes, reasons
 
 

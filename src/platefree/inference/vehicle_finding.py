@@ -16,7 +16,7 @@ from torchvision.models import detection as detectors
 from torchvision.models import get_model, get_model_weights, list_models
 from torchvision.transforms.v2 import functional
 
-from platefree.batches.loader import Item, leave_signals_to_the_main_process, worker_count
+from platefree.batches.loader import Item, start_worker, worker_count
 from platefree.data.image_source import TableImages
 from platefree.data.vehicle_boxes import BoxFractions, largest
 from platefree.errors import ImageError, RecipeError, TrainingError
@@ -31,6 +31,7 @@ PUBLISHED = "published"
 _MARK = "torchvision:"
 _VEHICLES = (3, 4, 6, 8)  # car, motorcycle, bus and truck, as torchvision numbers COCO
 _BATCH = 8
+_ENOUGH = (1333, 1333)  # torchvision's detectors shrink pictures to at most this many pixels
 
 
 class TorchvisionDetector:
@@ -115,7 +116,7 @@ def find_vehicles(
         batch_size=_BATCH,
         num_workers=worker_count(work.workers, len(table)),
         collate_fn=list,
-        worker_init_fn=leave_signals_to_the_main_process,
+        worker_init_fn=start_worker,
     ):
         pictures = [_readable(item).to(device or "cpu").float() / 255 for item in items]
         with torch.inference_mode():
@@ -129,7 +130,7 @@ def find_vehicles(
 
 
 class _WholePictures(Dataset[Item]):
-    """Pictures at their original sizes, by row."""
+    """Pictures at their original sizes, or large ones at a fraction of them, by row."""
 
     def __init__(self, sightings: Sightings) -> None:
         self.sightings = sightings
@@ -139,7 +140,8 @@ class _WholePictures(Dataset[Item]):
 
     def __getitem__(self, row: int) -> Item:
         try:
-            return Item(row, functional.pil_to_tensor(TableImages(self.sightings).read(row)))
+            picture = TableImages(self.sightings).read(row, _ENOUGH)
+            return Item(row, functional.pil_to_tensor(picture))
         except ImageError as error:
             return Item(row, str(error))
 

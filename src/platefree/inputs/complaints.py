@@ -20,7 +20,7 @@ _SHORT.maxstring = _SHORT.maxother = 100
 
 def checked(
     whole: type[Whole],
-    content: Mapping[str, Any],
+    content: object,
     what: str,
     *,
     error: type[PlatefreeError],
@@ -45,18 +45,29 @@ def checked(
     try:
         return whole.model_validate(content, context=context)
     except ValidationError as fault:
-        details = fault.errors()
-        found = [_explain(detail, whole, parts or {}) for detail in details[:_MOST]]
-        found += [f"and {len(details) - _MOST:,} more"] if len(details) > _MOST else []
-        raise error(f"{what}: {'; '.join(found)}") from fault
+        raise complaint(fault, what, error, whole, parts) from fault
+
+
+def complaint(
+    fault: ValidationError,
+    what: str,
+    error: type[PlatefreeError],
+    whole: type[BaseModel] | None = None,
+    parts: Mapping[str, type[BaseModel]] | None = None,
+) -> PlatefreeError:
+    """The faults that pydantic found, as one of our errors; arguments are as of `checked`."""
+    details = fault.errors()
+    found = [_explain(detail, whole, parts or {}) for detail in details[:_MOST]]
+    found += [f"and {len(details) - _MOST:,} more"] if len(details) > _MOST else []
+    return error(f"{what}: {'; '.join(found)}")
 
 
 def _explain(
-    detail: ErrorDetails, whole: type[BaseModel], parts: Mapping[str, type[BaseModel]]
+    detail: ErrorDetails, whole: type[BaseModel] | None, parts: Mapping[str, type[BaseModel]]
 ) -> str:
     place = [str(part) for part in detail["loc"]]
-    key = ".".join(place)
-    if detail["type"] == "extra_forbidden":
+    key = ".".join(place) or "the whole"
+    if detail["type"] == "extra_forbidden" and whole is not None:
         known = _known_keys(place, whole, parts)
         near = difflib.get_close_matches(place[-1], known, n=1, cutoff=0.5)
         hint = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(known)}"

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path
 
-from platefree.errors import DataError, PlatefreeError
+from platefree.errors import DataError, OutOfMemory, PlatefreeError
 
 KB, MB, GB = 1 << 10, 1 << 20, 1 << 30
 
@@ -59,12 +59,17 @@ def open_input(path: str | Path, expected: Expected) -> Iterator[BufferedReader]
     Raises:
         PlatefreeError: an ``expected.error``: the file is missing, a folder, no plain file, too
             large, cannot be opened or read, or was changed within the block.
+        OutOfMemory: the memory does not suffice, which says nothing against the file.
     """
     try:
         with _plain_file(path, expected) as file:
             before = os.fstat(file.fileno())
             yield file
             after = os.fstat(file.fileno())
+    except MemoryError as error:
+        raise OutOfMemory(
+            f"the memory does not suffice to read {path}: end other programs, or use fewer workers"
+        ) from error
     except OSError as error:
         reason = " ".join(str(error.strerror or error).split())
         raise expected.error(
@@ -83,7 +88,7 @@ def read_input(path: str | Path, expected: Expected) -> bytes:
         PlatefreeError: as of `open_input`.
     """
     with open_input(path, expected) as file:
-        return file.read(expected.at_most)
+        return file.read(os.fstat(file.fileno()).st_size)
 
 
 def hash_input(path: str | Path, expected: Expected) -> str:

@@ -1,12 +1,12 @@
 """All methods by name, with their settings and builders; recipes are read and checked here."""
 
-import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from platefree.errors import RecipeError
 from platefree.inputs.complaints import checked
+from platefree.inputs.documents import parse_toml
 from platefree.methods import (
     camera,
     color_stripes,
@@ -69,10 +69,7 @@ def load_recipe(name: str | Path, overrides: Mapping[str, Any] | None = None) ->
         RecipeError: no such recipe, not TOML, an unknown key, or a value of the wrong type.
     """
     label, text = recipe_text(str(name))
-    try:
-        content = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise RecipeError(f"recipe {label} is not valid TOML: {error}") from error
+    content = parse_toml(text, f"recipe {label}", RecipeError)
     for key, value in (overrides or {}).items():
         set_value(content, key, value)
     return check_recipe({"name": label} | content)
@@ -176,6 +173,8 @@ def check_scales(recipe: Recipe) -> None:
 def _settings(content: Mapping[str, Any]) -> MethodSettings:
     """The section ``[model]`` as the settings of its method; pydantic reports its errors."""
     method = content.get("method")
-    if method is not None and method not in METHODS:
-        raise ValueError(f"model.method is {method!r}; expected one of {', '.join(METHODS)}")
+    if method is not None and (not isinstance(method, str) or method not in METHODS):
+        raise ValueError(
+            f"model.method is {str(method)[:60]!r}; expected one of {', '.join(METHODS)}"
+        )
     return METHODS[method].settings.model_validate(content) if method else MethodSettings(**content)

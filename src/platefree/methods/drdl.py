@@ -26,10 +26,9 @@ normalisation separates them.
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
-from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -41,6 +40,7 @@ from platefree.nets.backbones import Backbone, map_size
 from platefree.nets.heads import Average
 from platefree.nets.vgg_m import VGG_CNN_M, start_for_relu
 from platefree.nets.weights import read_weights
+from platefree.recipes.ranges import Channels, Margin, RateBelowOne, Weight
 from platefree.recipes.recipe import Recipe
 
 
@@ -53,14 +53,14 @@ class DrdlSettings(StridedSettings):
     loss: Literal["coupled", "triplet"] = "coupled"
     softmax: Literal["model", "make", "type"] = "model"  # the column that the upper branch learns
     pooling: Literal["flatten", "average"] = "flatten"
-    shared_size: Annotated[int, Field(ge=1)] = 4096  # fc6
-    embedding_size: Annotated[int, Field(ge=1)] = 1024  # fc7 and fc8
-    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.5
+    shared_size: Channels = 4096  # fc6
+    embedding_size: Channels = 1024  # fc7 and fc8
+    dropout: RateBelowOne = 0.5
     norm: Literal["none", "batch"] = "none"  # batch: for a start from random weights
-    margin: Annotated[float, Field(gt=0)] = 1.0  # between squared distances
-    model_weight: Annotated[float, Field(ge=0)] = 0.5
-    branch_weight: Annotated[float, Field(ge=0)] = 0.5
-    embedding_weight: Annotated[float, Field(ge=0)] = 1.0
+    margin: Margin = 1.0  # between squared distances
+    model_weight: Weight = 0.5
+    branch_weight: Weight = 0.5
+    embedding_weight: Weight = 1.0
 
     def check(self, recipe: Recipe) -> None:
         """The coupled clusters loss needs batches of sets."""

@@ -46,6 +46,7 @@ from platefree.nets.attended import EmbeddingDiscriminator
 from platefree.nets.backbones import map_size
 from platefree.nets.generator import Generator, largest_singular_value
 from platefree.nets.patch_gan import PatchGan
+from platefree.recipes.ranges import Channels, ChannelsOrNone, Margin, RateBelowOne, Weight, Width
 from platefree.recipes.recipe import Recipe
 from platefree.recipes.sections import Train
 
@@ -60,16 +61,16 @@ class FdaNetSettings(StridedSettings):
     negatives: Literal["random", "nearest"] = "random"  # the real ones, among the batch
     real_fake: Literal["non_saturating", "minimax"] = "non_saturating"
     pooling: Literal["flatten", "average"] = "flatten"
-    shared_size: Annotated[int, Field(ge=0)] = 4096  # first FC layer; 0: none
-    embedding_size: Annotated[int, Field(ge=1)] = 1024  # last FC layer
-    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.5
-    margin: Annotated[float, Field(gt=0)] = 0.6  # alpha, at least twice beta
-    similarity_margin: Annotated[float, Field(gt=0)] = 0.3  # beta
-    difference_margin: Annotated[float, Field(gt=0)] = 0.7  # gamma
-    realism_weight: Annotated[float, Field(ge=0)] = 1.0  # lambda
-    generator_width: Annotated[int, Field(ge=1)] = 64
-    generator_blocks: Annotated[int, Field(ge=0)] = 9
-    patch_width: Annotated[int, Field(ge=1)] = 64
+    shared_size: ChannelsOrNone = 4096  # first FC layer; 0: none
+    embedding_size: Channels = 1024  # last FC layer
+    dropout: RateBelowOne = 0.5
+    margin: Margin = 0.6  # alpha, at least twice beta
+    similarity_margin: Margin = 0.3  # beta
+    difference_margin: Margin = 0.7  # gamma
+    realism_weight: Weight = 1.0  # lambda
+    generator_width: Width = 64
+    generator_blocks: Annotated[int, Field(ge=0, le=100)] = 9
+    patch_width: Width = 64
 
     @model_validator(mode="after")
     def _margins_leave_room(self) -> "FdaNetSettings":

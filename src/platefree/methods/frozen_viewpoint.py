@@ -16,6 +16,7 @@ from platefree.nets.backbones import Backbone
 from platefree.nets.weights import load_into
 from platefree.ranking.view_comparison import VIEW
 from platefree.recipes.old_names import with_current_keys
+from platefree.recipes.ranges import Channel, PositiveChannel, Side
 from platefree.recipes.sections import Input, Section
 
 
@@ -24,10 +25,10 @@ class ViewpointInside(Section):
 
     backbone: str
     last_stride: Literal[1, 2]
-    height: int
-    width: int
-    mean: list[float]
-    std: list[float]
+    height: Side
+    width: Side
+    mean: list[Channel]
+    std: list[PositiveChannel]
     fingerprint: str
 
 
@@ -90,14 +91,16 @@ def describe_viewpoint(path: str, views: list[str]) -> ViewpointInside:
     """
     checkpoint = read_checkpoint(Path(path))
     content = with_current_keys(checkpoint.card["recipe"])
-    if content["model"]["method"] != "viewpoint":
+    model = content.get("model")
+    method = model.get("method") if isinstance(model, dict) else None
+    if method != "viewpoint":
         raise CheckpointError(
-            f"model.viewpoint is {path}, a {content['model']['method']} model; expected a "
+            f"model.viewpoint is {path}, a {method} model; expected a "
             "viewpoint model, trained by 'platefree train viewpoint/default'"
         )
-    settings = checked(ViewpointSettings, content["model"], f"model of {path}", error=RecipeError)
-    shape = checked(Input, content["input"], f"input of {path}", error=RecipeError)
-    known = sorted(checkpoint.card["names"][VIEW])
+    settings = checked(ViewpointSettings, model, f"model of {path}", error=RecipeError)
+    shape = checked(Input, content.get("input"), f"input of {path}", error=RecipeError)
+    known = sorted(checkpoint.card["names"].get(VIEW, []))
     if known != sorted(views):
         raise RecipeError(
             f"the viewpoint model {path} predicts {', '.join(known)}, but model.views is "
@@ -132,6 +135,6 @@ def copy_viewpoint(path: str, inside: ViewpointInside, into: FrozenViewpoint) ->
     if checkpoint.fingerprint != inside.fingerprint:
         raise CheckpointError(
             f"model.viewpoint {path} is model {checkpoint.fingerprint} now and was "
-            f"{inside.fingerprint}; start again with another --out"
+            f"{inside.fingerprint}; start again in another folder (--out)"
         )
     load_into(into.classifier, checkpoint)

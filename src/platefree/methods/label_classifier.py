@@ -7,10 +7,8 @@ classifier (Zheng et al., VehicleNet, TMM 2020, section IV-C).
 """
 
 from collections.abc import Mapping
-from typing import Annotated
 
 import torch
-from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -20,6 +18,7 @@ from platefree.methods.base import Batch, Labels, Method
 from platefree.nets.backbones import Backbone
 from platefree.nets.heads import Average
 from platefree.ranking.comparison import Comparison, Cosine
+from platefree.recipes.ranges import RateBelowOne
 from platefree.recipes.recipe import Recipe
 
 FEATURES = "features"
@@ -29,8 +28,8 @@ FEATURES = "features"
 class LabelSettings(StridedSettings):
     """The settings of label classifiers; ``learns`` is the label."""
 
-    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    drop_path: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    label_smoothing: RateBelowOne = 0.0
+    drop_path: RateBelowOne = 0.0
 
 
 class LabelClassifier(Method):

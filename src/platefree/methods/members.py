@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Literal, NoReturn
 
 from platefree.errors import RecipeError
+from platefree.recipes.ranges import PositiveWeight
 from platefree.recipes.recipe import MethodSettings, Recipe
 
 
@@ -12,7 +13,7 @@ class EnsembleSettings(MethodSettings):
 
     method: Literal["ensemble"]
     members: list[str]  # their fingerprints
-    weights: list[float]  # of each similarity in the mean
+    weights: list[PositiveWeight]  # of each similarity in the mean
 
 
 def build(

@@ -16,11 +16,13 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.nn import functional
 
+from platefree.data.listed_text import many
 from platefree.losses import batch_hard_triplet, smoothed_cross_entropy
 from platefree.methods.backbone import StridedSettings
 from platefree.methods.base import Batch, Method
 from platefree.nets.heads import Average
 from platefree.nets.late_branches import LateBranches
+from platefree.recipes.ranges import Margin, PositiveWeight, RateBelowOne
 from platefree.recipes.recipe import Recipe
 
 
@@ -32,15 +34,15 @@ class MultiBranchSettings(StridedSettings):
     last_stride: Literal[1, 2] = 1
     convolution_branches: Annotated[int, Field(ge=0, le=16)] = 2
     attention_branches: Annotated[int, Field(ge=0, le=16)] = 2  # after the convolution branches
-    heads: Annotated[int, Field(ge=1)] = 4  # of the attention
+    heads: Annotated[int, Field(ge=1, le=1_024)] = 4  # of the attention
     losses: Literal["split", "both"] = "split"  # split: cross-entropy, triplet, cross-entropy, ...
-    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    label_smoothing: RateBelowOne = 0.1
     triplet: Literal["soft", "margin"] = "margin"
-    margin: Annotated[float, Field(gt=0)] = 0.1  # with triplet = "margin"
-    identity_weight: Annotated[float, Field(gt=0)] = 0.6  # of each convolution branch
-    triplet_weight: Annotated[float, Field(gt=0)] = 1.0
-    attention_identity_weight: Annotated[float, Field(gt=0)] = 0.4  # of each attention branch
-    attention_triplet_weight: Annotated[float, Field(gt=0)] = 0.4
+    margin: Margin = 0.1  # with triplet = "margin"
+    identity_weight: PositiveWeight = 0.6  # of each convolution branch
+    triplet_weight: PositiveWeight = 1.0
+    attention_identity_weight: PositiveWeight = 0.4  # of each attention branch
+    attention_triplet_weight: PositiveWeight = 0.4
 
     @model_validator(mode="after")
     def _there_are_branches(self) -> "MultiBranchSettings":
@@ -48,7 +50,8 @@ class MultiBranchSettings(StridedSettings):
         least = 2 if self.losses == "split" else 1
         if count < least:
             raise ValueError(
-                f'model.losses = "{self.losses}" needs at least {least} branch(es), found {count}: '
+                f'model.losses = "{self.losses}" needs at least '
+                f"{many(least, 'branch', 'branches')}, found {count}: "
                 "raise model.convolution_branches or model.attention_branches"
             )
         return self

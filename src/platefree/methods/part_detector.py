@@ -16,6 +16,7 @@ from torchvision.utils import draw_bounding_boxes
 
 from platefree.batches.loader import Boxes
 from platefree.batches.training_data import TrainingData
+from platefree.data.listed_text import many
 from platefree.data.part_boxes import PARTS, count_parts, place_boxes
 from platefree.data.part_files import find_part_boxes
 from platefree.errors import DataError, TrainingError
@@ -38,7 +39,9 @@ class PartDetectorSettings(BackboneSettings):
     free_in_use: ClassVar[tuple[str, ...]] = ("boxes",)
     method: Literal["part_detector"]
     boxes: str = ""  # file of part boxes; empty: parts.csv or a city's labels next to the table
-    width: Annotated[int, Field(ge=32, multiple_of=32)] = 128  # channels of pyramid and head
+    width: Annotated[int, Field(ge=32, le=4_096, multiple_of=32)] = (
+        128  # channels of pyramid and head
+    )
     depth: Annotated[int, Field(ge=1, le=8)] = 4  # convolutions of each half of the head
 
     def check(self, recipe: Recipe) -> None:
@@ -161,7 +164,7 @@ class PartDetector(Method):
         never = [part for part, count in counts.items() if not count["found"]]
         if never:
             raise TrainingError(
-                f"none of the {len(seen)} training pictures with part boxes has a box of "
+                f"none of the {many(len(seen), 'training picture')} with part boxes has a box of "
                 f"{' or '.join(never)}; annotate some of each of {', '.join(PARTS)}"
             )
         both = f"{data.fingerprint} {read.fingerprint()}"

@@ -15,10 +15,10 @@ import hashlib
 import logging
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Annotated, Literal
+from typing import Literal
 
 import torch
-from pydantic import Field, model_validator
+from pydantic import model_validator
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -31,6 +31,7 @@ from platefree.methods.base import Batch, Method
 from platefree.nets.backbones import Backbone
 from platefree.nets.heads import Average
 from platefree.nets.roi import local_average, part_masks
+from platefree.recipes.ranges import Channels, RateBelowOne, Weight
 from platefree.recipes.recipe import Recipe
 
 log = logging.getLogger(__name__)
@@ -41,12 +42,12 @@ class PartRegularizedSettings(StridedSettings):
 
     method: Literal["part_regularized"]
     boxes: str = ""  # file of part boxes, for training; empty: parts.csv or a city's labels
-    embedding_size: Annotated[int, Field(ge=1)] = 256
-    global_weight: Annotated[float, Field(ge=0)] = 1.0  # 0: no global branch
-    window_weight: Annotated[float, Field(ge=0)] = 1.0  # lambda of eq. 3; 0: no such branch
-    light_weight: Annotated[float, Field(ge=0)] = 1.0
-    brand_weight: Annotated[float, Field(ge=0)] = 1.0
-    drop_path: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    embedding_size: Channels = 256
+    global_weight: Weight = 1.0  # 0: no global branch
+    window_weight: Weight = 1.0  # lambda of eq. 3; 0: no such branch
+    light_weight: Weight = 1.0
+    brand_weight: Weight = 1.0
+    drop_path: RateBelowOne = 0.0
 
     @property
     def part_weights(self) -> dict[str, float]:
@@ -176,8 +177,9 @@ class PartRegularized(Method):
             if not counts[part]["found"]:
                 raise TrainingError(
                     f"none of the {len(data.sightings)} training pictures has a box of {part}, so "
-                    f"nothing can be learnt from it: lower --threshold of 'platefree parts' or "
-                    f"train the detector longer, or set model.{part}_weight=0"
+                    "nothing can be learnt from it: find more with a lower threshold ('platefree "
+                    "parts --threshold'), train the detector longer, or set "
+                    f"model.{part}_weight=0"
                 )
         for part, count in counts.items():
             log.info(

@@ -20,6 +20,15 @@ from platefree.nets.backbones import Backbone
 from platefree.nets.classifiers import IdentityClassifier
 from platefree.nets.heads import Average, BNNeck, GeneralisedMean
 from platefree.nets.side_information import SideInformation
+from platefree.recipes.ranges import (
+    ChannelsOrNone,
+    Factor,
+    Margin,
+    PositiveWeight,
+    RateBelowOne,
+    Steps,
+    Weight,
+)
 from platefree.recipes.recipe import Recipe
 
 
@@ -32,35 +41,39 @@ class StrongBaselineSettings(StridedSettings):
         *("memory", "memory_start"),
     }
     method: Literal["strong_baseline"]
-    patch_stride: Annotated[int, Field(ge=0)] = 0  # ViTs: pixels between patches; 0: side by side
+    patch_stride: Annotated[int, Field(ge=0, le=1_024)] = (
+        0  # ViTs: pixels between patches; 0: side by side
+    )
     # fixed_gem: its exponent stays 3; class_token: of a transformer
     pooling: Literal["gem", "fixed_gem", "average", "class_token"] = "gem"
-    embedding_size: Annotated[int, Field(ge=0)] = 0  # 0: as wide as the backbone
-    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    embedding_size: ChannelsOrNone = 0  # 0: as wide as the backbone
+    label_smoothing: RateBelowOne = 0.1
     classifier: Literal["linear", "circle", "arc", "cos"] = "linear"
-    scale: Annotated[float, Field(gt=0)] = 64.0  # s of circle, arc and cos
+    scale: Factor = 64.0  # s of circle, arc and cos
     classifier_margin: Annotated[float, Field(ge=0, le=1)] = 0.35  # m of circle, arc and cos
-    classifier_centres: Annotated[int, Field(ge=1)] = 1  # of a vehicle; the nearest counts
+    classifier_centres: Annotated[int, Field(ge=1, le=64)] = 1  # of a vehicle; the nearest counts
     classifier_fraction: Annotated[float, Field(gt=0, le=1)] = 1.0  # of the vehicles, in each step
     metric_at: Literal["before_neck", "after_neck"] = "before_neck"  # what pictures compare by
     triplet: Literal["soft", "margin"] = "soft"
-    margin: Annotated[float, Field(gt=0)] = 0.3  # with triplet = "margin"
+    margin: Margin = 0.3  # with triplet = "margin"
     mining: Literal["hardest", "weighted"] = "hardest"  # pairs of the triplet loss
-    identity_weight: Annotated[float, Field(ge=0)] = 1.0
-    triplet_weight: Annotated[float, Field(ge=0)] = 1.0
-    circle_weight: Annotated[float, Field(ge=0)] = 0.0
+    identity_weight: Weight = 1.0
+    triplet_weight: Weight = 1.0
+    circle_weight: Weight = 0.0
     circle_margin: Annotated[float, Field(ge=0, le=1)] = 0.25
-    circle_scale: Annotated[float, Field(gt=0)] = 128.0
-    contrastive_weight: Annotated[float, Field(ge=0)] = 0.0
-    temperature: Annotated[float, Field(gt=0)] = 0.1  # of the contrastive loss
-    proxy_weight: Annotated[float, Field(ge=0)] = 0.0
-    centre_weight: Annotated[float, Field(ge=0)] = 0.0
-    memory: Annotated[int, Field(ge=0)] = 0  # vectors of earlier batches to compare with
-    memory_start: Annotated[int, Field(ge=0)] = 0  # steps before they are used
-    drop_path: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    circle_scale: Factor = 128.0
+    contrastive_weight: Weight = 0.0
+    temperature: Factor = 0.1  # of the contrastive loss
+    proxy_weight: Weight = 0.0
+    centre_weight: Weight = 0.0
+    memory: Annotated[int, Field(ge=0, le=10_000_000)] = (
+        0  # vectors of earlier batches to compare with
+    )
+    memory_start: Steps = 0  # steps before they are used
+    drop_path: RateBelowOne = 0.0
     side: list[Literal["camera", "view"]] = Field(default=[])  # ViTs: labels as input of training
-    side_weight: Annotated[float, Field(gt=0)] = 3.0  # lambda
-    side_hidden: Annotated[float, Field(ge=0, lt=1)] = 0.1  # fraction of pictures without
+    side_weight: PositiveWeight = 3.0  # lambda
+    side_hidden: RateBelowOne = 0.1  # fraction of pictures without
 
     @property
     def metric_weights(self) -> list[float]:

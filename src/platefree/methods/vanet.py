@@ -47,6 +47,7 @@ from platefree.nets.branches import BranchedBackbone
 from platefree.nets.heads import Average
 from platefree.ranking.comparison import Comparison, Cosine
 from platefree.ranking.view_comparison import VIEW, ViewComparison, ViewRelations
+from platefree.recipes.ranges import Margin, RateBelowOne, Weight
 from platefree.recipes.recipe import Recipe
 from platefree.types import Indices
 
@@ -70,9 +71,9 @@ class VANetSettings(StridedSettings):
     relations: Literal["none", "same-different", "pairs", "ordered-pairs"] = "same-different"
     within: bool = True  # whether L_s and L_d are used
     cross: bool = True  # whether L_cross is used
-    margin: Annotated[float, Field(gt=0)] = 0.5
-    identity_weight: Annotated[float, Field(ge=0)] = 1.0
-    drop_path: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    margin: Margin = 0.5
+    identity_weight: Weight = 1.0
+    drop_path: RateBelowOne = 0.0
     inside: ViewpointInside | None = None  # filled in when training starts
 
     @field_validator("views")
@@ -236,7 +237,7 @@ class VANet(Method):
             self._warned_of_one_sided = True
             log.warning(
                 "no vehicle of a batch is seen from two views, so it has no pair of different "
-                "views (said once); raise train.images_per_vehicle"
+                "views (this is said once); raise train.images_per_vehicle"
             )
 
     def prepare(self, data: TrainingData) -> TrainingData:

@@ -26,6 +26,7 @@ from platefree.methods.base import Batch, Descent, Method, make_optimizer
 from platefree.methods.source_accuracy import SourceAccuracy
 from platefree.nets.backbones import Backbone
 from platefree.nets.heads import Average
+from platefree.recipes.ranges import Channels, RateBelowOne
 from platefree.recipes.recipe import Recipe
 from platefree.recipes.sections import Train
 
@@ -35,10 +36,10 @@ class VehicleNetSettings(StridedSettings):
 
     restarts_classifier: ClassVar[bool] = True
     method: Literal["vehiclenet"]
-    embedding_size: Annotated[int, Field(ge=1)] = 512  # fc1
-    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0  # between fc1 and fc2
+    embedding_size: Channels = 512  # fc1
+    dropout: RateBelowOne = 0.0  # between fc1 and fc2
     backbone_rate: Annotated[float, Field(gt=0, le=1)] = 1.0  # of the backbone, times train.lr
-    drop_path: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    drop_path: RateBelowOne = 0.0
 
 
 def build(

@@ -17,7 +17,7 @@ import timm
 import torch
 from torch import Tensor, nn
 
-from platefree.errors import RecipeError, TrainingError
+from platefree.errors import RecipeError, TrainingError, first_line
 from platefree.nets import googlenet
 from platefree.nets.ibn import add_ibn_a
 from platefree.nets.non_local import NON_LOCAL, add_non_local
@@ -29,7 +29,6 @@ from platefree.nets.patches import (
 )
 from platefree.nets.side_information import check_tokens, shifted_tokens
 from platefree.nets.vgg_m import VGG_CNN_M, VggM
-from platefree.nets.weight_files import first_line
 from platefree.nets.weights import HEADS, read_weights
 
 IBN_SUFFIX = "_ibn_a"

@@ -52,9 +52,15 @@ class BranchedBackbone(nn.Module):
     ) -> None:
         super().__init__()
         options = {"last_stride": last_stride, "drop_path": drop_path, "weights": weights}
-        backbones = [Backbone(name, height=height, width=width, **options) for _ in range(branches)]  # type: ignore[arg-type]
-        self.channels = backbones[0].channels
-        fork, end = _cut(backbones[0], name, (height, width))
+        with torch.device("cpu"):  # it is run, also where the others only show their shapes
+            first = Backbone(name, height=height, width=width, **options)  # type: ignore[arg-type]
+            fork, end = _cut(first, name, (height, width))
+        others = (
+            Backbone(name, height=height, width=width, **options)  # type: ignore[arg-type]
+            for _ in range(branches - 1)
+        )
+        backbones = [first, *others]
+        self.channels = first.channels
         self.shared = nn.Sequential(*_layers(backbones[0].network)[:fork])
         self.branches = nn.ModuleList(
             nn.Sequential(*_layers(backbone.network)[fork:end]) for backbone in backbones

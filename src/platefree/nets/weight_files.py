@@ -19,16 +19,17 @@ from typing import Any
 import numpy as np
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file
+from safetensors.torch import load
 from torch import Tensor
 
-from platefree.errors import TrainingError
+from platefree.errors import PlatefreeError, TrainingError, first_line, plain_text
+from platefree.inputs.plain_files import GB, Expected, open_input, read_input
 
 Tensors = Mapping[str, Tensor]
 
+_WEIGHTS = Expected("weights to start from (none, timm or a file)", 64 * GB, TrainingError)
 _DEEPEST = 4  # tables within tables
 _LEFT_OUT = re.compile(r"optim|scheduler", re.IGNORECASE)  # their tables are as large as the model
-_ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
 _CLASS = re.compile(r"(?:GLOBAL|type|class) '?([A-Za-z_][\w.]*\.\w+)")
 
 _SCALAR: Any = np.float64(0).__reduce__()[0]  # numpy's own function, whose name has changed
@@ -113,13 +114,11 @@ def tensor_tables(path: Path) -> list[Tensors]:
     """
     try:
         if path.suffix == ".safetensors":
-            return [load_file(path)]
-        with torch.serialization.safe_globals(_HARMLESS):
-            content = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError as error:
-        raise TrainingError(
-            f"model.weights {path}: no such file; give none, timm or a file"
-        ) from error
+            return [load(read_input(path, _WEIGHTS))]
+        with torch.serialization.safe_globals(_HARMLESS), open_input(path, _WEIGHTS) as file:
+            content = torch.load(file, map_location="cpu", weights_only=True)
+    except (PlatefreeError, MemoryError):
+        raise
     except (OSError, SafetensorError, RuntimeError, ValueError, EOFError, KeyError) as error:
         raise TrainingError(
             f"weights {path} cannot be read ({first_line(error)}); expected .safetensors, or a "
@@ -153,11 +152,5 @@ def _tables(content: object, deepest: int) -> Iterator[Tensors]:
 
 
 def _foreign_class(error: Exception) -> str:
-    found = _CLASS.search(_ESCAPE.sub("", str(error)))
+    found = _CLASS.search(plain_text(error))
     return f" ({found[1]})" if found else ""
-
-
-def first_line(error: BaseException) -> str:
-    """The first line of an error's message, or the name of the error if it has none."""
-    text = _ESCAPE.sub("", str(error)).strip()
-    return (text.splitlines() or [type(error).__name__])[0][:200]

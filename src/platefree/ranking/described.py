@@ -28,7 +28,10 @@ def read_comparison(content: Mapping[str, Any]) -> Comparison:
             parts = tuple(read_comparison(part) for part in content["parts"])
             return WeightedMean(parts, tuple(float(each) for each in content["fractions"]))
     except (KeyError, TypeError, ValueError) as error:
-        raise DataError(f"{content} describes no comparison ({error!r})") from error
+        raise DataError(
+            f"{str(content)[:200]} describes no comparison ({str(error)[:100]})"
+        ) from error
     raise DataError(
-        f"comparison {kind!r} is unknown; expected cosine, views or mean; upgrade platefree"
+        f"comparison {str(kind)[:40]!r} is unknown; expected cosine, views or mean; upgrade "
+        "platefree"
     )

@@ -1,11 +1,15 @@
 """The TOML files of recipes: built-in ones by name, others by path."""
 
 import difflib
-import tomllib
 from importlib import resources
 from pathlib import Path
 
 from platefree.errors import RecipeError
+from platefree.inputs.documents import parse_toml, read_unicode
+from platefree.inputs.plain_files import KB, Expected
+
+RECIPE = Expected("a recipe or an ablation", 256 * KB, RecipeError)  # the longest of ours has 3
+"""What such a file can be."""
 
 
 def recipe_names() -> list[str]:
@@ -24,7 +28,7 @@ def recipe_names() -> list[str]:
 def recipe_description(name: str) -> str:
     """The description of a built-in recipe."""
     _, text = recipe_text(name)
-    return str(tomllib.loads(text).get("description", ""))
+    return str(parse_toml(text, name, RecipeError).get("description", ""))
 
 
 def recipe_text(name: str) -> tuple[str, str]:
@@ -39,10 +43,7 @@ def recipe_text(name: str) -> tuple[str, str]:
     """
     if name.endswith(".toml"):
         path = Path(name)
-        try:
-            return path.stem, path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise RecipeError(f"cannot read the recipe file {path}: {error}") from error
+        return path.stem, read_unicode(path, RECIPE).removeprefix("\ufeff")
     names = recipe_names()
     full = name if "/" in name else f"{name}/default"
     if full not in names:

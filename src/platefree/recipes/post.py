@@ -12,8 +12,8 @@ from typing import Annotated, Literal, get_args
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from platefree.errors import RecipeError
+from platefree.recipes.ranges import Count, PositiveWeight
 
-Count = Annotated[int, Field(ge=1)]
 Radius = Annotated[float, Field(gt=0, le=2)]  # a distance: a cosine distance is at most 2
 Step = Literal["crop", "ensemble", "expand", "camera", "time", "rerank", "tracks"]
 STEPS: tuple[str, ...] = get_args(Step)
@@ -55,7 +55,7 @@ class More(PostSection):
     """Join other models to the evaluated one."""
 
     models: list[str] = []  # checkpoint folders
-    weights: list[Annotated[float, Field(gt=0)]] = []  # of the evaluated model, then of these
+    weights: list[PositiveWeight] = []  # of the evaluated model, then of these
 
     @model_validator(mode="after")
     def _a_weight_for_each(self) -> "More":
@@ -79,7 +79,9 @@ class Expand(PostSection):
     radius: Radius = 0.2  # clusters: distance within which queries are neighbours
     smallest: Count = 2  # clusters: neighbours, itself included, that make a cluster
     neighbours: Count = 10  # neighbours: how many gallery pictures to add
-    alpha: Annotated[float, Field(ge=0)] = 3.0  # neighbours: weight is similarity ** alpha
+    alpha: Annotated[float, Field(ge=0, le=1_000)] = (
+        3.0  # neighbours: weight is similarity ** alpha
+    )
 
     def __str__(self) -> str:
         if self.by == "clusters":

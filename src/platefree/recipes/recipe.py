@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Self
 from pydantic import Field, SerializeAsAny, ValidationInfo, field_validator, model_validator
 
 from platefree.recipes.post import Post
+from platefree.recipes.ranges import Figure
 from platefree.recipes.sections import Augment, Input, Section, Stage, Train
 
 
@@ -79,7 +80,7 @@ class Recipe(Section):
     stages: list[Stage] = Field(default=[])
     post: Post = Post()  # of an evaluation; no part of the model
     # the paper's figures by "DATA_SET TEST FIGURE": "vehicleid 800 rank-1" = 0.5
-    paper: dict[str, float] = Field(default={})
+    paper: dict[str, Figure] = Field(default={})
 
     @field_validator("model", mode="before")
     @classmethod

@@ -1,18 +1,33 @@
 """The sections of a recipe that are the same for every method: typed, frozen, no unknown keys."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-Rate = Annotated[float, Field(ge=0, le=1)]
-Positive = Annotated[float, Field(gt=0)]
-NotNegative = Annotated[float, Field(ge=0)]
-Count = Annotated[int, Field(ge=1)]
+from platefree.recipes.ranges import (
+    Channel,
+    Count,
+    CountOrNone,
+    Epochs,
+    InBatch,
+    LearningRate,
+    PositiveChannel,
+    PositiveEpochs,
+    Rate,
+    RateBelowOne,
+    Seed,
+    Side,
+    Steps,
+    Weight,
+    Workers,
+)
+
 Scale = Annotated[float, Field(ge=0.25, le=2)]
 Decay = Literal["cosine", "step", "linear", "exponential", "constant"]
 SamplerName = Literal["identity", "shuffle", "sets", "balanced"]
 RowsName = Literal["all", "target"]
 Compile = Literal["off", "default", "reduce-overhead"]
+_LARGEST_BATCH = 65_536  # pictures, over all processes
 # On a command line 32 is a number.
 Precision = Annotated[
     Literal["auto", "32", "bf16", "fp16"],
@@ -29,10 +44,12 @@ class Section(BaseModel):
 class Input(Section):
     """How a picture becomes a tensor, in training and in use; stored with the weights."""
 
-    height: Annotated[int, Field(ge=16, le=2048)] = 256
-    width: Annotated[int, Field(ge=16, le=2048)] = 256
-    mean: Annotated[list[float], Field(min_length=3, max_length=3)] | None = None  # as the backbone
-    std: Annotated[list[Positive], Field(min_length=3, max_length=3)] | None = None
+    height: Side = 256
+    width: Side = 256
+    mean: Annotated[list[Channel], Field(min_length=3, max_length=3)] | None = (
+        None  # as the backbone
+    )
+    std: Annotated[list[PositiveChannel], Field(min_length=3, max_length=3)] | None = None
     test_time_flip: Literal["average", "off"] = (
         "average"  # embeddings: mean of picture and flipped image
     )
@@ -43,7 +60,7 @@ class Augment(Section):
     """Random changes of training pictures."""
 
     flip: Rate = 0.5
-    pad: Annotated[int, Field(ge=0)] = 10  # pixels added on each side, then a random crop
+    pad: Annotated[int, Field(ge=0, le=1024)] = 10  # pixels added on each side, then a random crop
     warp: Rate = 0.0  # strength of random scale, aspect, rotation and perspective
     color: Rate = 0.0  # strength of brightness, contrast and saturation jitter
     balance: Rate = 0.0  # strength of a random gain of each color channel
@@ -61,46 +78,55 @@ class Train(Section):
     target: str = ""  # the source that is scored; empty: the one that has rows to score
     rows: RowsName = "all"  # target: learn from the training rows of that source alone
     epochs: Count = 60
-    steps: Annotated[int, Field(ge=0)] = 0  # length of the stage in steps; 0: by epochs
-    max_steps: Annotated[int, Field(ge=0)] = 0  # stop early after so many steps; 0: never
+    steps: Steps = 0  # length of the stage in steps; 0: by epochs
+    max_steps: Steps = 0  # stop early after so many steps; 0: never
     sampler: SamplerName = "identity"
-    vehicles_per_batch: Annotated[int, Field(ge=1)] = 16
-    images_per_vehicle: Annotated[int, Field(ge=1)] = 4
-    sets_per_batch: Count = 15  # with sampler = "sets": pairs of a positive and a negative set
-    positives_per_set: Annotated[int, Field(ge=2)] = 5
-    negatives_per_set: Count = 5
+    vehicles_per_batch: InBatch = 16
+    images_per_vehicle: InBatch = 4
+    sets_per_batch: InBatch = 15  # with sampler = "sets": pairs of a positive and a negative set
+    positives_per_set: Annotated[int, Field(ge=2, le=4_096)] = 5
+    negatives_per_set: InBatch = 5
     negatives: Literal["any", "same_model"] = "any"  # same_model: preferred where it is known
     optimizer: Literal["adamw", "adam", "sgd"] = "adamw"
-    lr: Positive = 3.5e-4
-    rates: dict[str, Positive] = {}  # of a method's other optimizers, instead of lr
+    lr: LearningRate = 3.5e-4
+    rates: dict[str, LearningRate] = {}  # of a method's other optimizers, instead of lr
     momentum: Rate = 0.9
-    adam_epsilon: Positive = 1e-8  # with optimizer = "adam" or "adamw"
-    weight_decay: NotNegative = 5e-4
-    warmup_epochs: NotNegative = 5.0
-    warmup_steps: Annotated[int, Field(ge=0)] = 0  # length of the warm-up in steps; 0: by epochs
+    adam_epsilon: Annotated[float, Field(gt=0, le=1)] = 1e-8  # with optimizer = "adam" or "adamw"
+    weight_decay: Annotated[float, Field(ge=0, le=100)] = 5e-4
+    warmup_epochs: Epochs = 5.0
+    warmup_steps: Steps = 0  # length of the warm-up in steps; 0: by epochs
     decay: Decay = "cosine"
-    decay_epochs: list[Positive] = []  # "step": at each; "cosine", "linear": from here
-    decay_steps: Annotated[int, Field(ge=0)] = 0  # ... and every so many steps of the stage
+    decay_epochs: list[PositiveEpochs] = []  # "step": at each; "cosine", "linear": from here
+    decay_steps: Steps = 0  # ... and every so many steps of the stage
     decay_factor: Rate = 0.1
     final_lr: Rate = 0.01  # "cosine", "exponential": the fraction of lr left at the end
     freeze: list[str] = []  # parameter name prefixes that do not learn
-    average: Annotated[float, Field(ge=0, lt=1)] = 0.0  # decay of the mean of weights; 0: none
+    average: RateBelowOne = 0.0  # decay of the mean of weights; 0: none
     teacher: str = ""  # checkpoint folder of a trained model to learn from as well
-    teacher_distance: NotNegative = 1.0  # weight of its distances between the pictures of a batch
-    teacher_angle: NotNegative = 2.0  # ... and of its angles
+    teacher_distance: Weight = 1.0  # weight of its distances between the pictures of a batch
+    teacher_angle: Weight = 2.0  # ... and of its angles
     teacher_fingerprint: str = ""  # filled in when training starts
-    clip_norm: NotNegative = 0.0  # 0: no clipping
+    clip_norm: Weight = 0.0  # 0: no clipping
     precision: Precision = "auto"
     compile: Compile = "off"  # torch.compile of the backbone, and its mode
     mining: Literal["global", "local"] = "global"  # pairs of all processes, or of each its own
     norm: Literal["global", "local"] = "global"  # batch statistics of all processes, or of each
-    seed: Annotated[int, Field(ge=0)] = 0
-    workers: Annotated[int, Field(ge=-1)] = -1  # loading processes; -1: by the machine
-    validation: Annotated[float, Field(ge=0, lt=1)] = 0.0  # fraction of training vehicles held out
+    seed: Seed = 0
+    workers: Workers = -1  # loading processes; -1: by the machine
+    validation: RateBelowOne = 0.0  # fraction of training vehicles held out
     validate_epochs: Count = 5
-    samples_epochs: Annotated[int, Field(ge=0)] = 0  # epochs between sheets of sample pictures
-    checkpoint_minutes: NotNegative = 5.0
-    checkpoint_steps: Annotated[int, Field(ge=0)] = 0  # additionally every so many steps
+    samples_epochs: CountOrNone = 0  # epochs between sheets of sample pictures
+    checkpoint_minutes: Annotated[float, Field(ge=0, le=1_000_000)] = 5.0
+    checkpoint_steps: Steps = 0  # additionally every so many steps
+
+    @model_validator(mode="after")
+    def _batch_fits(self) -> Self:
+        if self.batch_size > _LARGEST_BATCH:
+            raise ValueError(
+                f"a batch of train.sampler {self.sampler} has {self.batch_size:,} pictures, "
+                f"expected at most {_LARGEST_BATCH:,}: fewer of them in a batch, or of each vehicle"
+            )
+        return self
 
     @property
     def batch_size(self) -> int:
@@ -115,14 +141,14 @@ class Stage(Section):
 
     name: str
     epochs: Count | None = None
-    steps: Annotated[int, Field(ge=0)] | None = None
+    steps: Steps | None = None
     rows: RowsName | None = None
     sampler: SamplerName | None = None
-    lr: Positive | None = None
-    weight_decay: NotNegative | None = None
-    warmup_epochs: NotNegative | None = None
-    warmup_steps: Annotated[int, Field(ge=0)] | None = None
+    lr: LearningRate | None = None
+    weight_decay: Annotated[float, Field(ge=0, le=100)] | None = None
+    warmup_epochs: Epochs | None = None
+    warmup_steps: Steps | None = None
     decay: Decay | None = None
-    decay_epochs: list[Positive] | None = None
-    decay_steps: Annotated[int, Field(ge=0)] | None = None
+    decay_epochs: list[PositiveEpochs] | None = None
+    decay_steps: Steps | None = None
     freeze: list[str] | None = None

@@ -231,7 +231,7 @@ def roc_chart(far: Series, tar: Series, marked: Sequence[tuple[float, float]]) -
     shown = slice(int(np.searchsorted(far, 10.0**decades, side="right")) - 1, None)
     parts = [
         plot.axes(
-            {10.0**power: _rate(10.0**power) for power in range(decades, 1)},
+            {10.0**power: plain_number(10.0**power) for power in range(decades, 1)},
             {value: _percent(value) for value in (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)},
             "false accept rate (log scale)",
             "true accept rate, %",
@@ -245,7 +245,9 @@ def roc_chart(far: Series, tar: Series, marked: Sequence[tuple[float, float]]) -
         parts.append(_marker(across, down, 0, "c0"))
         parts.append(_label(across + 7, down + 18, f"{100 * y:.2f} %", kind="halo"))
     parts.append(_label(plot.across(0.4), plot.down(0.5), "chance", anchor="end"))
-    summary = "; ".join(f"{100 * y:.2f} % at a false accept rate of {x:g}" for x, y in marked)
+    summary = "; ".join(
+        f"{100 * y:.2f} % at a false accept rate of {plain_number(x)}" for x, y in marked
+    )
     return _svg("Receiver operating characteristic", summary, parts)
 
 
@@ -270,8 +272,9 @@ def _marker(x: float | Series, y: float | Series, shape: int, style: str) -> str
     return f'<path class="marker {style}" transform="{place}" d="{_MARKERS[shape]}"/>'
 
 
-def _rate(value: float) -> str:
-    return f"{value:g}".replace("e-0", "e-")
+def plain_number(value: float) -> str:
+    """A number of three digits that count, without an exponent: ``0.0000529``."""
+    return np.format_float_positional(value, precision=3, fractional=False, trim="-")
 
 
 def _percent(fraction: float) -> str:

@@ -1,5 +1,6 @@
 """A contact sheet: the hits of one search as one picture, to print or to send."""
 
+import re
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -25,7 +26,9 @@ _INK, _MUTED, _PAPER, _EMPTY = "#1c2127", "#5a6370", "#ffffff", "#eceef0"
 _Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 
-def contact_sheet(query: Path, hits: Sequence[Hit], path: Path, columns: int = 5) -> Path:
+def contact_sheet(
+    query: Path, hits: Sequence[Hit], path: Path, columns: int = 5, *, about: Sequence[str] = ()
+) -> Path:
     """Draw the query and its hits, nearest first, and save them as one picture.
 
     Each hit is captioned with rank, similarity, camera, time and file name. A picture that cannot
@@ -36,6 +39,7 @@ def contact_sheet(query: Path, hits: Sequence[Hit], path: Path, columns: int = 5
         hits: in the order to draw; may be empty.
         path: the file to write; its suffix, .jpg or .png, decides the format.
         columns: pictures in a row; the query is the first of the first row.
+        about: lines above the pictures, such as the model, the gallery and the date.
 
     Returns:
         ``path``.
@@ -50,26 +54,35 @@ def contact_sheet(query: Path, hits: Sequence[Hit], path: Path, columns: int = 5
         raise DataError(
             f"{path}: a contact sheet is written as {', '.join(FORMATS)}, choose one of these"
         )
-    sheet = _blank(1 + len(hits), columns)
+    width = _size(1 + len(hits), columns)[0]
+    heading = [line for text in about for line in _wrapped(text, _font(14), width - 2 * _GAP)]
+    above = _GAP + len(heading) * _LINE if heading else 0
+    sheet = _blank(1 + len(hits), columns, above)
     pen = ImageDraw.Draw(sheet)
+    for number, line in enumerate(heading):
+        pen.text((_GAP, _GAP + number * _LINE), line, fill=_INK, font=_font(14))
     captions = [("query", "", "", query.name), *(_caption(hit) for hit in hits)]
     for index, picture in enumerate((query, *(hit.image for hit in hits))):
         row, column = divmod(index, columns)
-        left, top = _GAP + column * _CELL[0], _GAP + row * _CELL[1]
+        left, top = _GAP + column * _CELL[0], above + _GAP + row * _CELL[1]
         _draw_picture(sheet, pen, picture, left, top)
         _draw_caption(pen, captions[index], left, top + _PICTURE[1] + 10)
-    _frame_query(pen)
+    _frame_query(pen, above)
     with atomic_file(path) as file:
         sheet.save(file, format_name, quality=90)
     return path
 
 
-def _blank(pictures: int, columns: int) -> Image.Image:
+def _size(pictures: int, columns: int) -> tuple[int, int]:
+    """Width and height in pixels, without the lines above."""
     if columns < 1:
         raise DataError(f"a contact sheet of {columns} columns, expected 1 or more")
-    columns_used = min(columns, pictures)
-    width = _GAP + columns_used * _CELL[0]
-    height = _GAP + -(-pictures // columns) * _CELL[1]
+    return _GAP + min(columns, pictures) * _CELL[0], _GAP + -(-pictures // columns) * _CELL[1]
+
+
+def _blank(pictures: int, columns: int, above: int) -> Image.Image:
+    width, height = _size(pictures, columns)
+    height += above
     if max(width, height) > _LARGEST_SIDE:
         raise DataError(
             f"a contact sheet of {pictures - 1:,} hits in {columns:,} columns would have "
@@ -109,10 +122,10 @@ def _draw_caption(pen: ImageDraw.ImageDraw, lines: Sequence[str], left: int, top
         pen.text((left, top + number * _LINE), shown, fill=_MUTED if number else _INK, font=font)
 
 
-def _frame_query(pen: ImageDraw.ImageDraw) -> None:
+def _frame_query(pen: ImageDraw.ImageDraw, above: int) -> None:
     margin = _GAP // 2
-    right, bottom = _GAP + _PICTURE[0] + margin - 1, _GAP + _CELL[1] - margin - 1
-    pen.rectangle((margin, margin, right, bottom), outline=_INK, width=_FRAME)
+    right, bottom = _GAP + _PICTURE[0] + margin - 1, above + _GAP + _CELL[1] - margin - 1
+    pen.rectangle((margin, above + margin, right, bottom), outline=_INK, width=_FRAME)
 
 
 @cache
@@ -123,6 +136,16 @@ def _font(size: int) -> _Font:
         except OSError:
             continue
     return ImageFont.load_default(size)
+
+
+def _wrapped(text: str, font: _Font, width: int) -> list[str]:
+    """The text in lines of this width, broken after spaces and slashes."""
+    lines = [""]
+    for part in re.split(r"(?<=[ /])", text):
+        if lines[-1] and font.getlength(lines[-1] + part) > width:
+            lines.append("")
+        lines[-1] += part
+    return [_shortened(line, font, width) for line in lines]
 
 
 def _shortened(text: str, font: _Font, width: int) -> str:

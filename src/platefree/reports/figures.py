@@ -25,6 +25,9 @@ METADATA = (
     "the gain in percentage points."
 )
 
+COLORS_ALONE = "colors alone (color_stripes)"
+"""The name of the row of the floor."""
+
 Row = tuple[str, Mapping[str, str]]
 """The name of a row, and its cells by the names of their columns."""
 
@@ -57,15 +60,33 @@ def figure_table(report: Report) -> FigureTable:
     """One test with a row for each trial, or several tests side by side with their means."""
     figures = tuple(dict.fromkeys(name for test in report.tests for name in test.figures()))
     counts = tuple(dict.fromkeys(name for trial in report.trials for name in trial.counts()))
+    measured = report.floor.figures if report.floor else ()
+    floors = [*map(_percents, measured)] or [{} for _ in report.tests]
     if len(report.tests) > 1:
-        groups = tuple(tuple(_compared(test.name, test)) for test in report.tests)
+        groups = tuple(
+            (*_compared(test.name, test), *_floor_row(f"{test.name}: ", floor))
+            for test, floor in zip(report.tests, floors, strict=True)
+        )
         return FigureTable("test", figures, counts, groups)
-    (test,) = report.tests
+    (test,), (floor,) = report.tests, floors
     each: tuple[Row, ...] = tuple(
         (trial.name, _percents(trial.figures()) | _counts([trial])) for trial in test.trials
     )
-    summary = tuple(_compared("", test)) if test.paper or len(test.trials) > 1 else ()
-    return FigureTable("trial", figures, counts, (summary, each) if summary else (each,))
+    last = tuple(_floor_row("", floor))
+    if test.paper or len(test.trials) > 1:
+        return FigureTable("trial", figures, counts, ((*_compared("", test), *last), each))
+    return FigureTable("trial", figures, counts, (each, last) if last else (each,))
+
+
+def _floor_row(of_test: str, floor: Mapping[str, str]) -> Iterator[Row]:
+    if floor:
+        yield f"{of_test}{COLORS_ALONE}", floor
+
+
+def how_measured(report: Report) -> dict[str, str]:
+    """Protocol, overlap with training and settings, for the facts at the top of a report."""
+    overlap = {"in training": report.overlap.describe()} if report.overlap else {}
+    return {"protocol": report.protocol, **overlap, **report.settings}
 
 
 def steps_table(report: Report) -> FigureTable | None:
@@ -113,9 +134,10 @@ def render_markdown(report: Report) -> str:
     facts = {
         "Model": report.model,
         "Data": report.data,
-        "Measured": {"protocol": report.protocol, **report.settings},
+        "Measured": how_measured(report),
     }
-    lines = ["# Vehicle re-identification report", ""]
+    warning = [f"**{_cell(report.warning)}**", ""] if report.warning else []
+    lines = ["# Vehicle re-identification report", "", *warning, _cell(report.verdict), ""]
     for title, pairs in facts.items():
         listed = ", ".join(f"{_cell(name)} {_cell(text)}" for name, text in pairs.items())
         lines.append(f"- {title}: {listed}")

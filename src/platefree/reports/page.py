@@ -1,6 +1,6 @@
 """A report as one self-contained HTML page: no network, no script, no other file.
 
-Every section repeats model, data and settings, so that no number is read without them.
+The outcome in one sentence stands first, with model, data and settings of every number below it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,6 +16,7 @@ from platefree.reports.charts import (
     NAMED_CURVES,
     clean,
     cmc_chart,
+    plain_number,
     roc_chart,
     similarity_chart,
     view_chart,
@@ -26,6 +27,7 @@ from platefree.reports.figures import (
     STEPS,
     FigureTable,
     figure_table,
+    how_measured,
     metadata_table,
     steps_table,
 )
@@ -45,7 +47,7 @@ _CONTEXT = (
     "scales",
     "post-processing",
     "re-ranking",
-)  # settings repeated in every section
+)  # settings of the line below the outcome
 _SECTIONS = {
     "figures": "Figures",
     "reading": "How to read this page",
@@ -94,33 +96,32 @@ def render_page(report: Report) -> str:
         "thresholds": _thresholds(report),
         "examples": _EXAMPLES + render_strips(report.strips) if report.strips else _NO_EXAMPLES,
     }
-    context = _context(report)
-    sections = "".join(
-        _section(name, body, "" if name == "reading" else context) for name, body in bodies.items()
-    )
+    sections = "".join(_section(name, body) for name, body in bodies.items())
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
         f"<title>{clean(report.protocol)}: {_TITLE}</title>"
-        f"<style>{style}</style></head><body>{HATCH}{_header(report, context)}"
+        f"<style>{style}</style></head><body>{HATCH}{_header(report)}"
         f"<main>{sections}</main><footer>Written by platefree. The figures are also in the JSON "
         "and Markdown files of the same name.</footer></body></html>\n"
     )
 
 
-def _header(report: Report, context: str) -> str:
+def _header(report: Report) -> str:
     facts = {
         "Model": report.model,
         "Data": report.data,
-        "Measured": {"protocol": report.protocol, **report.settings},
+        "Measured": how_measured(report),
     }
     cards = "".join(
         f"<div><h2>{title}</h2><dl>{_pairs(pairs)}</dl></div>" for title, pairs in facts.items()
     )
     links = "".join(f'<li><a href="#{name}">{title}</a></li>' for name, title in _SECTIONS.items())
+    warning = f'<p class="warning">{clean(report.warning)}</p>' if report.warning else ""
     return (
-        f'<header><h1>{_TITLE}</h1><p class="measured">{context}</p>'
+        f'<header><h1>{_TITLE}</h1>{warning}<p class="verdict">{clean(report.verdict)}</p>'
+        f'<p class="context">{_context(report)}</p>'
         f'<nav aria-label="Sections"><ul>{links}</ul></nav>'
         f'<div class="facts">{cards}</div></header>'
     )
@@ -143,11 +144,10 @@ def _identity(facts: Mapping[str, str], first: str) -> str:
     return " @ ".join(named or facts.values())
 
 
-def _section(name: str, body: str, context: str) -> str:
-    measured = f'<p class="context">{context}</p>' if context else ""
+def _section(name: str, body: str) -> str:
     return (
         f'<section id="{name}" aria-labelledby="{name}-heading">'
-        f'<h2 id="{name}-heading">{_SECTIONS[name]}</h2>{measured}{body}</section>'
+        f'<h2 id="{name}-heading">{_SECTIONS[name]}</h2>{body}</section>'
     )
 
 
@@ -173,7 +173,7 @@ def _confusion(result: LabelResult) -> str:
     caption = (
         f"{clean(result.name)}: number of pictures, by what they show (rows) and what is predicted"
     )
-    return _table(caption, ["shown", *result.labels], [rows])
+    return _table(caption, ["shown", *result.labels], [rows], kind="matrix")
 
 
 def _curves(report: Report) -> str:
@@ -262,14 +262,18 @@ def _view_part(test: Outcome, of: str) -> str:
 
 def _threshold_parts(verification: Verification, of: str) -> str:
     points = verification.thresholds()
-    lines = {f"FAR {point.far_target:g}": point.threshold for point in points if not point.reason}
+    lines = {
+        f"FAR {plain_number(point.far_target)}": point.threshold
+        for point in points
+        if not point.reason
+    }
     same, different = verification.pairs
     chart = _chart(
         similarity_chart(*verification.histogram(_FINE_BINS), lines),
         f"The pairs of all trials{of} by similarity: {same:,} of one vehicle, {different:,} of "
         "two, each kind adding up to 100 %. Vertical lines are the thresholds of the table.",
     )
-    rows = [(f"{point.far_target:g}", _operating_cells(point)) for point in points]
+    rows = [(plain_number(point.far_target), _operating_cells(point)) for point in points]
     table = _table(
         f"Thresholds over the pairs of all trials{of}, by the false accept rate asked for.",
         ["FAR", "threshold", "FAR reached", "TAR in %"],
@@ -283,7 +287,7 @@ def _operating_cells(point: OperatingPoint) -> Cells:
         return f"cannot be stated: {point.reason}"
     return {
         "threshold": f"{point.threshold:.4f}",
-        "FAR reached": f"{point.far:.3g}",
+        "FAR reached": plain_number(point.far),
         "TAR in %": f"{100 * point.tar:.2f}",
     }
 
@@ -325,5 +329,7 @@ def _row(name: str, cells: Cells, columns: Sequence[str]) -> str:
     if isinstance(cells, str):
         filled = f'<td class="note" colspan="{len(columns)}">{clean(cells)}</td>'
     else:
-        filled = "".join(f"<td>{cells.get(column, '')}</td>" for column in columns)
+        filled = "".join(
+            f'<td data-column="{clean(column)}">{cells.get(column, "")}</td>' for column in columns
+        )
     return f'<tr><th scope="row">{clean(name)}</th>{filled}</tr>'

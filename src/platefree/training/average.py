@@ -87,7 +87,7 @@ class WeightAverage:
             if found is None:
                 raise CheckpointError(
                     f"the state to resume from holds no average of {name}, but train.average is "
-                    f"{self.decay}; resume from a run that had it, or choose another --out"
+                    f"{self.decay}; resume from a run that had it, or choose another folder (--out)"
                 )
             average.copy_(found)
 

@@ -41,7 +41,7 @@ from platefree.errors import (
 )
 from platefree.inference.embedder import Unreadable
 from platefree.inference.model import Model
-from platefree.machine import started_as, started_here
+from platefree.machine import started_as, started_here, stop_signals_held
 from platefree.methods.base import Batch, Method, own_rows
 from platefree.methods.catalogue import build_method, needs_training, resolve
 from platefree.nets.weights import checkpoint_tensors, load_into, save_checkpoint
@@ -52,6 +52,7 @@ from platefree.training.average import WeightAverage
 from platefree.training.compiling import compile_backbones
 from platefree.training.freezing import frozen, training_mode
 from platefree.training.held_out import held_out_score
+from platefree.training.learning_record import learnt_in_run
 from platefree.training.processes import gather_with_gradient, launch
 from platefree.training.rates import rate_factor
 from platefree.training.run_folder import (
@@ -81,7 +82,7 @@ class StepReport:
 
     Attributes:
         step: steps done, of the whole run.
-        total: steps of the whole run.
+        total: steps that this run will have taken at its end, fewer with ``max_steps``.
         epoch: from 1, within the stage.
         epochs: of the stage.
         stage: its name.
@@ -165,6 +166,7 @@ class Trainer:
         self.recipe, self.folder, self.stop, self.on_step = recipe, folder, stop, on_step
         self.data_label = data_label
         table, self.left_out = pictures.table, pictures.to_json()
+        self.table = table
         target = target_of(recipe, table)
         data = training_data(table, recipe.train, recipe.model.learns, target=target)
         data = replace(data, fingerprint=pictures.whole.fingerprint())
@@ -202,7 +204,7 @@ class Trainer:
         if not resume:
             raise TrainingError(
                 f"{self.folder} already holds a run at step {checkpoint.card['step']}; "
-                "add --resume to continue it, or choose another --out"
+                "continue it with resume=True (--resume), or choose another folder (--out)"
             )
         lengthens = self.total > checkpoint.card["total_steps"] == checkpoint.card["step"]
         same_run(checkpoint, self.recipe, self.data.fingerprint, lengthens=lengthens)
@@ -235,6 +237,9 @@ class Trainer:
         """Train to the end, or to ``max_steps``."""
         if self.step == 0 and self.data.counts:
             self.log.write({"step": 0, **self.data.counts})
+        if self.fabric.is_global_zero:
+            last = self.folder / "last"
+            self.learnt = learnt_in_run(self.recipe, self.table, self.data, last)
         limit = self.recipe.train.max_steps or self.total
         if self.step >= limit and not self._best_is_right():
             with frozen(self.method, self.taken_up.train.freeze):
@@ -292,7 +297,9 @@ class Trainer:
         self._stepped_at = time.monotonic()
         if not len(batches):
             self._save("best", stage, descent)
-        for pictures_read in loader:
+        with stop_signals_held():
+            reading = iter(loader)
+        for pictures_read in reading:
             batch = self._take_step(stage, descent, pictures_read)
             self.average.update(self.step - stage.start)
             self._sample(stage, batch)
@@ -348,7 +355,7 @@ class Trainer:
         if stopped and not is_end:
             raise Interrupted(
                 f"stopped at step {self.step} of {self.total}; the state is in "
-                f"{self.folder / 'last'}: run the same command with --resume to continue"
+                f"{self.folder / 'last'}: run it again with resume=True (--resume) to continue"
             )
 
     def _checkpoint_is_due(self, train: Train) -> bool:
@@ -393,7 +400,7 @@ class Trainer:
         }
         training = tensors | self.average.state() if kind == "last" else None
         self.log.sync()  # a resumed run keeps the lines up to its checkpoint
-        save_checkpoint(self.folder / kind, card, weights, training)
+        save_checkpoint(self.folder / kind, card, weights, training, self.learnt)
 
     def _report(self, stage: StagePlan, descent: FabricDescent) -> None:
         now = time.monotonic()
@@ -403,7 +410,7 @@ class Trainer:
         self._speed = speed if not self._speed else 0.9 * self._speed + 0.1 * speed
         report = StepReport(
             step=self.step,
-            total=self.total,
+            total=min(self.total, self.recipe.train.max_steps or self.total),
             epoch=(self.step - 1 - stage.start) // stage.sampler.batches_per_epoch + 1,
             epochs=-(-(stage.stop - stage.start) // stage.sampler.batches_per_epoch),
             stage=stage.name,

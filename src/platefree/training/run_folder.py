@@ -19,6 +19,8 @@ from lightning_fabric import Fabric
 from platefree.batches.training_data import TrainingData
 from platefree.checkpoint import Checkpoint
 from platefree.errors import CheckpointError
+from platefree.inputs.documents import parse_json, read_unicode
+from platefree.inputs.plain_files import GB, Expected
 from platefree.methods.catalogue import check_recipe
 from platefree.recipes.recipe import Recipe
 from platefree.storage import append_text, sync_file, write_text
@@ -33,6 +35,9 @@ FREE_TO_CHANGE = (
     "checkpoint_minutes",
     "checkpoint_steps",
 )
+
+LOG = Expected("the log of a run", GB, CheckpointError)  # 5 million steps
+"""What a log can be."""
 
 # labels whose names a card lists
 DESCRIPTIVE = ("camera", "make", "model", "type", "color", "view")
@@ -104,7 +109,8 @@ class TrainingLog:
         """Remove the lines of steps after ``step``, which will be repeated."""
         if not self.path.exists() or not self.writes:
             return
-        kept = [line for line in self.path.read_text("utf-8").splitlines() if _step(line) <= step]
+        lines = read_unicode(self.path, LOG).splitlines()
+        kept = [line for line in lines if _step(line) <= step]
         write_text(self.path, "".join(line + "\n" for line in kept))
 
 
@@ -195,13 +201,13 @@ def same_run(
         what = ", ".join(f"{key}: {before.get(key)} then, {now.get(key)} now" for key in changed)
         raise CheckpointError(
             f"{checkpoint.folder} was trained with another recipe ({what}); resume with the same "
-            "one, or choose another --out"
+            "one, or choose another folder (--out)"
         )
     if checkpoint.card["data"]["fingerprint"] != data_fingerprint:
         raise CheckpointError(
             f"{checkpoint.folder} was trained on another table (fingerprint "
             f"{checkpoint.card['data']['fingerprint']}, now {data_fingerprint}); give the same "
-            "--data, or choose another --out"
+            "table (--data), or choose another folder (--out)"
         )
 
 
@@ -214,8 +220,26 @@ def flat(content: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return entries
 
 
-def _step(line: str) -> int:
+def log_entries(path: Path) -> Iterator[dict[str, Any]]:
+    """The whole lines of a log.
+
+    Raises:
+        CheckpointError: it cannot be read.
+    """
+    for line in read_unicode(path, LOG).splitlines():
+        if entry := _entry(line):
+            yield entry
+
+
+def _entry(line: str) -> dict[str, Any]:
+    """A line of a log; empty if it is incomplete, as the last one of a killed process."""
     try:
-        return int(json.loads(line)["step"])
-    except (ValueError, KeyError, TypeError):
-        return 1 << 62  # an incomplete line of a killed process
+        entry = parse_json(line, "the log", CheckpointError)
+    except CheckpointError:
+        return {}
+    return entry if isinstance(entry, dict) and isinstance(entry.get("step"), int) else {}
+
+
+def _step(line: str) -> int:
+    entry = _entry(line)
+    return int(entry["step"]) if entry else 1 << 62

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pydantic import BaseModel, RootModel, TypeAdapter, ValidationError
 
 from platefree.city.output.shards import LABELS, read_labels
 from platefree.city.plan import CityPlan, CitySettings
@@ -19,12 +20,17 @@ from platefree.city.world.fleet import near_duplicate_rate
 from platefree.city.world.sites import PlacedCamera
 from platefree.data.split import split_by_vehicle
 from platefree.data.table import write_table
+from platefree.errors import DataError
+from platefree.inputs.complaints import checked, complaint
+from platefree.inputs.documents import read_json
+from platefree.inputs.plain_files import MB, Expected
 from platefree.storage import atomic_file, write_text
 from platefree.types import LABELS as LABEL_COLUMNS
 from platefree.types import Sightings
 
 TABLE, CARD, CAMERAS = "images.csv", "card.json", "cameras.json"
 
+_OWN = Expected("a file that describes a city", 256 * MB, DataError)  # 100,000 cameras
 _TRAIN = 0.5  # fraction of the vehicles
 
 
@@ -64,18 +70,45 @@ class CityCard:
 
     @classmethod
     def read(cls, path: Path) -> "CityCard":
-        """The card that `finish_city` wrote."""
-        content = json.loads(path.read_text("utf-8"))
-        settings = dict(content["settings"])
-        settings.pop("city_version")
-        seen_by = {int(key): count for key, count in content["cameras_per_vehicle"].items()}
-        return cls(
-            **{
-                **content,
-                "settings": CitySettings(**settings),
-                "cameras_per_vehicle": seen_by,
-            }
-        )
+        """The card that `finish_city` wrote.
+
+        Raises:
+            DataError: it cannot be read, or was changed.
+        """
+        content = read_json(path, _OWN)
+        if isinstance(content, dict) and isinstance(content.get("settings"), dict):
+            content["settings"].pop("city_version", None)
+        try:
+            return TypeAdapter(cls).validate_python(content)
+        except ValidationError as error:
+            raise complaint(error, f"the card {path}", DataError) from error
+
+
+class PlacedName(BaseModel):
+    """What the layouts of data sets use of a camera in ``cameras.json``.
+
+    Attributes:
+        name: of the camera.
+        position: in metres; the last is its height.
+        map: metres east and north.
+    """
+
+    name: str
+    position: tuple[float, float, float]
+    map: tuple[float, float]
+
+
+class _Cameras(RootModel[list[PlacedName]]):
+    """The content of ``cameras.json``."""
+
+
+def read_cameras(path: Path) -> list[PlacedName]:
+    """The cameras of a city.
+
+    Raises:
+        DataError: the file cannot be read, or was changed.
+    """
+    return checked(_Cameras, read_json(path, _OWN), f"the cameras {path}", error=DataError).root
 
 
 def finish_city(out: Path, plan: CityPlan) -> CityCard:

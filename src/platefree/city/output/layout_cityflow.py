@@ -10,12 +10,11 @@ sine or 0 at night, ``camHei`` the camera's height; ``camDis`` is left out. The 
 types are in ``list_color.txt`` and ``list_type.txt``.
 """
 
-import json
 import math
 from collections.abc import Iterable, Mapping
 from xml.sax.saxutils import quoteattr
 
-from platefree.city.output.card import CAMERAS
+from platefree.city.output.card import CAMERAS, read_cameras
 from platefree.city.output.layout_source import Source, numbers
 from platefree.city.world.streams import Purpose, stream
 
@@ -88,8 +87,8 @@ def _write_simulation(source: Source, rows: list[int]) -> None:
     table, labels = source.table, source.labels
     vehicles = numbers(str(table.vehicle[row]) for row in rows)
     colors, types = numbers(table.color.tolist()), numbers(table.type.tolist())
-    cameras = json.loads((source.folder / CAMERAS).read_text("utf-8"))
-    heights = {camera["name"]: camera["position"][2] for camera in cameras}
+    cameras = read_cameras(source.folder / CAMERAS)
+    heights = {camera.name: camera.position[2] for camera in cameras}
     counts: dict[str, int] = {}
     items = []
     for row in rows:

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow.parquet as pq
 
 from platefree.city.output.shards import LABELS
+from platefree.data.box_places import CITY_LABELS
+from platefree.inputs.parquet import read_parquet
 from platefree.storage import link_file, new_file
 from platefree.types import Sightings
 
@@ -31,7 +32,7 @@ class Source:
     @cached_property
     def labels(self) -> dict[str, list[Any]]:
         """The columns of its label table, with the rows of ``table``."""
-        columns: dict[str, list[Any]] = pq.read_table(self.folder / LABELS).to_pydict()
+        columns: dict[str, list[Any]] = read_parquet(self.folder / LABELS, CITY_LABELS).to_pydict()
         return columns
 
     @cached_property

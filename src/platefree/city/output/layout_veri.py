@@ -5,13 +5,12 @@ each query with the positions in ``name_test.txt``, from 1, of its matches and o
 vehicle's pictures from the same camera, which are ignored.
 """
 
-import json
 from collections.abc import Iterable
 from xml.sax.saxutils import quoteattr
 
 import numpy as np
 
-from platefree.city.output.card import CAMERAS
+from platefree.city.output.card import CAMERAS, read_cameras
 from platefree.city.output.layout_source import Source
 from platefree.city.plan import START
 
@@ -123,8 +122,8 @@ def _write_tracks(source: Source, tests: list[int], names: list[str]) -> None:
 
 def _write_cameras(source: Source) -> None:
     """The place of each camera on the map, and the distances between them in metres."""
-    cameras = json.loads((source.folder / CAMERAS).read_text("utf-8"))
-    places = {each["name"]: each["map"] for each in cameras}
+    cameras = read_cameras(source.folder / CAMERAS)
+    places = {camera.name: camera.map for camera in cameras}
     known = [places[name] for name in source.camera]
     source.write(
         "camera_ID.txt",

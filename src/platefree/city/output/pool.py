@@ -1,12 +1,10 @@
 """Shards rendered by several processes; each process is started by spawn.
 
-A worker ends by itself when its parent is killed, and finishes its shard when the parent is
-asked to stop, so only the unfinished shards of a killed run are lost.
+A worker ends with its parent, however that ends, so only the unfinished shards are lost.
 """
 
 import multiprocessing
 import os
-import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -15,6 +13,7 @@ from concurrent.futures.process import BrokenProcessPool
 
 from platefree.city.output.shards import Darkroom, Shard, Surroundings
 from platefree.errors import PlatefreeError
+from platefree.machine import leave_stopping_to_the_parent, stop_signals_held
 
 Progress = Callable[[int, int], None]
 """Called with the number of finished pictures, and of all."""
@@ -48,28 +47,26 @@ def render_shards(
         initializer=_start_worker,
         initargs=(surroundings,),
     ) as pool:
-        futures = [pool.submit(_make, shard) for shard in shards]
+        with stop_signals_held():
+            futures = [pool.submit(_make, shard) for shard in shards]
         try:
             for future in as_completed(futures):
                 yield future.result()
         except BrokenProcessPool as error:
-            # The pool asks the other workers to end by the signal that they ignore.
-            for worker in set(multiprocessing.active_children()) - others:
-                worker.kill()
             raise PlatefreeError(
                 "a worker process died, perhaps because memory ran out: run the same command "
-                "again with fewer --workers; finished pictures are kept"
+                "again with fewer workers (--workers); finished pictures are kept"
             ) from error
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)  # started shards are still finished
-            raise
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+            # The pool would ask them to end by the signal that they ignore.
+            for worker in set(multiprocessing.active_children()) - others:
+                worker.kill()
 
 
 def _start_worker(surroundings: Surroundings) -> None:
     global _darkroom
-    # Ctrl-C and SIGTERM reach the parent too, which decides.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    leave_stopping_to_the_parent()
     threading.Thread(target=_end_with_parent, daemon=True).start()
     if "cv2" in sys.modules:
         sys.modules["cv2"].setNumThreads(1)

@@ -21,6 +21,8 @@ from platefree.city.world.shots import Shot, shots_of, without_neighbours
 from platefree.city.world.sites import PlacedCamera
 from platefree.city.world.traffic import Pass
 from platefree.city.world.weather import Climate
+from platefree.data.box_places import CITY_LABELS
+from platefree.inputs.parquet import read_parquet
 from platefree.storage import atomic_folder, new_file
 
 PICTURES = "images"
@@ -188,5 +190,5 @@ def read_labels(out: Path, shards: int) -> pa.Table:
     """The labels of all shards of a city, in their order."""
     names = (f"{index:05d}" for index in range(shards))
     return pa.concat_tables(
-        [pq.read_table(out / PICTURES / name / LABELS, schema=_SCHEMA) for name in names]
+        [read_parquet(out / PICTURES / name / LABELS, CITY_LABELS, _SCHEMA) for name in names]
     )

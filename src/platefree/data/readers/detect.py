@@ -4,9 +4,11 @@ The set may be one or two folders deeper, as archives unpack it (``VeRi/VeRi/``)
 """
 
 import os
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from platefree.data.dataset import DataSet
 from platefree.data.listed_text import Folder, reading
@@ -14,13 +16,16 @@ from platefree.data.readers import (
     cityflow,
     compcars,
     compcars_surveillance,
+    market,
     vehicleid,
     vehiclex,
     veri,
     veri_wild,
     vric,
 )
+from platefree.data.unknown_cells import note_of, without_unknown
 from platefree.errors import DataError
+from platefree.types import LABELS, text_column
 
 _DEEPER = 2  # levels of folders below the given one
 _MANY = 64  # more folders in one are not searched: they are vehicles
@@ -59,6 +64,7 @@ FORMATS = (
     ),
     Format(vric.NAME, vric.LOOKS_FOR, vric.fits, vric.read_vric),
     Format(vehiclex.NAME, vehiclex.LOOKS_FOR, vehiclex.fits, vehiclex.read_vehiclex),
+    Format(market.NAME, market.LOOKS_FOR, market.fits, market.read_market),
 )
 """Every data set that can be read."""
 
@@ -123,6 +129,23 @@ def sets_in(path: Path, name: str | None = None) -> list[tuple[Format, Folder]]:
     return []
 
 
+def set_around(path: Path) -> str:
+    """What to say of a folder within a public data set, whose folders need not be vehicles.
+
+    Returns:
+        Which set it is a part of, and what to do; empty if neither of the two folders above is the
+        root of a data set.
+    """
+    for above in path.parents[:_DEEPER]:
+        for each in FORMATS:
+            if each.fits(Folder(above)):
+                return (
+                    f"{path} is a part of the data set {each.name}, whose lists and labels are in "
+                    f"{above}: give that folder"
+                )
+    return ""
+
+
 def _read(found: Format, folder: Folder) -> DataSet:
     with reading(folder.path):
         dataset = found.read(folder)
@@ -130,7 +153,21 @@ def _read(found: Format, folder: Folder) -> DataSet:
         raise DataError(
             f"{folder.path}: the lists of {found.name} name no picture: unpack it again"
         )
-    return dataset
+    return _without_unknown_labels(dataset)
+
+
+def _without_unknown_labels(dataset: DataSet) -> DataSet:
+    """The data set without the words that its lists have for labels that are not known."""
+    labels: dict[str, Any] = {}
+    unknown: dict[str, Counter[str]] = {}
+    for name in filter(dataset.table.knows, LABELS):
+        column, counts = without_unknown(getattr(dataset.table, name).tolist())
+        if counts:
+            labels[name], unknown[name] = text_column(column, name), counts
+    if not unknown:
+        return dataset
+    table = replace(dataset.table, **labels)
+    return replace(dataset, table=table, remarks=(*dataset.remarks, note_of(unknown)))
 
 
 def _folders(path: Path) -> list[Path]:

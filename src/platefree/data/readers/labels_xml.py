@@ -50,7 +50,12 @@ def read_items(path: Path) -> list[Item]:
             raise DataError(f"{path}, line {line}: an Item without imageName, expected its picture")
         items.append(Item(parser.CurrentLineNumber, image, labels))
 
+    def entity(name: str, *_: object) -> None:
+        line = parser.CurrentLineNumber
+        raise DataError(f"{path}, line {line}: the entity {name[:40]!r}, expected plain labels")
+
     parser.StartElementHandler = start
+    parser.EntityDeclHandler = entity
     try:
         parser.Parse(read_text(path).lstrip(), True)
     except expat.ExpatError as error:

@@ -4,11 +4,12 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from platefree.data.listed_text import Folder, Lines, reading
+from platefree.data.listed_text import LISTED, Folder, Lines, reading
 from platefree.data.readers.labels_xml import Item, read_items
 from platefree.data.readers.names import name_for, read_names
 from platefree.data.readers.pictures import PictureFolder, listed_pictures
 from platefree.errors import DataError
+from platefree.inputs.plain_files import open_input
 
 _PEEK = 4096  # bytes in which the first picture of a label file is found
 
@@ -87,6 +88,8 @@ def split_of(
             f"no name_{split}.txt, {split}_label.xml or {images[0]}: no {split} pictures"
         )
         return None
+    if not labels and folder.find(f"name_{split}.txt") is None:
+        remarks.append(f"no name_{split}.txt: the pictures of {split} are those in their folder")
     place, odd = PictureFolder.of(folder, images, listed.names[0] if listed.names else "")
     remarks += odd
     return Split(listed, labels, place)
@@ -150,13 +153,16 @@ def _refuse_repeated(names: Sequence[str], where: Callable[[int], str]) -> None:
 
 
 def first_name(folder: Folder) -> str:
-    """The first listed picture; its name shows which of these data sets a folder holds."""
+    """The first listed picture; its name shows which of these data sets a folder holds.
+
+    Where there are no lists, it is the first picture in a folder of a split.
+    """
     for split in ("train", "test", "query"):
         for name in (f"name_{split}.txt", f"{split}_label.xml"):
             path = folder.find(name)
             if path is None or not path.is_file():
                 continue
-            with reading(path), path.open("rb") as file:
+            with open_input(path, LISTED) as file:
                 start = file.read(_PEEK).decode("latin-1")
             if name.endswith(".xml"):
                 found = re.search(r"imageName\s*=\s*[\"']\s*([^\"']+)", start)
@@ -164,6 +170,13 @@ def first_name(folder: Folder) -> str:
                 found = re.search(r"[\w.-]+\.\w+", start)
             if found:
                 return found.group(found.lastindex or 0).strip()
+    for split in ("train", "test", "query"):
+        pictures = folder.find(f"image_{split}")
+        if pictures is not None and pictures.is_dir():
+            with reading(pictures):
+                names = listed_pictures(pictures)
+            if names:
+                return names[0]
     return ""
 
 

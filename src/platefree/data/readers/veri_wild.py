@@ -7,7 +7,7 @@ vehicles but no cameras.
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -41,7 +41,8 @@ _FOLDERS_2 = ("test_split/", "test_split_V2/", "train_test_split/", "")
 _EXPECTED = "a picture like 00001/000001.jpg, optionally followed by its vehicle and camera"
 _FIELDS = 6  # of vehicle_info.txt: picture, camera, time, model, type, color
 _TIME = re.compile(r"(\d{4})[-/]?(\d\d?)[-/]?(\d\d?)[ T_]?(\d\d?):?(\d\d)(?::?(\d\d)(?:\.\d+)?)?")
-_PART = re.compile(r"part_?\d+", re.IGNORECASE)
+_VEHICLE = re.compile(r"\d{5,}")
+_DEEPEST = 3  # folders between the root or ``images`` and those of the vehicles
 
 
 class _Entry(NamedTuple):
@@ -120,9 +121,11 @@ def _lists(
     remarks += [f"the list {name} is missing" for name, path in paths.items() if path is None]
     files = {name: Lines.read(path) for name, path in paths.items() if path is not None}
     entries = {name: _entries(lines) for name, lines in files.items()}
-    images = _Images.of(folder, [each[0] for each in entries.values() if each], remarks)
+    firsts = [each[0] for each in entries.values() if each]
+    vehicles = {entry.vehicle for each in entries.values() for entry in each}
+    images = _Images.of(folder, firsts, vehicles, remarks)
     lists: dict[str, Indices] = {}
-    firsts: list[_Entry] = []
+    added: list[_Entry] = []
     for name, lines in files.items():
         known = len(pictures)
         seen: set[int] = set()
@@ -130,9 +133,9 @@ def _lists(
             pictures.add_labelled(images.path(entry), entry.vehicle, "", lines, entry.place, seen)
             for entry in entries[name]
         ]
-        firsts += [entry for row, entry in zip(rows, entries[name], strict=True) if row >= known]
+        added += [entry for row, entry in zip(rows, entries[name], strict=True) if row >= known]
         lists[name] = indices(rows)
-    return lists, firsts
+    return lists, added
 
 
 def _entries(lines: Lines) -> list[_Entry]:
@@ -176,6 +179,9 @@ def _lists_2(folder: Folder, pictures: Pictures, remarks: list[str]) -> dict[str
 class _Images:
     """Where the pictures are: ``images/VEHICLE/``, or in parts, ``images/images_part01/VEHICLE/``.
 
+    The parts are the archives as they were unpacked, each into a folder of its own or not, under
+    whatever name.
+
     Attributes:
         root: of the data set.
         prefix: of the folder of pictures.
@@ -191,11 +197,13 @@ class _Images:
     flat: bool = False
 
     @classmethod
-    def of(cls, folder: Folder, firsts: list[_Entry], remarks: list[str]) -> Self:
-        """Find out by the folders and by the first picture of each list."""
+    def of(
+        cls, folder: Folder, firsts: list[_Entry], vehicles: set[str], remarks: list[str]
+    ) -> Self:
+        """Find out by the folders of the vehicles and by the first picture of each list."""
         images = folder.find("images", "image")
         prefix = "images/" if images is None else prefix_of(folder, images)
-        parts = _parts(folder, images)
+        parts = _parts(folder, images, vehicles)
         for first in firsts:
             for place in (*parts.get(first.vehicle, []), prefix):
                 ending = ending_on_disk(folder.path / place / first.vehicle, first.image)
@@ -220,23 +228,27 @@ class _Images:
         return f"{prefix}{entry.vehicle}/{image}"
 
 
-def _parts(folder: Folder, images: Path | None) -> dict[str, list[str]]:
-    """Vehicle -> the parts that hold a folder of it; each part is listed once."""
-    inside = [] if images is None else [images / name for name in _part_names(images)]
-    beside = [folder.path / name for name in folder.names() if _PART.search(name)]
+def _parts(folder: Folder, images: Path | None, vehicles: set[str]) -> dict[str, list[str]]:
+    """Vehicle -> the folders that hold a folder of it; each is listed once."""
+    lists = {folder.path / name.strip("/") for name in (*_FOLDERS, *_FOLDERS_2) if name}
+    others = [folder.path / name for name in folder.names() if not _VEHICLE.fullmatch(name)]
+    beside = [path for path in others if path not in lists and path != images and path.is_dir()]
     parts: dict[str, list[str]] = {}
-    for part in (*inside, *beside):
-        if part.is_dir():
-            with reading(part):
-                vehicles = sorted(os.listdir(part))
-            for vehicle in vehicles:
-                parts.setdefault(vehicle, []).append(prefix_of(folder, part))
+    for start in (*([] if images is None else [images]), *beside):
+        for place, names in _folders(start, vehicles, _DEEPEST):
+            for vehicle in names:
+                parts.setdefault(vehicle, []).append(prefix_of(folder, place))
     return parts
 
 
-def _part_names(images: Path) -> list[str]:
-    with reading(images):
-        return sorted(name for name in os.listdir(images) if _PART.search(name))
+def _folders(place: Path, vehicles: set[str], depth: int) -> Iterator[tuple[Path, list[str]]]:
+    """A folder and those in it that are no vehicles, each with the vehicles in it."""
+    with reading(place), os.scandir(place) as entries:
+        names = sorted(each.name for each in entries if each.name[0] != "." and each.is_dir())
+    yield place, [name for name in names if name in vehicles]
+    for name in names if depth else ():
+        if name not in vehicles and not _VEHICLE.fullmatch(name):
+            yield from _folders(place / name, vehicles, depth - 1)
 
 
 # --- vehicle_info.txt -------------------------------------------------------------------------

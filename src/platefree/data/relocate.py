@@ -1,0 +1,59 @@
+"""Tables whose pictures lie elsewhere now: on another disk, or in another folder than before."""
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+from platefree.data.listed_text import many
+from platefree.errors import DataError
+from platefree.types import Sightings, text_column
+
+
+def relocated(
+    table: Sightings, root: str | Path, *, instead_of: str | Path | None = None
+) -> Sightings:
+    """The table with its pictures under another folder.
+
+    Args:
+        table: relative paths start at ``root`` from now on.
+        root: where the pictures lie.
+        instead_of: absolute paths that begin with this folder begin with ``root`` instead; others
+            stay as they are.
+
+    Raises:
+        DataError: ``root`` is no folder, no path would change, or none of the pictures is there.
+    """
+    new = Path(root).absolute()
+    if not new.is_dir():
+        raise DataError(f"{new} is no folder, expected the one where the pictures of the table lie")
+    old = None if instead_of is None else os.path.join(os.path.abspath(instead_of), "")
+    images = [_from(image, old) for image in table.image.tolist()]
+    if all(map(os.path.isabs, images)):
+        begin = "" if old is None else f", and none of them begins with {old}"
+        raise DataError(
+            f"all {many(len(images), 'path')} of the table are absolute (first: {images[0]!r})"
+            f"{begin}: say which folder the new one is instead of (--instead-of, instead_of=)"
+        )
+    moved = replace(table, root=new, image=text_column(images, "image"))
+    missing = missing_pictures(moved)
+    if len(missing) == len(moved):
+        raise DataError(
+            f"none of {many(len(moved), 'picture')} is there, the first would be "
+            f"{moved.path(0)}: expected a folder from which the paths of the table lead to them"
+        )
+    return moved
+
+
+def missing_pictures(table: Sightings) -> list[Path]:
+    """The files of a table that do not exist; each is looked for, none is opened."""
+    return [path for path in map(table.path, range(len(table))) if not path.is_file()]
+
+
+def lies_elsewhere(table: Sightings) -> bool:
+    """Whether the first, the middle and the last picture of a table are all missing."""
+    rows = {0, len(table) // 2, len(table) - 1}
+    return len(table) > 0 and not any(table.path(row).is_file() for row in rows)
+
+
+def _from(image: str, old: str | None) -> str:
+    return image.removeprefix(old) if old is not None else image

@@ -1,0 +1,102 @@
+"""Compare what is scored with the record of what a model learnt from."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from platefree.data.learnt import NOTHING, Learnt, name_hashes, picture_hashes, vehicle_hashes
+from platefree.errors import PlatefreeError
+from platefree.evaluation.floor import FLOOR
+from platefree.evaluation.model_pairs import PairTrial
+from platefree.evaluation.overlap import Overlap
+from platefree.evaluation.set_protocols import Plan
+from platefree.gallery.opening import as_network
+from platefree.gallery.stored import stored_model_path
+from platefree.gallery.stored_embedder import StoredEmbeddings
+from platefree.inference.embedder import Embedder
+from platefree.installs import training_install
+from platefree.recipes.post import Post
+from platefree.types import Indices, Sightings
+
+
+def overlap_of(model: Embedder, post: Post, plan: Plan) -> Overlap:
+    """How much of what a plan scores was in the training of the models that score it.
+
+    Args:
+        model: the evaluated one.
+        post: post-processing, whose steps may use other models.
+        plan: the trials.
+    """
+    table, fingerprint = plan.data.table, plan.data.table.fingerprint()
+    learnt = Learnt.together([learnt_by(model), *map(learnt_at, _models_of(post))])
+    if learnt.unknown and fingerprint in learnt.tables:
+        learnt = Learnt.together([learnt, _training_rows(table, fingerprint)])
+    rows = table.take(scored_rows(plan))
+    stored = model.embed(rows)[0].content if isinstance(model, StoredEmbeddings) else None
+    pictures, is_read = picture_hashes(rows, stored)
+    seen = is_read & np.isin(pictures, learnt.pictures)
+    vehicles, named = vehicle_hashes(rows, fingerprint), rows.vehicle != ""
+    sure = np.unique(vehicles[named & (seen | np.isin(vehicles, learnt.vehicles))])
+    maybe = np.unique(vehicles[named & np.isin(name_hashes(rows), learnt.names)])
+    return Overlap(
+        vehicles=len(sure),
+        of_vehicles=len(np.unique(vehicles[named])),
+        pictures=int(seen.sum()),
+        of_pictures=int(is_read.sum()),
+        unread=int((~is_read).sum()),
+        same_name=len(np.setdiff1d(maybe, sure)),
+        record=learnt.state,
+        unknown="; ".join(learnt.unknown),
+    )
+
+
+def learnt_by(model: Embedder) -> Learnt:
+    """What a model learnt from; for stored embeddings the model that made them, if it is there."""
+    if not isinstance(model, StoredEmbeddings):
+        return as_network(model).learnt
+    path = stored_model_path(model.name)
+    if path is None:
+        return Learnt(unknown=(f"{model.name} does not say which model made it",))
+    return learnt_at(path, model.fingerprint)
+
+
+def learnt_at(path: str, fingerprint: str = "") -> Learnt:
+    """What the model at a path learnt from, if it is there and has this fingerprint."""
+    if path == FLOOR:
+        return NOTHING
+    try:
+        with training_install(f"the model {path}"):
+            from platefree.checkpoint import read_checkpoint
+            from platefree.nets.weights import read_learnt
+
+            checkpoint = read_checkpoint(Path(path))
+            if fingerprint not in ("", checkpoint.fingerprint):
+                return Learnt(unknown=(f"the model at {path} is another one now",))
+            return read_learnt(checkpoint)
+    except PlatefreeError as error:
+        return Learnt(unknown=(str(error),))
+
+
+def scored_rows(plan: Plan) -> Indices:
+    """The rows that the figures of a plan are measured on, ascending."""
+    each = [
+        np.union1d(trial.pairs.first, trial.pairs.second)  # not those that fit its threshold
+        if isinstance(trial, PairTrial)
+        else trial.rows
+        for trial in plan.trials
+    ]
+    return np.unique(np.concatenate(each))
+
+
+def _models_of(post: Post) -> Sequence[str]:
+    """The models that post-processing uses to look at vehicles."""
+    models = post.ensemble.models if "ensemble" in post.steps else []
+    cameras = [post.camera.model] if "camera" in post.steps and post.camera.model else []
+    return [*models, *cameras]
+
+
+def _training_rows(table: Sightings, fingerprint: str) -> Learnt:
+    """What training on this table may have learnt from."""
+    rows = table.take(table.split == "train") if table.knows("split") else table
+    return Learnt.of(rows, fingerprint)

@@ -1,0 +1,383 @@
+"""The formats that are fuzzed: how a valid file is made, and what reads it."""
+
+import contextlib
+import hashlib
+import io
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from PIL import Image
+
+import platefree as pf
+from platefree.checkpoint import fingerprint_of
+from platefree.data.image import read_header, read_image
+from platefree.data.listed_text import Lines
+from platefree.data.part_files import read_part_boxes
+from platefree.data.readers.labels_xml import read_items
+from platefree.data.readers.matlab import read_cells
+from platefree.data.table import read_table
+from platefree.data.vehicle_boxes import read_vehicle_boxes
+from platefree.recipes.overrides import parse_overrides
+
+
+@dataclass(frozen=True)
+class Format:
+    """A kind of file.
+
+    Attributes:
+        name: of its file.
+        damage: the kind of damage, see `mutations.damaged`.
+        make: writes a valid file into a folder, and whatever belongs to it.
+        read: reads the file; anything but a `PlatefreeError` is a fault.
+        share: how many inputs in a round.
+    """
+
+    name: str
+    damage: str
+    make: Callable[[Path], None]
+    read: Callable[[Path], object]
+    share: int
+
+
+# --- tables and lists -------------------------------------------------------------------------
+
+CSV = """\
+image,vehicle,camera,time,frame,x0,y0,x1,y1,color
+0.png,v1,c1,2026-01-02T03:04:05Z,,,,,,red
+1.png,v1,c2,2026-01-02 03:04:06,,,,,,"dark, blue"
+2.png,v2,c1,,,1,2,30,40,
+clip.mp4,v2,c2,2026-01-02T03:04:05+02:00,7,0,0,10.5,20,
+"""
+XML = """\
+<?xml version="1.0" encoding="gb2312"?>
+<TrainingImages Version="1.0">
+<Items number="2">
+<Item imageName="0001_c001.jpg" vehicleID="0001" cameraID="c001" colorID="1" typeID="4"/>
+<Item imageName="0002_c002.jpg" vehicleID="0002" cameraID="c002" colorID="2" typeID="-1"/>
+</Items></TrainingImages>
+"""
+LIST = "0001_c001_00016450_0.jpg\n0002_c002_00016450_0.jpg 1 2\n\n车 3\n"
+
+
+def text(content: str, name: str) -> Callable[[Path], None]:
+    def make(folder: Path) -> None:
+        (folder / name).write_text(content, encoding="utf-8")
+
+    return make
+
+
+def parquet_table(folder: Path) -> None:
+    columns = {
+        "image": ["0.png", "1.png", "2.png"],
+        "vehicle": pa.array(["v1", "v1", None]).dictionary_encode(),
+        "camera": pa.array([1, 2, 3]),
+        "time": pa.array([1, 2, None], pa.timestamp("ms")),
+        "x0": [1.0, None, None], "y0": [1.0, None, None],
+        "x1": [9.0, None, None], "y1": [9.0, None, None],
+    }  # fmt: skip
+    pq.write_table(pa.table(columns), folder / "t.parquet")
+
+
+def table(path: Path) -> None:
+    found = read_table(path)
+    assert len(found) >= 1
+    assert all(isinstance(image, str) and image for image in found.image.tolist())
+    found.fingerprint()
+
+
+def words(path: Path) -> None:
+    for _ in Lines.read(path).fields((1, 2, 3), "up to three words"):
+        pass
+
+
+def matlab(folder: Path) -> None:
+    from scipy.io import savemat
+
+    cells = np.array([["Audi", "BMW", "车"]], object).T
+    savemat(folder / "names.mat", {"make_names": cells}, do_compression=False)
+
+
+def cells(path: Path) -> None:
+    read_cells(path, "make_names")
+
+
+# --- boxes ------------------------------------------------------------------------------------
+
+VEHICLE_BOXES = "image,left,top,right,bottom\n0.png,1,2,30,31.5\n1.png,,,,\n0.png,0,0,48,32\n"
+PART_BOXES = "image,part,x0,y0,x1,y1,score\n0.png,window,1,2,30,31.5,0.9\n1.png,,,,,,\n"
+
+
+def pictures(folder: Path) -> None:
+    for number in range(3):
+        Image.new("RGB", (48, 32), (number, 2, 3)).save(folder / f"{number}.png")
+
+
+def with_pictures(content: str, name: str) -> Callable[[Path], None]:
+    def make(folder: Path) -> None:
+        pictures(folder)
+        text(content, name)(folder)
+
+    return make
+
+
+def coco(folder: Path) -> None:
+    content = {
+        "images": [{"id": 1, "file_name": "0.png"}, {"id": "b", "file_name": "1.png"}],
+        "categories": [{"id": 3, "name": "window"}, {"id": 4, "name": "lights"}],
+        "annotations": [
+            {"id": 1, "image_id": 1, "category_id": 3, "bbox": [1, 2, 10.5, 12], "score": 0.5},
+            {"id": 2, "image_id": "b", "category_id": 4, "bbox": [0, 0, 5, 6]},
+        ],
+    }
+    (folder / "parts.json").write_text(json.dumps(content))
+
+
+def city_labels(folder: Path) -> None:
+    pictures(folder)
+    box = pa.list_(pa.float32())
+    columns = {
+        "image": ["0.png", "1.png"],
+        "vehicle_box": pa.array([[1, 2, 30, 31], [0, 0, 0, 0]], box),
+        **{
+            name: pa.array([[[1, 2, 3, 4]], None], pa.list_(box))
+            for name in ("windows", "lights", "brand")
+        },
+    }
+    pq.write_table(pa.table(columns), folder / "labels.parquet")
+
+
+def vehicle_boxes(path: Path) -> None:
+    columns = {"image": [f"{number}.png" for number in range(3)]}
+    read_vehicle_boxes(path, pf.Sightings.from_columns(path.parent, columns))
+
+
+def both_boxes(path: Path) -> None:
+    read_part_boxes(path)
+    vehicle_boxes(path)
+
+
+# --- recipes ----------------------------------------------------------------------------------
+
+RECIPE = """\
+description = "a recipe"
+[model]
+method = "strong_baseline"
+backbone = "resnet18"
+embedding_size = 64
+margin = 0.3
+[input]
+height = 64
+width = 96
+mean = [0.5, 0.5, 0.5]
+std = [0.2, 0.2, 0.2]
+[augment]
+pad = 4
+[train]
+epochs = 4
+lr = 1e-3
+rates = { a = 0.5 }
+decay_epochs = [1.0, 2.5]
+seed = 3
+workers = 2
+[post]
+steps = ["expand", "rerank"]
+[post.rerank]
+k1 = 20
+[[stages]]
+name = "warm"
+steps = 10
+freeze = ["backbone"]
+[[stages]]
+name = "main"
+"""
+ABLATION = """\
+title = "losses"
+figures = ["mAP"]
+notes = ["a note"]
+[set]
+"train.lr" = 0.01
+[[rows]]
+name = "one"
+recipe = "strong_baseline/small"
+set = { "train.epochs" = 2 }
+paper = { mAP = 0.5 }
+[[rows]]
+name = "two"
+recipe = "strong_baseline/small"
+"""
+SETTINGS = "train.lr=0.01\ninput.mean=[0.1, 0.2, 0.3]\nmodel.backbone='resnet18'\n"
+
+
+def recipe(path: Path) -> None:
+    pf.load_recipe(path)
+
+
+def ablation(path: Path) -> None:
+    from platefree.experiments.ablation import load_ablation
+
+    load_ablation(path)
+
+
+def overrides(path: Path) -> None:
+    given = path.read_bytes().decode("utf-8", "surrogateescape").split("\n")
+    pf.load_recipe("strong_baseline/small", parse_overrides([each for each in given if each]))
+
+
+# --- models -----------------------------------------------------------------------------------
+
+
+def model(folder: Path) -> None:
+    """A checkpoint folder with random weights, as training would write it."""
+    from platefree.methods.catalogue import build_method, resolve
+    from platefree.nets.weights import save_checkpoint
+
+    changes = {"model.backbone": "test_resnet", "input.height": 32, "input.width": 32}
+    resolved = resolve(pf.load_recipe("strong_baseline/demo", changes))
+    classes = {"vehicle": 4, "camera": 2}
+    card = {
+        "method": "strong_baseline",
+        "recipe": resolved.model_dump(),
+        "names": {"camera": ["c1", "c2"]},
+        "data": {"path": "t.csv", "fingerprint": "abc", "images": 9, "vehicles": 4},
+        "seed": 0, "classes": classes, "step": 3, "total_steps": 8, "best_map": None,
+        "training": {"stage": "main", "scaler": {}},
+    }  # fmt: skip
+    save_checkpoint(folder, card, build_method(resolved, classes, weights="none").state_dict())
+    (weights,) = folder.glob("weights-*.safetensors")
+    weights.rename(folder / "weights.safetensors")
+    card_path = folder / "card.json"
+    content = json.loads(card_path.read_text())
+    content["files"]["weights"]["name"] = "weights.safetensors"
+    card_path.write_text(json.dumps(content, indent=1))
+
+
+def card(path: Path) -> None:
+    """Its fingerprint is mended, as by someone who means it."""
+    with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        content = json.loads(path.read_bytes())
+        content |= {key: fingerprint_of(content) for key in ("fingerprint", "seal")}
+        path.write_text(json.dumps(content))
+    pf.load_model(path.parent).describe()
+
+
+def weights(path: Path) -> None:
+    """The hash in the card is mended, as by someone who means it."""
+    card_path = path.parent / "card.json"
+    content = json.loads(card_path.read_text())
+    found = path.read_bytes()
+    content["files"]["weights"] |= {
+        "sha256": hashlib.sha256(found).hexdigest(),
+        "bytes": len(found),
+    }
+    content |= {key: fingerprint_of(content) for key in ("fingerprint", "seal")}
+    card_path.write_text(json.dumps(content))
+    pf.load_model(path.parent)
+
+
+# --- embeddings -------------------------------------------------------------------------------
+
+
+def embeddings(folder: Path) -> None:
+    """Stored embeddings in the folder ``whole``."""
+    rows = np.eye(6, 8, dtype=np.float32)
+    columns = {"image": [f"{number}.jpg" for number in range(6)], "vehicle": ["a", "b"] * 3}
+    sightings = pf.Sightings.from_columns(folder, columns)
+    pf.save_embeddings(pf.Embeddings({"main": rows}, sightings, "0123456789ab"), folder / "whole")
+
+
+def embeddings_part(name: str) -> Callable[[Path], None]:
+    """Stored embeddings, and beside them a copy of the file of theirs that begins like ``name``."""
+
+    def make(folder: Path) -> None:
+        embeddings(folder)
+        shutil.copy(part_of(folder, name), folder / name)
+
+    return make
+
+
+def part_of(folder: Path, name: str) -> Path:
+    (part,) = (folder / "whole").glob(f"{Path(name).stem}*{Path(name).suffix}")
+    return part
+
+
+def stored(path: Path) -> None:
+    whole = path.parent / "whole"
+    shutil.copy(path, part_of(path.parent, path.name))
+    found = pf.load_stored(whole).embeddings
+    assert all(np.isfinite(rows).all() for rows in found.spaces.values())
+    found.sightings.fingerprint()
+
+
+# --- pictures ---------------------------------------------------------------------------------
+
+
+def picture(kind: str) -> Callable[[Path], None]:
+    def make(folder: Path) -> None:
+        x, y = np.meshgrid(np.arange(48), np.arange(32))
+        drawn = np.stack([5 * x, 8 * y, 3 * (x + y), 255 - x], axis=2).astype(np.uint8)
+        image = Image.fromarray(drawn)
+        exif = Image.Exif()
+        exif[0x0112] = 6
+        options = {} if kind in ("BMP", "GIF", "PPM") else {"exif": exif}
+        if kind in ("JPEG", "BMP", "PPM", "AVIF"):
+            image = image.convert("RGB")
+        buffer = io.BytesIO()
+        image.save(buffer, kind, **options)
+        (folder / f"picture.{kind.lower()}").write_bytes(buffer.getvalue())
+
+    return make
+
+
+def pixels(path: Path) -> None:
+    header = read_header(path)
+    whole = read_image(path)
+    assert (whole.mode, whole.size) == ("RGB", (header.width, header.height))
+    small = read_image(path, at_least=(3, 3))
+    assert small.mode == "RGB"
+
+
+PICTURES = {
+    f"picture {kind}": Format(
+        f"picture.{kind.lower()}", "png" if kind == "PNG" else "bytes", picture(kind), pixels, 400
+    )
+    for kind in ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF", "PPM")
+}
+
+FORMATS = {
+    "table CSV": Format("t.csv", "text", text(CSV, "t.csv"), table, 500),
+    "table Parquet": Format("t.parquet", "bytes", parquet_table, table, 500),
+    "label XML": Format("l.xml", "text", text(XML, "l.xml"), read_items, 500),
+    "list": Format("list.txt", "text", text(LIST, "list.txt"), words, 300),
+    "MATLAB": Format("names.mat", "bytes", matlab, cells, 300),
+    "vehicle boxes CSV": Format(
+        "boxes.csv", "text", with_pictures(VEHICLE_BOXES, "boxes.csv"), vehicle_boxes, 300
+    ),
+    "part boxes CSV": Format(
+        "parts.csv", "text", text(PART_BOXES, "parts.csv"), read_part_boxes, 300
+    ),
+    "part boxes COCO": Format(
+        "parts.json", "json", coco, read_part_boxes, 500
+    ),
+    "city labels": Format("labels.parquet", "bytes", city_labels, both_boxes, 300),
+    "recipe TOML": Format("mine.toml", "text", text(RECIPE, "mine.toml"), recipe, 500),
+    "ablation TOML": Format("mine.toml", "text", text(ABLATION, "mine.toml"), ablation, 200),
+    "--set values": Format("set.txt", "text", text(SETTINGS, "set.txt"), overrides, 200),
+    "card.json": Format("card.json", "json", model, card, 150),
+    "weights safetensors": Format("weights.safetensors", "bytes", model, weights, 100),
+    **{
+        f"embeddings {name}": Format(name, damage, embeddings_part(name), stored, 200)
+        for name, damage in (
+            ("embeddings.json", "json"),
+            ("main.npy", "bytes"),
+            ("content.npy", "bytes"),
+            ("sightings.parquet", "bytes"),
+        )
+    },
+    **PICTURES,
+}  # fmt: skip

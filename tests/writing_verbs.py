@@ -1,0 +1,170 @@
+"""Every verb that writes, on small worlds, and what it has written."""
+
+import io
+import json
+import re
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import TINY, TINY_VIEW
+from fake_studio import BlockStudio
+from part_pictures import draw_parts
+from PIL import Image
+from small_sets import COMPCARS, write_files
+
+from platefree import cli
+from platefree.city import generate
+from platefree.data.table import write_table
+from platefree.methods.catalogue import load_recipe
+from platefree.training.loop import train
+from platefree.types import Sightings
+
+_VARYING = re.compile(
+    rb"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?([+.]\S+)?|"
+    rb"\"(images_per_second|seconds|validation_seconds)\": [\d.e-]+"
+)
+"""Moments and durations, which differ between two runs."""
+
+
+@dataclass(frozen=True)
+class World:
+    """What the verbs are given."""
+
+    pictures: Path
+    model: Path
+    other: Path
+    views: Path
+    parts: Path
+    detector: Path
+    cityflow: Path
+    compcars: Path
+
+    @property
+    def query(self) -> Path:
+        return next(iter(sorted(self.pictures.rglob("*.jpg"))))
+
+
+def make_world(
+    made: Path, drawn_folder: Path, drawn_table: Sightings, model: Path, cityflow: Path
+) -> World:
+    """Models and data sets in a folder."""
+    camera = np.array([int(name.strip("cam")) for name in drawn_table.camera.tolist()])
+    seen = replace(drawn_table, view=np.where(camera % 2, "front", "rear"))
+    write_table(seen, made / "seen.csv")
+    views = train(load_recipe("viewpoint/city", TINY_VIEW), seen, made / "views").best
+    other = load_recipe("strong_baseline/demo", {**TINY, "train.seed": 1})
+    draw_parts(made / "parts", vehicles=4, each=3)
+    small = {key: value for key, value in TINY_VIEW.items() if key.startswith("train.")}
+    shape = {"input.height": 64, "input.width": 64, "model.width": 32, "model.depth": 1}
+    recipe = load_recipe(
+        "part_detector/city", {**small, **shape, "model.backbone": "test_resnet", "train.epochs": 1}
+    )
+    detector = train(recipe, made / "parts", made / "detector").best
+    compcars = write_files(made / "compcars", COMPCARS)
+    for name in ("1/11/2011/aa", "1/11/2012/bb"):
+        path = compcars / "image" / f"{name}.jpg"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (40, 30), "red").save(path)
+        write_files(compcars, {f"label/{name}.txt": "1\n1\n3 5 20 11\n"})
+    return World(
+        pictures=drawn_folder,
+        model=model,
+        other=train(other, drawn_table, made / "other").best,
+        views=views,
+        parts=made / "parts",
+        detector=detector,
+        cityflow=cityflow,
+        compcars=compcars,
+    )
+
+
+Arguments = Sequence[object]
+SETTINGS = [f"--set={key}={value}" for key, value in TINY.items()]
+
+
+def _train(world: World, out: Path) -> Arguments:
+    resume = ["--resume"] if (out / "run/last/card.json").exists() else []
+    stages = ["--set=train.checkpoint_steps=2", "--set=train.average=0.5"]
+    command = ["train", "strong_baseline/demo", "--data", world.pictures, "--out", out / "run"]
+    return [*command, *SETTINGS, *stages, *resume]
+
+
+def _validated(world: World, out: Path) -> Arguments:
+    validation = ["--set=train.validation=0.4", "--set=train.validate_epochs=1"]
+    return [*_train(world, out), *validation]
+
+
+def _ablate(world: World, out: Path) -> Arguments:
+    rows = world.model.parent / "rows.toml"
+    settings = "\n".join(f'"{key}" = {json.dumps(value)}' for key, value in TINY.items())
+    names = ("plain", "again")
+    each = [f'[[rows]]\nname = "{name}"\nrecipe = "strong_baseline/demo"\n' for name in names]
+    rows.write_text("\n".join(['title = "two rows"', "[set]", settings, *each]))
+    return ["ablate", rows, "--data", world.pictures, "--out", out / "table", "--seeds", 1]
+
+
+VERBS: dict[str, Callable[[World, Path], Arguments]] = {
+    "split": lambda world, out: ["data", "split", world.pictures, "--out", out / "a" / "split.csv"],
+    "merge": lambda world, out: ["data", "merge", world.pictures, "--out", out / "all.parquet"],
+    "crop": lambda world, out: ["data", "crop", world.compcars, "--out", out / "crops"],
+    "label": lambda world, out: [
+        *("label", world.pictures, "--view", world.views, "--out", out / "views.csv"),
+        *("--workers", 0),
+    ],
+    "parts": lambda world, out: [
+        *("parts", world.parts, "--model", world.detector, "--out", out / "parts.csv"),
+        *("--workers", 0),
+    ],
+    "embed": lambda world, out: [
+        *("embed", world.pictures, "--model", world.model, "--out", out / "stored"),
+        *("--workers", 0),
+    ],
+    "search": lambda world, out: [
+        *("search", world.query, "--gallery", world.pictures, "--sheet", out / "sheet.png"),
+        *("--workers", 0),
+    ],
+    "eval": lambda world, out: [
+        *("eval", world.model, "--data", world.pictures, "--report", out / "r" / "report.html"),
+        *("--workers", 0),
+    ],
+    "ensemble": lambda world, out: [
+        *("ensemble", world.model, world.other, "--out", out / "both"),
+    ],
+    "submit": lambda world, out: [
+        *("submit", "color_stripes", "--data", world.cityflow, "--out", out / "track2.txt"),
+        *("--workers", 0),
+    ],
+    "city": lambda world, out: [
+        *("city", out / "city", "--vehicles", 6, "--cameras", 3, "--images", 40),
+        *("--size", 64, "--workers", 1, "--layout", "veri-776"),
+    ],
+    "train": _train,
+    "train, validated": _validated,
+    "ablate": _ablate,
+}
+
+
+def call(arguments: Arguments) -> tuple[int, str]:
+    """Call ``platefree ARGUMENTS``: the exit code and what stands on stderr."""
+    errors = io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stderr(errors):
+        patch.setattr(sys, "argv", ["platefree", *map(str, arguments)])
+        patch.setattr(generate, "_own_studio", BlockStudio)
+        with redirect_stdout(io.StringIO()), pytest.raises(SystemExit) as stopped:
+            cli.main()
+    assert isinstance(stopped.value.code, int)
+    return stopped.value.code, errors.getvalue()
+
+
+def state(folder: Path) -> dict[str, bytes]:
+    """Every file of a folder, without what differs between two runs."""
+    return {
+        str(path.relative_to(folder)): _VARYING.sub(b"", path.read_bytes())
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
