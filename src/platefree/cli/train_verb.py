@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 
-from platefree.checkpoint import CARD
 from platefree.cli.console import (
     DeviceName,
     DeviceOption,
@@ -109,4 +108,6 @@ def _check_resumable(folder: Path) -> None:
 
 
 def _is_run(folder: Path) -> bool:
+    from platefree.checkpoint import CARD
+
     return (folder / "last" / CARD).is_file()

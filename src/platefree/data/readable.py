@@ -108,5 +108,5 @@ def check_left_out(folder: object, before: Any, now: Any) -> None:  # noqa: ANN4
         raise CheckpointError(
             f"{folder} was trained without {many(counts[0], 'picture')} that could not be read, "
             f"now it is {counts[1]} or others: leave the same pictures out (--skip-unreadable, "
-            'unreadable="skip"), or choose another --out'
+            'unreadable="skip"), or choose another folder (--out)'
         )

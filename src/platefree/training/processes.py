@@ -40,7 +40,7 @@ def launch(train: Train, device: Device) -> Fabric:
     if processes > 1 and chosen == "mps":
         raise TrainingError(
             f"torchrun started {processes} processes, but several cannot train together on mps; "
-            "start one, or use --device cpu"
+            "start one, or use device='cpu' (--device cpu)"
         )
     if processes > 1 and train.compile != "off" and train.norm == "global":
         raise TrainingError(
