@@ -182,3 +182,11 @@ def test_queries_are_read_before_the_gallery_is_embedded(
         code, _, err = run(*verb)
         assert code in (1, 2), verb
         assert says(err, str(verb[-1].name)) or says(err, "images")
+
+
+def test_a_video_as_query_is_called_one(run: Run, drawn_folder: Path, tmp_path: Path) -> None:
+    video = tmp_path / "gate.mp4"
+    video.write_bytes(b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom" + bytes(64))
+    code, _, err = run("search", video, "--gallery", drawn_folder)
+    assert code == 1
+    assert says(err, "gate.mp4", "video", "frames")
