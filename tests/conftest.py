@@ -90,6 +90,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="let every change of the disk fail in tests/faults, not a few of them",
     )
+    parser.addoption(
+        "--fuzz",
+        type=int,
+        default=1,
+        metavar="N",
+        help="read N times as many damaged files",
+    )
 
 
 def run_two_processes(script: Path, *arguments: str, timeout: float = 240) -> str:

@@ -13,6 +13,7 @@ one atomic commit: killed at any moment, a folder holds the old checkpoint or th
 
 import hashlib
 import json
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +24,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from platefree.errors import CheckpointError
 from platefree.inputs.complaints import checked
 from platefree.inputs.documents import read_json
-from platefree.inputs.plain_files import GB, MB, Expected, read_input
+from platefree.inputs.plain_files import GB, MB, Expected, read_input, require_utf8
 from platefree.storage import atomic_file, make_folder, remove, write_text
 
 FORMAT = 1
@@ -195,9 +196,10 @@ def read_checkpoint(folder: Path) -> Checkpoint:
         CheckpointError: there is no checkpoint, its card is damaged or of a newer version, or its
             model was changed after it was written.
     """
+    require_utf8(folder.absolute(), _CARD)
     path = folder / CARD
-    if not path.exists():
-        inside = [name for name in ("best", "last") if (folder / name / CARD).is_file()]
+    if not os.path.lexists(path):
+        inside = [name for name in ("best", "last") if os.path.isfile(folder / name / CARD)]
         hint = f"; did you mean {folder / inside[0]}?" if inside else ""
         raise CheckpointError(f"no checkpoint at {folder}: it has no {CARD}{hint}")
     card = read_json(path, _CARD)

@@ -208,7 +208,7 @@ class Sightings:
                 block = column[start : start + _BLOCK]
                 texts = block.tolist() if block.dtype == object else block.astype(np.str_).flat
                 digest.update(b"\x1f" if start else b"")
-                digest.update("\x1f".join(texts).encode())
+                digest.update("\x1f".join(texts).encode("utf-8", "surrogateescape"))
             digest.update(b"\x1e")
         return digest.hexdigest()[:12]
 

@@ -121,6 +121,12 @@ def test_boxes_with_a_size_are_refused(read: Read) -> None:
     assert not read("image,x,y", "a.jpg,1,2").knows("box")  # may be a place on a map
 
 
+def test_the_index_of_pandas_is_named_too(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "t.csv").write_text(",image\n0,a.jpg\n")
+    read_table(tmp_path / "t.csv")
+    assert says(caplog.text, "not used: one without a name")
+
+
 def test_far_too_many_columns(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text(f"image{',x' * 400_000}\n")
     with pytest.raises(DataError, match=facts("400,001 columns", "5,000")):

@@ -142,6 +142,30 @@ def test_times_are_utc(text: str, moment: tuple[int, ...], table: Csv) -> None:
     assert sightings.time[0].item() == datetime(*moment)
 
 
+DAYS = ("2026-05-01", "2026-5-1", "2026-02-30", "20260501", "1969-12-31", "0001-01-01", "2026-05")
+CLOCKS = ("", "T10", "T10:00", "T10:00:00.1", "T10:00:00.123456", "T24:00:00", " 10:00:00", "T1000")
+ZONES = ("", "Z", "+02:00", "+0200", "-07", " +02:00", "+25:00", " UTC")
+
+
+@pytest.mark.parametrize("day", DAYS)
+def test_a_time_does_not_depend_on_the_other_times(day: str, table: Csv) -> None:
+    """Columns with a zone in each cell, in none, and in some of them are read in different ways."""
+
+    def first(*times: str) -> object:
+        rows = "".join(f"{row}.jpg,{time}\n" for row, time in enumerate(times))
+        try:
+            return read_table(table(f"image,time\n{rows}")).time.tolist()[0]
+        except DataError:
+            return "refused"
+
+    for clock in CLOCKS:
+        for zone in ZONES:
+            time = f"{day}{clock}{zone}"
+            mixed = first(time, "2026-05-01T10:00Z", "2026-05-01T10:00", "2026-05-01T10:00:00.5+01")
+            assert first(time) == mixed, time
+            assert first(time, "") == mixed, time
+
+
 def test_relative_paths_start_at_the_table(
     tmp_path: Path, table: Csv, monkeypatch: pytest.MonkeyPatch
 ) -> None:

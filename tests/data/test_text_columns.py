@@ -118,3 +118,8 @@ def test_tables_that_are_too_large(
         monkeypatch.setattr(f"{name}.MOST_BYTES", 10)
     with pytest.raises(DataError, match=facts("10 bytes")):
         read_table(path)
+
+
+def test_names_that_are_not_unicode_have_a_fingerprint() -> None:
+    named = [Sightings.from_columns(Path("/"), {"image": [name]}) for name in ("\udcff", "\udcfe")]
+    assert named[0].fingerprint() != named[1].fingerprint()

@@ -184,3 +184,49 @@ def test_contents_are_those_of_the_files(lot: Path, tmp_path: Path) -> None:
         assert contents[row].tobytes() == expected
     empty = pf.Sightings.from_columns(tmp_path, {"image": []})
     assert picture_contents(empty).shape == (0, 16)
+
+
+def test_a_store_that_grew_knows_the_contents_of_all(
+    model: pf.Model, lot: Path, tmp_path: Path
+) -> None:
+    gallery, _ = pf.open_gallery(lot, model)
+    stored = load_embeddings(pf.save_embeddings(gallery, tmp_path / "stored"))
+    query = Path(shutil.copy(first(lot), tmp_path / "query.jpg"))
+    halves = [stored.take(np.arange(len(stored)) % 2 == part) for part in (0, 1)]
+    store = pf.MemoryStore(halves[0], model.comparison)
+    store.add(halves[1])
+    shutil.rmtree(lot)  # nothing but the stored contents tells
+    found = answer(model, query, store)
+    assert [path.name for path in found.left_out] == [first_name(stored)]
+    assert len(found.hits) == len(stored) - 1
+
+
+def first_name(embeddings: pf.Embeddings) -> str:
+    return min(embeddings.sightings.image.tolist())
+
+
+def test_a_file_that_cannot_be_removed_is_no_failure(
+    model: pf.Model,
+    lot: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """As on Windows, where a reader has it open; the next run removes it."""
+    from platefree.errors import StorageError
+    from platefree.gallery import stored
+
+    gallery, _ = pf.open_gallery(lot, model)
+    folder = pf.save_embeddings(gallery, tmp_path / "stored")
+    with monkeypatch.context() as patch:
+
+        def refuse(path: Path) -> None:
+            raise StorageError(f"cannot write {path}: it is open")
+
+        patch.setattr(stored, "remove", refuse)
+        pf.save_embeddings(gallery.take(np.arange(3)), folder)
+    assert says(caplog.text, "it is open", "next run")
+    assert len(load_embeddings(folder)) == 3
+    pf.save_embeddings(gallery.take(np.arange(5)), folder)
+    assert len(load_embeddings(folder)) == 5
+    assert len(os.listdir(folder)) == 4

@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
+_HALVES = re.compile("[\ud800-\udfff]")
+
+
 def printable(text: str) -> str:
     """A text with control characters as Python escapes; line breaks and tabs stay.
 
@@ -137,7 +140,7 @@ ModelOption = Annotated[
 ]
 SkipUnreadable = Annotated[
     bool,
-    typer.Option("--skip-unreadable", help="Leave out, and count, pictures that cannot be read."),
+    typer.Option("--skip-unreadable", help="Leave out pictures that cannot be read."),
 ]
 ModelOrColors = Annotated[
     str | None,
@@ -179,7 +182,10 @@ def work_of(
 
 def print_json(content: Any) -> None:  # noqa: ANN401
     """Print plain content as JSON to stdout; NaN and infinity, which JSON lacks, become null."""
-    text = json.dumps(_finite(content), indent=2, ensure_ascii=False, allow_nan=False)
+    plain = _finite(content)
+    text = json.dumps(plain, indent=2, ensure_ascii=False, allow_nan=False)
+    if _HALVES.search(text):  # a name of a file that is not UTF-8
+        text = json.dumps(plain, indent=2, allow_nan=False)
     sys.stdout.write(text + "\n")
 
 

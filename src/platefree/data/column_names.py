@@ -185,7 +185,8 @@ def _note(
 ) -> None:
     used = set(found.values())
     read = [f"{header[place].strip()!r} is read as {name!r}" for name, place in renamed.items()]
-    unused = [repr(name.strip()[:40]) for place, name in enumerate(header) if place not in used]
+    names = [repr(name.strip()[:40]) if name.strip() else "one without a name" for name in header]
+    unused = [name for place, name in enumerate(names) if place not in used]
     if unused:
         more = f" and {len(unused) - _NAMED} more" if len(unused) > _NAMED else ""
         read.append(f"not used: {', '.join(unused[:_NAMED])}{more}")

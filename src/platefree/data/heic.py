@@ -31,7 +31,7 @@ def register_heic(path: str | Path) -> None:
         from pillow_heif import register_heif_opener
     except ImportError as error:
         raise ImageError(
-            f"{path} is HEIC, which needs one more package: run pip install 'platefree[heic]', or "
-            "convert it to JPEG"
+            f"{path} is HEIC, which needs one more package: run pip install 'platefree[heic]' "
+            "(pip install '.[heic]' in the folder of platefree), or convert it to JPEG"
         ) from error
     register_heif_opener()

@@ -37,7 +37,7 @@ from platefree.data.relocate import relocated
 from platefree.data.table_cells import MOST_BYTES, MOST_ROWS, TABLE, TableCells, too_large
 from platefree.data.unknown_cells import literal
 from platefree.errors import DataError
-from platefree.inputs.plain_files import open_input
+from platefree.inputs.plain_files import open_input, require_utf8
 from platefree.storage import Utf8, atomic_file
 from platefree.types import LABELS, Sightings, Times
 
@@ -71,6 +71,7 @@ def read_table(path: str | Path, *, root: str | Path | None = None) -> Sightings
             as `platefree.data.relocate.relocated`.
     """
     path = Path(path).absolute()
+    require_utf8(path, TABLE)
     if root is not None:
         if path.is_dir() and not _tables_in(path):
             raise DataError(

@@ -18,7 +18,7 @@ from pydantic import (
 
 from platefree.errors import DataError, StorageError
 from platefree.inputs.documents import read_json
-from platefree.inputs.plain_files import MB, Expected
+from platefree.inputs.plain_files import MB, Expected, require_utf8
 from platefree.ranking.comparison import ONLY_SPACE, Comparison
 from platefree.storage import TEMPORARY, storage_errors
 from platefree.types import Embeddings
@@ -102,6 +102,7 @@ def read_card(folder: Path) -> EmbeddingsCard:
     Raises:
         DataError: there is none, or it is damaged or of a newer version.
     """
+    require_utf8(folder.absolute(), _CARD_FILE)
     path = folder / CARD
     try:
         card = read_json(path, _CARD_FILE)
@@ -135,6 +136,7 @@ def check_replaceable(folder: Path) -> None:
     Raises:
         StorageError: it does, or is a file, or cannot be listed.
     """
+    require_utf8(folder.absolute(), _CARD_FILE)
     if not folder.exists():
         return
     if not folder.is_dir():
@@ -178,5 +180,5 @@ def _former_files(folder: Path) -> set[str]:
 def first_problem(error: ValidationError) -> str:
     """The first complaint of pydantic, in one line."""
     problem = error.errors()[0]
-    place = ".".join(str(part) for part in problem["loc"])
+    place = ".".join(str(part)[:60] for part in problem["loc"])
     return f"{place or 'the card'}: {problem['msg']}"

@@ -63,10 +63,12 @@ class MemoryStore:
         """
         check_comparable(embeddings, self._embeddings)
         both = self._embeddings, embeddings
+        contents = [each.content for each in both if each.content is not None]
         self._embeddings = Embeddings(
             {name: np.concatenate([each.spaces[name] for each in both]) for name in both[0].spaces},
             _joined(*(each.sightings for each in both)),
             embeddings.model,
+            np.concatenate(contents) if len(contents) == len(both) else None,
         )
 
     def search(self, query: Embeddings, where: Filter = EVERYTHING, top: int = 20) -> Ranking:

@@ -26,7 +26,7 @@ import pyarrow.parquet as pq
 from pydantic import ValidationError
 
 from platefree.data.content import picture_contents
-from platefree.errors import DataError
+from platefree.errors import DataError, StorageError
 from platefree.gallery.embeddings_card import (
     AGAIN,
     CARD,
@@ -148,7 +148,7 @@ def read_stored(
 
 def is_embeddings_folder(folder: str | Path) -> bool:
     """Whether this is a folder of embeddings, damaged or not."""
-    return (Path(folder) / CARD).is_file()
+    return os.path.isfile(Path(folder) / CARD)
 
 
 def stored_model_path(folder: str | Path) -> str | None:
@@ -218,8 +218,12 @@ def _write(folder: Path, name: str, write: Callable[[BinaryIO], object]) -> str:
 def _remove(folder: Path, names: set[str]) -> None:
     """Remove files of former embeddings; a reader that has one open keeps what it reads."""
     for name in names:
-        if not name.startswith(TEMPORARY):  # the lock; what killed runs left is swept with it
+        if name.startswith(TEMPORARY):  # the lock; what killed runs left is swept with it
+            continue
+        try:
             remove(folder / name)
+        except StorageError as error:  # Windows keeps a file that a reader has open
+            _log.warning("%s; the new embeddings are whole, and the next run removes it", error)
 
 
 def _schema(version: int) -> pa.Schema:
@@ -367,4 +371,4 @@ def _place_of_pictures(
 
 def _holds(root: Path, images: list[str]) -> bool:
     """Whether any of these pictures is there."""
-    return any((root / image).exists() for image in images)
+    return any(os.path.exists(root / image) for image in images)

@@ -49,7 +49,7 @@ def load_model(
         RecipeError: an override is not one of these settings.
     """
     folder = Path(path)
-    if not (folder / CARD).exists() and not folder.exists() and os.sep not in str(path):
+    if not os.path.exists(folder) and os.sep not in str(path):
         return _untrained(str(path), device, overrides or {})
     return read_whole(folder, partial(_trained, device=device, overrides=overrides or {}))
 
@@ -158,7 +158,7 @@ def _untrained(name: str, device: Device, overrides: Mapping[str, Any]) -> Model
 
 
 def _check_replaceable(out: Path) -> None:
-    if not (out / CARD).exists():
+    if not os.path.exists(out / CARD):
         return
     method = read_checkpoint(out).card.get("method")
     if method != "ensemble":

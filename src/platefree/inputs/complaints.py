@@ -13,7 +13,7 @@ from platefree.inputs.documents import check_plain
 
 Whole = TypeVar("Whole", bound=BaseModel)
 
-_MOST = 5  # faults in one message
+_MOST = 3  # faults in one message
 _SHORT = reprlib.Repr()
 _SHORT.maxstring = _SHORT.maxother = 100
 

@@ -62,5 +62,7 @@ def _batches(
                 f"{path} unpacks to more than {_MOST_BYTES:,} bytes, expected {expected.noun}: "
                 "divide it, or leave out long texts"
             )
-        batches.append(batch.select(schema.names).cast(schema))
+        kept = batch.select(schema.names).cast(schema)
+        kept.validate(full=True)  # among other things that texts are UTF-8
+        batches.append(kept)
     return batches

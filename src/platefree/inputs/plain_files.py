@@ -101,6 +101,21 @@ def hash_input(path: str | Path, expected: Expected) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def require_utf8(path: str | Path, expected: Expected) -> None:
+    """Refuse a path that no table, card or report could name, before long work starts.
+
+    Raises:
+        PlatefreeError: an ``expected.error``: a name in it is not UTF-8.
+    """
+    try:
+        str(path).encode()
+    except UnicodeEncodeError as error:
+        raise expected.error(
+            f"{path} has a name that is not UTF-8, which no table, card or report can hold: "
+            "rename the folder, or give another path to it"
+        ) from error
+
+
 def _plain_file(path: str | Path, expected: Expected) -> BufferedReader:
     try:
         _check(path, os.stat(path), expected)  # opening a device may already do something
