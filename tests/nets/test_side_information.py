@@ -363,7 +363,7 @@ class InThisProcess:
             self.started += 1
             target(pipe, *copied, **options)
 
-        return SimpleNamespace(start=start, terminate=lambda: None, join=lambda: None)
+        return SimpleNamespace(start=start, kill=lambda: None, join=lambda: None)
 
 
 class Pipe:
@@ -382,9 +382,7 @@ def test_several_processes_are_given_the_same(
 ) -> None:
     context = InThisProcess()
     monkeypatch.setattr(embedding, "get_context", lambda _: context)
-    monkeypatch.setattr(
-        embedding, "signal", SimpleNamespace(signal=lambda *_: 0, SIGINT=0, SIG_IGN=0)
-    )
+    monkeypatch.setattr(embedding, "leave_stopping_to_the_parent", lambda: None)
     table = seen_table.take(np.arange(6))
     one, two = (
         pf.load_model(trained)
