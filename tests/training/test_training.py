@@ -175,6 +175,20 @@ def test_a_lost_best_checkpoint_comes_back_when_a_finished_run_is_resumed(
     assert (again.step, again.total) == (run.step, run.total)
 
 
+@pytest.mark.parametrize(
+    "training", [None, {}, {"stage": "other", "scaler": {}}, {"stage": "main"}]
+)
+def test_a_card_without_the_state_of_a_stage_is_not_resumed_from(
+    drawn_table: Sightings, tiny_recipe: Recipe, tmp_path: Path, training: object
+) -> None:
+    run = train(changed(train__max_steps=2), drawn_table, tmp_path)
+    path = run.last / "card.json"
+    card = json.loads(path.read_text())
+    path.write_text(json.dumps({**card, "training": training}))
+    with pytest.raises(CheckpointError, match=facts("last", "cannot be resumed", "--out")):
+        train(tiny_recipe, drawn_table, tmp_path, resume=True)
+
+
 def test_one_folder_has_one_training_at_a_time(
     drawn_table: Sightings, tiny_recipe: Recipe, tmp_path: Path
 ) -> None:

@@ -30,7 +30,7 @@ from platefree.batches.training_data import (
     training_table,
 )
 from platefree.batches.transforms import InputTransform, TrainingTransform
-from platefree.checkpoint import CARD, read_checkpoint, remove_older
+from platefree.checkpoint import CARD, Checkpoint, read_checkpoint, remove_older
 from platefree.data.dataset import DataSet
 from platefree.data.readable import Readable, check_left_out, leave_out_unreadable
 from platefree.errors import (
@@ -206,32 +206,34 @@ class Trainer:
                 f"{self.folder} already holds a run at step {checkpoint.card['step']}; "
                 "continue it with resume=True (--resume), or choose another folder (--out)"
             )
-        lengthens = self.total > checkpoint.card["total_steps"] == checkpoint.card["step"]
+        card = checkpoint.card
+        lengthens = self.total > card.get("total_steps", 0) == card["step"]
         same_run(checkpoint, self.recipe, self.data.fingerprint, lengthens=lengthens)
-        try:
-            self.step = int(checkpoint.card["step"])
-            self.finished_before = list(checkpoint.card.get("finished_before", []))
-            self.finished_before += [self.step] if lengthens else []
-            if (self.folder / "best" / CARD).exists():
-                self.best_map = checkpoint.card["best_map"]
-            content = checkpoint.card["training"]
-            self._take_up(next(each for each in self.plan if each.name == content["stage"]))
-            load_into(self.method, checkpoint)
-            self._resumed_state = (
-                content["stage"],
-                checkpoint_tensors(checkpoint, "training"),
-                content,
-            )
-        except KeyError as error:
-            raise CheckpointError(
-                f"{last} cannot be resumed from: its card lacks {error}"
-            ) from None
-        check_left_out(last, checkpoint.card["data"].get("left_out"), self.left_out)
+        check_left_out(last, card["data"].get("left_out"), self.left_out)
+        self._go_on_from(checkpoint)
+        self.finished_before = [*card.get("finished_before", []), *[self.step] * lengthens]
         self.log.cut(self.step)
         if self.fabric.is_global_zero:
             for kind in ("best", "last"):  # a power cut may have brought back what was removed
                 if (self.folder / kind / CARD).exists():
                     remove_older(read_checkpoint(self.folder / kind))
+
+    def _go_on_from(self, checkpoint: Checkpoint) -> None:
+        """Take up the step, the weights and the state of a checkpoint."""
+        content = checkpoint.card.get("training") or {}
+        stage = next((each for each in self.plan if each.name == content.get("stage")), None)
+        if stage is None or "scaler" not in content:
+            raise CheckpointError(
+                f"{checkpoint.folder} cannot be resumed from: its card says of no stage of the "
+                "recipe how far it was; use an unchanged copy, or begin in another folder (--out)"
+            )
+        self.step = int(checkpoint.card["step"])
+        if (self.folder / "best" / CARD).exists():
+            self.best_map = checkpoint.card.get("best_map")
+        self._take_up(stage)
+        load_into(self.method, checkpoint)
+        tensors = checkpoint_tensors(checkpoint, "training")
+        self._resumed_state = (stage.name, tensors, content)
 
     def run(self) -> Run:
         """Train to the end, or to ``max_steps``."""
