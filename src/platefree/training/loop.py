@@ -199,6 +199,7 @@ class Trainer:
         """Resume from the folder's ``last`` checkpoint, or refuse to overwrite a run."""
         last = self.folder / "last"
         if not (last / CARD).exists():
+            self.log.cut(-1)  # of a run that ended before its first checkpoint
             return
         checkpoint = read_checkpoint(last)
         if not resume:
