@@ -46,7 +46,7 @@ FAILURES = {
 def chosen(changes: int, pytestconfig: pytest.Config) -> list[int]:
     if pytestconfig.getoption("--every-write"):
         return list(range(1, changes + 1))
-    return sorted({round(1 + (changes - 1) * part / 4) for part in range(5)})
+    return sorted({round(1 + (changes - 1) * part) for part in (0.35, 0.7, 1)})
 
 
 @pytest.mark.parametrize("failure", FAILURES)
