@@ -12,7 +12,8 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
 from platefree.errors import DataError
-from platefree.storage import make_folder, storage_errors, write_text
+from platefree.storage.disk import make_folder, storage_errors
+from platefree.storage.files import write_text
 
 COLUMNS = ("image", "vehicle", "camera", "time", "type", "color", "split")
 LOOKALIKES = 4  # vehicles in a row that share type and color

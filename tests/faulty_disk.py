@@ -4,15 +4,10 @@ import errno
 import os
 import shutil
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import pytest
-
-from platefree import storage
-from platefree.storage import Disk
+from platefree.storage.disk import Disk
 
 
 class Killed(BaseException):
@@ -202,14 +197,6 @@ class CachingDisk(FaultyDisk):
 
 
 _numbers = iter(range(1, 1 << 60))
-
-
-@contextmanager
-def written_to(disk: Disk) -> Iterator[None]:
-    """Within the block, everything is written to this disk."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(storage, "disk", disk)
-        yield
 
 
 FULL, BROKEN = errno.ENOSPC, errno.EIO

@@ -307,7 +307,9 @@ OPENS = {"open", "read_text", "read_bytes", "memmap", "fromfile", "np.load", "to
 PATHS = {"read_table", "read_schema", "ParquetFile", "load_file", "safe_open", "loadmat", "imread"}
 OWN_OPENS = {
     "inputs.plain_files": {"open"},  # the one way to open a file for reading
-    "storage": {"open", "read_bytes"},  # the one way to write; to copy a picture of a city
+    "storage.disk": {"open"},  # the one way to write
+    "storage.files": {"open", "read_bytes"},  # to copy a picture of a city
+    "storage.locks": {"open"},
     "cli.endings": {"open"},  # /dev/null in place of an output that nobody reads
     "recipes.builtin": {"read_text"},  # files of this package, below as well
     "experiments.ablation": {"read_text"},
@@ -342,3 +344,32 @@ def test_files_are_opened_for_reading_in_one_way() -> None:
         for path in sources()
     }
     assert {module: names for module, names in found.items() if names} == OWN_OPENS
+
+
+WRITES = {
+    *("write_text", "write_bytes", "mkdir", "makedirs", "rmtree", "unlink", "rmdir", "rename"),
+    *("copyfile", "copy", "copytree", "move", "symlink", "symlink_to", "touch", "tofile", "savez"),
+}
+"""Names of methods and functions that change the disk by themselves."""
+
+
+def writing_calls(tree: ast.Module) -> Iterator[str]:
+    """Names of the calls of modules and paths that change the disk."""
+    for call in ast.walk(tree):
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute):
+            of = ast.unparse(call.func.value).rpartition(".")[2].lower()
+            looks_like_a_path = of in ("os", "shutil", "np") or re.search(
+                "path|folder|file|out", of
+            )
+            if call.func.attr in WRITES and looks_like_a_path:
+                yield call.func.attr
+
+
+def test_everything_is_written_in_one_way() -> None:
+    """By `platefree.storage.disk`, at which tests let every change fail."""
+    found = {
+        module_of(path): set(writing_calls(ast.parse(path.read_text("utf-8"))))
+        for path in sources()
+    }
+    wanted = {"storage.disk": {"mkdir", "unlink", "rmdir"}}
+    assert {module: names for module, names in found.items() if names} == wanted

@@ -11,14 +11,9 @@ import pytest
 from messages import facts
 
 from platefree.errors import StorageError
-from platefree.storage import (
-    atomic_file,
-    atomic_folder,
-    make_folder,
-    new_file,
-    only_writer,
-    write_text,
-)
+from platefree.storage.disk import make_folder
+from platefree.storage.files import atomic_file, atomic_folder, new_file, write_text
+from platefree.storage.locks import only_writer
 
 
 def fail_half_way(file: BinaryIO) -> None:
@@ -106,7 +101,8 @@ def test_a_folder_has_one_writer_at_a_time(tmp_path: Path) -> None:
 
 def test_a_killed_writer_leaves_no_lock(tmp_path: Path) -> None:
     script = (
-        "import os, sys; from pathlib import Path; from platefree.storage import only_writer\n"
+        "import os, sys; from pathlib import Path\n"
+        "from platefree.storage.locks import only_writer\n"
         "with only_writer(Path(sys.argv[1])): os.kill(os.getpid(), 9)"
     )
     command = [sys.executable, "-c", script, tmp_path]

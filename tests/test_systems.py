@@ -12,12 +12,14 @@ import pytest
 from conftest import TINY, Run
 from messages import facts, says
 
-from platefree import machine, storage
+from platefree import machine
 from platefree.batches.loader import worker_count
 from platefree.cli.endings import stops_as_ctrl_c
 from platefree.errors import PlatefreeError, StorageError
 from platefree.methods.catalogue import load_recipe
-from platefree.storage import atomic_file, atomic_folder, new_file, only_writer, write_text
+from platefree.storage import disk, locks
+from platefree.storage.files import atomic_file, atomic_folder, new_file, write_text
+from platefree.storage.locks import only_writer
 from platefree.training.loop import train
 
 SHARED = "/dev/shm"  # noqa: S108 - the place of shared memory, where nothing is written here
@@ -198,7 +200,8 @@ def test_files_and_folders_are_written_where_folders_cannot_be_synced(
         unlink(path)
 
     unlink = os.unlink
-    monkeypatch.setattr(storage, "_WINDOWS", True)
+    monkeypatch.setattr(disk, "WINDOWS", True)
+    monkeypatch.setattr(locks, "WINDOWS", True)
     monkeypatch.setattr(os, "open", open_as_windows)
     monkeypatch.setattr(os, "unlink", unlink_as_windows)
     write_text(tmp_path / "a" / "b.txt", "one")
@@ -239,6 +242,6 @@ def test_no_module_needs_what_only_some_systems_have() -> None:
         "for name in ('sched_getaffinity', 'fork', 'getuid'):\n"
         "    if hasattr(os, name): delattr(os, name)\n"
         "del signal.SIGHUP\n"
-        "import platefree.storage, platefree.machine, platefree.cli, platefree.data.table\n"
+        "import platefree.storage.files, platefree.machine, platefree.cli, platefree.data.table\n"
     )
     subprocess.run([sys.executable, "-c", script], check=True)

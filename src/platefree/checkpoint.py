@@ -25,7 +25,8 @@ from platefree.errors import CheckpointError
 from platefree.inputs.complaints import checked
 from platefree.inputs.documents import read_json
 from platefree.inputs.plain_files import GB, MB, Expected, read_input, require_utf8
-from platefree.storage import atomic_file, make_folder, remove, write_text
+from platefree.storage.disk import make_folder
+from platefree.storage.files import atomic_file, remove, write_text
 
 FORMAT = 1
 CARD = "card.json"

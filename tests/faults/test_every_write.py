@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from faulty_disk import BROKEN, FULL, CachingDisk, FaultyDisk, Killed, written_to
+from faulty_disk import BROKEN, FULL, CachingDisk, FaultyDisk, Killed
 from writing_verbs import VERBS, World, call, state
 
-from platefree.storage import TEMPORARY
+from platefree.storage.disk import TEMPORARY, written_to
 
 pytestmark = pytest.mark.slow
 

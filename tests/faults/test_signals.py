@@ -13,11 +13,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import TINY
-from faulty_disk import FaultyDisk, written_to
+from faulty_disk import FaultyDisk
 from writing_verbs import VERBS, Arguments, World, call, state
 
 from platefree.data.table import read_table, write_table
-from platefree.storage import TEMPORARY
+from platefree.storage.disk import TEMPORARY, written_to
 from platefree.types import Sightings
 
 pytestmark = pytest.mark.slow

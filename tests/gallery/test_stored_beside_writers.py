@@ -14,7 +14,7 @@ from models_that_differ import MODELS, made_by
 from platefree.errors import StorageError
 from platefree.gallery.embeddings_card import CARD
 from platefree.gallery.stored import load_embeddings, read_stored, save_embeddings
-from platefree.storage import only_writer
+from platefree.storage.locks import only_writer
 from platefree.types import Embeddings, Sightings
 
 HERE = Path(__file__).parent

@@ -27,7 +27,9 @@ from platefree.errors import DataError, Interrupted, StorageError
 from platefree.inputs.documents import read_unicode
 from platefree.inputs.plain_files import MB, Expected
 from platefree.machine import cpu_count
-from platefree.storage import TEMPORARY, make_folder, only_writer, write_text
+from platefree.storage.disk import TEMPORARY, make_folder
+from platefree.storage.files import write_text
+from platefree.storage.locks import only_writer
 
 _PLAN = "plan.json"
 _SETTINGS = Expected("the settings of a city", MB)

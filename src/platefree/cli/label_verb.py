@@ -17,7 +17,7 @@ from platefree.cli.console import (
     print_json,
     work_of,
 )
-from platefree.storage import check_writable
+from platefree.storage.files import check_writable
 
 
 def label(

@@ -24,7 +24,7 @@ from platefree.cli.console import (
     work_of,
 )
 from platefree.errors import CheckpointError
-from platefree.storage import check_writable
+from platefree.storage.files import check_writable
 
 if TYPE_CHECKING:
     from platefree.gallery.search import Answer
@@ -208,7 +208,7 @@ def embed(
     from platefree.gallery.embeddings_card import check_replaceable
     from platefree.gallery.stored import write_embeddings
     from platefree.inference.loading import load_model
-    from platefree.storage import only_writer
+    from platefree.storage.locks import only_writer
 
     check_replaceable(out_folder)
     table = read_table(data)

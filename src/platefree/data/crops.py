@@ -28,7 +28,8 @@ from platefree.data.readers.pictures import split_ending
 from platefree.errors import DataError
 from platefree.inputs.plain_files import read_input
 from platefree.machine import cpu_count
-from platefree.storage import atomic_file, only_writer, write_text
+from platefree.storage.files import atomic_file, write_text
+from platefree.storage.locks import only_writer
 
 _VIEWS = {"1": "front", "2": "rear", "3": "side", "4": "front-side", "5": "rear-side", "-1": "-"}
 _QUALITY = 95

@@ -27,7 +27,7 @@ from platefree.inputs.complaints import checked
 from platefree.inputs.documents import read_json
 from platefree.inputs.parquet import read_parquet
 from platefree.inputs.plain_files import MB, Expected
-from platefree.storage import Utf8, atomic_file
+from platefree.storage.files import Utf8, atomic_file
 from platefree.types import text_column
 
 PART_FILES = ("parts.csv", "parts.json", "labels.parquet")

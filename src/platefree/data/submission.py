@@ -11,7 +11,7 @@ import numpy as np
 from platefree.data.dataset import DataSet
 from platefree.data.listed_text import many
 from platefree.errors import DataError
-from platefree.storage import write_text
+from platefree.storage.files import write_text
 from platefree.types import Indices, Ranking
 
 NEAREST = 100

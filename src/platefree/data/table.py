@@ -38,7 +38,7 @@ from platefree.data.table_cells import MOST_BYTES, MOST_ROWS, TABLE, TableCells,
 from platefree.data.unknown_cells import literal
 from platefree.errors import DataError
 from platefree.inputs.plain_files import open_input, require_utf8
-from platefree.storage import Utf8, atomic_file
+from platefree.storage.files import Utf8, atomic_file
 from platefree.types import LABELS, Sightings, Times
 
 TABLE_NAMES = ("images.csv", "images.parquet", "table.csv", "table.parquet")

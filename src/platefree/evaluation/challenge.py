@@ -14,7 +14,8 @@ from platefree.gallery.opening import open_embedder
 from platefree.gallery.stored import is_embeddings_folder, load_embeddings, save_embeddings
 from platefree.inference.embedder import Embedder
 from platefree.ranking.exact import rank_exact
-from platefree.storage import only_writer, remove
+from platefree.storage.files import remove
+from platefree.storage.locks import only_writer
 from platefree.types import Embeddings, Sightings
 from platefree.work import DEFAULT_WORK, Work
 

@@ -33,7 +33,9 @@ from platefree.recipes.ranges import Figure
 from platefree.recipes.recipe import Recipe
 from platefree.recipes.sections import Section
 from platefree.reports.saving import save_report
-from platefree.storage import make_folder, only_writer, write_text
+from platefree.storage.disk import make_folder
+from platefree.storage.files import write_text
+from platefree.storage.locks import only_writer
 from platefree.training.loop import StepReport, train
 from platefree.training.run_folder import flat
 from platefree.work import DEFAULT_WORK, Work

@@ -18,7 +18,7 @@ from platefree.evaluation.results import Report
 from platefree.experiments.continued import continued_by_repeating
 from platefree.methods.catalogue import load_recipe
 from platefree.reports.saving import save_report
-from platefree.storage import make_folder
+from platefree.storage.disk import make_folder
 from platefree.training.loop import train
 
 CITY: Mapping[str, Any] = {"vehicles": 100, "cameras": 5, "images": 1200, "near_duplicates": 0.3}

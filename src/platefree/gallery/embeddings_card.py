@@ -20,7 +20,7 @@ from platefree.errors import DataError, StorageError
 from platefree.inputs.documents import read_json
 from platefree.inputs.plain_files import MB, Expected, require_utf8
 from platefree.ranking.comparison import ONLY_SPACE, Comparison
-from platefree.storage import TEMPORARY, storage_errors
+from platefree.storage.disk import TEMPORARY, storage_errors
 from platefree.types import Embeddings
 
 CARD = "embeddings.json"

@@ -42,7 +42,9 @@ from platefree.gallery.embeddings_card import (
 )
 from platefree.inputs.plain_files import GB, Expected, open_input
 from platefree.ranking.comparison import ONLY_SPACE, Comparison
-from platefree.storage import TEMPORARY, atomic_file, only_writer, remove, write_text
+from platefree.storage.disk import TEMPORARY
+from platefree.storage.files import atomic_file, remove, write_text
+from platefree.storage.locks import only_writer
 from platefree.types import CONTENT_BYTES, LABELS, Embeddings, Sightings, check_unit_rows
 
 _FORMER = {"6c663b972314": "2a4ed9b0713e"}

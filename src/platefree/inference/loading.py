@@ -24,7 +24,7 @@ from platefree.methods.catalogue import (
 from platefree.methods.members import EnsembleSettings
 from platefree.nets.weights import check_shapes, load_into, read_learnt, save_checkpoint
 from platefree.recipes.recipe import Recipe
-from platefree.storage import only_writer
+from platefree.storage.locks import only_writer
 from platefree.work import Device
 
 

@@ -22,7 +22,8 @@ from platefree.inputs.plain_files import GB, Expected, hash_input, open_input
 from platefree.methods.part_detector import THRESHOLD, PartDetector
 from platefree.nets.pyramid_detector import joined
 from platefree.recipes.ranges import Rate
-from platefree.storage import append_text, only_writer_of
+from platefree.storage.files import append_text
+from platefree.storage.locks import only_writer_of
 from platefree.types import Sightings
 from platefree.work import DEFAULT_WORK, Work
 

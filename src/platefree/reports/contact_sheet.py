@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from platefree.data.thumbnail import thumbnail
 from platefree.errors import DataError
-from platefree.storage import atomic_file
+from platefree.storage.files import atomic_file
 from platefree.types import Hit
 
 FORMATS = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG"}

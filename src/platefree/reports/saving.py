@@ -6,7 +6,7 @@ from pathlib import Path
 from platefree.evaluation.results import Report
 from platefree.reports.figures import render_markdown
 from platefree.reports.page import render_page
-from platefree.storage import write_text
+from platefree.storage.files import write_text
 
 
 def save_report(report: Report, path: str | Path) -> Path:

@@ -47,7 +47,7 @@ from platefree.methods.catalogue import build_method, needs_training, resolve
 from platefree.nets.weights import checkpoint_tensors, load_into, save_checkpoint
 from platefree.recipes.recipe import Recipe
 from platefree.recipes.sections import Train
-from platefree.storage import only_writer
+from platefree.storage.locks import only_writer
 from platefree.training.average import WeightAverage
 from platefree.training.compiling import compile_backbones
 from platefree.training.freezing import frozen, training_mode

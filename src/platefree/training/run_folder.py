@@ -23,7 +23,7 @@ from platefree.inputs.documents import parse_json, read_unicode
 from platefree.inputs.plain_files import GB, Expected
 from platefree.methods.catalogue import check_recipe
 from platefree.recipes.recipe import Recipe
-from platefree.storage import append_text, sync_file, write_text
+from platefree.storage.files import append_text, sync_file, write_text
 
 # These may differ when a run is resumed, since they do not change what is learnt.
 # (A teacher may have moved; its fingerprint must be the same.)

@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from platefree.methods.base import Samples
-from platefree.storage import atomic_file
+from platefree.storage.files import atomic_file
 
 _ROWS, _GAP, _LINE = 8, 4, 16
 _CAPTION = 140  # pixels of the longest caption

@@ -24,7 +24,7 @@ from platefree.errors import DataError
 from platefree.inputs.complaints import checked, complaint
 from platefree.inputs.documents import read_json
 from platefree.inputs.plain_files import MB, Expected
-from platefree.storage import atomic_file, write_text
+from platefree.storage.files import atomic_file, write_text
 from platefree.types import LABELS as LABEL_COLUMNS
 from platefree.types import Sightings
 

@@ -11,7 +11,7 @@ import numpy as np
 from platefree.city.output.shards import LABELS
 from platefree.data.box_places import CITY_LABELS
 from platefree.inputs.parquet import read_parquet
-from platefree.storage import link_file, new_file
+from platefree.storage.files import link_file, new_file
 from platefree.types import Sightings
 
 

@@ -17,7 +17,7 @@ from platefree.city.output.layout_veri import write_veri
 from platefree.city.output.shards import LABELS
 from platefree.data.table import read_table
 from platefree.errors import DataError, StorageError
-from platefree.storage import atomic_folder, new_file
+from platefree.storage.files import atomic_folder, new_file
 
 _WRITERS: Mapping[str, Callable[[Source], None]] = {
     "vehicleid": write_vehicleid,

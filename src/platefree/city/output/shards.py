@@ -1,6 +1,6 @@
 """A shard: the pictures of a few vehicles and a table of their labels, in one folder.
 
-A folder is written completely or not at all (`platefree.storage.atomic_folder`): a killed run
+A folder is written completely or not at all (`platefree.storage.files.atomic_folder`): a killed run
 leaves only finished shards, and temporary folders that the next run removes.
 """
 
@@ -23,7 +23,7 @@ from platefree.city.world.traffic import Pass
 from platefree.city.world.weather import Climate
 from platefree.data.box_places import CITY_LABELS
 from platefree.inputs.parquet import read_parquet
-from platefree.storage import atomic_folder, new_file
+from platefree.storage.files import atomic_folder, new_file
 
 PICTURES = "images"
 """The folder of all shards."""

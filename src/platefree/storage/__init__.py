@@ -1,0 +1,1 @@
+"""All writing: whole or not at all, by one writer at a time."""
