@@ -1,6 +1,7 @@
 import errno
 import os
 import shutil
+import stat
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,7 +12,8 @@ import pytest
 from messages import facts
 
 from platefree.errors import StorageError
-from platefree.storage.disk import make_folder
+from platefree.storage import locks
+from platefree.storage.disk import Disk, make_folder, written_to
 from platefree.storage.files import atomic_file, atomic_folder, new_file, write_text
 from platefree.storage.locks import only_writer
 
@@ -147,3 +149,42 @@ def test_a_read_only_file_system_says_so(small_disk: Path) -> None:
     subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
     with pytest.raises(StorageError, match=facts("a.txt", "read-only")):
         write_text(small_disk / "a.txt", "x")
+
+
+def test_a_folder_that_cannot_be_replaced_is_put_back(tmp_path: Path) -> None:
+    class Torn(Disk):
+        def rename(self, old: Path, new: Path) -> None:
+            if new == tmp_path / "f" and "old" not in old.name:
+                raise OSError(errno.EIO, "Input/output error")
+            super().rename(old, new)
+
+    with atomic_folder(tmp_path / "f") as folder, new_file(folder / "one") as file:
+        file.write(b"1")
+    with (
+        pytest.raises(StorageError, match=facts("the disk reports a fault")),
+        written_to(Torn()),
+        atomic_folder(tmp_path / "f") as folder,
+        new_file(folder / "two") as file,
+    ):
+        file.write(b"2")
+    assert [path.name for path in tmp_path.rglob("*")] == ["f", "one"]
+
+
+def test_a_file_system_without_locks_and_synced_folders_is_written_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Plain(Disk):
+        def sync(self, descriptor: int) -> None:
+            if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+                raise OSError(errno.EINVAL, "Invalid argument")
+            super().sync(descriptor)
+
+    def refuse(descriptor: int, *, blocking: bool) -> bool:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(locks, "lock_descriptor", refuse)
+    locks._warn.cache_clear()
+    with written_to(Plain()), only_writer(tmp_path):
+        write_text(tmp_path / "a" / "b.txt", "x")
+    assert [path.name for path in tmp_path.rglob("*")] == ["a", "b.txt"]
+    assert caplog.text.count("no locks") == 1

@@ -125,10 +125,14 @@ class Checkpoint:
                 f"checkpoint {self.folder} holds no {kind} state; resume from the run's 'last'"
             )
         path = self.folder / Path(str(entry["name"])).name
-        if not path.is_file():
-            raise CheckpointError(f"checkpoint {self.folder}: {path.name} is missing; copy it back")
-        if path.stat().st_size != entry["bytes"]:
-            raise self._damaged(path)
+        try:
+            size = path.stat().st_size
+        except OSError as error:
+            raise CheckpointError(
+                f"checkpoint {self.folder}: {path.name} is missing; copy it back"
+            ) from error
+        if size != entry["bytes"]:
+            raise self._damaged(path, size)
         return path
 
     def content(self, kind: str) -> bytes:
@@ -140,12 +144,12 @@ class Checkpoint:
         path = self.path(kind)
         found = read_input(path, TENSORS)
         if hashlib.sha256(found).hexdigest() != self.card["files"][kind]["sha256"]:
-            raise self._damaged(path)
+            raise self._damaged(path, len(found))
         return found
 
-    def _damaged(self, path: Path) -> CheckpointError:
+    def _damaged(self, path: Path, size: int) -> CheckpointError:
         return CheckpointError(
-            f"checkpoint file {path} is damaged: its {path.stat().st_size} bytes do not match "
+            f"checkpoint file {path} is damaged: its {size} bytes do not match "
             f"size and hash in {CARD}; copy the whole folder again"
         )
 

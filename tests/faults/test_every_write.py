@@ -43,6 +43,14 @@ FAILURES = {
 }
 
 
+REPLACED = {
+    verb: arguments
+    for verb, arguments in VERBS.items()
+    if verb in ("split", "merge", "label", "parts", "embed", "search", "eval", "ensemble", "submit")
+}
+"""The verbs whose outputs may be there already."""
+
+
 def chosen(changes: int, pytestconfig: pytest.Config) -> list[int]:
     if pytestconfig.getoption("--every-write"):
         return list(range(1, changes + 1))
@@ -86,3 +94,29 @@ def test_a_failed_change_of_the_disk_loses_nothing(
         different = [name for name in whole if found[name] != whole[name]]
         assert different == [], at
     print(f"\n{verb}, {failure}: {len(tried)} of {counting.changes} changes failed, all survived")  # noqa: T201 - shown by -s
+
+
+@pytest.mark.parametrize("failure", ["power cut", "power cut, names kept", "full disk"])
+@pytest.mark.parametrize("verb", REPLACED)
+def test_a_failed_change_keeps_what_was_there(
+    verb: str, failure: str, world: World, tmp_path: Path, pytestconfig: pytest.Config
+) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    assert call(REPLACED[verb](world, out))[0] == 0
+    whole = state(out)
+    counting = FaultyDisk()
+    with written_to(counting):
+        assert call(REPLACED[verb](world, out))[0] == 0
+    assert state(out) == whole
+    for at in chosen(counting.changes, pytestconfig):
+        disk = FAILURES[failure].disk(out, at)
+        with written_to(disk):
+            try:
+                call(REPLACED[verb](world, out))
+            except Killed:
+                assert FAILURES[failure].kills
+        if isinstance(disk, CachingDisk):
+            disk.cut()
+        found = state(out)
+        assert {name: found.get(name) for name in whole} == whole, at

@@ -17,6 +17,9 @@ TEMPORARY = ".partial-"
 
 WINDOWS = sys.platform == "win32"
 
+NOT_SUPPORTED = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK)
+"""What a file system says of an operation that it does not have."""
+
 _REASONS = {
     errno.ENOSPC: "the disk is full; free some space and run the command again",
     errno.EDQUOT: "your disk quota is used up; free some space and run the command again",
@@ -149,12 +152,18 @@ def sync(path: Path) -> None:
 
 
 def sync_folder(path: Path) -> None:
-    """Wait until the names in a folder are on the disk; Windows does that by itself."""
+    """Wait until the names in a folder are on the disk, where the system can tell.
+
+    Windows and some file systems of networks cannot.
+    """
     if WINDOWS:
         return
     descriptor = os.open(path, os.O_RDONLY)
     try:
         disk().sync(descriptor)
+    except OSError as error:
+        if error.errno not in NOT_SUPPORTED:
+            raise
     finally:
         os.close(descriptor)
 

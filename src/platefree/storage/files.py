@@ -112,10 +112,21 @@ def atomic_folder(path: Path) -> Iterator[Path]:
             with ThreadPoolExecutor(_SYNCS) as pool:
                 list(pool.map(sync, temporary.rglob("*")))
             sync(temporary)
-            if path.exists():
-                disk().rename(path, old)
-            disk().rename(temporary, path)
+            _take_the_place(temporary, path, old)
             sync_folder(path.parent)
+
+
+def _take_the_place(new: Path, path: Path, old: Path) -> None:
+    """Rename a folder to ``path``; what was there is put to ``old``, or back after a failure."""
+    if not path.exists():
+        disk().rename(new, path)
+        return
+    disk().rename(path, old)
+    try:
+        disk().rename(new, path)
+    except OSError:
+        disk().rename(old, path)
+        raise
 
 
 @contextmanager

@@ -1,8 +1,10 @@
 """One writer at a time, by locks that end with their process on every system."""
 
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from time import monotonic, sleep
 
@@ -10,6 +12,7 @@ from filelock import lock_descriptor
 
 from platefree.errors import StorageError
 from platefree.storage.disk import (
+    NOT_SUPPORTED,
     TEMPORARY,
     WINDOWS,
     disk,
@@ -21,6 +24,8 @@ from platefree.storage.disk import (
 
 LOCK = ".lock"
 """The ending of the names of locks."""
+
+_log = logging.getLogger(__name__)
 
 
 @contextmanager
@@ -94,9 +99,7 @@ def _locked(path: Path) -> int | None:
     with storage_errors(path):
         descriptor = disk().open(path, append=True)
         try:
-            if lock_descriptor(descriptor, blocking=False) and os.path.samestat(
-                os.fstat(descriptor), path.stat()
-            ):
+            if _is_free(descriptor) and os.path.samestat(os.fstat(descriptor), path.stat()):
                 return descriptor
         except FileNotFoundError:  # its last owner has just removed it
             pass
@@ -105,6 +108,25 @@ def _locked(path: Path) -> int | None:
             raise
         os.close(descriptor)
         return None
+
+
+def _is_free(descriptor: int) -> bool:
+    """Lock an open file if nobody has; where there are no locks at all, take it for free."""
+    try:
+        return lock_descriptor(descriptor, blocking=False)
+    except OSError as error:
+        if error.errno not in NOT_SUPPORTED:
+            raise
+        _warn()
+        return True
+
+
+@cache
+def _warn() -> None:
+    _log.warning(
+        "note: this file system has no locks, so nothing keeps two runs from writing into one "
+        "folder at the same time"
+    )
 
 
 def _unlock(descriptor: int, path: Path) -> None:
