@@ -12,9 +12,10 @@ import pytest
 from conftest import TINY, Run
 from messages import facts, says
 
-from platefree import machine
+from platefree import jit, machine
 from platefree.batches.loader import worker_count
 from platefree.cli.endings import stops_as_ctrl_c
+from platefree.doctor import diagnose
 from platefree.errors import PlatefreeError, StorageError
 from platefree.methods.catalogue import load_recipe
 from platefree.storage import disk, locks
@@ -149,6 +150,24 @@ def test_a_read_only_home_is_enough(tmp_path: Path, drawn_folder: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert report.exists()
     assert done.stderr.count("NUMBA_CACHE_DIR") == 1
+
+
+def test_the_doctor_says_where_compiled_code_is_not_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(*, cache: bool = False, **options: object) -> object:
+        if cache:
+            raise RuntimeError("cannot cache function 'f': no locator available")
+        return lambda function: function
+
+    monkeypatch.setattr(jit.numba, "njit", refuse)
+    jit._warn.cache_clear()
+    try:
+        assert jit.njit(cache=True, parallel=True)(abs) is abs
+        (found,) = (each for each in diagnose().findings if each.subject == "compiled metrics")
+        assert (found.state, says(found.remedy, "NUMBA_CACHE_DIR")) == ("note", True)
+    finally:
+        jit._warn.cache_clear()
 
 
 # --- output -----------------------------------------------------------------------------------

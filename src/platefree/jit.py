@@ -47,6 +47,11 @@ def njit(*, cache: bool = False, **options: Any) -> Callable[[_Function], _Funct
     return compile_it
 
 
+def keeps_code() -> bool:
+    """Whether compiled code is kept for the next run, as far as anything was compiled."""
+    return not _warn.cache_info().currsize
+
+
 @called_once
 def _warn() -> None:
     _log.warning(
