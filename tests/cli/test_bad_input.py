@@ -73,3 +73,16 @@ def test_mistakes_are_one_line(
     assert says(lines[-1], message)
     assert lines[-1].startswith("platefree: ")
     assert not list(tmp_path.glob("x.*"))
+
+
+def test_a_report_that_cannot_be_written_is_refused_before_anything_is_scored(
+    run: Run, drawn_folder: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("")
+    (tmp_path / "taken.json").mkdir()
+    for report, reason in (("file/r.html", "a file"), ("taken.html", "an existing folder")):
+        code, out, err = run(
+            "eval", "color_stripes", "--data", drawn_folder, "--report", tmp_path / report
+        )
+        assert (code, out) == (1, "")
+        assert says(err, "cannot write", reason)

@@ -119,6 +119,7 @@ def evaluate(
     from platefree.gallery.opening import open_embedder
     from platefree.gallery.stored import is_embeddings_folder
     from platefree.recipes.overrides import parse_overrides
+    from platefree.storage.files import check_writable
 
     if report is not None and report.suffix.lower() not in (".html", ".htm"):
         raise typer.BadParameter(f"{report} should end in .html", param_hint="--report")
@@ -126,6 +127,9 @@ def evaluate(
         raise typer.BadParameter("give --post or --ablate-post", param_hint="--ablate-post")
     if data is None and not is_embeddings_folder(model):
         raise typer.BadParameter("say what to score it on: --data TABLE", param_hint="--data")
+    if report is not None:
+        for path in (report, report.with_suffix(".json"), report.with_suffix(".md")):
+            check_writable(path)
     loaded = open_embedder(model, work_of(device), parse_overrides(settings or ()), root=root)
     dataset = open_data(stored_table(loaded) if data is None else data)
     plan = plan_for(loaded, dataset, protocol, tests or (), seed)

@@ -81,7 +81,7 @@ def locked_for(path: Path, target: Path, patience: float = 0.0) -> Iterator[None
         StorageError: another process has it, or it cannot be written.
     """
     end = monotonic() + patience
-    while (descriptor := _locked(path)) is None:
+    while (descriptor := _locked(path, target)) is None:
         if monotonic() >= end:
             raise StorageError(
                 f"{target} is being written by another run: wait until it has ended, or choose "
@@ -94,9 +94,9 @@ def locked_for(path: Path, target: Path, patience: float = 0.0) -> Iterator[None
         _unlock(descriptor, path)
 
 
-def _locked(path: Path) -> int | None:
+def _locked(path: Path, target: Path) -> int | None:
     """The descriptor of a lock file that nobody else has; None if somebody has it."""
-    with storage_errors(path):
+    with storage_errors(target):
         descriptor = disk().open(path, append=True)
         try:
             if _is_free(descriptor) and os.path.samestat(os.fstat(descriptor), path.stat()):
@@ -151,7 +151,7 @@ def _sweep(folder: Path) -> None:
             for name in left:
                 stem = name.removesuffix(".old").removesuffix(LOCK)
                 lock = Path(place) / f"{stem}{LOCK}"
-                descriptor = _locked(lock)
+                descriptor = _locked(lock, folder)
                 if descriptor is not None:
                     try:
                         remove_all(Path(place) / name)
