@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from drawn import draw_vehicles
 from messages import facts
+from numpy.typing import NDArray
 from PIL import Image
 
 from platefree.errors import DataError, StorageError
@@ -112,7 +113,7 @@ def test_unreadable_pictures_leave_a_placeholder(pictures: list[Path], tmp_path:
 def test_impossible_sheets_are_refused(pictures: list[Path], tmp_path: Path) -> None:
     with pytest.raises(DataError, match=facts("0 columns", "1 or more")):
         contact_sheet(pictures[0], [], tmp_path / "a.jpg", columns=0)
-    with pytest.raises(DataError, match=facts("2,000 hits", "101,874", "65,000", "fewer hits")):
+    with pytest.raises(DataError, match=facts("2,001 pictures", "101,874", "65,000", "fewer hits")):
         contact_sheet(pictures[0], hits(pictures[:1]) * 2000, tmp_path / "a.jpg")
 
 
@@ -143,3 +144,17 @@ def test_lines_above_the_pictures(pictures: list[Path], tmp_path: Path) -> None:
     margin = 20
     for sheet in (one, two, long):
         assert (sheet[: len(sheet) - len(plain), -margin:] == 255).all()
+
+
+def test_every_query_picture_is_drawn_in_a_frame(pictures: list[Path], tmp_path: Path) -> None:
+    def drawn(query: list[Path]) -> NDArray[np.uint8]:
+        path = contact_sheet(query, hits(pictures[2:4]), tmp_path / "a.png", columns=9)
+        return np.asarray(Image.open(path))
+
+    one, two = drawn(pictures[:1]), drawn(pictures[:2])
+    cell = two.shape[1] - one.shape[1]
+    first, second, rest = np.split(two, [cell, 2 * cell], axis=1)
+    np.testing.assert_array_equal(first[:, :-20], one[:, : cell - 20])
+    np.testing.assert_array_equal(rest[:, 20:], one[:, cell + 20 :])  # beside the frames
+    dark = [(part < 60).all(axis=2).sum(axis=1).max() for part in (first, second)]
+    assert min(dark) > 0.8 * cell  # the edge of a frame

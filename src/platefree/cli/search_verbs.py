@@ -157,7 +157,7 @@ def search(
             f"{names} in {gallery}, {many(len(opened), 'picture')}, {done_so}",
             f"model {loaded.name} ({loaded.fingerprint}), {datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
         )
-        done(contact_sheet(queries[0], found.hits, sheet, about=about), "contact sheet")
+        done(contact_sheet(queries, found.hits, sheet, about=about), "contact sheet")
 
 
 def compare(

@@ -27,7 +27,12 @@ _Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 
 def contact_sheet(
-    query: Path, hits: Sequence[Hit], path: Path, columns: int = 5, *, about: Sequence[str] = ()
+    query: Path | Sequence[Path],
+    hits: Sequence[Hit],
+    path: Path,
+    columns: int = 5,
+    *,
+    about: Sequence[str] = (),
 ) -> Path:
     """Draw the query and its hits, nearest first, and save them as one picture.
 
@@ -35,10 +40,10 @@ def contact_sheet(
     be read is drawn as an empty frame that says so.
 
     Args:
-        query: the query picture.
+        query: the query picture, or several.
         hits: in the order to draw; may be empty.
         path: the file to write; its suffix, .jpg or .png, decides the format.
-        columns: pictures in a row; the query is the first of the first row.
+        columns: pictures in a row; the query pictures come first.
         about: lines above the pictures, such as the model, the gallery and the date.
 
     Returns:
@@ -54,20 +59,22 @@ def contact_sheet(
         raise DataError(
             f"{path}: a contact sheet is written as {', '.join(FORMATS)}, choose one of these"
         )
-    width = _size(1 + len(hits), columns)[0]
+    queries = [query] if isinstance(query, Path) else list(query)
+    width = _size(len(queries) + len(hits), columns)[0]
     heading = [line for text in about for line in _wrapped(text, _font(14), width - 2 * _GAP)]
     above = _GAP + len(heading) * _LINE if heading else 0
-    sheet = _blank(1 + len(hits), columns, above)
+    sheet = _blank(len(queries) + len(hits), columns, above)
     pen = ImageDraw.Draw(sheet)
     for number, line in enumerate(heading):
         pen.text((_GAP, _GAP + number * _LINE), line, fill=_INK, font=_font(14))
-    captions = [("query", "", "", query.name), *(_caption(hit) for hit in hits)]
-    for index, picture in enumerate((query, *(hit.image for hit in hits))):
+    captions = [("query", "", "", each.name) for each in queries] + [_caption(hit) for hit in hits]
+    for index, picture in enumerate((*queries, *(hit.image for hit in hits))):
         row, column = divmod(index, columns)
         left, top = _GAP + column * _CELL[0], above + _GAP + row * _CELL[1]
         _draw_picture(sheet, pen, picture, left, top)
         _draw_caption(pen, captions[index], left, top + _PICTURE[1] + 10)
-    _frame_query(pen, above)
+        if index < len(queries):
+            _frame_query(pen, left, top)
     with atomic_file(path) as file:
         sheet.save(file, format_name, quality=90)
     return path
@@ -85,7 +92,7 @@ def _blank(pictures: int, columns: int, above: int) -> Image.Image:
     height += above
     if max(width, height) > _LARGEST_SIDE:
         raise DataError(
-            f"a contact sheet of {pictures - 1:,} hits in {columns:,} columns would have "
+            f"a contact sheet of {pictures:,} pictures in {columns:,} columns would have "
             f"{width:,} x {height:,} pixels, expected at most {_LARGEST_SIDE:,} a side; "
             "ask for fewer hits"
         )
@@ -122,10 +129,10 @@ def _draw_caption(pen: ImageDraw.ImageDraw, lines: Sequence[str], left: int, top
         pen.text((left, top + number * _LINE), shown, fill=_MUTED if number else _INK, font=font)
 
 
-def _frame_query(pen: ImageDraw.ImageDraw, above: int) -> None:
+def _frame_query(pen: ImageDraw.ImageDraw, left: int, top: int) -> None:
     margin = _GAP // 2
-    right, bottom = _GAP + _PICTURE[0] + margin - 1, above + _GAP + _CELL[1] - margin - 1
-    pen.rectangle((margin, above + margin, right, bottom), outline=_INK, width=_FRAME)
+    right, bottom = left + _PICTURE[0] + margin - 1, top + _CELL[1] - margin - 1
+    pen.rectangle((left - margin, top - margin, right, bottom), outline=_INK, width=_FRAME)
 
 
 @cache
