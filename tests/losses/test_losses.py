@@ -11,7 +11,9 @@ from platefree.losses import (
     coupled_clusters,
     cross_view_triplet,
     different_view_triplet,
+    mean_view_distances,
     pairwise_distances,
+    reverse_cross_triplet,
     same_view_triplet,
     set_triplets,
     smoothed_cross_entropy,
@@ -138,6 +140,7 @@ VIEW_TERMS = [
     (same_view_triplet, True, True),
     (different_view_triplet, False, False),
     (cross_view_triplet, False, True),
+    (reverse_cross_triplet, True, False),
 ]
 
 
@@ -168,10 +171,37 @@ def test_view_triplets_are_what_three_loops_compute(
     assert found == pytest.approx(expected, abs=1e-5)
 
 
+@given(batches, st.integers(1, 3))
+@settings(deadline=None)
+def test_mean_distances_of_four_kinds_of_pairs_are_what_two_loops_compute(
+    drawn: tuple[int, int, int], views: int
+) -> None:
+    rows, vehicles = batch(*drawn)
+    n, generator = len(rows), torch.Generator().manual_seed(drawn[2] + 1)
+    seen = torch.randint(-1, views, (n,), generator=generator)
+    distances = torch.rand(n, n, generator=generator)
+    pairs: dict[str, list[float]] = {
+        f"{view}-view {sign} distance": []
+        for view in ("S", "D")
+        for sign in ("positive", "negative")
+    }
+    for a in range(n):
+        for b in range(n):
+            if a != b and seen[a] >= 0 and seen[b] >= 0:
+                view = "S" if seen[a] == seen[b] else "D"
+                sign = "positive" if vehicles[a] == vehicles[b] else "negative"
+                pairs[f"{view}-view {sign} distance"].append(distances[a, b].item())
+    found = mean_view_distances(distances, vehicles, seen)
+    assert set(found) == set(pairs)
+    for name, values in pairs.items():
+        expected = sum(values) / len(values) if values else math.nan
+        assert found[name].item() == pytest.approx(expected, abs=1e-5, nan_ok=True)
+
+
 def test_a_view_term_that_no_anchor_can_have_is_zero_with_a_gradient_of_zero() -> None:
     distances = torch.rand(4, 4, requires_grad=True)
     vehicles, front = torch.tensor([0, 0, 1, 1]), torch.zeros(4, dtype=torch.int64)
-    for loss in (different_view_triplet, cross_view_triplet):
+    for loss in (different_view_triplet, cross_view_triplet, reverse_cross_triplet):
         value = loss(distances, vehicles, front)
         assert value.item() == 0.0
         (gradient,) = torch.autograd.grad(value, distances)

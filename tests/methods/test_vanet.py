@@ -4,7 +4,7 @@ import json
 import logging
 import runpy
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,8 @@ from platefree.nets.weights import checkpoint_tensors
 from platefree.ranking.exact import rank_exact
 from platefree.ranking.view_comparison import Relations, ViewComparison, ViewRelations
 from platefree.reports.saving import save_report
+from platefree.training.processes import launch
+from platefree.training.step import FabricDescent
 from platefree.types import Embeddings, Sightings
 
 KINDS: tuple[Relations, ...] = ("none", "same-different", "pairs", "ordered-pairs")
@@ -249,7 +251,61 @@ def test_losses_are_those_of_the_integrated_matrix_and_of_every_classifier(kind:
 def test_switches_take_terms_away() -> None:
     given = batch(VIEWS)
     assert set(make(within=False).losses(given)) == {"identity", "cross"}
-    assert set(make(cross=False).losses(given)) == {"identity", "same_view", "different_view"}
+    within = {"identity", "same_view", "different_view"}
+    assert set(make(cross="none").losses(given)) == within
+    assert set(make(cross="both").losses(given)) == within | {"cross", "reverse_cross"}
+
+
+def test_the_former_switch_of_the_cross_term_is_still_read() -> None:
+    for before, now in ((True, "published"), (False, "none")):
+        assert vanet_recipe(model__cross=before).model.cross == now
+    assert load_recipe("vanet/vehicleid").model.cross == "published"
+    with pytest.raises(RecipeError, match=facts("model.cross", "'published', 'both' or 'none'")):
+        vanet_recipe(model__cross="sometimes")
+
+
+def test_only_the_reverse_term_sees_that_all_distances_of_one_space_are_short() -> None:
+    method = make(cross="both", identity_weight=0.0)
+    vehicles = torch.tensor([0, 0, 0, 0, 1, 1, 1, 1])
+    views = torch.tensor([0, 0, 1, 1, 0, 0, 1, 1])
+    same, same_view = vehicles[:, None] == vehicles, views[:, None] == views
+    distances = torch.where(same_view, 1.0 - 0.5 * same, 0.4 - 0.4 * same).fill_diagonal_(0.0)
+    distances = torch.where(same_view & ~same, 1.2, distances)  # D-view: 0 and 0.4; S: 0.5 and 1.2
+    terms = method._triplets(distances, vehicles, views)
+    assert terms["cross"] == terms["same_view"] == 0.0
+    assert terms["different_view"].item() == pytest.approx(0.1, abs=1e-4)
+    assert terms["reverse_cross"].item() == pytest.approx(0.5 - 0.4 + 0.5, abs=1e-4)
+
+
+def test_the_log_has_the_four_mean_distances(seen_table: Sightings, tmp_path: Path) -> None:
+    kinds = {f"{view}-view {sign} distance" for view in "SD" for sign in ("positive", "negative")}
+    seen: list[dict[str, float]] = []
+    recipe = vanet_recipe(model__view_from="table", train__epochs=1)
+    pf.train(recipe, seen_table, tmp_path / "run", on_step=lambda step: seen.append(step.observed))
+    assert seen
+    assert all(set(each) == kinds for each in seen)
+    assert all(0.0 <= value <= 2.0 for each in seen for value in each.values())
+    lines = (tmp_path / "run" / "log.jsonl").read_text().splitlines()
+    assert json.loads(lines[-1])["observed"] == seen[-1]
+    baseline = vanet_recipe(model__relations="none", train__max_steps=1)
+    pf.train(
+        baseline, seen_table, tmp_path / "base", on_step=lambda step: seen.append(step.observed)
+    )
+    assert seen[-1] == {}
+
+
+def test_a_kind_of_pair_that_a_batch_lacks_has_no_mean_distance() -> None:
+    kept: list[dict[str, float]] = []
+
+    class Watched(FabricDescent):
+        def observe(self, values: Mapping[str, torch.Tensor]) -> dict[str, float]:
+            kept.append(super().observe(values))
+            return kept[-1]
+
+    method, recipe = make(), vanet_recipe()
+    one_sided = batch([0] * 8)
+    method.step(one_sided, Watched(launch(recipe.train, "cpu"), method, recipe.train))
+    assert set(kept[0]) == {"S-view positive distance", "S-view negative distance"}
 
 
 def test_each_branch_learns_from_its_own_pairs_only() -> None:

@@ -133,3 +133,18 @@ def test_recipes_are_frozen() -> None:
 @pytest.mark.parametrize("text", ["train.precision=32", 'train.precision="32"'])
 def test_a_precision_may_be_written_as_a_number(text: str) -> None:
     assert load_recipe("strong_baseline", parse_overrides([text])).train.precision == "32"
+
+
+FIVE_PAPERS = ("drdl", "part_regularized", "vanet", "fda_net", "vehiclenet")
+
+
+def test_published_recipes_average_mirrored_pictures_only_where_the_paper_does() -> None:
+    published = {
+        name: load_recipe(name)
+        for name in recipe_names()
+        if name.startswith(FIVE_PAPERS) and load_recipe(name).paper
+    }
+    assert {name.partition("/")[0] for name in published} == set(FIVE_PAPERS)
+    for name, recipe in published.items():
+        averages = name.startswith("vehiclenet/")  # its section V-A; no other paper speaks of it
+        assert recipe.input.test_time_flip == ("average" if averages else "off"), name

@@ -22,6 +22,8 @@ from platefree.losses.triplets import batch_hard_triplet, hardest_triplet, weigh
 from platefree.losses.view_triplets import (
     cross_view_triplet,
     different_view_triplet,
+    mean_view_distances,
+    reverse_cross_triplet,
     same_view_triplet,
 )
 
@@ -38,11 +40,13 @@ __all__ = [
     "different_view_triplet",
     "hardest_triplet",
     "known_cross_entropy",
+    "mean_view_distances",
     "moved_centres",
     "pairwise_cosines",
     "pairwise_distances",
     "proxy_anchor",
     "real_fake",
+    "reverse_cross_triplet",
     "same_view_triplet",
     "sampled_cross_entropy",
     "set_triplets",

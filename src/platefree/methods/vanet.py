@@ -10,6 +10,8 @@ Decided, where the paper is silent:
 - Distances are Euclidean between *L2-normalised* vectors, so that two branches have one scale; they
   give the same ranking as the cosine distance used everywhere else.
 - A term leaves out anchors that lack the kind of pair it needs, and pictures of unknown view.
+- ``cross = "both"`` is ours: it adds the reverse of L_cross, S-view positives against D-view
+  negatives. Without it nothing compares the scales of the two spaces in that direction.
 - With more branches (section 4.6) only the branch of each pair changes: the three terms are the
   same functions of the integrated distance matrix.
 """
@@ -21,7 +23,7 @@ from typing import Annotated, ClassVar, Literal, Self
 
 import numpy as np
 import torch
-from pydantic import Field, StringConstraints, field_validator
+from pydantic import BeforeValidator, Field, StringConstraints, field_validator
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -31,11 +33,13 @@ from platefree.losses import (
     batch_hard_triplet,
     cross_view_triplet,
     different_view_triplet,
+    mean_view_distances,
     pairwise_distances,
+    reverse_cross_triplet,
     same_view_triplet,
 )
 from platefree.methods.backbone import StridedSettings
-from platefree.methods.base import Batch, Labels, Method
+from platefree.methods.base import Batch, Descent, Labels, Method
 from platefree.methods.frozen_viewpoint import (
     FrozenViewpoint,
     ViewpointInside,
@@ -54,6 +58,8 @@ from platefree.types import Indices
 log = logging.getLogger(__name__)
 
 ViewFrom = Literal["prediction", "table"]
+CrossTerms = Literal["published", "both", "none"]
+"""``published`` is L_cross; ``both`` adds its reverse (ours)."""
 ViewName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,30}$")]
 
 
@@ -70,7 +76,11 @@ class VANetSettings(StridedSettings):
     view_error: Annotated[float, Field(ge=0, le=1)] = 0.0  # fraction of wrong views (figure 4)
     relations: Literal["none", "same-different", "pairs", "ordered-pairs"] = "same-different"
     within: bool = True  # whether L_s and L_d are used
-    cross: bool = True  # whether L_cross is used
+    cross: Annotated[
+        CrossTerms,
+        # It was a switch before: true is L_cross.
+        BeforeValidator(lambda value: {True: "published", False: "none"}.get(value, value)),
+    ] = "published"  # L_cross; "both": and its reverse, which is ours
     margin: Margin = 0.5
     identity_weight: Weight = 1.0
     drop_path: RateBelowOne = 0.0
@@ -155,9 +165,11 @@ class VANet(Method):
         view_error: fraction of the views that are replaced by a wrong one (figure 4).
         margin: alpha of the three triplet terms.
         within: whether L_s and L_d are used.
-        cross: whether L_cross is used.
+        cross: whether L_cross is used, and its reverse.
         identity_weight: of the identity cross-entropy of each branch.
     """
+
+    forwards = ("losses_and_distances",)
 
     def __init__(
         self,
@@ -170,7 +182,7 @@ class VANet(Method):
         view_error: float = 0.0,
         margin: float = 0.5,
         within: bool = True,
-        cross: bool = True,
+        cross: CrossTerms = "published",
         identity_weight: float = 1.0,
     ) -> None:
         super().__init__()
@@ -189,8 +201,19 @@ class VANet(Method):
 
     # --- training ---------------------------------------------------------------------------
 
+    def step(self, batch: Batch, descent: Descent) -> None:
+        """One step, with the mean distances of figure 1 for the log."""
+        losses, distances = descent.forward("losses_and_distances", batch)
+        if distances:
+            descent.observe(distances)
+        descent.step(losses, "main")
+
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """Equation 5, and the identity cross-entropy of each branch (section 4.1)."""
+        return self.losses_and_distances(batch)[0]
+
+    def losses_and_distances(self, batch: Batch) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """The losses, and the mean distances of the four kinds of pairs (none for the baseline)."""
         vehicles, views = batch.labels["vehicle"], batch.labels[VIEW]
         vectors = [self.pool(maps) for maps in self.backbone(batch.images)]  # (b, d) of each branch
         identity = torch.stack(
@@ -201,22 +224,26 @@ class VANet(Method):
         ).sum()
         unit = [batch.gather(functional.normalize(rows.float())) for rows in vectors]
         named = {"identity": self.identity_weight * identity}
-        return named | self._triplets(unit, batch.gather(vehicles), batch.gather(views))
-
-    def _triplets(self, unit: list[Tensor], vehicles: Tensor, views: Tensor) -> dict[str, Tensor]:
-        """L_s, L_d and L_cross (equations 2 to 4); for the baseline its one triplet loss."""
+        vehicles, views = batch.gather(vehicles), batch.gather(views)
         if self.relations.kind == "none":  # equation 1
-            return {"triplet": batch_hard_triplet(unit[0], vehicles, self.margin)}
+            return named | {"triplet": batch_hard_triplet(unit[0], vehicles, self.margin)}, {}
         self._warn_if_one_sided(vehicles, views)
         distances = self._integrated(unit, views)
+        terms = self._triplets(distances, vehicles, views)
+        return named | terms, mean_view_distances(distances, vehicles, views)
+
+    def _triplets(self, distances: Tensor, vehicles: Tensor, views: Tensor) -> dict[str, Tensor]:
+        """L_s, L_d and L_cross (equations 2 to 4), and the reverse of L_cross if asked for."""
         terms: dict[str, Tensor] = {}
         if self.within:
             terms["same_view"] = same_view_triplet(distances, vehicles, views, self.margin)
             terms["different_view"] = different_view_triplet(
                 distances, vehicles, views, self.margin
             )
-        if self.cross:
+        if self.cross != "none":
             terms["cross"] = cross_view_triplet(distances, vehicles, views, self.margin)
+        if self.cross == "both":
+            terms["reverse_cross"] = reverse_cross_triplet(distances, vehicles, views, self.margin)
         return terms
 
     def _integrated(self, unit: list[Tensor], views: Tensor) -> Tensor:

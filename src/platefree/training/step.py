@@ -135,8 +135,9 @@ class FabricDescent:
         chosen.step()
 
     def observe(self, values: Mapping[str, Tensor]) -> dict[str, float]:
-        """Keep scalars for the log."""
-        self.observed_now = self._over_processes(values)
+        """Keep scalars for the log; a NaN, a mean of nothing, is left out."""
+        found = self._over_processes(values)
+        self.observed_now = {name: each for name, each in found.items() if not math.isnan(each)}
         return self.observed_now
 
     def _over_processes(self, values: Mapping[str, Tensor]) -> dict[str, float]:
