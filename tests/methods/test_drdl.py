@@ -123,6 +123,21 @@ def test_a_single_branch_has_one_metric_loss(loss: str, function: object) -> Non
     assert not {"fc7_1", "fc8", "classifier"} & {name for name, _ in method.head.named_children()}
 
 
+def test_the_centre_is_in_the_gradient_only_on_request() -> None:
+    gradients, expected = {}, {}
+    for kind in ("constant", "learnt"):
+        method = network(structure="single", **({"centre": kind} if kind == "learnt" else {}))
+        method.losses(batch())["embedding"].backward()  # type: ignore[no-untyped-call]
+        assert isinstance(method.fc6.weight.grad, torch.Tensor)
+        gradients[kind] = method.fc6.weight.grad.clone()
+        method.zero_grad()
+        rows = method.embed(batch().images)["main"].reshape(2, 5, -1)
+        coupled_clusters(rows[:, :3], rows[:, 3:], 1.0, centre=kind).backward()  # type: ignore[no-untyped-call]
+        expected[kind] = method.fc6.weight.grad
+        torch.testing.assert_close(gradients[kind], expected[kind])
+    assert not torch.allclose(gradients["constant"], gradients["learnt"], rtol=1e-3)
+
+
 def test_embeddings_are_unit_rows_of_fc8_that_do_not_depend_on_the_batch() -> None:
     method = network(norm="none")
     with torch.inference_mode():
