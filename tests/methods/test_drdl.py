@@ -318,6 +318,19 @@ def test_a_recipe_may_learn_models_as_identities(with_models: Sightings) -> None
     assert torch.equal(data.labels["vehicle"], data.labels["model"])
 
 
+def test_models_are_told_apart_with_or_without_their_years(with_models: Sightings) -> None:
+    years = np.array([str(2010 + int(vehicle[-1]) // 2) for vehicle in with_models.vehicle])
+    table = replace(with_models, model_year=years)
+    rows = (table.split == "train") & (table.model != "")
+    models = table.model[rows].tolist()
+    both = {f"{model} {year}" for model, year in zip(models, years[rows], strict=True)}
+    assert len(both) > len(set(models))
+    for identity, expected in (("model", set(models)), ("model_year", both)):
+        data = training_data(table, changed(train__identity=identity).train)
+        assert data.names["vehicle"].tolist() == sorted(expected)
+        assert data.names["model"].tolist() == sorted(set(models))
+
+
 TWO = """
 import json, sys
 from platefree.methods.catalogue import load_recipe
