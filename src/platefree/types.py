@@ -40,6 +40,7 @@ LABELS = (
     "track",
     "make",
     "model",
+    "model_year",
     "type",
     "color",
     "view",
@@ -50,6 +51,9 @@ LABELS = (
 
 COLUMNS = ("image", *LABELS, "time", "frame", "box")
 """Every column of a table, in the order of its attributes' description."""
+
+_LATER = ("model_year", "frame", "box")
+"""Columns that version 0.1 did not have; they count in a fingerprint only where any is known."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +68,7 @@ class Sightings:
         track: (n,) text, one pass of one vehicle through the view of one camera.
         make: (n,) text, who makes the model.
         model: (n,) text, make and model.
+        model_year: (n,) text, the year of the model, where a model of several years is told apart.
         type: (n,) text, body type (sedan, bus, motorcycle ...).
         color: (n,) text, paint color.
         view: (n,) text, side of the vehicle that the picture shows (front, rear, side).
@@ -84,6 +89,7 @@ class Sightings:
     track: Text
     make: Text
     model: Text
+    model_year: Text
     type: Text
     color: Text
     view: Text
@@ -197,12 +203,14 @@ class Sightings:
     def fingerprint(self) -> str:
         """A short hash of every column (not of the pictures): equal tables have equal hashes.
 
-        Frames and boxes count only where any is known, so that tables of pictures keep the hash
-        that they had before there were such columns.
+        Years, frames and boxes count only where any is known, so that tables of pictures keep the
+        hash that they had before there were such columns.
         """
         digest = hashlib.sha256()
-        for name in ("image", *LABELS, "time", *(n for n in ("frame", "box") if self.knows(n))):
-            digest.update(name.encode() if name in ("frame", "box") else b"")
+        for name in COLUMNS:
+            if name in _LATER and not self.knows(name):
+                continue
+            digest.update(name.encode() if name in _LATER else b"")
             column = getattr(self, name)
             for start in range(0, len(column), _BLOCK):  # all at once would take much memory
                 block = column[start : start + _BLOCK]

@@ -50,7 +50,8 @@ def test_tables_without_frames_and_boxes_are_as_before() -> None:
     assert not table.knows("frame")
     assert not table.knows("box")
     digest = hashlib.sha256()
-    for name in ("image", *LABELS, "time"):
+    former = (name for name in LABELS if name != "model_year")
+    for name in ("image", *former, "time"):
         digest.update("\x1f".join(getattr(table, name).astype(np.str_)).encode() + b"\x1e")
     assert table.fingerprint() == digest.hexdigest()[:12]
 
@@ -80,6 +81,17 @@ def test_known_frames_and_boxes_are_part_of_the_fingerprint() -> None:
         )
     }
     assert len(prints) == 6
+
+
+def test_tables_without_years_of_models_keep_the_fingerprint_that_they_had() -> None:
+    columns = {"image": ["a", "b"], "model": ["A3", "A4"], "type": ["suv", ""]}
+    table = Sightings.from_columns(Path("/"), columns)
+    former = [name for name in ("image", *LABELS, "time") if name != "model_year"]
+    texts = ("\x1f".join(getattr(table, name).astype(np.str_)) for name in former)
+    digest = hashlib.sha256("".join(f"{text}\x1e" for text in texts).encode())
+    assert table.fingerprint() == digest.hexdigest()[:12]
+    years = Sightings.from_columns(Path("/"), columns | {"model_year": ["2011", ""]})
+    assert years.fingerprint() != table.fingerprint()
 
 
 def test_rows_keep_their_frame_and_box() -> None:

@@ -110,13 +110,26 @@ def test_classes_of_all_sources_are_counted_apart() -> None:
 
 
 def test_models_stand_for_vehicles() -> None:
-    cars = table("/c", image=["a", "b", "c"], model=["A3 2011", "A3 2012", ""], split=["", "", ""])
+    cars = table("/c", image=["a", "b", "c"], model=["A3", "A4", ""], split=["", "", ""])
     classes = model_as_vehicle(cars)
     assert classes.vehicle.tolist() == classes.model.tolist() == cars.model.tolist()
     assert set(classes.split.tolist()) == {"train"}
     for wrong in (classes, table("/d", image=["a"])):
         with pytest.raises(DataError, match=facts("models", "no vehicle")):
             model_as_vehicle(wrong)
+
+
+def test_a_model_of_two_years_stands_for_two_vehicles() -> None:
+    cars = table(
+        "/c", image=list("abcde"), model=["A3", "A3", "A3", "A3", ""],
+        model_year=["2011", "2012", "2011", "", "2011"], source=["cars"] * 5,
+    )  # fmt: skip
+    classes = model_as_vehicle(cars)
+    assert classes.vehicle.tolist() == ["A3 2011", "A3 2012", "A3 2011", "A3", ""]
+    assert classes.model.tolist() == cars.model.tolist()
+    merged = merge_tables(classes)
+    assert merged.vehicle.tolist()[:2] == ["cars/A3 2011", "cars/A3 2012"]
+    assert merged.model_year.tolist() == cars.model_year.tolist()
 
 
 def test_a_target_alone_keeps_its_tests() -> None:

@@ -145,6 +145,10 @@ def test_compcars(layouts: dict[str, DataSet], block_table: Sightings) -> None:
     dataset = layouts["compcars"]
     rows, ours = city_rows(dataset, block_table), dataset.table
     assert_same_groups(ours.model, block_table.model[rows])
+    years = {model: set(ours.model_year[ours.model == model].tolist()) for model in ours.model}
+    assert max(map(len, years.values())) > 1
+    vehicles = zip(block_table.vehicle[rows], ours.model_year, strict=True)
+    assert len(set(vehicles)) == len(set(block_table.vehicle))  # one year each
     assert not any(map(ours.knows, ("vehicle", "camera", "view")))
     assert images(dataset, "classification_train", rows) == split_rows(block_table, "train")
     assert images(dataset, "verification_train", rows) == split_rows(block_table, "train")
@@ -155,6 +159,7 @@ def test_compcars(layouts: dict[str, DataSet], block_table: Sightings) -> None:
     )
     for kind, pairs in dataset.pairs.items():
         assert len(pairs.same) > 20
+        assert (ours.model_year[pairs.first] != ours.model_year[pairs.second])[pairs.same].any()
         for first, second, same in zip(pairs.first, pairs.second, pairs.same, strict=True):
             assert rows[first] in test
             assert rows[second] in test

@@ -422,7 +422,8 @@ def test_compcars_at_any_level(tmp_path: Path, place: str) -> None:
     dataset = read_dataset(write_files(root, COMPCARS) and tmp_path)
     assert dataset.table.root == root
     assert dataset.table.image.tolist() == [name for name in COMPCARS if name.startswith("image/")]
-    assert dataset.table.model.tolist() == ["11 2011", "11 2012", "12 2011", "13 2011"]
+    assert dataset.table.model.tolist() == ["11", "11", "12", "13"]
+    assert dataset.table.model_year.tolist() == ["2011", "2012", "2011", "2011"]
     assert dataset.table.type.tolist() == ["3", "3", "", ""]
     assert dataset.table.split.tolist() == ["", "", "", "train"]
     easy = dataset.pairs["easy"]
@@ -442,8 +443,8 @@ def test_names_of_compcars(tmp_path: Path) -> None:
     savemat(tmp_path / "misc" / "car_type.mat", {"types": types})
     table = read_dataset(tmp_path).table
     assert table.model.tolist() == [
-        *("Audi A3 hatchback 2011", "Audi A3 hatchback 2012"),
-        *("Seat Ibiza (12) 2011", "Seat Ibiza (13) 2011"),
+        *("Audi A3 hatchback", "Audi A3 hatchback"),
+        *("Seat Ibiza (12)", "Seat Ibiza (13)"),
     ]
     assert table.type.tolist() == ["sedan", "sedan", "", ""]
 

@@ -16,8 +16,10 @@ from platefree.errors import ProtocolError
 from platefree.evaluation.draws import (
     DRAWS,
     model_retrieval,
+    model_retrieval_min,
     one_picture_gallery,
     vehicle_retrieval,
+    vehicle_retrieval_min,
 )
 from platefree.evaluation.score import score_trial
 from platefree.evaluation.trial import Trial
@@ -74,7 +76,16 @@ def test_a_draw_is_the_stated_function_of_its_key() -> None:
             assert table.image[row] == pictures[drawn]
 
 
-@pytest.mark.parametrize("protocol", [one_picture_gallery, vehicle_retrieval, model_retrieval])
+@pytest.mark.parametrize(
+    "protocol",
+    [
+        one_picture_gallery,
+        vehicle_retrieval,
+        vehicle_retrieval_min,
+        model_retrieval,
+        model_retrieval_min,
+    ],
+)
 def test_no_order_decides_a_draw(protocol) -> None:  # noqa: ANN001
     lists = {"test_5": range(3, 8), "test_13": range(12)}
     turned = vehicle_id(SIZES, lists, seed=1)
@@ -141,6 +152,42 @@ def test_retrieval_puts_all_but_one_and_at_least_six_into_the_gallery(
         assert set(in_gallery) == set(sizes)
 
 
+@pytest.mark.parametrize(
+    ("protocol", "target", "noun"),
+    [
+        (vehicle_retrieval_min, "vehicle", "retrieval min"),
+        (model_retrieval_min, "model", "model retrieval min"),
+    ],
+)
+def test_the_other_reading_puts_all_but_one_and_at_most_six_into_the_gallery(
+    protocol, target: str, noun: str  # noqa: ANN001
+) -> None:  # fmt: skip
+    trials = protocol(DATA, 0)
+    assert [trial.test for trial in trials] == [f"5 {noun}"] * DRAWS + [f"13 {noun}"] * DRAWS
+    column = getattr(DATA.table, target)
+    for trial in trials:
+        assert trial.target == target
+        rows = DATA.lists[f"test_{trial.test.split()[0]}"]
+        used = sorted([*trial.query, *trial.gallery])
+        assert used == sorted(row for row in rows if column[row] != "")
+        in_gallery = Counter(column[trial.gallery].tolist())
+        probes = Counter(column[trial.query].tolist())
+        for name in in_gallery:
+            size = in_gallery[name] + probes[name]
+            assert in_gallery[name] == (1 if size == 1 else min(6, size - 1))
+        assert max(probes.values()) > 1
+
+
+def test_every_picture_is_one_of_the_six_about_as_often_as_any_other() -> None:
+    data = vehicle_id([8] * 150, {"test_150": range(150)})
+    drawn = Counter()
+    for trial in vehicle_retrieval_min(data, 0):
+        drawn.update((int(name[6:13]) % 8) for name in data.table.image[trial.gallery])
+    assert sum(drawn.values()) == 9000
+    assert min(drawn.values()) > 1050  # 1125 expected, deviation 17
+    assert max(drawn.values()) < 1200
+
+
 def test_retrieval_by_model_is_scored_by_the_model() -> None:
     embeddings = random_embeddings(DATA.table)
     model = DATA.table.model
@@ -168,6 +215,8 @@ def test_what_cannot_be_drawn_is_refused() -> None:
     small = vehicle_id([6, 2], {"test_2": range(2)})
     with pytest.raises(ProtocolError, match=facts("test_2", "no vehicle", "7 pictures", "of 2")):
         vehicle_retrieval(small, 0)
+    with pytest.raises(ProtocolError, match=facts("test_3", "no vehicle", "2 pictures", "of 3")):
+        vehicle_retrieval_min(lonely, 0)
     unknown = vehicle_id([9], {"test_1": range(1)})  # its model is not known
     with pytest.raises(ProtocolError, match=facts("test_1", "no model", "7 pictures", "of 0")):
         model_retrieval(unknown, 0)

@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,7 @@ from platefree.gallery.stored import (
     stored_model_path,
 )
 from platefree.gallery.stored_embedder import load_stored
-from platefree.types import LABELS, Embeddings, Floats, Sightings
+from platefree.types import LABELS, Embeddings, Floats, Sightings, text_column
 
 
 def unit_rows(random: np.random.Generator, n: int, dimensions: int) -> Floats:
@@ -70,6 +71,20 @@ def test_round_trip(n: int, tmp_path: Path) -> None:
         np.testing.assert_array_equal(rows, before.spaces[name])
         assert isinstance(rows, np.memmap)
         assert not rows.flags.writeable
+
+
+def test_years_of_models_are_stored_where_any_is_known(tmp_path: Path) -> None:
+    without = embeddings()
+    years = text_column(["2011", "", "2012", "2011"])
+    table = replace(without.sightings, model_year=years)
+    before = replace(without, sightings=table)
+    for each, known in ((without, False), (before, True)):
+        folder = save_embeddings(each, tmp_path / str(known))
+        (file,) = folder.glob("sightings*.parquet")
+        assert ("model_year" in pq.read_schema(file).names) == known
+        after = load_embeddings(folder).sightings
+        assert after.model_year.tolist() == each.sightings.model_year.tolist()
+        assert after.fingerprint() == each.sightings.fingerprint()
 
 
 def test_strided_rows_are_stored_in_order(tmp_path: Path) -> None:

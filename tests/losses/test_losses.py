@@ -269,6 +269,38 @@ def test_coupled_clusters_has_the_gradients_of_equations_7_and_8(
     torch.testing.assert_close(negatives.grad, pushes / pairs, atol=1e-5, rtol=1e-4)
 
 
+@given(shapes, st.sampled_from([0.1, 0.5, 2.0]))
+@settings(deadline=None)
+def test_with_a_learnt_centre_coupled_clusters_has_the_whole_gradient_of_equation_6(
+    drawn: tuple[int, int, int, int], margin: float
+) -> None:
+    positives, negatives = (rows.requires_grad_() for rows in sets(*drawn))
+    coupled_clusters(positives, negatives, margin, centre="learnt").backward()  # type: ignore[no-untyped-call]
+    pairs, size = positives.shape[:2]
+    pulls, pushes = torch.zeros_like(positives), torch.zeros_like(negatives)
+    with torch.no_grad():
+        for pair in range(pairs):
+            centre = positives[pair].mean(0)
+            away = [float((row - centre).square().sum()) for row in negatives[pair]]
+            nearest = away.index(min(away))
+            for place, row in enumerate(positives[pair]):
+                if float((row - centre).square().sum()) + margin - away[nearest] > 0:
+                    pulls[pair, place] += row - centre
+                    pushes[pair, nearest] += centre - negatives[pair, nearest]
+                    # d/dc of 1/2 |row - c|^2 - 1/2 |nearest - c|^2, of which each row has its share
+                    pulls[pair] += (negatives[pair, nearest] - row) / size
+    torch.testing.assert_close(positives.grad, pulls / pairs, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(negatives.grad, pushes / pairs, atol=1e-5, rtol=1e-4)
+
+
+def test_the_kind_of_centre_does_not_change_the_value_of_coupled_clusters() -> None:
+    positives, negatives = sets(3, 4, 5, 1)
+    constant, learnt = (
+        coupled_clusters(positives, negatives, 0.8, centre=kind) for kind in ("constant", "learnt")
+    )
+    assert constant == learnt
+
+
 def test_coupled_clusters_rests_where_every_vehicle_keeps_its_distance() -> None:
     positives = torch.tensor([[[1.0, 0.0], [1.0, 0.0]]], requires_grad=True)
     negatives = torch.tensor([[[-1.0, 0.0], [0.0, 1.0]]], requires_grad=True)

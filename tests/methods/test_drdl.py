@@ -123,6 +123,21 @@ def test_a_single_branch_has_one_metric_loss(loss: str, function: object) -> Non
     assert not {"fc7_1", "fc8", "classifier"} & {name for name, _ in method.head.named_children()}
 
 
+def test_the_centre_is_in_the_gradient_only_on_request() -> None:
+    gradients, expected = {}, {}
+    for kind in ("constant", "learnt"):
+        method = network(structure="single", **({"centre": kind} if kind == "learnt" else {}))
+        method.losses(batch())["embedding"].backward()  # type: ignore[no-untyped-call]
+        assert isinstance(method.fc6.weight.grad, torch.Tensor)
+        gradients[kind] = method.fc6.weight.grad.clone()
+        method.zero_grad()
+        rows = method.embed(batch().images)["main"].reshape(2, 5, -1)
+        coupled_clusters(rows[:, :3], rows[:, 3:], 1.0, centre=kind).backward()  # type: ignore[no-untyped-call]
+        expected[kind] = method.fc6.weight.grad
+        torch.testing.assert_close(gradients[kind], expected[kind])
+    assert not torch.allclose(gradients["constant"], gradients["learnt"], rtol=1e-3)
+
+
 def test_embeddings_are_unit_rows_of_fc8_that_do_not_depend_on_the_batch() -> None:
     method = network(norm="none")
     with torch.inference_mode():
@@ -301,6 +316,19 @@ def test_a_recipe_may_learn_models_as_identities(with_models: Sightings) -> None
     assert data.names["vehicle"].tolist() == sorted(set(known.tolist()))
     assert len(data.sightings) == len(known)
     assert torch.equal(data.labels["vehicle"], data.labels["model"])
+
+
+def test_models_are_told_apart_with_or_without_their_years(with_models: Sightings) -> None:
+    years = np.array([str(2010 + int(vehicle[-1]) // 2) for vehicle in with_models.vehicle])
+    table = replace(with_models, model_year=years)
+    rows = (table.split == "train") & (table.model != "")
+    models = table.model[rows].tolist()
+    both = {f"{model} {year}" for model, year in zip(models, years[rows], strict=True)}
+    assert len(both) > len(set(models))
+    for identity, expected in (("model", set(models)), ("model_year", both)):
+        data = training_data(table, changed(train__identity=identity).train)
+        assert data.names["vehicle"].tolist() == sorted(expected)
+        assert data.names["model"].tolist() == sorted(set(models))
 
 
 TWO = """

@@ -31,6 +31,7 @@ from platefree.methods.part_regularized import PartRegularized
 from platefree.nets.backbones import Backbone
 from platefree.nets.roi import covered_cells, local_average, part_masks
 from platefree.nets.weights import checkpoint_tensors
+from platefree.ranking.homogeneous import Euclidean
 from platefree.types import Sightings
 
 SMALL = {**TINY, "train.images_per_vehicle": 3, "augment.color": 0.0}
@@ -242,6 +243,45 @@ def test_the_embedding_is_the_global_vector_scaled_to_unit_length() -> None:
     vector = pooled @ method.reduce.weight.T + method.reduce.bias  # type: ignore[operator, union-attr]
     expected = functional.normalize(vector)
     torch.testing.assert_close(method.embed(images)["main"], expected, atol=1e-5, rtol=1e-5)
+
+
+def test_raw_vectors_are_compared_by_their_l2_distance_as_published() -> None:
+    method = make(vectors="raw").eval()
+    images = 3 * batch(pictures=8).images
+    pooled = method.backbone(images).mean((2, 3))
+    vector = pooled @ method.reduce.weight.T + method.reduce.bias  # type: ignore[operator, union-attr]
+    rows = method.embed(images)["main"].detach().numpy()
+    assert rows.shape == (8, 13)  # homogeneous coordinates
+    table = Sightings.from_columns(Path(), {"image": [f"{row}.jpg" for row in range(8)]})
+    embeddings = pf.Embeddings({"main": rows}, table, "m")
+    found = method.comparison().distances(embeddings, embeddings)
+    for one in range(8):
+        for other in range(8):
+            distance = (vector[one] - vector[other]).norm().item()
+            expected = 2 * distance / (1 + distance)
+            assert found[one, other] == pytest.approx(expected, abs=1e-4)
+
+
+@pytest.mark.parametrize("name", ["vehicleid", "veri"])
+def test_the_published_recipes_take_raw_vectors_and_one_pass(name: str) -> None:
+    recipe = load_recipe(f"part_regularized/{name}")
+    assert recipe.model.model_dump()["vectors"] == "raw"
+    assert recipe.input.test_time_flip == "off"
+
+
+def test_a_raw_model_is_stored_and_searched_without_its_network(
+    drawn: tuple[Sightings, PartBoxes], tmp_path: Path
+) -> None:
+    table, _ = drawn
+    run = pf.train(part_recipe(model__vectors="raw", train__max_steps=1), table, tmp_path / "run")
+    model = pf.load_model(run.best)
+    found, _ = model.embed(table)
+    pf.save_embeddings(found, tmp_path / "lot", model.comparison)
+    stored = pf.load_stored(tmp_path / "lot")
+    assert stored.comparison == model.comparison == Euclidean("main")
+    hits = pf.search(stored, table.path(0), stored.embeddings, top=3)
+    assert len(hits) == 3
+    assert 0 < pf.evaluate(model, table).figures()["mAP"] <= 1
 
 
 def test_class_activations_add_up_to_the_logits() -> None:

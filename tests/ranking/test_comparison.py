@@ -1,6 +1,7 @@
 """Comparisons against loops over pairs, and through the description that a card holds."""
 
 import json
+import math
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from messages import facts
 from platefree.errors import DataError
 from platefree.ranking.comparison import ONLY_SPACE, Comparison, Cosine
 from platefree.ranking.described import read_comparison
+from platefree.ranking.homogeneous import Euclidean, from_homogeneous
 from platefree.ranking.joined_spaces import WeightedMean, mean_of
 from platefree.ranking.view_comparison import ViewComparison, ViewRelations
 from platefree.types import Embeddings, Sightings
@@ -38,6 +40,7 @@ def by_views(kind: str = "same-different", error: float = 0.0) -> ViewComparison
 COMPARISONS: dict[str, tuple[Comparison, list[str]]] = {
     "only": (ONLY_SPACE, ["anything"]),
     "cosine": (Cosine("main"), ["main", "view"]),
+    "euclidean": (Euclidean("main"), ["main", "view"]),
     "views": (by_views(), ["same_view", "different_view"]),
     "views by prediction": (
         ViewComparison(ViewRelations(VIEWS, "same-different")),
@@ -47,6 +50,10 @@ COMPARISONS: dict[str, tuple[Comparison, list[str]]] = {
     "mean": (
         WeightedMean((Cosine("main"), by_views()), (0.25, 0.75)),
         ["0-main", "1-same_view", "1-different_view"],
+    ),
+    "mean of raw vectors": (
+        WeightedMean((Cosine("main"), Euclidean("main")), (0.25, 0.75)),
+        ["0-main", "1-main"],
     ),
 }
 
@@ -63,6 +70,41 @@ def test_a_description_makes_the_same_comparison(name: str) -> None:
     np.testing.assert_array_equal(
         again.space_of(query, gallery), comparison.space_of(query, gallery)
     )
+
+
+def vectors(n: int, size: float, seed: int) -> tuple[np.ndarray, Embeddings]:
+    """(n, 5) float64 vectors, and the embeddings that hold them."""
+    random = np.random.default_rng(seed)
+    rows = random.standard_normal((n, 5)) * random.uniform(0.1, size, (n, 1))
+    whole = np.concatenate([rows, np.ones((n, 1))], axis=1)
+    whole /= np.linalg.norm(whole, axis=1, keepdims=True)
+    table = Sightings.from_columns(Path(), {"image": [f"{seed}-{row}.jpg" for row in range(n)]})
+    return rows, Embeddings({"main": whole.astype(np.float32)}, table, "m")
+
+
+@pytest.mark.parametrize("size", [0.5, 5.0, 50.0])
+def test_vectors_of_any_length_are_compared_by_their_euclidean_distance(size: float) -> None:
+    (ours, query), (theirs, gallery) = vectors(9, size, 4), vectors(11, size, 5)
+    found = Euclidean("main").distances(query, gallery)
+    assert found.dtype == np.float32
+    expected = [[math.dist(one, other) for other in theirs] for one in ours]
+    for row, distances in zip(found, expected, strict=True):
+        assert row == pytest.approx([2 * d / (1 + d) for d in distances], abs=1e-5)
+        assert np.argsort(row).tolist() == np.argsort(distances).tolist()
+        assert (row < 2).all()
+    own = Euclidean("main").distances(query, query)
+    assert np.diagonal(own) == pytest.approx(np.zeros(9), abs=1e-5)
+
+
+def test_the_order_of_raw_vectors_is_not_that_of_their_directions() -> None:
+    (_, query), (_, gallery) = vectors(9, 5.0, 6), vectors(40, 5.0, 7)
+    raw = Euclidean("main").distances(query, gallery).argmin(axis=1)
+    directions = (
+        rows / np.linalg.norm(rows, axis=1, keepdims=True)
+        for rows in (from_homogeneous(each.spaces["main"]) for each in (query, gallery))
+    )
+    one, other = directions
+    assert (raw != (one @ other.T).argmax(axis=1)).any()
 
 
 def test_each_pair_is_compared_in_the_space_of_its_views() -> None:

@@ -19,6 +19,7 @@ from platefree.batches.samplers import (
 )
 from platefree.data.dataset import DataSet
 from platefree.data.listed_text import many
+from platefree.data.model_years import models_of_years
 from platefree.data.part_boxes import PictureBoxes
 from platefree.data.sources import rows_of_sources
 from platefree.data.table import dataset_at, read_table
@@ -173,9 +174,10 @@ def training_data(
     """The training rows of a table: split ``train`` if splits are known, else all rows.
 
     Rows without the label to learn are left out. With ``train.identity = "model"`` the vehicle
-    model replaces the vehicle as identity. With ``train.validation`` a seeded fraction of the
-    vehicles is held out (or of the pictures, if no vehicle is known); with a target, only its
-    vehicles are held out, since the model is for them.
+    model replaces the vehicle as identity, and with ``"model_year"`` the model of each year does.
+    With ``train.validation`` a seeded fraction of the vehicles is held out (or of the pictures, if
+    no vehicle is known); with a target, only its vehicles are held out, since the model is for
+    them.
 
     Args:
         table: the pictures.
@@ -190,7 +192,7 @@ def training_data(
     if not len(rows):
         raise TrainingError(f"{table!r} has a split column but no row with split 'train'")
     rows = rows_of_sources(rows, train.sources)
-    rows = replace(rows, vehicle=getattr(rows, train.identity))
+    rows = replace(rows, vehicle=_identity(rows, train.identity))
     if learns in CODED:
         rows = rows.take(getattr(rows, learns) != "")
     learnt, validation = _hold_out(rows, train, target)
@@ -199,6 +201,10 @@ def training_data(
     labels = {name: torch.from_numpy(codes(getattr(learnt, name))) for name in CODED}
     known = {name: known_values(getattr(learnt, name)) for name in CODED}
     return TrainingData(learnt, labels, known, validation, table.fingerprint(), learns, target)
+
+
+def _identity(rows: Sightings, name: str) -> Text:
+    return models_of_years(rows) if name == "model_year" else getattr(rows, name)
 
 
 def _require_classes(learnt: Sightings, train: Train, learns: str) -> None:

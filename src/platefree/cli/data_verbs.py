@@ -184,7 +184,7 @@ def merge(
         bool,
         typer.Option(
             "--model-as-vehicle",
-            help="Use models as vehicle ids in a set without vehicles, such as CompCars.",
+            help="Use models and years as vehicle ids in a set without any, such as CompCars.",
         ),
     ] = False,
     scored: Annotated[

@@ -31,6 +31,7 @@ _ALIASES = {
     "track": "trackid tid tracklet trackletid trackno tracknumber trajectory trajectoryid",
     "make": "brand manufacturer vehiclemake carmake makename",
     "model": "vehiclemodel carmodel modelname modelid",
+    "model_year": "modelyear vehiclemodelyear carmodelyear",
     "type": "vehicletype cartype bodytype bodystyle typename typeid",
     "color": "vehiclecolor vehiclecolour carcolor carcolour colorname colourname colorid colourid",
     "view": "viewpoint viewid viewname viewpointid vehicleview",
@@ -146,8 +147,10 @@ def _renamed(path: Path, header: Sequence[str], found: Mapping[str, int]) -> dic
 
 
 def _refuse_unclear(path: Path, others: Sequence[str], found: Mapping[str, int]) -> None:
-    # Many tables have columns like "frames" or "x" of their own, so these are not guessed.
-    missing = [name for name in _COLUMNS if name not in found and name not in FRAME_COLUMNS]
+    # Many tables have columns like "frames" or "x" of their own, so these are not guessed, and the
+    # year of a model resembles every other column about models.
+    not_guessed = ("model_year", *FRAME_COLUMNS)
+    missing = [name for name in _COLUMNS if name not in found and name not in not_guessed]
     for other in others:
         unclear = _UNCLEAR.get(_plain(other))
         misspelt = [] if _is_alias(other) else difflib.get_close_matches(other, missing, 1, 0.75)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from platefree.data.dataset import DataSet
+from platefree.data.model_years import models_of_years
 from platefree.types import Sightings, known_values
 
 Claims = Mapping[str, int]
@@ -54,6 +55,7 @@ _COUNTERS: Mapping[str, Callable[[Sightings], int]] = {
     "vehicles with a model": lambda table: len(known_values(table.vehicle[table.model != ""])),
     "cameras": lambda table: len(known_values(table.camera)),
     "models": lambda table: len(known_values(table.model)),
+    "models of years": lambda table: len(known_values(models_of_years(table))),
 }
 
 
@@ -112,7 +114,8 @@ CITYFLOW: Mapping[str, Claims] = {
 
 COMPCARS: Mapping[str, Claims] = {
     "all: pictures": {"paper": 136_726, "with a valid box": 136_713},
-    "all: models": {"VehicleNet paper, model and year": 4_701},
+    "all: models": {"paper": 1_716},
+    "all: models of years": {"VehicleNet paper, model and year": 4_701},
     **{f"{kind}: pairs": {"paper": 20_000} for kind in ("easy", "medium", "hard")},
 }
 """Yang et al., CVPR 2015."""

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from platefree.data.listed_text import many
+from platefree.data.model_years import models_of_years
 from platefree.errors import DataError
 from platefree.types import COLUMNS, Sightings, Text, same_text, text_column
 
@@ -69,14 +70,14 @@ def model_as_vehicle(table: Sightings) -> Sightings:
     """Use models as vehicle ids in a data set without known vehicles; all rows are for training.
 
     The VehicleNet paper (Zheng et al., TMM 2020) uses CompCars in this way: model and year are the
-    class.
+    class. Where no year is known, it is the model alone.
 
     Raises:
         DataError: the table knows vehicles, or no models.
     """
     if table.knows("vehicle") or not table.knows("model"):
         raise DataError(f"{table!r}: expected a table that knows models and no vehicle")
-    return _for_training(replace(table, vehicle=table.model))
+    return _for_training(replace(table, vehicle=models_of_years(table)))
 
 
 def _with_source(table: Sightings, name: str, place: int) -> Sightings:

@@ -2,9 +2,12 @@
 
 VehicleID (DRDL, section 5.3; `drdl` below): one picture of each vehicle is the gallery, all others
 are queries. Retrieval (DRDL, section 5.2): of the n pictures of a class, max(6, n - 1) are gallery
-and the rest are queries. Decided: at most all n, so that a class of six pictures or fewer has no
-query and only adds distractors; a class is a vehicle, or on request a vehicle model, since the
-paper says "vehicle model i"; and it is drawn ten times as well, where the paper gives no number.
+and the rest are queries. This is literal: at most all n, a class of six pictures or fewer has no
+query and only adds distractors, and all others have one query. Who takes it for a slip of the pen
+finds min(6, n - 1) beside it: six pictures are gallery, or all but one of a small class. Decided:
+a class of one picture is a distractor in both; a class is a vehicle, or on request a vehicle model,
+since the paper says "vehicle model i"; and it is drawn ten times as well, where the paper gives no
+number.
 
 A draw depends only on (seed, list, number of the draw, class, names of the pictures), not on the
 order of files, rows or classes, nor on a random generator that may change.
@@ -12,7 +15,7 @@ order of files, rows or classes, nor on a random generator that may change.
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,7 +28,7 @@ from platefree.types import Indices, Sightings, Text
 
 DRAWS = 10
 
-_SMALLEST_GALLERY = 6  # pictures of a class, in retrieval
+_GALLERY = 6  # pictures of a class, in retrieval: at least, or at most
 
 
 def one_picture_gallery(data: DataSet, seed: int) -> list[Trial]:
@@ -36,7 +39,7 @@ def one_picture_gallery(data: DataSet, seed: int) -> list[Trial]:
     """
     return [
         Trial(name, classes.rows[~drawn], classes.rows[drawn], test, seed=seed)
-        for test, name, classes, drawn in _draws(data, seed, "vehicle", fewest=1)
+        for test, name, classes, drawn in _draws(data, seed, "vehicle", 1, _one)
     ]
 
 
@@ -58,13 +61,51 @@ def model_retrieval(data: DataSet, seed: int) -> list[Trial]:
     return _retrieval(data, seed, "model", "model retrieval")
 
 
+def vehicle_retrieval_min(data: DataSet, seed: int) -> list[Trial]:
+    """Ten draws of each list, with six pictures of each vehicle as gallery, or all but one.
+
+    Raises:
+        ProtocolError: there is no such list, or no vehicle has two pictures.
+    """
+    return _retrieval_min(data, seed, "vehicle", "retrieval min")
+
+
+def model_retrieval_min(data: DataSet, seed: int) -> list[Trial]:
+    """The same with vehicle models as classes; pictures of unknown model are left out.
+
+    Raises:
+        ProtocolError: there is no such list, or no model has two pictures.
+    """
+    return _retrieval_min(data, seed, "model", "model retrieval min")
+
+
+def _retrieval_min(data: DataSet, seed: int, target: str, noun: str) -> list[Trial]:
+    found = []
+    for test, name, classes, drawn in _draws(data, seed, target, 2, _at_most_six):
+        query = ~drawn & np.repeat(classes.counts > 1, classes.counts)
+        gallery = classes.rows[~query]
+        found.append(
+            Trial(name, classes.rows[query], gallery, f"{test} {noun}", None, None, target, seed)
+        )
+    return found
+
+
+def _one(count: int) -> int:
+    del count
+    return 1
+
+
+def _at_most_six(count: int) -> int:
+    return min(_GALLERY, count - 1)
+
+
 def _retrieval(data: DataSet, seed: int, target: str, noun: str) -> list[Trial]:
     return [
         Trial(
             name, classes.rows[drawn], classes.rows[~drawn], f"{test} {noun}", None, None, target,
             seed,
         )
-        for test, name, classes, drawn in _draws(data, seed, target, _SMALLEST_GALLERY + 1)
+        for test, name, classes, drawn in _draws(data, seed, target, _GALLERY + 1, _one)
     ]  # fmt: skip
 
 
@@ -94,9 +135,9 @@ class _Classes:
 
 
 def _draws(
-    data: DataSet, seed: int, target: str, fewest: int
+    data: DataSet, seed: int, target: str, fewest: int, size: Callable[[int], int]
 ) -> Iterator[tuple[str, str, _Classes, NDArray[np.bool_]]]:
-    """One picture of each class of ``fewest`` or more: (test, draw, classes, (n,) mask)."""
+    """``size(n)`` pictures of each class of n, ``fewest`` or more: (test, draw, classes, mask)."""
     for name in _test_lists(data):
         classes = _Classes.of(data.table, data.rows(name), target)
         large = classes.counts >= fewest
@@ -107,13 +148,14 @@ def _draws(
             )
         for draw in range(1, DRAWS + 1):
             places = [
-                start + _pick(count, seed, name, draw, each)
+                start + place
                 for each, start, count in zip(
                     classes.names[large].tolist(),
                     classes.starts[large].tolist(),
                     classes.counts[large].tolist(),
                     strict=True,
                 )
+                for place in _picks(count, size(count), seed, name, draw, each)
             ]
             drawn = np.zeros(len(classes.rows), np.bool_)
             drawn[places] = True
@@ -129,6 +171,13 @@ def _test_lists(data: DataSet) -> list[str]:
             f"{data.name} has none; use leave-one-out, or query-gallery"
         )
     return sorted(names, key=lambda name: int(name.removeprefix("test_")))
+
+
+def _picks(count: int, size: int, *key: object) -> list[int]:
+    """``size`` different numbers below ``count`` that depend only on the key."""
+    left = list(range(count))
+    keys = [key, *((*key, turn) for turn in range(1, size))]
+    return [left.pop(_pick(len(left), *each)) for each in keys]
 
 
 def _pick(count: int, *key: object) -> int:

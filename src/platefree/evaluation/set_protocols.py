@@ -12,7 +12,13 @@ from platefree.data.dataset import DataSet
 from platefree.data.listed_text import many
 from platefree.errors import ProtocolError
 from platefree.evaluation import protocols
-from platefree.evaluation.draws import model_retrieval, one_picture_gallery, vehicle_retrieval
+from platefree.evaluation.draws import (
+    model_retrieval,
+    model_retrieval_min,
+    one_picture_gallery,
+    vehicle_retrieval,
+    vehicle_retrieval_min,
+)
 from platefree.evaluation.image_to_track import image_to_track
 from platefree.evaluation.label_trials import camera_labels, view_labels
 from platefree.evaluation.model_pairs import model_verification
@@ -107,7 +113,9 @@ SET_PROTOCOLS: dict[str, SetProtocol] = {
     "image-to-track": tracks,
     "views": views,
     "vehicle-retrieval": vehicle_retrieval,
+    "vehicle-retrieval-min": vehicle_retrieval_min,
     "model-retrieval": model_retrieval,
+    "model-retrieval-min": model_retrieval_min,
     "model-verification": model_verification,
     "view-labels": view_labels,
     "camera-labels": camera_labels,

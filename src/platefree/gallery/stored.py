@@ -228,8 +228,10 @@ def _remove(folder: Path, names: set[str]) -> None:
             _log.warning("%s; the new embeddings are whole, and the next run removes it", error)
 
 
-def _schema(version: int) -> pa.Schema:
-    text: dict[str, pa.DataType] = dict.fromkeys(("image", *LABELS), pa.string())
+def _schema(version: int, *, years: bool) -> pa.Schema:
+    """The columns of a version; ``years`` of models are stored where any is known."""
+    names = ("image", *(name for name in LABELS if years or name != "model_year"))
+    text: dict[str, pa.DataType] = dict.fromkeys(names, pa.string())
     columns = text | {"time": pa.timestamp("ms")}
     if version == 1:  # before sightings could be cut from the frame of a video
         return pa.schema(columns)
@@ -237,7 +239,7 @@ def _schema(version: int) -> pa.Schema:
 
 
 def _make_table(sightings: Sightings) -> pa.Table:
-    schema = _schema(VERSION)
+    schema = _schema(VERSION, years=sightings.knows("model_year"))
     flat = pa.array(sightings.box.reshape(-1), pa.float32())
     columns = [
         pa.array(getattr(sightings, field.name), field.type)
@@ -305,7 +307,8 @@ def _read_sightings(path: Path, card: EmbeddingsCard) -> Sightings:
 
 def _read_columns(path: Path, file: pq.ParquetFile, card: EmbeddingsCard) -> dict[str, Any]:
     """The known columns, one after the other, so that a large table takes little memory."""
-    schema, found = _schema(card.version), file.schema_arrow
+    found = file.schema_arrow
+    schema = _schema(card.version, years="model_year" in found.names)
     names = ["color" if name == "colour" else name for name in found.names]  # version 1
     fits = names == schema.names and found.types == schema.types
     if not fits or file.metadata.num_rows != card.rows:

@@ -19,12 +19,16 @@ squared distance of 0.8 from their centre, which they contribute to, and other p
 alpha below 0.4 is met without learning; a set that has collapsed to a point has a squared distance
 of 2 from unrelated pictures.
 
+The centre of a cluster is a constant of the backward pass, as in equations 7 and 8;
+``centre = "learnt"`` lets the gradient flow through it as well, as equation 6 alone would.
+
 Not in the paper, whose networks start from ImageNet: ``norm = "batch"``. The vectors of a network
 with random weights are all close together, where the gradients of eq. 7 and 8 vanish; batch
 normalisation separates them.
 """
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -51,6 +55,7 @@ class DrdlSettings(StridedSettings):
     backbone: str = "vgg_cnn_m_1024"
     structure: Literal["mixed", "single"] = "mixed"  # single: no softmax and no second branch
     loss: Literal["coupled", "triplet"] = "coupled"
+    centre: Literal["constant", "learnt"] = "constant"  # learnt: the gradient flows through it
     softmax: Literal["model", "make", "type"] = "model"  # the column that the upper branch learns
     pooling: Literal["flatten", "average"] = "flatten"
     shared_size: Channels = 4096  # fc6
@@ -164,6 +169,7 @@ class Drdl(Method):
         negatives: pictures of other vehicles in it.
         structure: ``mixed`` or ``single``.
         loss: ``coupled`` (clusters) or ``triplet``.
+        centre: of coupled clusters, ``constant`` (eq. 7 and 8) or ``learnt``.
         softmax: the label column that fc7_1 classifies.
         pooling: ``flatten`` gives the whole map to fc6, ``average`` its mean.
         shared_size: width of fc6.
@@ -188,7 +194,8 @@ class Drdl(Method):
         positives: int,
         negatives: int,
         structure: str = "mixed",
-        loss: str = "coupled",
+        loss: Literal["coupled", "triplet"] = "coupled",
+        centre: Literal["constant", "learnt"] = "constant",
         softmax: str = "model",
         pooling: str = "flatten",
         shared_size: int = 4096,
@@ -219,7 +226,9 @@ class Drdl(Method):
             )
         self.softmax = softmax
         self.positives, self.negatives = positives, negatives
-        self.relative_loss = coupled_clusters if loss == "coupled" else set_triplets
+        self.relative_loss = (
+            partial(coupled_clusters, centre=centre) if loss == "coupled" else set_triplets
+        )
         self.margin = margin
         self.model_weight = model_weight
         self.branch_weight = branch_weight

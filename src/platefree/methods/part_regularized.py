@@ -31,6 +31,8 @@ from platefree.methods.base import Batch, Method
 from platefree.nets.backbones import Backbone
 from platefree.nets.heads import Average
 from platefree.nets.roi import local_average, part_masks
+from platefree.ranking.comparison import Comparison, Cosine
+from platefree.ranking.homogeneous import Euclidean
 from platefree.recipes.ranges import Channels, RateBelowOne, Weight
 from platefree.recipes.recipe import Recipe
 
@@ -43,6 +45,9 @@ class PartRegularizedSettings(StridedSettings):
     method: Literal["part_regularized"]
     boxes: str = ""  # file of part boxes, for training; empty: parts.csv or a city's labels
     embedding_size: Channels = 256
+    vectors: Literal["unit", "raw"] = (
+        "unit"  # raw: L2 distance of the vector as it is, as published
+    )
     global_weight: Weight = 1.0  # 0: no global branch
     window_weight: Weight = 1.0  # lambda of eq. 3; 0: no such branch
     light_weight: Weight = 1.0
@@ -78,6 +83,7 @@ def build(
         make_backbone(settings, recipe, weights, drop_path=settings.drop_path),
         vehicles=classes["vehicle"],
         embedding_size=settings.embedding_size,
+        vectors=settings.vectors,
         global_weight=settings.global_weight,
         part_weights=settings.part_weights,
         boxes=settings.boxes,
@@ -85,12 +91,17 @@ def build(
 
 
 class PartRegularized(Method):
-    """One space, ``main``: the L2-normalised vector of the global branch.
+    """One space, ``main``: the vector of the global branch.
+
+    Its unit vectors are compared by the cosine distance, which orders pictures as the L2 distance
+    does. As published (section 4.2) the vector is compared by the L2 distance as it is; it is then
+    stored in homogeneous coordinates (`platefree.ranking.homogeneous`), one number more.
 
     Args:
         backbone: the network that makes the feature map.
         vehicles: number of training identities.
         embedding_size: width of the global branch.
+        vectors: ``unit`` for L2-normalised embeddings, ``raw`` for those of the paper.
         global_weight: of its cross-entropy; 0: there is no global branch.
         part_weights: part -> lambda of equation 3; 0: the part has no branch.
         boxes: file of the part boxes for training, see `find_part_boxes`.
@@ -102,6 +113,7 @@ class PartRegularized(Method):
         *,
         vehicles: int,
         embedding_size: int = 256,
+        vectors: Literal["unit", "raw"] = "unit",
         global_weight: float = 1.0,
         part_weights: Mapping[str, float] | None = None,
         boxes: str = "",
@@ -111,6 +123,7 @@ class PartRegularized(Method):
         self.pool = Average()
         weights = dict.fromkeys(PARTS, 1.0) if part_weights is None else part_weights
         self.part_weights = {part: weight for part, weight in weights.items() if weight}
+        self.vectors = vectors
         self.global_weight = global_weight
         self.boxes = boxes
         self.reduce: nn.Module = nn.Identity()
@@ -200,8 +213,15 @@ class PartRegularized(Method):
         return maps
 
     def embed_map(self, maps: Tensor) -> dict[str, Tensor]:
-        """The L2-normalised global branch, (b, d); no parts are needed."""
-        return {"main": functional.normalize(self._pooled(maps).float())}
+        """The global branch, (b, d) or homogeneous (b, d + 1), of length 1; no parts are needed."""
+        vectors = self._pooled(maps).float()
+        if self.vectors == "raw":
+            vectors = functional.pad(vectors, (0, 1), value=1.0)
+        return {"main": functional.normalize(vectors)}
+
+    def comparison(self) -> Comparison:
+        """The cosine distance of unit vectors, the L2 distance of raw ones."""
+        return Euclidean("main") if self.vectors == "raw" else Cosine("main")
 
     def identify(self, maps: Tensor) -> Tensor:
         """(b, vehicles) logits of training vehicles; without global branch, the sum of parts."""

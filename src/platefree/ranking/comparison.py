@@ -1,9 +1,9 @@
 """How the spaces of embeddings combine to one distance, in numpy and without the network.
 
 The comparison is described in a model's card and in a folder of stored embeddings, and read back
-by `platefree.ranking.described.read_comparison`. Three kinds cover all methods: the cosine
-distance in one space (here), a space chosen by the views of the two pictures (VANet), and the
-weighted mean of several comparisons (ensembles).
+by `platefree.ranking.described.read_comparison`. Four kinds cover all methods: the cosine distance
+in one space (here), the Euclidean distance of vectors of any length (`homogeneous`), a space chosen
+by the views of the two pictures (VANet), and the weighted mean of several comparisons (ensembles).
 """
 
 from dataclasses import dataclass

@@ -5,6 +5,7 @@ from typing import Any
 
 from platefree.errors import DataError
 from platefree.ranking.comparison import Comparison, Cosine
+from platefree.ranking.homogeneous import Euclidean
 from platefree.ranking.joined_spaces import WeightedMean
 from platefree.ranking.view_comparison import ViewComparison
 
@@ -22,6 +23,8 @@ def read_comparison(content: Mapping[str, Any]) -> Comparison:
         kind = content["kind"]
         if kind == "cosine":
             return Cosine(str(content["space"]))
+        if kind == "euclidean":
+            return Euclidean(str(content["space"]))
         if kind == "views":
             return ViewComparison.from_json(content)
         if kind == "mean":
@@ -32,6 +35,6 @@ def read_comparison(content: Mapping[str, Any]) -> Comparison:
             f"{str(content)[:200]} describes no comparison ({str(error)[:100]})"
         ) from error
     raise DataError(
-        f"comparison {str(kind)[:40]!r} is unknown; expected cosine, views or mean; upgrade "
-        "platefree"
+        f"comparison {str(kind)[:40]!r} is unknown; expected cosine, euclidean, views or mean; "
+        "upgrade platefree"
     )

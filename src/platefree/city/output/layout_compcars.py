@@ -2,8 +2,9 @@
 
 Web-nature part, with all pictures: ``data/image/MAKE/MODEL/YEAR/name.jpg`` with ids for make and
 model; a label file of three lines (viewpoint, number of boxes, box from 1); lists for
-classification and verification. The year of a model is derived from its id, since a city has one
-generation of each.
+classification and verification. A city has one generation of each model, but its vehicles are put
+into three years, by their numbers, as in the public set: pairs are the same if their models are,
+whatever the years.
 
 Surveillance-nature part, with the pictures from straight ahead: ``sv_data/image/MODEL/name.jpg``
 and the lists ``train_surveillance.txt`` and ``test_surveillance.txt``. The models have the ids of
@@ -32,6 +33,7 @@ VIEWPOINTS = {
 """By the eight-way view."""
 
 _PAIRS = 20_000
+_YEARS = 3  # of each model
 _KINDS = ("easy", "medium", "hard")
 
 
@@ -85,8 +87,10 @@ def _paths(source: Source) -> list[str]:
     models = source.table.model.tolist()
     makes = numbers(_make(model) for model in models)
     ids = numbers(models)
+    years = [2008 + ids[model] % 8 for model in models]
+    later = [source.vehicle[vehicle] % _YEARS for vehicle in source.table.vehicle.tolist()]
     return [
-        f"{makes[_make(model)]}/{ids[model]}/{2008 + ids[model] % 8}/{row + 1:07d}.jpg"
+        f"{makes[_make(model)]}/{ids[model]}/{years[row] + later[row]}/{row + 1:07d}.jpg"
         for row, model in enumerate(models)
     ]
 
@@ -126,7 +130,7 @@ def _of_several(groups: dict[str, list[int]]) -> list[list[int]]:
 
 
 def _class(path: str) -> str:
-    return path.rsplit("/", 1)[0]
+    return path.rsplit("/", 2)[0]
 
 
 def _group(kind: str, path: str, view: str) -> str:

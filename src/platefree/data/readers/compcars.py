@@ -1,7 +1,8 @@
 """CompCars, web part (Yang, Luo, Loy and Tang, CVPR 2015): 1,716 models, whole photographs.
 
-There is one picture of each vehicle, so vehicles are unknown; ``model`` is model and year, the
-class in the VehicleNet paper, and ``make`` the number of its folder. The cars fill only a part of
+There is one picture of each vehicle, so vehicles are unknown. ``model`` is the class in the DRDL
+paper, model and ``model_year`` together that of the VehicleNet paper, and ``make`` the number of
+its folder. The cars fill only a part of
 the pictures: `platefree.data.crops.crop_compcars` cuts them out, and its output is read here too,
 with the viewpoints from the 136,726 label files. No list names all pictures, so all folders of
 models are searched.
@@ -93,7 +94,8 @@ def read_compcars(folder: Folder) -> DataSet:
         NAME,
         {"train": _untested(len(parts), lists, pairs)},
         make=[make for make, _, _, _ in parts],
-        model=[f"{models.get(model, model)} {year}" for _, model, year, _ in parts],
+        model=[models.get(model, model) for _, model, _, _ in parts],
+        model_year=[year for _, _, year, _ in parts],
         type=[types.get(model, "") for _, model, _, _ in parts],
         view=[*views, *[""] * (len(parts) - len(views))],
     )
