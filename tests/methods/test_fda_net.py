@@ -5,6 +5,7 @@ import logging
 import math
 import runpy
 from collections.abc import Mapping
+from copy import deepcopy
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -22,7 +23,7 @@ from platefree.inference.loading import load_model
 from platefree.losses import difference_hinges, real_fake, similarity_hinges, triplet_hinges
 from platefree.methods.base import Batch
 from platefree.methods.catalogue import build_method, load_recipe
-from platefree.methods.fda_net import EmbeddingNet, FdaNet, draw_pairs, untraced_norms
+from platefree.methods.fda_net import EmbeddingNet, FdaNet, draw_pairs, evaluating
 from platefree.nets.attended import AttentionMap
 from platefree.nets.generator import Generator, largest_singular_value
 from platefree.nets.patch_gan import PatchGan
@@ -205,12 +206,12 @@ def test_the_generator_s_loss_is_put_together_from_its_equations() -> None:
     made = method.generate(given.images)
     torch.manual_seed(9)
     losses, observed = method.generator_losses(given, made)
-    real = method.embedding(method.feature_map(given.images))
+    fixed = deepcopy(method).eval()
+    real = fixed.embedding(fixed.feature_map(given.images))
     h, f = real.unit()
     torch.manual_seed(9)
     positive, negative = draw_pairs(given.labels["vehicle"], h, "random")
-    with untraced_norms(method.embedding):
-        h_made, f_made = method.embedding(method.feature_map(made), real.attention).unit()
+    h_made, f_made = fixed.embedding(fixed.feature_map(made), real.attention).unit()
     eq_4 = eq_7 = 0.0
     for i in range(8):
         to_p, to_n = squared(h[i], h[positive[i]]), squared(h[i], h[negative[i]])
@@ -244,16 +245,70 @@ def test_without_attention_h_is_f_and_nothing_is_said_twice() -> None:
     assert set(en.losses(batch())) == {"identity", "triplet"}
 
 
-def test_made_pictures_leave_no_trace_in_batch_norm() -> None:
+DROPPING = {"model.dropout": 0.5, "model.shared_size": 64}
+
+
+def test_a_copy_of_the_picture_costs_gamma_and_is_too_near() -> None:
+    method = make_game(**DROPPING).train()
+    given = batch()
+    for _ in range(3):  # the discriminator's own passes have dropout and batch statistics
+        method.embedding_losses(given, None)
+    losses, observed = method.generator_losses(given, given.images.clone())
+    assert losses["difference"].item() == pytest.approx(0.7, abs=1e-6)
+    assert observed["too alike"] == observed["too near"] == 1
+
+
+def test_the_discriminators_are_fixed_while_the_generator_learns() -> None:
+    method = make_game(**DROPPING).train()
+    method.embedding.backbone.eval()  # frozen
+    modes = {name: module.training for name, module in method.named_modules()}
+    before = {name: each.clone() for name, each in method.state_dict().items()}
+    seen = []
+    for part in (method.embedding, method.critic):
+        part.register_forward_pre_hook(lambda module, _: seen.append(module.training))
+    losses, _ = method.generator_losses(batch(), method.generate(batch().images))
+    assert len(seen) == 4
+    assert not any(seen)
+    assert {name: module.training for name, module in method.named_modules()} == modes
+    assert all(torch.equal(each, before[name]) for name, each in method.state_dict().items())
+    learning = list(method.generator.parameters())
+    found = torch.autograd.grad(sum(losses.values()), learning, allow_unused=True)  # type: ignore[arg-type]
+    assert any(each is not None and each.abs().sum() > 0 for each in found)
+
+
+def test_made_pictures_are_seen_with_the_running_statistics_of_real_ones() -> None:
     method = make_game().train()
-    method.feature_map(batch().images)
-    before = {k: v.clone() for k, v in method.state_dict().items() if "running" in k}
-    assert before
-    with untraced_norms(method.embedding):
-        method.feature_map(torch.randn(8, 3, 32, 32) * 9)
-    assert all(torch.equal(method.state_dict()[k], v) for k, v in before.items())
-    method.feature_map(torch.randn(8, 3, 32, 32) * 9)
-    assert not all(torch.equal(method.state_dict()[k], v) for k, v in before.items())
+    given, cast = batch(), torch.tensor([2.0, -1.0, 0.5]).view(3, 1, 1)
+    made = given.images + cast
+    for _ in range(30):
+        method.feature_map(given.images)
+    oracle = deepcopy(method)
+    real = oracle.embedding(oracle.feature_map(given.images))
+    after_real = {k: v.clone() for k, v in oracle.state_dict().items() if "running" in k}
+    assert after_real
+    oracle.eval()
+    z = oracle.embedding(oracle.feature_map(made), real.attention).unit()
+    torch.manual_seed(9)
+    positive, _ = draw_pairs(given.labels["vehicle"], real.unit()[0], "random")
+    torch.manual_seed(9)
+    losses = method.embedding_losses(given, made)
+    for name, x, other in zip(("triplet", "triplet F"), real.unit(), z, strict=True):
+        eq_9 = 0.0
+        for i in range(8):
+            eq_9 += max(squared(x[i], x[positive[i]]) - squared(x[i], other[i]) + 0.6, 0)
+        assert losses[name].item() == pytest.approx(eq_9 / 8, abs=1e-5)
+    now = method.state_dict()
+    assert all(torch.equal(now[name], each) for name, each in after_real.items())
+    assert all(module.training for module in method.modules())
+
+
+def test_a_mode_is_given_back_whatever_happens() -> None:
+    layers = torch.nn.Sequential(torch.nn.Dropout(), torch.nn.Sequential(torch.nn.Dropout()))
+    layers[1].eval()
+    with pytest.raises(ZeroDivisionError), evaluating(layers):
+        assert not any(each.training for each in layers.modules())
+        _ = 1 / 0
+    assert [each.training for each in layers.modules()] == [True, True, False, False]
 
 
 def test_pairs_are_of_the_batch() -> None:

@@ -16,10 +16,14 @@ them; both learn in turn (section 4, figure 5)::
 - Decided: minimising log(1 - D(G(x))) has no gradient while made pictures are easily detected, so
   the generator maximises log D(G(x)) instead (Goodfellow et al., NIPS 2014, section 3);
   ``real_fake="minimax"`` is eq. 11 to the letter.
-- Made pictures do not change the running statistics of batch norm.
+- While the generator learns, D is fixed (section 4.2): both discriminators are in evaluation mode,
+  without dropout, which would set a picture apart from its exact copy.
+- Made pictures are seen with the running statistics of batch norm, which are those of real ones.
+  Statistics of their own would hide a color cast that they share.
 
-Rows of the paper's tables 4 and 5: `EmbeddingNet` without attention is EN; `FdaNet` without
-attention, where F is H, is "FDA-Net without Att"; with it, it is FDA-Net.
+Rows of the paper's tables 4 and 5: `EmbeddingNet` without attention is EN. "FDA-Net without Att" is
+said to be "without attention regularization": ``difference_weight=0`` leaves out eq. 7, and
+``attention="none"`` the whole attention, so that F is H.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -168,7 +172,7 @@ class EmbeddingNet(Method):
         if made is None:
             against = tuple(rows[negative] for rows in units)
         else:
-            with untraced_norms(self.embedding):
+            with evaluating(*batch_norms(self.embedding)):
                 maps = self.feature_map(made)
                 against = self.embedding(maps, real.attention.detach()).unit()
         rows = {"": (real.whole, units[0], against[0])}
@@ -272,14 +276,14 @@ class FdaNet(EmbeddingNet):
         self, batch: Batch, made: Tensor
     ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """L_G (eq. 11), and figures that show whether training goes well."""
-        with torch.no_grad():
-            real = self.embedding(self.feature_map(batch.images))
-            h, f = real.unit()
-            positive, negative = draw_pairs(batch.labels["vehicle"], h, self.negatives)
-            critic_real = self.critic(batch.images)
-        with untraced_norms(self.embedding):
+        with evaluating(self.embedding, self.critic):
+            with torch.no_grad():
+                real = self.embedding(self.feature_map(batch.images))
+                critic_real = self.critic(batch.images)
             h_made, f_made = self.embedding(self.feature_map(made), real.attention).unit()
-        critic_made = self.critic(made)
+            critic_made = self.critic(made)
+        h, f = real.unit()
+        positive, negative = draw_pairs(batch.labels["vehicle"], h, self.negatives)
         paired = positive >= 0
         others = h[positive[paired]], h_made[paired], h[negative[paired]]
         similarity = similarity_hinges(h[paired], *others, self.similarity_margin)
@@ -358,18 +362,23 @@ def draw_pairs(vehicles: Tensor, rows: Tensor, negatives: str) -> tuple[Tensor, 
     return positive.where(complete, -1), negative.where(complete, -1)
 
 
+def batch_norms(module: nn.Module) -> list[nn.Module]:
+    """The batch norms in a module."""
+    return [each for each in module.modules() if isinstance(each, nn.modules.batchnorm._BatchNorm)]
+
+
 @contextmanager
-def untraced_norms(module: nn.Module) -> Iterator[None]:
-    """Within the block, batch norms use batch statistics without updating running statistics."""
-    norms = [each for each in module.modules() if isinstance(each, nn.modules.batchnorm._BatchNorm)]
-    momenta = [norm.momentum for norm in norms]
-    for norm in norms:
-        norm.momentum = 0.0
+def evaluating(*modules: nn.Module) -> Iterator[None]:
+    """Within the block, modules are in evaluation mode with all in them; gradients still flow."""
+    within = [each for module in modules for each in module.modules()]
+    modes = [each.training for each in within]
+    for module in modules:
+        module.eval()
     try:
         yield
     finally:
-        for norm, momentum in zip(norms, momenta, strict=True):
-            norm.momentum = momentum
+        for each, mode in zip(within, modes, strict=True):
+            each.training = mode  # `train` would also set the modules within
 
 
 def _mean(values: Tensor) -> Tensor:
