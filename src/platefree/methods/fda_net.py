@@ -11,6 +11,8 @@ them; both learn in turn (section 4, figure 5)::
 - H and F use the same FC layers. Decided: the attention is scaled to a mean of 1 before it weighs
   the map, so that an even attention makes F equal to H, and neither is small.
 - F(G(x)) is taken under the attention of x (eq. 6), everywhere.
+- Decided: the generator adds a change, zero at first, to the picture (``generator="residual"``).
+  "plain" makes the picture anew, of maps that instance norm has robbed of its color.
 - Embeddings are L2-normalised, so that the margins have a scale.
 - z of eq. 9 is the generated negative in one step and the real one in the next.
 - Decided: minimising log(1 - D(G(x))) has no gradient while made pictures are easily detected, so
@@ -48,7 +50,7 @@ from platefree.methods.base import Batch, Descent, Method, Samples, make_optimiz
 from platefree.methods.game_watch import GameWatch
 from platefree.nets.attended import EmbeddingDiscriminator
 from platefree.nets.backbones import map_size
-from platefree.nets.generator import Generator, largest_singular_value
+from platefree.nets.generator import Generator, PlainGenerator, largest_singular_value
 from platefree.nets.patch_gan import PatchGan
 from platefree.recipes.ranges import Channels, ChannelsOrNone, Margin, RateBelowOne, Weight, Width
 from platefree.recipes.recipe import Recipe
@@ -72,6 +74,7 @@ class FdaNetSettings(StridedSettings):
     similarity_margin: Margin = 0.3  # beta
     difference_margin: Margin = 0.7  # gamma
     realism_weight: Weight = 1.0  # lambda
+    generator: Literal["residual", "plain"] = "plain"  # "plain": blind to color, as CycleGAN's
     generator_width: Width = 64
     generator_blocks: Annotated[int, Field(ge=0, le=100)] = 9
     patch_width: Width = 64
@@ -115,9 +118,10 @@ def build(
     if settings.adversary == "none":
         return EmbeddingNet(embedding, negatives=settings.negatives, margin=settings.margin)
     game = {"negatives", "real_fake", "margin", "similarity_margin", "difference_margin"}
+    kind = Generator if settings.generator == "residual" else PlainGenerator
     return FdaNet(
         embedding,
-        Generator(width=settings.generator_width, blocks=settings.generator_blocks),
+        kind(width=settings.generator_width, blocks=settings.generator_blocks),
         PatchGan(width=settings.patch_width),
         mean=recipe.input.mean or (0.0, 0.0, 0.0),
         std=recipe.input.std or (1.0, 1.0, 1.0),
@@ -218,7 +222,7 @@ class FdaNet(EmbeddingNet):
     def __init__(
         self,
         embedding: EmbeddingDiscriminator,
-        generator: Generator,
+        generator: Generator | PlainGenerator,
         critic: PatchGan,
         *,
         negatives: str = "random",
