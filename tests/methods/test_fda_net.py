@@ -4,7 +4,7 @@ import json
 import logging
 import math
 import runpy
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from copy import deepcopy
 from pathlib import Path
@@ -20,6 +20,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from platefree.errors import NonFiniteLoss, RecipeError, TrainingError
+from platefree.experiments.ablation import load_ablation, row_recipe
 from platefree.inference.loading import load_model
 from platefree.losses import difference_hinges, real_fake, similarity_hinges, triplet_hinges
 from platefree.methods.base import Batch
@@ -28,6 +29,8 @@ from platefree.methods.fda_net import EmbeddingNet, FdaNet, draw_pairs, evaluati
 from platefree.nets.attended import AttentionMap
 from platefree.nets.generator import Generator, PlainGenerator, largest_singular_value
 from platefree.nets.patch_gan import PatchGan
+from platefree.recipes.builtin import recipe_names
+from platefree.recipes.recipe import Recipe
 from platefree.training.loop import StepReport, train
 from platefree.training.rates import rate_factor
 from platefree.training.step import FabricDescent
@@ -453,6 +456,38 @@ def test_the_parts_have_rates_of_their_own() -> None:
     assert factors == pytest.approx([1.0, 1.0, 0.5, 0.0])
 
 
+def test_the_parts_have_betas_of_their_own() -> None:
+    method, recipe = make_game(), load_recipe("fda_net/veri-wild")
+    optimizers = method.optimizers(recipe.train)
+    betas = {name: each.param_groups[0]["betas"] for name, each in optimizers.items()}
+    assert betas == {"embedding": (0.9, 0.999), "critic": (0.5, 0.999), "generator": (0.5, 0.999)}
+    weight = next(iter(method.generator.parameters()))
+    for gradient in (1.0, 0.0):
+        weight.grad = torch.full_like(weight, gradient)
+        optimizers["generator"].step()
+    mean = optimizers["generator"].state[weight]["exp_avg"]
+    assert torch.allclose(mean, torch.full_like(mean, 0.5 * 0.5))
+    plain = method.optimizers(recipe.train.model_copy(update={"betas": {}}))
+    assert all(each.param_groups[0]["betas"] == (0.9, 0.999) for each in plain.values())
+
+
+FDA_RECIPES = [name for name in recipe_names() if name.startswith("fda_net/")]
+
+
+def every_recipe() -> Iterator[Recipe]:
+    yield from map(load_recipe, FDA_RECIPES)
+    ablation = load_ablation("fda_net")
+    yield from (row_recipe(ablation, row, seed=0) for row in ablation.rows)
+
+
+def test_the_embedding_learns_five_times_as_fast_everywhere() -> None:
+    for recipe in every_recipe():
+        assert set(recipe.train.rates) == set(recipe.train.betas) == {"generator", "critic"}
+        for rate in recipe.train.rates.values():
+            assert recipe.train.lr / rate == pytest.approx(5)
+        assert set(recipe.train.betas.values()) == {0.5}
+
+
 def test_several_processes_are_refused() -> None:
     fabric = cast(Fabric, SimpleNamespace(world_size=2))
     with pytest.raises(
@@ -473,6 +508,8 @@ def test_what_is_not_a_number_stops_the_run(drawn_table: Sightings, tmp_path: Pa
     ("changes", "complaint"),
     [
         ({"model.margin": 0.5}, ("model.margin is 0.5", "0.3", "twice beta")),
+        ({"train.rates": {"critics": 1e-4}}, ("train.rates", "critics", "embedding", "generator")),
+        ({"train.betas": {"main": 0.5}}, ("train.betas", "main", "embedding", "generator")),
         ({"input.height": 34}, ("34 x 32 pixels", "multiples of 4")),
         ({"input.height": 28, "input.width": 28}, ("28 x 28 pixels", "32 or more")),
     ],

@@ -56,6 +56,8 @@ from platefree.recipes.ranges import Channels, ChannelsOrNone, Margin, RateBelow
 from platefree.recipes.recipe import Recipe
 from platefree.recipes.sections import Train
 
+OPTIMIZERS = ("embedding", "critic", "generator")
+
 
 class FdaNetSettings(StridedSettings):
     """Feature distance adversary (Lou et al., CVPR 2019)."""
@@ -89,7 +91,12 @@ class FdaNetSettings(StridedSettings):
         return self
 
     def check(self, recipe: Recipe) -> None:
-        """The generator halves pictures twice."""
+        """The generator halves pictures twice; rates and betas are of known optimizers."""
+        for key, named in (("rates", recipe.train.rates), ("betas", recipe.train.betas)):
+            if unknown := sorted(set(named) - set(OPTIMIZERS)):
+                raise ValueError(
+                    f"train.{key} names {unknown}, but fda_net's optimizers are {list(OPTIMIZERS)}"
+                )
         height, width = recipe.input.height, recipe.input.width
         if self.adversary != "none" and (height % 4 or width % 4 or min(height, width) < 32):
             raise ValueError(
@@ -247,9 +254,10 @@ class FdaNet(EmbeddingNet):
 
     def optimizers(self, train: Train) -> dict[str, Optimizer]:
         """One each for the embedding, the critic and the generator."""
-        parts = {"embedding": self.embedding, "critic": self.critic, "generator": self.generator}
+        parts = {name: getattr(self, name) for name in OPTIMIZERS}
         return {
-            name: make_optimizer(part, train, train.rates.get(name)) for name, part in parts.items()
+            name: make_optimizer(part, train, train.rates.get(name), train.betas.get(name, 0.9))
+            for name, part in parts.items()
         }
 
     def step(self, batch: Batch, descent: Descent) -> None:
