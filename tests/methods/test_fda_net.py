@@ -342,6 +342,41 @@ def test_the_discriminators_are_fixed_while_the_generator_learns() -> None:
     assert any(each is not None and each.abs().sum() > 0 for each in found)
 
 
+def test_eq_7_is_weighed_and_can_be_left_out_with_the_attention_kept() -> None:
+    given, losses = batch(), {}
+    for weight in (1.0, 0.25, 0.0):
+        method = make_game(**{"model.difference_weight": weight})
+        torch.manual_seed(9)
+        losses[weight], observed = method.generator_losses(given, method.generate(given.images))
+        assert "too alike" in observed
+        assert method.embedding.attention is not None
+    whole, quarter, without = losses[1.0], losses[0.25], losses[0.0]
+    assert quarter["difference"].item() == pytest.approx(whole["difference"].item() / 4)
+    assert set(without) == {"realism", "similarity"}
+    assert all(without[name] == whole[name] for name in without)
+
+
+def test_the_ablation_has_en_with_attention_and_both_readings_of_without() -> None:
+    ablation = load_ablation("fda_net")
+    found = {}
+    for row in ablation.rows:
+        torch.manual_seed(0)
+        method = build_method(row_recipe(ablation, row, seed=0), {"vehicle": 4})
+        assert isinstance(method, EmbeddingNet)
+        weighs = method.difference_weight > 0 if isinstance(method, FdaNet) else None
+        found[row.name] = (method.embedding.attention is not None, weighs)
+    assert found == {
+        "EN": (False, None),
+        "EN with attention": (True, None),
+        "FDA-Net without attention": (False, True),
+        "FDA-Net without attention regularization": (True, False),
+        "FDA-Net": (True, True),
+    }
+    claims = [row.paper for row in ablation.rows]
+    assert claims[1] == {}
+    assert claims[2] == claims[3]
+
+
 def test_made_pictures_are_seen_with_the_running_statistics_of_real_ones() -> None:
     method = make_game().train()
     given, cast = batch(), torch.tensor([2.0, -1.0, 0.5]).view(3, 1, 1)

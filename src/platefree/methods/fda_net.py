@@ -76,6 +76,7 @@ class FdaNetSettings(StridedSettings):
     similarity_margin: Margin = 0.3  # beta
     difference_margin: Margin = 0.7  # gamma
     realism_weight: Weight = 1.0  # lambda
+    difference_weight: Weight = 1.0  # of eq. 7; 0: without attention regularization
     generator: Literal["residual", "plain"] = "plain"  # "plain": blind to color, as CycleGAN's
     generator_width: Width = 64
     generator_blocks: Annotated[int, Field(ge=0, le=100)] = 9
@@ -132,7 +133,7 @@ def build(
         PatchGan(width=settings.patch_width),
         mean=recipe.input.mean or (0.0, 0.0, 0.0),
         std=recipe.input.std or (1.0, 1.0, 1.0),
-        **settings.model_dump(include={*game, "realism_weight"}),
+        **settings.model_dump(include={*game, "realism_weight", "difference_weight"}),
     )
 
 
@@ -212,6 +213,7 @@ class FdaNet(EmbeddingNet):
         similarity_margin: beta of eq. 4.
         difference_margin: gamma of eq. 7.
         realism_weight: lambda of eq. 11.
+        difference_weight: of eq. 7 in eq. 11, where it is 1; 0 leaves it out.
         mean: of the channels of normalised pictures.
         std: of the channels.
     """
@@ -238,6 +240,7 @@ class FdaNet(EmbeddingNet):
         similarity_margin: float = 0.3,
         difference_margin: float = 0.7,
         realism_weight: float = 1.0,
+        difference_weight: float = 1.0,
         mean: Sequence[float] = (0.485, 0.456, 0.406),
         std: Sequence[float] = (0.229, 0.224, 0.225),
     ) -> None:
@@ -247,7 +250,7 @@ class FdaNet(EmbeddingNet):
         self.real_fake = real_fake
         self.similarity_margin = similarity_margin
         self.difference_margin = difference_margin
-        self.realism_weight = realism_weight
+        self.realism_weight, self.difference_weight = realism_weight, difference_weight
         self.register_buffer("updates", torch.zeros((), dtype=torch.int64))
         for name, values in (("mean", mean), ("std", std)):
             self.register_buffer(name, torch.tensor(values).view(3, 1, 1), persistent=False)
@@ -312,7 +315,8 @@ class FdaNet(EmbeddingNet):
         }
         if self.embedding.attention is not None:
             difference = difference_hinges(f, f_made, self.difference_margin)
-            losses["difference"] = difference.mean()
+            if self.difference_weight:
+                losses["difference"] = self.difference_weight * difference.mean()
             observed["too alike"] = (difference > 0).float().mean()
         return losses, observed
 
