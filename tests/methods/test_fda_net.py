@@ -4,7 +4,9 @@ import json
 import logging
 import math
 import runpy
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from copy import deepcopy
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -18,14 +20,17 @@ from torch import Tensor
 from torch.nn import functional
 
 from platefree.errors import NonFiniteLoss, RecipeError, TrainingError
+from platefree.experiments.ablation import load_ablation, row_recipe
 from platefree.inference.loading import load_model
 from platefree.losses import difference_hinges, real_fake, similarity_hinges, triplet_hinges
 from platefree.methods.base import Batch
-from platefree.methods.catalogue import build_method, load_recipe
-from platefree.methods.fda_net import EmbeddingNet, FdaNet, draw_pairs, untraced_norms
+from platefree.methods.catalogue import build_method, check_recipe, load_recipe
+from platefree.methods.fda_net import EmbeddingNet, FdaNet, draw_pairs, evaluating
 from platefree.nets.attended import AttentionMap
-from platefree.nets.generator import Generator, largest_singular_value
+from platefree.nets.generator import Generator, PlainGenerator, largest_singular_value
 from platefree.nets.patch_gan import PatchGan
+from platefree.recipes.builtin import recipe_names
+from platefree.recipes.recipe import Recipe
 from platefree.training.loop import StepReport, train
 from platefree.training.rates import rate_factor
 from platefree.training.step import FabricDescent
@@ -89,8 +94,20 @@ def test_a_patch_is_70_pixels() -> None:
     assert spans == [70, 70]
 
 
-def test_the_generator_keeps_size_and_range() -> None:
-    generator = Generator(width=4, blocks=9)
+Kind = type[Generator] | type[PlainGenerator]
+
+
+def drawn(kind: Kind, blocks: int = 2) -> Generator | PlainGenerator:
+    torch.manual_seed(3)
+    generator = kind(width=4, blocks=blocks)
+    for parameter in generator.parameters():
+        torch.nn.init.normal_(parameter, std=0.3)
+    return generator
+
+
+@pytest.mark.parametrize("kind", [Generator, PlainGenerator])
+def test_the_generator_keeps_size_and_range(kind: Kind) -> None:
+    generator = drawn(kind, blocks=9)
     made = generator(torch.rand(2, 3, 40, 32) * 2 - 1)
     assert made.shape == (2, 3, 40, 32)
     assert made.abs().max() <= 1
@@ -100,6 +117,56 @@ def test_the_generator_keeps_size_and_range() -> None:
         if isinstance(layer, torch.nn.Conv2d) and layer.stride != (1, 1)
     ]
     assert strides == [(2, 2), (2, 2)]
+
+
+def test_at_first_a_picture_comes_back_as_it_is_and_every_weight_after_it_learns() -> None:
+    generator, pictures = Generator(width=4, blocks=1), torch.rand(2, 3, 32, 32) * 2 - 1
+    made = generator(pictures)
+    assert torch.equal(made, pictures)
+    last = list(generator.change.parameters())
+    assert all(each.abs().sum() > 0 for each in torch.autograd.grad((made**2).sum(), last))
+
+
+def test_a_change_is_a_part_of_the_way_to_the_end_of_the_range() -> None:
+    generator = Generator(width=4, blocks=1)
+    pictures = torch.tensor([-1.0, -0.4, 0.0, 0.7, 1.0]).repeat(1, 3, 8, 8)
+    for part in (-0.9, -0.2, 0.3, 0.8):
+        torch.nn.init.constant_(generator.change.bias, math.atanh(part))  # type: ignore[arg-type]
+        made = generator(pictures).flatten().tolist()
+        for before, after in zip(pictures.flatten().tolist(), made, strict=True):
+            end = 1 if part > 0 else -1
+            assert after == pytest.approx(before + abs(part) * (end - before), abs=1e-6)
+
+
+def test_colors_follow_the_picture_and_not_in_the_plain_generator() -> None:
+    picture, tint = torch.rand(1, 3, 32, 32) * 0.4, torch.tensor([0.5, -0.5, 0.1]).view(3, 1, 1)
+
+    def moved(kind: Kind) -> Tensor:
+        generator = drawn(kind)
+        return (generator(picture + tint) - generator(picture)).mean(dim=(0, 2, 3))
+
+    assert moved(PlainGenerator).abs().max() < 1e-4, "blind to the tint"
+    seen = moved(Generator)
+    assert (seen.sign() == tint.flatten().sign()).all()
+    assert (seen.abs() > 0.02).all()
+
+
+@pytest.mark.parametrize(("kind", "is_even"), [(Generator, True), (PlainGenerator, False)])
+def test_an_even_picture_has_no_chequerboard(kind: Kind, is_even: bool) -> None:
+    made = drawn(kind)(torch.tensor([0.5, -0.2, 0.1]).view(1, 3, 1, 1).expand(1, 3, 32, 32))
+    assert (made.std(dim=(2, 3)).max().item() < 1e-5) == is_even
+
+
+def test_recipes_of_before_have_the_generator_of_before() -> None:
+    content = load_recipe("fda_net/city", TINY_FDA).model_dump(exclude_none=True)
+    assert isinstance(make_game().generator, Generator)
+    del content["model"]["generator"]
+    method = build_method(check_recipe(content), {"vehicle": 4})
+    assert isinstance(method, FdaNet)
+    assert isinstance(method.generator, PlainGenerator)
+    shapes = {name: tuple(each.shape) for name, each in method.generator.state_dict().items()}
+    assert shapes["layers.10.weight"] == (8, 4, 3, 3), "a transposed convolution"
+    assert shapes["layers.16.weight"] == (3, 2, 7, 7)
 
 
 def test_attention_sums_to_one() -> None:
@@ -205,12 +272,12 @@ def test_the_generator_s_loss_is_put_together_from_its_equations() -> None:
     made = method.generate(given.images)
     torch.manual_seed(9)
     losses, observed = method.generator_losses(given, made)
-    real = method.embedding(method.feature_map(given.images))
+    fixed = deepcopy(method).eval()
+    real = fixed.embedding(fixed.feature_map(given.images))
     h, f = real.unit()
     torch.manual_seed(9)
     positive, negative = draw_pairs(given.labels["vehicle"], h, "random")
-    with untraced_norms(method.embedding):
-        h_made, f_made = method.embedding(method.feature_map(made), real.attention).unit()
+    h_made, f_made = fixed.embedding(fixed.feature_map(made), real.attention).unit()
     eq_4 = eq_7 = 0.0
     for i in range(8):
         to_p, to_n = squared(h[i], h[positive[i]]), squared(h[i], h[negative[i]])
@@ -244,16 +311,105 @@ def test_without_attention_h_is_f_and_nothing_is_said_twice() -> None:
     assert set(en.losses(batch())) == {"identity", "triplet"}
 
 
-def test_made_pictures_leave_no_trace_in_batch_norm() -> None:
+DROPPING = {"model.dropout": 0.5, "model.shared_size": 64}
+
+
+def test_a_copy_of_the_picture_costs_gamma_and_is_too_near() -> None:
+    method = make_game(**DROPPING).train()
+    given = batch()
+    for _ in range(3):  # the discriminator's own passes have dropout and batch statistics
+        method.embedding_losses(given, None)
+    losses, observed = method.generator_losses(given, given.images.clone())
+    assert losses["difference"].item() == pytest.approx(0.7, abs=1e-6)
+    assert observed["too alike"] == observed["too near"] == 1
+
+
+def test_the_discriminators_are_fixed_while_the_generator_learns() -> None:
+    method = make_game(**DROPPING).train()
+    method.embedding.backbone.eval()  # frozen
+    modes = {name: module.training for name, module in method.named_modules()}
+    before = {name: each.clone() for name, each in method.state_dict().items()}
+    seen = []
+    for part in (method.embedding, method.critic):
+        part.register_forward_pre_hook(lambda module, _: seen.append(module.training))
+    losses, _ = method.generator_losses(batch(), method.generate(batch().images))
+    assert len(seen) == 4
+    assert not any(seen)
+    assert {name: module.training for name, module in method.named_modules()} == modes
+    assert all(torch.equal(each, before[name]) for name, each in method.state_dict().items())
+    learning = list(method.generator.parameters())
+    found = torch.autograd.grad(sum(losses.values()), learning, allow_unused=True)  # type: ignore[arg-type]
+    assert any(each is not None and each.abs().sum() > 0 for each in found)
+
+
+def test_eq_7_is_weighed_and_can_be_left_out_with_the_attention_kept() -> None:
+    given, losses = batch(), {}
+    for weight in (1.0, 0.25, 0.0):
+        method = make_game(**{"model.difference_weight": weight})
+        torch.manual_seed(9)
+        losses[weight], observed = method.generator_losses(given, method.generate(given.images))
+        assert "too alike" in observed
+        assert method.embedding.attention is not None
+    whole, quarter, without = losses[1.0], losses[0.25], losses[0.0]
+    assert quarter["difference"].item() == pytest.approx(whole["difference"].item() / 4)
+    assert set(without) == {"realism", "similarity"}
+    assert all(without[name] == whole[name] for name in without)
+
+
+def test_the_ablation_has_en_with_attention_and_both_readings_of_without() -> None:
+    ablation = load_ablation("fda_net")
+    found = {}
+    for row in ablation.rows:
+        torch.manual_seed(0)
+        method = build_method(row_recipe(ablation, row, seed=0), {"vehicle": 4})
+        assert isinstance(method, EmbeddingNet)
+        weighs = method.difference_weight > 0 if isinstance(method, FdaNet) else None
+        found[row.name] = (method.embedding.attention is not None, weighs)
+    assert found == {
+        "EN": (False, None),
+        "EN with attention": (True, None),
+        "FDA-Net without attention": (False, True),
+        "FDA-Net without attention regularization": (True, False),
+        "FDA-Net": (True, True),
+    }
+    claims = [row.paper for row in ablation.rows]
+    assert claims[1] == {}
+    assert claims[2] == claims[3]
+
+
+def test_made_pictures_are_seen_with_the_running_statistics_of_real_ones() -> None:
     method = make_game().train()
-    method.feature_map(batch().images)
-    before = {k: v.clone() for k, v in method.state_dict().items() if "running" in k}
-    assert before
-    with untraced_norms(method.embedding):
-        method.feature_map(torch.randn(8, 3, 32, 32) * 9)
-    assert all(torch.equal(method.state_dict()[k], v) for k, v in before.items())
-    method.feature_map(torch.randn(8, 3, 32, 32) * 9)
-    assert not all(torch.equal(method.state_dict()[k], v) for k, v in before.items())
+    given, cast = batch(), torch.tensor([2.0, -1.0, 0.5]).view(3, 1, 1)
+    made = given.images + cast
+    for _ in range(30):
+        method.feature_map(given.images)
+    oracle = deepcopy(method)
+    real = oracle.embedding(oracle.feature_map(given.images))
+    after_real = {k: v.clone() for k, v in oracle.state_dict().items() if "running" in k}
+    assert after_real
+    oracle.eval()
+    z = oracle.embedding(oracle.feature_map(made), real.attention).unit()
+    torch.manual_seed(9)
+    positive, _ = draw_pairs(given.labels["vehicle"], real.unit()[0], "random")
+    torch.manual_seed(9)
+    losses = method.embedding_losses(given, made)
+    for name, x, other in zip(("triplet", "triplet F"), real.unit(), z, strict=True):
+        eq_9 = 0.0
+        for i in range(8):
+            eq_9 += max(squared(x[i], x[positive[i]]) - squared(x[i], other[i]) + 0.6, 0)
+        assert losses[name].item() == pytest.approx(eq_9 / 8, abs=1e-5)
+    now = method.state_dict()
+    assert all(torch.equal(now[name], each) for name, each in after_real.items())
+    assert all(module.training for module in method.modules())
+
+
+def test_a_mode_is_given_back_whatever_happens() -> None:
+    layers = torch.nn.Sequential(torch.nn.Dropout(), torch.nn.Sequential(torch.nn.Dropout()))
+    layers[1].eval()
+    with suppress(RuntimeError), evaluating(layers):
+        assert not any(each.training for each in layers.modules())
+        raise RuntimeError
+    assert [each.training for each in layers.modules()] == [True, True, False, False]
 
 
 def test_pairs_are_of_the_batch() -> None:
@@ -335,6 +491,51 @@ def test_the_parts_have_rates_of_their_own() -> None:
     assert factors == pytest.approx([1.0, 1.0, 0.5, 0.0])
 
 
+def test_the_parts_have_betas_of_their_own() -> None:
+    method, recipe = make_game(), load_recipe("fda_net/veri-wild")
+    optimizers = method.optimizers(recipe.train)
+    betas = {name: each.param_groups[0]["betas"] for name, each in optimizers.items()}
+    assert betas == {"embedding": (0.9, 0.999), "critic": (0.5, 0.999), "generator": (0.5, 0.999)}
+    weight = next(iter(method.generator.parameters()))
+    for gradient in (1.0, 0.0):
+        weight.grad = torch.full_like(weight, gradient)
+        optimizers["generator"].step()
+    mean = optimizers["generator"].state[weight]["exp_avg"]
+    assert torch.allclose(mean, torch.full_like(mean, 0.5 * 0.5))
+    plain = method.optimizers(recipe.train.model_copy(update={"betas": {}}))
+    assert all(each.param_groups[0]["betas"] == (0.9, 0.999) for each in plain.values())
+
+
+FDA_RECIPES = [name for name in recipe_names() if name.startswith("fda_net/")]
+
+
+def every_recipe() -> Iterator[Recipe]:
+    yield from map(load_recipe, FDA_RECIPES)
+    ablation = load_ablation("fda_net")
+    yield from (row_recipe(ablation, row, seed=0) for row in ablation.rows)
+
+
+def test_the_embedding_learns_five_times_as_fast_everywhere() -> None:
+    for recipe in every_recipe():
+        assert set(recipe.train.rates) == set(recipe.train.betas) == {"generator", "critic"}
+        for rate in recipe.train.rates.values():
+            assert recipe.train.lr / rate == pytest.approx(5)
+        assert set(recipe.train.betas.values()) == {0.5}
+
+
+def test_the_paper_s_map_on_vehicleid_is_of_retrieval() -> None:
+    rank_1, rank_5, claim = 0.5173, 0.7308, 0.5578  # EN, 1,600 vehicles, table 6
+    # The one match of a query is at rank r and AP is 1/r; at worst those up to rank 5 are all at 5.
+    queries = 10_000
+    ranks = [1] * round(queries * rank_1) + [5] * round(queries * (rank_5 - rank_1))
+    assert sum(1 / rank for rank in ranks) / queries > claim + 0.002
+    claims = load_recipe("fda_net/vehicleid").paper
+    assert {key: value for key, value in claims.items() if key.endswith("mAP")} == {
+        "vehicleid 1600 retrieval mAP": 0.6533,
+        "vehicleid 2400 retrieval mAP": 0.6184,
+    }
+
+
 def test_several_processes_are_refused() -> None:
     fabric = cast(Fabric, SimpleNamespace(world_size=2))
     with pytest.raises(
@@ -345,9 +546,9 @@ def test_several_processes_are_refused() -> None:
 
 def test_what_is_not_a_number_stops_the_run(drawn_table: Sightings, tmp_path: Path) -> None:
     usual = load_recipe("fda_net/city", TINY_FDA)
-    steep = usual.train.model_copy(update={"rates": {"generator": 1e30}})  # cannot be set
+    steep = usual.train.model_copy(update={"rates": {"critic": 1e30}})  # cannot be set
     recipe = usual.model_copy(update={"train": steep})
-    with pytest.raises(NonFiniteLoss, match=facts("step 2", "critic nan", "train.lr")):
+    with pytest.raises(NonFiniteLoss, match=facts("step 1", "realism nan", "train.lr")):
         train(recipe, drawn_table, tmp_path)
 
 
@@ -355,6 +556,8 @@ def test_what_is_not_a_number_stops_the_run(drawn_table: Sightings, tmp_path: Pa
     ("changes", "complaint"),
     [
         ({"model.margin": 0.5}, ("model.margin is 0.5", "0.3", "twice beta")),
+        ({"train.rates": {"critics": 1e-4}}, ("train.rates", "critics", "embedding", "generator")),
+        ({"train.betas": {"main": 0.5}}, ("train.betas", "main", "embedding", "generator")),
         ({"input.height": 34}, ("34 x 32 pixels", "multiples of 4")),
         ({"input.height": 28, "input.width": 28}, ("28 x 28 pixels", "32 or more")),
     ],

@@ -177,7 +177,9 @@ class Method(nn.Module):
         return {}
 
 
-def make_optimizer(module: nn.Module, train: Train, lr: float | None = None) -> Optimizer:
+def make_optimizer(
+    module: nn.Module, train: Train, lr: float | None = None, beta: float = 0.9
+) -> Optimizer:
     """The optimizer of ``train`` over the parameters of a module that require gradients.
 
     Weight decay does not apply to biases, norms and other vectors.
@@ -186,6 +188,7 @@ def make_optimizer(module: nn.Module, train: Train, lr: float | None = None) -> 
         module: whose parameters learn.
         train: settings of the stage.
         lr: instead of ``train.lr``.
+        beta: beta 1 of Adam and AdamW, the decay of their mean gradient.
     """
     lr = train.lr if lr is None else lr
     learning = [p for p in module.parameters() if p.requires_grad]
@@ -196,5 +199,5 @@ def make_optimizer(module: nn.Module, train: Train, lr: float | None = None) -> 
     if train.optimizer == "sgd":
         return torch.optim.SGD(groups, lr=lr, momentum=train.momentum)
     if train.optimizer == "adam":
-        return torch.optim.Adam(groups, lr=lr, eps=train.adam_epsilon)
-    return torch.optim.AdamW(groups, lr=lr, eps=train.adam_epsilon)
+        return torch.optim.Adam(groups, lr=lr, betas=(beta, 0.999), eps=train.adam_epsilon)
+    return torch.optim.AdamW(groups, lr=lr, betas=(beta, 0.999), eps=train.adam_epsilon)

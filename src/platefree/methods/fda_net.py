@@ -11,15 +11,21 @@ them; both learn in turn (section 4, figure 5)::
 - H and F use the same FC layers. Decided: the attention is scaled to a mean of 1 before it weighs
   the map, so that an even attention makes F equal to H, and neither is small.
 - F(G(x)) is taken under the attention of x (eq. 6), everywhere.
+- Decided: the generator adds a change, zero at first, to the picture (``generator="residual"``).
+  "plain" makes the picture anew, of maps that instance norm has robbed of its color.
 - Embeddings are L2-normalised, so that the margins have a scale.
 - z of eq. 9 is the generated negative in one step and the real one in the next.
 - Decided: minimising log(1 - D(G(x))) has no gradient while made pictures are easily detected, so
   the generator maximises log D(G(x)) instead (Goodfellow et al., NIPS 2014, section 3);
   ``real_fake="minimax"`` is eq. 11 to the letter.
-- Made pictures do not change the running statistics of batch norm.
+- While the generator learns, D is fixed (section 4.2): both discriminators are in evaluation mode,
+  without dropout, which would set a picture apart from its exact copy.
+- Made pictures are seen with the running statistics of batch norm, which are those of real ones.
+  Statistics of their own would hide a color cast that they share.
 
-Rows of the paper's tables 4 and 5: `EmbeddingNet` without attention is EN; `FdaNet` without
-attention, where F is H, is "FDA-Net without Att"; with it, it is FDA-Net.
+Rows of the paper's tables 4 and 5: `EmbeddingNet` without attention is EN. "FDA-Net without Att" is
+said to be "without attention regularization": ``difference_weight=0`` leaves out eq. 7, and
+``attention="none"`` the whole attention, so that F is H.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -44,11 +50,13 @@ from platefree.methods.base import Batch, Descent, Method, Samples, make_optimiz
 from platefree.methods.game_watch import GameWatch
 from platefree.nets.attended import EmbeddingDiscriminator
 from platefree.nets.backbones import map_size
-from platefree.nets.generator import Generator, largest_singular_value
+from platefree.nets.generator import Generator, PlainGenerator, largest_singular_value
 from platefree.nets.patch_gan import PatchGan
 from platefree.recipes.ranges import Channels, ChannelsOrNone, Margin, RateBelowOne, Weight, Width
 from platefree.recipes.recipe import Recipe
 from platefree.recipes.sections import Train
+
+OPTIMIZERS = ("embedding", "critic", "generator")
 
 
 class FdaNetSettings(StridedSettings):
@@ -68,6 +76,8 @@ class FdaNetSettings(StridedSettings):
     similarity_margin: Margin = 0.3  # beta
     difference_margin: Margin = 0.7  # gamma
     realism_weight: Weight = 1.0  # lambda
+    difference_weight: Weight = 1.0  # of eq. 7; 0: without attention regularization
+    generator: Literal["residual", "plain"] = "plain"  # "plain": blind to color, as CycleGAN's
     generator_width: Width = 64
     generator_blocks: Annotated[int, Field(ge=0, le=100)] = 9
     patch_width: Width = 64
@@ -82,7 +92,12 @@ class FdaNetSettings(StridedSettings):
         return self
 
     def check(self, recipe: Recipe) -> None:
-        """The generator halves pictures twice."""
+        """The generator halves pictures twice; rates and betas are of known optimizers."""
+        for key, named in (("rates", recipe.train.rates), ("betas", recipe.train.betas)):
+            if unknown := sorted(set(named) - set(OPTIMIZERS)):
+                raise ValueError(
+                    f"train.{key} names {unknown}, but fda_net's optimizers are {list(OPTIMIZERS)}"
+                )
         height, width = recipe.input.height, recipe.input.width
         if self.adversary != "none" and (height % 4 or width % 4 or min(height, width) < 32):
             raise ValueError(
@@ -111,13 +126,14 @@ def build(
     if settings.adversary == "none":
         return EmbeddingNet(embedding, negatives=settings.negatives, margin=settings.margin)
     game = {"negatives", "real_fake", "margin", "similarity_margin", "difference_margin"}
+    kind = Generator if settings.generator == "residual" else PlainGenerator
     return FdaNet(
         embedding,
-        Generator(width=settings.generator_width, blocks=settings.generator_blocks),
+        kind(width=settings.generator_width, blocks=settings.generator_blocks),
         PatchGan(width=settings.patch_width),
         mean=recipe.input.mean or (0.0, 0.0, 0.0),
         std=recipe.input.std or (1.0, 1.0, 1.0),
-        **settings.model_dump(include={*game, "realism_weight"}),
+        **settings.model_dump(include={*game, "realism_weight", "difference_weight"}),
     )
 
 
@@ -168,7 +184,7 @@ class EmbeddingNet(Method):
         if made is None:
             against = tuple(rows[negative] for rows in units)
         else:
-            with untraced_norms(self.embedding):
+            with evaluating(*batch_norms(self.embedding)):
                 maps = self.feature_map(made)
                 against = self.embedding(maps, real.attention.detach()).unit()
         rows = {"": (real.whole, units[0], against[0])}
@@ -197,6 +213,7 @@ class FdaNet(EmbeddingNet):
         similarity_margin: beta of eq. 4.
         difference_margin: gamma of eq. 7.
         realism_weight: lambda of eq. 11.
+        difference_weight: of eq. 7 in eq. 11, where it is 1; 0 leaves it out.
         mean: of the channels of normalised pictures.
         std: of the channels.
     """
@@ -214,7 +231,7 @@ class FdaNet(EmbeddingNet):
     def __init__(
         self,
         embedding: EmbeddingDiscriminator,
-        generator: Generator,
+        generator: Generator | PlainGenerator,
         critic: PatchGan,
         *,
         negatives: str = "random",
@@ -223,6 +240,7 @@ class FdaNet(EmbeddingNet):
         similarity_margin: float = 0.3,
         difference_margin: float = 0.7,
         realism_weight: float = 1.0,
+        difference_weight: float = 1.0,
         mean: Sequence[float] = (0.485, 0.456, 0.406),
         std: Sequence[float] = (0.229, 0.224, 0.225),
     ) -> None:
@@ -232,16 +250,17 @@ class FdaNet(EmbeddingNet):
         self.real_fake = real_fake
         self.similarity_margin = similarity_margin
         self.difference_margin = difference_margin
-        self.realism_weight = realism_weight
+        self.realism_weight, self.difference_weight = realism_weight, difference_weight
         self.register_buffer("updates", torch.zeros((), dtype=torch.int64))
         for name, values in (("mean", mean), ("std", std)):
             self.register_buffer(name, torch.tensor(values).view(3, 1, 1), persistent=False)
 
     def optimizers(self, train: Train) -> dict[str, Optimizer]:
         """One each for the embedding, the critic and the generator."""
-        parts = {"embedding": self.embedding, "critic": self.critic, "generator": self.generator}
+        parts = {name: getattr(self, name) for name in OPTIMIZERS}
         return {
-            name: make_optimizer(part, train, train.rates.get(name)) for name, part in parts.items()
+            name: make_optimizer(part, train, train.rates.get(name), train.betas.get(name, 0.9))
+            for name, part in parts.items()
         }
 
     def step(self, batch: Batch, descent: Descent) -> None:
@@ -272,14 +291,14 @@ class FdaNet(EmbeddingNet):
         self, batch: Batch, made: Tensor
     ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """L_G (eq. 11), and figures that show whether training goes well."""
-        with torch.no_grad():
-            real = self.embedding(self.feature_map(batch.images))
-            h, f = real.unit()
-            positive, negative = draw_pairs(batch.labels["vehicle"], h, self.negatives)
-            critic_real = self.critic(batch.images)
-        with untraced_norms(self.embedding):
+        with evaluating(self.embedding, self.critic):
+            with torch.no_grad():
+                real = self.embedding(self.feature_map(batch.images))
+                critic_real = self.critic(batch.images)
             h_made, f_made = self.embedding(self.feature_map(made), real.attention).unit()
-        critic_made = self.critic(made)
+            critic_made = self.critic(made)
+        h, f = real.unit()
+        positive, negative = draw_pairs(batch.labels["vehicle"], h, self.negatives)
         paired = positive >= 0
         others = h[positive[paired]], h_made[paired], h[negative[paired]]
         similarity = similarity_hinges(h[paired], *others, self.similarity_margin)
@@ -296,7 +315,8 @@ class FdaNet(EmbeddingNet):
         }
         if self.embedding.attention is not None:
             difference = difference_hinges(f, f_made, self.difference_margin)
-            losses["difference"] = difference.mean()
+            if self.difference_weight:
+                losses["difference"] = self.difference_weight * difference.mean()
             observed["too alike"] = (difference > 0).float().mean()
         return losses, observed
 
@@ -358,18 +378,23 @@ def draw_pairs(vehicles: Tensor, rows: Tensor, negatives: str) -> tuple[Tensor, 
     return positive.where(complete, -1), negative.where(complete, -1)
 
 
+def batch_norms(module: nn.Module) -> list[nn.Module]:
+    """The batch norms in a module."""
+    return [each for each in module.modules() if isinstance(each, nn.modules.batchnorm._BatchNorm)]
+
+
 @contextmanager
-def untraced_norms(module: nn.Module) -> Iterator[None]:
-    """Within the block, batch norms use batch statistics without updating running statistics."""
-    norms = [each for each in module.modules() if isinstance(each, nn.modules.batchnorm._BatchNorm)]
-    momenta = [norm.momentum for norm in norms]
-    for norm in norms:
-        norm.momentum = 0.0
+def evaluating(*modules: nn.Module) -> Iterator[None]:
+    """Within the block, modules are in evaluation mode with all in them; gradients still flow."""
+    within = [each for module in modules for each in module.modules()]
+    modes = [each.training for each in within]
+    for module in modules:
+        module.eval()
     try:
         yield
     finally:
-        for norm, momentum in zip(norms, momenta, strict=True):
-            norm.momentum = momentum
+        for each, mode in zip(within, modes, strict=True):
+            each.training = mode  # `train` would also set the modules within
 
 
 def _mean(values: Tensor) -> Tensor:

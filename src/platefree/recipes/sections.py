@@ -90,7 +90,8 @@ class Train(Section):
     optimizer: Literal["adamw", "adam", "sgd"] = "adamw"
     lr: LearningRate = 3.5e-4
     rates: dict[str, LearningRate] = {}  # of a method's other optimizers, instead of lr
-    momentum: Rate = 0.9
+    betas: dict[str, RateBelowOne] = {}  # Adam's beta 1 of those optimizers, instead of 0.9
+    momentum: Rate = 0.9  # with optimizer = "sgd"
     adam_epsilon: Annotated[float, Field(gt=0, le=1)] = 1e-8  # with optimizer = "adam" or "adamw"
     weight_decay: Annotated[float, Field(ge=0, le=100)] = 5e-4
     warmup_epochs: Epochs = 5.0
