@@ -19,6 +19,7 @@ from platefree.evaluation.post_chain import make_chain
 from platefree.evaluation.removed import sink_removed
 from platefree.evaluation.trial import Trial
 from platefree.ranking.comparison import ONLY_SPACE, cosine_distance
+from platefree.ranking.guessed_cameras import cluster_cameras
 from platefree.recipes.post import STEPS, Camera, Expand, Post, Rerank, Time
 from platefree.types import Embeddings, Sightings
 
@@ -231,9 +232,8 @@ def test_a_second_model_tells_cameras_apart() -> None:
     by_camera = np.eye(3, dtype=np.float32)[seen]
     options = Post(steps=["camera"], camera=Camera(model="x", radius=0.1, smallest=2))
     trial = Trial("", np.arange(9), np.arange(9, N))
-    chain = make_chain(
-        options, table, ONLY_SPACE, Embeddings({"main": by_camera}, table, "cameras")
-    )
+    guessed = cluster_cameras(Embeddings({"main": by_camera}, table, "cameras"), 0.1, 2)
+    chain = make_chain(options, table, ONLY_SPACE, guessed)
     ((_, found),) = chain.blocks(embeddings, trial)
     np.testing.assert_array_equal(np.isinf(found), seen[:9, None] == seen[9:])
 

@@ -23,11 +23,12 @@ from platefree.data.vehicle_boxes import (
 from platefree.errors import DataError, RecipeError
 from platefree.gallery.opening import open_embedder
 from platefree.inference.embedder import Embedder
+from platefree.inference.labelling import most_probable
 from platefree.ranking.comparison import Comparison, l2_normalised
-from platefree.ranking.interval import covering_interval
+from platefree.ranking.guessed_cameras import agreement, cluster_cameras
 from platefree.ranking.joined_spaces import concatenate, fractions_of, mean_of
-from platefree.recipes.post import Crop, Post, Time
-from platefree.types import Embeddings, Sightings
+from platefree.recipes.post import Camera, Crop, Post
+from platefree.types import Embeddings, Sightings, Text
 from platefree.work import Work
 
 
@@ -53,14 +54,14 @@ class Embedded:
     Attributes:
         looks: by the evaluated model, then by the models of the step ``ensemble``.
         weights: of these models; empty is equal weights.
-        cameras: by the camera classifier, with its comparison; None without one.
+        cameras: (n,) guessed by the camera classifier, ``""`` unknown; None without one.
         spent: seconds of embedding beyond the evaluated model's, by the steps that need them.
         found: facts for the settings of a report.
     """
 
     looks: tuple[Looks, ...]
     weights: Sequence[float] = ()
-    cameras: Looks | None = None
+    cameras: Text | None = None
     spent: Sequence[tuple[frozenset[str], float]] = ()
     found: Mapping[str, str] = field(default_factory=dict)
 
@@ -122,6 +123,8 @@ def embed_for(model: Embedder, post: Post, table: Sightings, work: Work) -> Embe
     by_camera = None
     if "camera" in post.steps and post.camera.model:
         by_camera = open_embedder(post.camera.model, work)
+        if post.camera.by == "class":
+            by_camera.class_names("camera")  # refuses a model that predicts none
     clock = _Clock()
     found, boxes = dict[str, str](), None
     if "crop" in post.steps:
@@ -140,41 +143,10 @@ def embed_for(model: Embedder, post: Post, table: Sightings, work: Work) -> Embe
     cameras = None
     if by_camera is not None:
         with clock.of("camera"):
-            rows, _ = by_camera.embed(table, work=work)
-        cameras = Looks(rows, by_camera.comparison)
+            cameras = _guessed_cameras(by_camera, post.camera, table, work)
+        if table.knows("camera"):
+            found["guessed cameras"] = str(agreement(cameras, table.camera))
     return Embedded(tuple(looks), post.ensemble.weights, cameras, clock.spent, found)
-
-
-def with_window(post: Post, table: Sightings) -> tuple[Post, dict[str, str]]:
-    """The settings, with the temporal window found in the training rows of a table.
-
-    Returns:
-        The settings with the window in seconds, and a description for the report. Both are
-        unchanged and empty without the step ``time``, or if it already gives its seconds.
-
-    Raises:
-        DataError: no window can be found in the training rows.
-    """
-    if "time" not in post.steps or post.time.by == "seconds":
-        return post, {}
-    rows = table.take(table.split == "train")
-    if not len(rows):
-        raise DataError(
-            "post.time.by is training, but no row has split 'train'; set post.time.by=seconds and "
-            "post.time.seconds"
-        )
-    try:
-        seconds, count = covering_interval(rows.vehicle, rows.camera, rows.time, post.time.fraction)
-    except DataError as error:
-        raise DataError(
-            f"post.time.by is training, but {error}; set post.time.by=seconds and post.time.seconds"
-        ) from error
-    window = (
-        f"{seconds:g} s, which covers {100 * post.time.fraction:g} % of {count:,} intervals "
-        f"between cameras among {len(rows):,} training rows"
-    )
-    settings = Time(seconds=seconds, fraction=post.time.fraction)
-    return post.model_copy(update={"time": settings}), {"temporal window": window}
 
 
 class _Clock:
@@ -207,6 +179,14 @@ def _more(model: Embedder, post: Post, work: Work) -> list[Embedder]:
     others = [open_embedder(path, work) for path in post.ensemble.models]
     check_members([model, *others])
     return others
+
+
+def _guessed_cameras(model: Embedder, options: Camera, table: Sightings, work: Work) -> Text:
+    """The camera of each picture by a classifier: its class, or its cluster."""
+    rows, _ = model.embed(table, work=work)
+    if options.by == "class":
+        return most_probable(rows, "camera", model.class_names("camera"))
+    return cluster_cameras(rows, options.radius, options.smallest, model.comparison)
 
 
 def _boxes(crop: Crop, table: Sightings, work: Work) -> tuple[BoxFractions, str]:

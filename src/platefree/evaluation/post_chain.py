@@ -20,13 +20,12 @@ import numpy as np
 
 from platefree.evaluation.score import picture_blocks, to_tracks
 from platefree.evaluation.trial import Trial
-from platefree.ranking.comparison import ONLY_SPACE, Comparison
+from platefree.ranking.comparison import Comparison
 from platefree.ranking.exact import rank_exact
-from platefree.ranking.guessed_cameras import cluster_cameras
 from platefree.ranking.reciprocal import k_reciprocal_blocks
 from platefree.ranking.steps import Step, apply_steps, camera_numbers, expanded, label_steps
 from platefree.recipes.post import Post
-from platefree.types import Embeddings, Floats, Indices, Ranking, Sightings
+from platefree.types import Embeddings, Floats, Indices, Ranking, Sightings, Text
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,8 +103,7 @@ def make_chain(
     settings: Post,
     table: Sightings,
     comparison: Comparison,
-    of_cameras: Embeddings | None = None,
-    camera_comparison: Comparison = ONLY_SPACE,
+    guessed: Text | None = None,
 ) -> Chain:
     """A chain over the pictures of an evaluation.
 
@@ -113,12 +111,8 @@ def make_chain(
         settings: which steps, and their options.
         table: the n pictures.
         comparison: how the spaces combine.
-        of_cameras: embeddings of the same pictures by a camera classifier; None if the step
-            ``camera`` uses the known cameras, or is not done.
-        camera_comparison: how the spaces of these embeddings combine.
+        guessed: (n,) cameras by a classifier; None if the step ``camera`` uses the known ones, or
+            is not done.
     """
-    cameras = table.camera
-    if of_cameras is not None:
-        options = settings.camera
-        cameras = cluster_cameras(of_cameras, options.radius, options.smallest, camera_comparison)
+    cameras = table.camera if guessed is None else guessed
     return Chain(settings, comparison, camera_numbers(cameras))

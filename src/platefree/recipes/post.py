@@ -103,13 +103,27 @@ class Rerank(PostSection):
 class Camera(PostSection):
     """Remove gallery pictures of the query's camera."""
 
-    model: str = ""  # a camera classifier, whose clusters are cameras; "": known ones
-    radius: Radius = 0.2  # distance within which pictures are neighbours
+    model: str = ""  # a camera classifier, which guesses the cameras; "": known ones
+    by: Literal["clusters", "training", "class"] = "clusters"  # training: radius found there
+    radius: Radius = 0.2  # clusters: distance within which pictures are neighbours
     smallest: Count = 5  # neighbours, itself included, that make a cluster
+
+    @model_validator(mode="after")
+    def _guesses_need_a_model(self) -> "Camera":
+        if self.by != "clusters" and not self.model:
+            raise ValueError(
+                f"post.camera.by is {self.by}, which needs a camera classifier: set "
+                "post.camera.model to its folder"
+            )
+        return self
 
     def __str__(self) -> str:
         if not self.model:
             return "known cameras"
+        if self.by == "class":
+            return f"classes by {self.model}"
+        if self.by == "training":
+            return f"clusters by {self.model}, like those of training, smallest {self.smallest}"
         return f"clusters by {self.model}, radius {self.radius:g}, smallest {self.smallest}"
 
 
