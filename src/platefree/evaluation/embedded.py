@@ -6,7 +6,7 @@ and for every model of an ensemble; a picture on which no vehicle was found keep
 """
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -104,7 +104,20 @@ def looks_at_each(post: Post) -> int:
     return models + crops + ("camera" in steps and bool(post.camera.model))
 
 
-def embed_for(model: Embedder, post: Post, table: Sightings, work: Work) -> Embedded:
+Embed = Callable[[Embedder, Sightings, BoxFractions | None, Work], Embeddings]
+"""Embeds a table, or the boxes of its pictures, by a model."""
+
+
+def embed_table(
+    model: Embedder, table: Sightings, boxes: BoxFractions | None, work: Work
+) -> Embeddings:
+    """The embeddings of a table; a picture that cannot be read is an `ImageError`."""
+    return model.embed(table, boxes=boxes, work=work)[0]
+
+
+def embed_for(
+    model: Embedder, post: Post, table: Sightings, work: Work, embed: Embed = embed_table
+) -> Embedded:
     """Compute all embeddings that the steps of an evaluation need.
 
     Args:
@@ -112,6 +125,7 @@ def embed_for(model: Embedder, post: Post, table: Sightings, work: Work) -> Embe
         post: which steps, and their options.
         table: the pictures.
         work: device, workers and progress, which counts each picture `looks_at_each` times.
+        embed: how a model embeds.
 
     Raises:
         RecipeError: a step lacks an option, or there is no such detector.
@@ -134,16 +148,17 @@ def embed_for(model: Embedder, post: Post, table: Sightings, work: Work) -> Embe
     for number, each in enumerate(models):
         needs = ("ensemble",) if number else ()
         with clock.of(*needs):
-            whole, _ = each.embed(table, work=work)
+            whole = embed(each, table, None, work)
         tight = None
         if boxes is not None:
             with clock.of("crop", *needs):
-                tight = _with_crops(each, whole, boxes, work)
+                tight = _with_crops(each, whole, boxes, work, embed)
         looks.append(Looks(whole, each.comparison, tight))
     cameras = None
     if by_camera is not None:
         with clock.of("camera"):
-            cameras = _guessed_cameras(by_camera, post.camera, table, work)
+            rows = embed(by_camera, table, None, work)
+            cameras = _guessed_cameras(by_camera, post.camera, rows)
         if table.knows("camera"):
             found["guessed cameras"] = str(agreement(cameras, table.camera))
     return Embedded(tuple(looks), post.ensemble.weights, cameras, clock.spent, found)
@@ -181,9 +196,8 @@ def _more(model: Embedder, post: Post, work: Work) -> list[Embedder]:
     return others
 
 
-def _guessed_cameras(model: Embedder, options: Camera, table: Sightings, work: Work) -> Text:
+def _guessed_cameras(model: Embedder, options: Camera, rows: Embeddings) -> Text:
     """The camera of each picture by a classifier: its class, or its cluster."""
-    rows, _ = model.embed(table, work=work)
     if options.by == "class":
         return most_probable(rows, "camera", model.class_names("camera"))
     return cluster_cameras(rows, options.radius, options.smallest, model.comparison)
@@ -211,12 +225,14 @@ def _boxes(crop: Crop, table: Sightings, work: Work) -> tuple[BoxFractions, str]
     return with_margin(boxes, crop.margin), where + kept
 
 
-def _with_crops(model: Embedder, whole: Embeddings, boxes: BoxFractions, work: Work) -> Embeddings:
+def _with_crops(
+    model: Embedder, whole: Embeddings, boxes: BoxFractions, work: Work, embed: Embed
+) -> Embeddings:
     """The L2-normalised mean of each picture and its crop, if it has one."""
     found = np.flatnonzero(~np.isnan(boxes[:, 0]))
     work.progress(len(boxes) - len(found))
     table = whole.sightings.take(found)
-    crops, _ = model.embed(table, boxes=boxes[found], work=work)
+    crops = embed(model, table, boxes[found], work)
     spaces = {}
     for name, rows in whole.spaces.items():
         spaces[name] = rows.copy()

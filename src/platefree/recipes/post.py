@@ -3,7 +3,8 @@
 Zheng et al., VehicleNet, TMM 2020, section IV-C, figure 5 and table VI. The steps are always done
 in the same order: ``crop`` and ``ensemble`` change embeddings, ``expand`` replaces the queries,
 ``camera`` and ``time`` remove gallery pictures, ``rerank`` replaces distances, and ``tracks``
-groups the remaining pictures.
+groups the remaining pictures. With ``tracks.by = "mean"`` the gallery is averaged before all
+steps but the first two, so that queries are expanded and re-ranked among the means.
 """
 
 from collections.abc import Sequence
@@ -143,10 +144,12 @@ class Time(PostSection):
 
 
 class Tracks(PostSection):
-    """Rank all gallery pictures of a track by the best of them."""
+    """Rank all gallery pictures of a track together."""
+
+    by: Literal["best", "mean"] = "best"  # the nearest picture, or the mean of their embeddings
 
     def __str__(self) -> str:
-        return "by the best picture"
+        return "by the best picture" if self.by == "best" else "by the mean of their embeddings"
 
 
 class Post(PostSection):
