@@ -1,20 +1,26 @@
 """A classifier of cameras: trained, scored, and used to remove pictures of the query's camera."""
 
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from conftest import TINY, Run
-from messages import facts
+from messages import facts, says
 
 import platefree as pf
-from platefree.errors import DataError, TrainingError
+from platefree.errors import DataError, RecipeError, TrainingError
+from platefree.evaluation.embedded import embed_for
 from platefree.evaluation.evaluate import Scoring
+from platefree.evaluation.post_chain import make_chain
+from platefree.evaluation.trial import Trial
 from platefree.methods.catalogue import load_recipe
 from platefree.methods.label_classifier import FEATURES, CameraClassifier
-from platefree.ranking.guessed_cameras import cluster_cameras
+from platefree.ranking.comparison import Cosine
+from platefree.ranking.guessed_cameras import camera_radius, cluster_cameras
 from platefree.recipes.post import Camera
+from platefree.work import DEFAULT_WORK
 
 SMALL = {key: value for key, value in TINY.items() if key != "model.last_stride"}
 SMALL |= {"train.epochs": 10, "train.lr": 3e-3}
@@ -73,6 +79,69 @@ def test_it_takes_the_place_of_unknown_cameras(
     settings = ("--set", f"post.camera.model={by_camera}", "--set", "post.camera.smallest=3")
     score = ("eval", "color_stripes", "--data", drawn_folder, "--post", "camera", *settings)
     assert run(*score)[0] == 0
+
+
+def test_its_classes_are_cameras_too(by_camera: Path, drawn_table: pf.Sightings) -> None:
+    options = Camera(model=str(by_camera), by="class")
+    post = pf.Post(steps=["camera"], camera=options)
+    scored = drawn_table.take(drawn_table.split != "train")
+    rows, _ = pf.load_model(by_camera).embed(scored)
+    names = np.array(sorted(set(drawn_table.camera.tolist())))
+    predicted = [names[row.argmax()] for row in rows.spaces["camera"]]
+    embedded = embed_for(pf.load_model("color_stripes"), post, scored, DEFAULT_WORK)
+    assert embedded.cameras is not None
+    assert embedded.cameras.tolist() == predicted
+    chain = make_chain(post, scored, Cosine("main"), embedded.cameras)
+    both = Trial("all", np.arange(len(scored)), np.arange(len(scored)))
+    (_, distances), *rest = chain.blocks(embedded.plain, both)
+    assert not rest
+    for one, row in enumerate(distances):
+        for other, distance in enumerate(row):
+            assert np.isinf(distance) == (predicted[one] == predicted[other])
+    pairs = list(combinations(range(len(scored)), 2))
+    alike = [pair for pair in pairs if predicted[pair[0]] == predicted[pair[1]]]
+    right = [scored.camera[one] == scored.camera[other] for one, other in alike]
+    report = pf.evaluate("color_stripes", drawn_table, scoring=Scoring(post=post))
+    assert f"guessed camera {np.mean(right):.0%} are of one" in report.settings["guessed cameras"]
+    assert "classes by" in report.settings["post-processing"]
+    stranger = pf.Post(steps=["camera"], camera=Camera(model="color_stripes", by="class"))
+    with pytest.raises(DataError, match=facts("color_stripes", "no camera")):
+        pf.evaluate("color_stripes", drawn_table, scoring=Scoring(post=stranger))
+    with pytest.raises(RecipeError, match=facts("post.camera.by", "class", "post.camera.model")):
+        load_recipe("color_stripes", {"post.camera.by": "class"})
+
+
+def test_a_radius_from_training_rows_is_reported_and_used(
+    by_camera: Path, drawn_table: pf.Sightings
+) -> None:
+    options = Camera(model=str(by_camera), by="training", smallest=3)
+    post = pf.Post(steps=["camera"], camera=options)
+    report = pf.evaluate("color_stripes", drawn_table, scoring=Scoring(post=post))
+    train = drawn_table.take(drawn_table.split == "train")
+    model = pf.load_model(by_camera)
+    radius, _ = camera_radius(model.embed(train)[0], train.camera, 3, model.comparison)
+    assert says(report.settings["radius of cameras"], f"{radius:g}", "48 training rows")
+    fixed = pf.Post(
+        steps=["camera"], camera=Camera(model=str(by_camera), radius=radius, smallest=3)
+    )
+    again = pf.evaluate("color_stripes", drawn_table, scoring=Scoring(post=fixed))
+    assert again.figures() == report.figures()
+    assert again.settings["post-processing"] == report.settings["post-processing"]
+    for table, fact in (
+        (drawn_table.take(drawn_table.split != "train"), "split 'train'"),
+        (train_without_cameras(drawn_table), "two cameras"),
+    ):
+        with pytest.raises(DataError, match=facts(fact, "post.camera.by=clusters")):
+            pf.evaluate("color_stripes", table, scoring=Scoring(post=post))
+
+
+def train_without_cameras(table: pf.Sightings) -> pf.Sightings:
+    camera = [
+        "" if split == "train" else name
+        for name, split in zip(table.camera.tolist(), table.split.tolist(), strict=True)
+    ]
+    columns = {name: getattr(table, name) for name in ("image", "vehicle", "split")}
+    return pf.Sightings.from_columns(table.root, {**columns, "camera": camera})
 
 
 def test_what_it_learns_from(drawn_table: pf.Sightings, by_camera: Path, tmp_path: Path) -> None:

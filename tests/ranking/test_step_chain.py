@@ -19,7 +19,8 @@ from platefree.evaluation.post_chain import make_chain
 from platefree.evaluation.removed import sink_removed
 from platefree.evaluation.trial import Trial
 from platefree.ranking.comparison import ONLY_SPACE, cosine_distance
-from platefree.recipes.post import STEPS, Camera, Expand, Post, Rerank, Time
+from platefree.ranking.guessed_cameras import cluster_cameras
+from platefree.recipes.post import STEPS, Camera, Expand, Post, Rerank, Time, Tracks
 from platefree.types import Embeddings, Sightings
 
 CLOSE = 3e-6
@@ -224,6 +225,34 @@ def test_neighbours_expand_a_query_but_its_own_picture_does_not() -> None:
         np.testing.assert_allclose(found[query], expected, rtol=0, atol=CLOSE)
 
 
+@pytest.mark.parametrize("steps", ["tracks", "expand,tracks", "rerank,tracks"])
+def test_tracks_may_be_compared_by_their_mean(steps: str) -> None:
+    table = make_table(9)
+    embeddings = make_embeddings(table, ["main"], 9)
+    trial = Trial("", np.arange(12), np.arange(12, N))
+    rows = embeddings.spaces["main"].astype(np.float64)
+    averaged = rows.copy()
+    for one in trial.gallery:
+        mates = [
+            other
+            for other in trial.gallery
+            if other == one
+            or (
+                (table.camera[one], table.track[one]) == (table.camera[other], table.track[other])
+                and table.track[one] != ""
+            )
+        ]
+        total = sum(rows[each] for each in mates)
+        averaged[one] = total / np.sqrt((total**2).sum())
+    assert (averaged != rows).any()
+    spaces = {"main": averaged.astype(np.float32)}
+    before = SlowChain(Embeddings(spaces, table, "m"), trial, tuple(steps.split(",")))
+    post = OPTIONS.with_steps(steps).model_copy(update={"tracks": Tracks(by="mean")})
+    chain = make_chain(post, table, ONLY_SPACE)
+    ((_, found),) = chain.blocks(embeddings, trial)
+    np.testing.assert_allclose(found, before.result, rtol=0, atol=CLOSE)
+
+
 def test_a_second_model_tells_cameras_apart() -> None:
     table = make_table(6)
     embeddings = make_embeddings(table, ["main"], 6)
@@ -231,9 +260,8 @@ def test_a_second_model_tells_cameras_apart() -> None:
     by_camera = np.eye(3, dtype=np.float32)[seen]
     options = Post(steps=["camera"], camera=Camera(model="x", radius=0.1, smallest=2))
     trial = Trial("", np.arange(9), np.arange(9, N))
-    chain = make_chain(
-        options, table, ONLY_SPACE, Embeddings({"main": by_camera}, table, "cameras")
-    )
+    guessed = cluster_cameras(Embeddings({"main": by_camera}, table, "cameras"), 0.1, 2)
+    chain = make_chain(options, table, ONLY_SPACE, guessed)
     ((_, found),) = chain.blocks(embeddings, trial)
     np.testing.assert_array_equal(np.isinf(found), seen[:9, None] == seen[9:])
 

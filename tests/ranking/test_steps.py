@@ -1,6 +1,7 @@
 """The steps that change a ranking, against loops over its entries."""
 
 from collections.abc import Callable
+from itertools import combinations
 from math import inf
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from messages import facts
 
 from platefree.errors import DataError
-from platefree.ranking.guessed_cameras import cluster_cameras
+from platefree.ranking.guessed_cameras import RADII, agreement, camera_radius, cluster_cameras
 from platefree.ranking.steps import (
     BestOfTrack,
     ExpandedQueries,
@@ -23,7 +24,7 @@ from platefree.ranking.steps import (
     camera_numbers,
     track_numbers,
 )
-from platefree.types import Embeddings, Ranking, Sightings
+from platefree.types import Embeddings, Ranking, Sightings, text_column
 
 G = 12
 
@@ -214,6 +215,46 @@ def test_guessed_cameras() -> None:
     names = {0: guessed[0], 1: guessed[1], 2: "", 3: ""}
     assert len({names[0], names[1], ""}) == 3
     assert guessed.tolist() == [names[each] for each in query + gallery]
+
+
+def slow_agreement(guessed: list[str], known: list[str]) -> tuple[float, float, float]:
+    """Precision, recall and F1 by a loop over all pairs."""
+    right = claimed = there = 0
+    for one, other in combinations(range(len(known)), 2):
+        if "" in (known[one], known[other]):
+            continue
+        alike = guessed[one] == guessed[other] != ""
+        same = known[one] == known[other]
+        right, claimed, there = right + (alike and same), claimed + alike, there + same
+    precision = right / claimed if claimed else float("nan")
+    recall = right / there if there else float("nan")
+    return precision, recall, 2 * right / (claimed + there) if right else 0.0
+
+
+@given(st.lists(st.tuples(st.sampled_from(["", "0", "1"]), st.sampled_from(["", "a", "b", "c"]))))
+def test_how_guessed_cameras_agree_with_known_ones(pairs: list[tuple[str, str]]) -> None:
+    guessed, known = [one for one, _ in pairs], [other for _, other in pairs]
+    found = agreement(text_column(guessed), text_column(known))
+    expected = slow_agreement(guessed, known)
+    np.testing.assert_allclose((found.precision, found.recall, found.f1), expected)
+
+
+def test_the_radius_is_the_one_whose_clusters_are_most_like_the_cameras() -> None:
+    cameras = [0] * 9 + [1] * 8 + [2] * 7 + [3] * 2
+    rows = camera_rows(cameras, 5)
+    rows.spaces["main"][:] += 0.25 * np.random.default_rng(1).random(rows.spaces["main"].shape)
+    rows.spaces["main"][:] /= np.linalg.norm(rows.spaces["main"], axis=1, keepdims=True)
+    known = text_column([str(each) for each in cameras])
+    radius, best = camera_radius(rows, known, smallest=3)
+    by_radius = {
+        each: slow_agreement(cluster_cameras(rows, each, 3).tolist(), known.tolist())[2]
+        for each in RADII
+    }
+    assert by_radius[radius] == pytest.approx(max(by_radius.values())) == pytest.approx(best.f1)
+    assert radius == min(each for each in RADII if by_radius[each] >= best.f1 - 1e-12)
+    assert len(set(by_radius.values())) > 2
+    with pytest.raises(DataError, match=facts("26 pictures", "cluster", "100 or more")):
+        camera_radius(rows, known, smallest=100)
 
 
 def test_what_does_not_fit_is_refused() -> None:

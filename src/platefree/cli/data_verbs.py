@@ -85,6 +85,7 @@ def _protocols(dataset: "DataSet | None") -> "Table | None":
 
 
 def _set_json(dataset: "DataSet", counts: "tuple[Count, ...]") -> dict[str, Any]:
+    from platefree.data.support import lost_queries
     from platefree.evaluation.overview import Overview
 
     return {
@@ -94,15 +95,26 @@ def _set_json(dataset: "DataSet", counts: "tuple[Count, ...]") -> dict[str, Any]
             {"what": c.what, "documented": dict(c.documented), "found": c.found, "agrees": c.agrees}
             for c in counts
         ],
+        "queries_without_match": lost_queries(dataset),
         "remarks": list(dataset.remarks),
     }
 
 
 def _print_set(dataset: "DataSet", counts: "tuple[Count, ...]") -> None:
     from platefree.cli.data_tables import counts_table
+    from platefree.data.listed_text import many
+    from platefree.data.support import lost_queries
 
     if counts:
         out.print(counts_table(counts, dataset.name))
+    for name, lost in lost_queries(dataset).items():
+        if lost:
+            queries = many(len(dataset.rows(name)), "query", "queries")
+            notes.print(
+                f"note: {lost:,} of {queries} of the list {name} without a valid match under the "
+                "camera rule: counted, and left out of the scores",
+                soft_wrap=True,
+            )
     for remark in dataset.remarks:
         notes.print(f"note: {remark}", soft_wrap=True)
     differing = sum(not count.agrees for count in counts)

@@ -56,6 +56,13 @@ class DataSet:
         none = np.zeros(0, np.int64)
         return np.unique(np.concatenate([none, *self.lists.values(), *pairs]))
 
+    @property
+    def searches(self) -> dict[str, str]:
+        """Each list of queries, ``query`` or ``query_X``, and the list of its gallery."""
+        names = [name for name in self.lists if name == "query" or name.startswith("query_")]
+        pairs = {name: name.replace("query", "gallery", 1) for name in names}
+        return {query: gallery for query, gallery in pairs.items() if gallery in self.lists}
+
     def take(self, kept: NDArray[np.bool_]) -> "DataSet":
         """The data set without the rows where this (n,) mask is false, in all lists and pairs."""
         place = np.where(kept, np.cumsum(kept) - 1, -1)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from platefree.data.dataset import DataSet
 from platefree.types import Indices, Sightings, Text, known_values
 
 Mask = NDArray[np.bool_]
@@ -52,6 +53,23 @@ def valid_matches(sightings: Sightings, query: Mask, gallery: Mask) -> Indices:
     ignored = np.where(sightings.camera != "", of_pair, gallery)  # at least the row itself
     matches = np.where(sightings.vehicle != "", of_vehicle - ignored, 0)
     return matches[query].astype(np.int64)
+
+
+def lost_queries(dataset: DataSet) -> dict[str, int]:
+    """How many queries of each list have no valid match in its gallery, under the camera rule.
+
+    Returns:
+        Name of each list in `DataSet.searches` -> number of queries; those of unknown vehicles,
+        whose matches are secret, are not counted.
+    """
+    table, lost = dataset.table, {}
+    for name, gallery in dataset.searches.items():
+        query, shown = np.zeros((2, len(table)), np.bool_)
+        query[dataset.rows(name)] = True
+        shown[dataset.rows(gallery)] = True
+        query &= table.vehicle != ""
+        lost[name] = int((valid_matches(table, query, shown) == 0).sum())
+    return lost
 
 
 def protocol_support(sightings: Sightings) -> tuple[ProtocolSupport, ...]:

@@ -6,7 +6,7 @@ and for every model of an ensemble; a picture on which no vehicle was found keep
 """
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -23,11 +23,12 @@ from platefree.data.vehicle_boxes import (
 from platefree.errors import DataError, RecipeError
 from platefree.gallery.opening import open_embedder
 from platefree.inference.embedder import Embedder
+from platefree.inference.labelling import most_probable
 from platefree.ranking.comparison import Comparison, l2_normalised
-from platefree.ranking.interval import covering_interval
+from platefree.ranking.guessed_cameras import agreement, cluster_cameras
 from platefree.ranking.joined_spaces import concatenate, fractions_of, mean_of
-from platefree.recipes.post import Crop, Post, Time
-from platefree.types import Embeddings, Sightings
+from platefree.recipes.post import Camera, Crop, Post
+from platefree.types import Embeddings, Sightings, Text
 from platefree.work import Work
 
 
@@ -53,14 +54,14 @@ class Embedded:
     Attributes:
         looks: by the evaluated model, then by the models of the step ``ensemble``.
         weights: of these models; empty is equal weights.
-        cameras: by the camera classifier, with its comparison; None without one.
+        cameras: (n,) guessed by the camera classifier, ``""`` unknown; None without one.
         spent: seconds of embedding beyond the evaluated model's, by the steps that need them.
         found: facts for the settings of a report.
     """
 
     looks: tuple[Looks, ...]
     weights: Sequence[float] = ()
-    cameras: Looks | None = None
+    cameras: Text | None = None
     spent: Sequence[tuple[frozenset[str], float]] = ()
     found: Mapping[str, str] = field(default_factory=dict)
 
@@ -103,7 +104,20 @@ def looks_at_each(post: Post) -> int:
     return models + crops + ("camera" in steps and bool(post.camera.model))
 
 
-def embed_for(model: Embedder, post: Post, table: Sightings, work: Work) -> Embedded:
+Embed = Callable[[Embedder, Sightings, BoxFractions | None, Work], Embeddings]
+"""Embeds a table, or the boxes of its pictures, by a model."""
+
+
+def embed_table(
+    model: Embedder, table: Sightings, boxes: BoxFractions | None, work: Work
+) -> Embeddings:
+    """The embeddings of a table; a picture that cannot be read is an `ImageError`."""
+    return model.embed(table, boxes=boxes, work=work)[0]
+
+
+def embed_for(
+    model: Embedder, post: Post, table: Sightings, work: Work, embed: Embed = embed_table
+) -> Embedded:
     """Compute all embeddings that the steps of an evaluation need.
 
     Args:
@@ -111,6 +125,7 @@ def embed_for(model: Embedder, post: Post, table: Sightings, work: Work) -> Embe
         post: which steps, and their options.
         table: the pictures.
         work: device, workers and progress, which counts each picture `looks_at_each` times.
+        embed: how a model embeds.
 
     Raises:
         RecipeError: a step lacks an option, or there is no such detector.
@@ -122,6 +137,8 @@ def embed_for(model: Embedder, post: Post, table: Sightings, work: Work) -> Embe
     by_camera = None
     if "camera" in post.steps and post.camera.model:
         by_camera = open_embedder(post.camera.model, work)
+        if post.camera.by == "class":
+            by_camera.class_names("camera")  # refuses a model that predicts none
     clock = _Clock()
     found, boxes = dict[str, str](), None
     if "crop" in post.steps:
@@ -131,50 +148,20 @@ def embed_for(model: Embedder, post: Post, table: Sightings, work: Work) -> Embe
     for number, each in enumerate(models):
         needs = ("ensemble",) if number else ()
         with clock.of(*needs):
-            whole, _ = each.embed(table, work=work)
+            whole = embed(each, table, None, work)
         tight = None
         if boxes is not None:
             with clock.of("crop", *needs):
-                tight = _with_crops(each, whole, boxes, work)
+                tight = _with_crops(each, whole, boxes, work, embed)
         looks.append(Looks(whole, each.comparison, tight))
     cameras = None
     if by_camera is not None:
         with clock.of("camera"):
-            rows, _ = by_camera.embed(table, work=work)
-        cameras = Looks(rows, by_camera.comparison)
+            rows = embed(by_camera, table, None, work)
+            cameras = _guessed_cameras(by_camera, post.camera, rows)
+        if table.knows("camera"):
+            found["guessed cameras"] = str(agreement(cameras, table.camera))
     return Embedded(tuple(looks), post.ensemble.weights, cameras, clock.spent, found)
-
-
-def with_window(post: Post, table: Sightings) -> tuple[Post, dict[str, str]]:
-    """The settings, with the temporal window found in the training rows of a table.
-
-    Returns:
-        The settings with the window in seconds, and a description for the report. Both are
-        unchanged and empty without the step ``time``, or if it already gives its seconds.
-
-    Raises:
-        DataError: no window can be found in the training rows.
-    """
-    if "time" not in post.steps or post.time.by == "seconds":
-        return post, {}
-    rows = table.take(table.split == "train")
-    if not len(rows):
-        raise DataError(
-            "post.time.by is training, but no row has split 'train'; set post.time.by=seconds and "
-            "post.time.seconds"
-        )
-    try:
-        seconds, count = covering_interval(rows.vehicle, rows.camera, rows.time, post.time.fraction)
-    except DataError as error:
-        raise DataError(
-            f"post.time.by is training, but {error}; set post.time.by=seconds and post.time.seconds"
-        ) from error
-    window = (
-        f"{seconds:g} s, which covers {100 * post.time.fraction:g} % of {count:,} intervals "
-        f"between cameras among {len(rows):,} training rows"
-    )
-    settings = Time(seconds=seconds, fraction=post.time.fraction)
-    return post.model_copy(update={"time": settings}), {"temporal window": window}
 
 
 class _Clock:
@@ -209,6 +196,13 @@ def _more(model: Embedder, post: Post, work: Work) -> list[Embedder]:
     return others
 
 
+def _guessed_cameras(model: Embedder, options: Camera, rows: Embeddings) -> Text:
+    """The camera of each picture by a classifier: its class, or its cluster."""
+    if options.by == "class":
+        return most_probable(rows, "camera", model.class_names("camera"))
+    return cluster_cameras(rows, options.radius, options.smallest, model.comparison)
+
+
 def _boxes(crop: Crop, table: Sightings, work: Work) -> tuple[BoxFractions, str]:
     """The box of the vehicle on each picture, and where it comes from."""
     if crop.model:
@@ -231,12 +225,14 @@ def _boxes(crop: Crop, table: Sightings, work: Work) -> tuple[BoxFractions, str]
     return with_margin(boxes, crop.margin), where + kept
 
 
-def _with_crops(model: Embedder, whole: Embeddings, boxes: BoxFractions, work: Work) -> Embeddings:
+def _with_crops(
+    model: Embedder, whole: Embeddings, boxes: BoxFractions, work: Work, embed: Embed
+) -> Embeddings:
     """The L2-normalised mean of each picture and its crop, if it has one."""
     found = np.flatnonzero(~np.isnan(boxes[:, 0]))
     work.progress(len(boxes) - len(found))
     table = whole.sightings.take(found)
-    crops, _ = model.embed(table, boxes=boxes[found], work=work)
+    crops = embed(model, table, boxes[found], work)
     spaces = {}
     for name, rows in whole.spaces.items():
         spaces[name] = rows.copy()

@@ -15,9 +15,9 @@ from platefree.data.listed_text import many
 from platefree.data.readable import leave_out_unreadable
 from platefree.data.table import dataset_at, read_table
 from platefree.errors import DataError, PlatefreeError, ProtocolError
-from platefree.evaluation.embedded import with_window
 from platefree.evaluation.examples import DEFAULT_EXAMPLES, Examples, pick_strips
 from platefree.evaluation.floor import FLOOR, Floor
+from platefree.evaluation.from_training import with_found
 from platefree.evaluation.label_trials import PREDICTED
 from platefree.evaluation.leakage import overlap_of
 from platefree.evaluation.metadata import WithMetadata
@@ -261,7 +261,7 @@ def _measure(
     trials = [trial.moved(place) for trial in plan.trials]
     for trial in trials:
         trial.check_post(post, table)
-    post, window = with_window(post, plan.data.table)
+    post, from_training = with_found(post, plan.data.table, work)
     scorer = TestScorer(model, table, post, work)
     outcomes = [
         scorer.outcome(
@@ -276,7 +276,7 @@ def _measure(
         model=model.describe(),
         data=_describe_data(data_label, plan, table),
         protocol=plan.protocol,
-        settings=_settings(model, plan, table, post) | scorer.found() | window,
+        settings=_settings(model, plan, table, post) | scorer.found() | from_training,
         tests=tuple(outcomes),
         strips=pick_strips(table, scorer.searched, model, examples),
     )

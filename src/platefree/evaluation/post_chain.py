@@ -8,7 +8,8 @@ Decided, where VehicleNet (section IV-C) does not say:
 - Pictures that the protocol ignores for a query are neighbours too: only scoring ignores them.
 - The steps ``crop`` and ``ensemble`` change embeddings, before a chain starts (`embedded`).
 - Each search is post-processed on its own, so the draws of a protocol are independent.
-- A picture that is both query and gallery is one point in re-ranking, unless the query is expanded.
+- A picture that is both query and gallery is one point in re-ranking, unless the query is expanded
+  or the gallery averaged over tracks.
 - A query's own picture in the gallery is not used to expand it, nor for its track.
 """
 
@@ -20,13 +21,20 @@ import numpy as np
 
 from platefree.evaluation.score import picture_blocks, to_tracks
 from platefree.evaluation.trial import Trial
-from platefree.ranking.comparison import ONLY_SPACE, Comparison
+from platefree.ranking.comparison import Comparison
 from platefree.ranking.exact import rank_exact
-from platefree.ranking.guessed_cameras import cluster_cameras
 from platefree.ranking.reciprocal import k_reciprocal_blocks
-from platefree.ranking.steps import Step, apply_steps, camera_numbers, expanded, label_steps
+from platefree.ranking.steps import (
+    Step,
+    apply_steps,
+    camera_numbers,
+    expanded,
+    label_steps,
+    track_numbers,
+)
+from platefree.ranking.track_means import with_track_means
 from platefree.recipes.post import Post
-from platefree.types import Embeddings, Floats, Indices, Ranking, Sightings
+from platefree.types import Embeddings, Floats, Indices, Ranking, Sightings, Text
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,11 +63,13 @@ class Chain:
     def blocks(self, embeddings: Embeddings, trial: Trial) -> Iterator[tuple[slice, Floats]]:
         """The distances of a trial after all steps; to tracks, if those are searched."""
         own = replace(trial, tracks=None).self_index()
-        moved = self._expanded(embeddings, trial, own) if "expand" in self.settings.steps else None
+        query, shown = embeddings.take(trial.query), self._shown(embeddings, trial)
+        if "expand" in self.settings.steps:
+            query = self._expanded(query, shown.take(trial.gallery), own)
         if "rerank" in self.settings.steps:
-            blocks = self._reranked(embeddings, trial, own, moved)
+            blocks = self._reranked(query, shown.take(trial.gallery), own)
         else:
-            blocks = picture_blocks(embeddings, trial, self.comparison, moved)
+            blocks = picture_blocks(shown, trial, self.comparison, query)
         steps = self._label_steps(embeddings.sightings, trial, own)
         for rows, block in blocks:
             changed = apply_steps(Ranking.of_gallery(block), steps, rows).distances
@@ -72,8 +82,18 @@ class Chain:
         cameras = self.cameras[trial.query], self.cameras[trial.gallery]
         return label_steps(self.settings, query, gallery, own, cameras)
 
-    def _expanded(self, embeddings: Embeddings, trial: Trial, own: Indices) -> Embeddings:
-        query, gallery = embeddings.take(trial.query), embeddings.take(trial.gallery)
+    def _shown(self, embeddings: Embeddings, trial: Trial) -> Embeddings:
+        """The embeddings of the table, those of the gallery averaged over tracks if asked for."""
+        if "tracks" not in self.settings.steps or self.settings.tracks.by == "best":
+            return embeddings
+        gallery = embeddings.take(trial.gallery)
+        means = with_track_means(gallery, track_numbers(gallery.sightings))
+        spaces = {name: rows.copy() for name, rows in embeddings.spaces.items()}
+        for name, rows in spaces.items():
+            rows[trial.gallery] = means.spaces[name]
+        return replace(embeddings, spaces=spaces)
+
+    def _expanded(self, query: Embeddings, gallery: Embeddings, own: Indices) -> Embeddings:
         nearest = Ranking(np.full((len(query), 0), -1), np.empty((len(query), 0), np.float32))
         if self.settings.expand.by == "neighbours":
             count = self.settings.expand.neighbours + 1
@@ -83,17 +103,15 @@ class Chain:
         return expanded(self.settings, query, gallery, nearest, self.comparison)
 
     def _reranked(
-        self, embeddings: Embeddings, trial: Trial, own: Indices, moved: Embeddings | None
+        self, query: Embeddings, gallery: Embeddings, own: Indices
     ) -> Iterator[tuple[slice, Floats]]:
-        query = embeddings.take(trial.query)
-        if moved is not None:
-            changed = np.zeros(len(query), np.bool_)
-            for name, rows in query.spaces.items():
-                changed |= (rows != moved.spaces[name]).any(axis=1)
-            query, own = moved, np.where(changed, -1, own)
+        same = own >= 0  # until a step has moved the query, or its own picture
+        for name, rows in query.spaces.items():
+            same[same] = (rows[same] == gallery.spaces[name][own[same]]).all(axis=1)
+        own = np.where(same, own, -1)
         return k_reciprocal_blocks(
             query,
-            embeddings.take(trial.gallery),
+            gallery,
             **self.settings.rerank.model_dump(),
             comparison=self.comparison,
             self_index=own,
@@ -104,8 +122,7 @@ def make_chain(
     settings: Post,
     table: Sightings,
     comparison: Comparison,
-    of_cameras: Embeddings | None = None,
-    camera_comparison: Comparison = ONLY_SPACE,
+    guessed: Text | None = None,
 ) -> Chain:
     """A chain over the pictures of an evaluation.
 
@@ -113,12 +130,8 @@ def make_chain(
         settings: which steps, and their options.
         table: the n pictures.
         comparison: how the spaces combine.
-        of_cameras: embeddings of the same pictures by a camera classifier; None if the step
-            ``camera`` uses the known cameras, or is not done.
-        camera_comparison: how the spaces of these embeddings combine.
+        guessed: (n,) cameras by a classifier; None if the step ``camera`` uses the known ones, or
+            is not done.
     """
-    cameras = table.camera
-    if of_cameras is not None:
-        options = settings.camera
-        cameras = cluster_cameras(of_cameras, options.radius, options.smallest, camera_comparison)
+    cameras = table.camera if guessed is None else guessed
     return Chain(settings, comparison, camera_numbers(cameras))

@@ -56,11 +56,7 @@ class TestScorer:
 
     @cached_property
     def _chain(self) -> Chain:
-        cameras = self.embedded.cameras
-        if cameras is None:
-            return make_chain(self.post, self.table, self.comparison)
-        guessed = cameras.whole, cameras.comparison
-        return make_chain(self.post, self.table, self.comparison, *guessed)
+        return make_chain(self.post, self.table, self.comparison, self.embedded.cameras)
 
     @property
     def embeddings(self) -> Embeddings:

@@ -42,16 +42,14 @@ def query_gallery(data: DataSet, seed: int) -> list[Trial]:
         ProtocolError: there are neither such lists nor such splits.
     """
     del seed
-    names = [name for name in data.lists if name == "query" or name.startswith("query_")]
-    names = [name for name in names if _gallery_of(name) in data.lists]
-    if not names:
+    if not data.searches:
         return [_with_junk(data, "query", each) for each in _over_table(data, "query-gallery")]
     found = []
-    for name in names:
+    for name, gallery in data.searches.items():
         query = data.rows(name)
         need_query_vehicles(data.table, query)
         test = name.removeprefix("query").removeprefix("_")
-        trial = Trial("query → gallery", query, data.rows(_gallery_of(name)), test)
+        trial = Trial("query → gallery", query, data.rows(gallery), test)
         found.append(_with_junk(data, name, trial))
     return found
 
@@ -200,10 +198,6 @@ def _scored(data: DataSet) -> Indices:
             "scored; 'platefree data split' holds out vehicles"
         )
     return rows
-
-
-def _gallery_of(query: str) -> str:
-    return query.replace("query", "gallery", 1)
 
 
 def _with_junk(data: DataSet, name: str, trial: Trial) -> Trial:

@@ -226,6 +226,11 @@ def check_search_post(post: Post) -> Post:
                 f"{', '.join(SEARCH_STEPS)}, or {NONE}: crop and ensemble are steps of 'platefree "
                 "eval'; models are joined for searches by 'platefree ensemble'"
             )
+    if "tracks" in post.steps and post.tracks.by == "mean":
+        raise RecipeError(
+            "a search ranks the nearest pictures, not whole tracks, so post.tracks.by=mean is for "
+            "'platefree eval' and 'platefree submit'; set post.tracks.by=best"
+        )
     if "expand" in post.steps:  # a single query has no other queries to cluster with
         post = post.model_copy(
             update={"expand": post.expand.model_copy(update={"by": "neighbours"})}

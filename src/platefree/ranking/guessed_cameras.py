@@ -2,12 +2,21 @@
 
 Zheng et al., VehicleNet, TMM 2020, section IV-C: embeddings of a camera classifier are clustered,
 and gallery rows of the query's cluster are removed. Decided: the clusters are those of DBSCAN, and
-a picture in no cluster has an unknown camera. Cameras known from the table need no clusters.
+a picture in no cluster has an unknown camera. The paper gives no radius: `camera_radius` finds one
+where cameras are known. Cameras known from the table need no clusters.
 """
 
+from dataclasses import dataclass
+
+import numpy as np
+
+from platefree.errors import DataError
 from platefree.ranking.clusters import cluster_pictures
 from platefree.ranking.comparison import ONLY_SPACE, Comparison
-from platefree.types import Embeddings, Text, text_column
+from platefree.types import Embeddings, Indices, Text, text_column
+
+RADII = tuple(step / 50 for step in range(1, 51))
+"""The radii that `camera_radius` tries: 0.02, 0.04 ... 1."""
 
 
 def cluster_cameras(
@@ -32,3 +41,86 @@ def cluster_cameras(
     """
     clusters = cluster_pictures([embeddings], comparison, radius, smallest)
     return text_column(["" if cluster < 0 else str(cluster) for cluster in clusters.tolist()])
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How guessed cameras agree with known ones, over all pairs of pictures.
+
+    Attributes:
+        precision: fraction of the pairs of one guessed camera that are of one known camera; NaN
+            where no pair is of one guessed camera.
+        recall: fraction of the pairs of one known camera that are of one guessed camera; NaN
+            where no pair is of one known camera.
+    """
+
+    precision: float
+    recall: float
+
+    @property
+    def f1(self) -> float:
+        """Harmonic mean of both; 0 where one of them is 0 or NaN."""
+        if not (self.precision > 0 and self.recall > 0):
+            return 0.0
+        return 2 * self.precision * self.recall / (self.precision + self.recall)
+
+    def __str__(self) -> str:
+        return (
+            f"of the pairs of one guessed camera {self.precision:.0%} are of one camera, of those "
+            f"of one camera {self.recall:.0%} are of one guessed camera"
+        )
+
+
+def agreement(guessed: Text, known: Text) -> Agreement:
+    """How guessed cameras agree with known ones.
+
+    Args:
+        guessed: (n,) labels; ``""`` is unknown, and of one camera with no other picture.
+        known: (n,) labels; pictures where it is ``""`` are left out.
+    """
+    rows = known != ""
+    guesses, cameras = (np.unique(column[rows], return_inverse=True) for column in (guessed, known))
+    placed = guesses[0][guesses[1]] != ""
+    both = guesses[1] * max(len(cameras[0]), 1) + cameras[1]
+    right = _pairs(both[placed])
+    claimed, there = _pairs(guesses[1][placed]), _pairs(cameras[1])
+    return Agreement(right / claimed if claimed else np.nan, right / there if there else np.nan)
+
+
+def _pairs(groups: Indices) -> int:
+    """The number of pairs within groups."""
+    sizes = np.unique(groups, return_counts=True)[1].astype(np.int64)
+    return int((sizes * (sizes - 1) // 2).sum())
+
+
+def camera_radius(
+    embeddings: Embeddings,
+    cameras: Text,
+    smallest: int = 5,
+    comparison: Comparison = ONLY_SPACE,
+) -> tuple[float, Agreement]:
+    """The radius whose clusters agree best with known cameras, by the F1 of pairs of pictures.
+
+    Args:
+        embeddings: L2-normalised, of n pictures.
+        cameras: (n,) known cameras.
+        smallest: as of `cluster_cameras`.
+        comparison: how spaces combine.
+
+    Returns:
+        One of `RADII`, of equals the smallest, and how its clusters agree with the cameras.
+
+    Raises:
+        DataError: no radius puts two pictures of one camera into one cluster.
+    """
+    tried = [
+        (radius, agreement(cluster_cameras(embeddings, radius, smallest, comparison), cameras))
+        for radius in RADII
+    ]
+    best = max(tried, key=lambda each: each[1].f1)
+    if not best[1].f1:
+        raise DataError(
+            f"no radius puts two of {len(cameras)} pictures of one camera into one cluster of "
+            f"{smallest} or more; give more pictures, or a smaller number"
+        )
+    return best

@@ -3,7 +3,8 @@
 Zheng et al., VehicleNet, TMM 2020, section IV-C, figure 5 and table VI. The steps are always done
 in the same order: ``crop`` and ``ensemble`` change embeddings, ``expand`` replaces the queries,
 ``camera`` and ``time`` remove gallery pictures, ``rerank`` replaces distances, and ``tracks``
-groups the remaining pictures.
+groups the remaining pictures. With ``tracks.by = "mean"`` the gallery is averaged before all
+steps but the first two, so that queries are expanded and re-ranked among the means.
 """
 
 from collections.abc import Sequence
@@ -103,13 +104,27 @@ class Rerank(PostSection):
 class Camera(PostSection):
     """Remove gallery pictures of the query's camera."""
 
-    model: str = ""  # a camera classifier, whose clusters are cameras; "": known ones
-    radius: Radius = 0.2  # distance within which pictures are neighbours
+    model: str = ""  # a camera classifier, which guesses the cameras; "": known ones
+    by: Literal["clusters", "training", "class"] = "clusters"  # training: radius found there
+    radius: Radius = 0.2  # clusters: distance within which pictures are neighbours
     smallest: Count = 5  # neighbours, itself included, that make a cluster
+
+    @model_validator(mode="after")
+    def _guesses_need_a_model(self) -> "Camera":
+        if self.by != "clusters" and not self.model:
+            raise ValueError(
+                f"post.camera.by is {self.by}, which needs a camera classifier: set "
+                "post.camera.model to its folder"
+            )
+        return self
 
     def __str__(self) -> str:
         if not self.model:
             return "known cameras"
+        if self.by == "class":
+            return f"classes by {self.model}"
+        if self.by == "training":
+            return f"clusters by {self.model}, like those of training, smallest {self.smallest}"
         return f"clusters by {self.model}, radius {self.radius:g}, smallest {self.smallest}"
 
 
@@ -129,10 +144,12 @@ class Time(PostSection):
 
 
 class Tracks(PostSection):
-    """Rank all gallery pictures of a track by the best of them."""
+    """Rank all gallery pictures of a track together."""
+
+    by: Literal["best", "mean"] = "best"  # the nearest picture, or the mean of their embeddings
 
     def __str__(self) -> str:
-        return "by the best picture"
+        return "by the best picture" if self.by == "best" else "by the mean of their embeddings"
 
 
 class Post(PostSection):

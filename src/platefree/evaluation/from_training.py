@@ -1,0 +1,112 @@
+"""Settings of post-processing that are found in the training rows of a table, never in its tests.
+
+Zheng et al., VehicleNet, TMM 2020, section IV-C, gives neither the temporal window nor how cameras
+are clustered. Decided: training rows, whose vehicles and cameras are known, give both.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+
+from platefree.data.listed_text import many
+from platefree.errors import DataError
+from platefree.gallery.opening import open_embedder
+from platefree.ranking.guessed_cameras import camera_radius
+from platefree.ranking.interval import covering_interval
+from platefree.recipes.post import Post, Time
+from platefree.types import Indices, Sightings
+from platefree.work import DEFAULT_WORK, Work, no_progress
+
+MOST_ROWS = 4096
+"""Training rows that a radius is found in, at most: time grows with the square of their number."""
+
+
+def with_found(
+    post: Post, table: Sightings, work: Work = DEFAULT_WORK
+) -> tuple[Post, dict[str, str]]:
+    """The settings, with all that is to be found in the training rows of a table.
+
+    Args:
+        post: which steps, and their options.
+        table: all rows of the data, those for training too.
+        work: device and workers, if training rows must be embedded.
+
+    Returns:
+        The settings with the window in seconds and the radius of the clusters of cameras, and
+        descriptions for a report; unchanged and empty where the settings already give them.
+
+    Raises:
+        DataError: the training rows do not show what is to be found.
+        CheckpointError: the camera classifier cannot be loaded.
+    """
+    post, window = with_window(post, table)
+    post, radius = with_camera_radius(post, table, work)
+    return post, window | radius
+
+
+def with_window(post: Post, table: Sightings) -> tuple[Post, dict[str, str]]:
+    """The settings, with the temporal window found in the training rows of a table.
+
+    Returns:
+        The settings with the window in seconds, and a description for the report. Both are
+        unchanged and empty without the step ``time``, or if it already gives its seconds.
+
+    Raises:
+        DataError: no window can be found in the training rows.
+    """
+    if "time" not in post.steps or post.time.by == "seconds":
+        return post, {}
+    instead = "set post.time.by=seconds and post.time.seconds"
+    rows = table.take(_training_rows(table, "post.time.by", instead))
+    try:
+        seconds, count = covering_interval(rows.vehicle, rows.camera, rows.time, post.time.fraction)
+    except DataError as error:
+        raise DataError(f"post.time.by is training, but {error}; {instead}") from error
+    window = (
+        f"{seconds:g} s, which covers {100 * post.time.fraction:g} % of {count:,} intervals "
+        f"between cameras among {len(rows):,} training rows"
+    )
+    settings = Time(seconds=seconds, fraction=post.time.fraction)
+    return post.model_copy(update={"time": settings}), {"temporal window": window}
+
+
+def with_camera_radius(
+    post: Post, table: Sightings, work: Work = DEFAULT_WORK
+) -> tuple[Post, dict[str, str]]:
+    """The settings, with the radius whose clusters are most like the cameras of training rows.
+
+    Of more than `MOST_ROWS` training rows of known camera, as many are used, evenly spread.
+
+    Raises:
+        DataError: the training rows know fewer than two cameras.
+        CheckpointError: the camera classifier cannot be loaded.
+        ImageError: a picture cannot be read.
+    """
+    if "camera" not in post.steps or post.camera.by != "training":
+        return post, {}
+    instead = "set post.camera.by=clusters and post.camera.radius"
+    rows = _training_rows(table, "post.camera.by", instead)
+    known = rows[table.camera[rows] != ""]
+    if len(np.unique(table.camera[known])) < 2:
+        raise DataError(
+            f"post.camera.by is training, but {many(len(rows), 'training row')} know fewer than "
+            f"two cameras; {instead}"
+        )
+    if len(known) > MOST_ROWS:
+        known = known[np.linspace(0, len(known) - 1, MOST_ROWS).astype(np.int64)]
+    model = open_embedder(post.camera.model, work)
+    pictures = table.take(known)
+    embeddings, _ = model.embed(pictures, work=replace(work, progress=no_progress))
+    radius, agreement = camera_radius(
+        embeddings, pictures.camera, post.camera.smallest, model.comparison
+    )
+    settings = post.camera.model_copy(update={"by": "clusters", "radius": radius})
+    described = f"{radius:g}, found in {many(len(known), 'training row')}: {agreement}"
+    return post.model_copy(update={"camera": settings}), {"radius of cameras": described}
+
+
+def _training_rows(table: Sightings, setting: str, instead: str) -> Indices:
+    rows = np.flatnonzero(table.split == "train")
+    if not len(rows):
+        raise DataError(f"{setting} is training, but no row has split 'train'; {instead}")
+    return rows
