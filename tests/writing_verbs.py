@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, replace
+from datetime import datetime, tzinfo
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from small_sets import COMPCARS, write_files
 
 from platefree import cli
 from platefree.city import generate
+from platefree.cli import search_verbs
 from platefree.data.table import write_table
 from platefree.methods.catalogue import load_recipe
 from platefree.training.loop import train
@@ -149,12 +151,21 @@ VERBS: dict[str, Callable[[World, Path], Arguments]] = {
 }
 
 
+class Noon(datetime):
+    """A clock that stands."""
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> "Noon":
+        return cls(2026, 5, 1, 12, tzinfo=tz)
+
+
 def call(arguments: Arguments) -> tuple[int, str]:
     """Call ``platefree ARGUMENTS``: the exit code and what stands on stderr."""
     errors = io.StringIO()
     with pytest.MonkeyPatch.context() as patch, redirect_stderr(errors):
         patch.setattr(sys, "argv", ["platefree", *map(str, arguments)])
         patch.setattr(generate, "_own_studio", BlockStudio)
+        patch.setattr(search_verbs, "datetime", Noon)  # which a contact sheet shows
         with redirect_stdout(io.StringIO()), pytest.raises(SystemExit) as stopped:
             cli.main()
     assert isinstance(stopped.value.code, int)

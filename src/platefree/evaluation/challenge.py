@@ -18,7 +18,7 @@ from platefree.data.readers.detect import read_dataset
 from platefree.data.submission import NEAREST, check_numbers, write_submission
 from platefree.data.table import read_table
 from platefree.data.vehicle_boxes import BoxFractions
-from platefree.errors import Interrupted, StorageError
+from platefree.errors import DataError, Interrupted, StorageError
 from platefree.evaluation.embedded import embed_for
 from platefree.evaluation.evaluate import Scoring
 from platefree.evaluation.from_training import with_found
@@ -174,6 +174,9 @@ def _kept(place: Path, model: Embedder, rows: Sightings) -> Embeddings | None:
     """The embeddings of these rows by this model, if they were saved."""
     if not is_embeddings_folder(place):
         return None
-    part = load_embeddings(place)
+    try:
+        part = load_embeddings(place)
+    except DataError:  # a run was killed while it removed them
+        return None
     same = part.sightings.fingerprint() == rows.fingerprint()
     return part if same and part.model == model.fingerprint else None

@@ -22,7 +22,7 @@ from platefree.inputs.plain_files import GB, Expected, hash_input, open_input
 from platefree.methods.part_detector import THRESHOLD, PartDetector
 from platefree.nets.pyramid_detector import joined
 from platefree.recipes.ranges import Rate
-from platefree.storage.files import append_text
+from platefree.storage.files import append_text, write_text
 from platefree.storage.locks import only_writer_of
 from platefree.types import Sightings
 from platefree.work import DEFAULT_WORK, Work
@@ -152,18 +152,24 @@ class _Known:
         self.found: dict[str, list[Row]] = {}
         if path.exists():
             with open_input(path, _RESULTS) as file:
-                for line in file:
-                    try:
-                        found = _Found.model_validate_json(line)
-                    except ValidationError:
-                        continue  # a line cut short by a kill; its picture is looked at again
-                    self.found[found.picture] = list(found.boxes)
+                content = file.read()
+            whole = b"".join(line + b"\n" for line in content.splitlines() if self._take(line))
+            if whole != content:  # a line was cut short by a kill; its picture is looked at again
+                write_text(path, whole.decode())
+
+    def _take(self, line: bytes) -> bool:
+        """Take the result of a line, if it is whole."""
+        try:
+            found = _Found.model_validate_json(line)
+        except ValidationError:
+            return False
+        self.found[found.picture] = list(found.boxes)
+        return True
 
     def add(self, found: Mapping[str, list[Row]]) -> None:
         self.found |= found
         lines = [json.dumps({"picture": key, "boxes": rows}) for key, rows in found.items()]
-        # After a kill the last line may have no end.
-        append_text(self.path, "\n" + "\n".join(lines) + "\n")
+        append_text(self.path, "".join(f"{line}\n" for line in lines))
 
 
 def _require_detector(model: Model) -> PartDetector:

@@ -64,7 +64,7 @@ def only_writer_of(path: Path) -> Iterator[None]:
         StorageError: another process has it, or the lock file cannot be written.
     """
     make_folder(path.parent)
-    with locked_for(neighbour(path, LOCK), path):
+    with locked_for(neighbour(path, f".run{LOCK}"), path):  # not the lock of writing it anew
         yield
 
 
