@@ -472,6 +472,8 @@ def test_views_written_beforehand_give_the_distances_of_views_predicted_in_use(
     model = pf.load_model(run.best)
     found, _ = model.embed(seen_table)
     labelled, _ = pf.label_views(model, seen_table)  # a VANet model tells views, too
+    told = pf.with_views(seen_table, run.best).table.view
+    np.testing.assert_array_equal(told, labelled.view)
     known = pf.load_model(run.best, overrides={"model.view_from": "table"})
     written = replace(found, sightings=labelled)
     np.testing.assert_array_equal(
