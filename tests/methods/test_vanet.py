@@ -355,6 +355,19 @@ def test_the_viewpoint_model_learns_and_labels_a_table(
     np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1.0, atol=1e-5)
 
 
+@pytest.mark.parametrize("name", ["googlenet", "xception"])
+def test_the_viewpoint_classifiers_of_the_paper_learn(
+    name: str, seen_table: Sightings, tmp_path: Path
+) -> None:
+    small = {key: SMALL[key] for key in SMALL if key.startswith(("input.", "train."))}
+    steps = {**small, "train.epochs": 1, "train.max_steps": 1, "train.decay_epochs": [1.0]}
+    recipe = load_recipe(f"viewpoint/{name}", {**steps, "input.height": 64, "input.width": 64})
+    assert load_recipe(f"viewpoint/{name}").input.height == 224  # section 4.1
+    run = pf.train(recipe, seen_table, tmp_path)
+    labelled, _ = pf.label_views(pf.load_model(run.best), seen_table)
+    assert set(labelled.view.tolist()) <= {"front", "rear"}
+
+
 def test_a_viewpoint_model_is_scored_by_what_it_tells(
     viewpoint: Path, seen_table: Sightings, tmp_path: Path
 ) -> None:
