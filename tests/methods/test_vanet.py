@@ -18,9 +18,11 @@ from numpy.typing import NDArray
 from torch.nn import functional
 
 import platefree as pf
-from platefree.batches.training_data import training_data
+from platefree.batches.training_data import TrainingData, training_data
 from platefree.checkpoint import read_checkpoint
+from platefree.data.dataset import DataSet
 from platefree.errors import CheckpointError, DataError, RecipeError, TrainingError
+from platefree.experiments.ablation import load_ablation, run_ablation
 from platefree.losses import (
     batch_hard_triplet,
     cross_view_triplet,
@@ -36,6 +38,7 @@ from platefree.ranking.exact import rank_exact
 from platefree.ranking.view_comparison import Relations, ViewComparison, ViewRelations
 from platefree.reports.saving import save_report
 from platefree.training.processes import launch
+from platefree.training.run_folder import flat
 from platefree.training.step import FabricDescent
 from platefree.types import Embeddings, Sightings
 
@@ -533,6 +536,33 @@ def test_errors_of_the_view_are_learnt_from_too(seen_table: Sightings) -> None:
     wrong: Any = prepared(seen_table, model__view_error=0.3)()
     share = (right.labels["view"] != wrong.labels["view"]).float().mean().item()
     assert 0.1 < share < 0.5
+
+
+def test_figure_4_is_trained_again_with_every_fraction_of_wrong_views(
+    seen_table: Sightings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learnt_from: list[float] = []
+    prepare = VANet.prepare
+
+    def watched(method: VANet, data: TrainingData) -> TrainingData:
+        prepared = prepare(method, data)
+        learnt_from.append((prepared.labels["view"] != data.labels["view"]).float().mean().item())
+        return prepared
+
+    monkeypatch.setattr(VANet, "prepare", watched)
+    ablation = load_ablation("vanet-wrong-views")
+    fractions = [flat(row.set).get("model.view_error", 0.0) for row in ablation.rows]
+    assert fractions == [0.0, 0.0, 0.05, 0.1, 0.2, 0.3]
+    changes = {**ablation.set, **SMALL, "train.epochs": 1}
+    rows = [ablation.rows[place] for place in (1, 5)]
+    quick = ablation.model_copy(update={"set": changes, "rows": rows})
+    run_ablation(quick, DataSet("table", seen_table), tmp_path, seeds=(0,))
+    assert learnt_from == [0.0, pytest.approx(0.3, abs=0.15)]
+    assert learnt_from[1] > 0
+    for folder, fraction in (("no-view-wrong", 0.0), ("30-wrong", 0.3)):
+        used = pf.load_model(tmp_path / folder / "seed-0" / "best").comparison
+        assert isinstance(used, ViewComparison)
+        assert used.view_error == fraction
 
 
 def test_viewpoint_models_that_do_not_fit_are_refused(
