@@ -46,6 +46,17 @@ OWN_BACKBONES = (
 )
 """Backbones that timm lacks."""
 
+_FILES = {
+    **{
+        name: f"{name}-*.pth of the repository XingangPan/IBN-Net"
+        for name in IBN_BACKBONES
+        if name != "resnet152_ibn_a"  # never published
+    },
+    googlenet.NAME: "torchvision's googlenet-1378be20.pth",
+    VGG_CNN_M: "VGG_CNN_M_1024 of Caffe's model zoo, its tensors saved under their names",
+}
+"""The published files of backbones that timm lacks."""
+
 _FEW_FOREIGN = 0.1
 """Unknown tensors, as a fraction of the backbone's, beyond which a file is of another backbone."""
 
@@ -153,6 +164,16 @@ def has_fixed_size(name: str) -> bool:
         return False
     details = timm.get_pretrained_cfg(_timm_name(name))
     return details is not None and bool(details.fixed_input_size)
+
+
+def published_weights(name: str) -> str:
+    """Where the published ImageNet weights of a backbone come from, and how to take them."""
+    file = _FILES.get(name.removesuffix(NON_LOCAL_SUFFIX))
+    if file is not None:
+        return f"{file}, with model.weights=FILE (--set model.weights=FILE)"
+    if name in OWN_BACKBONES:
+        return "none are published"
+    return "timm's, with model.weights=timm (--set model.weights=timm)"
 
 
 def backbone_statistics(name: str) -> tuple[list[float], list[float]]:
