@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from conftest import REPOSITORY, TINY
+from conftest import REPOSITORY, TINY, Run
 from messages import facts
 from numpy.typing import NDArray
 from torch.nn import functional
@@ -507,6 +507,21 @@ def prepared(table: Sightings, **changes: object) -> Callable[[], object]:
     method.relations = relations
     method.view_error = recipe.model.view_error  # type: ignore[union-attr]
     return lambda: method.prepare(training_data(table, recipe.train))
+
+
+def test_a_model_is_scored_by_the_views_that_it_predicts_itself(
+    viewpoint: Path, seen_table: Sightings, drawn_folder: Path, tmp_path: Path, run: Run
+) -> None:
+    recipe = vanet_recipe(model__viewpoint=str(viewpoint), train__max_steps=1)
+    best = pf.train(recipe, seen_table, tmp_path / "run").best
+    words = ("eval", best, "--data", drawn_folder, "--protocol", "views", "--json", "--no-floor")
+    code, out, err = run(*words, "--views", best)
+    assert code == 0, err
+    found = json.loads(out)
+    assert found["data"]["views"].startswith(f"predicted by {best}")
+    labelled, _ = pf.label_views(pf.load_model(best), pf.read_table(drawn_folder))
+    expected = pf.evaluate(best, labelled, "views").figures()
+    assert found["figures"] == pytest.approx(expected, nan_ok=True)
 
 
 def test_tables_that_views_cannot_be_learnt_from_are_refused(seen_table: Sightings) -> None:
