@@ -263,8 +263,11 @@ def test_the_former_switch_of_the_cross_term_is_still_read() -> None:
     for before, now in ((True, "published"), (False, "none")):
         assert vanet_recipe(model__cross=before).model.cross == now
     assert load_recipe("vanet/vehicleid").model.cross == "published"
-    with pytest.raises(RecipeError, match=facts("model.cross", "'published', 'both' or 'none'")):
-        vanet_recipe(model__cross="sometimes")
+    for wrong in ("sometimes", ["both"], 1):
+        with pytest.raises(
+            RecipeError, match=facts("model.cross", "'published', 'both' or 'none'")
+        ):
+            vanet_recipe(model__cross=wrong)
 
 
 def test_only_the_reverse_term_sees_that_all_distances_of_one_space_are_short() -> None:
