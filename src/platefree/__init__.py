@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from platefree.evaluation.examples import Examples
     from platefree.evaluation.metrics import RankMetrics, rank_metrics
     from platefree.evaluation.results import Report
+    from platefree.evaluation.view_sources import with_views
     from platefree.experiments.all_methods import bench_methods
     from platefree.gallery.filters import Filter
     from platefree.gallery.search import open_gallery, query_picture, search
@@ -114,6 +115,7 @@ __all__ = [
     "split_by_vehicle",
     "submit",
     "train",
+    "with_views",
     "write_part_boxes",
     "write_parts",
     "write_submission",
@@ -182,6 +184,7 @@ _HOME = {
     "split_by_vehicle": "data.split",
     "submit": "evaluation.challenge",
     "train": "training.loop",
+    "with_views": "evaluation.view_sources",
     "write_part_boxes": "data.part_files",
     "write_parts": "inference.part_finding",
     "write_submission": "data.submission",

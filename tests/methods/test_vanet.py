@@ -12,15 +12,17 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from conftest import REPOSITORY, TINY
+from conftest import REPOSITORY, TINY, Run
 from messages import facts
 from numpy.typing import NDArray
 from torch.nn import functional
 
 import platefree as pf
-from platefree.batches.training_data import training_data
+from platefree.batches.training_data import TrainingData, training_data
 from platefree.checkpoint import read_checkpoint
+from platefree.data.dataset import DataSet
 from platefree.errors import CheckpointError, DataError, RecipeError, TrainingError
+from platefree.experiments.ablation import load_ablation, run_ablation
 from platefree.losses import (
     batch_hard_triplet,
     cross_view_triplet,
@@ -36,6 +38,7 @@ from platefree.ranking.exact import rank_exact
 from platefree.ranking.view_comparison import Relations, ViewComparison, ViewRelations
 from platefree.reports.saving import save_report
 from platefree.training.processes import launch
+from platefree.training.run_folder import flat
 from platefree.training.step import FabricDescent
 from platefree.types import Embeddings, Sightings
 
@@ -260,8 +263,11 @@ def test_the_former_switch_of_the_cross_term_is_still_read() -> None:
     for before, now in ((True, "published"), (False, "none")):
         assert vanet_recipe(model__cross=before).model.cross == now
     assert load_recipe("vanet/vehicleid").model.cross == "published"
-    with pytest.raises(RecipeError, match=facts("model.cross", "'published', 'both' or 'none'")):
-        vanet_recipe(model__cross="sometimes")
+    for wrong in ("sometimes", ["both"], 1):
+        with pytest.raises(
+            RecipeError, match=facts("model.cross", "'published', 'both' or 'none'")
+        ):
+            vanet_recipe(model__cross=wrong)
 
 
 def test_only_the_reverse_term_sees_that_all_distances_of_one_space_are_short() -> None:
@@ -353,6 +359,19 @@ def test_the_viewpoint_model_learns_and_labels_a_table(
     np.testing.assert_array_equal(kept.view, half)
     rows = model.embed(seen_table)[0].spaces["view"]
     np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1.0, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["googlenet", "xception"])
+def test_the_viewpoint_classifiers_of_the_paper_learn(
+    name: str, seen_table: Sightings, tmp_path: Path
+) -> None:
+    small = {key: SMALL[key] for key in SMALL if key.startswith(("input.", "train."))}
+    steps = {**small, "train.epochs": 1, "train.max_steps": 1, "train.decay_epochs": [1.0]}
+    recipe = load_recipe(f"viewpoint/{name}", {**steps, "input.height": 64, "input.width": 64})
+    assert load_recipe(f"viewpoint/{name}").input.height == 224  # section 4.1
+    run = pf.train(recipe, seen_table, tmp_path)
+    labelled, _ = pf.label_views(pf.load_model(run.best), seen_table)
+    assert set(labelled.view.tolist()) <= {"front", "rear"}
 
 
 def test_a_viewpoint_model_is_scored_by_what_it_tells(
@@ -472,6 +491,8 @@ def test_views_written_beforehand_give_the_distances_of_views_predicted_in_use(
     model = pf.load_model(run.best)
     found, _ = model.embed(seen_table)
     labelled, _ = pf.label_views(model, seen_table)  # a VANet model tells views, too
+    told = pf.with_views(seen_table, run.best).table.view
+    np.testing.assert_array_equal(told, labelled.view)
     known = pf.load_model(run.best, overrides={"model.view_from": "table"})
     written = replace(found, sightings=labelled)
     np.testing.assert_array_equal(
@@ -489,6 +510,21 @@ def prepared(table: Sightings, **changes: object) -> Callable[[], object]:
     method.relations = relations
     method.view_error = recipe.model.view_error  # type: ignore[union-attr]
     return lambda: method.prepare(training_data(table, recipe.train))
+
+
+def test_a_model_is_scored_by_the_views_that_it_predicts_itself(
+    viewpoint: Path, seen_table: Sightings, drawn_folder: Path, tmp_path: Path, run: Run
+) -> None:
+    recipe = vanet_recipe(model__viewpoint=str(viewpoint), train__max_steps=1)
+    best = pf.train(recipe, seen_table, tmp_path / "run").best
+    words = ("eval", best, "--data", drawn_folder, "--protocol", "views", "--json", "--no-floor")
+    code, out, err = run(*words, "--views", best)
+    assert code == 0, err
+    found = json.loads(out)
+    assert found["data"]["views"].startswith(f"predicted by {best}")
+    labelled, _ = pf.label_views(pf.load_model(best), pf.read_table(drawn_folder))
+    expected = pf.evaluate(best, labelled, "views").figures()
+    assert found["figures"] == pytest.approx(expected, nan_ok=True)
 
 
 def test_tables_that_views_cannot_be_learnt_from_are_refused(seen_table: Sightings) -> None:
@@ -518,6 +554,33 @@ def test_errors_of_the_view_are_learnt_from_too(seen_table: Sightings) -> None:
     wrong: Any = prepared(seen_table, model__view_error=0.3)()
     share = (right.labels["view"] != wrong.labels["view"]).float().mean().item()
     assert 0.1 < share < 0.5
+
+
+def test_figure_4_is_trained_again_with_every_fraction_of_wrong_views(
+    seen_table: Sightings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learnt_from: list[float] = []
+    prepare = VANet.prepare
+
+    def watched(method: VANet, data: TrainingData) -> TrainingData:
+        prepared = prepare(method, data)
+        learnt_from.append((prepared.labels["view"] != data.labels["view"]).float().mean().item())
+        return prepared
+
+    monkeypatch.setattr(VANet, "prepare", watched)
+    ablation = load_ablation("vanet-wrong-views")
+    fractions = [flat(row.set).get("model.view_error", 0.0) for row in ablation.rows]
+    assert fractions == [0.0, 0.0, 0.05, 0.1, 0.2, 0.3]
+    changes = {**ablation.set, **SMALL, "train.epochs": 1}
+    rows = [ablation.rows[place] for place in (1, 5)]
+    quick = ablation.model_copy(update={"set": changes, "rows": rows})
+    run_ablation(quick, DataSet("table", seen_table), tmp_path, seeds=(0,))
+    assert learnt_from == [0.0, pytest.approx(0.3, abs=0.15)]
+    assert learnt_from[1] > 0
+    for folder, fraction in (("no-view-wrong", 0.0), ("30-wrong", 0.3)):
+        used = pf.load_model(tmp_path / folder / "seed-0" / "best").comparison
+        assert isinstance(used, ViewComparison)
+        assert used.view_error == fraction
 
 
 def test_viewpoint_models_that_do_not_fit_are_refused(

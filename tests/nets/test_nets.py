@@ -1,16 +1,18 @@
 from pathlib import Path
 
 import pytest
+import timm
 import torch
 from messages import facts
 from safetensors.torch import save_file
 
 from platefree.errors import CheckpointError, RecipeError, TrainingError
-from platefree.nets.backbones import Backbone, backbone_statistics
+from platefree.nets.backbones import Backbone, backbone_statistics, has_fixed_size
 from platefree.nets.branches import BranchedBackbone
 from platefree.nets.heads import BNNeck, GeneralisedMean
 from platefree.nets.ibn import IBN
 from platefree.nets.weights import save_checkpoint
+from platefree.nets.xception import Xception
 
 SMALL = {"height": 64, "width": 96}
 
@@ -217,6 +219,36 @@ def test_googlenet_is_shared_up_to_inception_4a() -> None:
     count = sum(p.numel() for p in whole.parameters())
     added = sum(p.numel() for p in backbone.parameters()) - count
     assert 0.85 < added / count < 0.9  # "+87 % parameters", section 4.7 of the paper
+
+
+def test_the_small_xception_is_timms_with_a_sixth_of_the_channels() -> None:
+    theirs = timm.create_model("legacy_xception", num_classes=0, global_pool="").eval()
+    whole = Xception(fraction=1.0).eval()
+    whole.load_state_dict(theirs.state_dict())
+    images = torch.randn(2, 3, 71, 96)
+    with torch.inference_mode():
+        torch.testing.assert_close(
+            whole.forward_features(images), theirs.forward_features(images), atol=1e-4, rtol=1e-4
+        )
+    small, google = (
+        sum(weights.numel() for weights in Backbone(name, **SMALL).parameters())
+        for name in ("xception_sixth", "googlenet")
+    )
+    assert 0.09 < small / google < 0.11  # "10% parameters", section 4.5 of the paper
+    shapes = {name: each.shape for name, each in theirs.state_dict().items()}
+    for name, each in Backbone("xception_sixth", **SMALL).network.state_dict().items():
+        for mine, published in zip(each.shape, shapes[name], strict=True):
+            assert mine == published or abs(mine - published / 6) <= 4
+
+
+@pytest.mark.parametrize("name", ["googlenet", "xception_sixth", "vgg_cnn_m_1024"])
+def test_networks_that_timm_lacks_take_pictures_of_any_size(name: str) -> None:
+    assert not has_fixed_size(name)
+    assert len(backbone_statistics(name)[0]) == 3
+    backbone = Backbone(name, **SMALL).eval()
+    with torch.inference_mode():
+        shapes = {backbone(torch.randn(1, 3, size, size)).shape[2:] for size in (96, 160)}
+    assert len(shapes) == 2
 
 
 def test_each_branch_is_what_the_whole_network_would_be_with_its_weights() -> None:

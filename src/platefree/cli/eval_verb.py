@@ -41,6 +41,15 @@ def evaluate(
             "--protocol", "-p", metavar="NAME", show_default="by the data", help="Protocol."
         ),
     ] = None,
+    views: Annotated[
+        str | None,
+        typer.Option(
+            "--views",
+            metavar="PATH",
+            show_default="those known",
+            help="File of views, or model for them.",
+        ),
+    ] = None,
     tests: Annotated[
         list[str] | None,
         typer.Option("--test", "-t", metavar="NAME", show_default="all", help="Only this test."),
@@ -101,10 +110,7 @@ def evaluate(
     device: DeviceOption = DeviceName.auto,
     as_json: Json = False,
 ) -> None:
-    """Score a model on labelled pictures, and say what that is worth.
-
-    Rows with split 'train' are never scored. More is in docs/scoring.md.
-    """
+    """Score a model on labelled pictures, but those of split 'train'."""
     from platefree.evaluation.embedded import looks_at_each
     from platefree.evaluation.evaluate import (
         Scoring,
@@ -116,6 +122,8 @@ def evaluate(
         stored_table,
     )
     from platefree.evaluation.examples import Examples
+    from platefree.evaluation.set_protocols import rows_to_see
+    from platefree.evaluation.view_sources import with_views
     from platefree.gallery.opening import open_embedder
     from platefree.gallery.stored import is_embeddings_folder
     from platefree.recipes.overrides import parse_overrides
@@ -132,6 +140,11 @@ def evaluate(
             check_writable(path)
     loaded = open_embedder(model, work_of(device), parse_overrides(settings or ()), root=root)
     dataset = open_data(stored_table(loaded) if data is None else data)
+    if views is not None:
+        seen = rows_to_see(dataset, tests or (), seed)
+        with picture_progress("predicting views", len(seen)) as advance:
+            look = work_of(device, workers, processes, advance)
+            dataset = with_views(dataset, views, rows=seen, work=look)
     plan = plan_for(loaded, dataset, protocol, tests or (), seed)
     scoring = Scoring(
         post=post if ablate_post is None else ablate_post,

@@ -40,6 +40,7 @@ class DataSet:
         ignored: name of a list -> one array of rows for each of its queries that are never
             counted for that query (the junk of VeRi-776); empty where the set has none.
         remarks: on unusual but harmless findings: skipped boxes, missing optional files.
+        views: where the column ``view`` is from, if it is not from the set itself.
     """
 
     name: str
@@ -48,6 +49,7 @@ class DataSet:
     pairs: Mapping[str, PairList] = field(default_factory=dict)
     ignored: Mapping[str, tuple[Indices, ...]] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
+    views: str = ""
 
     @property
     def listed(self) -> Indices:

@@ -333,6 +333,8 @@ def _describe_data(label: str, plan: Plan, scored: Sightings) -> dict[str, str]:
         "cameras": str(len(known_values(scored.camera)) or "unknown"),
         "split": f"all but {kind}" if left_out else "all rows",
     }
+    if plan.data.views:
+        described["views"] = plan.data.views
     if plan.left_out:
         described["left out"] = (
             f"{many(len(plan.left_out), 'picture')} that cannot be read, such as {plan.left_out[0]}"

@@ -82,6 +82,29 @@ def views(data: DataSet, seed: int) -> list[Trial]:
     Raises:
         ProtocolError: the set has no such trials, or its views are unknown.
     """
+    return [one for each in _searches(data, seed) for one in view_trials(data.table, each)]
+
+
+def rows_to_see(data: DataSet, tests: Sequence[str] = (), seed: int = 0) -> Indices:
+    """The rows whose views the viewpoint protocol needs, ascending.
+
+    Args:
+        data: its views may be unknown.
+        tests: of the viewpoint protocol, such as ``800 top1_d``; by default all.
+        seed: of the protocols that draw.
+
+    Raises:
+        ProtocolError: the set has no queries and gallery.
+    """
+    searches = _searches(data, seed)
+    starts = {f"{each.test} ".lstrip(): each.test for each in searches}
+    wanted = {test for start, test in starts.items() if any(n.startswith(start) for n in tests)}
+    asked = [each for each in searches if each.test in wanted]
+    return np.unique(np.concatenate([each.rows for each in asked or searches]))
+
+
+def _searches(data: DataSet, seed: int) -> list[Trial]:
+    """The trials of the set's default protocol, in which single pictures are searched for."""
     usual = SET_PROTOCOLS[default_protocol(data)](data, seed)
     searches = [each for each in usual if isinstance(each, Trial) and each.tracks is None]
     if not searches:
@@ -89,7 +112,7 @@ def views(data: DataSet, seed: int) -> list[Trial]:
             f"{data.name} is scored by pairs, which the viewpoint protocol cannot split; it needs "
             "queries and a gallery"
         )
-    return [one for each in searches for one in view_trials(data.table, each)]
+    return searches
 
 
 def _of_table(name: str) -> SetProtocol:

@@ -35,7 +35,8 @@ def view_trials(table: Sightings, trial: Trial) -> list[Trial]:
         if not (table.view[rows] != "").any():
             raise ProtocolError(
                 f"the viewpoint protocol needs the column 'view' (front, rear, side ...), which "
-                f"is unknown for all {len(rows)} {noun}"
+                f"is unknown for all {len(rows)} {noun}: take a file of views, or a model that "
+                "predicts them, with platefree.with_views (--views)"
             )
     seen = trial.part(table.view[trial.query] != "")
     named = [(f"{trial.test} top1_{kind}".strip(), kind) for kind in ("s", "d", "s*", "d*")]

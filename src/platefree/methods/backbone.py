@@ -2,7 +2,12 @@
 
 from typing import Literal
 
-from platefree.nets.backbones import Backbone, backbone_statistics, has_fixed_size
+from platefree.nets.backbones import (
+    Backbone,
+    backbone_statistics,
+    has_fixed_size,
+    published_weights,
+)
 from platefree.recipes.recipe import MethodSettings, Recipe
 
 
@@ -25,6 +30,21 @@ class StridedSettings(BackboneSettings):
     """The settings of methods whose backbone can keep a larger last feature map."""
 
     last_stride: Literal[1, 2] = 2  # ResNets: 1 keeps a larger last feature map
+
+
+def start_note(recipe: Recipe) -> str:
+    """What a start from random weights costs a recipe that claims published figures.
+
+    Empty for other recipes, and with start weights.
+    """
+    settings = recipe.model
+    if not isinstance(settings, BackboneSettings) or settings.weights != "none" or not recipe.paper:
+        return ""
+    return (
+        f"{recipe.name} starts from random weights, so expect it to fall short of its published "
+        "figures, even if all else is as published: such networks usually start from ImageNet. "
+        f"Weights of {settings.backbone}: {published_weights(settings.backbone)}"
+    )
 
 
 def make_backbone(

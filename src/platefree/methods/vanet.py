@@ -63,6 +63,13 @@ CrossTerms = Literal["published", "both", "none"]
 ViewName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,30}$")]
 
 
+def _cross_terms(value: object) -> object:
+    """The setting as it is now; it was a switch before, where true was L_cross."""
+    if isinstance(value, bool):
+        return "published" if value else "none"
+    return value
+
+
 class VANetSettings(StridedSettings):
     """Two branches: one metric for pictures of the same view, one for those of different views."""
 
@@ -76,11 +83,9 @@ class VANetSettings(StridedSettings):
     view_error: Annotated[float, Field(ge=0, le=1)] = 0.0  # fraction of wrong views (figure 4)
     relations: Literal["none", "same-different", "pairs", "ordered-pairs"] = "same-different"
     within: bool = True  # whether L_s and L_d are used
-    cross: Annotated[
-        CrossTerms,
-        # It was a switch before: true is L_cross.
-        BeforeValidator(lambda value: {True: "published", False: "none"}.get(value, value)),
-    ] = "published"  # L_cross; "both": and its reverse, which is ours
+    cross: Annotated[CrossTerms, BeforeValidator(_cross_terms)] = (
+        "published"  # L_cross; "both": and its reverse, which is ours
+    )
     margin: Margin = 0.5
     identity_weight: Weight = 1.0
     drop_path: RateBelowOne = 0.0

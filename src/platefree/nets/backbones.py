@@ -1,9 +1,9 @@
 """Backbones: any timm model as a function from pictures to a feature map (b, c, h, w).
 
 Added to timm: ResNets with IBN-a layers (``resnet50_ibn_a``), also with non-local blocks
-(``resnet50_ibn_a_nl``), a last stride of 1, as re-ID networks use it, ``googlenet``, and
-``vgg_cnn_m_1024`` of the papers of 2016. Transformers give their patch tokens as a map, or the
-class token as a map of one cell.
+(``resnet50_ibn_a_nl``), a last stride of 1, as re-ID networks use it, ``googlenet``, a small
+Xception (``xception_sixth``), and ``vgg_cnn_m_1024`` of the papers of 2016. Transformers give their
+patch tokens as a map, or the class token as a map of one cell.
 """
 
 import difflib
@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from platefree.errors import RecipeError, TrainingError, first_line
-from platefree.nets import googlenet
+from platefree.nets import googlenet, xception
 from platefree.nets.ibn import add_ibn_a
 from platefree.nets.non_local import NON_LOCAL, add_non_local
 from platefree.nets.patches import (
@@ -37,8 +37,25 @@ NON_LOCAL_SUFFIX = "_nl"
 NON_LOCAL_BACKBONES = tuple(
     f"resnet{depth}{IBN_SUFFIX}{NON_LOCAL_SUFFIX}" for depth in (50, 101, 152)
 )
-OWN_BACKBONES = (*IBN_BACKBONES, *NON_LOCAL_BACKBONES, googlenet.NAME, VGG_CNN_M)
+OWN_BACKBONES = (
+    *IBN_BACKBONES,
+    *NON_LOCAL_BACKBONES,
+    googlenet.NAME,
+    xception.NAME,
+    VGG_CNN_M,
+)
 """Backbones that timm lacks."""
+
+_FILES = {
+    **{
+        name: f"{name}-*.pth of the repository XingangPan/IBN-Net"
+        for name in IBN_BACKBONES
+        if name != "resnet152_ibn_a"  # never published
+    },
+    googlenet.NAME: "torchvision's googlenet-1378be20.pth",
+    VGG_CNN_M: "VGG_CNN_M_1024 of Caffe's model zoo, its tensors saved under their names",
+}
+"""The published files of backbones that timm lacks."""
 
 _FEW_FOREIGN = 0.1
 """Unknown tensors, as a fraction of the backbone's, beyond which a file is of another backbone."""
@@ -143,10 +160,20 @@ def has_fixed_size(name: str) -> bool:
     Raises:
         RecipeError: no such backbone.
     """
-    if name == VGG_CNN_M:
+    if name in (googlenet.NAME, xception.NAME, VGG_CNN_M):
         return False
     details = timm.get_pretrained_cfg(_timm_name(name))
     return details is not None and bool(details.fixed_input_size)
+
+
+def published_weights(name: str) -> str:
+    """Where the published ImageNet weights of a backbone come from, and how to take them."""
+    file = _FILES.get(name.removesuffix(NON_LOCAL_SUFFIX))
+    if file is not None:
+        return f"{file}, with model.weights=FILE (--set model.weights=FILE)"
+    if name in OWN_BACKBONES:
+        return "none are published"
+    return "timm's, with model.weights=timm (--set model.weights=timm)"
 
 
 def backbone_statistics(name: str) -> tuple[list[float], list[float]]:
@@ -157,6 +184,8 @@ def backbone_statistics(name: str) -> tuple[list[float], list[float]]:
     """
     if name == googlenet.NAME:
         return googlenet.MEAN, googlenet.STD
+    if name == xception.NAME:
+        return xception.MEAN, xception.STD
     published = None if name == VGG_CNN_M else timm.get_pretrained_cfg(_timm_name(name))
     if published is None:
         return [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
@@ -239,6 +268,8 @@ def _create(
         return VggM()
     if name == googlenet.NAME:
         return googlenet.GoogLeNet()
+    if name == xception.NAME:
+        return xception.Xception()
     timm_name = _timm_name(name)
     options = {"num_classes": 0, "global_pool": "", **options}
     if has_fixed_size(name):

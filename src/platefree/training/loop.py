@@ -42,6 +42,7 @@ from platefree.errors import (
 from platefree.inference.embedder import Unreadable
 from platefree.inference.model import Model
 from platefree.machine import started_as, started_here, stop_signals_held
+from platefree.methods.backbone import start_note
 from platefree.methods.base import Batch, Method, own_rows
 from platefree.methods.catalogue import build_method, needs_training, resolve
 from platefree.nets.weights import checkpoint_tensors, load_into, save_checkpoint
@@ -137,6 +138,8 @@ def train(
             f"{recipe.model.method} learns nothing; use it by its name, as in "
             f"'platefree eval {recipe.model.method} --data TABLE'"
         )
+    if (note := start_note(recipe)) and started_as() == 0 and not resume:
+        log.warning("note: %s", note)
     table = training_table(data, recipe.train.lists)
     label, folder = Path(data) if isinstance(data, str | Path) else table.root, Path(out)
     alone = only_writer(folder) if started_as() == 0 else nullcontext()
