@@ -40,7 +40,7 @@ from platefree.city.world.weather import draw_climate
 KINDS = ("sedan", "box_truck", "motorcycle")
 ANGLES = [(azimuth, elevation) for azimuth in range(5, 365, 60) for elevation in (9.0, 40.0)]
 SIZE, FINER = 160, 4
-PARTS = {"windows": Part.WINDOW, "lights": Part.LIGHT, "brand": Part.BRAND}
+PARTS = {"windows": Part.WINDOW, "lights": Part.LIGHT}
 
 
 def labels_of(scene: Scene, crop: Crop, picture: Picture) -> ShotLabels:
@@ -105,6 +105,40 @@ def test_part_boxes_hold_what_a_finer_picture_shows(kind: str) -> None:
             mask = large_groups(mask, large)
             assert (mask & inside).sum() >= 0.9 * mask.sum(), (name, labels.azimuth)
     assert count > 15
+
+
+@pytest.mark.parametrize("kind", mostly_slow(KINDS))
+def test_the_brand_is_the_head_or_rear_area(kind: str) -> None:
+    """It reaches from a light to the bottom, and holds badge, grille and plate of that end."""
+    ends = 0
+    for _, _, _, labels, subject, parts in views(kind):
+        assert len(labels.brand) == (labels.view != "side" and len(labels.lights) > 0)
+        for left, top, right, bottom in labels.brand:
+            ends += 1
+            own = [box for box in labels.lights if left <= box[0] and box[2] <= right]
+            assert top in {box[1] for box in own}
+            assert bottom == labels.vehicle_box[3]
+            assert labels.vehicle_box[0] <= left < right <= labels.vehicle_box[2]
+            badge = subject & np.isin(parts, (Part.BRAND, Part.PLATE))
+            badge[: FINER * top] = False  # some grilles are higher than the lamps
+            inside = np.zeros_like(badge)
+            inside[window_of((left, top, right, bottom), FINER)] = True
+            assert (badge & inside).sum() >= 0.95 * badge.sum(), labels.azimuth
+    assert ends > 3
+
+
+@pytest.mark.parametrize("kind", mostly_slow(("sedan",)))
+def test_windows_are_the_windscreen_and_the_rear_window(kind: str) -> None:
+    """Most of the glass of the sides is in no box, and the larger screen is."""
+    for _, _, _, labels, subject, parts in views(kind):
+        inside = np.zeros_like(subject)
+        for box in labels.windows:
+            inside[window_of(box)] = True
+        side, screens = (subject & (parts == part) for part in (Part.SIDE_WINDOW, Part.WINDOW))
+        assert (screens & inside).sum() > 0.9 * screens.sum()
+        if labels.view == "side":
+            assert side.sum() > 500
+            assert (side & inside).sum() < 0.3 * side.sum(), labels.azimuth
 
 
 def window_of(box: tuple[int, int, int, int], margin: int = 0) -> tuple[slice, slice]:

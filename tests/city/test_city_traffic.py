@@ -13,6 +13,7 @@ from platefree.city.optics import project
 from platefree.city.output.label_files import (
     VIEWS8,
     box_round,
+    head_area,
     label_shot,
     part_boxes,
     view8_of_azimuth,
@@ -356,9 +357,27 @@ def test_labels_of_a_hand_made_picture(town: Town) -> None:
     assert labels.vehicle_box == (10, 5, 40, 35)
     assert labels.windows == ((15, 8, 30, 14),)
     assert labels.lights == ((12, 20, 18, 35), (32, 20, 38, 35))
-    assert labels.brand == ((23, 21, 27, 23),)
+    assert len(labels.brand) <= 1  # see `head_area`
     assert (labels.width, labels.height) == (60, 40)
     assert set(labels.to_row()["lights"][0]) == {12, 20, 18, 35}
+
+
+def test_a_head_is_where_its_lights_are() -> None:
+    vehicle, end = (10, 5, 50, 35), (17.0, 43.0)
+    left, right, other = (19, 22, 24, 35), (36, 20, 41, 35), (11, 18, 14, 35)
+
+    def found(*lights: tuple[int, int, int, int]) -> tuple[tuple[int, int, int, int], ...]:
+        return head_area(lights, vehicle, end, 30.0)
+
+    assert found() == ()
+    assert found(left, right) == ((19, 20, 41, 35),)
+    assert found(right, other, left) == ((19, 20, 41, 35),)
+    assert found(right, (28, 9, 31, 35), left) == ((19, 20, 41, 35),)  # a high brake lamp
+    assert found(other) == ()  # of the other end, round its corner
+    assert found(left) == ((19, 22, 41, 35),)  # mirrored about 30
+    assert found(right) == ((19, 20, 41, 35),)
+    assert found((28, 20, 33, 35)) == ((27, 20, 33, 35),)  # a motorcycle
+    assert head_area((left,), (10, 5, 38, 35), end, 30.0) == ((19, 22, 38, 35),)
 
 
 def test_views_by_azimuth() -> None:

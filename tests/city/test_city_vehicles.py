@@ -125,7 +125,7 @@ def test_closed_bodies_show_every_part(kind: str) -> None:
         for wanted in (Part.LIGHT, Part.PLATE, Part.BODY):
             assert (part[rear] == wanted).any(), wanted
     for side in ("left", "right"):
-        assert (part[SIDES.index(side)] == Part.WINDOW).any()
+        assert (part[SIDES.index(side)] == Part.SIDE_WINDOW).any()
         assert (part[SIDES.index(side)] == Part.LIGHT).any()  # lamps wrap round the corner
     plate = asset.surface.albedo[front][part[front] == Part.PLATE].astype(float)
     assert np.ptp(np.percentile(plate, (10, 90))) < 14  # nothing is written on it

@@ -14,6 +14,7 @@ from drawn import draw_vehicles
 from messages import facts
 
 from platefree.cli import main, progress
+from platefree.data.dataset import DataSet
 from platefree.errors import Interrupted, RecipeError
 from platefree.evaluation.evaluate import evaluate
 from platefree.experiments import ablation as module
@@ -51,6 +52,54 @@ def test_built_in_rows_have_recipes(name: str) -> None:
         for recipe in (row_recipe(ablation, row, seed=1) for row in ablation.rows)
     }
     assert len(budgets) == 1, "rows are compared on equal budgets"
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("drdl", "vehicleid"),
+        ("part_regularized-vehicleid", "vehicleid"),
+        ("part_regularized-veri", "veri-776"),
+    ],
+)
+def test_rows_of_a_public_set_have_the_figures_of_its_protocols(
+    name: str, data: str, layouts: dict[str, DataSet]
+) -> None:
+    ablation = load_ablation(name)
+    measured = set()
+    for protocol in (ablation.protocol, *ablation.also):
+        assert protocol is not None
+        measured |= set(evaluate("color_stripes", layouts[data], protocol).figures())
+    assert set(ablation.figures) <= measured
+    for row in ablation.rows:
+        assert set(row.paper) == set(ablation.figures)
+
+
+PAPER = {
+    "drdl": """
+        0.404 0.617 0.444
+        0.436 0.642 0.492
+        0.490 0.735 0.546""",
+    "part_regularized-vehicleid": """
+        128 0.726 0.886 0.685 0.838 0.661 0.819
+        256 0.784 0.923 0.750 0.883 0.742 0.864""",
+    "part_regularized-veri": """
+        128 0.653 0.878 0.959
+        256 0.702 0.922 0.979
+        512 0.743 0.943 0.987""",
+}
+"""Tables 4 and 6 of the DRDL paper (small), 5 and 6 of the part-regularized one."""
+
+
+@pytest.mark.parametrize("name", PAPER)
+def test_rows_have_the_figures_of_the_paper(name: str) -> None:
+    ablation = load_ablation(name)
+    lines = [list(map(float, line.split())) for line in PAPER[name].strip().splitlines()]
+    for row, line in zip(ablation.rows, lines, strict=True):
+        shape = row_recipe(ablation, row, seed=0).input
+        size = [] if name == "drdl" else [float(shape.height)]
+        assert shape.height == shape.width
+        assert [*size, *(row.paper[figure] for figure in ablation.figures)] == line
 
 
 def test_a_table_is_what_training_and_scoring_by_hand_give(

@@ -1,5 +1,6 @@
 """Part-regularized re-ID: the projection of boxes, equation 3, training and use."""
 
+import itertools
 import json
 import logging
 import runpy
@@ -20,7 +21,7 @@ from platefree.batches.loader import Boxes
 from platefree.batches.training_data import training_data
 from platefree.checkpoint import read_checkpoint
 from platefree.data.image import read_image
-from platefree.data.part_boxes import PARTS, PartBoxes
+from platefree.data.part_boxes import PARTS, PartBoxes, place_boxes
 from platefree.data.part_files import write_part_boxes
 from platefree.errors import CheckpointError, DataError, NonFiniteLoss, RecipeError, TrainingError
 from platefree.experiments.ablation import load_ablation, row_recipe
@@ -262,6 +263,107 @@ def test_raw_vectors_are_compared_by_their_l2_distance_as_published() -> None:
             assert found[one, other] == pytest.approx(expected, abs=1e-4)
 
 
+def fused_by_hand(
+    method: PartRegularized, images: torch.Tensor, boxes: list[list[tuple[int, list[float]]]]
+) -> torch.Tensor:
+    """The vectors of each part one after the other, after the global one; cell by cell."""
+    maps = method.feature_map(images)
+    rows, columns = maps.shape[2:]
+    fused = []
+    for own, found in zip(maps, boxes, strict=True):
+        vectors = []
+        if method.in_use == "all":
+            vectors.append(own.mean((1, 2)) @ method.reduce.weight.T + method.reduce.bias)  # type: ignore[operator, union-attr]
+        for part in method.part_classifiers:
+            cells = {
+                cell
+                for kind, fraction in found
+                if PARTS[kind] == part
+                for cell in slow_cells(
+                    [edge * length for edge, length in zip(fraction, (96, 64) * 2, strict=True)],
+                    (64, 96),
+                    (rows, columns),
+                )
+            } or set(itertools.product(range(rows), range(columns)))
+            vectors.append(torch.stack([own[:, row, column] for row, column in cells]).mean(0))
+        if method.vectors == "unit":
+            vectors = [vector / vector.norm() for vector in vectors]
+        fused.append(torch.cat(vectors))
+    return torch.stack(fused)
+
+
+IN_USE = [
+    {"global_weight": 0.0, "in_use": "parts"},
+    {"in_use": "all"},
+    {"in_use": "all", "part_weights": {"window": 1.0, "light": 0.0, "brand": 2.0}},
+    {"in_use": "all", "vectors": "raw"},
+]
+
+
+@pytest.mark.parametrize("options", IN_USE)
+def test_vectors_of_parts_are_fused_in_use(
+    options: dict[str, object], drawn: tuple[Sightings, PartBoxes]
+) -> None:
+    table, boxes = drawn
+    table = table.take(np.array([3, 4, 0, 9]))  # picture 4 shows no brand
+    method = make(**options).eval()
+    images = batch(1).images
+    placed = place_boxes(boxes, table)
+    by_row = [
+        [(int(part), list(box)) for box, part in zip(*placed.of(row), strict=True)]
+        for row in range(4)
+    ]
+    assert {part for part, _ in by_row[1]} == {0, 1}
+    known = method.known(table)
+    expected = fused_by_hand(method, images, by_row)
+    if method.vectors == "raw":
+        expected = torch.cat([expected, torch.ones(4, 1)], dim=1)
+    expected = functional.normalize(expected)
+    torch.testing.assert_close(method.embed(images, known)["main"], expected, atol=1e-5, rtol=1e-5)
+    mirrored = [
+        [(part, [1 - right, top, 1 - left, bottom]) for part, (left, top, right, bottom) in row]
+        for row in by_row
+    ]
+    expected = fused_by_hand(method, images.flip(3), mirrored)
+    found = method.embed(images.flip(3), method.flipped(known))["main"]
+    torch.testing.assert_close(
+        functional.normalize(found[:, : expected.shape[1]]), functional.normalize(expected)
+    )
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (
+            {"in_use": "parts", "window_weight": 0.0, "light_weight": 0.0, "brand_weight": 0.0},
+            ("model.in_use", "weights of all parts"),
+        ),
+        ({"in_use": "all", "global_weight": 0.0}, ("model.global_weight", "model.in_use=parts")),
+    ],
+)
+def test_what_was_not_learnt_is_not_fused(wrong: dict[str, object], said: tuple[str, ...]) -> None:
+    with pytest.raises(RecipeError, match=facts(*said)):
+        part_recipe(**{f"model__{name}": value for name, value in wrong.items()})
+
+
+def test_a_trained_model_may_fuse_its_parts_where_they_are_known(
+    drawn: tuple[Sightings, PartBoxes], tmp_path: Path
+) -> None:
+    table, _ = drawn
+    run = pf.train(part_recipe(train__max_steps=1), table, tmp_path / "run")
+    with pytest.raises(DataError, match=facts("parts", "model.in_use")):
+        make(in_use="all").embed(batch().images)
+    alone = pf.load_model(run.best)
+    fused = pf.load_model(run.best, overrides={"model.in_use": "all"})
+    one, other = (model.embed(table)[0].spaces["main"] for model in (alone, fused))
+    assert other.shape[1] == one.shape[1] + 3 * alone.method.backbone.channels
+    assert 0 < pf.evaluate(fused, table).figures()["mAP"] <= 1
+    (table.root / "parts.csv").unlink()
+    assert alone.embed(table)[0].spaces["main"].shape == one.shape
+    with pytest.raises(DataError, match=facts("no part boxes", "platefree parts")):
+        fused.embed(table)
+
+
 @pytest.mark.parametrize("name", ["vehicleid", "veri"])
 def test_the_published_recipes_take_raw_vectors_and_one_pass(name: str) -> None:
     recipe = load_recipe(f"part_regularized/{name}")
@@ -486,6 +588,10 @@ def test_every_row_of_the_ablation_has_its_branches() -> None:
         {"window", "light", "brand"},
         {"global"},
     ]
+    fused = [
+        row_recipe(ablation, row, seed=0).model.model_dump()["in_use"] for row in ablation.rows
+    ]
+    assert fused == ["global"] * 5 + ["parts", "global"]
 
 
 def test_a_model_may_be_moved(drawn: tuple[Sightings, PartBoxes], tmp_path: Path) -> None:

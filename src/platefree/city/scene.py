@@ -20,13 +20,14 @@ class Part(IntEnum):
 
     NONE = 0
     BODY = 1
-    WINDOW = 2
+    WINDOW = 2  # the windscreen and the rear window
     LIGHT = 3
     BRAND = 4  # the badge with its grille (front) or boot-lid area (rear)
     WHEEL = 5
     PLATE = 6  # always blank
     RIDER = 7
     LOAD = 8
+    SIDE_WINDOW = 9
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,7 +1,8 @@
 """Boxes around the parts of vehicles: read from a file, assigned to the rows of a table.
 
 Part-regularized re-ID (He et al., CVPR 2019) learns from three parts. Lights are boxed down to the
-bottom of the vehicle; the brand is the middle of its head or rear. A picture may have several boxes
+bottom of the vehicle; the brand is its head or rear area, from light to light and down to the
+bottom; a window is a windscreen or a rear window. A picture may have several boxes
 of one part (left and right light), or none.
 """
 

@@ -123,10 +123,7 @@ def draw_pairs(data: DataSet, seed: int, count: int = TRAINING_PAIRS) -> PairLis
     Raises:
         ProtocolError: fewer than two models are known, or none has two pictures.
     """
-    table = data.table
-    listed = data.lists.get(_TRAINING_PICTURES)
-    rows = np.flatnonzero(table.split == "train") if listed is None else listed
-    rows = rows[table.model[rows] != ""]
+    table, rows = data.table, training_rows(data)
     rows = rows[np.lexsort((table.image[rows], table.model[rows]))]
     _, starts, codes, counts = np.unique(
         table.model[rows], return_index=True, return_inverse=True, return_counts=True
@@ -150,6 +147,14 @@ def draw_pairs(data: DataSet, seed: int, count: int = TRAINING_PAIRS) -> PairLis
         rows[np.concatenate((mate, stranger))],
         np.arange(2 * count) < count,
     )
+
+
+def training_rows(data: DataSet) -> Indices:
+    """The rows of known model that are not tested, from ``verification_train`` if it is there."""
+    listed = data.lists.get(_TRAINING_PICTURES)
+    rows = np.flatnonzero(data.table.split == "train") if listed is None else listed
+    known: Indices = rows[data.table.model[rows] != ""]
+    return known
 
 
 def score_pairs(embeddings: Embeddings, trial: PairTrial, comparison: Comparison) -> PairScores:

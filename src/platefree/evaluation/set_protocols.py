@@ -23,6 +23,10 @@ from platefree.evaluation.image_to_track import image_to_track
 from platefree.evaluation.label_trials import camera_labels, view_labels
 from platefree.evaluation.model_pairs import model_verification
 from platefree.evaluation.pair_labels import IgnoredPairs
+from platefree.evaluation.pair_verifiers import (
+    verification_by_joint_bayesian,
+    verification_by_svm,
+)
 from platefree.evaluation.protocols import need_query_vehicles
 from platefree.evaluation.trial import AnyTrial, Trial
 from platefree.evaluation.view_protocol import view_trials
@@ -138,6 +142,8 @@ SET_PROTOCOLS: dict[str, SetProtocol] = {
     "model-retrieval": model_retrieval,
     "model-retrieval-min": model_retrieval_min,
     "model-verification": model_verification,
+    "model-verification-svm": verification_by_svm,
+    "model-verification-joint-bayesian": verification_by_joint_bayesian,
     "view-labels": view_labels,
     "camera-labels": camera_labels,
 }

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from platefree.batches.loader import UsePictures, use_loader
 from platefree.batches.tight import TightPictures
 from platefree.data.vehicle_boxes import BoxFractions
-from platefree.errors import PlatefreeError
+from platefree.errors import DataError, PlatefreeError
 from platefree.inference.embedding_network import Network
 from platefree.machine import leave_stopping_to_the_parent, stop_signals_held
 from platefree.methods.base import Method
@@ -59,9 +59,17 @@ def embed_batches(
         boxes: of the vehicles, if only these regions are embedded.
         work: how they are read.
         shard: (process, processes): this process takes every ``processes``-th batch.
+
+    Raises:
+        DataError: the model cannot look at regions only, or lacks what it has to know.
     """
     process, processes = shard
     labels = network.known_labels(sightings)
+    if boxes is not None and labels.keys() - network.metadata.keys():
+        raise DataError(
+            "this model needs the parts of whole pictures, and cannot embed tight crops of them; "
+            "leave the step 'crop' out, or set model.in_use=global"
+        )
     pictures = UsePictures(sightings, network.transform)
     if boxes is not None:
         pictures = TightPictures(sightings, network.transform, boxes)

@@ -57,7 +57,7 @@ class Network:
         given = {name: each.to(self.device) for name, each in (labels or {}).items()}
         with torch.inference_mode():
             normalised = self.transform.normalise(images.to(self.device, non_blocking=True))
-            spaces, *others = [self.method.embed(view, given) for view in self._views(normalised)]
+            spaces, *others = self._embedded(normalised, given)
             if others:
                 spaces = {
                     name: functional.normalize(rows + torch.stack([o[name] for o in others]).sum(0))
@@ -66,23 +66,29 @@ class Network:
         return {name: rows.float().cpu().numpy() for name, rows in spaces.items()}
 
     def known_labels(self, sightings: Sightings) -> dict[str, Tensor]:
-        """The labels that it is conditioned on: column -> (n,) int64 codes, -1 unknown."""
-        return {
+        """The labels that it is conditioned on: column -> (n,) int64 codes, -1 unknown.
+
+        Also what its method has to know of the pictures, see `Method.known`.
+        """
+        labels = {
             column: torch.from_numpy(codes(getattr(sightings, column), names))
             for column, names in self.metadata.items()
         }
+        return labels | self.method.known(sightings)
 
-    def _views(self, normalised: Tensor) -> Iterator[Tensor]:
-        """The pictures at every scale, and flipped if test-time flip is on."""
+    def _embedded(
+        self, normalised: Tensor, labels: Mapping[str, Tensor]
+    ) -> Iterator[dict[str, Tensor]]:
+        """Embeddings of the pictures at every scale, and flipped if test-time flip is on."""
         size = normalised.shape[2:]
         for scale in self.recipe.input.scales:
             view = normalised
             if scale != 1:
                 small = [max(1, round(scale * side)) for side in size]
                 view = functional.interpolate(view, small, mode="bilinear", antialias=True)
-            yield view
+            yield self.method.embed(view, labels)
             if self.recipe.input.test_time_flip == "average":
-                yield view.flip(3)
+                yield self.method.embed(view.flip(3), self.method.flipped(labels))
 
 
 def choose_device(device: Device) -> torch.device:

@@ -15,6 +15,7 @@ from platefree.losses.distillation import TeacherTargets, relational_losses
 from platefree.nets.side_information import SideInformation
 from platefree.ranking.comparison import Comparison, Cosine
 from platefree.recipes.sections import Train
+from platefree.types import Sightings
 
 Labels = Mapping[str, Tensor]
 """Label column -> (b,) int64 codes of the pictures of a batch, -1 unknown."""
@@ -93,13 +94,27 @@ class Method(nn.Module):
 
         Args:
             images: (b, 3, h, w), normalised.
-            labels: of the pictures, for a method with a ``side``; by default all are unknown.
+            labels: of the pictures, for a method with a ``side``; by default all are unknown. Also
+                what `known` says of them.
 
         Returns:
             Space -> (b, d) L2-normalised embeddings.
         """
         del labels
         return self.embed_map(self.feature_map(images))
+
+    def known(self, sightings: Sightings) -> dict[str, Tensor]:
+        """What `embed` has to know of pictures beyond the pictures; here nothing.
+
+        Returns:
+            Name -> (n, ...) for the n pictures; `embed` gets the rows of a batch with its labels.
+        """
+        del sightings
+        return {}
+
+    def flipped(self, labels: Labels) -> Labels:
+        """The labels of the mirrored pictures, and what `known` says of them; here the same."""
+        return labels
 
     def comparison(self) -> Comparison:
         """How the spaces combine to one distance; here the cosine distance in ``main``."""

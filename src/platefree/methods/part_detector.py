@@ -1,6 +1,9 @@
 """A small detector of windows, lights and brand, trained separately from re-ID.
 
-Part-regularized re-ID needs it once, to find parts on the training pictures ('platefree parts').
+A window is a windscreen or a rear window, no side window; the brand is the head or rear area, which
+spans the lights of that end and reaches down to the bottom of the vehicle (He et al., CVPR 2019,
+section 3.2). Part-regularized re-ID needs it once, to find parts on the training pictures
+('platefree parts').
 """
 
 import hashlib

@@ -4,30 +4,35 @@
           -> average over the cells of windows, lights and brand -> a classifier each
 
 Part boxes come from a file (`platefree.data.part_files`), written by a detector or by people. After
-training only the global branch is used: no boxes, no detector.
+training only the global branch is used: no boxes, no detector. Section 4.4 fuses the three part
+vectors where there is no global branch, and section 4.2 tried all four: ``in_use`` is ``parts`` or
+``all`` then, and pictures need part boxes in use as well.
 
 Decided, where the paper is silent: lambda of equation 3 is 1 for every part; the input of a part
-classifier is the pooled map itself; a picture that lacks a part adds 0 to its mean; without the
-global branch the embedding is the average of the whole map, since there are no boxes in use.
+classifier is the pooled map itself; a picture that lacks a part adds 0 to its mean; vectors are
+fused by concatenation, unit vectors with equal weights; a part that was not found in use is the
+average of the whole map, since the vehicle, whose other pictures know its mean location, is what
+is searched for. Without global branch and without boxes in use, so is the embedding.
 """
 
 import hashlib
 import logging
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Literal
+from typing import ClassVar, Literal
 
+import numpy as np
 import torch
 from pydantic import model_validator
 from torch import Tensor, nn
 from torch.nn import functional
 
 from platefree.batches.training_data import TrainingData
-from platefree.data.part_boxes import PARTS, count_parts, fill_missing, place_boxes
+from platefree.data.part_boxes import PARTS, PictureBoxes, count_parts, fill_missing, place_boxes
 from platefree.data.part_files import find_part_boxes
-from platefree.errors import TrainingError
+from platefree.errors import DataError, TrainingError
 from platefree.methods.backbone import StridedSettings, make_backbone
-from platefree.methods.base import Batch, Method
+from platefree.methods.base import Batch, Labels, Method
 from platefree.nets.backbones import Backbone
 from platefree.nets.heads import Average
 from platefree.nets.roi import local_average, part_masks
@@ -35,15 +40,23 @@ from platefree.ranking.comparison import Comparison, Cosine
 from platefree.ranking.homogeneous import Euclidean
 from platefree.recipes.ranges import Channels, RateBelowOne, Weight
 from platefree.recipes.recipe import Recipe
+from platefree.types import Sightings
 
 log = logging.getLogger(__name__)
+
+_PARTS_IN_USE = "parts"  # their boxes among the labels of a batch
+
+
+InUse = Literal["global", "parts", "all"]
 
 
 class PartRegularizedSettings(StridedSettings):
     """Global branch, and a classifier of vehicles on each part (He et al., CVPR 2019)."""
 
+    free_in_use: ClassVar[tuple[str, ...]] = ("in_use", "boxes")
     method: Literal["part_regularized"]
-    boxes: str = ""  # file of part boxes, for training; empty: parts.csv or a city's labels
+    boxes: str = ""  # file of part boxes; empty: parts.csv or a city's labels next to the table
+    in_use: InUse = "global"  # what is embedded: the global vector, those of parts, or all
     embedding_size: Channels = 256
     vectors: Literal["unit", "raw"] = (
         "unit"  # raw: L2 distance of the vector as it is, as published
@@ -69,6 +82,13 @@ class PartRegularizedSettings(StridedSettings):
             raise ValueError(
                 "model.global_weight and the weights of all parts are 0, so nothing is learnt"
             )
+        if self.in_use != "global" and not any(self.part_weights.values()):
+            raise ValueError(
+                f"model.in_use is {self.in_use}, but the weights of all parts are 0; set one, or "
+                "model.in_use=global"
+            )
+        if self.in_use == "all" and not self.global_weight:
+            raise ValueError("model.global_weight is 0; set model.in_use=parts")
         return self
 
 
@@ -87,11 +107,12 @@ def build(
         global_weight=settings.global_weight,
         part_weights=settings.part_weights,
         boxes=settings.boxes,
+        in_use=settings.in_use,
     )
 
 
 class PartRegularized(Method):
-    """One space, ``main``: the vector of the global branch.
+    """One space, ``main``: the vector of the global branch, or with vectors of parts.
 
     Its unit vectors are compared by the cosine distance, which orders pictures as the L2 distance
     does. As published (section 4.2) the vector is compared by the L2 distance as it is; it is then
@@ -104,7 +125,8 @@ class PartRegularized(Method):
         vectors: ``unit`` for L2-normalised embeddings, ``raw`` for those of the paper.
         global_weight: of its cross-entropy; 0: there is no global branch.
         part_weights: part -> lambda of equation 3; 0: the part has no branch.
-        boxes: file of the part boxes for training, see `find_part_boxes`.
+        boxes: file of the part boxes, see `find_part_boxes`.
+        in_use: ``global``; ``parts`` or ``all`` need part boxes of each picture.
     """
 
     def __init__(
@@ -117,6 +139,7 @@ class PartRegularized(Method):
         global_weight: float = 1.0,
         part_weights: Mapping[str, float] | None = None,
         boxes: str = "",
+        in_use: InUse = "global",
     ) -> None:
         super().__init__()
         self.backbone = backbone
@@ -126,6 +149,7 @@ class PartRegularized(Method):
         self.vectors = vectors
         self.global_weight = global_weight
         self.boxes = boxes
+        self.in_use = in_use
         self.reduce: nn.Module = nn.Identity()
         self.classifier: nn.Module | None = None
         if global_weight:
@@ -212,9 +236,53 @@ class PartRegularized(Method):
         maps: Tensor = self.backbone(images)
         return maps
 
+    def known(self, sightings: Sightings) -> dict[str, Tensor]:
+        """The part boxes of pictures, if parts are embedded: (n, boxes, 5), see `_padded`.
+
+        Raises:
+            DataError: there are no part boxes, or they do not fit the pictures.
+        """
+        if self.in_use == "global":
+            return {}
+        boxes = find_part_boxes(self.boxes, sightings.root)
+        return {_PARTS_IN_USE: _padded(place_boxes(boxes, sightings))}
+
+    def flipped(self, labels: Labels) -> Labels:
+        """With the boxes of the mirrored pictures."""
+        if _PARTS_IN_USE not in labels:
+            return labels
+        part, left, top, right, bottom = labels[_PARTS_IN_USE].unbind(dim=2)
+        mirrored = torch.stack([part, 1 - right, top, 1 - left, bottom], dim=2)
+        return {**labels, _PARTS_IN_USE: mirrored}
+
+    def embed(self, images: Tensor, labels: Labels | None = None) -> dict[str, Tensor]:
+        """The global vector, or with the vectors of the parts that `known` has placed.
+
+        Raises:
+            DataError: parts are embedded, and nothing is known of them.
+        """
+        if self.in_use == "global":
+            return super().embed(images, labels)
+        if labels is None or _PARTS_IN_USE not in labels:
+            raise DataError(
+                f"this model embeds parts of pictures (model.in_use={self.in_use}), whose boxes "
+                "are not known here; set model.in_use=global"
+            )
+        maps = self.feature_map(images)
+        masks = _masks_in_use(labels[_PARTS_IN_USE], images, maps)
+        of_parts = local_average(maps, masks).float()
+        fused = [of_parts[:, PARTS.index(part)] for part in self.part_classifiers]
+        if self.in_use == "all":
+            fused = [self._pooled(maps).float(), *fused]
+        if self.vectors == "unit":
+            fused = [functional.normalize(vectors) for vectors in fused]
+        return self._space(torch.cat(fused, dim=1))
+
     def embed_map(self, maps: Tensor) -> dict[str, Tensor]:
         """The global branch, (b, d) or homogeneous (b, d + 1), of length 1; no parts are needed."""
-        vectors = self._pooled(maps).float()
+        return self._space(self._pooled(maps).float())
+
+    def _space(self, vectors: Tensor) -> dict[str, Tensor]:
         if self.vectors == "raw":
             vectors = functional.pad(vectors, (0, 1), value=1.0)
         return {"main": functional.normalize(vectors)}
@@ -234,3 +302,34 @@ class PartRegularized(Method):
     def _pooled(self, maps: Tensor) -> Tensor:
         pooled: Tensor = self.reduce(self.pool(maps))
         return pooled
+
+
+def _padded(boxes: PictureBoxes) -> Tensor:
+    """(n, most boxes of a picture, 5): part, and left, top, right, bottom as fractions.
+
+    Pictures with fewer boxes are filled up with boxes without area, which cover nothing.
+    """
+    counts = np.bincount(boxes.row, minlength=len(boxes.seen))
+    place = np.arange(len(boxes)) - np.repeat(np.cumsum(counts) - counts, counts)
+    padded = np.zeros((len(counts), max(1, counts.max(initial=0)), 5), np.float32)
+    padded[boxes.row, place, 0] = boxes.part
+    padded[boxes.row, place, 1:] = boxes.fraction
+    return torch.from_numpy(padded)
+
+
+def _masks_in_use(padded: Tensor, images: Tensor, maps: Tensor) -> Tensor:
+    """(b, parts, rows, columns) the cells of each part; all cells where a part was not found."""
+    (height, width), (rows, columns) = images.shape[2:], maps.shape[2:]
+    pictures, most = padded.shape[:2]
+    flat = padded.reshape(-1, 5)
+    edges = flat[:, 1:] * flat.new_tensor([width, height, width, height])
+    masks = part_masks(
+        edges.round(decimals=3),  # or an edge on the border of two cells may cover both
+        torch.arange(pictures, device=flat.device).repeat_interleave(most),
+        flat[:, 0].long(),
+        pictures=pictures,
+        parts=len(PARTS),
+        size=(height, width),
+        grid=(rows, columns),
+    )
+    return masks | ~masks.any(dim=(2, 3), keepdim=True)

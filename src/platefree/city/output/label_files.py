@@ -8,11 +8,15 @@ Definitions, all in pixels of the finished picture unless said otherwise:
   less than that from 180, else side. **view8**: the sector of 45 degrees around 0, 45, 90 ...
 - **vehicle box**: around the visible pixels of the subject. The **frame box** is the tight box of
   its whole geometry in the camera's full frame, cut off only at the frame's border.
-- **part boxes** of windows, lights and brand: one around each 8-connected group of visible pixels
-  of that part of at least `SMALLEST_PART` pixels and `SMALLEST_FRACTION` of the visible vehicle.
-  A box of a light reaches down to the bottom of the vehicle box (part-regularized re-ID,
-  He et al. 2019). A group of lights whose middle is in the upper `HIGH_LAMP` of the vehicle box
-  is a high brake lamp or a marker lamp and gets no box.
+- **part boxes** of windows and lights: one around each 8-connected group of visible pixels of that
+  part of at least `SMALLEST_PART` pixels and `SMALLEST_FRACTION` of the visible vehicle. They are
+  the parts of part-regularized re-ID (He et al. 2019, section 3.2): windows are the windscreen and
+  the rear window, no side windows. A box of a light reaches down to the bottom of the vehicle box.
+  A group of lights whose middle is in the upper `HIGH_LAMP` of the vehicle box is a high brake lamp
+  or a marker lamp and gets no box.
+- **brand box**: the head or rear area, in views of front or rear. It spans the light boxes of that
+  end, from the outermost ones' top down to the bottom; if all are on one side of the end's middle,
+  they are mirrored there. Without a light there is none.
 - **occlusion**: fraction of the subject's silhouette within the picture that something else hides.
 - **inside**: fraction of the subject's whole box that is inside the camera's frame.
 
@@ -25,7 +29,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from platefree.city.optics import azimuth_elevation
+from platefree.city.optics import azimuth_elevation, body_to_world, project, view_of
 from platefree.city.scene import Part, Picture
 from platefree.city.world.shots import Shot
 from platefree.jit import njit
@@ -34,6 +38,7 @@ FRONT_WITHIN = 60.0
 SMALLEST_PART = 6
 SMALLEST_FRACTION = 0.002
 HIGH_LAMP = 0.33
+_LIGHTS_WITHIN = 0.2  # of the length: the lights of an end are not farther from it
 
 VIEWS8 = (
     *("front", "front-left", "left", "rear-left"),
@@ -64,7 +69,7 @@ class ShotLabels:
         crop_box: the crop in pixels of the full frame.
         windows: boxes.
         lights: boxes, down to the bottom of the vehicle.
-        brand: boxes.
+        brand: box of the head or rear area, or none.
     """
 
     width: int
@@ -106,10 +111,10 @@ def label_shot(shot: Shot, picture: Picture) -> ShotLabels:
     own = picture.vehicle == 0
     vehicle = box_round(own)
     smallest = max(SMALLEST_PART, round(SMALLEST_FRACTION * int(own.sum())))
-    windows, lights, brand = (
-        part_boxes(own & (picture.part == part), smallest)
-        for part in (Part.WINDOW, Part.LIGHT, Part.BRAND)
+    windows, lamps = (
+        part_boxes(own & (picture.part == part), smallest) for part in (Part.WINDOW, Part.LIGHT)
     )
+    lights, view = _down_to_the_bottom(lamps, vehicle), view_of_azimuth(azimuth)
     height, width = own.shape
     frame_box = [round(float(edge), 2) for edge in shot.box]
     return ShotLabels(
@@ -117,7 +122,7 @@ def label_shot(shot: Shot, picture: Picture) -> ShotLabels:
         height=height,
         azimuth=round(azimuth, 2) % 360.0,
         elevation=round(elevation, 2),
-        view=view_of_azimuth(azimuth),
+        view=view,
         view8=view8_of_azimuth(azimuth),
         weather=scene.conditions.weather,
         sun_elevation=round(float(np.degrees(scene.conditions.sun_elevation)), 2),
@@ -127,8 +132,8 @@ def label_shot(shot: Shot, picture: Picture) -> ShotLabels:
         frame_box=(frame_box[0], frame_box[1], frame_box[2], frame_box[3]),
         crop_box=(crop.left, crop.top, crop.left + crop.width, crop.top + crop.height),
         windows=windows,
-        lights=_down_to_the_bottom(lights, vehicle),
-        brand=brand,
+        lights=lights,
+        brand=() if view == "side" else head_area(lights, vehicle, *_end_of(shot, view)),
     )
 
 
@@ -159,6 +164,44 @@ def _down_to_the_bottom(lights: tuple[Box, ...], vehicle: Box) -> tuple[Box, ...
         for left, top, right, bottom in lights
         if (top + bottom) / 2 >= low
     )
+
+
+def head_area(
+    lights: tuple[Box, ...], vehicle: Box, end: tuple[float, float], middle: float
+) -> tuple[Box, ...]:
+    """The box of the head or the rear, where its lights are; none without a light.
+
+    Args:
+        lights: boxes, which reach down to the bottom of the vehicle.
+        vehicle: its box.
+        end: from where to where the lights of this end are, in pixels from left to right.
+        middle: of this end, in pixels from the left.
+    """
+    own = sorted(box for box in lights if end[0] <= (box[0] + box[2]) / 2 <= end[1])
+    if not own:
+        return ()
+    left, right = own[0][0], max(box[2] for box in own)
+    outermost = own[0], max(own, key=lambda box: box[2])  # between them may be a brake lamp
+    top = min(box[1] for box in outermost)
+    if len({(box[0] + box[2]) / 2 < middle for box in own}) == 1:
+        left, right = min(left, round(2 * middle - right)), max(right, round(2 * middle - left))
+    return ((max(left, vehicle[0]), top, min(right, vehicle[2]), vehicle[3]),)
+
+
+def _end_of(shot: Shot, view: str) -> tuple[tuple[float, float], float]:
+    """From where to where the front or the rear is in the picture, and its middle, pixels."""
+    subject = shot.scene.vehicles[0]
+    length, width, height = subject.asset.size
+    along = subject.asset.exterior.vertices[:, 0]
+    tip, inward = (along.max(), -1.0) if view == "front" else (along.min(), 1.0)
+    behind = tip + inward * _LIGHTS_WITHIN * length
+    corners = [
+        (x, y, z) for x in (tip, behind) for y in (-width / 2, width / 2) for z in (0.0, height / 2)
+    ]
+    points = np.array([*corners, (tip, 0.0, height / 4)])
+    rotation, shift = body_to_world(subject)
+    places = project(view_of(shot.scene.camera, shot.crop), points @ rotation.T + shift)[:, 0]
+    return (float(places[:-1].min()), float(places[:-1].max())), float(places[-1])
 
 
 def box_round(mask: Mask) -> Box:

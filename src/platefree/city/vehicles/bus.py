@@ -1,10 +1,12 @@
 """What only buses have: passenger doors, a destination display, a roof unit, lower flaps."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from platefree.city.scene import Mesh, Part
 from platefree.city.vehicles.body import Body
-from platefree.city.vehicles.glazing import BLACK_TRIM, FRIT, GAP, GLASS
+from platefree.city.vehicles.glazing import BLACK_TRIM, FRIT, GAP, SIDE_FRIT, SIDE_GLASS
 from platefree.city.vehicles.maps import Canvas, Ink
 from platefree.city.vehicles.meshes import join
 from platefree.city.vehicles.palette import Stuff
@@ -12,7 +14,8 @@ from platefree.city.vehicles.shapes import Style
 from platefree.city.vehicles.solids import block, soft_mesh
 from platefree.city.vehicles.wells import top_at
 
-_LETTERS = Ink((255, 176, 40), roughness=0.6, head=0.25, part=Part.WINDOW)
+_DISPLAY = replace(FRIT, part=Part.BODY)
+_LETTERS = Ink((255, 176, 40), roughness=0.6, head=0.25, part=Part.BODY)
 
 
 def _door(canvas: Canvas, body: Body, middle: float) -> None:
@@ -32,8 +35,8 @@ def _door(canvas: Canvas, body: Body, middle: float) -> None:
             (leaf + 0.26, high - 0.08),
             (leaf - 0.26, high - 0.08),
         ]
-        canvas.polygon("right", pane, GLASS)
-        canvas.line("right", [(leaf - 0.26, 1.25), (leaf + 0.26, 1.25)], 0.05, FRIT)
+        canvas.polygon("right", pane, SIDE_GLASS)
+        canvas.line("right", [(leaf - 0.26, 1.25), (leaf + 0.26, 1.25)], 0.05, SIDE_FRIT)
 
 
 def paint_bus(canvas: Canvas, faces: Canvas, body: Body, style: Style) -> None:
@@ -50,11 +53,13 @@ def paint_bus(canvas: Canvas, faces: Canvas, body: Body, style: Style) -> None:
         middle = (shape.sill + shape.belt) / 2 - 0.1
         canvas.line(side, [(shape.rear_x + 0.1, middle), (shape.front_x - 0.4, middle)], 0.012, GAP)
         top = shape.height - 0.36
-        canvas.line(side, [(shape.rear_x + 0.3, top), (shape.front_x - 0.5, top)], 0.02, FRIT)
+        canvas.line(side, [(shape.rear_x + 0.3, top), (shape.front_x - 0.5, top)], 0.02, SIDE_FRIT)
     z = shape.height - 0.27
     half = 0.62 * shape.half_width
     faces.polygon(
-        "front", [(-half, z - 0.15), (half, z - 0.15), (half, z + 0.12), (-half, z + 0.12)], FRIT
+        "front",
+        [(-half, z - 0.15), (half, z - 0.15), (half, z + 0.12), (-half, z + 0.12)],
+        _DISPLAY,
     )
     rng = np.random.default_rng([style.seed, 31])
     for y in np.arange(-0.8 * half, 0.8 * half, 0.085):

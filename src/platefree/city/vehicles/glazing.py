@@ -1,6 +1,6 @@
 """What is painted on the sides and the top of a body: windows, doors, shut lines, sills."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -14,6 +14,8 @@ from platefree.jit import njit
 PAINT = Ink((128, 128, 128), paint=1.0, roughness=0.3, part=Part.BODY)
 FRIT = Ink((10, 10, 11), roughness=0.25, part=Part.WINDOW)
 GLASS = Ink((20, 24, 26), glass=1.0, roughness=0.05, part=Part.WINDOW)
+SIDE_FRIT = replace(FRIT, part=Part.SIDE_WINDOW)
+SIDE_GLASS = replace(GLASS, part=Part.SIDE_WINDOW)
 PLASTIC = Ink((34, 34, 36), roughness=0.75)
 GAP = Ink((4, 4, 5), roughness=0.9, opacity=0.72)
 CHROME = Ink((205, 207, 210), roughness=0.12, metal=1.0)
@@ -87,13 +89,13 @@ def _windows(canvas: Canvas, side: Side, body: Body, style: Style, doors: Doors)
     if style.panel_side:
         front_only = cover(0.0) * (x > doors.middle + 0.06)
         glass_only = cover(0.022) * (x > doors.middle + 0.08)
-        canvas.mask(side, front_only.astype(np.float32), FRIT)
-        canvas.mask(side, glass_only.astype(np.float32), GLASS)
+        canvas.mask(side, front_only.astype(np.float32), SIDE_FRIT)
+        canvas.mask(side, glass_only.astype(np.float32), SIDE_GLASS)
         return
     if style.chrome:
         canvas.mask(side, cover(-0.016), CHROME)
-    canvas.mask(side, cover(0.0), FRIT)
-    canvas.mask(side, cover(0.022), GLASS)
+    canvas.mask(side, cover(0.0), SIDE_FRIT)
+    canvas.mask(side, cover(0.022), SIDE_GLASS)
     pillars = [(doors.middle, 0.085)]
     if style.doors > 2 and doors.rear - doors.glass_rear > 0.12:
         pillars.append((doors.rear + 0.03, 0.06))
@@ -104,7 +106,7 @@ def _windows(canvas: Canvas, side: Side, body: Body, style: Style, doors: Doors)
     backward = x + 0.10 * (z - shape.belt)  # pillars lean back a little
     for middle, width in pillars:
         bar = np.clip((width / 2 - np.abs(backward - middle)) / texel + 0.5, 0, 1)
-        canvas.mask(side, (bar * cover(0.0)).astype(np.float32), FRIT)
+        canvas.mask(side, (bar * cover(0.0)).astype(np.float32), SIDE_FRIT)
 
 
 def _door_lines(canvas: Canvas, side: Side, body: Body, style: Style, doors: Doors) -> None:
