@@ -536,6 +536,32 @@ def test_the_paper_s_map_on_vehicleid_is_of_retrieval() -> None:
     }
 
 
+def test_the_recipe_on_resnet_50_differs_in_backbone_and_head_alone() -> None:
+    published, later = map(load_recipe, ("fda_net/veri-wild", "fda_net/veri-wild-resnet50"))
+    assert later.model.model_dump(include={"backbone", "pooling", "shared_size"}) == {
+        "backbone": "resnet50",
+        "pooling": "average",
+        "shared_size": 0,
+    }
+    own = {"backbone", "pooling", "shared_size", "dropout"}
+    assert later.model.model_dump(exclude=own) == published.model.model_dump(exclude=own)
+    for part in ("input", "augment", "train"):
+        assert getattr(later, part) == getattr(published, part)
+    claims = {3000: (0.6157, 0.7362), 5000: (0.5269, 0.6429), 10000: (0.4578, 0.5876)}
+    assert later.paper == {
+        f"veri-wild {size} {name}": figure
+        for size, figures in claims.items()
+        for name, figure in zip(("mAP", "rank-1"), figures, strict=True)
+    }
+    with torch.device("meta"):
+        method = build_method(later, {"vehicle": 10})
+    assert isinstance(method, FdaNet)
+    assert [tuple(each.shape) for each in method.embedding.fc.parameters()] == [
+        (1024, 2048),
+        (1024,),
+    ]
+
+
 def test_several_processes_are_refused() -> None:
     fabric = cast(Fabric, SimpleNamespace(world_size=2))
     with pytest.raises(
