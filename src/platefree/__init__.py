@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from platefree.reports.saving import save_report
     from platefree.training.loop import train
     from platefree.training.run_folder import Run
+    from platefree.training.sample_sheet import sample_sheet
     from platefree.types import Embeddings, Hit, Ranking, Sightings
     from platefree.work import Work
 
@@ -108,6 +109,7 @@ __all__ = [
     "read_table",
     "recipe_names",
     "rerank_top",
+    "sample_sheet",
     "save_embeddings",
     "save_report",
     "search",
@@ -176,6 +178,7 @@ _HOME = {
     "read_table": "data.table",
     "recipe_names": "recipes.builtin",
     "rerank_top": "ranking.reciprocal",
+    "sample_sheet": "training.sample_sheet",
     "save_embeddings": "gallery.stored",
     "save_report": "reports.saving",
     "search": "gallery.search",

@@ -13,9 +13,9 @@ from typing import Any, cast
 
 import pytest
 import torch
-from conftest import REPOSITORY, TINY_FDA
+from conftest import REPOSITORY, TINY_FDA, Run
 from lightning_fabric import Fabric
-from messages import facts
+from messages import facts, says
 from torch import Tensor
 from torch.nn import functional
 
@@ -458,7 +458,9 @@ def test_collapse_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
     ]
 
 
-def test_it_trains_resumes_exactly_and_is_searched(drawn_table: Sightings, tmp_path: Path) -> None:
+def test_it_trains_resumes_exactly_and_is_searched(
+    run: Run, drawn_folder: Path, drawn_table: Sightings, tmp_path: Path
+) -> None:
     seen: list[StepReport] = []
     recipe = load_recipe("fda_net/city", TINY_FDA)
     whole = train(recipe, drawn_table, tmp_path / "whole", on_step=seen.append)
@@ -477,6 +479,14 @@ def test_it_trains_resumes_exactly_and_is_searched(drawn_table: Sightings, tmp_p
     assert len(sheets) == 2
     lines = [json.loads(line) for line in (whole.folder / "log.jsonl").read_text().splitlines()]
     assert any(line.get("health", {}).get("generator stretch", 0) > 0 for line in lines)
+    sheet = tmp_path / "figure-9.png"
+    pair = ["--column", "input", "--column", "generated negative", "--rows", "3"]
+    code, _, err = run("samples", whole.best, "--data", drawn_folder, "--out", sheet, *pair)
+    assert code == 0, err
+    assert says(err, sheet)
+    assert sheet.stat().st_size > 0
+    code, _, err = run("samples", whole.best, "--data", drawn_folder, "--out", tmp_path / "x.jpg")
+    assert (code, "--out" in err) == (2, True)
 
 
 def test_the_parts_have_rates_of_their_own() -> None:
