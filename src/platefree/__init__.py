@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from platefree.reports.saving import save_report
     from platefree.training.loop import train
     from platefree.training.run_folder import Run
+    from platefree.training.sample_sheet import sample_sheet
     from platefree.types import Embeddings, Hit, Ranking, Sightings
     from platefree.work import Work
 
@@ -109,6 +110,7 @@ __all__ = [
     "read_table",
     "recipe_names",
     "rerank_top",
+    "sample_sheet",
     "save_embeddings",
     "save_report",
     "search",
@@ -178,6 +180,7 @@ _HOME = {
     "read_table": "data.table",
     "recipe_names": "recipes.builtin",
     "rerank_top": "ranking.reciprocal",
+    "sample_sheet": "training.sample_sheet",
     "save_embeddings": "gallery.stored",
     "save_report": "reports.saving",
     "search": "gallery.search",

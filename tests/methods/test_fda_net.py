@@ -13,9 +13,9 @@ from typing import Any, cast
 
 import pytest
 import torch
-from conftest import REPOSITORY, TINY_FDA
+from conftest import REPOSITORY, TINY_FDA, Run
 from lightning_fabric import Fabric
-from messages import facts
+from messages import facts, says
 from torch import Tensor
 from torch.nn import functional
 
@@ -377,10 +377,11 @@ def test_the_ablation_has_en_with_attention_and_both_readings_of_without() -> No
     assert claims[2] == claims[3]
 
 
-def test_made_pictures_are_seen_with_the_running_statistics_of_real_ones() -> None:
+@pytest.mark.parametrize("strength", [0.0, 1.0])
+def test_made_pictures_are_seen_with_the_running_statistics_of_real_ones(strength: float) -> None:
     method = make_game().train()
     given, cast = batch(), torch.tensor([2.0, -1.0, 0.5]).view(3, 1, 1)
-    made = given.images + cast
+    made = given.images + strength * cast
     for _ in range(30):
         method.feature_map(given.images)
     oracle = deepcopy(method)
@@ -388,16 +389,18 @@ def test_made_pictures_are_seen_with_the_running_statistics_of_real_ones() -> No
     after_real = {k: v.clone() for k, v in oracle.state_dict().items() if "running" in k}
     assert after_real
     oracle.eval()
-    z = oracle.embedding(oracle.feature_map(made), real.attention).unit()
+    alike = oracle.embedding(oracle.feature_map(given.images))
+    z = oracle.embedding(oracle.feature_map(made), alike.attention).unit()
     torch.manual_seed(9)
     positive, _ = draw_pairs(given.labels["vehicle"], real.unit()[0], "random")
     torch.manual_seed(9)
     losses = method.embedding_losses(given, made)
-    for name, x, other in zip(("triplet", "triplet F"), real.unit(), z, strict=True):
+    for name, x, other in zip(("triplet", "triplet F"), alike.unit(), z, strict=True):
         eq_9 = 0.0
         for i in range(8):
             eq_9 += max(squared(x[i], x[positive[i]]) - squared(x[i], other[i]) + 0.6, 0)
         assert losses[name].item() == pytest.approx(eq_9 / 8, abs=1e-5)
+        assert strength or losses[name] >= 0.6, "a copy is at no distance"
     now = method.state_dict()
     assert all(torch.equal(now[name], each) for name, each in after_real.items())
     assert all(module.training for module in method.modules())
@@ -458,7 +461,9 @@ def test_collapse_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
     ]
 
 
-def test_it_trains_resumes_exactly_and_is_searched(drawn_table: Sightings, tmp_path: Path) -> None:
+def test_it_trains_resumes_exactly_and_is_searched(
+    run: Run, drawn_folder: Path, drawn_table: Sightings, tmp_path: Path
+) -> None:
     seen: list[StepReport] = []
     recipe = load_recipe("fda_net/city", TINY_FDA)
     whole = train(recipe, drawn_table, tmp_path / "whole", on_step=seen.append)
@@ -477,6 +482,14 @@ def test_it_trains_resumes_exactly_and_is_searched(drawn_table: Sightings, tmp_p
     assert len(sheets) == 2
     lines = [json.loads(line) for line in (whole.folder / "log.jsonl").read_text().splitlines()]
     assert any(line.get("health", {}).get("generator stretch", 0) > 0 for line in lines)
+    sheet = tmp_path / "figure-9.png"
+    pair = ["--column", "input", "--column", "generated negative", "--rows", "3"]
+    code, _, err = run("samples", whole.best, "--data", drawn_folder, "--out", sheet, *pair)
+    assert code == 0, err
+    assert says(err, sheet)
+    assert sheet.stat().st_size > 0
+    code, _, err = run("samples", whole.best, "--data", drawn_folder, "--out", tmp_path / "x.jpg")
+    assert (code, "--out" in err) == (2, True)
 
 
 def test_the_parts_have_rates_of_their_own() -> None:
@@ -534,6 +547,32 @@ def test_the_paper_s_map_on_vehicleid_is_of_retrieval() -> None:
         "vehicleid 1600 retrieval mAP": 0.6533,
         "vehicleid 2400 retrieval mAP": 0.6184,
     }
+
+
+def test_the_recipe_on_resnet_50_differs_in_backbone_and_head_alone() -> None:
+    published, later = map(load_recipe, ("fda_net/veri-wild", "fda_net/veri-wild-resnet50"))
+    assert later.model.model_dump(include={"backbone", "pooling", "shared_size"}) == {
+        "backbone": "resnet50",
+        "pooling": "average",
+        "shared_size": 0,
+    }
+    own = {"backbone", "pooling", "shared_size", "dropout"}
+    assert later.model.model_dump(exclude=own) == published.model.model_dump(exclude=own)
+    for part in ("input", "augment", "train"):
+        assert getattr(later, part) == getattr(published, part)
+    claims = {3000: (0.6157, 0.7362), 5000: (0.5269, 0.6429), 10000: (0.4578, 0.5876)}
+    assert later.paper == {
+        f"veri-wild {size} {name}": figure
+        for size, figures in claims.items()
+        for name, figure in zip(("mAP", "rank-1"), figures, strict=True)
+    }
+    with torch.device("meta"):
+        method = build_method(later, {"vehicle": 10})
+    assert isinstance(method, FdaNet)
+    assert [tuple(each.shape) for each in method.embedding.fc.parameters()] == [
+        (1024, 2048),
+        (1024,),
+    ]
 
 
 def test_several_processes_are_refused() -> None:

@@ -20,6 +20,7 @@ from platefree.cli import (
     info_verbs,
     label_verb,
     parts_verb,
+    samples_verb,
     search_verbs,
     submit_verb,
     train_verb,
@@ -67,6 +68,7 @@ app.command("parts", rich_help_panel=_MAKE)(parts_verb.parts)
 app.command("city", rich_help_panel=_MAKE)(city_verb.city)
 app.add_typer(info_verbs.recipes_app, name="recipes", rich_help_panel=_MAKE)
 app.command("train", rich_help_panel=_MAKE)(train_verb.train)
+app.command("samples", rich_help_panel=_MAKE)(samples_verb.samples)
 app.command("ensemble", rich_help_panel=_MAKE)(ensemble_verb.ensemble)
 app.command("ablate", rich_help_panel=_MAKE)(ablate_verbs.ablate)
 app.command("bench-methods", rich_help_panel=_MAKE)(ablate_verbs.bench_methods)

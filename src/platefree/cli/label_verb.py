@@ -39,7 +39,10 @@ def label(
     device: DeviceOption = DeviceName.auto,
     as_json: Json = False,
 ) -> None:
-    """Predict which side of the vehicle each picture shows; write a table."""
+    """Predict which side of the vehicle each picture shows.
+
+    Writes the table with the column view filled in.
+    """
     import numpy as np
 
     from platefree.data.listed_text import many

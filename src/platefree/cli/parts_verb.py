@@ -53,7 +53,7 @@ def parts(
     device: DeviceOption = DeviceName.auto,
     as_json: Json = False,
 ) -> None:
-    """Detect windows, lights and brand on pictures, for part_regularized.
+    """Detect windows, lights and brand, for part_regularized.
 
     Results are saved as they come; run the same command again to continue.
     """

@@ -20,8 +20,9 @@ them; both learn in turn (section 4, figure 5)::
   ``real_fake="minimax"`` is eq. 11 to the letter.
 - While the generator learns, D is fixed (section 4.2): both discriminators are in evaluation mode,
   without dropout, which would set a picture apart from its exact copy.
-- Made pictures are seen with the running statistics of batch norm, which are those of real ones.
-  Statistics of their own would hide a color cast that they share.
+- Made pictures are seen with the running statistics of batch norm, which are those of real ones,
+  and so are the pictures that they are compared with. Statistics of their own would hide a color
+  cast that they share.
 
 Rows of the paper's tables 4 and 5: `EmbeddingNet` without attention is EN. "FDA-Net without Att" is
 said to be "without attention regularization": ``difference_weight=0`` leaves out eq. 7, and
@@ -184,9 +185,7 @@ class EmbeddingNet(Method):
         if made is None:
             against = tuple(rows[negative] for rows in units)
         else:
-            with evaluating(*batch_norms(self.embedding)):
-                maps = self.feature_map(made)
-                against = self.embedding(maps, real.attention.detach()).unit()
+            units, against = self._seen_alike(batch.images, made)
         rows = {"": (real.whole, units[0], against[0])}
         if self.embedding.attention is not None:
             rows[" F"] = (real.attended, units[1], against[1])
@@ -198,6 +197,18 @@ class EmbeddingNet(Method):
                 triplet_hinges(unit[paired], unit[positive[paired]], other[paired], self.margin)
             )
         return losses
+
+    def _seen_alike(self, images: Tensor, made: Tensor) -> tuple[tuple[Tensor, Tensor], ...]:
+        """H and F of pictures and of what was made of them, with running statistics for both.
+
+        With statistics of its batch for one of them, a picture is far from its exact copy, and the
+        embedding learns to tell the statistics apart.
+        """
+        with evaluating(*batch_norms(self.embedding)):
+            maps = self.feature_map(torch.cat([images, made]))
+            real = self.embedding(maps[: len(images)])
+            other = self.embedding(maps[len(images) :], real.attention.detach())
+        return real.unit(), other.unit()
 
 
 class FdaNet(EmbeddingNet):
@@ -325,7 +336,7 @@ class FdaNet(EmbeddingNet):
         with torch.no_grad():
             made = self.generate(batch.images)
             real = self.embedding(self.feature_map(batch.images))
-        _, nearest = draw_pairs(batch.labels["vehicle"], real.unit()[0], "nearest")
+        nearest = nearest_others(batch.labels["vehicle"], real.unit()[0])
         attention = functional.interpolate(
             real.attention, batch.images.shape[2:], mode="bilinear", align_corners=False
         )
@@ -381,6 +392,17 @@ def draw_pairs(vehicles: Tensor, rows: Tensor, negatives: str) -> tuple[Tensor, 
 def batch_norms(module: nn.Module) -> list[nn.Module]:
     """The batch norms in a module."""
     return [each for each in module.modules() if isinstance(each, nn.modules.batchnorm._BatchNorm)]
+
+
+def nearest_others(vehicles: Tensor, rows: Tensor) -> Tensor:
+    """(n,) batch positions of the nearest pictures of other vehicles.
+
+    Args:
+        vehicles: (n,) identities, not all the same.
+        rows: (n, d) unit embeddings.
+    """
+    same = vehicles[:, None] == vehicles[None, :]
+    return (rows @ rows.T).masked_fill(same, -torch.inf).argmax(dim=1)
 
 
 @contextmanager
