@@ -108,6 +108,7 @@ class Camera(PostSection):
     by: Literal["clusters", "training", "class"] = "clusters"  # training: radius found there
     radius: Radius = 0.2  # clusters: distance within which pictures are neighbours
     smallest: Count = 5  # neighbours, itself included, that make a cluster
+    precision: Annotated[float, Field(gt=0, le=1)] = 0.9  # training: of pairs within clusters
 
     @model_validator(mode="after")
     def _guesses_need_a_model(self) -> "Camera":
@@ -124,7 +125,8 @@ class Camera(PostSection):
         if self.by == "class":
             return f"classes by {self.model}"
         if self.by == "training":
-            return f"clusters by {self.model}, like those of training, smallest {self.smallest}"
+            clusters = f"clusters by {self.model}, smallest {self.smallest}"
+            return f"{clusters}, with a precision of {self.precision:g} in training"
         return f"clusters by {self.model}, radius {self.radius:g}, smallest {self.smallest}"
 
 
