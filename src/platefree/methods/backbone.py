@@ -10,7 +10,7 @@ class BackboneSettings(MethodSettings):
     """The settings of every method with a backbone."""
 
     backbone: str = "resnet50"  # any timm name, resnet18/34/50/101_ibn_a, or vgg_cnn_m_1024
-    weights: str = "none"  # none, timm (its published weights), or a local file
+    weights: str = "none"  # none, timm (its published weights), package:NAME, or a file
 
     def statistics(self) -> tuple[list[float], list[float]]:
         """The channel statistics that the backbone was trained with."""
