@@ -24,7 +24,7 @@ class BackboneSettings(MethodSettings):
 class StridedSettings(BackboneSettings):
     """The settings of methods whose backbone can keep a larger last feature map."""
 
-    last_stride: Literal[1, 2] = 2  # ResNets: 1 keeps a larger last feature map
+    last_stride: Literal[1, 2] = 2  # CNNs: 1 keeps a larger last feature map
 
 
 def make_backbone(

@@ -275,8 +275,13 @@ def _timm_name(name: str) -> str:
 
 
 def _keep_last_map_large(network: nn.Module, name: str) -> None:
-    if not isinstance(network, timm.models.ResNet):
-        raise RecipeError(f"model.last_stride = 1 needs a ResNet, not {name}; set it to 2")
+    if isinstance(network, timm.models.DenseNet):
+        network.get_submodule("features.transition3").pool = nn.Identity()
+        return
+    if not isinstance(network, timm.models.ResNet | timm.models.senet.SENet):
+        raise RecipeError(
+            f"model.last_stride = 1 needs a ResNet, SENet or DenseNet, not {name}; set it to 2"
+        )
     for module in network.get_submodule("layer4.0").modules():
         if isinstance(module, nn.Conv2d | nn.AvgPool2d) and module.stride in (2, (2, 2)):
             module.stride = (1, 1)
