@@ -97,7 +97,8 @@ def _models_of(post: Post) -> Sequence[str]:
     """The models that post-processing uses to look at vehicles."""
     models = post.ensemble.models if "ensemble" in post.steps else []
     cameras = [post.camera.model] if "camera" in post.steps and post.camera.model else []
-    return [*models, *cameras]
+    alike = post.penalty.models.values() if "penalty" in post.steps else ()
+    return [*models, *cameras, *alike]
 
 
 def _training_rows(table: Sightings, fingerprint: str) -> Learnt:
