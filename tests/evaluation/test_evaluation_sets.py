@@ -12,6 +12,7 @@ from messages import facts, says
 
 import platefree as pf
 from platefree.data.dataset import DataSet, PairList
+from platefree.data.split import hold_out_vehicles
 from platefree.errors import ProtocolError
 from platefree.evaluation.evaluate import open_data
 from platefree.evaluation.set_protocols import _USUAL, SET_PROTOCOLS
@@ -223,3 +224,61 @@ def test_the_command_line_takes_protocol_tests_and_seed(
     code, _, err = call("--test", 800)
     assert code == 1
     assert says(err, "vehicleid", "test '800'", "3, 6")
+
+
+# --- held-out vehicles among all training pictures ---------------------------------------------
+
+
+def held_out(data: DataSet, folder: Path) -> Path:
+    pf.write_table(hold_out_vehicles(data.table, vehicles=2), folder / "held.csv")
+    return folder / "held.csv"
+
+
+def test_validation_searches_held_out_vehicles_in_all_training_pictures(
+    layouts: dict[str, DataSet], tmp_path: Path
+) -> None:
+    path = held_out(layouts["cityflow"], tmp_path)
+    table = pf.read_table(path)
+    report = pf.evaluate("color_stripes", path, "validation")
+    (result,) = report.tests[0].trials
+    query = np.flatnonzero(table.split == "query")
+    assert {*table.split.tolist()} == {"train", "query", "gallery"}
+    assert (result.queries, result.gallery) == (len(query), len(table))
+    rows = pf.load_model("color_stripes", device="cpu").embed(table)[0].spaces["main"]
+    distance = 1 - rows[query].astype(np.float64) @ rows.T.astype(np.float64)
+    precisions = []
+    for number, row in enumerate(query):
+        same = table.vehicle == table.vehicle[row]
+        kept = ~(same & (table.camera == table.camera[row]))
+        order = [each for each in np.argsort(distance[number], kind="stable") if kept[each]]
+        ranks = [rank for rank, each in enumerate(order, 1) if same[each]]
+        precisions.append(np.mean([n / rank for n, rank in enumerate(ranks, 1)]))
+    assert report.figures()["mAP"] == pytest.approx(np.mean(precisions), abs=1e-6)
+    easier = pf.evaluate("color_stripes", path, "query-gallery").figures()["mAP"]
+    assert report.figures()["mAP"] < easier
+
+
+def test_validation_meets_the_figure_of_the_paper(
+    layouts: dict[str, DataSet], tmp_path: Path
+) -> None:
+    claims = load_recipe("vehiclenet/cityflow").paper
+    assert "cityflow validation mAP" in claims
+    model = claiming(dict(claims))
+    report = pf.evaluate(model, held_out(layouts["cityflow"], tmp_path), "validation")
+    assert report.tests[0].paper == {"mAP": claims["cityflow validation mAP"]}
+    assert report.overlap is not None
+    usual = pf.evaluate(model, held_out(layouts["cityflow"], tmp_path))
+    assert not usual.tests[0].paper
+
+
+def test_what_validation_needs(drawn_table: pf.Sightings, layouts: dict[str, DataSet]) -> None:
+    with pytest.raises(ProtocolError, match=facts("validation", "'query'", "--hold-out")):
+        pf.evaluate("color_stripes", drawn_table.take(drawn_table.split != "query"), "validation")
+    with pytest.raises(ProtocolError, match=facts("--hold-out", "'vehicle'")):
+        pf.evaluate("color_stripes", layouts["cityflow"], "validation")
+    one_of = drawn_table.vehicle[drawn_table.split == "query"][0]
+    sources = np.where(drawn_table.vehicle == one_of, "a", "b").tolist()
+    columns = {name: getattr(drawn_table, name) for name in ("image", "vehicle", "split")}
+    mixed = pf.Sightings.from_columns(drawn_table.root, {**columns, "source": sources})
+    with pytest.raises(ProtocolError, match=facts("one source", "a, b", "--target")):
+        pf.evaluate("color_stripes", mixed, "validation")

@@ -106,13 +106,11 @@ def test_what_another_model_or_another_table_left_is_not_taken_over(
     table = cityflow.table.take(cityflow.rows("gallery"))
     model.fingerprint = "another"
     kept = challenge._embed_in_parts(model, table, tmp_path, DEFAULT_WORK)
-    assert challenge._kept(tmp_path / "another-whole" / "0000000", model, table) is not None
-    assert (
-        challenge._kept(tmp_path / "another-whole" / "0000000", model, table.take(np.arange(3)))
-        is None
-    )
+    place = tmp_path / "another-whole" / "0000000"
+    assert challenge._kept(place, model, table) is not None
+    assert challenge._kept(place, model, table.take(np.arange(3))) is None
     model.fingerprint = "this"
-    assert challenge._kept(tmp_path / "another-whole" / "0000000", model, table) is None
+    assert challenge._kept(place, model, table) is None
     again = challenge._embed_in_parts(model, table, tmp_path, DEFAULT_WORK)
     assert again.model == "this"
     np.testing.assert_array_equal(again.spaces["main"], kept.spaces["main"])

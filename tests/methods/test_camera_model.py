@@ -114,12 +114,12 @@ def test_its_classes_are_cameras_too(by_camera: Path, drawn_table: pf.Sightings)
 def test_a_radius_from_training_rows_is_reported_and_used(
     by_camera: Path, drawn_table: pf.Sightings
 ) -> None:
-    options = Camera(model=str(by_camera), by="training", smallest=3)
+    options = Camera(model=str(by_camera), by="training", smallest=3, precision=0.7)
     post = pf.Post(steps=["camera"], camera=options)
     report = pf.evaluate("color_stripes", drawn_table, scoring=Scoring(post=post))
     train = drawn_table.take(drawn_table.split == "train")
     model = pf.load_model(by_camera)
-    radius, _ = camera_radius(model.embed(train)[0], train.camera, 3, model.comparison)
+    radius, _ = camera_radius(model.embed(train)[0], train.camera, 0.7, 3, model.comparison)
     assert says(report.settings["radius of cameras"], f"{radius:g}", "48 training rows")
     fixed = pf.Post(
         steps=["camera"], camera=Camera(model=str(by_camera), radius=radius, smallest=3)

@@ -184,6 +184,32 @@ def test_the_backbones_of_the_paper_are_known(backbone: str) -> None:
     assert built.channels in (1024, 2048)
 
 
+@pytest.mark.parametrize(
+    "backbone", ["resnet50", "densenet121", "seresnext101_32x4d", "legacy_senet154"]
+)
+def test_the_recipe_trains_every_backbone_of_table_vii(backbone: str) -> None:
+    small = {"input.height": 64, "input.width": 64, "model.backbone": backbone}
+    recipe = resolve(load_recipe("vehiclenet/cityflow", small))
+    method = build_method(recipe, {"vehicle": 3})
+    assert isinstance(method, VehicleNet)
+    generator = torch.Generator().manual_seed(0)
+    images = torch.randn(2, 3, 64, 64, generator=generator)
+    optimizer = torch.optim.SGD(method.parameters(), lr=recipe.train.lr, momentum=0.9)
+    before = {name: each.detach().clone() for name, each in method.named_parameters()}
+    losses = method.losses(Batch(images, {"vehicle": torch.tensor([0, 2])}))
+    assert torch.isfinite(sum(losses.values(), torch.zeros(())))
+    sum(losses.values(), torch.zeros(())).backward()
+    optimizer.step()
+    moved = {name: not torch.equal(each, before[name]) for name, each in method.named_parameters()}
+    for name, each in method.named_parameters():
+        assert each.grad is not None, name
+        assert torch.isfinite(each.grad).all(), name
+        assert moved[name] == bool((each.grad != 0).any()), name  # timm starts some norms at 0
+    assert next(iter(moved.values()))  # the first convolution
+    assert moved["fc2.weight"]
+    assert method.feature_map(images).shape[2:] == (4, 4)  # a sixteenth: the last stride is 1
+
+
 # What a stage learns from
 
 

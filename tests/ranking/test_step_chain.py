@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from platefree.errors import DataError, RecipeError
 from platefree.evaluation import score
+from platefree.evaluation.embedded import Looks
 from platefree.evaluation.metrics import score_block
 from platefree.evaluation.pair_labels import PairLabels
 from platefree.evaluation.post_chain import make_chain
@@ -20,7 +21,7 @@ from platefree.evaluation.removed import sink_removed
 from platefree.evaluation.trial import Trial
 from platefree.ranking.comparison import ONLY_SPACE, cosine_distance
 from platefree.ranking.guessed_cameras import cluster_cameras
-from platefree.recipes.post import STEPS, Camera, Expand, Post, Rerank, Time, Tracks
+from platefree.recipes.post import STEPS, Camera, Expand, Penalty, Post, Rerank, Time, Tracks
 from platefree.types import Embeddings, Sightings
 
 CLOSE = 3e-6
@@ -76,6 +77,8 @@ class SlowChain:
         self.result = self.reranked() if "rerank" in steps else self.plain()
         for number, row in enumerate(trial.query):
             for place, other in enumerate(trial.gallery):
+                if "penalty" in steps and self.same_camera(row, other):
+                    self.result[number, place] += 0.1
                 own = "tracks" in steps and other == row
                 camera = "camera" in steps and self.same_camera(row, other)
                 time = "time" in steps and self.long_after(row, other)
@@ -189,6 +192,30 @@ def test_a_chain_is_what_loops_over_its_steps_give(
         assert 0 < slow.moved < len(both.query)
     np.testing.assert_array_equal(np.isinf(found), np.isinf(slow.result))
     np.testing.assert_allclose(found, slow.result, rtol=0, atol=CLOSE)
+
+
+def test_what_looks_like_the_cameras_and_views_of_the_query_is_moved_away() -> None:
+    table = make_table(4)
+    embeddings = make_embeddings(table, ["main"], 4)
+    by_camera, by_view = (make_embeddings(table, ["main"], seed) for seed in (14, 24))
+    trial = Trial("", np.arange(9), np.arange(5, N))
+    options = Penalty(camera=0.1, camera_model="a", view=0.25, view_model="b")
+    post = Post(steps=["penalty"], penalty=options)
+    alike = {"camera": Looks(by_camera, ONLY_SPACE), "view": Looks(by_view, ONLY_SPACE)}
+    chain = make_chain(post, table, ONLY_SPACE, alike=alike)
+    ((_, found),) = chain.blocks(embeddings, trial)
+    rows = [each.spaces["main"].astype(np.float64) for each in (embeddings, by_camera, by_view)]
+    for number, query in enumerate(trial.query):
+        published, ours = [], []
+        for place, other in enumerate(trial.gallery):
+            vehicle, camera, view = (1 - each[query] @ each[other] for each in rows)
+            published.append(vehicle - 0.1 * camera - 0.25 * view)  # VOC-ReID subtracts distances
+            ours.append(found[number, place])
+        np.testing.assert_allclose(np.array(ours) - 0.35, published, rtol=0, atol=CLOSE)
+    poor = Post(steps=["penalty"], penalty=Penalty(view=0.1))
+    with pytest.raises(DataError, match=facts("'penalty'", "'view'")):
+        trial.check_post(poor, table)
+    trial.check_post(post, table)
 
 
 @pytest.mark.parametrize("steps", ["", "rerank", "rerank,camera"])

@@ -116,7 +116,7 @@ def _nearest(
 
     embedded = embed_for(model, post, table, work, embed)
     embeddings, comparison = embedded.under(post.steps)
-    chain = make_chain(post, table, comparison, embedded.cameras)
+    chain = make_chain(post, table, comparison, embedded.cameras, embedded.alike)
     depth = max(1, min(NEAREST, len(trial.gallery)))
     found = [_cut(block, depth) for _, block in chain.blocks(embeddings, trial)]
     return Ranking(

@@ -55,6 +55,7 @@ class Embedded:
         looks: by the evaluated model, then by the models of the step ``ensemble``.
         weights: of these models; empty is equal weights.
         cameras: (n,) guessed by the camera classifier, ``""`` unknown; None without one.
+        alike: ``camera`` or ``view`` -> embeddings by the classifier of the step ``penalty``.
         spent: seconds of embedding beyond the evaluated model's, by the steps that need them.
         found: facts for the settings of a report.
     """
@@ -62,6 +63,7 @@ class Embedded:
     looks: tuple[Looks, ...]
     weights: Sequence[float] = ()
     cameras: Text | None = None
+    alike: Mapping[str, Looks] = field(default_factory=dict)
     spent: Sequence[tuple[frozenset[str], float]] = ()
     found: Mapping[str, str] = field(default_factory=dict)
 
@@ -101,7 +103,8 @@ def looks_at_each(post: Post) -> int:
     steps, crop = post.steps, post.crop
     models = 1 + (len(post.ensemble.models) if "ensemble" in steps else 0)
     crops = (models + bool(crop.model)) if "crop" in steps else 0
-    return models + crops + ("camera" in steps and bool(post.camera.model))
+    classifiers = len(post.penalty.models) if "penalty" in steps else 0
+    return models + crops + ("camera" in steps and bool(post.camera.model)) + classifiers
 
 
 Embed = Callable[[Embedder, Sightings, BoxFractions | None, Work], Embeddings]
@@ -161,7 +164,12 @@ def embed_for(
             cameras = _guessed_cameras(by_camera, post.camera, rows)
         if table.knows("camera"):
             found["guessed cameras"] = str(agreement(cameras, table.camera))
-    return Embedded(tuple(looks), post.ensemble.weights, cameras, clock.spent, found)
+    alike = {}
+    for column, path in post.penalty.models.items() if "penalty" in post.steps else ():
+        with clock.of("penalty"):
+            classifier = open_embedder(path, work)
+            alike[column] = Looks(embed(classifier, table, None, work), classifier.comparison)
+    return Embedded(tuple(looks), post.ensemble.weights, cameras, alike, clock.spent, found)
 
 
 class _Clock:

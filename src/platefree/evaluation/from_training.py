@@ -73,12 +73,12 @@ def with_window(post: Post, table: Sightings) -> tuple[Post, dict[str, str]]:
 def with_camera_radius(
     post: Post, table: Sightings, work: Work = DEFAULT_WORK
 ) -> tuple[Post, dict[str, str]]:
-    """The settings, with the radius whose clusters are most like the cameras of training rows.
+    """The settings, with the radius that separates the cameras of training rows.
 
     Of more than `MOST_ROWS` training rows of known camera, as many are used, evenly spread.
 
     Raises:
-        DataError: the training rows know fewer than two cameras.
+        DataError: the training rows know fewer than two cameras, or no radius separates them.
         CheckpointError: the camera classifier cannot be loaded.
         ImageError: a picture cannot be read.
     """
@@ -97,9 +97,15 @@ def with_camera_radius(
     model = open_embedder(post.camera.model, work)
     pictures = table.take(known)
     embeddings, _ = model.embed(pictures, work=replace(work, progress=no_progress))
-    radius, agreement = camera_radius(
-        embeddings, pictures.camera, post.camera.smallest, model.comparison
-    )
+    options = post.camera
+    try:
+        radius, agreement = camera_radius(
+            embeddings, pictures.camera, options.precision, options.smallest, model.comparison
+        )
+    except DataError as error:
+        raise DataError(
+            f"post.camera.by is training, but {error}; lower post.camera.precision, or {instead}"
+        ) from error
     settings = post.camera.model_copy(update={"by": "clusters", "radius": radius})
     described = f"{radius:g}, found in {many(len(known), 'training row')}: {agreement}"
     return post.model_copy(update={"camera": settings}), {"radius of cameras": described}

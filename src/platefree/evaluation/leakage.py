@@ -79,21 +79,26 @@ def learnt_at(path: str, fingerprint: str = "") -> Learnt:
 
 
 def scored_rows(plan: Plan) -> Indices:
-    """The rows that the figures of a plan are measured on, ascending."""
+    """The rows that the figures of a plan are measured on, ascending.
+
+    Training pictures among the distractors of the protocol ``validation`` are meant to be there.
+    """
     each = [
         np.union1d(trial.pairs.first, trial.pairs.second)  # not those that fit its threshold
         if isinstance(trial, PairTrial)
         else trial.rows
         for trial in plan.trials
     ]
-    return np.unique(np.concatenate(each))
+    rows = np.unique(np.concatenate(each))
+    return rows[plan.data.table.split[rows] != "train"] if plan.protocol == "validation" else rows
 
 
 def _models_of(post: Post) -> Sequence[str]:
     """The models that post-processing uses to look at vehicles."""
     models = post.ensemble.models if "ensemble" in post.steps else []
     cameras = [post.camera.model] if "camera" in post.steps and post.camera.model else []
-    return [*models, *cameras]
+    alike = post.penalty.models.values() if "penalty" in post.steps else ()
+    return [*models, *cameras, *alike]
 
 
 def _training_rows(table: Sightings, fingerprint: str) -> Learnt:

@@ -13,16 +13,18 @@ Decided, where VehicleNet (section IV-C) does not say:
 - A query's own picture in the gallery is not used to expand it, nor for its track.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Self
 
 import numpy as np
 
+from platefree.evaluation.embedded import Looks
 from platefree.evaluation.score import picture_blocks, to_tracks
 from platefree.evaluation.trial import Trial
 from platefree.ranking.comparison import Comparison
 from platefree.ranking.exact import rank_exact
+from platefree.ranking.penalties import SameLabel, SimilarLook
 from platefree.ranking.reciprocal import k_reciprocal_blocks
 from platefree.ranking.steps import (
     Step,
@@ -45,11 +47,13 @@ class Chain:
         settings: which steps, and their options.
         comparison: how the spaces combine.
         cameras: (n,) number of each picture's camera, known or guessed; -1 is unknown.
+        alike: ``camera`` or ``view`` -> embeddings of the pictures by a classifier of it.
     """
 
     settings: Post
     comparison: Comparison
     cameras: Indices
+    alike: Mapping[str, Looks] = field(default_factory=dict)
 
     @property
     def removes(self) -> bool:
@@ -70,10 +74,25 @@ class Chain:
             blocks = self._reranked(query, shown.take(trial.gallery), own)
         else:
             blocks = picture_blocks(shown, trial, self.comparison, query)
-        steps = self._label_steps(embeddings.sightings, trial, own)
+        steps = self._penalties(embeddings.sightings, trial)
+        steps += self._label_steps(embeddings.sightings, trial, own)
         for rows, block in blocks:
             changed = apply_steps(Ranking.of_gallery(block), steps, rows).distances
             yield rows, to_tracks(changed, trial)
+
+    def _penalties(self, table: Sightings, trial: Trial) -> list[Step]:
+        steps: list[Step] = []
+        options = self.settings.penalty
+        for column in ("camera", "view") if "penalty" in self.settings.steps else ():
+            weight = options.weight(column)
+            if weight and column in self.alike:
+                looks = self.alike[column]
+                sides = looks.whole.take(trial.query), looks.whole.take(trial.gallery)
+                steps.append(SimilarLook(*sides, looks.comparison, weight))
+            elif weight:
+                numbers = camera_numbers(getattr(table, column))
+                steps.append(SameLabel(numbers[trial.query], numbers[trial.gallery], weight))
+        return steps
 
     def _label_steps(self, table: Sightings, trial: Trial, own: Indices) -> list[Step]:
         if {"camera", "time", "tracks"}.isdisjoint(self.settings.steps):
@@ -123,6 +142,7 @@ def make_chain(
     table: Sightings,
     comparison: Comparison,
     guessed: Text | None = None,
+    alike: Mapping[str, Looks] | None = None,
 ) -> Chain:
     """A chain over the pictures of an evaluation.
 
@@ -132,6 +152,7 @@ def make_chain(
         comparison: how the spaces combine.
         guessed: (n,) cameras by a classifier; None if the step ``camera`` uses the known ones, or
             is not done.
+        alike: embeddings by the classifiers of the step ``penalty``, as of `Embedded`.
     """
     cameras = table.camera if guessed is None else guessed
-    return Chain(settings, comparison, camera_numbers(cameras))
+    return Chain(settings, comparison, camera_numbers(cameras), alike or {})

@@ -56,7 +56,8 @@ class TestScorer:
 
     @cached_property
     def _chain(self) -> Chain:
-        return make_chain(self.post, self.table, self.comparison, self.embedded.cameras)
+        made = self.embedded
+        return make_chain(self.post, self.table, self.comparison, made.cameras, made.alike)
 
     @property
     def embeddings(self) -> Embeddings:

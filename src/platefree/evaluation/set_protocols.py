@@ -119,6 +119,33 @@ def _searches(data: DataSet, seed: int) -> list[Trial]:
     return searches
 
 
+def validation(data: DataSet, seed: int) -> list[Trial]:
+    """Split ``query`` in all pictures of the queries' source, those for training too.
+
+    The validation of VehicleNet (Zheng et al., TMM 2020, section III-A): held-out vehicles of
+    CityFlow are searched in the whole original training set, whose other vehicles are distractors.
+
+    Raises:
+        ProtocolError: there is no query of a known vehicle, or queries are of several sources.
+    """
+    del seed
+    table = data.table
+    query = np.flatnonzero(table.split == "query")
+    if not len(query):
+        raise ProtocolError(
+            "validation needs rows with split 'query'; 'platefree data split --hold-out' makes them"
+        )
+    need_query_vehicles(table, query)
+    sources = np.unique(table.source[query])
+    if len(sources) > 1:
+        raise ProtocolError(
+            f"validation searches in the pictures of one source, and the queries are of "
+            f"{', '.join(sources.tolist())}; 'platefree data merge --target' leaves those of one"
+        )
+    gallery = np.flatnonzero(table.source == sources[0])
+    return [Trial("query → all pictures", query, gallery, "validation")]
+
+
 def _of_table(name: str) -> SetProtocol:
     return lambda data, seed: _over_table(data, name)  # nothing is drawn, so no seed is needed
 
@@ -137,6 +164,7 @@ SET_PROTOCOLS: dict[str, SetProtocol] = {
     "veri-776": veri_776,
     "image-to-track": tracks,
     "views": views,
+    "validation": validation,
     "vehicle-retrieval": vehicle_retrieval,
     "vehicle-retrieval-min": vehicle_retrieval_min,
     "model-retrieval": model_retrieval,
@@ -216,7 +244,15 @@ def make_plan(
         if (each.test or chosen) == name and (not tests or name in tests)
     ]
     rows = np.unique(np.concatenate([each.rows for each in kept]))
+    if chosen == "validation":
+        data = _of_source(data, kept[0].rows)
     return Plan(data, chosen, tuple(kept), rows)
+
+
+def _of_source(data: DataSet, rows: Indices) -> DataSet:
+    """A table under the name of the set that its rows are of, by which figures are claimed."""
+    source = str(data.table.source[rows[0]])
+    return replace(data, name=source) if source and not data.lists else data
 
 
 def _scored(data: DataSet) -> Indices:

@@ -187,6 +187,9 @@ def _needs(post: Post) -> Iterator[tuple[str, str, Sequence[str]]]:
     for step in post.steps:
         if step == "camera" and not post.camera.model:
             yield step, "camera", _BOTH
+        for column in ("camera", "view") if step == "penalty" else ():
+            if post.penalty.weight(column) and column not in post.penalty.models:
+                yield step, column, _BOTH
         if step == "time":
             yield step, "time", _BOTH
         if step == "tracks":

@@ -15,7 +15,7 @@ class BackboneSettings(MethodSettings):
     """The settings of every method with a backbone."""
 
     backbone: str = "resnet50"  # any timm name, resnet18/34/50/101_ibn_a, or vgg_cnn_m_1024
-    weights: str = "none"  # none, timm (its published weights), or a local file
+    weights: str = "none"  # none, timm (its published weights), package:NAME, or a file
 
     def statistics(self) -> tuple[list[float], list[float]]:
         """The channel statistics that the backbone was trained with."""
@@ -29,7 +29,7 @@ class BackboneSettings(MethodSettings):
 class StridedSettings(BackboneSettings):
     """The settings of methods whose backbone can keep a larger last feature map."""
 
-    last_stride: Literal[1, 2] = 2  # ResNets: 1 keeps a larger last feature map
+    last_stride: Literal[1, 2] = 2  # CNNs: 1 keeps a larger last feature map
 
 
 def start_note(recipe: Recipe) -> str:

@@ -21,6 +21,7 @@ from platefree.errors import RecipeError, TrainingError, first_line
 from platefree.nets import googlenet, xception
 from platefree.nets.ibn import add_ibn_a
 from platefree.nets.non_local import NON_LOCAL, add_non_local
+from platefree.nets.package_weights import PREFIX, package_file, paired_tensors
 from platefree.nets.patches import (
     OverlappingPatches,
     check_patches,
@@ -78,7 +79,8 @@ class Backbone(nn.Module):
         patch_stride: pixels between the patches of a ViT; 0 is the size of a patch.
         class_token: whether a transformer's map is its class token instead of its patches.
         side: whether side information is added to a transformer's tokens, see `forward`.
-        weights: ``none``, ``timm`` (published weights, downloaded or cached by timm), or a file.
+        weights: ``none``, ``timm`` (published weights, downloaded or cached by timm), those of a
+            package such as ``package:efficientnet-lite0``, or a file.
 
     Attributes:
         channels: c of the feature map.
@@ -116,7 +118,10 @@ class Backbone(nn.Module):
             )
         if last_stride == 1:
             _keep_last_map_large(self.network, name)
-        if weights not in ("none", "timm"):
+        if weights.startswith(PREFIX):
+            tensors = paired_tensors(package_file(weights, name), self.network.state_dict())
+            self.network.load_state_dict(tensors)
+        elif weights not in ("none", "timm"):
             load_backbone_weights(self.network, Path(weights))
 
     def forward(self, images: Tensor, side: Tensor | None = None) -> Tensor:
@@ -301,8 +306,13 @@ def _timm_name(name: str) -> str:
 
 
 def _keep_last_map_large(network: nn.Module, name: str) -> None:
-    if not isinstance(network, timm.models.ResNet):
-        raise RecipeError(f"model.last_stride = 1 needs a ResNet, not {name}; set it to 2")
+    if isinstance(network, timm.models.DenseNet):
+        network.get_submodule("features.transition3").pool = nn.Identity()
+        return
+    if not isinstance(network, timm.models.ResNet | timm.models.senet.SENet):
+        raise RecipeError(
+            f"model.last_stride = 1 needs a ResNet, SENet or DenseNet, not {name}; set it to 2"
+        )
     for module in network.get_submodule("layer4.0").modules():
         if isinstance(module, nn.Conv2d | nn.AvgPool2d) and module.stride in (2, (2, 2)):
             module.stride = (1, 1)

@@ -57,13 +57,6 @@ class Agreement:
     precision: float
     recall: float
 
-    @property
-    def f1(self) -> float:
-        """Harmonic mean of both; 0 where one of them is 0 or NaN."""
-        if not (self.precision > 0 and self.recall > 0):
-            return 0.0
-        return 2 * self.precision * self.recall / (self.precision + self.recall)
-
     def __str__(self) -> str:
         return (
             f"of the pairs of one guessed camera {self.precision:.0%} are of one camera, of those "
@@ -96,14 +89,19 @@ def _pairs(groups: Indices) -> int:
 def camera_radius(
     embeddings: Embeddings,
     cameras: Text,
+    precision: float = 0.9,
     smallest: int = 5,
     comparison: Comparison = ONLY_SPACE,
 ) -> tuple[float, Agreement]:
-    """The radius whose clusters agree best with known cameras, by the F1 of pairs of pictures.
+    """The radius that finds most pairs of one camera, and is seldom wrong.
+
+    A wrong pair removes a picture that may be a match, a missing pair keeps one that is none: so a
+    precision is asked for, and recall is what is left to gain.
 
     Args:
         embeddings: L2-normalised, of n pictures.
         cameras: (n,) known cameras.
+        precision: which the clusters must reach, in (0, 1].
         smallest: as of `cluster_cameras`.
         comparison: how spaces combine.
 
@@ -111,16 +109,16 @@ def camera_radius(
         One of `RADII`, of equals the smallest, and how its clusters agree with the cameras.
 
     Raises:
-        DataError: no radius puts two pictures of one camera into one cluster.
+        DataError: no radius reaches the precision.
     """
     tried = [
         (radius, agreement(cluster_cameras(embeddings, radius, smallest, comparison), cameras))
         for radius in RADII
     ]
-    best = max(tried, key=lambda each: each[1].f1)
-    if not best[1].f1:
+    right = [each for each in tried if each[1].precision >= precision and each[1].recall > 0]
+    if not right:
         raise DataError(
-            f"no radius puts two of {len(cameras)} pictures of one camera into one cluster of "
-            f"{smallest} or more; give more pictures, or a smaller number"
+            f"at no radius are {precision:.0%} of the pairs within clusters of {smallest} or more "
+            f"of one camera, in {len(cameras)} pictures"
         )
-    return best
+    return max(right, key=lambda each: each[1].recall)

@@ -2,7 +2,8 @@
 
 Zheng et al., VehicleNet, TMM 2020, section IV-C, figure 5 and table VI. The steps are always done
 in the same order: ``crop`` and ``ensemble`` change embeddings, ``expand`` replaces the queries,
-``camera`` and ``time`` remove gallery pictures, ``rerank`` replaces distances, and ``tracks``
+``camera`` and ``time`` remove gallery pictures, ``rerank`` replaces distances, ``penalty`` (of
+later challenges, see `platefree.ranking.penalties`) adds to them, and ``tracks``
 groups the remaining pictures. With ``tracks.by = "mean"`` the gallery is averaged before all
 steps but the first two, so that queries are expanded and re-ranked among the means.
 """
@@ -16,7 +17,7 @@ from platefree.errors import RecipeError
 from platefree.recipes.ranges import Count, PositiveWeight
 
 Radius = Annotated[float, Field(gt=0, le=2)]  # a distance: a cosine distance is at most 2
-Step = Literal["crop", "ensemble", "expand", "camera", "time", "rerank", "tracks"]
+Step = Literal["crop", "ensemble", "expand", "camera", "time", "rerank", "penalty", "tracks"]
 STEPS: tuple[str, ...] = get_args(Step)
 NONE = "none"
 """The name of no post-processing, on the command line and in reports."""
@@ -108,6 +109,7 @@ class Camera(PostSection):
     by: Literal["clusters", "training", "class"] = "clusters"  # training: radius found there
     radius: Radius = 0.2  # clusters: distance within which pictures are neighbours
     smallest: Count = 5  # neighbours, itself included, that make a cluster
+    precision: Annotated[float, Field(gt=0, le=1)] = 0.9  # training: of pairs within clusters
 
     @model_validator(mode="after")
     def _guesses_need_a_model(self) -> "Camera":
@@ -124,7 +126,8 @@ class Camera(PostSection):
         if self.by == "class":
             return f"classes by {self.model}"
         if self.by == "training":
-            return f"clusters by {self.model}, like those of training, smallest {self.smallest}"
+            clusters = f"clusters by {self.model}, smallest {self.smallest}"
+            return f"{clusters}, with a precision of {self.precision:g} in training"
         return f"clusters by {self.model}, radius {self.radius:g}, smallest {self.smallest}"
 
 
@@ -141,6 +144,33 @@ class Time(PostSection):
                 f"within a window that covers {100 * self.fraction:g} % of the training intervals"
             )
         return f"within {self.seconds:g} s"
+
+
+class Penalty(PostSection):
+    """Move gallery pictures of the query's camera or view further away."""
+
+    camera: Annotated[float, Field(ge=0, le=2)] = 0.1  # of the similarity of cameras; 0: none
+    camera_model: str = ""  # a camera classifier, whose similarity counts; "": known cameras
+    view: Annotated[float, Field(ge=0, le=2)] = 0.0  # of the similarity of views; 0: none
+    view_model: str = ""  # a viewpoint classifier; "": known views
+
+    @property
+    def models(self) -> dict[str, str]:
+        """Label column -> the classifier that tells it, where one is given and has a weight."""
+        named = {"camera": self.camera_model, "view": self.view_model}
+        return {column: model for column, model in named.items() if model and self.weight(column)}
+
+    def weight(self, column: str) -> float:
+        """Of the similarity of cameras or views."""
+        return self.camera if column == "camera" else self.view
+
+    def __str__(self) -> str:
+        each = [
+            f"{self.weight(column):g} for the same {column}{f' by {model}' if model else ''}"
+            for column, model in (("camera", self.camera_model), ("view", self.view_model))
+            if self.weight(column)
+        ]
+        return ", ".join(each) or "none"
 
 
 class Tracks(PostSection):
@@ -167,6 +197,7 @@ class Post(PostSection):
     rerank: Rerank = Rerank()
     camera: Camera = Camera()
     time: Time = Time()
+    penalty: Penalty = Penalty()
     tracks: Tracks = Tracks()
 
     @field_validator("steps")

@@ -8,6 +8,7 @@ import numpy as np
 from platefree.batches.training_data import TrainingData
 from platefree.checkpoint import CARD, read_checkpoint
 from platefree.data.learnt import Learnt
+from platefree.nets.package_weights import PREFIX
 from platefree.nets.weights import read_learnt
 from platefree.recipes.recipe import Recipe
 from platefree.types import Sightings
@@ -41,7 +42,7 @@ def _earlier(recipe: Recipe) -> Iterator[Learnt]:
     """The records of the models that a recipe names."""
     settings = recipe.model.model_dump()
     for path in (settings.get("weights", ""), settings.get("viewpoint", ""), recipe.train.teacher):
-        if path in _NO_PICTURES:
+        if path in _NO_PICTURES or path.startswith(PREFIX):
             continue
         folders = [each for each in (Path(path), Path(path).parent) if (each / CARD).is_file()]
         if folders:  # of a checkpoint, or of the file of its weights
