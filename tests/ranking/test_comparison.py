@@ -150,7 +150,7 @@ def test_a_view_that_nobody_knows_is_refused() -> None:
     ("content", "wanted"),
     [
         ({}, ("comparison", "kind")),
-        ({"kind": "euclid"}, ("'euclid'", "cosine, views or mean", "upgrade")),
+        ({"kind": "euclid"}, ("'euclid'", "cosine, euclidean, views or mean", "upgrade")),
         ({"kind": "cosine"}, ("comparison", "space")),
         ({"kind": "views", "views": VIEWS}, ("comparison", "relations")),
         (

@@ -109,9 +109,16 @@ def make_folder(path: Path) -> Path:
     """
     with storage_errors(path):
         make_folders(path)
-        if not os.access(path, os.W_OK):
-            raise OSError(errno.EACCES, "not writable", str(path))
+        refuse_unwritable(path)
     return path
+
+
+def refuse_unwritable(folder: Path) -> None:
+    """Raise the ``OSError`` that writing into a folder would, without trying it."""
+    if os.access(folder, os.W_OK):
+        return
+    read_only = hasattr(os, "statvfs") and os.statvfs(folder).f_flag & os.ST_RDONLY
+    raise OSError(errno.EROFS if read_only else errno.EACCES, "not writable", str(folder))
 
 
 def make_folders(path: Path) -> None:

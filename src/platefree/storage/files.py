@@ -17,6 +17,7 @@ from platefree.storage.disk import (
     disk,
     make_folders,
     neighbour,
+    refuse_unwritable,
     remove_all,
     storage_errors,
     sync,
@@ -45,8 +46,7 @@ def check_writable(path: Path) -> Path:
             place = place.parent
         if not place.is_dir():
             raise OSError(errno.ENOTDIR, "a file", str(place))
-        if not os.access(place, os.W_OK):
-            raise OSError(errno.EACCES, "not writable", str(place))
+        refuse_unwritable(place)
     return path
 
 
