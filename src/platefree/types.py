@@ -68,7 +68,7 @@ class Sightings:
         track: (n,) text, one pass of one vehicle through the view of one camera.
         make: (n,) text, who makes the model.
         model: (n,) text, make and model.
-        model_year: (n,) text, the year of the model, where a model of several years is told apart.
+        model_year: (n,) text, the year of the model, where one model is known in several years.
         type: (n,) text, body type (sedan, bus, motorcycle ...).
         color: (n,) text, paint color.
         view: (n,) text, side of the vehicle that the picture shows (front, rear, side).

@@ -1,4 +1,4 @@
-"""What a file that is no picture is, told by its first bytes, so that a message can say so."""
+"""What a file that is no picture is, by its first bytes, so that a message can say so."""
 
 PEEK = 512
 """First bytes that `foreign_kind` looks at."""

@@ -34,9 +34,10 @@ from platefree.data.image import IMAGE_SUFFIXES, find_pictures
 from platefree.data.listed_text import many, reading
 from platefree.data.readers.detect import find_dataset, set_around
 from platefree.data.relocate import relocated
-from platefree.data.table_cells import MOST_BYTES, MOST_ROWS, TABLE, TableCells, too_large
+from platefree.data.table_cells import MOST_BYTES, TABLE, TableCells, too_large
 from platefree.data.unknown_cells import literal
 from platefree.errors import DataError
+from platefree.inputs.parquet import MOST_ROWS
 from platefree.inputs.plain_files import open_input, require_utf8
 from platefree.storage.files import Utf8, atomic_file
 from platefree.types import LABELS, Sightings, Times

@@ -10,13 +10,11 @@ from pathlib import Path
 
 from platefree.data.frame_columns import Place
 from platefree.errors import DataError
+from platefree.inputs.parquet import MOST_ROWS
 from platefree.inputs.plain_files import Expected
 
 NOT_TEXT = re.compile("[\0\ud800-\udfff]")
 """Characters that no text of a table may hold: NUL and lone surrogates."""
-
-MOST_ROWS = 10_000_000
-"""A larger table is refused: it would take some 5 GB, and its pictures hours to be opened once."""
 
 MOST_BYTES = 4_000_000_000
 """Of the different texts of a table, or of the whole content of a Parquet file."""

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 from platefree.inputs.plain_files import GB, Expected, open_input
 
 MOST_ROWS = 10_000_000
-"""Rows that a table may have."""
+"""Rows that a table may have: more would take some 5 GB, and hours to open its pictures once."""
 
 _MOST_BYTES = 4 * GB  # unpacked
 _ROWS = 1024  # unpacked at a time

@@ -72,7 +72,7 @@ class Augment(Section):
 class Train(Section):
     """Schedule, batches and bookkeeping of a training run."""
 
-    identity: Literal["vehicle", "model", "model_year"] = "vehicle"  # what is told apart
+    identity: Literal["vehicle", "model", "model_year"] = "vehicle"  # the column of the classes
     lists: list[str] = []  # train on these lists of a public data set; empty: its split train
     sources: list[str] = []  # of a merged table: train on these; empty: on all
     target: str = ""  # the source that is scored; empty: the one that has rows to score
