@@ -82,6 +82,7 @@ class FdaNetSettings(StridedSettings):
     generator_width: Width = 64
     generator_blocks: Annotated[int, Field(ge=0, le=100)] = 9
     patch_width: Width = 64
+    patch_norm: Literal["instance", "batch"] = "instance"  # "instance" is almost blind to a tint
 
     @model_validator(mode="after")
     def _margins_leave_room(self) -> "FdaNetSettings":
@@ -131,7 +132,7 @@ def build(
     return FdaNet(
         embedding,
         kind(width=settings.generator_width, blocks=settings.generator_blocks),
-        PatchGan(width=settings.patch_width),
+        PatchGan(width=settings.patch_width, norm=settings.patch_norm),
         mean=recipe.input.mean or (0.0, 0.0, 0.0),
         std=recipe.input.std or (1.0, 1.0, 1.0),
         **settings.model_dump(include={*game, "realism_weight", "difference_weight"}),
@@ -295,7 +296,9 @@ class FdaNet(EmbeddingNet):
 
     def critic_losses(self, batch: Batch, made: Tensor) -> dict[str, Tensor]:
         """The first term of L_D (eq. 11)."""
-        found = real_fake(self.critic(batch.images), self.critic(made))
+        # In one batch: statistics of their own would hide what all made pictures share.
+        real, other = self.critic(torch.cat([batch.images, made])).chunk(2)
+        found = real_fake(real, other)
         return {"critic": -self.realism_weight * found}
 
     def generator_losses(

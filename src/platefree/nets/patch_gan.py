@@ -1,4 +1,9 @@
-"""The 70 x 70 PatchGAN, a critic of patches (Isola et al., CVPR 2017, section 6.1.2)."""
+"""The 70 x 70 PatchGAN, a critic of patches (Isola et al., CVPR 2017, section 6.1.2).
+
+Its instance norms, which are CycleGAN's (Zhu et al., ICCV 2017), take an even tint away before the
+critic can see it. Batch norm, as in Isola et al., leaves it in, if real and made pictures are
+judged in one batch.
+"""
 
 from torch import Tensor, nn
 
@@ -8,16 +13,17 @@ class PatchGan(nn.Module):
 
     Args:
         width: channels of the first layer; they double up to eight times as many.
+        norm: ``instance`` or ``batch``.
     """
 
-    def __init__(self, *, width: int = 64) -> None:
+    def __init__(self, *, width: int = 64, norm: str = "instance") -> None:
         super().__init__()
         self.layers = nn.Sequential(
             nn.Conv2d(3, width, 4, stride=2, padding=1),
             nn.LeakyReLU(0.2),
-            *_halving(width, 2 * width, stride=2),
-            *_halving(2 * width, 4 * width, stride=2),
-            *_halving(4 * width, 8 * width, stride=1),
+            *_halving(width, 2 * width, stride=2, norm=norm),
+            *_halving(2 * width, 4 * width, stride=2, norm=norm),
+            *_halving(4 * width, 8 * width, stride=1, norm=norm),
             nn.Conv2d(8 * width, 1, 4, padding=1),
         )
         for module in self.modules():
@@ -30,9 +36,10 @@ class PatchGan(nn.Module):
         return logits
 
 
-def _halving(inputs: int, outputs: int, *, stride: int) -> list[nn.Module]:
+def _halving(inputs: int, outputs: int, *, stride: int, norm: str) -> list[nn.Module]:
+    kind = nn.BatchNorm2d if norm == "batch" else nn.InstanceNorm2d
     return [
         nn.Conv2d(inputs, outputs, 4, stride=stride, padding=1),
-        nn.InstanceNorm2d(outputs, affine=True),
+        kind(outputs, affine=True),
         nn.LeakyReLU(0.2),
     ]
