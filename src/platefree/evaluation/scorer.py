@@ -91,7 +91,8 @@ class TestScorer:
         if ablate and searches:
             seconds = self._seconds + self.embedded.seconds(self.post.steps)
             prefixes = [self._prefix(each, searches) for each in self.post.prefixes()[:-1]]
-            prefixes.append(Prefix(self.post.name, seconds, mean_figures(results)))
+            true = self._by_true_cameras(self.post, searches)
+            prefixes.append(Prefix(self.post.name, seconds, mean_figures(results), true))
         return Outcome(
             name,
             tuple(results),
@@ -123,28 +124,45 @@ class TestScorer:
             watchers.append(first_hits.add)
         self.embedded  # noqa: B018 - so that it is not timed
         started = time.perf_counter()
-        metrics = score_blocks(self._blocks(self.post, trial, labels), labels, watchers)
+        blocks = self._blocks(self.post, trial, labels, self._chain)
+        metrics = score_blocks(blocks, labels, watchers)
         self._seconds += time.perf_counter() - started
         if trial.tracks is None:
             self.searched.append(Searched(trial, metrics, first_hits))
         return _result(trial, metrics)
 
     def _blocks(
-        self, post: Post, trial: Trial, labels: PairLabels
+        self, post: Post, trial: Trial, labels: PairLabels, chain: Chain
     ) -> Iterator[tuple[slice, Floats]]:
         embeddings, comparison = self.embedded.under(post.steps)
-        chain = self._chain.with_settings(post, comparison)
+        chain = chain.with_settings(post, comparison)
         blocks = chain.blocks(embeddings, trial)
         return sink_removed(blocks, labels) if chain.removes else blocks
 
     def _prefix(self, post: Post, trials: Sequence[Trial]) -> Prefix:
-        results, started = [], time.perf_counter()
+        started = time.perf_counter()
+        figures = self._figures(post, trials, self._chain)
+        seconds = time.perf_counter() - started + self.embedded.seconds(post.steps)
+        return Prefix(post.name, seconds, figures, self._by_true_cameras(post, trials))
+
+    def _by_true_cameras(self, post: Post, trials: Sequence[Trial]) -> dict[str, float]:
+        """The figures after steps that end with guessed cameras, by the true ones instead.
+
+        VehicleNet's table VI has the guesses of its classifier only, whose errors remove matches.
+        """
+        guesses = post.steps[-1:] == ["camera"] and self.embedded.cameras is not None
+        if not guesses or not self.table.knows("camera"):
+            return {}
+        true = make_chain(self.post, self.table, self.comparison, alike=self.embedded.alike)
+        return self._figures(post, trials, true)
+
+    def _figures(self, post: Post, trials: Sequence[Trial], chain: Chain) -> dict[str, float]:
+        results = []
         for trial in trials:
             labels = trial_labels(self.table, trial)
-            metrics = score_blocks(self._blocks(post, trial, labels), labels)
+            metrics = score_blocks(self._blocks(post, trial, labels, chain), labels)
             results.append(_result(trial, metrics))
-        seconds = time.perf_counter() - started + self.embedded.seconds(post.steps)
-        return Prefix(post.name, seconds, mean_figures(pooled(results)))
+        return mean_figures(pooled(results))
 
 
 def _counting(counts: SimilarityCounts, views: ViewPairCounts, seen: TrialViews | None) -> OnBlock:
