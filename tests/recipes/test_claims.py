@@ -40,8 +40,11 @@ RECIPES = {
         veri-wild 10000 rank-1, veri-wild 10000 rank-5: 49.43 70.48""",
     "fda_net/veri-wild-resnet50": """
         veri-wild 3000 mAP, veri-wild 3000 rank-1: 61.57 73.62
+        veri-wild 3000 rank-5: 91.23
         veri-wild 5000 mAP, veri-wild 5000 rank-1: 52.69 64.29
-        veri-wild 10000 mAP, veri-wild 10000 rank-1: 45.78 58.76""",
+        veri-wild 5000 rank-5: 85.39
+        veri-wild 10000 mAP, veri-wild 10000 rank-1: 45.78 58.76
+        veri-wild 10000 rank-5: 80.97""",
     "fda_net/vehicleid": """
         vehicleid 1600 retrieval mAP, vehicleid 2400 retrieval mAP: 65.33 61.84
         vehicleid 1600 rank-1, vehicleid 1600 rank-5: 59.84 77.09
