@@ -31,6 +31,10 @@ RECIPES = {
         vehicleid 2400 rank-1, vehicleid 2400 rank-5: 77.21 92.92
         vehicleid 800 top1_s rank-1, vehicleid 800 top1_d rank-1: 92.80 59.85
         vehicleid 800 top1_s* rank-1, vehicleid 800 top1_d* rank-1: 96.06 67.67""",
+    "vanet/vehicleid-resnet50": """
+        vehicleid 800 rank-1, vehicleid 800 rank-5: 88.12 97.29
+        vehicleid 1600 rank-1, vehicleid 1600 rank-5: 83.17 95.14
+        vehicleid 2400 rank-1, vehicleid 2400 rank-5: 80.35 92.97""",
     "vanet/veri": """
         veri-776 tracks mAP, veri-776 tracks HIT@1, veri-776 tracks HIT@5: 66.34 89.78 95.99""",
     "fda_net/veri-wild": """
