@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import repeat
-from typing import Protocol, TypeVar
+from typing import Literal, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -298,9 +298,11 @@ def expanded(
         comparison: how spaces combine.
     """
     options = post.expand
-    if options.by == "clusters":
-        return expand_by_clusters(query, options.radius, options.smallest, comparison=comparison)
-    return expand_queries(query, gallery, ranking, options.neighbours, options.alpha)
+    if options.by == "neighbours":
+        return expand_queries(query, gallery, ranking, options.neighbours, options.alpha)
+    of: Literal["all", "others"] = "all" if options.by == "clusters" else "others"
+    clusters = options.radius, options.smallest
+    return expand_by_clusters(query, *clusters, of=of, comparison=comparison)
 
 
 def _check(ranking: Ranking, q: int, g: int) -> None:
