@@ -130,12 +130,14 @@ class Prefix:
         by_true_cameras: the same if the last step, ``camera``, removes by the true cameras instead
             of guessed ones: the most that better guesses could gain. Empty for other steps, where
             nothing is guessed, and where the true cameras are unknown.
+        paper: the paper's figures after these steps.
     """
 
     steps: str
     seconds: float
     figures: Mapping[str, float]
     by_true_cameras: Mapping[str, float] = field(default_factory=dict)
+    paper: Mapping[str, float] = field(default_factory=dict)
 
     def gains(self, before: "Prefix") -> dict[str, float]:
         """The change of each figure by the last step, as fractions."""
@@ -292,6 +294,7 @@ class Outcome:
                     "figures": dict(prefix.figures),
                     "gains": prefix.gains(before),
                     "by_true_cameras": dict(prefix.by_true_cameras),
+                    "paper": dict(prefix.paper),
                 }
                 for before, prefix in self.steps()
             ],

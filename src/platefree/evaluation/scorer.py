@@ -1,7 +1,7 @@
 """Score the trials of a test with post-processing, and if asked after each of its steps."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -24,6 +24,9 @@ from platefree.ranking.comparison import Comparison
 from platefree.recipes.post import Post
 from platefree.types import Embeddings, Floats, Sightings
 from platefree.work import Work
+
+Claims = Callable[[Sequence[str]], Mapping[str, float]]
+"""The paper's figures of a test, by name, after the steps of a post-processing."""
 
 
 class TestScorer:
@@ -70,7 +73,7 @@ class TestScorer:
         return self.model.comparison
 
     def outcome(
-        self, name: str, trials: Sequence[AnyTrial], claims: Mapping[str, float], *, ablate: bool
+        self, name: str, trials: Sequence[AnyTrial], claims: Claims, *, ablate: bool
     ) -> Outcome:
         """The outcome of a test.
 
@@ -80,7 +83,7 @@ class TestScorer:
         Args:
             name: of the test.
             trials: its trials.
-            claims: the paper's figures.
+            claims: the paper's figures after some steps.
             ablate: whether to score every prefix of the post-processing as well.
         """
         self._counts, self._views = SimilarityCounts(), ViewPairCounts()
@@ -90,14 +93,16 @@ class TestScorer:
         searches = [trial for trial in trials if isinstance(trial, Trial)]
         if ablate and searches:
             seconds = self._seconds + self.embedded.seconds(self.post.steps)
-            prefixes = [self._prefix(each, searches) for each in self.post.prefixes()[:-1]]
+            earlier = self.post.prefixes()[:-1]
+            prefixes = [self._prefix(each, searches, claims(each.steps)) for each in earlier]
             true = self._by_true_cameras(self.post, searches)
-            prefixes.append(Prefix(self.post.name, seconds, mean_figures(results), true))
+            paper = claims(self.post.steps)
+            prefixes.append(Prefix(self.post.name, seconds, mean_figures(results), true, paper))
         return Outcome(
             name,
             tuple(results),
             self._counts.verification() if self._compared else None,
-            claims,
+            claims(self.post.steps),
             tuple(prefixes),
             self._views.pairs(),
         )
@@ -139,11 +144,11 @@ class TestScorer:
         blocks = chain.blocks(embeddings, trial)
         return sink_removed(blocks, labels) if chain.removes else blocks
 
-    def _prefix(self, post: Post, trials: Sequence[Trial]) -> Prefix:
+    def _prefix(self, post: Post, trials: Sequence[Trial], paper: Mapping[str, float]) -> Prefix:
         started = time.perf_counter()
         figures = self._figures(post, trials, self._chain)
         seconds = time.perf_counter() - started + self.embedded.seconds(post.steps)
-        return Prefix(post.name, seconds, figures, self._by_true_cameras(post, trials))
+        return Prefix(post.name, seconds, figures, self._by_true_cameras(post, trials), paper)
 
     def _by_true_cameras(self, post: Post, trials: Sequence[Trial]) -> dict[str, float]:
         """The figures after steps that end with guessed cameras, by the true ones instead.

@@ -111,6 +111,8 @@ def _steps(of_test: str, test: Outcome) -> Iterator[Row]:
         gains = {} if prefix is before else prefix.gains(before)
         cells = _with_gains(prefix.figures, gains)
         yield f"{of_test}{added}", {**cells, "seconds": f"{prefix.seconds:.2f}"}
+        if prefix.paper:
+            yield f"{of_test}{added}, paper", _percents(prefix.paper)
         if prefix.by_true_cameras:
             gains = prefix.gains_by_true_cameras(before)
             yield f"{of_test}{added}{BY_TRUE_CAMERAS}", _with_gains(prefix.by_true_cameras, gains)
