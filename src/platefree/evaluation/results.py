@@ -125,17 +125,31 @@ class Prefix:
 
     Attributes:
         steps: their names, ``expand,rerank``, or ``none``.
-        seconds: time for distances and scores, without embedding.
+        seconds: time for distances and scores, and for what the steps embed.
         figures: of the test, as fractions.
+        by_true_cameras: the same if the last step, ``camera``, removes by the true cameras instead
+            of guessed ones: the most that better guesses could gain. Empty for other steps, where
+            nothing is guessed, and where the true cameras are unknown.
+        paper: the paper's figures after these steps.
     """
 
     steps: str
     seconds: float
     figures: Mapping[str, float]
+    by_true_cameras: Mapping[str, float] = field(default_factory=dict)
+    paper: Mapping[str, float] = field(default_factory=dict)
 
     def gains(self, before: "Prefix") -> dict[str, float]:
         """The change of each figure by the last step, as fractions."""
-        return {name: value - before.figures[name] for name, value in self.figures.items()}
+        return _changes(self.figures, before.figures)
+
+    def gains_by_true_cameras(self, before: "Prefix") -> dict[str, float]:
+        """The same by the step ``camera`` with the true cameras; empty without such figures."""
+        return _changes(self.by_true_cameras, before.figures)
+
+
+def _changes(figures: Mapping[str, float], before: Mapping[str, float]) -> dict[str, float]:
+    return {name: value - before[name] for name, value in figures.items()}
 
 
 @dataclass(frozen=True, eq=False)
@@ -279,6 +293,8 @@ class Outcome:
                     "seconds": prefix.seconds,
                     "figures": dict(prefix.figures),
                     "gains": prefix.gains(before),
+                    "by_true_cameras": dict(prefix.by_true_cameras),
+                    "paper": dict(prefix.paper),
                 }
                 for before, prefix in self.steps()
             ],
