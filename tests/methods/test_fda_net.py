@@ -16,6 +16,7 @@ import torch
 from conftest import REPOSITORY, TINY_FDA, Run
 from lightning_fabric import Fabric
 from messages import facts, says
+from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional
 
@@ -190,6 +191,41 @@ def test_recipes_of_before_have_the_generator_of_before() -> None:
     shapes = {name: tuple(each.shape) for name, each in method.generator.state_dict().items()}
     assert shapes["layers.10.weight"] == (8, 4, 3, 3), "a transposed convolution"
     assert shapes["layers.16.weight"] == (3, 2, 7, 7)
+
+
+def small_vgg(weights: str = "none", **options: object) -> FdaNet:
+    settings = {
+        "backbone": "vgg_cnn_m_1024",
+        "pooling": "flatten",
+        "last_stride": 2,
+        "shared_size": 24,
+        "embedding_size": 16,
+        "weights": weights,
+        **options,
+    }
+    overrides = {f"model.{name}": value for name, value in settings.items()}
+    recipe = load_recipe(
+        "fda_net/city", {**TINY_FDA, "input.height": 64, "input.width": 64, **overrides}
+    )
+    method = build_method(recipe, {"vehicle": 4})
+    assert isinstance(method, FdaNet)
+    return method
+
+
+def test_both_fc_layers_start_from_published_weights(tmp_path: Path) -> None:
+    source = small_vgg()
+    tensors = dict(source.embedding.backbone.network.state_dict())
+    fc6, fc7 = (each for each in source.embedding.fc if isinstance(each, torch.nn.Linear))
+    for name, layer in (("fc6", fc6), ("fc7", fc7)):
+        tensors |= {f"{name}.{part}": value for part, value in layer.state_dict().items()}
+    file = tmp_path / "vgg.safetensors"
+    save_file(tensors | {"fc8.weight": torch.zeros(1000, 16)}, file)
+    started = small_vgg(str(file)).state_dict()
+    assert torch.equal(started["embedding.backbone.network.conv3.weight"], tensors["conv3.weight"])
+    assert torch.equal(started["embedding.fc.1.weight"], tensors["fc6.weight"])
+    assert torch.equal(started["embedding.fc.4.weight"], tensors["fc7.weight"])
+    with pytest.raises(TrainingError, match=facts("fc7.weight", "(16, 24)", "(8, 24)")):
+        small_vgg(str(file), embedding_size=8)
 
 
 def test_attention_sums_to_one() -> None:

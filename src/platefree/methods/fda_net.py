@@ -31,6 +31,7 @@ said to be "without attention regularization": ``difference_weight=0`` leaves ou
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
 import torch
@@ -53,6 +54,8 @@ from platefree.nets.attended import EmbeddingDiscriminator
 from platefree.nets.backbones import map_size
 from platefree.nets.generator import Generator, PlainGenerator, largest_singular_value
 from platefree.nets.patch_gan import PatchGan
+from platefree.nets.vgg_m import VGG_CNN_M, take_published
+from platefree.nets.weights import read_weights
 from platefree.recipes.ranges import Channels, ChannelsOrNone, Margin, RateBelowOne, Weight, Width
 from platefree.recipes.recipe import Recipe
 from platefree.recipes.sections import Train
@@ -125,6 +128,11 @@ def build(
         vehicles=classes["vehicle"],
         **settings.model_dump(include=parts),
     )
+    start = weights or settings.weights
+    if settings.backbone == VGG_CNN_M and start != "none" and settings.shared_size:
+        published = read_weights(Path(start), backbone.network.state_dict()).tensors
+        for name, layer in embedding.published_layers().items():
+            take_published(published, name, layer)
     if settings.adversary == "none":
         return EmbeddingNet(embedding, negatives=settings.negatives, margin=settings.margin)
     game = {"negatives", "real_fake", "margin", "similarity_margin", "difference_margin"}
