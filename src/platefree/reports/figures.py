@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from platefree.evaluation.results import AnyResult, Outcome, Report
-from platefree.reports.charts import clean
+from platefree.reports.drawing import clean
 
 CAPTION = (
     "Figures in %, gaps in percentage points; queries without match are left out of them. A "
