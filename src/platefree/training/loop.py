@@ -48,6 +48,7 @@ from platefree.methods.catalogue import build_method, needs_training, resolve
 from platefree.nets.weights import checkpoint_tensors, load_into, save_checkpoint
 from platefree.recipes.recipe import Recipe
 from platefree.recipes.sections import Train
+from platefree.runs.run_log import LOG_EVERY, LOG_NAME, TrainingLog
 from platefree.storage.locks import only_writer
 from platefree.training.average import WeightAverage
 from platefree.training.compiling import compile_backbones
@@ -59,7 +60,6 @@ from platefree.training.rates import rate_factor
 from platefree.training.run_folder import (
     Run,
     StopRequest,
-    TrainingLog,
     describe,
     graceful_stop,
     same_run,
@@ -73,8 +73,6 @@ from platefree.types import Sightings
 from platefree.work import DEFAULT_WORK, Work
 
 log = logging.getLogger(__name__)
-
-LOG_EVERY = 10  # steps
 
 
 @dataclass(frozen=True)
@@ -190,7 +188,7 @@ class Trainer:
             teacher_of(recipe, self.method, self.fabric.device),
             gather_with_gradient if mines_globally else own_rows,
         )
-        self.log = TrainingLog(folder / "log.jsonl", writes=self.fabric.is_global_zero)
+        self.log = TrainingLog(folder / LOG_NAME, writes=self.fabric.is_global_zero)
         self.step = 0
         self.best_map: float | None = None
         self.finished_before: list[int] = []  # steps at which it was finished, and lengthened since
@@ -376,7 +374,7 @@ class Trainer:
         with self.average.in_use():
             score = held_out_score(model, self.data, Work(workers=stage.train.workers))
         training_mode(self.method, stage.train.freeze)
-        self.log.write({"step": self.step, "validation_map": score})
+        self.log.write({"step": self.step, **self._place(stage), "validation_map": score})
         log.info("step %d: validation score %.4f", self.step, score)
         if self.best_map is None or score > self.best_map:
             self.best_map = score
@@ -392,7 +390,6 @@ class Trainer:
             what = f"{len(broken)} weights are not finite (first: {broken[0]})"
             raise self._not_finite(self.step, what)
         tensors, content = descent.state()
-        epoch = (self.step - stage.start) / stage.sampler.batches_per_epoch
         card = describe(self.recipe, self.data, self.data_label)
         card["data"] |= {"left_out": self.left_out} if self.left_out else {}
         card |= {
@@ -400,13 +397,17 @@ class Trainer:
             "step": self.step,
             "total_steps": self.total,
             "finished_before": self.finished_before,
-            "epoch": round(epoch, 3),
+            "epoch": round(stage.epochs_done(self.step), 3),
             "best_map": self.best_map,
             "training": {"stage": stage.name, **content},
         }
         training = tensors | self.average.state() if kind == "last" else None
         self.log.sync()  # a resumed run keeps the lines up to its checkpoint
         save_checkpoint(self.folder / kind, card, weights, training, self.learnt)
+
+    def _place(self, stage: StagePlan) -> dict[str, Any]:
+        """Where in its stages the run is, for lines of the log."""
+        return {"stage": stage.name, "epochs_done": round(stage.epochs_done(self.step), 6)}
 
     def _report(self, stage: StagePlan, descent: FabricDescent) -> None:
         now = time.monotonic()
@@ -426,7 +427,7 @@ class Trainer:
             images_per_second=self._speed,
         )
         if self.step % LOG_EVERY == 0 or self.step == stage.stop:
-            self.log.write(asdict(report))
+            self.log.write({**asdict(report), **self._place(stage)})
         if self.on_step is not None and self.fabric.is_global_zero:
             self.on_step(report)
 
