@@ -23,6 +23,7 @@ from platefree.evaluation.part_precision import LIMITS, PartPrecision
 from platefree.evaluation.verdict import verdict
 from platefree.evaluation.verification import Verification
 from platefree.evaluation.view_pairs import ViewPairs
+from platefree.runs.training_history import TrainingHistory
 
 SHOWN_RANKS = (1, 5, 10)
 TRACK_RANKS = (1, 5)
@@ -342,6 +343,7 @@ class Report:
         floor: the figures of comparing colors alone; None where a trained model is not to be
             compared with it.
         overlap: how much of what is scored the model learnt from.
+        history: how the model was trained; None if it was not.
     """
 
     model: Mapping[str, str]
@@ -353,6 +355,7 @@ class Report:
     metadata: WithMetadata | None = None
     floor: Floor | None = None
     overlap: Overlap | None = None
+    history: TrainingHistory | None = None
 
     @property
     def verdict(self) -> str:
@@ -389,6 +392,7 @@ class Report:
             "verdict": self.verdict,
             "overlap": self.overlap and self.overlap.to_json(),
             "floor": self.floor and self.floor.to_json(),
+            "training": self.history and self.history.to_json(),
             "figures": self.figures(),
             "tests": [test.to_json() for test in self.tests],
             "with_metadata": self.metadata

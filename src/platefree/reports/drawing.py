@@ -170,7 +170,7 @@ def legend(curves: Sequence[Curve], left: float) -> str:
     for number, curve in enumerate(curves):
         x, y = left + 185 * (number % 2), 30 + 18 * (number // 2)
         parts.append(curve.stroke(f"M{x} {y}h30") + curve.marker(x + 15, y))
-        parts.append(text_at(x + 38, y + 4, _shortened(curve.name, 24), kind="name"))
+        parts.append(text_at(x + 38, y + 4, _shortened(curve.name, 22), kind="name"))
     return "".join(parts)
 
 

@@ -25,6 +25,7 @@ from platefree.reports.figures import (
     steps_table,
 )
 from platefree.reports.strips import render_strips
+from platefree.reports.training_section import training_section
 
 _TITLE = "Vehicle re-identification report"
 _FINE_BINS = 2000  # over [-1, 1]; the chart joins them
@@ -43,6 +44,7 @@ _SECTIONS = {
     "reading": "How to read this page",
     "curves": "Curves",
     "thresholds": "Similarities and thresholds",
+    "training": "Training",
     "examples": "Examples",
 }
 _EXAMPLES = """
@@ -84,21 +86,23 @@ def render_page(report: Report) -> str:
         "reading": _HOW_TO_READ,
         "curves": _curves(report),
         "thresholds": _thresholds(report),
+        "training": training_section(report.history) if report.history else "",
         "examples": _EXAMPLES + render_strips(report.strips) if report.strips else _NO_EXAMPLES,
     }
+    bodies = {name: body for name, body in bodies.items() if body}
     sections = "".join(_section(name, body) for name, body in bodies.items())
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
         f"<title>{clean(report.protocol)}: {_TITLE}</title>"
-        f"<style>{style}</style></head><body>{HATCH}{_header(report)}"
+        f"<style>{style}</style></head><body>{HATCH}{_header(report, list(bodies))}"
         f"<main>{sections}</main><footer>Written by platefree. The figures are also in the JSON "
         "and Markdown files of the same name.</footer></body></html>\n"
     )
 
 
-def _header(report: Report) -> str:
+def _header(report: Report, sections: Sequence[str]) -> str:
     facts = {
         "Model": report.model,
         "Data": report.data,
@@ -107,7 +111,7 @@ def _header(report: Report) -> str:
     cards = "".join(
         f"<div><h2>{title}</h2><dl>{_pairs(pairs)}</dl></div>" for title, pairs in facts.items()
     )
-    links = "".join(f'<li><a href="#{name}">{title}</a></li>' for name, title in _SECTIONS.items())
+    links = "".join(f'<li><a href="#{name}">{_SECTIONS[name]}</a></li>' for name in sections)
     warning = f'<p class="warning">{clean(report.warning)}</p>' if report.warning else ""
     return (
         f'<header><h1>{_TITLE}</h1>{warning}<p class="verdict">{clean(report.verdict)}</p>'
