@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from platefree.evaluation.results import AnyResult, Outcome, Report
+from platefree.evaluation.results import Outcome, Report
+from platefree.evaluation.trial_results import AnyResult
 from platefree.reports.drawing import clean
 
 CAPTION = (

@@ -8,7 +8,8 @@ from importlib.resources import files
 
 import numpy as np
 
-from platefree.evaluation.results import AnyResult, LabelResult, Outcome, Report, TrialResult
+from platefree.evaluation.results import Outcome, Report
+from platefree.evaluation.trial_results import AnyResult, LabelResult, TrialResult
 from platefree.evaluation.verification import OperatingPoint, Verification
 from platefree.evaluation.view_pairs import KINDS, ViewPairs
 from platefree.reports.blocks import Cells, figure_block, side_by_side, table_block, undefined
