@@ -96,6 +96,8 @@ def test_three_optimizers_have_curves_too(drawn_table: Sightings, tmp_path: Path
     found = history(run.best, drawn_table)
     assert found is not None
     (stage,) = found.stages
+    (of_run,) = run.history().stages
+    assert of_run.losses["critic"].tolist() == stage.losses["critic"].tolist()
     last = [line for line in lines_of(tmp_path) if "losses" in line][-1]
     assert {name: values[-1] for name, values in stage.losses.items()} == last["losses"]
     assert {"made spread", "critic accuracy"} <= set(stage.observed)

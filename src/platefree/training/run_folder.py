@@ -20,6 +20,8 @@ from platefree.checkpoint import Checkpoint
 from platefree.errors import CheckpointError
 from platefree.methods.catalogue import check_recipe
 from platefree.recipes.recipe import Recipe
+from platefree.runs.run_log import LOG_NAME
+from platefree.runs.training_history import TrainingHistory, read_history
 
 # These may differ when a run is resumed, since they do not change what is learnt.
 # (A teacher may have moved; its fingerprint must be the same.)
@@ -65,6 +67,14 @@ class Run:
     def last(self) -> Path:
         """The checkpoint to resume from."""
         return self.folder / "last"
+
+    def history(self) -> TrainingHistory:
+        """Its losses, other figures and validations, by stage and epoch.
+
+        Raises:
+            CheckpointError: its log is missing or damaged.
+        """
+        return read_history(self.folder / LOG_NAME)
 
 
 class StopRequest:
