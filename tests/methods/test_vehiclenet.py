@@ -34,8 +34,9 @@ from platefree.nets.backbones import Backbone
 from platefree.nets.heads import Average
 from platefree.nets.weights import checkpoint_tensors
 from platefree.recipes.recipe import Recipe
-from platefree.training.loop import StepReport, train
+from platefree.training.loop import train
 from platefree.training.stages import plan_stages, target_of
+from platefree.training.step_report import StepReport
 from platefree.types import Sightings
 from platefree.work import Work
 

@@ -9,7 +9,7 @@ import logging
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -68,38 +68,12 @@ from platefree.training.sample_sheet import save_samples
 from platefree.training.seeding import seed_stage, seed_step
 from platefree.training.stages import StagePlan, first_classes, plan_stages, target_of
 from platefree.training.step import BatchMaker, FabricDescent
+from platefree.training.step_report import Speed, StepReport
 from platefree.training.teacher import teacher_of, with_teacher
 from platefree.types import Sightings
 from platefree.work import DEFAULT_WORK, Work
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class StepReport:
-    """Progress after a step, for displays.
-
-    Attributes:
-        step: steps done, of the whole run.
-        total: steps that this run will have taken at its end, fewer with ``max_steps``.
-        epoch: from 1, within the stage.
-        epochs: of the stage.
-        stage: its name.
-        rate: learning rate.
-        losses: by name.
-        observed: other figures of the method, by name.
-        images_per_second: over all processes, smoothed.
-    """
-
-    step: int
-    total: int
-    epoch: int
-    epochs: int
-    stage: str
-    rate: float
-    losses: dict[str, float]
-    observed: dict[str, float]
-    images_per_second: float
 
 
 def train(
@@ -193,8 +167,8 @@ class Trainer:
         self.best_map: float | None = None
         self.finished_before: list[int] = []  # steps at which it was finished, and lengthened since
         self._resumed_state: tuple[str, dict[str, Tensor], dict[str, Any]] | None = None
-        self._saved_at = self._stepped_at = time.monotonic()
-        self._speed = 0.0
+        self._saved_at = time.monotonic()
+        self._speed = Speed()
 
     def restore(self, *, resume: bool) -> None:
         """Resume from the folder's ``last`` checkpoint, or refuse to overwrite a run."""
@@ -298,7 +272,7 @@ class Trainer:
             pin_memory=self.fabric.device.type == "cuda",
         )
         training_mode(self.method, stage.train.freeze)
-        self._stepped_at = time.monotonic()
+        self._speed.start()
         if not len(batches):
             self._save("best", stage, descent)
         with stop_signals_held():
@@ -410,11 +384,6 @@ class Trainer:
         return {"stage": stage.name, "epochs_done": round(stage.epochs_done(self.step), 6)}
 
     def _report(self, stage: StagePlan, descent: FabricDescent) -> None:
-        now = time.monotonic()
-        images = self.recipe.train.batch_size
-        speed = images / max(now - self._stepped_at, 1e-9)
-        self._stepped_at = now
-        self._speed = speed if not self._speed else 0.9 * self._speed + 0.1 * speed
         report = StepReport(
             step=self.step,
             total=min(self.total, self.recipe.train.max_steps or self.total),
@@ -424,7 +393,7 @@ class Trainer:
             rate=descent.rate(),
             losses=dict(descent.losses_now),
             observed=dict(descent.observed_now),
-            images_per_second=self._speed,
+            images_per_second=self._speed.after(self.recipe.train.batch_size),
         )
         if self.step % LOG_EVERY == 0 or self.step == stage.stop:
             self.log.write({**asdict(report), **self._place(stage)})
