@@ -127,6 +127,8 @@ def history_beside(checkpoint: Path, card: Mapping[str, Any]) -> TrainingHistory
         card: of the checkpoint.
     """
     log = checkpoint.absolute().parent / LOG_NAME
+    if not log.exists():
+        return TrainingHistory(reason=f"{log} does not exist, as of a model outside its run")
     try:
         return read_history(log, card)
     except CheckpointError as error:
