@@ -28,8 +28,9 @@ from platefree.experiments.ablation import (
     run_ablation,
 )
 from platefree.methods.catalogue import load_recipe
-from platefree.training.loop import StepReport, train
+from platefree.training.loop import train
 from platefree.training.run_folder import flat
+from platefree.training.step_report import StepReport
 
 SHARED = {**TINY, "train.epochs": 1}
 ROWS = [

@@ -32,9 +32,10 @@ from platefree.nets.generator import Generator, PlainGenerator, largest_singular
 from platefree.nets.patch_gan import PatchGan
 from platefree.recipes.builtin import recipe_names
 from platefree.recipes.recipe import Recipe
-from platefree.training.loop import StepReport, train
+from platefree.training.loop import train
 from platefree.training.rates import rate_factor
 from platefree.training.step import FabricDescent
+from platefree.training.step_report import StepReport
 from platefree.types import Sightings
 
 

@@ -22,6 +22,7 @@ from platefree.evaluation.from_training import with_found
 from platefree.evaluation.label_trials import PREDICTED
 from platefree.evaluation.leakage import overlap_of
 from platefree.evaluation.metadata import WithMetadata
+from platefree.evaluation.model_history import history_of
 from platefree.evaluation.part_trial import PROTOCOL, part_trial
 from platefree.evaluation.results import Report
 from platefree.evaluation.scorer import TestScorer
@@ -234,6 +235,7 @@ def score_plan(
         metadata=given,
         floor=_floor(model, plan, work, asked=scoring.floor),
         overlap=overlap_of(model, post, plan),
+        history=history_of(model),
     )
     if report.warning:
         _log.warning("%s: %s", model.name, report.warning)

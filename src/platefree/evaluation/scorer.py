@@ -14,9 +14,10 @@ from platefree.evaluation.metrics import RankMetrics
 from platefree.evaluation.pair_labels import PairLabels
 from platefree.evaluation.post_chain import Chain, make_chain
 from platefree.evaluation.removed import sink_removed
-from platefree.evaluation.results import Outcome, Prefix, TrialResult, mean_figures, pooled
+from platefree.evaluation.results import Outcome, Prefix
 from platefree.evaluation.score import OnBlock, distance_blocks, score_blocks, trial_labels
 from platefree.evaluation.trial import AnyTrial, Trial
+from platefree.evaluation.trial_results import TrialResult, mean_figures, pooled
 from platefree.evaluation.verification import SimilarityCounts
 from platefree.evaluation.view_pairs import TrialViews, ViewPairCounts
 from platefree.inference.embedder import Embedder

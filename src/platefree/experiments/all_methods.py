@@ -20,9 +20,9 @@ from platefree.experiments.cost import COSTS
 from platefree.methods.catalogue import build_method, load_recipe, needs_training, resolve
 from platefree.recipes.recipe import Recipe
 from platefree.recipes.sections import Augment
-from platefree.training.loop import StepReport
 from platefree.training.run_folder import flat
 from platefree.training.stages import plan_stages
+from platefree.training.step_report import StepReport
 from platefree.types import Sightings, known_values
 from platefree.work import DEFAULT_WORK, Work
 

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from platefree.evaluation.results import AnyResult, Outcome, Report
-from platefree.reports.charts import clean
+from platefree.evaluation.results import Outcome, Report
+from platefree.evaluation.trial_results import AnyResult
+from platefree.reports.drawing import clean
 
 CAPTION = (
     "Figures in %, gaps in percentage points; queries without match are left out of them. A "
