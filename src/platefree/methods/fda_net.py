@@ -11,8 +11,9 @@ them; both learn in turn (section 4, figure 5)::
 - H and F use the same FC layers. Decided: the attention is scaled to a mean of 1 before it weighs
   the map, so that an even attention makes F equal to H, and neither is small.
 - F(G(x)) is taken under the attention of x (eq. 6), everywhere.
-- Decided: the generator adds a change, zero at first, to the picture (``generator="residual"``).
-  "plain" makes the picture anew, of maps that instance norm has robbed of its color.
+- Decided: the generator adds details, none at first, to the colors of the picture
+  (``generator="residual"``). "plain" makes the picture anew, of maps that instance norm has robbed
+  of its color.
 - Embeddings are L2-normalised, so that the margins have a scale.
 - z of eq. 9 is the generated negative in one step and the real one in the next.
 - Decided: minimising log(1 - D(G(x))) has no gradient while made pictures are easily detected, so
@@ -85,7 +86,6 @@ class FdaNetSettings(StridedSettings):
     generator_width: Width = 64
     generator_blocks: Annotated[int, Field(ge=0, le=100)] = 9
     patch_width: Width = 64
-    patch_norm: Literal["instance", "batch"] = "instance"  # "instance" is almost blind to a tint
 
     @model_validator(mode="after")
     def _margins_leave_room(self) -> "FdaNetSettings":
@@ -140,7 +140,7 @@ def build(
     return FdaNet(
         embedding,
         kind(width=settings.generator_width, blocks=settings.generator_blocks),
-        PatchGan(width=settings.patch_width, norm=settings.patch_norm),
+        PatchGan(width=settings.patch_width),
         mean=recipe.input.mean or (0.0, 0.0, 0.0),
         std=recipe.input.std or (1.0, 1.0, 1.0),
         **settings.model_dump(include={*game, "realism_weight", "difference_weight"}),
@@ -304,9 +304,7 @@ class FdaNet(EmbeddingNet):
 
     def critic_losses(self, batch: Batch, made: Tensor) -> dict[str, Tensor]:
         """The first term of L_D (eq. 11)."""
-        # In one batch: statistics of their own would hide what all made pictures share.
-        real, other = self.critic(torch.cat([batch.images, made])).chunk(2)
-        found = real_fake(real, other)
+        found = real_fake(self.critic(batch.images), self.critic(made))
         return {"critic": -self.realism_weight * found}
 
     def generator_losses(

@@ -1,9 +1,4 @@
-"""The 70 x 70 PatchGAN, a critic of patches (Isola et al., CVPR 2017, section 6.1.2).
-
-Its instance norms, which are CycleGAN's (Zhu et al., ICCV 2017), take an even tint away before the
-critic can see it. Batch norm, as in Isola et al., leaves it in, if real and made pictures are
-judged in one batch.
-"""
+"""The 70 x 70 PatchGAN, a critic of patches (Isola et al., CVPR 2017, section 6.1.2)."""
 
 from torch import Tensor, nn
 
@@ -13,17 +8,16 @@ class PatchGan(nn.Module):
 
     Args:
         width: channels of the first layer; they double up to eight times as many.
-        norm: ``instance`` or ``batch``.
     """
 
-    def __init__(self, *, width: int = 64, norm: str = "instance") -> None:
+    def __init__(self, *, width: int = 64) -> None:
         super().__init__()
         self.layers = nn.Sequential(
             nn.Conv2d(3, width, 4, stride=2, padding=1),
             nn.LeakyReLU(0.2),
-            *_halving(width, 2 * width, stride=2, norm=norm),
-            *_halving(2 * width, 4 * width, stride=2, norm=norm),
-            *_halving(4 * width, 8 * width, stride=1, norm=norm),
+            *_halving(width, 2 * width, stride=2),
+            *_halving(2 * width, 4 * width, stride=2),
+            *_halving(4 * width, 8 * width, stride=1),
             nn.Conv2d(8 * width, 1, 4, padding=1),
         )
         for module in self.modules():
@@ -36,10 +30,9 @@ class PatchGan(nn.Module):
         return logits
 
 
-def _halving(inputs: int, outputs: int, *, stride: int, norm: str) -> list[nn.Module]:
-    kind = nn.BatchNorm2d if norm == "batch" else nn.InstanceNorm2d
+def _halving(inputs: int, outputs: int, *, stride: int) -> list[nn.Module]:
     return [
         nn.Conv2d(inputs, outputs, 4, stride=stride, padding=1),
-        kind(outputs, affine=True),
+        nn.InstanceNorm2d(outputs, affine=True),
         nn.LeakyReLU(0.2),
     ]
