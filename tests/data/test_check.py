@@ -1,4 +1,3 @@
-import hashlib
 import io
 import json
 import struct
@@ -14,12 +13,14 @@ from messages import says
 from PIL import Image
 
 from platefree.data.check import Finding, Spread, TableCheck, check_table
+from platefree.data.content import read_content
 from platefree.data.image import PictureStart
 from platefree.data.image_source import TableImages
 from platefree.data.split import split_by_vehicle
 from platefree.data.support import valid_matches
 from platefree.data.table import read_table
 from platefree.evaluation.protocols import PROTOCOLS, make_trials
+from platefree.inputs.plain_files import Expected
 from platefree.types import Sightings
 
 REAL = Path(__file__).parents[3] / "shared" / "data" / "two-cameras"
@@ -347,11 +348,11 @@ def test_only_files_that_start_alike_are_read_whole(
 ) -> None:
     whole: list[str] = []
 
-    def hashed(path: Path, expected: object) -> str:
+    def counted(path: Path, expected: Expected) -> bytes:
         whole.append(path.name)
-        return hashlib.sha256(path.read_bytes()).hexdigest()
+        return read_content(path, expected)
 
-    monkeypatch.setattr("platefree.data.check.hash_input", hashed)
+    monkeypatch.setattr("platefree.data.check.read_content", counted)
     size = max(len(jpeg(color)) for color in (9, 500))
     same, other = (jpeg(color).ljust(size, b"\0") for color in (9, 500))
     late = jpeg(9).ljust(5000, b"\0"), jpeg(9).ljust(4999, b"\0") + b"1"

@@ -4,6 +4,7 @@ import inspect
 import json
 import logging
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -349,6 +350,9 @@ def test_nothing_is_looked_at_twice(
     assert not out.exists()
     (journal,) = tmp_path.glob(".parts-*.jsonl")
     whole = journal.read_bytes()
+    names = [json.loads(line)["picture"] for line in whole.splitlines()]
+    files = [table.path(row).read_bytes() for row in range(24)]
+    assert names == [sha256(content).hexdigest()[:24] for content in files]  # as ever
     journal.write_bytes(whole[:-30])  # a kill in the middle of a line
     boxes, _ = write_parts(model, table, out, work=Work(workers=0))
     assert sum(looked) == len(table) + 1

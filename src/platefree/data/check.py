@@ -9,17 +9,16 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import Any, Literal, Self, TypeVar, get_args
 
 import numpy as np
 
+from platefree.data.content import read_content
 from platefree.data.image import PICTURE, PictureStart
 from platefree.data.image_source import TableImages
 from platefree.data.listed_text import many
 from platefree.data.support import ProtocolSupport, protocol_support, valid_matches
 from platefree.errors import ImageError, OversizedImage
-from platefree.inputs.plain_files import hash_input
 from platefree.machine import cpu_count
 from platefree.types import Indices, Sightings, known_values
 
@@ -163,8 +162,10 @@ def check_table(
         every, together = range(len(sightings)), _HEADERS if depth == "header" else 1
         files = each("reading", lambda row: _look(source, row, depth), every, together)
         suspects = _perhaps_equal(sightings, files)
-        digests = each("comparing", lambda row: _digest(sightings.path(row)), suspects)
-    check = _summary(sightings, files, _equal_files(suspects, digests))
+        contents = each(
+            "comparing", lambda row: read_content(sightings.path(row), PICTURE), suspects
+        )
+    check = _summary(sightings, files, _equal_files(suspects, contents))
     return _ordered(check, [*check.findings, *_without_split(sightings, listed)])
 
 
@@ -186,10 +187,6 @@ def _look(source: TableImages, row: int, depth: Depth) -> _File:
         return _Refused(str(error), isinstance(error, OversizedImage))
 
 
-def _digest(path: Path) -> str:
-    return hash_input(path, PICTURE)
-
-
 def _perhaps_equal(sightings: Sightings, files: list[_File]) -> list[int]:
     """Rows whose whole, readable file starts as another of its size: only these can be equal.
 
@@ -205,10 +202,10 @@ def _perhaps_equal(sightings: Sightings, files: list[_File]) -> list[int]:
     return [row for row, start in starts.items() if alike[start] > 1]
 
 
-def _equal_files(rows: list[int], digests: list[str]) -> list[Indices]:
-    groups: dict[str, list[int]] = defaultdict(list)
-    for row, digest in zip(rows, digests, strict=True):
-        groups[digest].append(row)
+def _equal_files(rows: list[int], contents: list[bytes]) -> list[Indices]:
+    groups: dict[bytes, list[int]] = defaultdict(list)
+    for row, content in zip(rows, contents, strict=True):
+        groups[content].append(row)
     return [np.array(group) for group in groups.values() if len(group) > 1]
 
 

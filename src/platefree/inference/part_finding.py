@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from platefree.batches.loader import UsePictures, use_loader
+from platefree.data.content import read_content
 from platefree.data.image import PICTURE, read_header
 from platefree.data.listed_text import many
 from platefree.data.part_boxes import PARTS, PartBoxes, PictureBoxes
 from platefree.data.part_files import write_part_boxes
 from platefree.errors import DataError, ImageError, Interrupted
 from platefree.inference.model import Model
-from platefree.inputs.plain_files import GB, Expected, hash_input, open_input
+from platefree.inputs.plain_files import GB, Expected, open_input
 from platefree.methods.part_detector import THRESHOLD, PartDetector
 from platefree.nets.pyramid_detector import joined
 from platefree.recipes.ranges import Rate
@@ -28,6 +29,7 @@ from platefree.types import Sightings
 from platefree.work import DEFAULT_WORK, Work
 
 _BATCH = 32
+_KEY = 24  # digits of a picture's content that name its results on disk
 _RESULTS = Expected("results of a part detector", 4 * GB)  # 300 bytes a picture
 Row = tuple[list[float], int, float]
 """A box as fractions of width and height, its part, its score."""
@@ -213,7 +215,7 @@ def _hashes(table: Sightings) -> tuple[list[str], list[str]]:
     hashes, reasons = [], []
     for row in range(len(table)):
         try:
-            hashes.append(hash_input(table.path(row), PICTURE)[:24])
+            hashes.append(read_content(table.path(row), PICTURE).hex()[:_KEY])
         except ImageError as error:
             hashes.append("")
             reasons.append(str(error))
