@@ -402,6 +402,17 @@ def test_pictures_that_cannot_be_read_are_left_out(
         write_parts(model, table, tmp_path / "parts.json")
 
 
+def test_boxes_in_a_picture_are_refused(detector: Path, tmp_path: Path) -> None:
+    """The parts of all of them would be those of the first, and elsewhere."""
+    table, _ = draw_parts(tmp_path / "data", vehicles=2)
+    name = table.image[0]
+    lines = f"image,x0,y0,x1,y1\n{name},0,0,20,20\n{name},20,20,40,40\n{name},,,,\n"
+    (tmp_path / "data" / "boxes.csv").write_text(lines)
+    boxed = pf.read_table(tmp_path / "data" / "boxes.csv")
+    with pytest.raises(DataError, match=facts("2 rows", "box", "whole pictures")):
+        write_parts(pf.load_model(detector), boxed, tmp_path / "parts.csv")
+
+
 def test_a_detector_that_finds_nothing_says_so(
     detector: Path, drawn: tuple[Sightings, PartBoxes], tmp_path: Path
 ) -> None:

@@ -102,7 +102,8 @@ def write_parts(
         The boxes, and why some pictures were left out (they cannot be read).
 
     Raises:
-        DataError: the model is no part detector, or the name does not end in ``.csv``.
+        DataError: the model is no part detector, the name does not end in ``.csv``, or a row is a
+            box in a picture.
         ImageError: no picture can be read.
         StorageError: a file cannot be written.
         Interrupted: stopped by Ctrl-C; results so far are saved.
@@ -111,6 +112,7 @@ def write_parts(
     if out.suffix.lower() != ".csv":
         raise DataError(f"{out}: part boxes are written as .csv")
     _require_detector(model)
+    _require_whole_pictures(table)
     results = out.with_name(f".{out.stem}-{model.fingerprint}.jsonl")
     with only_writer_of(results):
         known = _Known(results)
@@ -181,6 +183,16 @@ def _require_detector(model: Model) -> PartDetector:
             "detector, trained by 'platefree train part_detector'"
         )
     return model.method
+
+
+def _require_whole_pictures(table: Sightings) -> None:
+    """Boxes are written in pixels of a picture, and saved by its bytes: for one vehicle in it."""
+    boxed = int((~np.isnan(table.box[:, 0])).sum())
+    if boxed:
+        raise DataError(
+            f"the table has {many(boxed, 'row')} with a box in a picture, expected whole pictures: "
+            "save what is in the boxes as pictures of their own, and list these"
+        )
 
 
 def _batches(
