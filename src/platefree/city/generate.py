@@ -50,6 +50,7 @@ class CityNumbers(TypedDict, total=False):
     size: int
     near_duplicates: float
     mounting: str
+    roads: str
 
 
 def generate_city(
@@ -69,8 +70,8 @@ def generate_city(
 
     Args:
         out: the folder; new, empty, or an unfinished city of the same settings.
-        preset: what to start from: tiny, small, views, models, veri or wild (see `PRESETS`), or
-            settings of your own.
+        preset: what to start from: tiny, small, views, models, streets, veri or wild (see
+            `PRESETS`), or settings of your own.
         seed: the same seed gives the same city; by default that of the settings, which is 0 in
             every preset.
         workers: processes; by default one for each core.
@@ -82,7 +83,8 @@ def generate_city(
         What the city holds, as in its ``card.json``.
 
     Raises:
-        DataError: a number or the mounting is not possible, or the folder holds something else.
+        DataError: a number, the mounting or the roads are not possible, or the folder holds
+            something else.
         StorageError: another run is writing into the folder, the disk is too small, or a file
             cannot be written.
         Interrupted: stopped by Ctrl-C; finished shards are kept.

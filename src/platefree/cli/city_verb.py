@@ -17,6 +17,7 @@ class PresetName(StrEnum):
     small = "small"
     views = "views"
     models = "models"
+    streets = "streets"
     veri = "veri"
     wild = "wild"
 
@@ -28,6 +29,14 @@ class MountingName(StrEnum):
     gantry = "gantry"
     mast = "mast"
     across = "across"
+    overpass = "overpass"
+
+
+class RoadsName(StrEnum):
+    """Kinds of traffic."""
+
+    town = "town"
+    overpass = "overpass"
 
 
 class LayoutName(StrEnum):
@@ -59,8 +68,13 @@ def city(
         float | None, typer.Option(metavar="X", help="Fraction of vehicles that look like another.")
     ] = None,
     mounting: Annotated[
-        MountingName, typer.Option(metavar="NAME", help="any, gantry, mast, across (the road).")
+        MountingName,
+        typer.Option(metavar="NAME", help="any, gantry, mast, across (the road), overpass."),
     ] = MountingName.any,
+    roads: Annotated[
+        RoadsName | None,
+        typer.Option(metavar="NAME", help="town, or overpass (motorcycles, from behind)."),
+    ] = None,
     seed: Annotated[
         int, typer.Option(min=0, max=2**31 - 1, metavar="N", help="Same seed, same bytes.")
     ] = 0,
@@ -89,7 +103,8 @@ def city(
 
     Run the same command again to continue. Presets, by vehicles, cameras and
     pictures: tiny (20, 4, 200), small (500, 20, 10,000), views (300, 20, 6,000),
-    models (600, 16, 7,200), veri (776, 20, 49,357), wild (40,671, 174, 416,314).
+    models (600, 16, 7,200), streets (12,000, 60, 72,000), veri (776, 20, 49,357),
+    wild (40,671, 174, 416,314).
     """
     from platefree.city.generate import estimated_bytes, generate_city
     from platefree.city.plan import PRESETS
@@ -104,6 +119,7 @@ def city(
         "days": days,
         "size": size,
         "near_duplicates": near_duplicates,
+        "roads": roads and roads.value,
     }
     changes = {name: value for name, value in asked.items() if value is not None}
     settings = replace(start, seed=seed, mounting=mounting.value, **changes)  # type: ignore[arg-type]

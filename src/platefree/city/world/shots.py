@@ -27,9 +27,6 @@ from platefree.city.world.streams import Purpose, draw_seed, stream
 from platefree.city.world.traffic import Pass
 from platefree.city.world.weather import LAMPS_BELOW, Climate
 
-SMALLEST = 44.0
-"""The smallest longer side of a vehicle in a picture, in pixels of the frame."""
-
 FOG_REACH = 40.0
 """The largest distance of a pictured vehicle in fog, metres; beyond, fog hides it."""
 
@@ -90,7 +87,7 @@ def shots_of(
     path = _Path(passed, random)
     moments = stream(Purpose.PASS, passed.seed, 2, attempt)
     reach = FOG_REACH if climate.weather(passed.time) == "fog" else math.inf
-    places = _moments(path, site.camera, asset.size, passed.pictures, reach, moments)
+    places = _moments(path, site, asset.size, passed.pictures, reach, moments)
     company = draw_company(site, forward=passed.forward, pool=pool, random=random)
     dirt = float(random.beta(1.3, 4.0))
     shots = []
@@ -153,19 +150,20 @@ class _Path:
 
 def _moments(
     path: _Path,
-    camera: CameraModel,
+    site: PlacedCamera,
     size: tuple[float, float, float],
     count: int,
     reach: float,
     random: np.random.Generator,
 ) -> list[float]:
     """World x of the vehicle at each picture, in the order it is driven."""
+    camera = site.camera
     boxes, inside = _block_boxes(path, camera, size)
     near = _away(path, camera) <= reach
     if inside[near].any():
         inside[~near] = 0.0
     longer = np.maximum(boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1])
-    fits = (longer >= SMALLEST) & (longer <= 1.3 * camera.height)
+    fits = (longer >= site.roads.smallest) & (longer <= 1.3 * camera.height)
     whole, cut = fits & (inside >= INSIDE), fits & (inside >= 0.45) & (inside < INSIDE)
     if not whole.any():  # a camera that never sees all of such a vehicle at once
         whole = inside >= 0.9 * inside.max()
