@@ -51,6 +51,7 @@ class CityNumbers(TypedDict, total=False):
     near_duplicates: float
     mounting: str
     roads: str
+    fleet: str
 
 
 def generate_city(
@@ -83,8 +84,8 @@ def generate_city(
         What the city holds, as in its ``card.json``.
 
     Raises:
-        DataError: a number, the mounting or the roads are not possible, or the folder holds
-            something else.
+        DataError: a number, the mounting, the roads or the fleet are not possible, or the folder
+            holds something else.
         StorageError: another run is writing into the folder, the disk is too small, or a file
             cannot be written.
         Interrupted: stopped by Ctrl-C; finished shards are kept.
@@ -133,10 +134,10 @@ def _settings(preset: str | CitySettings, seed: int | None, changes: CityNumbers
     return replace(preset, seed=preset.seed if seed is None else seed, **changes)
 
 
-def _own_studio() -> Studio:
+def _own_studio(settings: CitySettings) -> Studio:
     from platefree.city.atelier import Atelier  # compiles and loads the renderer
 
-    return Atelier()
+    return Atelier(settings.fleet)
 
 
 def _generate(
@@ -149,7 +150,7 @@ def _generate(
     _claim(folder, settings)
     if (folder / CARD).is_file():
         return CityCard.read(folder / CARD)
-    studio = studio or _own_studio()
+    studio = studio or _own_studio(settings)
     plan = plan_city(settings, studio)
     try:
         _render(folder, plan, studio, workers, on_progress)

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from platefree.city.studio import Order, Studio
+from platefree.city.studio import FLEETS, Order, Studio
 from platefree.city.world.demand import draw_demand
 from platefree.city.world.fleet import Vehicle, draw_fleet, model_fractions
 from platefree.city.world.network import RoadNetwork, draw_network
@@ -47,6 +47,7 @@ class CitySettings:
         preset: the name of the preset that they started from.
         mounting: of all cameras, one of `platefree.city.world.sites.MOUNTINGS`, or ``any``.
         roads: the kind of traffic, one of `platefree.city.world.roads.ROADS`.
+        fleet: the kind of vehicles, one of `platefree.city.studio.FLEETS`.
     """
 
     vehicles: int = 20
@@ -59,6 +60,7 @@ class CitySettings:
     preset: str = "tiny"
     mounting: str = "any"
     roads: str = "town"
+    fleet: str = "plain"
 
     def __post_init__(self) -> None:
         limits = {
@@ -78,12 +80,14 @@ class CitySettings:
             raise DataError(f"mounting is {self.mounting!r}, expected any, {', '.join(MOUNTINGS)}")
         if self.roads not in ROADS:
             raise DataError(f"roads is {self.roads!r}, expected {', '.join(ROADS)}")
+        if self.fleet not in FLEETS:
+            raise DataError(f"fleet is {self.fleet!r}, expected {', '.join(FLEETS)}")
 
     def to_json(self) -> dict[str, Any]:
         """Ready for ``json.dumps``, with the version of the city."""
         content = {"city_version": CITY_VERSION, **asdict(self)}
         # As before these settings existed, so that older cities can be continued.
-        for name in ("mounting", "roads"):
+        for name in ("mounting", "roads", "fleet"):
             if content[name] == getattr(CitySettings, name):
                 del content[name]
         return content
@@ -103,6 +107,7 @@ PRESETS = {
         near_duplicates=0.3,
         preset="streets",
         roads="overpass",
+        fleet="varied",
     ),
     "veri": CitySettings(776, 20, 49_357, days=7, size=256, preset="veri"),
     "wild": CitySettings(40_671, 174, 416_314, days=30, size=256, preset="wild"),

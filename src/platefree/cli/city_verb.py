@@ -39,6 +39,13 @@ class RoadsName(StrEnum):
     overpass = "overpass"
 
 
+class FleetName(StrEnum):
+    """Kinds of vehicles."""
+
+    plain = "plain"
+    varied = "varied"
+
+
 class LayoutName(StrEnum):
     """Public data sets in whose layout a city can be written."""
 
@@ -74,6 +81,10 @@ def city(
     roads: Annotated[
         RoadsName | None,
         typer.Option(metavar="NAME", help="town, or overpass (motorcycles, from behind)."),
+    ] = None,
+    fleet: Annotated[
+        FleetName | None,
+        typer.Option(metavar="NAME", help="plain, or varied (clothes, loads, plates)."),
     ] = None,
     seed: Annotated[
         int, typer.Option(min=0, max=2**31 - 1, metavar="N", help="Same seed, same bytes.")
@@ -120,6 +131,7 @@ def city(
         "size": size,
         "near_duplicates": near_duplicates,
         "roads": roads and roads.value,
+        "fleet": fleet and fleet.value,
     }
     changes = {name: value for name, value in asked.items() if value is not None}
     settings = replace(start, seed=seed, mounting=mounting.value, **changes)  # type: ignore[arg-type]

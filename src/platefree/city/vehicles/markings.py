@@ -5,9 +5,15 @@ import numpy as np
 
 from platefree.city.scene import SIDES, Floats, Mesh
 from platefree.city.vehicles.body import Body
-from platefree.city.vehicles.faces import cabin_half_width, rear_face, rear_plate_z
+from platefree.city.vehicles.faces import (
+    cabin_half_width,
+    front_plate_z,
+    rear_face,
+    rear_plate_z,
+)
 from platefree.city.vehicles.glazing import PAINT, doors_of
 from platefree.city.vehicles.maps import Canvas, Ink, Points, Side
+from platefree.city.vehicles.plates import paint_text_plate
 from platefree.city.vehicles.shapes import Style
 from platefree.city.vehicles.vehicle_identity import Identity, Sticker
 
@@ -159,6 +165,11 @@ def _dirt(canvas: Canvas, identity: Identity) -> None:
 
 def paint_identity(canvas: Canvas, body: Body, style: Style, identity: Identity) -> None:
     """Paint the small things that set a vehicle apart from others of its model, in place."""
+    if identity.variety is not None:
+        plate = identity.variety.plate
+        if body.shape.rear_x <= -0.5:  # the plate of a truck is on its frame
+            paint_text_plate(canvas, "rear", (0.0, rear_plate_z(body.shape, style)), plate)
+        paint_text_plate(canvas, "front", (0.0, front_plate_z(body.shape, style)), plate)
     _livery(canvas, body, style, identity)
     if identity.missing_badge:
         face = rear_face(body.shape, style)

@@ -22,10 +22,12 @@ from platefree.city.vehicles.markings import dented, paint_identity
 from platefree.city.vehicles.meshes import join, mirrored, moved
 from platefree.city.vehicles.models import VehicleModel
 from platefree.city.vehicles.motorcycle import build_motorcycle
-from platefree.city.vehicles.palette import Stuff, materials_of
+from platefree.city.vehicles.palette import materials_of
 from platefree.city.vehicles.shapes import BodyShape
+from platefree.city.vehicles.stuff import Stuff
 from platefree.city.vehicles.surface import paint_body
 from platefree.city.vehicles.truck import LoadBox, box_mesh, chassis, load_box, paint_box
+from platefree.city.vehicles.varied_motorcycle import build_varied_motorcycle
 from platefree.city.vehicles.vehicle_identity import Identity
 from platefree.city.vehicles.wells import half_width_at, wheel_wells
 from platefree.city.vehicles.wheels import wheel
@@ -121,7 +123,10 @@ def build_vehicle(model: VehicleModel, identity: Identity) -> VehicleAsset:
     Returns:
         The same bytes for the same arguments.
     """
+    variety = identity.variety
     if model.cycle is not None:
+        if variety is not None:
+            return build_varied_motorcycle(model.cycle, identity, variety)
         return build_motorcycle(model.cycle, identity)
     shell = _shell(model)
     body = shell.body

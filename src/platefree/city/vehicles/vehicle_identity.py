@@ -4,7 +4,7 @@ An identity is drawn from its own random stream, so pictures, models and identit
 influence one another.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
@@ -25,6 +25,7 @@ from platefree.city.vehicles.colors import (
     Srgb,
 )
 from platefree.city.vehicles.models import CYCLE_PAINTS, PAINTS, VehicleModel
+from platefree.city.vehicles.variety import Variety, draw_variety
 
 
 @dataclass(frozen=True)
@@ -144,6 +145,7 @@ class Identity:
         dirt: seed of the pattern of dirt.
         dirt_amount: 0 clean to 1.
         rider: rider, or driver behind glass.
+        variety: what only vehicles of a varied fleet have.
     """
 
     kind: str
@@ -173,6 +175,7 @@ class Identity:
     dirt: int
     dirt_amount: float
     rider: Rider
+    variety: Variety | None = None
 
     @property
     def box_color(self) -> Srgb:
@@ -284,6 +287,16 @@ def paint_of(model: VehicleModel, seed: int) -> Paint:
 
 def _stream(seed: int) -> np.random.Generator:
     return np.random.default_rng([seed, 11])
+
+
+def draw_varied(model: VehicleModel, seed: int) -> Identity:
+    """The vehicle of `draw_identity` with what it has in a varied fleet."""
+    return varied_of_kind(model.kind, seed)
+
+
+def varied_of_kind(kind: str, seed: int) -> Identity:
+    """Likewise, by its body type."""
+    return replace(draw_of_kind(kind, seed), variety=draw_variety(kind, seed))
 
 
 def draw_of_kind(kind: str, seed: int) -> Identity:

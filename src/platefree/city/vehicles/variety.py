@@ -1,0 +1,45 @@
+"""What vehicles of a varied fleet have beyond those of a plain one.
+
+It is drawn from a stream of its own, so a plain vehicle stays what it is.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from platefree.city.vehicles.luggage import Luggage, draw_luggage
+from platefree.city.vehicles.plates import Plate, draw_plate
+from platefree.city.vehicles.wardrobe import Person, draw_crew
+
+
+@dataclass(frozen=True)
+class Variety:
+    """The variety of one vehicle.
+
+    Attributes:
+        plate: its number plate.
+        crew: who sits on a motorcycle, the rider first; nobody on other vehicles.
+        luggage: of a motorcycle.
+        bright: its fork, springs and exhaust are chrome instead of black.
+    """
+
+    plate: Plate
+    crew: tuple[Person, ...] = ()
+    luggage: Luggage | None = None
+    bright: bool = False
+
+
+def draw_variety(kind: str, seed: int) -> Variety:
+    """Draw the variety of a vehicle.
+
+    Args:
+        kind: its body type.
+        seed: of the vehicle.
+    """
+    rng = np.random.default_rng([seed, 12])
+    plate = draw_plate(rng, small=kind == "motorcycle")
+    if kind != "motorcycle":
+        return Variety(plate)
+    crew = draw_crew(rng)
+    luggage = draw_luggage(rng, passenger=len(crew) > 1)
+    return Variety(plate, crew, luggage, bool(rng.random() < 0.3))
