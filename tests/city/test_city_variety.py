@@ -20,10 +20,11 @@ from platefree.city.vehicles.jackets import jacket_surface
 from platefree.city.vehicles.luggage import KINDS as LUGGAGE
 from platefree.city.vehicles.luggage import Luggage
 from platefree.city.vehicles.meshes import PAINTED
-from platefree.city.vehicles.models import MODELS, varied_models
+from platefree.city.vehicles.models import MODELS, PAINTS, varied_models
 from platefree.city.vehicles.near_duplicates import VIEWS, distinguishable, draw_near_duplicate
 from platefree.city.vehicles.plates import TEXTS, Plate, draw_plate, plate_mesh, strokes
 from platefree.city.vehicles.stuff import Stuff
+from platefree.city.vehicles.superstructures import KINDS as SUPERSTRUCTURES
 from platefree.city.vehicles.variety import Variety, draw_variety
 from platefree.city.vehicles.vehicle import build_vehicle
 from platefree.city.vehicles.vehicle_identity import Identity, draw_identity, draw_varied
@@ -39,8 +40,10 @@ def ridden(*crew: Person, luggage: Luggage | None = None, plate: Plate | None = 
     return replace(draw_identity(CYCLE, 7), variety=variety)
 
 
-def from_behind(asset: VehicleAsset, size: int = 200) -> tuple[np.ndarray, np.ndarray]:
-    scene = scene_from(asset, 185.0, 25.0)
+def from_behind(
+    asset: VehicleAsset, size: int = 200, azimuth: float = 185.0
+) -> tuple[np.ndarray, np.ndarray]:
+    scene = scene_from(asset, azimuth, 25.0, away=16.0 + asset.size[0])
     picture = render(scene, crop_round(scene, size))
     return picture.pixels.astype(int), picture.vehicle == 0
 
@@ -70,7 +73,8 @@ def test_the_fleet_of_a_city_is_plain_unless_asked() -> None:
     with pytest.raises(DataError, match=facts("fleet is 'loud'", "plain, varied")):
         CitySettings(fleet="loud")
     assert draw_identity(CYCLE, 5).variety is None
-    assert replace(draw_varied(CYCLE, 5), variety=None) == draw_identity(CYCLE, 5)
+    plain = draw_identity(CYCLE, 5)
+    assert replace(draw_varied(CYCLE, 5), variety=None, paint=plain.paint) == plain
 
 
 @pytest.mark.parametrize("kind", ["sedan", "motorcycle"])
@@ -174,6 +178,87 @@ def test_near_duplicates_of_a_varied_fleet_wear_other_clothes() -> None:
     assets = [Atelier("varied").build(order) for order in orders]
     assert digest(assets[0]) == digest(build_vehicle(CYCLE, first))
     assert digest(assets[1]) == digest(build_vehicle(CYCLE, group[1]))
+
+
+# --- paint and trucks -------------------------------------------------------------------------
+
+TRUCK = first_of("box_truck")
+
+
+def test_the_paint_of_a_varied_fleet_is_what_its_color_says() -> None:
+    studio = Atelier("varied")
+    names = {studio.color(Order(0, seed)) for seed in range(400)}
+    assert names > {paint.name for paint, fraction in PAINTS if fraction > 0.02}
+    paints = [draw_varied(MODELS[0], seed).paint for seed in range(60)]
+    assert len({paint.color for paint in paints}) == 60  # no two fade alike
+    for seed, paint in enumerate(paints):
+        assert studio.color(Order(0, seed)) == paint.name
+        assert studio.color(Order(0, 1, seed)) == paint.name
+        assert max(paint.color) <= 0.85
+
+
+def loaded(kind: str, **change: object) -> Identity:
+    """A truck that carries this."""
+    seeds = (seed for seed in range(2000) if draw_variety("box_truck", seed).load is not None)
+    for seed in seeds:
+        variety = draw_variety("box_truck", seed)
+        if variety.load is not None and variety.load.name == kind:
+            load = replace(variety.load, **change)  # type: ignore[arg-type]
+            return replace(draw_identity(TRUCK, 7), variety=replace(variety, load=load))
+    raise AssertionError(kind)
+
+
+@pytest.mark.parametrize("kind", SUPERSTRUCTURES)
+def test_each_load_of_a_truck_stands_on_its_wheels(kind: str) -> None:
+    identity = loaded(kind)
+    asset = build_vehicle(TRUCK, identity)
+    assert_sound(asset.exterior)
+    low, high = asset.exterior.vertices.min(axis=0), asset.exterior.vertices.max(axis=0)
+    assert abs(low[2]) < 0.07
+    assert high[2] < 4.2
+    assert low[0] == pytest.approx(-high[0], abs=0.01)  # so pictures are taken around its middle
+    assert 2.0 < asset.size[1] < 2.9
+    assert asset.exterior.material.max() < len(asset.materials)
+    assert digest(asset) == digest(build_vehicle(TRUCK, identity))
+    others = {draw_variety("box_truck", seed).load for seed in range(60)}
+    assert len(others) == 60
+
+
+def test_a_semi_trailer_is_long_and_its_cab_keeps_its_paint() -> None:
+    short = build_vehicle(TRUCK, loaded("box", trailer=False, length=4.0))
+    long = build_vehicle(TRUCK, loaded("container", trailer=True, length=12.2))
+    assert long.size[0] > 14 > 8 > short.size[0]
+    # The maps moved with the cab: its windscreen is at the front end still.
+    for asset in (short, long):
+        side, u = asset.surface.part[0], asset.surface.extent[0]
+        glass = np.flatnonzero((side == Part.SIDE_WINDOW).any(axis=0))
+        x = u[0] + (glass + 0.5) / side.shape[1] * (u[1] - u[0])
+        assert x.max() > asset.size[0] / 2 - 1.5
+    tyres = long.exterior.vertices[long.exterior.triangles[long.exterior.material == Stuff.TYRE]]
+    rows = np.unique(np.round(tyres[tyres[..., 2] < 0.05][:, 0], 0))
+    assert len(rows) >= 4  # axles
+
+
+@pytest.mark.parametrize(
+    ("kind", "change"),
+    [
+        ("container", {"color": (60, 172, 64)}),
+        ("container", {"letters": 8, "ink": (236, 236, 232), "color": (60, 60, 64)}),
+        ("box", {"two_tone": True, "other": (200, 36, 40)}),
+        ("skeleton", {"frame": (222, 120, 44)}),
+        ("cover", {"color": (40, 70, 130)}),
+        ("tank", {"other": (200, 36, 40)}),
+        ("tipper", {"color": (40, 84, 150)}),
+        ("mixer", {"color": (222, 178, 54)}),
+        ("flatbed", {"seed": 5}),
+    ],
+)
+def test_colors_words_and_cargo_of_trucks_are_seen(kind: str, change: dict[str, object]) -> None:
+    before = {"two_tone": False, "letters": 0, "color": (60, 60, 64), "frame": (34, 36, 38)}
+    one, other = loaded(kind, **before), loaded(kind, **{**before, **change})
+    crops = [from_behind(build_vehicle(TRUCK, each), azimuth=205.0) for each in (one, other)]
+    (first, mask), (second, _) = crops
+    assert (np.abs(first - second).max(axis=2) > 25)[mask].mean() > 0.008
 
 
 # --- plates -----------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from platefree.city.vehicles.vehicle_identity import (
     draw_identity,
     draw_varied,
     paint_of,
+    varied_paint,
 )
 
 _TYPES = {"box_truck": "truck"}
@@ -39,7 +40,10 @@ class Atelier:
     def color(self, order: Order) -> str:
         """The name of a vehicle's paint."""
         seed = order.seed if order.twin_of is None else order.twin_of
-        return paint_of(self._models()[order.model], seed).name
+        model = self._models()[order.model]
+        if self.fleet == "varied":
+            return varied_paint(model.kind, seed).name
+        return paint_of(model, seed).name
 
     def build(self, order: Order) -> VehicleAsset:
         """Everything that draws a vehicle."""

@@ -48,6 +48,33 @@ CYCLE_PAINTS: tuple[tuple[Paint, float], ...] = (
 """Likewise for motorcycles."""
 
 
+VARIED_PAINTS: dict[str, tuple[tuple[Paint, float], ...]] = {
+    "motorcycle": (
+        *CYCLE_PAINTS,
+        (Paint((0.055, 0.018, 0.020), 0.3, "wine"), 0.03),
+        (Paint((0.55, 0.22, 0.28), 0.0, "pink"), 0.015),
+    ),
+    "box_truck": (
+        *((paint, 0.7 * fraction) for paint, fraction in PAINTS),
+        (Paint((0.42, 0.022, 0.022), 0.0, "red"), 0.12),
+        (Paint((0.028, 0.10, 0.34), 0.0, "blue"), 0.12),
+        (Paint((0.66, 0.42, 0.025), 0.0, "yellow"), 0.06),
+        (Paint((0.035, 0.20, 0.085), 0.0, "green"), 0.06),
+        (Paint((0.30, 0.55, 0.04), 0.0, "lime"), 0.02),
+        (Paint((0.44, 0.03, 0.16), 0.0, "magenta"), 0.02),
+    ),
+    "car": (
+        *PAINTS,
+        (Paint((0.055, 0.50, 0.47), 0.0, "turquoise"), 0.03),
+        (Paint((0.06, 0.22, 0.50), 0.2, "sky blue"), 0.02),
+        (Paint((0.13, 0.16, 0.12), 0.3, "olive"), 0.015),
+        (Paint((0.30, 0.55, 0.04), 0.0, "lime"), 0.005),
+        (Paint((0.42, 0.36, 0.24), 0.5, "champagne"), 0.03),
+    ),
+}
+"""Likewise for varied fleets; all bodies but motorcycles and trucks are cars here."""
+
+
 @dataclass(frozen=True)
 class VehicleModel:
     """A vehicle model of the city.

@@ -11,15 +11,13 @@ import numpy as np
 from platefree.city.scene import Mesh, Part
 from platefree.city.vehicles.colors import Srgb
 from platefree.city.vehicles.dyes import Dyes
+from platefree.city.vehicles.lettering import Corner, Stroke, laid_on, rectangle, word
 from platefree.city.vehicles.maps import Canvas, Ink, Side
-from platefree.city.vehicles.meshes import join, sheet
+from platefree.city.vehicles.meshes import join
 from platefree.city.vehicles.stuff import Stuff
 
 TEXTS = 24
 """How many texts there are."""
-
-Corner = tuple[float, float, float]
-_Stroke = tuple[tuple[float, float], ...]
 
 _COLORS: tuple[tuple[Srgb, Srgb], ...] = (
     ((226, 226, 222), (24, 24, 28)),
@@ -33,6 +31,9 @@ _COLORS: tuple[tuple[Srgb, Srgb], ...] = (
 """Ground and ink."""
 
 _COLOR_SHARES = (0.66, 0.17, 0.05, 0.03, 0.05, 0.02, 0.02)
+_WHOLE, _BAND = rectangle(0, 0, 1, 1), rectangle(0, 0, 0.1, 1)
+_FRAME = rectangle(-0.04, -0.07, 1.04, 1.07)
+_BLUE: Srgb = (28, 60, 150)
 _RAISED = 0.004  # metres that ink stands before the ground, so that it is drawn over it
 
 
@@ -78,38 +79,16 @@ def draw_plate(rng: np.random.Generator, *, small: bool) -> Plate:
     )  # fmt: skip
 
 
-def strokes(plate: Plate) -> list[_Stroke]:
+def strokes(plate: Plate) -> list[Stroke]:
     """Outlines of the characters' strokes; across and up the plate, each from 0 to 1."""
     rng = np.random.default_rng([plate.text, 41])
     left = 0.14 if plate.band else 0.06
     count = len(plate.rows)
-    found: list[_Stroke] = []
+    found: list[Stroke] = []
     for line, letters in enumerate(plate.rows):
         low = 0.12 + (count - 1 - line) * 0.86 / count
-        high, wide = low + 0.76 / count, (0.95 - left) / letters
-        for number in range(letters):
-            a = left + number * wide + 0.14 * wide
-            found += _character((a, low), (a + 0.72 * wide, high), int(rng.integers(1, 32)))
+        found += word(rng, letters, (left, low), (0.95, low + 0.76 / count))
     return found
-
-
-def _character(low: tuple[float, float], high: tuple[float, float], bars: int) -> list[_Stroke]:
-    """Bars of a digit as on a seven-segment display, drawn where ``bars`` has a bit."""
-    (a, b), (c, d) = low, high
-    thick, tall = 0.26 * (c - a), 0.16 * (d - b)
-    middle = 0.5 * (b + d)
-    boxes = (
-        (a, b, a + thick, d),
-        (c - thick, b, c, d),
-        (a, d - tall, c, d),
-        (a, middle - tall / 2, c, middle + tall / 2),
-        (a, b, c, b + tall),
-    )
-    return [
-        ((left, bottom), (right, bottom), (right, top), (left, top))
-        for bit, (left, bottom, right, top) in enumerate(boxes)
-        if bars >> bit & 1
-    ]
 
 
 def plate_mesh(plate: Plate, corners: tuple[Corner, Corner, Corner], dyes: Dyes) -> Mesh:
@@ -120,27 +99,15 @@ def plate_mesh(plate: Plate, corners: tuple[Corner, Corner, Corner], dyes: Dyes)
         corners: lower left, lower right and upper left as seen from outside.
         dyes: takes its colors.
     """
-    origin, right, up = (np.array(corner) for corner in corners)
-    across, along = right - origin, up - origin
-    out = np.cross(across, along)
-    out *= _RAISED / np.linalg.norm(out)
-
-    def placed(shape: _Stroke, level: int, material: int) -> Mesh:
-        points = [origin + u * across + v * along + level * out for u, v in shape]
-        return sheet([(float(x), float(y), float(z)) for x, y, z in points], material)
-
     ground = dyes.of(plate.ground, 0.55, Part.PLATE)
     ink = dyes.of(plate.ink, 0.55, Part.PLATE)
-    parts = [placed(_rectangle(0, 0, 1, 1), 1, ground)]
+    parts = [laid_on(corners, [_WHOLE], ground, _RAISED)]
     if plate.frame:
-        parts.append(placed(_rectangle(-0.05, -0.06, 1.05, 1.06), 0, Stuff.TRIM))
+        parts.append(laid_on(corners, [_FRAME], Stuff.TRIM, 0.0))
     if plate.band:
-        parts.append(placed(_rectangle(0, 0, 0.1, 1), 2, dyes.of((28, 60, 150), 0.55, Part.PLATE)))
-    return join([*parts, *(placed(shape, 2, ink) for shape in strokes(plate))])
-
-
-def _rectangle(left: float, bottom: float, right: float, top: float) -> _Stroke:
-    return (left, bottom), (right, bottom), (right, top), (left, top)
+        blue = dyes.of(_BLUE, 0.55, Part.PLATE)
+        parts.append(laid_on(corners, [_BAND], blue, 2 * _RAISED))
+    return join([*parts, laid_on(corners, strokes(plate), ink, 2 * _RAISED)])
 
 
 def paint_text_plate(canvas: Canvas, side: Side, place: tuple[float, float], plate: Plate) -> None:
@@ -155,16 +122,16 @@ def paint_text_plate(canvas: Canvas, side: Side, place: tuple[float, float], pla
     (y, z), (half, high) = place, plate.half_size
     turn = -1.0 if side == "rear" else 1.0  # y grows to the left of a vehicle
 
-    def on_map(shape: _Stroke) -> list[tuple[float, float]]:
+    def on_map(shape: Stroke) -> list[tuple[float, float]]:
         return [(y - turn * (2 * u - 1) * half, z + (2 * v - 1) * high) for u, v in shape]
 
     def ink(color: Srgb) -> Ink:
         return Ink(color, roughness=0.55, part=Part.PLATE)
 
     if plate.frame:
-        canvas.polygon(side, on_map(_rectangle(-0.03, -0.08, 1.03, 1.08)), ink((16, 16, 17)))
-    canvas.polygon(side, on_map(_rectangle(0, 0, 1, 1)), ink(plate.ground))
+        canvas.polygon(side, on_map(_FRAME), ink((16, 16, 17)))
+    canvas.polygon(side, on_map(_WHOLE), ink(plate.ground))
     if plate.band:
-        canvas.polygon(side, on_map(_rectangle(0, 0, 0.1, 1)), ink((28, 60, 150)))
+        canvas.polygon(side, on_map(_BAND), ink(_BLUE))
     for shape in strokes(plate):
         canvas.polygon(side, on_map(shape), ink(plate.ink))

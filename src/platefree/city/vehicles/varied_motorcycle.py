@@ -6,11 +6,12 @@ from platefree.city.scene import Material, VehicleAsset
 from platefree.city.vehicles.crew import Seat, person_mesh
 from platefree.city.vehicles.dyes import Dyes
 from platefree.city.vehicles.jackets import jacket_surface
+from platefree.city.vehicles.lettering import Corner
 from platefree.city.vehicles.luggage import luggage_mesh
 from platefree.city.vehicles.meshes import empty_mesh, join
 from platefree.city.vehicles.motorcycle import grip_height, machine, mirrors
 from platefree.city.vehicles.palette import materials_of
-from platefree.city.vehicles.plates import Corner, Plate, plate_mesh
+from platefree.city.vehicles.plates import Plate, plate_mesh
 from platefree.city.vehicles.shapes import Cycle
 from platefree.city.vehicles.stuff import Stuff
 from platefree.city.vehicles.variety import Variety

@@ -9,6 +9,7 @@ import numpy as np
 
 from platefree.city.vehicles.luggage import Luggage, draw_luggage
 from platefree.city.vehicles.plates import Plate, draw_plate
+from platefree.city.vehicles.superstructures import Superstructure, draw_superstructure
 from platefree.city.vehicles.wardrobe import Person, draw_crew
 
 
@@ -20,12 +21,14 @@ class Variety:
         plate: its number plate.
         crew: who sits on a motorcycle, the rider first; nobody on other vehicles.
         luggage: of a motorcycle.
+        load: what a truck carries.
         bright: its fork, springs and exhaust are chrome instead of black.
     """
 
     plate: Plate
     crew: tuple[Person, ...] = ()
     luggage: Luggage | None = None
+    load: Superstructure | None = None
     bright: bool = False
 
 
@@ -38,8 +41,10 @@ def draw_variety(kind: str, seed: int) -> Variety:
     """
     rng = np.random.default_rng([seed, 12])
     plate = draw_plate(rng, small=kind == "motorcycle")
+    if kind == "box_truck":
+        return Variety(plate, load=draw_superstructure(rng))
     if kind != "motorcycle":
         return Variety(plate)
     crew = draw_crew(rng)
     luggage = draw_luggage(rng, passenger=len(crew) > 1)
-    return Variety(plate, crew, luggage, bool(rng.random() < 0.3))
+    return Variety(plate, crew, luggage, bright=bool(rng.random() < 0.3))

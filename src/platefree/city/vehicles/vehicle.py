@@ -8,6 +8,7 @@ import numpy as np
 from platefree.city.scene import Mesh, VehicleAsset
 from platefree.city.vehicles.body import Body, build_body
 from platefree.city.vehicles.bus import roof_unit
+from platefree.city.vehicles.dyes import Dyes
 from platefree.city.vehicles.fittings import (
     belongings,
     cabin,
@@ -17,6 +18,7 @@ from platefree.city.vehicles.fittings import (
     outside_mirrors,
     spoiler,
 )
+from platefree.city.vehicles.hauler import moved_surface, truck_behind
 from platefree.city.vehicles.maps import Canvas
 from platefree.city.vehicles.markings import dented, paint_identity
 from platefree.city.vehicles.meshes import join, mirrored, moved
@@ -41,6 +43,7 @@ class _Shell:
 
     body: Body
     fixed: Mesh
+    chassis: Mesh | None
     inside: Mesh
     box: LoadBox | None
     box_walls: Mesh | None
@@ -56,14 +59,14 @@ def _shell(model: VehicleModel) -> _Shell:
         outside_mirrors(model.shape),
         spoiler(body, model.style),
     ]
-    place = walls = None
+    place = walls = frame = None
     if model.box[0] > 0:
         place = load_box(model.shape, model.box)
         walls = box_mesh(place)
-        parts.append(chassis(model.shape, place))
+        frame = chassis(model.shape, place)
     if model.kind == "bus":
         parts.append(roof_unit(body, model.style))
-    return _Shell(body, join(parts), cabin(body, model.style), place, walls)
+    return _Shell(body, join(parts), frame, cabin(body, model.style), place, walls)
 
 
 def _lined(mesh: Mesh, shape: BodyShape) -> Mesh:
@@ -132,21 +135,32 @@ def build_vehicle(model: VehicleModel, identity: Identity) -> VehicleAsset:
     body = shell.body
     canvas = _painted(model).copied()
     paint_identity(canvas, body, model.style, identity)
-    outside = [dented(body.mesh, body, identity), shell.fixed, *_wheels(model, body, identity)]
+    dyes = Dyes()
+    outside = [dented(body.mesh, body, identity), shell.fixed]
+    hauled = variety is not None and variety.load is not None
+    if shell.chassis is not None and not hauled:
+        outside.append(shell.chassis)
+    outside += _wheels(model, body, identity)
     outside += [on_roof(body, model.style, identity), in_bed(body, identity)]
-    if shell.box is not None and shell.box_walls is not None:
+    if shell.box is not None and shell.box_walls is not None and not hauled:
         paint_box(canvas, shell.box, identity)
         outside.append(shell.box_walls)
+    if variety is not None and variety.load is not None:
+        outside.append(truck_behind(body, variety.load, variety.plate, dyes))
     inside = [shell.inside, belongings(body, identity)]
     if identity.driver:
         inside.append(driver(body, model.style, identity.rider.build))
-    exterior = join(outside)
+    exterior, interior, surface = join(outside), join(inside), canvas.surface()
+    if hauled:  # its origin is in its middle, not in that of its cab
+        forward = -0.5 * float(exterior.vertices[:, 0].min() + exterior.vertices[:, 0].max())
+        exterior, interior = moved(exterior, forward), moved(interior, forward)
+        surface = moved_surface(surface, forward)
     length, width, height = np.ptp(exterior.vertices, axis=0)
     return VehicleAsset(
         exterior=exterior,
-        interior=join(inside),
-        surface=canvas.surface(),
-        materials=materials_of(identity),
+        interior=interior,
+        surface=surface,
+        materials=(*materials_of(identity), *dyes.materials()),
         paint=identity.paint,
         size=(float(length), float(width), float(height)),
         tint=identity.tint,

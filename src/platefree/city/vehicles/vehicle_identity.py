@@ -24,7 +24,7 @@ from platefree.city.vehicles.colors import (
     VIVID,
     Srgb,
 )
-from platefree.city.vehicles.models import CYCLE_PAINTS, PAINTS, VehicleModel
+from platefree.city.vehicles.models import CYCLE_PAINTS, PAINTS, VARIED_PAINTS, VehicleModel
 from platefree.city.vehicles.variety import Variety, draw_variety
 
 
@@ -296,7 +296,21 @@ def draw_varied(model: VehicleModel, seed: int) -> Identity:
 
 def varied_of_kind(kind: str, seed: int) -> Identity:
     """Likewise, by its body type."""
-    return replace(draw_of_kind(kind, seed), variety=draw_variety(kind, seed))
+    plain = draw_of_kind(kind, seed)
+    return replace(plain, paint=varied_paint(kind, seed), variety=draw_variety(kind, seed))
+
+
+def varied_paint(kind: str, seed: int) -> Paint:
+    """The paint that `varied_of_kind` draws: more colors, each a little faded or deepened."""
+    rng = np.random.default_rng([seed, 13])
+    table = VARIED_PAINTS.get(kind, VARIED_PAINTS["car"])
+    fractions = np.array([fraction for _, fraction in table])
+    paint, _ = table[int(rng.choice(len(table), p=fractions / fractions.sum()))]
+    tone, tint = float(np.exp(rng.normal(0.0, 0.10))), rng.normal(1.0, 0.03, 3)
+    red, green, blue = (
+        min(float(c * tone * t), 0.85) for c, t in zip(paint.color, tint, strict=True)
+    )
+    return replace(paint, color=(red, green, blue))
 
 
 def draw_of_kind(kind: str, seed: int) -> Identity:
