@@ -25,6 +25,7 @@ from platefree.city.vehicles.near_duplicates import VIEWS, distinguishable, draw
 from platefree.city.vehicles.plates import TEXTS, Plate, draw_plate, plate_mesh, strokes
 from platefree.city.vehicles.stuff import Stuff
 from platefree.city.vehicles.superstructures import KINDS as SUPERSTRUCTURES
+from platefree.city.vehicles.trims import BLACK, RED, Trim, draw_trim
 from platefree.city.vehicles.variety import Variety, draw_variety
 from platefree.city.vehicles.vehicle import build_vehicle
 from platefree.city.vehicles.vehicle_identity import Identity, draw_identity, draw_varied
@@ -259,6 +260,73 @@ def test_colors_words_and_cargo_of_trucks_are_seen(kind: str, change: dict[str, 
     crops = [from_behind(build_vehicle(TRUCK, each), azimuth=205.0) for each in (one, other)]
     (first, mask), (second, _) = crops
     assert (np.abs(first - second).max(axis=2) > 25)[mask].mean() > 0.008
+
+
+# --- cars -------------------------------------------------------------------------------------
+
+SUV = first_of("suv")
+
+
+def trimmed(**change: object) -> Identity:
+    identity = replace(draw_identity(SUV, 7), roof=0, rear_stickers=(), paint=PAINTS[0][0])
+    return replace(identity, variety=Variety(Plate(), trim=Trim(**change)))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"lower": (70, 72, 76)},
+        {"cladding": 0.25},
+        {"roof": (24, 24, 26)},
+        {"garnish": BLACK},
+        {"garnish": RED},
+        {"spare": (24, 24, 26)},
+        {"rear_letters": 6},
+        {"side_letters": 8},
+        {"wrap": (200, 36, 40)},
+        {"sign": (246, 178, 32)},
+        {"shade": (190, 200, 200)},
+    ],
+)
+def test_what_is_added_to_a_car_is_seen_from_behind(change: dict[str, object]) -> None:
+    plain, other = (build_vehicle(SUV, trimmed(**each)) for each in ({}, change))
+    assert_sound(other.exterior)
+    (first, mask), (second, _) = (from_behind(each, 256, 215.0) for each in (plain, other))
+    assert (np.abs(first - second).max(axis=2) > 25)[mask].mean() > 0.002
+
+
+def test_second_colors_leave_lamps_glass_and_plate_alone() -> None:
+    plain, other = (
+        build_vehicle(SUV, trimmed(**each)).surface
+        for each in ({}, {"lower": (24, 84, 160), "lower_height": 1.0, "cladding": 0.3})
+    )
+    for part in (Part.LIGHT, Part.WINDOW, Part.SIDE_WINDOW, Part.PLATE):
+        there = plain.part == part
+        changed = np.abs(plain.albedo.astype(int) - other.albedo).max(axis=3) > 60
+        assert changed[there].mean() < 0.05
+    painted = plain.cover[..., 0] > 250
+    low = np.zeros_like(painted)
+    low[:4, 3 * painted.shape[1] // 4 :] = True  # the lowest quarter of sides and faces
+    assert (other.cover[..., 0][painted & low] < 30).mean() > 0.95
+
+
+def test_a_spare_wheel_hangs_behind_and_does_not_hide_the_plate() -> None:
+    with_it, without = (build_vehicle(SUV, trimmed(spare=each)) for each in ((70, 72, 76), None))
+    assert with_it.size[0] > without.size[0] + 0.05
+    scene = scene_from(with_it, 180.0, 20.0)
+    seen = (render(scene, crop_round(scene, 256)).part == Part.PLATE).sum()
+    scene = scene_from(without, 180.0, 20.0)
+    assert seen > 0.6 * (render(scene, crop_round(scene, 256)).part == Part.PLATE).sum()
+
+
+def test_trades_letter_their_vans_and_most_cars_stay_bare() -> None:
+    rng = np.random.default_rng(3)
+    cars, vans = ([draw_trim(rng, kind) for _ in range(500)] for kind in ("sedan", "van"))
+    assert np.mean([trim.rear_letters > 0 for trim in vans]) > 0.4
+    assert np.mean([trim.rear_letters > 0 for trim in cars]) < 0.2
+    assert 0.02 < np.mean([trim.sign is not None for trim in cars]) < 0.09
+    assert all(trim.rear_letters and trim.side_letters for trim in cars if trim.sign)
+    assert not any(trim.sign or trim.spare or trim.roof for trim in vans)
 
 
 # --- plates -----------------------------------------------------------------------------------

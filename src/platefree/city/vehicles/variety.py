@@ -10,6 +10,7 @@ import numpy as np
 from platefree.city.vehicles.luggage import Luggage, draw_luggage
 from platefree.city.vehicles.plates import Plate, draw_plate
 from platefree.city.vehicles.superstructures import Superstructure, draw_superstructure
+from platefree.city.vehicles.trims import Trim, draw_trim
 from platefree.city.vehicles.wardrobe import Person, draw_crew
 
 
@@ -22,6 +23,7 @@ class Variety:
         crew: who sits on a motorcycle, the rider first; nobody on other vehicles.
         luggage: of a motorcycle.
         load: what a truck carries.
+        trim: what is added to a car, van or bus.
         bright: its fork, springs and exhaust are chrome instead of black.
     """
 
@@ -29,6 +31,7 @@ class Variety:
     crew: tuple[Person, ...] = ()
     luggage: Luggage | None = None
     load: Superstructure | None = None
+    trim: Trim | None = None
     bright: bool = False
 
 
@@ -44,7 +47,7 @@ def draw_variety(kind: str, seed: int) -> Variety:
     if kind == "box_truck":
         return Variety(plate, load=draw_superstructure(rng))
     if kind != "motorcycle":
-        return Variety(plate)
+        return Variety(plate, trim=draw_trim(rng, kind))
     crew = draw_crew(rng)
     luggage = draw_luggage(rng, passenger=len(crew) > 1)
     return Variety(plate, crew, luggage, bright=bool(rng.random() < 0.3))

@@ -28,6 +28,7 @@ from platefree.city.vehicles.palette import materials_of
 from platefree.city.vehicles.shapes import BodyShape
 from platefree.city.vehicles.stuff import Stuff
 from platefree.city.vehicles.surface import paint_body
+from platefree.city.vehicles.trims import trim_mesh
 from platefree.city.vehicles.truck import LoadBox, box_mesh, chassis, load_box, paint_box
 from platefree.city.vehicles.varied_motorcycle import build_varied_motorcycle
 from platefree.city.vehicles.vehicle_identity import Identity
@@ -145,6 +146,8 @@ def build_vehicle(model: VehicleModel, identity: Identity) -> VehicleAsset:
     if shell.box is not None and shell.box_walls is not None and not hauled:
         paint_box(canvas, shell.box, identity)
         outside.append(shell.box_walls)
+    if variety is not None and variety.trim is not None:
+        outside.append(trim_mesh(variety.trim, body, model.style, dyes))
     if variety is not None and variety.load is not None:
         outside.append(truck_behind(body, variety.load, variety.plate, dyes))
     inside = [shell.inside, belongings(body, identity)]
