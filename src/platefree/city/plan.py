@@ -28,7 +28,7 @@ START = 1_777_852_800_000
 
 _SHARD_PICTURES = (16, 256)
 _SHARDS = 24  # a small city has about this many, so that several processes can work on it
-_BYSTANDERS = (4, 24)
+_FEWEST_BYSTANDERS = 4
 _LARGEST = 100_000  # number of cameras; of vehicles ten times that
 
 
@@ -201,10 +201,10 @@ def _shards(journeys: Sequence[Journey], images: int) -> Iterator[tuple[int, ...
 
 
 def _bystanders(settings: CitySettings, studio: Studio) -> tuple[Order, ...]:
-    low, high = _BYSTANDERS
-    count = min(max(settings.vehicles // 20, low), high)
+    roads = ROADS[settings.roads]
+    count = min(max(settings.vehicles // 20, _FEWEST_BYSTANDERS), roads.bystanders)
     random = stream(Purpose.BYSTANDER, settings.seed)
-    fractions = model_fractions(studio.models(), ROADS[settings.roads])
+    fractions = model_fractions(studio.models(), roads)
     return tuple(
         Order(int(random.choice(len(fractions), p=fractions)), draw_seed(random))
         for _ in range(count)

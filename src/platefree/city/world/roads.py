@@ -26,6 +26,15 @@ class Roads:
         first_weather: chance of each in the first hour.
         smallest: smallest longer side of a vehicle in a picture, pixels of the frame.
         spans: smallest and largest fraction of the frame's width that a car in its middle spans.
+        blur: least and most lens blur, pixels of a frame of 1280 pixels.
+        noise: least and most sensor noise, levels.
+        gain: spread of the logarithm of a camera's channel gains.
+        exposure: spread of the logarithm of a camera's exposure.
+        day_lamps: fraction of the vehicles that drive with lamps on in daylight.
+        crowd: how many others ride close beside a vehicle on average, besides those in its lane.
+        bystanders: how many different vehicles the others are at most.
+        loose: fraction of boxes that are very loose.
+        cut: fraction of boxes that cut off a side of the vehicle.
     """
 
     types: Mapping[str, float] = field(hash=False)
@@ -36,6 +45,15 @@ class Roads:
     first_weather: Row
     smallest: float
     spans: tuple[float, float]
+    blur: tuple[float, float]
+    noise: tuple[float, float]
+    gain: float
+    exposure: float
+    day_lamps: float
+    crowd: float
+    bystanders: int
+    loose: float
+    cut: float
 
 
 TOWN = Roads(
@@ -66,6 +84,15 @@ TOWN = Roads(
     first_weather=(0.5, 0.3, 0.15, 0.05),
     smallest=44.0,
     spans=(0.13, 0.30),
+    blur=(0.25, 0.9),
+    noise=(1.0, 6.0),
+    gain=0.035,
+    exposure=0.0,
+    day_lamps=0.12,
+    crowd=0.0,
+    bystanders=24,
+    loose=0.12,
+    cut=0.0,
 )
 """Every city before version 2 of the package was like this."""
 
@@ -97,6 +124,15 @@ OVERPASS = Roads(
     first_weather=(0.4, 0.55, 0.05, 0.0),
     smallest=56.0,
     spans=(0.09, 0.24),
+    blur=(0.2, 0.7),
+    noise=(0.5, 4.5),
+    gain=0.06,
+    exposure=0.22,
+    day_lamps=0.45,
+    crowd=0.9,
+    bystanders=40,
+    loose=0.2,
+    cut=0.07,
 )
 
 ROADS = {"town": TOWN, "overpass": OVERPASS}

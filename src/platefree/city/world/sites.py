@@ -89,7 +89,9 @@ def _camera(
     # A car in the middle of the frame spans this fraction of its width.
     fraction = float(np.exp(random.uniform(*np.log(roads.spans))))
     focal = fraction * width * math.hypot(distance, height) / _CAR
-    gain = np.exp(random.normal(0.0, 0.035, 3))
+    gain = np.exp(random.normal(0.0, roads.gain, 3))
+    if roads.exposure:
+        gain *= np.exp(random.normal(0.0, roads.exposure))
     return CameraModel(
         name=name,
         position=(x, y, height),
@@ -99,8 +101,8 @@ def _camera(
         width=width,
         height=height_pixels,
         gain=(float(gain[0]), float(gain[1]), float(gain[2])),
-        noise=float(random.uniform(1.0, 6.0)),
-        blur=float(random.uniform(0.25, 0.9) * width / 1280),
+        noise=float(random.uniform(*roads.noise)),
+        blur=float(random.uniform(*roads.blur) * width / 1280),
         jpeg=int(random.integers(45, 90)),
         seed=draw_seed(random),
         lanes=lanes,
