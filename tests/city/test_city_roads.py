@@ -1,13 +1,17 @@
 """What busy roads add to pictures: others close by, cut boxes, lit lamps, other exposures."""
 
+import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
-from fake_studio import block_asset
+from fake_studio import BlockStudio, block_asset
 
-from platefree.city.plan import START
-from platefree.city.scene import VehicleAsset
+from platefree.city.generate import generate_city
+from platefree.city.plan import START, CitySettings
+from platefree.city.render.sensor import develop
+from platefree.city.scene import CameraModel, VehicleAsset
 from platefree.city.world.network import draw_network
 from platefree.city.world.roads import OVERPASS, TOWN, Roads
 from platefree.city.world.shots import Shot, shots_of
@@ -102,3 +106,51 @@ def test_cameras_of_busy_roads_differ_more_in_exposure_and_color() -> None:
             assert roads.noise[0] <= site.camera.noise <= roads.noise[1]
             scale = site.camera.width / 1280
             assert roads.blur[0] * scale <= site.camera.blur <= roads.blur[1] * scale
+
+
+def developed(camera: CameraModel) -> np.ndarray:
+    """What a camera makes of a dark and a bright half, both reddish."""
+    radiance = np.full((32, 64, 3), 0.06, np.float32)
+    radiance[:, 32:] = 0.6
+    radiance[..., 0] *= 1.5
+    random = np.random.default_rng(0)
+    return develop(radiance, camera, (64, 32), 1.0, 0.0, random).astype(float)
+
+
+def test_crisp_cameras_stretch_contrast_and_pale_ones_lose_color() -> None:
+    plain = CameraModel("c", (0, 0, 5), 0, 0.3, 900.0, noise=0.0, blur=0.0, crisp=0.0, saturation=1)
+
+    def contrast(camera: CameraModel) -> float:
+        levels = developed(camera).mean(axis=2)
+        return float(levels[:, 40:].mean() - levels[:, :24].mean())
+
+    def color(camera: CameraModel) -> float:
+        return float(np.ptp(developed(camera), axis=2).mean())
+
+    assert contrast(replace(plain, crisp=1.0)) > contrast(plain) + 10
+    assert color(replace(plain, saturation=0.5)) == pytest.approx(0.5 * color(plain), rel=0.1)
+    assert color(replace(plain, saturation=0.0)) < 1.0
+    assert (developed(replace(plain, crisp=None)) == developed(replace(plain, crisp=None))).all()
+
+
+def test_only_cameras_of_busy_roads_say_how_crisp_they_are() -> None:
+    assert OVERPASS.crisp is not None
+    assert OVERPASS.saturation is not None
+    for site in cameras(OVERPASS):
+        assert site.camera.crisp is not None
+        assert site.camera.saturation is not None
+        assert OVERPASS.crisp[0] <= site.camera.crisp <= OVERPASS.crisp[1]
+        assert OVERPASS.saturation[0] <= site.camera.saturation <= OVERPASS.saturation[1]
+    for site in cameras(TOWN):
+        assert site.camera.crisp is None
+        assert site.camera.saturation is None
+
+
+@pytest.mark.parametrize("roads", ["town", "overpass"])
+def test_cameras_without_it_are_described_as_before(roads: str, tmp_path: Path) -> None:
+    generate_city(
+        tmp_path / "city", CitySettings(4, 2, 8, size=32, roads=roads), studio=BlockStudio()
+    )
+    for camera in json.loads((tmp_path / "city" / "cameras.json").read_text()):
+        assert ("crisp" in camera) == (roads == "overpass")
+        assert ("saturation" in camera) == (roads == "overpass")

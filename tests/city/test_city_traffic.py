@@ -192,7 +192,9 @@ def test_vehicles_below_an_overpass_are_large_enough() -> None:
     sides = []
     for passed in itertools.chain(*(journey.passes for journey in plan.journeys)):
         for shot in shots(plan.cameras[passed.camera], passed):
-            sides.append(max(shot.box[2] - shot.box[0], shot.box[3] - shot.box[1]))
+            if shot.inside > 0.95:  # the frame's border does not make it smaller
+                sides.append(max(shot.box[2] - shot.box[0], shot.box[3] - shot.box[1]))
+    assert len(sides) > 150
     assert np.mean(np.array(sides) > 0.95 * OVERPASS.smallest) > 0.99
 
 

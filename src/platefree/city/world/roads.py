@@ -28,6 +28,8 @@ class Roads:
         spans: smallest and largest fraction of the frame's width that a car in its middle spans.
         blur: least and most lens blur, pixels of a frame of 1280 pixels.
         noise: least and most sensor noise, levels.
+        crisp: least and most that cameras stretch contrast; None is as their seeds say.
+        saturation: least and most of their colors, likewise.
         gain: spread of the logarithm of a camera's channel gains.
         exposure: spread of the logarithm of a camera's exposure.
         day_lamps: fraction of the vehicles that drive with lamps on in daylight.
@@ -47,6 +49,8 @@ class Roads:
     spans: tuple[float, float]
     blur: tuple[float, float]
     noise: tuple[float, float]
+    crisp: tuple[float, float] | None
+    saturation: tuple[float, float] | None
     gain: float
     exposure: float
     day_lamps: float
@@ -86,6 +90,8 @@ TOWN = Roads(
     spans=(0.13, 0.30),
     blur=(0.25, 0.9),
     noise=(1.0, 6.0),
+    crisp=None,
+    saturation=None,
     gain=0.035,
     exposure=0.0,
     day_lamps=0.12,
@@ -122,10 +128,12 @@ OVERPASS = Roads(
         (0.30, 0.50, 0.00, 0.20),
     ),
     first_weather=(0.4, 0.55, 0.05, 0.0),
-    smallest=56.0,
-    spans=(0.09, 0.24),
+    smallest=70.0,
+    spans=(0.12, 0.30),
     blur=(0.2, 0.7),
     noise=(0.5, 4.5),
+    crisp=(0.3, 1.0),
+    saturation=(0.45, 0.95),
     gain=0.06,
     exposure=0.22,
     day_lamps=0.45,

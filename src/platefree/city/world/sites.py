@@ -106,6 +106,8 @@ def _camera(
         jpeg=int(random.integers(45, 90)),
         seed=draw_seed(random),
         lanes=lanes,
+        crisp=None if roads.crisp is None else float(random.uniform(*roads.crisp)),
+        saturation=None if roads.saturation is None else float(random.uniform(*roads.saturation)),
     )
 
 
