@@ -121,8 +121,8 @@ def _stand(
         y, height = random.uniform(-0.55, 0.55) * half, random.uniform(5.2, 9.0)
         aim_x, aim_y = ahead * random.uniform(12, 28), random.uniform(-0.5, 0.5) * half
     elif mounting == "overpass":
-        y, height = random.uniform(-1.1, 1.1) * half, random.uniform(6.0, 10.0)
-        aim_x, aim_y = ahead * random.uniform(13, 32), random.uniform(-0.6, 0.6) * half
+        y, height = random.uniform(-1.7, 1.7) * half, random.uniform(6.0, 10.0)
+        aim_x, aim_y = ahead * random.uniform(11, 30), random.uniform(-0.6, 0.6) * half
     elif mounting == "mast":
         y, height = side * (half + random.uniform(1.5, 4.5)), random.uniform(3.5, 8.0)
         aim_x, aim_y = ahead * random.uniform(5, 16), -side * random.uniform(0.0, 0.4) * half
