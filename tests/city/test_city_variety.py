@@ -15,6 +15,7 @@ from platefree.city.plan import CitySettings
 from platefree.city.render.renderer import render
 from platefree.city.scene import Part, VehicleAsset
 from platefree.city.studio import Order
+from platefree.city.vehicles.cycle_tails import Tail
 from platefree.city.vehicles.dyes import Dyes
 from platefree.city.vehicles.jackets import jacket_surface
 from platefree.city.vehicles.luggage import KINDS as LUGGAGE
@@ -138,6 +139,36 @@ def test_each_kind_of_luggage_is_seen_from_behind(kind: int) -> None:
     # Nothing drags on the road or stands higher than a person.
     assert abs(float(asset.exterior.vertices[:, 2].min())) < 0.01
     assert asset.size[2] < 2.1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"panels": (220, 220, 218)},
+        {"wide": 0.07, "panels": (220, 220, 218)},
+        {"stripe": (246, 178, 32)},
+        {"guard": 0.2},
+        {"reflector": False},
+        {"dark_rims": False},
+    ],
+)
+def test_the_rear_of_a_motorcycle_is_seen_and_leaves_its_lamp_free(
+    change: dict[str, object],
+) -> None:
+    bare = ridden(Person())
+    assert bare.variety is not None
+    one, other = (
+        replace(bare, variety=replace(bare.variety, tail=Tail(**each)))  # type: ignore[arg-type]
+        for each in ({}, change)
+    )
+    assert apart(one, other) > 0.0005
+    assert_sound(build_vehicle(CYCLE, other).exterior)
+
+    def lamp(identity: Identity) -> int:
+        scene = scene_from(build_vehicle(CYCLE, identity), 180.0, 20.0)
+        return int((render(scene, crop_round(scene, 300)).part == Part.LIGHT).sum())
+
+    assert lamp(other) > 0.7 * lamp(bare)
 
 
 def test_people_are_dressed_as_on_a_street() -> None:

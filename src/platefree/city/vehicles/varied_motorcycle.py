@@ -1,9 +1,12 @@
 """Motorcycles of a varied fleet: people in everyday clothes, luggage, and a plate with a text."""
 
+from dataclasses import replace
+
 import numpy as np
 
-from platefree.city.scene import Material, VehicleAsset
+from platefree.city.scene import Material, Part, VehicleAsset
 from platefree.city.vehicles.crew import Seat, person_mesh
+from platefree.city.vehicles.cycle_tails import tail_mesh
 from platefree.city.vehicles.dyes import Dyes
 from platefree.city.vehicles.jackets import jacket_surface
 from platefree.city.vehicles.lettering import Corner
@@ -35,18 +38,22 @@ def build_varied_motorcycle(cycle: Cycle, identity: Identity, variety: Variety) 
         person_mesh(person, Seat(cycle, grip, number > 0), dyes, painted=number == last)
         for number, person in enumerate(variety.crew)
     ]
+    tail = [] if variety.tail is None else [tail_mesh(variety.tail, cycle, dyes)]
     exterior = join(
         [
             machine(cycle),
             mirrors(cycle, identity.rider.mirrors),
             plate_mesh(variety.plate, _plate_corners(cycle, variety.plate), dyes),
             luggage_mesh(variety.luggage, cycle, dyes),
+            *tail,
             *people,
         ]
     )
     materials = list(materials_of(identity))
     if not variety.bright:
         materials[Stuff.CHROME] = _BLACK_METAL
+    if variety.tail is not None and variety.tail.dark_rims:
+        materials[Stuff.RIM] = replace(_BLACK_METAL, part=Part.WHEEL)
     length, width, height = np.ptp(exterior.vertices, axis=0)
     return VehicleAsset(
         exterior=exterior,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from platefree.city.vehicles.cycle_tails import Tail, draw_tail
 from platefree.city.vehicles.luggage import Luggage, draw_luggage
 from platefree.city.vehicles.plates import Plate, draw_plate
 from platefree.city.vehicles.superstructures import Superstructure, draw_superstructure
@@ -22,6 +23,7 @@ class Variety:
         plate: its number plate.
         crew: who sits on a motorcycle, the rider first; nobody on other vehicles.
         luggage: of a motorcycle.
+        tail: the rear of a motorcycle.
         load: what a truck carries.
         trim: what is added to a car, van or bus.
         bright: its fork, springs and exhaust are chrome instead of black.
@@ -30,6 +32,7 @@ class Variety:
     plate: Plate
     crew: tuple[Person, ...] = ()
     luggage: Luggage | None = None
+    tail: Tail | None = None
     load: Superstructure | None = None
     trim: Trim | None = None
     bright: bool = False
@@ -50,4 +53,4 @@ def draw_variety(kind: str, seed: int) -> Variety:
         return Variety(plate, trim=draw_trim(rng, kind))
     crew = draw_crew(rng)
     luggage = draw_luggage(rng, passenger=len(crew) > 1)
-    return Variety(plate, crew, luggage, bright=bool(rng.random() < 0.3))
+    return Variety(plate, crew, luggage, draw_tail(rng), bright=bool(rng.random() < 0.3))
