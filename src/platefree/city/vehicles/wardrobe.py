@@ -136,7 +136,7 @@ def draw_person(rng: np.random.Generator) -> Person:
         leg_kind=leg_kind,
         shoes=dyed(rng, _SHOES),
         skin=dyed(rng, SKIN),
-        helmet=dyed(rng, HELMETS + VIVID, 1.7),
+        helmet=dyed(rng, HELMETS + VIVID, 2.2),
         helmet_kind=int(rng.choice(5, p=[0.46, 0.10, 0.27, 0.11, 0.06])),
         helmet_mark=int(rng.choice(5, p=[0.55, 0.12, 0.12, 0.10, 0.11])),
         helmet_color=dyed(rng, HELMETS + VIVID),
