@@ -249,7 +249,7 @@ def test_each_load_of_a_truck_stands_on_its_wheels(kind: str) -> None:
     assert abs(low[2]) < 0.07
     assert high[2] < 4.2
     assert low[0] == pytest.approx(-high[0], abs=0.01)  # so pictures are taken around its middle
-    assert 2.0 < asset.size[1] < 2.9
+    assert 2.0 < asset.size[1] < 3.05  # 2.55 m, the widest that is legal, and two mirrors
     assert asset.exterior.material.max() < len(asset.materials)
     assert digest(asset) == digest(build_vehicle(TRUCK, identity))
     others = {draw_variety("box_truck", seed).load for seed in range(60)}
@@ -266,6 +266,13 @@ def test_a_semi_trailer_is_long_and_its_cab_keeps_its_paint() -> None:
         glass = np.flatnonzero((side == Part.SIDE_WINDOW).any(axis=0))
         x = u[0] + (glass + 0.5) / side.shape[1] * (u[1] - u[0])
         assert x.max() > asset.size[0] / 2 - 1.5
+    # A tractor's cab is as wide as its trailer.
+    painted = [
+        asset.exterior.vertices[asset.exterior.triangles[asset.exterior.material == PAINTED]]
+        for asset in (short, long)
+    ]
+    widths = [float(np.ptp(each[..., 1])) for each in painted]
+    assert widths[1] == pytest.approx(1.2 * widths[0], rel=0.01)
     tyres = long.exterior.vertices[long.exterior.triangles[long.exterior.material == Stuff.TYRE]]
     rows = np.unique(np.round(tyres[tyres[..., 2] < 0.05][:, 0], 0))
     assert len(rows) >= 4  # axles

@@ -18,7 +18,7 @@ from platefree.city.vehicles.fittings import (
     outside_mirrors,
     spoiler,
 )
-from platefree.city.vehicles.hauler import moved_surface, truck_behind
+from platefree.city.vehicles.hauler import Hauler
 from platefree.city.vehicles.maps import Canvas
 from platefree.city.vehicles.markings import dented, paint_identity
 from platefree.city.vehicles.meshes import join, mirrored, moved
@@ -148,16 +148,13 @@ def build_vehicle(model: VehicleModel, identity: Identity) -> VehicleAsset:
         outside.append(shell.box_walls)
     if variety is not None and variety.trim is not None:
         outside.append(trim_mesh(variety.trim, body, model.style, dyes))
-    if variety is not None and variety.load is not None:
-        outside.append(truck_behind(body, variety.load, variety.plate, dyes))
     inside = [shell.inside, belongings(body, identity)]
     if identity.driver:
         inside.append(driver(body, model.style, identity.rider.build))
     exterior, interior, surface = join(outside), join(inside), canvas.surface()
-    if hauled:  # its origin is in its middle, not in that of its cab
-        forward = -0.5 * float(exterior.vertices[:, 0].min() + exterior.vertices[:, 0].max())
-        exterior, interior = moved(exterior, forward), moved(interior, forward)
-        surface = moved_surface(surface, forward)
+    if variety is not None and variety.load is not None:
+        hauler = Hauler(body.shape, variety.load, variety.plate, dyes)
+        exterior, interior, surface = hauler.behind(exterior, interior, surface)
     length, width, height = np.ptp(exterior.vertices, axis=0)
     return VehicleAsset(
         exterior=exterior,
