@@ -76,7 +76,7 @@ def city(
     ] = None,
     mounting: Annotated[
         MountingName,
-        typer.Option(metavar="NAME", help="any, gantry, mast, across (the road), overpass."),
+        typer.Option(metavar="NAME", help="any, gantry, mast, across, overpass."),
     ] = MountingName.any,
     roads: Annotated[
         RoadsName | None,
@@ -103,8 +103,8 @@ def city(
         list[LayoutName] | None,
         typer.Option(
             metavar="NAME",
-            help="Also write it as OUT-NAME in the layout of a public data set: vehicleid, "
-            "veri-776, veri-wild, cityflow or compcars.",
+            help="Also write OUT-NAME in a data set's layout: vehicleid, veri-776, "
+            "veri-wild, cityflow or compcars.",
         ),
     ] = None,
     *,
@@ -112,10 +112,9 @@ def city(
 ) -> None:
     """Render a synthetic city, in which every label is known.
 
-    Run the same command again to continue. Presets, by vehicles, cameras and
-    pictures: tiny (20, 4, 200), small (500, 20, 10,000), views (300, 20, 6,000),
-    models (600, 16, 7,200), streets (12,000, 60, 72,000), veri (776, 20, 49,357),
-    wild (40,671, 174, 416,314).
+    The same command continues it. Presets, by vehicles and pictures: tiny (20, 200),
+    small (500, 10,000), views (300, 6,000), models (600, 7,200), streets (12,000,
+    72,000), veri (776, 49,357), wild (40,671, 416,314).
     """
     from platefree.city.generate import estimated_bytes, generate_city
     from platefree.city.plan import PRESETS
