@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw
 from platefree.city.atelier import Atelier
 from platefree.city.optics import full_frame
 from platefree.city.output.label_files import label_shot
-from platefree.city.plan import CitySettings, plan_city
+from platefree.city.plan import PRESETS, CitySettings, plan_city
 from platefree.city.render.renderer import render
 from platefree.city.scene import (
     Bytes,
@@ -23,7 +23,7 @@ from platefree.city.scene import (
     Scene,
     VehicleAsset,
 )
-from platefree.city.vehicles.models import MODELS
+from platefree.city.vehicles.models import MODELS, varied_models
 from platefree.city.vehicles.near_duplicates import draw_near_duplicate
 from platefree.city.vehicles.vehicle import build_vehicle
 from platefree.city.vehicles.vehicle_identity import draw_identity
@@ -34,6 +34,7 @@ CAMERA = CameraModel(
     "docs", position=(-16.0, 3.0, 6.0), yaw=-0.18, pitch=0.33, focal=1400.0, noise=2.0, seed=5
 )
 VEHICLE = (0.0, -0.5)
+_CYCLES = [index for index, model in enumerate(varied_models()) if model.cycle is not None]
 MOMENTS = {
     "clear noon": Conditions(0.9, 0.95, "clear"),
     "low sun": Conditions(2.4, 0.2, "clear"),
@@ -57,6 +58,7 @@ def main(folder: Path) -> None:
         "track": grid(track(), 8),
         "labels": grid(labels(), 4),
         "frame": frame(),
+        "streets": grid(streets(), 12),
     }
     for name, sheet in sheets.items():
         sheet.save(folder / f"{name}.jpg", quality=82, optimize=True)
@@ -125,6 +127,37 @@ def near_duplicates() -> Iterator[Image.Image]:
     for half in (assets[:5], assets[5:]):
         for degrees in (20.0, 200.0):
             yield from (photograph(asset, degrees, 240) for asset in half)
+
+
+def streets() -> Iterator[Image.Image]:
+    """Vehicles of the preset ``streets`` in pairs: each as two cameras take it."""
+    studio = Atelier("varied")
+    settings = replace(PRESETS["streets"], vehicles=300, cameras=16, images=900, seed=4)
+    plan = plan_city(settings, studio)
+    slim = [order for order in plan.bystanders if order.model in _CYCLES][:4]
+    bystanders = [studio.build(order) for order in slim]
+    for kind, count in (("motorcycle", 24), ("truck", 6), ("suv", 4), ("van", 2)):
+        journeys = [each for each in plan.journeys if each.vehicle.type == kind]
+        for journey in journeys[:count]:
+            asset = studio.build(journey.vehicle.order)
+            passes = {passed.camera: passed for passed in journey.passes}
+            for passed in list(passes.values())[:2]:
+                shot = shots_of(
+                    replace(passed, pictures=1), plan.cameras[passed.camera], plan.climate, asset,
+                    bystanders.__getitem__, pool=len(bystanders), size=96,
+                )[0]  # fmt: skip
+                yield framed(render(shot.scene, shot.crop).pixels, 96)
+
+
+def framed(pixels: Bytes, size: int) -> Image.Image:
+    """A picture in the middle of a white square, enlarged until it touches its border."""
+    picture = Image.fromarray(pixels)
+    scale = size / max(picture.size)
+    width, height = (round(scale * side) for side in picture.size)
+    square = Image.new("RGB", (size, size), "white")
+    corner = (size - width) // 2, (size - height) // 2
+    square.paste(picture.resize((width, height), Image.Resampling.BICUBIC), corner)
+    return square
 
 
 def shots(kinds: Sequence[str], pictures: int, size: int) -> Iterator[Shot]:

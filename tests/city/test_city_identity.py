@@ -10,7 +10,7 @@ from city_stage import crop_round, digest, scene_from
 from platefree.city.atelier import Atelier
 from platefree.city.render.renderer import render
 from platefree.city.scene import VehicleAsset
-from platefree.city.studio import Order
+from platefree.city.studio import FLEETS, Order
 from platefree.city.vehicles.models import MODELS
 from platefree.city.world.shots import Shot, shots_of
 from platefree.city.world.sites import PlacedCamera
@@ -37,18 +37,19 @@ def hashed(asset: VehicleAsset) -> str:
     return sha256(b"".join((*digest(asset), text))).hexdigest()
 
 
-def built(wanted: list[Order]) -> dict[Order, str]:
-    studio = Atelier()
+def built(wanted: list[Order], fleet: str) -> dict[Order, str]:
+    studio = Atelier(fleet)
     return {order: hashed(studio.build(order)) for order in wanted}
 
 
 @pytest.mark.slow
-def test_neither_order_nor_process_of_building_matters() -> None:
-    first = built(orders())
+@pytest.mark.parametrize("fleet", FLEETS)
+def test_neither_order_nor_process_of_building_matters(fleet: str) -> None:
+    first = built(orders(), fleet)
     assert len(set(first.values())) == len(first)
-    assert built(orders()[::-1]) == first
+    assert built(orders()[::-1], fleet) == first
     with multiprocessing.get_context("spawn").Pool(1) as pool:
-        assert pool.apply(built, (orders()[1::2],)) == {
+        assert pool.apply(built, (orders()[1::2], fleet)) == {
             order: first[order] for order in orders()[1::2]
         }
 

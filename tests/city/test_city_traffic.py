@@ -3,6 +3,7 @@
 import itertools
 import math
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -19,11 +20,12 @@ from platefree.city.output.label_files import (
     view8_of_azimuth,
     view_of_azimuth,
 )
-from platefree.city.plan import START, CitySettings, plan_city
+from platefree.city.plan import PRESETS, START, CitySettings, plan_city
 from platefree.city.scene import Part, Picture
 from platefree.city.world.demand import draw_demand
 from platefree.city.world.fleet import draw_fleet, near_duplicate_rate
 from platefree.city.world.network import LANE_WIDTH, RoadNetwork, draw_network
+from platefree.city.world.roads import OVERPASS, ROADS
 from platefree.city.world.shots import FOG_REACH, Shot, shots_of, vehicle_box
 from platefree.city.world.sites import PlacedCamera, place_cameras
 from platefree.city.world.traffic import DAY, Pass, Traffic
@@ -135,10 +137,65 @@ def test_a_mounting_that_is_asked_for_is_that_of_all_cameras() -> None:
         assert [each.street for each in asked] == [each.street for each in drawn]
         same = [a == b for a, b in zip(asked, drawn, strict=True)]
         assert same == [each.mounting == mounting for each in drawn]
-    with pytest.raises(DataError, match=facts("mounting is 'roof'", "any, gantry, mast, across")):
+    with pytest.raises(
+        DataError, match=facts("mounting is 'roof'", "any, gantry, mast, across, overpass")
+    ):
         CitySettings(mounting="roof")
     assert "mounting" not in CitySettings().to_json()
     assert CitySettings(mounting="mast").to_json()["mounting"] == "mast"
+
+
+def receding(site: PlacedCamera, passed: Pass) -> bool:
+    """Whether a vehicle drives the way its camera looks."""
+    return (math.cos(site.camera.yaw) > 0) == passed.forward
+
+
+def test_an_overpass_sees_motorcycles_from_behind_by_day() -> None:
+    settings = replace(PRESETS["streets"], vehicles=400, cameras=30, images=2000, seed=3)
+    plan = plan_city(settings, BlockStudio())
+    passes = [each for journey in plan.journeys for each in journey.passes]
+    away = np.mean([receding(plan.cameras[each.camera], each) for each in passes])
+    assert away > 0.88  # and half of the others by chance
+    slim = np.mean([journey.vehicle.type == "motorcycle" for journey in plan.journeys])
+    assert slim == pytest.approx(OVERPASS.types["motorcycle"], abs=0.1)
+    dark = np.mean([not 4 <= each.time // 3_600_000 % 24 < 21 for each in passes])
+    assert dark < 0.05
+    mounted = Counter(site.mounting for site in plan.cameras)
+    assert mounted.most_common(1)[0][0] == "overpass"
+    for site in plan.cameras:
+        assert site.mounting != "overpass" or 6 <= site.camera.position[2] <= 10
+    climate = Counter(plan.climate.hourly)
+    assert climate["overcast"] > climate["rain"] + climate["fog"]
+
+
+def test_other_roads_change_nothing_of_a_town() -> None:
+    settings = CitySettings(vehicles=12, cameras=5, images=120, seed=9)
+    assert "roads" not in settings.to_json()  # cities made before can be continued
+    assert replace(settings, roads="overpass").to_json()["roads"] == "overpass"
+    town = plan_city(settings, BlockStudio())
+    busy = plan_city(replace(settings, roads="overpass"), BlockStudio())
+    assert town.network.streets == busy.network.streets
+    assert town.journeys != busy.journeys
+    half = np.mean([receding(town.cameras[p.camera], p) for j in town.journeys for p in j.passes])
+    assert 0.3 < half < 0.7
+    for roads in ROADS.values():
+        assert sum(roads.types.values()) == pytest.approx(1.0)
+        assert sum(roads.mountings.values()) == pytest.approx(1.0)
+        assert [sum(row) for row in roads.weather] == pytest.approx([1.0] * 4)
+    with pytest.raises(DataError, match=facts("roads is 'sea'", "town, overpass")):
+        CitySettings(roads="sea")
+
+
+def test_vehicles_below_an_overpass_are_large_enough() -> None:
+    settings = CitySettings(vehicles=30, cameras=8, images=240, seed=2, roads="overpass")
+    plan = plan_city(settings, BlockStudio())
+    sides = []
+    for passed in itertools.chain(*(journey.passes for journey in plan.journeys)):
+        for shot in shots(plan.cameras[passed.camera], passed):
+            if shot.inside > 0.95:  # the frame's border does not make it smaller
+                sides.append(max(shot.box[2] - shot.box[0], shot.box[3] - shot.box[1]))
+    assert len(sides) > 150
+    assert np.mean(np.array(sides) > 0.95 * OVERPASS.smallest) > 0.99
 
 
 @pytest.mark.parametrize("wanted", [0.0, 0.3, 0.5, 1.0])

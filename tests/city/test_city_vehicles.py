@@ -9,9 +9,9 @@ from platefree.city.vehicles.body import build_body, distance_to
 from platefree.city.vehicles.curves import DistanceGrid, chaikin, distance_grid, outline, sample
 from platefree.city.vehicles.meshing import surface_nets
 from platefree.city.vehicles.models import CYCLE_PAINTS, KINDS, MODELS, PAINTS, VehicleModel
-from platefree.city.vehicles.palette import Stuff
 from platefree.city.vehicles.shapes import BodyShape
 from platefree.city.vehicles.solids import ball, soft_mesh
+from platefree.city.vehicles.stuff import Stuff
 from platefree.city.vehicles.vehicle import build_vehicle
 from platefree.city.vehicles.vehicle_identity import Identity, draw_identity, paint_of
 from platefree.city.vehicles.wheels import RIMS, wheel

@@ -50,6 +50,8 @@ class CityNumbers(TypedDict, total=False):
     size: int
     near_duplicates: float
     mounting: str
+    roads: str
+    fleet: str
 
 
 def generate_city(
@@ -69,8 +71,8 @@ def generate_city(
 
     Args:
         out: the folder; new, empty, or an unfinished city of the same settings.
-        preset: what to start from: tiny, small, views, models, veri or wild (see `PRESETS`), or
-            settings of your own.
+        preset: what to start from: tiny, small, views, models, streets, veri or wild (see
+            `PRESETS`), or settings of your own.
         seed: the same seed gives the same city; by default that of the settings, which is 0 in
             every preset.
         workers: processes; by default one for each core.
@@ -82,7 +84,8 @@ def generate_city(
         What the city holds, as in its ``card.json``.
 
     Raises:
-        DataError: a number or the mounting is not possible, or the folder holds something else.
+        DataError: a number, the mounting, the roads or the fleet are not possible, or the folder
+            holds something else.
         StorageError: another run is writing into the folder, the disk is too small, or a file
             cannot be written.
         Interrupted: stopped by Ctrl-C; finished shards are kept.
@@ -131,10 +134,10 @@ def _settings(preset: str | CitySettings, seed: int | None, changes: CityNumbers
     return replace(preset, seed=preset.seed if seed is None else seed, **changes)
 
 
-def _own_studio() -> Studio:
+def _own_studio(settings: CitySettings) -> Studio:
     from platefree.city.atelier import Atelier  # compiles and loads the renderer
 
-    return Atelier()
+    return Atelier(settings.fleet)
 
 
 def _generate(
@@ -147,7 +150,7 @@ def _generate(
     _claim(folder, settings)
     if (folder / CARD).is_file():
         return CityCard.read(folder / CARD)
-    studio = studio or _own_studio()
+    studio = studio or _own_studio(settings)
     plan = plan_city(settings, studio)
     try:
         _render(folder, plan, studio, workers, on_progress)

@@ -9,10 +9,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from platefree.city.studio import Order, Studio
+from platefree.city.studio import FLEETS, Order, Studio
 from platefree.city.world.demand import draw_demand
 from platefree.city.world.fleet import Vehicle, draw_fleet, model_fractions
 from platefree.city.world.network import RoadNetwork, draw_network
+from platefree.city.world.roads import ROADS
 from platefree.city.world.sites import MOUNTINGS, PlacedCamera, place_cameras
 from platefree.city.world.streams import Purpose, draw_seed, stream
 from platefree.city.world.traffic import Pass, Traffic
@@ -27,7 +28,7 @@ START = 1_777_852_800_000
 
 _SHARD_PICTURES = (16, 256)
 _SHARDS = 24  # a small city has about this many, so that several processes can work on it
-_BYSTANDERS = (4, 24)
+_FEWEST_BYSTANDERS = 4
 _LARGEST = 100_000  # number of cameras; of vehicles ten times that
 
 
@@ -45,6 +46,8 @@ class CitySettings:
         near_duplicates: fraction of the vehicles that share model and color with another, 0 to 1.
         preset: the name of the preset that they started from.
         mounting: of all cameras, one of `platefree.city.world.sites.MOUNTINGS`, or ``any``.
+        roads: the kind of traffic, one of `platefree.city.world.roads.ROADS`.
+        fleet: the kind of vehicles, one of `platefree.city.studio.FLEETS`.
     """
 
     vehicles: int = 20
@@ -56,6 +59,8 @@ class CitySettings:
     near_duplicates: float = 0.5
     preset: str = "tiny"
     mounting: str = "any"
+    roads: str = "town"
+    fleet: str = "plain"
 
     def __post_init__(self) -> None:
         limits = {
@@ -73,14 +78,18 @@ class CitySettings:
                 raise DataError(f"{name} is {value:,}, expected {low:,} to {high:,}")
         if self.mounting not in ("any", *MOUNTINGS):
             raise DataError(f"mounting is {self.mounting!r}, expected any, {', '.join(MOUNTINGS)}")
+        if self.roads not in ROADS:
+            raise DataError(f"roads is {self.roads!r}, expected {', '.join(ROADS)}")
+        if self.fleet not in FLEETS:
+            raise DataError(f"fleet is {self.fleet!r}, expected {', '.join(FLEETS)}")
 
     def to_json(self) -> dict[str, Any]:
         """Ready for ``json.dumps``, with the version of the city."""
         content = {"city_version": CITY_VERSION, **asdict(self)}
-        if (
-            self.mounting == "any"
-        ):  # as before this setting existed, so that older cities can be continued
-            del content["mounting"]
+        # As before these settings existed, so that older cities can be continued.
+        for name in ("mounting", "roads", "fleet"):
+            if content[name] == getattr(CitySettings, name):
+                del content[name]
         return content
 
 
@@ -89,12 +98,25 @@ PRESETS = {
     "small": CitySettings(500, 20, 10_000, days=3, size=128, preset="small"),
     "views": CitySettings(300, 20, 6_000, days=3, near_duplicates=0.8, preset="views"),
     "models": CitySettings(600, 16, 7_200, size=96, near_duplicates=0.6, preset="models"),
+    "streets": CitySettings(
+        12_000,
+        60,
+        72_000,
+        days=7,
+        size=144,
+        near_duplicates=0.3,
+        preset="streets",
+        roads="overpass",
+        fleet="varied",
+    ),
     "veri": CitySettings(776, 20, 49_357, days=7, size=256, preset="veri"),
     "wild": CitySettings(40_671, 174, 416_314, days=30, size=256, preset="wild"),
 }
 """``veri`` and ``wild`` have the numbers of VeRi-776 and VERI-Wild. ``views`` is for methods that
 know of views: most vehicles have a twin, and are seen from front, rear and side. ``models`` is for
-methods that know of vehicle models: about eight vehicles of each, and most of them have a twin."""
+methods that know of vehicle models: about eight vehicles of each, and most of them have a twin.
+``streets`` teaches models that will be used on real streets: very many vehicles on busy roads,
+mostly motorcycles, and mostly seen from behind."""
 
 
 @dataclass(frozen=True)
@@ -141,10 +163,13 @@ def plan_city(settings: CitySettings, studio: Studio) -> CityPlan:
         studio: will draw the vehicles.
     """
     network = draw_network(settings.seed, settings.cameras)
-    cameras = place_cameras(network, settings.cameras, settings.seed, settings.mounting)
+    roads = ROADS[settings.roads]
+    cameras = place_cameras(network, settings.cameras, settings.seed, settings.mounting, roads)
     demands = draw_demand(settings.vehicles, settings.cameras, settings.images, settings.seed)
-    fleet = draw_fleet(studio, settings.vehicles, settings.near_duplicates, settings.seed)
-    traffic = Traffic(network, cameras, start=START, days=settings.days, seed=settings.seed)
+    fleet = draw_fleet(studio, settings.vehicles, settings.near_duplicates, settings.seed, roads)
+    traffic = Traffic(
+        network, cameras, start=START, days=settings.days, seed=settings.seed, roads=roads
+    )
     journeys = tuple(
         Journey(vehicle, traffic.passes(index, demand, slim=vehicle.type == "motorcycle"))
         for index, (vehicle, demand) in enumerate(zip(fleet, demands, strict=True))
@@ -153,7 +178,7 @@ def plan_city(settings: CitySettings, studio: Studio) -> CityPlan:
         settings=settings,
         network=network,
         cameras=cameras,
-        climate=draw_climate(settings.seed, START, settings.days),
+        climate=draw_climate(settings.seed, START, settings.days, roads),
         journeys=journeys,
         shards=tuple(_shards(journeys, settings.images)),
         bystanders=_bystanders(settings, studio),
@@ -176,10 +201,10 @@ def _shards(journeys: Sequence[Journey], images: int) -> Iterator[tuple[int, ...
 
 
 def _bystanders(settings: CitySettings, studio: Studio) -> tuple[Order, ...]:
-    low, high = _BYSTANDERS
-    count = min(max(settings.vehicles // 20, low), high)
+    roads = ROADS[settings.roads]
+    count = min(max(settings.vehicles // 20, _FEWEST_BYSTANDERS), roads.bystanders)
     random = stream(Purpose.BYSTANDER, settings.seed)
-    fractions = model_fractions(studio.models())
+    fractions = model_fractions(studio.models(), roads)
     return tuple(
         Order(int(random.choice(len(fractions), p=fractions)), draw_seed(random))
         for _ in range(count)

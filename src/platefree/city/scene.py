@@ -170,6 +170,8 @@ class CameraModel:
         jpeg: quality of its compression, 40 to 90.
         seed: of its background (road, markings, kerb, buildings, trees, poles).
         lanes: of its street in each direction; it runs along world x, centred on y = 0.
+        crisp: how far it stretches contrast, 0 to 1; None is as the seed says.
+        saturation: of its colors, 1 as they are; None is as the seed says.
     """
 
     name: str
@@ -185,6 +187,8 @@ class CameraModel:
     jpeg: int = 75
     seed: int = 0
     lanes: int = 1
+    crisp: float | None = None
+    saturation: float | None = None
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,9 @@ from typing import Protocol
 
 from platefree.city.scene import Bytes, CameraModel, Crop, Picture, Scene, VehicleAsset
 
+FLEETS = ("plain", "varied")
+"""Kinds of vehicles that the city's own studio draws."""
+
 
 @dataclass(frozen=True)
 class Order:

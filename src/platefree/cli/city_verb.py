@@ -17,6 +17,7 @@ class PresetName(StrEnum):
     small = "small"
     views = "views"
     models = "models"
+    streets = "streets"
     veri = "veri"
     wild = "wild"
 
@@ -28,6 +29,21 @@ class MountingName(StrEnum):
     gantry = "gantry"
     mast = "mast"
     across = "across"
+    overpass = "overpass"
+
+
+class RoadsName(StrEnum):
+    """Kinds of traffic."""
+
+    town = "town"
+    overpass = "overpass"
+
+
+class FleetName(StrEnum):
+    """Kinds of vehicles."""
+
+    plain = "plain"
+    varied = "varied"
 
 
 class LayoutName(StrEnum):
@@ -59,8 +75,17 @@ def city(
         float | None, typer.Option(metavar="X", help="Fraction of vehicles that look like another.")
     ] = None,
     mounting: Annotated[
-        MountingName, typer.Option(metavar="NAME", help="any, gantry, mast, across (the road).")
+        MountingName,
+        typer.Option(metavar="NAME", help="any, gantry, mast, across, overpass."),
     ] = MountingName.any,
+    roads: Annotated[
+        RoadsName | None,
+        typer.Option(metavar="NAME", help="town, or overpass (motorcycles, from behind)."),
+    ] = None,
+    fleet: Annotated[
+        FleetName | None,
+        typer.Option(metavar="NAME", help="plain, or varied (clothes, loads, plates)."),
+    ] = None,
     seed: Annotated[
         int, typer.Option(min=0, max=2**31 - 1, metavar="N", help="Same seed, same bytes.")
     ] = 0,
@@ -78,8 +103,8 @@ def city(
         list[LayoutName] | None,
         typer.Option(
             metavar="NAME",
-            help="Also write it as OUT-NAME in the layout of a public data set: vehicleid, "
-            "veri-776, veri-wild, cityflow or compcars.",
+            help="Also write OUT-NAME in a data set's layout: vehicleid, veri-776, "
+            "veri-wild, cityflow or compcars.",
         ),
     ] = None,
     *,
@@ -87,9 +112,9 @@ def city(
 ) -> None:
     """Render a synthetic city, in which every label is known.
 
-    Run the same command again to continue. Presets, by vehicles, cameras and
-    pictures: tiny (20, 4, 200), small (500, 20, 10,000), views (300, 20, 6,000),
-    models (600, 16, 7,200), veri (776, 20, 49,357), wild (40,671, 174, 416,314).
+    The same command continues it. Presets, by vehicles and pictures: tiny (20, 200),
+    small (500, 10,000), views (300, 6,000), models (600, 7,200), streets (12,000,
+    72,000), veri (776, 49,357), wild (40,671, 416,314).
     """
     from platefree.city.generate import estimated_bytes, generate_city
     from platefree.city.plan import PRESETS
@@ -104,6 +129,8 @@ def city(
         "days": days,
         "size": size,
         "near_duplicates": near_duplicates,
+        "roads": roads and roads.value,
+        "fleet": fleet and fleet.value,
     }
     changes = {name: value for name, value in asked.items() if value is not None}
     settings = replace(start, seed=seed, mounting=mounting.value, **changes)  # type: ignore[arg-type]

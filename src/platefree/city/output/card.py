@@ -169,7 +169,7 @@ def _camera(plan: CityPlan, site: PlacedCamera) -> dict[str, Any]:
     start, end = plan.network.junctions[[street.start, street.end]]
     east, north = start + (end - start) * (site.offset / street.length)
     return {
-        **asdict(site.camera),
+        **{name: value for name, value in asdict(site.camera).items() if value is not None},
         "map": [round(float(east), 1), round(float(north), 1)],
         "bearing_degrees": round(math.degrees(site.bearing), 2),
         "street": site.street,

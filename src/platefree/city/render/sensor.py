@@ -44,12 +44,15 @@ def curve_of(camera: CameraModel) -> Curve:
     filmic = np.clip(filmic, 0, 1) ** random.uniform(0.92, 1.12)
     srgb = np.where(filmic < 0.0031308, 12.92 * filmic, 1.055 * filmic ** (1 / 2.4) - 0.055)
     # Surveillance cameras stretch contrast, most of them well beyond a photograph's.
-    crisp = srgb + random.uniform(0.1, 0.7) * (srgb * srgb * (3 - 2 * srgb) - srgb)
+    drawn = random.uniform(0.1, 0.7)
+    stretch = drawn if camera.crisp is None else camera.crisp
+    crisp = srgb + stretch * (srgb * srgb * (3 - 2 * srgb) - srgb)
     lift = random.uniform(0.0, 0.03)
     table = 255 * (lift + (1 - lift) * crisp)
+    saturation = float(random.uniform(0.75, 1.12))
     return Curve(
         table.astype(np.float32),
-        float(random.uniform(0.75, 1.12)),
+        saturation if camera.saturation is None else camera.saturation,
         float(random.choice([0.0, 0.5, 1.0, 1.8])),
     )
 

@@ -9,9 +9,9 @@ from platefree.city.vehicles.body import Body
 from platefree.city.vehicles.glazing import BLACK_TRIM, FRIT, GAP, SIDE_FRIT, SIDE_GLASS
 from platefree.city.vehicles.maps import Canvas, Ink
 from platefree.city.vehicles.meshes import join
-from platefree.city.vehicles.palette import Stuff
 from platefree.city.vehicles.shapes import Style
 from platefree.city.vehicles.solids import block, soft_mesh
+from platefree.city.vehicles.stuff import Stuff
 from platefree.city.vehicles.wells import top_at
 
 _DISPLAY = replace(FRIT, part=Part.BODY)

@@ -93,3 +93,13 @@ LIVERIES: tuple[Srgb, ...] = (
 )
 BOXES: tuple[Srgb | None, ...] = ((222, 222, 220), (222, 222, 220), (196, 200, 204), None)
 """Walls of load boxes; None is the color of the livery."""
+METAL: tuple[Srgb, ...] = (
+    (128, 62, 50), (40, 84, 150), (42, 110, 80), (222, 120, 44), (150, 152, 150), (214, 212, 204),
+    (222, 178, 54), (116, 40, 46), (60, 172, 64), (96, 130, 120), (70, 74, 80),
+)  # fmt: skip
+WALLS: tuple[Srgb, ...] = (
+    (222, 222, 220), (196, 200, 204), (150, 154, 158), (92, 128, 150), (206, 160, 84),
+    (60, 84, 130), (232, 230, 222),
+)  # fmt: skip
+CLOTH: tuple[Srgb, ...] = ((72, 84, 74), (58, 70, 60), (40, 70, 130), (92, 92, 88), (150, 120, 70))
+"""METAL of containers and frames, WALLS of boxes, and CLOTH of covers on trucks."""

@@ -4,7 +4,7 @@ import numpy as np
 
 from platefree.city.scene import Mesh
 from platefree.city.vehicles.meshes import box, join, lathe, rotated
-from platefree.city.vehicles.palette import Stuff
+from platefree.city.vehicles.stuff import Stuff
 
 SCOOTER, UNDERBONE, NAKED, TOURER, SPORT = range(5)
 

@@ -101,6 +101,12 @@ def rear_plate_z(shape: BodyShape, style: Style) -> float:
     return rear_face(shape, style).lamp_z - (0.16 if style.tail == 3 else 0.11)
 
 
+def front_plate_z(shape: BodyShape, style: Style) -> float:
+    """Height of the middle of the front plate."""
+    low = front_face(shape, style).lamp_z - 0.19
+    return max(min(0.5 * (shape.sill + shape.nose) - 0.03, low), shape.sill + 0.13)
+
+
 def _both(points: Points) -> tuple[Points, Points]:
     return points, [(-y, z) for y, z in points]
 
@@ -263,8 +269,7 @@ def paint_front(canvas: Canvas, body: Body, style: Style) -> None:
     face = front_face(shape, style)
     paint_grille(canvas, shape, style, face.inner, face.lamp_z, face.lamp_half)
     _head_lamps(canvas, shape, style)
-    plate_z = min(0.5 * (shape.sill + shape.nose) - 0.03, face.lamp_z - 0.19)
-    paint_plate(canvas, "front", (0.0, max(plate_z, shape.sill + 0.13)))
+    paint_plate(canvas, "front", (0.0, front_plate_z(shape, style)))
 
 
 def _tail_lamps(canvas: Canvas, shape: BodyShape, style: Style) -> None:

@@ -15,9 +15,9 @@ from platefree.city.vehicles.meshes import (
     rotated,
     sheet,
 )
-from platefree.city.vehicles.palette import Stuff
 from platefree.city.vehicles.shapes import BodyShape, Style
 from platefree.city.vehicles.solids import ball, block, limb, soft_mesh
+from platefree.city.vehicles.stuff import Stuff
 from platefree.city.vehicles.surface import BUS_HALF_WIDTH
 from platefree.city.vehicles.vehicle_identity import Identity
 from platefree.city.vehicles.wells import top_at

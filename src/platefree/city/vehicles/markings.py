@@ -5,10 +5,18 @@ import numpy as np
 
 from platefree.city.scene import SIDES, Floats, Mesh
 from platefree.city.vehicles.body import Body
-from platefree.city.vehicles.faces import cabin_half_width, rear_face, rear_plate_z
+from platefree.city.vehicles.faces import (
+    cabin_half_width,
+    front_plate_z,
+    rear_face,
+    rear_plate_z,
+)
 from platefree.city.vehicles.glazing import PAINT, doors_of
 from platefree.city.vehicles.maps import Canvas, Ink, Points, Side
+from platefree.city.vehicles.plates import paint_text_plate
 from platefree.city.vehicles.shapes import Style
+from platefree.city.vehicles.trims import paint_trim
+from platefree.city.vehicles.variety import Variety
 from platefree.city.vehicles.vehicle_identity import Identity, Sticker
 
 
@@ -157,9 +165,22 @@ def _dirt(canvas: Canvas, identity: Identity) -> None:
         canvas.mask(side, cover.astype(np.float32), ink)
 
 
+def _varied(canvas: Canvas, body: Body, style: Style, variety: Variety) -> None:
+    shape, trim = body.shape, variety.trim
+    if trim is not None:
+        paint_trim(canvas, body, style, trim)
+    if shape.rear_x <= -0.5:  # the plate of a truck is on its frame
+        below_spare = trim is not None and trim.spare is not None
+        z = shape.sill + 0.21 if below_spare else rear_plate_z(shape, style)
+        paint_text_plate(canvas, "rear", (0.0, z), variety.plate)
+    paint_text_plate(canvas, "front", (0.0, front_plate_z(shape, style)), variety.plate)
+
+
 def paint_identity(canvas: Canvas, body: Body, style: Style, identity: Identity) -> None:
     """Paint the small things that set a vehicle apart from others of its model, in place."""
     _livery(canvas, body, style, identity)
+    if identity.variety is not None:
+        _varied(canvas, body, style, identity.variety)
     if identity.missing_badge:
         face = rear_face(body.shape, style)
         z = face.lamp_z + 0.015

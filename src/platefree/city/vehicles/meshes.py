@@ -57,6 +57,12 @@ def moved(mesh: Mesh, x: float = 0.0, y: float = 0.0, z: float = 0.0) -> Mesh:
     return Mesh(mesh.vertices + shift, mesh.normals, mesh.occlusion, mesh.triangles, mesh.material)
 
 
+def scaled(mesh: Mesh, factor: float) -> Mesh:
+    """The mesh made larger around the origin."""
+    vertices = mesh.vertices * np.float32(factor)
+    return Mesh(vertices, mesh.normals, mesh.occlusion, mesh.triangles, mesh.material)
+
+
 def mirrored(mesh: Mesh) -> Mesh:
     """The mesh on the other side of the vehicle (y becomes -y)."""
     flip = np.array([1, -1, 1], dtype=np.float32)

@@ -1,6 +1,7 @@
 """The vehicle models of the city: invented makes, shapes by type with variations by model."""
 
 from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 
@@ -45,6 +46,33 @@ CYCLE_PAINTS: tuple[tuple[Paint, float], ...] = (
     (Paint((0.50, 0.13, 0.012), 0.1, "orange"), 0.01),
 )
 """Likewise for motorcycles."""
+
+
+VARIED_PAINTS: dict[str, tuple[tuple[Paint, float], ...]] = {
+    "motorcycle": (
+        *CYCLE_PAINTS,
+        (Paint((0.055, 0.018, 0.020), 0.3, "wine"), 0.03),
+        (Paint((0.55, 0.22, 0.28), 0.0, "pink"), 0.015),
+    ),
+    "box_truck": (
+        *((paint, 0.7 * fraction) for paint, fraction in PAINTS),
+        (Paint((0.42, 0.022, 0.022), 0.0, "red"), 0.12),
+        (Paint((0.028, 0.10, 0.34), 0.0, "blue"), 0.12),
+        (Paint((0.66, 0.42, 0.025), 0.0, "yellow"), 0.06),
+        (Paint((0.035, 0.20, 0.085), 0.0, "green"), 0.06),
+        (Paint((0.30, 0.55, 0.04), 0.0, "lime"), 0.02),
+        (Paint((0.44, 0.03, 0.16), 0.0, "magenta"), 0.02),
+    ),
+    "car": (
+        *PAINTS,
+        (Paint((0.055, 0.50, 0.47), 0.0, "turquoise"), 0.03),
+        (Paint((0.06, 0.22, 0.50), 0.2, "sky blue"), 0.02),
+        (Paint((0.13, 0.16, 0.12), 0.3, "olive"), 0.015),
+        (Paint((0.30, 0.55, 0.04), 0.0, "lime"), 0.005),
+        (Paint((0.42, 0.36, 0.24), 0.5, "champagne"), 0.03),
+    ),
+}
+"""Likewise for varied fleets; all bodies but motorcycles and trucks are cars here."""
 
 
 @dataclass(frozen=True)
@@ -254,34 +282,57 @@ _NAMES: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 
 
-def _make_models() -> tuple[VehicleModel, ...]:
-    models = []
-    for kind, names in _NAMES.items():
-        for number, full in enumerate(names):
-            make = full.split(" ", 1)[0]
-            rng = np.random.default_rng([KINDS.index(kind), number, 2024])
-            if kind == "motorcycle":
-                models.append(
-                    VehicleModel(make, full, kind, BodyShape(), Style(seed=number), CYCLES[number])
-                )
-                continue
-            shape = _varied(_BASES[kind], kind, rng)
-            style = _styled(kind, number, rng)
-            box = (0.0, 0.0, 0.0)
-            if kind == "box_truck":
-                box = (
-                    3.9 + 0.35 * (number % 3),
-                    2.1 + 0.08 * (number % 2),
-                    2.85 + 0.2 * (number % 3),
-                )
-            if kind == "bus" and number % 2 == 1:  # a midibus
-                shape = replace(
-                    shape, wheelbase=4.2, front_overhang=1.75, rear_overhang=2.1, width=2.3,
-                    height=2.85, wheel_radius=0.42, cowl_x=3.70, screen_x=3.46, roof_x=-3.86,
-                    tail_x=-4.10, step=0.08,
-                )  # fmt: skip
-            models.append(VehicleModel(make, full, kind, shape, style, None, box))
-    return tuple(models)
+def _model(kind: str, number: int, generation: int) -> VehicleModel:
+    """A model of `_NAMES`; further generations have the name, but another shape and style."""
+    full = _NAMES[kind][number]
+    make, name = full.split(" ", 1)[0], full if generation == 0 else f"{full} mk{generation + 1}"
+    rng = np.random.default_rng([KINDS.index(kind), number + 1000 * generation, 2024])
+    if kind == "motorcycle":
+        cycle = CYCLES[number] if generation == 0 else _drawn_cycle(rng)
+        return VehicleModel(make, name, kind, BodyShape(), Style(seed=number), cycle)
+    number += 3 * generation
+    shape = _varied(_BASES[kind], kind, rng)
+    style = _styled(kind, number, rng)
+    box = (0.0, 0.0, 0.0)
+    if kind == "box_truck":
+        box = (
+            3.9 + 0.35 * (number % 3),
+            2.1 + 0.08 * (number % 2),
+            2.85 + 0.2 * (number % 3),
+        )
+    if kind == "bus" and number % 2 == 1:  # a midibus
+        shape = replace(
+            shape, wheelbase=4.2, front_overhang=1.75, rear_overhang=2.1, width=2.3,
+            height=2.85, wheel_radius=0.42, cowl_x=3.70, screen_x=3.46, roof_x=-3.86,
+            tail_x=-4.10, step=0.08,
+        )  # fmt: skip
+    return VehicleModel(make, name, kind, shape, style, None, box)
+
+
+def _drawn_cycle(rng: np.random.Generator) -> Cycle:
+    """A motorcycle beyond those of `CYCLES`; scooters are the most frequent, and wide."""
+    family = int(rng.choice(5, p=[0.56, 0.30, 0.07, 0.02, 0.05]))
+    low, high = (0.14, 0.22) if family == 0 else (0.11, 0.17)
+    radius = (rng.uniform(0.215, 0.265), rng.uniform(0.27, 0.29), 0.30, 0.305, 0.29)[family]
+    return Cycle(
+        family,
+        float(rng.uniform(1.22, 1.36) + 0.1 * (family > 1)),
+        float(radius),
+        float(rng.uniform(0.75, 0.80)),
+        float(rng.uniform(low, high)),
+        int(rng.integers(5)),
+        int(rng.integers(4)),
+        rounded=float(rng.uniform(0.95, 1.4)),
+    )
+
+
+def _make_models(generations: int) -> tuple[VehicleModel, ...]:
+    return tuple(
+        _model(kind, number, generation)
+        for generation in range(generations)
+        for kind, names in _NAMES.items()
+        for number in range(len(names))
+    )
 
 
 # family: 0 scooter, 1 underbone, 2 naked, 3 tourer, 4 sport
@@ -302,5 +353,13 @@ CYCLES: tuple[Cycle, ...] = (
     Cycle(1, 1.23, 0.285, 0.77, 0.13, 2, 3),
 )
 
-MODELS: tuple[VehicleModel, ...] = _make_models()
+MODELS: tuple[VehicleModel, ...] = _make_models(1)
 """All models, in an order that never changes."""
+
+_GENERATIONS = 4
+
+
+@cache
+def varied_models() -> tuple[VehicleModel, ...]:
+    """The models of a varied fleet: `MODELS`, followed by later generations of each."""
+    return _make_models(_GENERATIONS)

@@ -26,10 +26,11 @@ from platefree.city.vehicles.meshes import (
     moved,
     sheet,
 )
-from platefree.city.vehicles.palette import Stuff, materials_of
+from platefree.city.vehicles.palette import materials_of
 from platefree.city.vehicles.rider import clothes, people
 from platefree.city.vehicles.shapes import Cycle
 from platefree.city.vehicles.solids import Point, Solid, ball, block, limb, soft_mesh
+from platefree.city.vehicles.stuff import Stuff
 from platefree.city.vehicles.vehicle_identity import Identity
 
 GRIP = (0.34, 0.31)  # x and |y| of the hands
@@ -251,7 +252,8 @@ def _plate(cycle: Cycle) -> Mesh:
     return join([sheet(wide, Stuff.TRIM), sheet(face, Stuff.PLATE)])
 
 
-def _mirrors(cycle: Cycle, kind: int) -> Mesh:
+def mirrors(cycle: Cycle, kind: int) -> Mesh:
+    """Mirrors: 0 none, 1 round, 2 angular, 3 only the left one."""
     if kind == 0:
         return empty_mesh()
     head = grip_height(cycle)
@@ -321,7 +323,8 @@ def _luggage(cycle: Cycle, kind: int) -> Mesh:
 
 
 @lru_cache(maxsize=32)
-def _machine(cycle: Cycle) -> Mesh:
+def machine(cycle: Cycle, plate: bool = False) -> Mesh:
+    """All that motorcycles of one model share, if wanted with a blank plate."""
     wide = 0.105 if cycle.family in (SCOOTER, UNDERBONE) else 0.14
     rear, front = -cycle.wheelbase / 2, cycle.wheelbase / 2
     wheel = cycle_wheel(cycle.wheel_radius, cycle.family, wide)
@@ -333,8 +336,9 @@ def _machine(cycle: Cycle) -> Mesh:
         soft_mesh(_works(cycle), 0.027, 0.008),
         _tail_lamp(cycle),
         _head_lamp(cycle),
-        _plate(cycle),
     ]
+    if plate:
+        parts.append(_plate(cycle))
     if cycle.family == TOURER:
         parts.append(
             soft_mesh([ball((0.48, 0, 1.16), (0.03, 0.20, 0.20), Stuff.SCREEN, -0.4)], 0.024)
@@ -343,8 +347,8 @@ def _machine(cycle: Cycle) -> Mesh:
 
 
 @lru_cache(maxsize=64)
-def _extras(cycle: Cycle, mirrors: int, case: int) -> Mesh:
-    return join([_mirrors(cycle, mirrors), _luggage(cycle, case)])
+def _extras(cycle: Cycle, mirror_kind: int, case: int) -> Mesh:
+    return join([mirrors(cycle, mirror_kind), _luggage(cycle, case)])
 
 
 def build_motorcycle(cycle: Cycle, identity: Identity) -> VehicleAsset:
@@ -361,7 +365,7 @@ def build_motorcycle(cycle: Cycle, identity: Identity) -> VehicleAsset:
     if rider.passenger and case in (2, 3):  # no room left
         case = 0
     crew = people(cycle, rider)
-    exterior = join([_machine(cycle), _extras(cycle, rider.mirrors, case), crew])
+    exterior = join([machine(cycle, plate=True), _extras(cycle, rider.mirrors, case), crew])
     length, width, height = np.ptp(exterior.vertices, axis=0)
     return VehicleAsset(
         exterior=exterior,

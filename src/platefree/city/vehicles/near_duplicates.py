@@ -8,7 +8,12 @@ from dataclasses import replace
 
 from platefree.city.scene import Paint
 from platefree.city.vehicles.colors import Srgb
-from platefree.city.vehicles.vehicle_identity import Identity, Rider, Sticker, draw_of_kind
+from platefree.city.vehicles.vehicle_identity import (
+    Identity,
+    Sticker,
+    draw_of_kind,
+    varied_of_kind,
+)
 
 VIEWS = ("front", "rear", "side")
 
@@ -21,7 +26,7 @@ _DETAILS = (
     (("rear",), ("rear_stickers",)),
     (("front",), ("stickers",)),
 )
-_RIDER = ((VIEWS, ("rider",)),)
+_RIDER = ((VIEWS, ("rider", "variety")),)
 """Views, and the details that are drawn again until two vehicles can be distinguished there."""
 
 
@@ -36,7 +41,7 @@ def distinguishable(one: Identity, other: Identity, view: str) -> bool:
         view: one of `VIEWS`.
     """
     if one.kind == "motorcycle":
-        pairs = zip(_clothes(one.rider, view), _clothes(other.rider, view), strict=True)
+        pairs = zip(_clothes(one, view), _clothes(other, view), strict=True)
         return any(_contrast(ours, theirs) for ours, theirs in pairs)
     paint = _srgb(one.paint)
     if view == "front":
@@ -54,8 +59,12 @@ def distinguishable(one: Identity, other: Identity, view: str) -> bool:
     )  # fmt: skip
 
 
-def _clothes(rider: Rider, view: str) -> tuple[Srgb, ...]:
+def _clothes(identity: Identity, view: str) -> tuple[Srgb, ...]:
     """What is seen of the people on a motorcycle."""
+    if identity.variety is not None:
+        person = identity.variety.crew[-1 if view == "rear" else 0]
+        return person.top, person.helmet, *((person.legs,) if view != "rear" else ())
+    rider = identity.rider
     if view == "rear" and rider.passenger:
         return rider.passenger_top, rider.passenger_helmet
     return (rider.top, rider.helmet) if view == "rear" else (rider.top, rider.helmet, rider.legs)
@@ -97,7 +106,8 @@ def draw_near_duplicate(identity: Identity, seed: int, *others: Identity) -> Ide
         An identity that can be distinguished from each of them, from every side
         (`distinguishable`).
     """
-    new = replace(draw_of_kind(identity.kind, seed), paint=identity.paint)
+    draw = draw_of_kind if identity.variety is None else varied_of_kind
+    new = replace(draw(identity.kind, seed), paint=identity.paint)
     rounds = _RIDER if identity.kind == "motorcycle" else _DETAILS
     for views, names in rounds:
         attempt = 0
@@ -106,6 +116,6 @@ def draw_near_duplicate(identity: Identity, seed: int, *others: Identity) -> Ide
         ):
             attempt += 1
             assert attempt < _TRIES, f"{_TRIES} draws looked the same"  # noqa: S101
-            again = draw_of_kind(identity.kind, seed + attempt * 1_000_003)
+            again = draw(identity.kind, seed + attempt * 1_000_003)
             new = replace(new, **{name: getattr(again, name) for name in names})
     return new

@@ -13,9 +13,9 @@ import numpy as np
 from platefree.city.scene import Floats, Mesh, Part, Surface
 from platefree.city.vehicles.maps import Canvas, Ink
 from platefree.city.vehicles.meshes import PAINTED, join
-from platefree.city.vehicles.palette import Stuff
 from platefree.city.vehicles.shapes import Cycle
 from platefree.city.vehicles.solids import Solid, ball, block, limb, soft_mesh
+from platefree.city.vehicles.stuff import Stuff
 from platefree.city.vehicles.vehicle_identity import Rider
 
 _SCOOTER, _SPORT = 0, 4
@@ -208,8 +208,8 @@ def people(cycle: Cycle, rider: Rider) -> Mesh:
     return join(parts)
 
 
-def _folds(shape: tuple[int, int], seed: int) -> Floats:
-    """Creases of cloth: brightness about 1."""
+def folds(shape: tuple[int, int], seed: int) -> Floats:
+    """Creases of cloth: (h, w) brightness about 1."""
     rng = np.random.default_rng([seed, 21])
     height, width = shape
     total = np.ones(shape, dtype=np.float32)
@@ -281,6 +281,6 @@ def clothes(crew: Mesh, rider: Rider, seed: int) -> Surface:
     canvas = Canvas(extent, Ink(color, roughness=0.9, part=Part.RIDER), _MAP)
     _print(canvas, rider, float(low[2]) + 0.12, float(high[2]) - 0.05, seed)
     for index in range(5):
-        shaded = canvas.values[index, ..., :3] * _folds(_MAP, seed + index)[..., None]
+        shaded = canvas.values[index, ..., :3] * folds(_MAP, seed + index)[..., None]
         canvas.values[index, ..., :3] = np.clip(shaded, 0, 255).astype(np.uint8)
     return canvas.surface()

@@ -8,8 +8,8 @@ from platefree.city.scene import Mesh, Part
 from platefree.city.vehicles.maps import Canvas, Ink
 from platefree.city.vehicles.markings import paint_sticker
 from platefree.city.vehicles.meshes import PAINTED, box, join, sheet
-from platefree.city.vehicles.palette import Stuff
 from platefree.city.vehicles.shapes import BodyShape
+from platefree.city.vehicles.stuff import Stuff
 from platefree.city.vehicles.vehicle_identity import Identity
 
 _GAP = Ink((10, 10, 11), roughness=0.9, opacity=0.8)

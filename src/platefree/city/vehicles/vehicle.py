@@ -8,6 +8,7 @@ import numpy as np
 from platefree.city.scene import Mesh, VehicleAsset
 from platefree.city.vehicles.body import Body, build_body
 from platefree.city.vehicles.bus import roof_unit
+from platefree.city.vehicles.dyes import Dyes
 from platefree.city.vehicles.fittings import (
     belongings,
     cabin,
@@ -17,15 +18,19 @@ from platefree.city.vehicles.fittings import (
     outside_mirrors,
     spoiler,
 )
+from platefree.city.vehicles.hauler import Hauler
 from platefree.city.vehicles.maps import Canvas
 from platefree.city.vehicles.markings import dented, paint_identity
 from platefree.city.vehicles.meshes import join, mirrored, moved
 from platefree.city.vehicles.models import VehicleModel
 from platefree.city.vehicles.motorcycle import build_motorcycle
-from platefree.city.vehicles.palette import Stuff, materials_of
+from platefree.city.vehicles.palette import materials_of
 from platefree.city.vehicles.shapes import BodyShape
+from platefree.city.vehicles.stuff import Stuff
 from platefree.city.vehicles.surface import paint_body
+from platefree.city.vehicles.trims import trim_mesh
 from platefree.city.vehicles.truck import LoadBox, box_mesh, chassis, load_box, paint_box
+from platefree.city.vehicles.varied_motorcycle import build_varied_motorcycle
 from platefree.city.vehicles.vehicle_identity import Identity
 from platefree.city.vehicles.wells import half_width_at, wheel_wells
 from platefree.city.vehicles.wheels import wheel
@@ -39,6 +44,7 @@ class _Shell:
 
     body: Body
     fixed: Mesh
+    chassis: Mesh | None
     inside: Mesh
     box: LoadBox | None
     box_walls: Mesh | None
@@ -54,14 +60,14 @@ def _shell(model: VehicleModel) -> _Shell:
         outside_mirrors(model.shape),
         spoiler(body, model.style),
     ]
-    place = walls = None
+    place = walls = frame = None
     if model.box[0] > 0:
         place = load_box(model.shape, model.box)
         walls = box_mesh(place)
-        parts.append(chassis(model.shape, place))
+        frame = chassis(model.shape, place)
     if model.kind == "bus":
         parts.append(roof_unit(body, model.style))
-    return _Shell(body, join(parts), cabin(body, model.style), place, walls)
+    return _Shell(body, join(parts), frame, cabin(body, model.style), place, walls)
 
 
 def _lined(mesh: Mesh, shape: BodyShape) -> Mesh:
@@ -121,27 +127,40 @@ def build_vehicle(model: VehicleModel, identity: Identity) -> VehicleAsset:
     Returns:
         The same bytes for the same arguments.
     """
+    variety = identity.variety
     if model.cycle is not None:
+        if variety is not None:
+            return build_varied_motorcycle(model.cycle, identity, variety)
         return build_motorcycle(model.cycle, identity)
     shell = _shell(model)
     body = shell.body
     canvas = _painted(model).copied()
     paint_identity(canvas, body, model.style, identity)
-    outside = [dented(body.mesh, body, identity), shell.fixed, *_wheels(model, body, identity)]
+    dyes = Dyes()
+    outside = [dented(body.mesh, body, identity), shell.fixed]
+    hauled = variety is not None and variety.load is not None
+    if shell.chassis is not None and not hauled:
+        outside.append(shell.chassis)
+    outside += _wheels(model, body, identity)
     outside += [on_roof(body, model.style, identity), in_bed(body, identity)]
-    if shell.box is not None and shell.box_walls is not None:
+    if shell.box is not None and shell.box_walls is not None and not hauled:
         paint_box(canvas, shell.box, identity)
         outside.append(shell.box_walls)
+    if variety is not None and variety.trim is not None:
+        outside.append(trim_mesh(variety.trim, body, model.style, dyes))
     inside = [shell.inside, belongings(body, identity)]
     if identity.driver:
         inside.append(driver(body, model.style, identity.rider.build))
-    exterior = join(outside)
+    exterior, interior, surface = join(outside), join(inside), canvas.surface()
+    if variety is not None and variety.load is not None:
+        hauler = Hauler(body.shape, variety.load, variety.plate, dyes)
+        exterior, interior, surface = hauler.behind(exterior, interior, surface)
     length, width, height = np.ptp(exterior.vertices, axis=0)
     return VehicleAsset(
         exterior=exterior,
-        interior=join(inside),
-        surface=canvas.surface(),
-        materials=materials_of(identity),
+        interior=interior,
+        surface=surface,
+        materials=(*materials_of(identity), *dyes.materials()),
         paint=identity.paint,
         size=(float(length), float(width), float(height)),
         tint=identity.tint,

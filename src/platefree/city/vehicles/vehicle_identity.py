@@ -4,7 +4,7 @@ An identity is drawn from its own random stream, so pictures, models and identit
 influence one another.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
@@ -24,7 +24,8 @@ from platefree.city.vehicles.colors import (
     VIVID,
     Srgb,
 )
-from platefree.city.vehicles.models import CYCLE_PAINTS, PAINTS, VehicleModel
+from platefree.city.vehicles.models import CYCLE_PAINTS, PAINTS, VARIED_PAINTS, VehicleModel
+from platefree.city.vehicles.variety import Variety, draw_variety
 
 
 @dataclass(frozen=True)
@@ -144,6 +145,7 @@ class Identity:
         dirt: seed of the pattern of dirt.
         dirt_amount: 0 clean to 1.
         rider: rider, or driver behind glass.
+        variety: what only vehicles of a varied fleet have.
     """
 
     kind: str
@@ -173,6 +175,7 @@ class Identity:
     dirt: int
     dirt_amount: float
     rider: Rider
+    variety: Variety | None = None
 
     @property
     def box_color(self) -> Srgb:
@@ -284,6 +287,30 @@ def paint_of(model: VehicleModel, seed: int) -> Paint:
 
 def _stream(seed: int) -> np.random.Generator:
     return np.random.default_rng([seed, 11])
+
+
+def draw_varied(model: VehicleModel, seed: int) -> Identity:
+    """The vehicle of `draw_identity` with what it has in a varied fleet."""
+    return varied_of_kind(model.kind, seed)
+
+
+def varied_of_kind(kind: str, seed: int) -> Identity:
+    """Likewise, by its body type."""
+    plain = draw_of_kind(kind, seed)
+    return replace(plain, paint=varied_paint(kind, seed), variety=draw_variety(kind, seed))
+
+
+def varied_paint(kind: str, seed: int) -> Paint:
+    """The paint that `varied_of_kind` draws: more colors, each a little faded or deepened."""
+    rng = np.random.default_rng([seed, 13])
+    table = VARIED_PAINTS.get(kind, VARIED_PAINTS["car"])
+    fractions = np.array([fraction for _, fraction in table])
+    paint, _ = table[int(rng.choice(len(table), p=fractions / fractions.sum()))]
+    tone, tint = float(np.exp(rng.normal(0.0, 0.10))), rng.normal(1.0, 0.03, 3)
+    red, green, blue = (
+        min(float(c * tone * t), 0.85) for c, t in zip(paint.color, tint, strict=True)
+    )
+    return replace(paint, color=(red, green, blue))
 
 
 def draw_of_kind(kind: str, seed: int) -> Identity:

@@ -13,6 +13,7 @@ import numpy as np
 from platefree.city.scene import CameraModel, PlacedVehicle, VehicleAsset
 from platefree.city.world.network import LANE_WIDTH
 from platefree.city.world.sites import PlacedCamera
+from platefree.city.world.traffic import Pass
 
 NEIGHBOURS = (0.46, 0.27, 0.17, 0.10)
 """How often none, one, two or three other vehicles drive near."""
@@ -34,17 +35,18 @@ class Companion:
 
 
 def draw_company(
-    site: PlacedCamera, *, forward: bool, pool: int, random: np.random.Generator
+    site: PlacedCamera, passed: Pass, *, pool: int, random: np.random.Generator
 ) -> list[Companion]:
     """The vehicles that drive the same way as the subject during a pass.
 
     Args:
         site: the camera.
-        forward: whether the subject drives towards +x.
+        passed: the subject's pass.
         pool: how many bystanders there are to choose from.
         random: of the pass.
     """
-    sign = 1.0 if forward else -1.0
+    sign = 1.0 if passed.forward else -1.0
+    heading = 0.0 if passed.forward else math.pi
     if not pool:
         return []
     company = []
@@ -52,8 +54,11 @@ def draw_company(
         lane = int(random.integers(site.camera.lanes))
         y = -sign * ((lane + 0.5) * LANE_WIDTH + float(random.normal(0.0, 0.2)))
         ahead = float(random.choice((-1.0, 1.0)) * random.uniform(0.5, 16.0))
-        heading = 0.0 if forward else math.pi
         company.append(Companion(int(random.integers(pool)), ahead, y, heading))
+    for _ in range(int(random.poisson(site.roads.crowd)) if site.roads.crowd else 0):
+        beside = float(random.choice((-1.0, 1.0)) * random.uniform(0.9, 2.6))
+        ahead = float(random.normal(0.0, 3.5))
+        company.append(Companion(int(random.integers(pool)), ahead, passed.y + beside, heading))
     return company
 
 

@@ -13,21 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from platefree.city.studio import ModelName, Order, Studio
+from platefree.city.world.roads import TOWN, Roads
 from platefree.city.world.streams import Purpose, draw_seed, stream
-
-TYPE_FRACTIONS = {
-    "motorcycle": 0.30,
-    "sedan": 0.18,
-    "suv": 0.13,
-    "hatchback": 0.12,
-    "van": 0.07,
-    "estate": 0.05,
-    "mpv": 0.05,
-    "pickup": 0.04,
-    "truck": 0.04,
-    "bus": 0.02,
-}
-"""Fraction of the traffic by type; any other type of a studio has the average of these."""
 
 _GROUP_SIZES = (2, 3, 4, 5)
 _GROUP_SHARES = (0.45, 0.3, 0.15, 0.1)
@@ -54,7 +41,7 @@ class Vehicle:
 
 
 def draw_fleet(
-    studio: Studio, count: int, near_duplicates: float, seed: int
+    studio: Studio, count: int, near_duplicates: float, seed: int, roads: Roads = TOWN
 ) -> tuple[Vehicle, ...]:
     """The vehicles of a city.
 
@@ -63,10 +50,11 @@ def draw_fleet(
         count: how many.
         near_duplicates: fraction of them that have the model and color of another one.
         seed: of the city.
+        roads: what drives there.
     """
     random = stream(Purpose.FLEET, seed)
     models = studio.models()
-    fractions = model_fractions(models)
+    fractions = model_fractions(models, roads)
     taken: set[tuple[int, str]] = set()
     orders: list[Order] = []
     colors: list[str] = []
@@ -94,11 +82,14 @@ def near_duplicate_rate(fleet: Sequence[Vehicle]) -> float:
     return sum(count for count in kinds.values() if count > 1) / len(fleet)
 
 
-def model_fractions(models: Sequence[ModelName]) -> list[float]:
-    """How frequent each model is; the models of one type are equally frequent."""
+def model_fractions(models: Sequence[ModelName], roads: Roads = TOWN) -> list[float]:
+    """How frequent each model is; the models of one type are equally frequent.
+
+    A type that the roads do not know has the average of those that they know.
+    """
     per_type = Counter(model.type for model in models)
-    usual = sum(TYPE_FRACTIONS.values()) / len(TYPE_FRACTIONS)
-    fractions = [TYPE_FRACTIONS.get(model.type, usual) / per_type[model.type] for model in models]
+    usual = sum(roads.types.values()) / len(roads.types)
+    fractions = [roads.types.get(model.type, usual) / per_type[model.type] for model in models]
     return [fraction / sum(fractions) for fraction in fractions]
 
 

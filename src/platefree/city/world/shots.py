@@ -22,13 +22,11 @@ from platefree.city.scene import (
     VehicleAsset,
 )
 from platefree.city.world.company import Assets, draw_company, others_near
+from platefree.city.world.roads import Roads
 from platefree.city.world.sites import PlacedCamera
 from platefree.city.world.streams import Purpose, draw_seed, stream
 from platefree.city.world.traffic import Pass
 from platefree.city.world.weather import LAMPS_BELOW, Climate
-
-SMALLEST = 44.0
-"""The smallest longer side of a vehicle in a picture, in pixels of the frame."""
 
 FOG_REACH = 40.0
 """The largest distance of a pictured vehicle in fog, metres; beyond, fog hides it."""
@@ -38,7 +36,6 @@ INSIDE = 0.8
 
 _REACH = np.arange(-90.0, 90.25, 0.5)  # metres along the road
 _NEAREST = 2.5  # metres before the lens
-_LOOSE = 0.12  # fraction of very loose boxes
 _BORDER = 0.07  # fraction of moments drawn where the frame cuts the vehicle
 
 Box = NDArray[np.float64]  # left, top, right, bottom in pixels
@@ -90,15 +87,15 @@ def shots_of(
     path = _Path(passed, random)
     moments = stream(Purpose.PASS, passed.seed, 2, attempt)
     reach = FOG_REACH if climate.weather(passed.time) == "fog" else math.inf
-    places = _moments(path, site.camera, asset.size, passed.pictures, reach, moments)
-    company = draw_company(site, forward=passed.forward, pool=pool, random=random)
+    places = _moments(path, site, asset.size, passed.pictures, reach, moments)
+    company = draw_company(site, passed, pool=pool, random=random)
     dirt = float(random.beta(1.3, 4.0))
     shots = []
     for number, x in enumerate(places):
         moment = stream(Purpose.SHOT, passed.seed, number, attempt)
         time = passed.time + round(1000 * path.seconds(x))
         conditions = climate.conditions(time, site.bearing)
-        lamps = _lamps(conditions, random_fraction=_unit(passed.seed))
+        lamps = _lamps(conditions, site.roads.day_lamps, random_fraction=_unit(passed.seed))
         subject = path.placed(asset, x, lamps, dirt)
         others = others_near(subject, company, bystanders, site, pool=pool, random=moment)
         scene = Scene(
@@ -108,7 +105,7 @@ def shots_of(
             motion=_motion(path, x, conditions, moment),
             seed=draw_seed(moment),
         )
-        shots.append(_framed(scene, time, size, moment))
+        shots.append(_framed(scene, time, size, site.roads, moment))
     return shots
 
 
@@ -153,19 +150,20 @@ class _Path:
 
 def _moments(
     path: _Path,
-    camera: CameraModel,
+    site: PlacedCamera,
     size: tuple[float, float, float],
     count: int,
     reach: float,
     random: np.random.Generator,
 ) -> list[float]:
     """World x of the vehicle at each picture, in the order it is driven."""
+    camera = site.camera
     boxes, inside = _block_boxes(path, camera, size)
     near = _away(path, camera) <= reach
     if inside[near].any():
         inside[~near] = 0.0
     longer = np.maximum(boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1])
-    fits = (longer >= SMALLEST) & (longer <= 1.3 * camera.height)
+    fits = (longer >= site.roads.smallest) & (longer <= 1.3 * camera.height)
     whole, cut = fits & (inside >= INSIDE), fits & (inside >= 0.45) & (inside < INSIDE)
     if not whole.any():  # a camera that never sees all of such a vehicle at once
         whole = inside >= 0.9 * inside.max()
@@ -234,10 +232,10 @@ def _unit(seed: int) -> float:
     return float(stream(Purpose.PASS, seed, 1).random())
 
 
-def _lamps(conditions: Conditions, *, random_fraction: float) -> float:
+def _lamps(conditions: Conditions, by_day: float, *, random_fraction: float) -> float:
     """Lamps by light and weather; some drivers use them by day, some switch them on late."""
     dark = conditions.sun_elevation < LAMPS_BELOW
-    chance = 0.97 if dark else {"rain": 0.7, "fog": 0.85}.get(conditions.weather, 0.12)
+    chance = 0.97 if dark else {"rain": 0.7, "fog": 0.85}.get(conditions.weather, by_day)
     return 1.0 if random_fraction < chance else 0.0
 
 
@@ -268,20 +266,24 @@ def vehicle_box(camera: CameraModel, vehicle: PlacedVehicle) -> Box:
     return box
 
 
-def _framed(scene: Scene, time: int, size: int, random: np.random.Generator) -> Shot:
+def _framed(scene: Scene, time: int, size: int, roads: Roads, random: np.random.Generator) -> Shot:
     whole = vehicle_box(scene.camera, scene.vehicles[0])
     box = _clipped(whole, scene.camera)
     inside = float(_area(box) / max(float(_area(whole)), 1e-9))
-    crop = _crop(_detected(box, scene.camera, random), size)
+    crop = _crop(_detected(box, scene.camera, roads, random), size)
     return Shot(scene, crop, time, box, inside)
 
 
-def _detected(box: Box, camera: CameraModel, random: np.random.Generator) -> Box:
+def _detected(box: Box, camera: CameraModel, roads: Roads, random: np.random.Generator) -> Box:
     """The box as a detector gives it: whole pixels, inside the frame."""
-    spread = random.uniform(0.05, 0.3) if random.random() < _LOOSE else 0.035
+    spread = random.uniform(0.05, 0.3) if random.random() < roads.loose else 0.035
     margins = np.clip(random.normal(spread * 0.7, spread * 0.6, 4), -0.05, 0.3)
     width, height = box[2] - box[0], box[3] - box[1]
     grown = box + margins * np.array([-width, -height, width, height])
+    if roads.cut and random.random() < roads.cut:
+        side, part = int(random.integers(4)), float(random.uniform(0.08, 0.25))
+        inward = np.array([width, height, -width, -height])
+        grown[side] = box[side] + part * inward[side]
     found = np.round(_clipped(grown, camera))
     found[2:] = np.maximum(found[2:], found[:2] + 8)
     return found

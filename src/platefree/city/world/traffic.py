@@ -6,6 +6,7 @@ drive; it never drives faster than the limit and waits at junctions, so the time
 are plausible. Passes by other cameras are not kept: real data sets, too, are a selection.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -13,17 +14,12 @@ import numpy as np
 
 from platefree.city.world.demand import Demand
 from platefree.city.world.network import LANE_WIDTH, Leg, RoadNetwork
+from platefree.city.world.roads import TOWN, Roads
 from platefree.city.world.sites import PlacedCamera
 from platefree.city.world.streams import Purpose, draw_seed, stream
 
 DAY = 86_400_000
 """Milliseconds."""
-
-HOURLY_TRAFFIC = (
-    *(2, 1, 1, 1, 2, 5, 10, 17, 18, 13, 11, 11),
-    *(13, 12, 12, 14, 17, 19, 17, 13, 9, 7, 5, 3),
-)
-"""Departures in each hour of the day, as weights."""
 
 _WAYWARD = 0.6  # spread of the distances of usual routes from home
 _SHORTEST_STAY = 10 * 60.0  # seconds at home between two trips
@@ -80,6 +76,7 @@ class Traffic:
         start: UTC milliseconds of the first midnight.
         days: how many days are filmed.
         seed: of the city.
+        roads: when people drive, and how often they are seen from behind.
     """
 
     def __init__(
@@ -90,8 +87,9 @@ class Traffic:
         start: int,
         days: int,
         seed: int,
+        roads: Roads = TOWN,
     ) -> None:
-        self._network, self._cameras = network, cameras
+        self._network, self._cameras, self._roads = network, cameras, roads
         self._start, self._days, self._seed = start, days, seed
         self._on_street = {camera.street: index for index, camera in enumerate(cameras)}
         self._near_end = np.array([network.streets[camera.street].start for camera in cameras])
@@ -184,7 +182,7 @@ class Traffic:
 
     def _departures(self, trips: Sequence[_Trip], random: np.random.Generator) -> list[float]:
         """When each trip starts, seconds after the first midnight; trips do not overlap."""
-        weights = np.array(HOURLY_TRAFFIC) / sum(HOURLY_TRAFFIC)
+        weights = np.array(self._roads.hours) / sum(self._roads.hours)
         hours = random.choice(24, len(trips), p=weights) + random.random(len(trips))
         days = random.integers(self._days, size=len(trips))
         starts: list[float] = []
@@ -203,16 +201,23 @@ class Traffic:
         if slim:
             away = float(random.uniform(0.5, lanes * LANE_WIDTH - 0.6))
         slow = random.random() < 0.25  # in a queue, or about to turn
+        forward = self._direction(call, random)
         return Pass(
             camera=call.camera,
             time=time,
-            forward=call.forward,
-            y=-away if call.forward else away,
+            forward=forward,
+            y=-away if forward else away,
             speed=call.speed * (float(random.uniform(0.15, 0.6)) if slow else 1.0),
             braking=bool(slow and random.random() < 0.7),
             pictures=pictures,
             seed=draw_seed(random),
         )
+
+    def _direction(self, call: _Call, random: np.random.Generator) -> bool:
+        """Whether a vehicle drives towards +x; on some roads mostly away from the camera."""
+        if not self._roads.receding or random.random() >= self._roads.receding:
+            return call.forward
+        return math.cos(self._cameras[call.camera].camera.yaw) > 0
 
 
 def _timed(trips: Sequence[_Trip], starts: Sequence[float]) -> Iterator[tuple[_Call, float]]:

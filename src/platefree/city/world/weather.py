@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from platefree.city.scene import Conditions
+from platefree.city.world.roads import TOWN, Roads
 from platefree.city.world.streams import Purpose, draw_seed, stream
 
 WEATHERS = ("clear", "overcast", "rain", "fog")
@@ -21,14 +22,6 @@ LATITUDE = 45.0
 LAMPS_BELOW = math.radians(4.0)
 """Drivers switch their lamps on when the sun is lower than this."""
 
-_NEXT = np.array(  # rows: this hour; columns: the next hour, both in the order of WEATHERS
-    [
-        [0.76, 0.19, 0.03, 0.02],
-        [0.27, 0.54, 0.16, 0.03],
-        [0.17, 0.33, 0.49, 0.01],
-        [0.35, 0.25, 0.00, 0.40],
-    ]
-)
 _HOUR = 3_600_000  # milliseconds
 _DAY = 24 * _HOUR
 
@@ -70,19 +63,20 @@ class Climate:
         return min(max((time - self.start) // _HOUR, 0), len(self.hourly) - 1)
 
 
-def draw_climate(seed: int, start: int, days: int) -> Climate:
+def draw_climate(seed: int, start: int, days: int, roads: Roads = TOWN) -> Climate:
     """The weather of a city.
 
     Args:
         seed: of the city.
         start: UTC milliseconds of its first midnight.
         days: how many days, at least 1.
+        roads: what weather there is.
     """
     random = stream(Purpose.WEATHER, seed)
-    state, hourly = int(random.choice(4, p=(0.5, 0.3, 0.15, 0.05))), []
+    state, hourly = int(random.choice(4, p=roads.first_weather)), []
     for _ in range(24 * days):
         hourly.append(WEATHERS[state])
-        state = int(random.choice(4, p=_NEXT[state]))
+        state = int(random.choice(4, p=roads.weather[state]))
     return Climate(start, tuple(hourly), draw_seed(random))
 
 

@@ -1,0 +1,51 @@
+"""The command line offers every kind of city that the library makes, and no other."""
+
+from pathlib import Path
+
+import pytest
+from fake_studio import BlockStudio
+
+from platefree.city.plan import PRESETS, CitySettings
+from platefree.city.studio import FLEETS
+from platefree.city.world.roads import ROADS
+from platefree.city.world.sites import MOUNTINGS
+from platefree.cli import city_verb
+
+
+def test_the_choices_are_those_of_the_library() -> None:
+    assert [each.value for each in city_verb.PresetName] == list(PRESETS)
+    assert [each.value for each in city_verb.MountingName] == ["any", *MOUNTINGS]
+    assert [each.value for each in city_verb.RoadsName] == list(ROADS)
+    assert [each.value for each in city_verb.FleetName] == list(FLEETS)
+    assert all(settings.preset == name for name, settings in PRESETS.items())
+
+
+def test_what_is_not_asked_is_as_the_preset_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[CitySettings] = []
+    from platefree.city import generate
+
+    original = generate.generate_city
+
+    def recorded(folder: Path, settings: CitySettings, **how: object) -> object:
+        asked.append(settings)
+        return original(folder, settings, studio=BlockStudio(), workers=1)
+
+    monkeypatch.setattr(generate, "generate_city", recorded)
+    small = {"vehicles": 4, "cameras": 2, "images": 8}
+    city_verb.city(tmp_path / "a", preset=city_verb.PresetName.streets, **small)
+    city_verb.city(
+        tmp_path / "b",
+        preset=city_verb.PresetName.streets,
+        roads=city_verb.RoadsName.town,
+        fleet=city_verb.FleetName.plain,
+        **small,
+    )
+    city_verb.city(tmp_path / "c", fleet=city_verb.FleetName.varied, **small)
+    kinds = [(each.roads, each.fleet, each.mounting) for each in asked]
+    assert kinds == [
+        ("overpass", "varied", "any"),
+        ("town", "plain", "any"),
+        ("town", "varied", "any"),
+    ]
