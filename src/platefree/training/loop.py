@@ -299,7 +299,7 @@ class Trainer:
             ),
             pin_memory=self.fabric.device.type == "cuda",
         )
-        training_mode(self.method, stage.train.freeze)
+        training_mode(self.method, stage.train.freeze, stage.train.freeze_statistics)
         self._stepped_at = time.monotonic()
         if not len(batches):
             self._save("best", stage, descent)
@@ -338,7 +338,7 @@ class Trainer:
             return
         self.method.eval()
         samples, health = self.method.samples(batch), self.method.health()
-        training_mode(self.method, stage.train.freeze)
+        training_mode(self.method, stage.train.freeze, stage.train.freeze_statistics)
         if samples is not None:
             save_samples(samples, self.folder / "samples" / f"{self.step:08d}.png")
         if health:
@@ -375,7 +375,7 @@ class Trainer:
         model = Model(self.method, self.recipe, name="", fingerprint="", device=self.fabric.device)
         with self.average.in_use():
             score = held_out_score(model, self.data, Work(workers=stage.train.workers))
-        training_mode(self.method, stage.train.freeze)
+        training_mode(self.method, stage.train.freeze, stage.train.freeze_statistics)
         self.log.write({"step": self.step, "validation_map": score})
         log.info("step %d: validation score %.4f", self.step, score)
         if self.best_map is None or score > self.best_map:
