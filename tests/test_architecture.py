@@ -16,7 +16,7 @@ SOURCE = REPOSITORY / "src" / "platefree"
 FLOORS = (
     ("errors",),
     ("types", "storage", "inputs", "work", "installs", "machine", "jit"),
-    ("checkpoint", "recipes"),
+    ("checkpoint", "recipes", "runs"),
     ("data",),
     ("city", "ranking", "losses"),
     ("nets",),
@@ -45,6 +45,7 @@ CORE = (
     "jit",
     "checkpoint",
     "recipes",
+    "runs",
     "data",
     "ranking",
 )

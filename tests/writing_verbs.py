@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import TINY, TINY_VIEW
+from conftest import TINY, TINY_FDA, TINY_VIEW
 from fake_studio import BlockStudio
 from part_pictures import draw_parts
 from PIL import Image
@@ -43,6 +43,7 @@ class World:
     views: Path
     parts: Path
     detector: Path
+    generator: Path
     cityflow: Path
     compcars: Path
 
@@ -67,6 +68,7 @@ def make_world(
         "part_detector/city", {**small, **shape, "model.backbone": "test_resnet", "train.epochs": 1}
     )
     detector = train(recipe, made / "parts", made / "detector").best
+    generator = train(load_recipe("fda_net/city", TINY_FDA), drawn_table, made / "fda").best
     compcars = write_files(made / "compcars", COMPCARS)
     for name in ("1/11/2011/aa", "1/11/2012/bb"):
         path = compcars / "image" / f"{name}.jpg"
@@ -80,6 +82,7 @@ def make_world(
         views=views,
         parts=made / "parts",
         detector=detector,
+        generator=generator,
         cityflow=cityflow,
         compcars=compcars,
     )
@@ -133,6 +136,9 @@ VERBS: dict[str, Callable[[World, Path], Arguments]] = {
     "eval": lambda world, out: [
         *("eval", world.model, "--data", world.pictures, "--report", out / "r" / "report.html"),
         *("--workers", 0),
+    ],
+    "samples": lambda world, out: [
+        *("samples", world.generator, "--data", world.pictures, "--out", out / "s" / "sheet.png"),
     ],
     "ensemble": lambda world, out: [
         *("ensemble", world.model, world.other, "--out", out / "both"),

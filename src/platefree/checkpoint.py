@@ -70,6 +70,7 @@ class _Model(_Part):
     data: _Data | None = None
     step: Annotated[int, Field(ge=0)] = 0
     total_steps: Annotated[int, Field(ge=0)] = 0
+    epoch: Annotated[float, Field(ge=0)] | None = None
     seed: int = 0
     best_map: float | None = None
     training: dict[str, Any] | None = None

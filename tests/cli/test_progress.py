@@ -11,7 +11,7 @@ from conftest import TINY, Run
 
 import platefree as pf
 from platefree.cli import console, progress, search_verbs
-from platefree.training.loop import StepReport
+from platefree.training.step_report import StepReport
 
 
 class Terminal(io.StringIO):

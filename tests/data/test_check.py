@@ -13,10 +13,14 @@ from messages import says
 from PIL import Image
 
 from platefree.data.check import Finding, Spread, TableCheck, check_table
+from platefree.data.content import read_content
+from platefree.data.image import PictureStart
+from platefree.data.image_source import TableImages
 from platefree.data.split import split_by_vehicle
 from platefree.data.support import valid_matches
 from platefree.data.table import read_table
 from platefree.evaluation.protocols import PROTOCOLS, make_trials
+from platefree.inputs.plain_files import Expected
 from platefree.types import Sightings
 
 REAL = Path(__file__).parents[3] / "shared" / "data" / "two-cameras"
@@ -337,3 +341,54 @@ def test_the_real_pictures() -> None:
     assert check.findings == ()
     assert (check.images, check.vehicles, check.cameras) == (552, 276, 2)
     assert protocols(check)["cross-camera"] == (552, "")
+
+
+def test_only_files_that_start_alike_are_read_whole(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole: list[str] = []
+
+    def counted(path: Path, expected: Expected) -> bytes:
+        whole.append(path.name)
+        return read_content(path, expected)
+
+    monkeypatch.setattr("platefree.data.check.read_content", counted)
+    size = max(len(jpeg(color)) for color in (9, 500))
+    same, other = (jpeg(color).ljust(size, b"\0") for color in (9, 500))
+    late = jpeg(9).ljust(5000, b"\0"), jpeg(9).ljust(4999, b"\0") + b"1"
+    files = {"file0": same, "file1": other, "file2": same, "file3": late[0], "file4": late[1]}
+    check = check_table(make(*GOOD, ("c", "1"), **files), workers=1)
+    assert whole == ["0.jpg", "2.jpg", "3.jpg", "4.jpg"]
+    assert check.duplicates == (("0.jpg", "2.jpg"),)
+
+
+def test_many_pictures_keep_their_order(make: Make) -> None:
+    """More than one thread is given at a time."""
+    rows = [(f"v{row % 7}", str(row % 3), "train") for row in range(150)]
+    files = {f"file{row}": jpeg(row, (10 + row, 300 - row)) for row in range(150)}
+    files |= {"file40": b"", "file90": b"<html>", "file120": files["file77"]}
+    sightings = make(*rows, **files)
+    alone = check_table(sightings, workers=1)
+    assert check_table(sightings, workers=7).to_json() == alone.to_json()
+    assert list(alone.unreadable) == ["40.jpg", "90.jpg"]
+    assert alone.tiny == tuple(f"{row}.jpg" for row in range(22))
+    assert alone.duplicates == (("77.jpg", "120.jpg"),)
+
+
+def test_ctrl_c_leaves_the_rest_unread(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[int] = []
+    start = TableImages.start
+
+    def counted(source: TableImages, row: int) -> PictureStart:
+        looked.append(row)
+        return start(source, row)
+
+    def interrupted(*step: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("platefree.data.check._BATCH", 3)
+    monkeypatch.setattr(TableImages, "start", counted)
+    sightings = make(*GOOD * 5)
+    with pytest.raises(KeyboardInterrupt):
+        check_table(sightings, workers=2, on_progress=interrupted)
+    assert sorted(looked) == [0, 1, 2]

@@ -15,6 +15,8 @@ from messages import facts
 
 from platefree.cli import main, progress
 from platefree.data.dataset import DataSet
+from platefree.data.merge import merge_tables
+from platefree.data.split import hold_out_vehicles
 from platefree.errors import Interrupted, RecipeError
 from platefree.evaluation.evaluate import evaluate
 from platefree.experiments import ablation as module
@@ -26,7 +28,9 @@ from platefree.experiments.ablation import (
     run_ablation,
 )
 from platefree.methods.catalogue import load_recipe
-from platefree.training.loop import StepReport, train
+from platefree.training.loop import train
+from platefree.training.run_folder import flat
+from platefree.training.step_report import StepReport
 
 SHARED = {**TINY, "train.epochs": 1}
 ROWS = [
@@ -100,6 +104,26 @@ def test_rows_have_the_figures_of_the_paper(name: str) -> None:
         size = [] if name == "drdl" else [float(shape.height)]
         assert shape.height == shape.width
         assert [*size, *(row.paper[figure] for figure in ablation.figures)] == line
+
+
+def test_a_row_of_cityflow_learns_from_its_sources_and_is_scored_by_validation(
+    layouts: dict[str, DataSet], tmp_path: Path
+) -> None:
+    published = load_ablation("vehiclenet-cityflow")
+    row = published.rows[1]
+    assert row.name == "CityFlow + VeRi-776"
+    small = {**flat(published.set), **TINY, "train.epochs": 1}
+    ablation = published.model_copy(update={"set": small, "rows": [row]})
+    held = hold_out_vehicles(layouts["cityflow"].table, vehicles=2)
+    others = [layouts[name].table for name in ("veri-776", "vehicleid")]
+    data = merge_tables(held, *others, target="cityflow")
+    table = run_ablation(ablation, DataSet("table", data), tmp_path, seeds=(0,))
+    assert set(table.measured[row.name][0]) >= {"rank-1", "mAP"}
+    assert table.settings["post-processing"] == "none"
+    assert table.settings["protocol"] == "validation"
+    (run,) = tmp_path.glob("*/seed-0")
+    card = json.loads((run / "best" / "card.json").read_text())
+    assert set(card["data"]["sources"]) == {"cityflow", "veri-776"}
 
 
 def test_a_table_is_what_training_and_scoring_by_hand_give(

@@ -20,8 +20,8 @@ from platefree.experiments.all_methods import (
 from platefree.experiments.cost import training_cost, use_cost
 from platefree.inference.loading import load_model
 from platefree.methods.catalogue import load_recipe, needs_training
-from platefree.training.loop import StepReport
 from platefree.training.run_folder import flat
+from platefree.training.step_report import StepReport
 from platefree.types import Sightings
 
 SMALL: dict[str, Any] = {"train.vehicles_per_batch": 4, "train.images_per_vehicle": 2}

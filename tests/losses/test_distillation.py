@@ -30,7 +30,8 @@ from platefree.methods.multi_branch import BranchLosses, MultiBranch
 from platefree.nets.late_branches import LateBranches
 from platefree.nets.weights import checkpoint_tensors
 from platefree.recipes.recipe import Recipe
-from platefree.training.loop import StepReport, train
+from platefree.training.loop import train
+from platefree.training.step_report import StepReport
 from platefree.training.teacher import Teacher
 from platefree.types import Sightings
 

@@ -20,6 +20,7 @@ from platefree.methods.label_classifier import FEATURES, CameraClassifier
 from platefree.ranking.comparison import Cosine
 from platefree.ranking.guessed_cameras import camera_radius, cluster_cameras
 from platefree.recipes.post import Camera
+from platefree.reports.figures import render_markdown
 from platefree.work import DEFAULT_WORK
 
 SMALL = {key: value for key, value in TINY.items() if key != "model.last_stride"}
@@ -79,6 +80,38 @@ def test_it_takes_the_place_of_unknown_cameras(
     settings = ("--set", f"post.camera.model={by_camera}", "--set", "post.camera.smallest=3")
     score = ("eval", "color_stripes", "--data", drawn_folder, "--post", "camera", *settings)
     assert run(*score)[0] == 0
+
+
+def test_the_row_by_true_cameras_is_that_of_known_cameras(
+    by_camera: Path, drawn_table: pf.Sightings
+) -> None:
+    guesses = Camera(model=str(by_camera), radius=0.4, smallest=3)
+    for steps in (["expand", "camera"], ["camera", "rerank"]):
+        post = pf.Post(steps=steps, camera=guesses)
+        report = pf.evaluate("color_stripes", drawn_table, scoring=Scoring(post, ablate_post=True))
+        (test,) = report.tests
+        place = steps.index("camera") + 1
+        named = ",".join(steps[:place])
+        known = pf.evaluate("color_stripes", drawn_table, scoring=Scoring(named)).figures()
+        prefix = test.prefixes[place]
+        assert prefix.by_true_cameras == known
+        assert prefix.figures != known
+        others = [each for each in test.prefixes if each is not prefix]
+        assert not any(each.by_true_cameras for each in others)
+        gains = prefix.gains_by_true_cameras(test.prefixes[place - 1])
+        assert gains["mAP"] == known["mAP"] - test.prefixes[place - 1].figures["mAP"]
+        (line,) = [
+            each for each in render_markdown(report).splitlines() if "true cameras |" in each
+        ]
+        assert f"{100 * known['mAP']:.2f}" in line
+        assert report.to_json()["tests"][0]["prefixes"][place]["by_true_cameras"] == known
+    names = ("image", "vehicle", "split")
+    columns = {name: getattr(drawn_table, name) for name in names}
+    unknown = pf.Sightings.from_columns(drawn_table.root, columns)
+    for table, options in ((unknown, guesses), (drawn_table, Camera())):
+        post = pf.Post(steps=["camera"], camera=options)
+        report = pf.evaluate("color_stripes", table, scoring=Scoring(post, ablate_post=True))
+        assert not report.tests[0].prefixes[-1].by_true_cameras
 
 
 def test_its_classes_are_cameras_too(by_camera: Path, drawn_table: pf.Sightings) -> None:

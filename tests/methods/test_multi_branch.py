@@ -19,7 +19,7 @@ from platefree.methods.catalogue import build_method, load_recipe, resolve
 from platefree.methods.multi_branch import BranchLosses, MultiBranch
 from platefree.nets.backbones import Backbone
 from platefree.nets.late_branches import LateBranches
-from platefree.training.loop import StepReport
+from platefree.training.step_report import StepReport
 from platefree.types import Sightings
 
 LOSSES = [BranchLosses(0.6, 0.0), BranchLosses(0.0, 1.0), BranchLosses(0.4, 0.3)]

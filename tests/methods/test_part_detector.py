@@ -4,6 +4,7 @@ import inspect
 import json
 import logging
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -349,6 +350,9 @@ def test_nothing_is_looked_at_twice(
     assert not out.exists()
     (journal,) = tmp_path.glob(".parts-*.jsonl")
     whole = journal.read_bytes()
+    names = [json.loads(line)["picture"] for line in whole.splitlines()]
+    files = [table.path(row).read_bytes() for row in range(24)]
+    assert names == [sha256(content).hexdigest()[:24] for content in files]  # as ever
     journal.write_bytes(whole[:-30])  # a kill in the middle of a line
     boxes, _ = write_parts(model, table, out, work=Work(workers=0))
     assert sum(looked) == len(table) + 1
@@ -396,6 +400,17 @@ def test_pictures_that_cannot_be_read_are_left_out(
         write_parts(model, table, tmp_path / "parts.csv")
     with pytest.raises(DataError, match=facts("parts.json", ".csv")):
         write_parts(model, table, tmp_path / "parts.json")
+
+
+def test_boxes_in_a_picture_are_refused(detector: Path, tmp_path: Path) -> None:
+    """The parts of all of them would be those of the first, and elsewhere."""
+    table, _ = draw_parts(tmp_path / "data", vehicles=2)
+    name = table.image[0]
+    lines = f"image,x0,y0,x1,y1\n{name},0,0,20,20\n{name},20,20,40,40\n{name},,,,\n"
+    (tmp_path / "data" / "boxes.csv").write_text(lines)
+    boxed = pf.read_table(tmp_path / "data" / "boxes.csv")
+    with pytest.raises(DataError, match=facts("2 rows", "box", "whole pictures")):
+        write_parts(pf.load_model(detector), boxed, tmp_path / "parts.csv")
 
 
 def test_a_detector_that_finds_nothing_says_so(

@@ -16,8 +16,9 @@ from platefree.methods.catalogue import build_method, load_recipe
 from platefree.methods.strong_baseline import StrongBaseline
 from platefree.nets.weights import checkpoint_tensors
 from platefree.recipes.recipe import Recipe
-from platefree.training.loop import StepReport, train
+from platefree.training.loop import train
 from platefree.training.rates import rate_factor
+from platefree.training.step_report import StepReport
 from platefree.types import Sightings
 
 SMALL = {

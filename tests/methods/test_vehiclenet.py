@@ -1,6 +1,7 @@
 """VehicleNet: the network, its two stages in one run, and the sources of a merged table."""
 
 import json
+import math
 import runpy
 from collections.abc import Mapping
 from dataclasses import replace
@@ -33,8 +34,9 @@ from platefree.nets.backbones import Backbone
 from platefree.nets.heads import Average
 from platefree.nets.weights import checkpoint_tensors
 from platefree.recipes.recipe import Recipe
-from platefree.training.loop import StepReport, train
+from platefree.training.loop import train
 from platefree.training.stages import plan_stages, target_of
+from platefree.training.step_report import StepReport
 from platefree.types import Sightings
 from platefree.work import Work
 
@@ -453,6 +455,24 @@ def test_what_was_trained_is_scored_on_the_target_alone(merged: Sightings, whole
     assert "96 pictures of 24 vehicles" in report.model["trained on"]
     assert report.to_json()["tests"]
     assert 0 < report.figures()["mAP"] <= 1
+
+
+def test_the_report_of_a_run_shows_its_losses_by_stage_as_figure_8(
+    whole: Path, merged: Sightings
+) -> None:
+    report = evaluate(whole / "best", merged, work=Work(workers=0))
+    assert report.history is not None
+    assert [stage.name for stage in report.history.stages] == ["I", "II"]
+    learns = {"I": merged.source != "", "II": merged.source == "b"}
+    for stage in report.history.stages:
+        pictures = int((learns[stage.name] & (merged.split == "train")).sum())
+        assert stage.end == pytest.approx(4 / math.ceil(pictures / 8), abs=1e-6)  # 4 steps of 8
+        reports = [each for each in log(whole) if each.get("stage") == stage.name]
+        assert stage.losses["identity"].tolist() == [each["losses"]["identity"] for each in reports]
+        assert "accuracy" in stage.observed
+    first, second = (stage.model_at for stage in report.history.stages)
+    assert first is None
+    assert second == pytest.approx(report.history.stages[1].end, abs=1e-3)
 
 
 # Accuracy by source

@@ -14,10 +14,12 @@ from numpy.typing import NDArray
 from platefree.errors import DataError, MismatchError
 from platefree.ranking.cluster_expansion import expand_by_clusters
 from platefree.ranking.clusters import cluster_rows
-from platefree.ranking.comparison import cosine_distance
+from platefree.ranking.comparison import ONLY_SPACE, cosine_distance
 from platefree.ranking.exact import rank_exact
 from platefree.ranking.expansion import expand_queries
 from platefree.ranking.joined_spaces import concatenate
+from platefree.ranking.steps import expanded
+from platefree.recipes.post import Expand, Post
 from platefree.types import Embeddings, Ranking, Sightings
 
 
@@ -98,6 +100,28 @@ def test_clusters_and_their_means(n: int, radius: float, smallest: int, seed: in
         total = sum((rows[row].astype(np.float64) for row in members), np.zeros(3))
         wanted = unit(total) if members else rows[number]
         np.testing.assert_allclose(found.spaces["main"][number], wanted, atol=1e-5)
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.integers(0, 40), st.floats(0.01, 0.6), st.integers(1, 6), st.integers(0, 999))
+def test_the_others_of_a_cluster(n: int, radius: float, smallest: int, seed: int) -> None:
+    rows = unit_rows(n, 3, seed)
+    clusters = slow_clusters(cosine_distance(rows, rows), radius, smallest)
+    query = embeddings(main=rows)
+    post = Post(expand=Expand(by="others", radius=radius, smallest=smallest))
+    nearest = Ranking(np.empty((n, 0), np.int64), np.empty((n, 0), np.float32))
+    found = expanded(post, query, query, nearest, ONLY_SPACE)
+    for number in range(n):
+        mates = [row for row in range(n) if clusters[row] == clusters[number] >= 0]
+        others = [rows[row].astype(np.float64) for row in mates if row != number]
+        wanted = unit(sum(others, np.zeros(3))) if others else rows[number]
+        np.testing.assert_allclose(found.spaces["main"][number], wanted, atol=1e-4)
+
+
+def test_of_two_queries_each_becomes_the_other() -> None:
+    rows = np.array([[1, 0], [0.96, 0.28], [0, 1]], np.float32)
+    found = expand_by_clusters(embeddings(main=rows), 0.1, of="others").spaces["main"]
+    np.testing.assert_allclose(found, rows[[1, 0, 2]], atol=1e-6)
 
 
 def test_clusters_of_queries_alone() -> None:

@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from messages import facts
 
 from platefree.errors import DataError
+from platefree.ranking.comparison import ONLY_SPACE
 from platefree.ranking.guessed_cameras import RADII, agreement, camera_radius, cluster_cameras
+from platefree.ranking.penalties import SameLabel, SimilarLook
 from platefree.ranking.steps import (
     BestOfTrack,
     ExpandedQueries,
@@ -277,3 +279,63 @@ def test_what_does_not_fit_is_refused() -> None:
         OtherCameras(two, three)(ranking)
     with pytest.raises(DataError, match=facts("-1.0", "0 or more")):
         TimeWindow(times[:1], times, -1.0)
+
+
+class Looked(np.ndarray):
+    """An array that counts how often rows of it are copied."""
+
+    times = 0
+
+    def __getitem__(self, key: object) -> object:
+        Looked.times += 1
+        return super().__getitem__(key)
+
+
+class Compared:
+    """The cosine distance, with the galleries that it was asked to compare with."""
+
+    def __init__(self) -> None:
+        self.galleries: list[Embeddings] = []
+
+    def distances(self, query: Embeddings, gallery: Embeddings) -> np.ndarray:
+        self.galleries.append(gallery)
+        return ONLY_SPACE.distances(query, gallery)
+
+
+@settings(deadline=None, max_examples=30)
+@CASES
+def test_penalties(q: int, k: int, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    labels = random.integers(-1, 2, q), random.integers(-1, 2, G)
+    rows = random_rows(random, q), random_rows(random, G)
+    for ranking in (draw_ranking(random, q, k), whole_gallery(random, q)):
+        same = SameLabel(*labels, 0.25)(ranking).distances
+        alike = SimilarLook(*rows, ONLY_SPACE, 0.5)(ranking).distances
+        for query, row in enumerate(entries(ranking)):
+            for place, (distance, index) in enumerate(row):
+                equal = index >= 0 and labels[0][query] == labels[1][index] >= 0
+                assert same[query, place] == distance + 0.25 * equal
+                one, other = (each.spaces["main"] for each in rows)
+                look = float(one[query] @ other[index]) if index >= 0 else 0.0
+                assert alike[query, place] == pytest.approx(distance + 0.5 * look, abs=1e-6)
+
+
+def test_a_whole_gallery_is_not_copied_for_each_query() -> None:
+    """That would be 200 MB for each query in a gallery of 100,000 pictures."""
+    random = np.random.default_rng(0)
+    ranking, queries = whole_gallery(random, 9), slice(2, 7)
+    block = Ranking(ranking.indices[queries], ranking.distances[queries])
+    numbers, column = random.integers(0, 3, 9), random.integers(0, 3, G).view(Looked)
+    times = [each.astype("datetime64[s]") for each in (numbers, np.asarray(column))]
+    for step in (
+        OtherCameras(numbers, column),
+        SameLabel(numbers, column, 0.25),
+        TimeWindow(times[0], times[1].view(Looked), 1.0),
+    ):
+        Looked.times = 0
+        step(block, queries)
+        assert Looked.times == 1
+    rows, compared = random_rows(random, G), Compared()
+    SimilarLook(random_rows(random, 9), rows, compared, 0.5)(block, queries)
+    (gallery,) = compared.galleries
+    assert gallery is rows

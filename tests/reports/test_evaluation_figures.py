@@ -12,7 +12,8 @@ from rich.console import Console
 
 from platefree.cli.tables import report_table
 from platefree.evaluation.metrics import RankMetrics
-from platefree.evaluation.results import Outcome, PairResult, Report, TrialResult
+from platefree.evaluation.results import Outcome, Report
+from platefree.evaluation.trial_results import PairResult, TrialResult
 from platefree.evaluation.verification import BINS, Verification
 from platefree.reports.figures import figure_table, render_markdown
 from platefree.reports.page import render_page

@@ -13,9 +13,11 @@ from messages import says
 from PIL import Image
 
 from platefree.evaluation.metrics import RankMetrics
-from platefree.evaluation.results import Outcome, Picture, Report, Strip, TrialResult
+from platefree.evaluation.results import Outcome, Picture, Report, Strip
+from platefree.evaluation.trial_results import TrialResult
 from platefree.evaluation.verification import BINS, Verification
-from platefree.reports.charts import NAMED_CURVES, cmc_chart, roc_chart, similarity_chart
+from platefree.reports.charts import cmc_chart, roc_chart, similarity_chart
+from platefree.reports.drawing import NAMED_CURVES
 from platefree.reports.overlay import heat_colors, overlay
 from platefree.reports.page import render_page
 from platefree.reports.saving import save_report

@@ -13,8 +13,9 @@ from platefree.methods.catalogue import load_recipe
 from platefree.nets.weights import checkpoint_tensors
 from platefree.recipes.sections import Train
 from platefree.training import compiling
-from platefree.training.loop import StepReport, train
+from platefree.training.loop import train
 from platefree.training.processes import launch
+from platefree.training.step_report import StepReport
 from platefree.types import Sightings
 
 

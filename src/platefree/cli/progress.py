@@ -8,7 +8,7 @@ from statistics import mean
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from platefree.cli.console import notes
-from platefree.training.loop import StepReport
+from platefree.training.step_report import StepReport
 
 _SECONDS_BETWEEN_LINES = 30.0
 _SECONDS_OF_A_KEPT_RUN = 1.0  # at most

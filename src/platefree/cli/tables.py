@@ -12,7 +12,8 @@ from rich.table import Table
 from platefree.cli.console import PlainConsole, out, printable
 from platefree.data.check import TableCheck
 from platefree.data.listed_text import many
-from platefree.evaluation.results import Report, TrialResult
+from platefree.evaluation.results import Report
+from platefree.evaluation.trial_results import TrialResult
 from platefree.reports.figures import (
     FigureTable,
     figure_table,

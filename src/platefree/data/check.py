@@ -5,22 +5,20 @@ problem or fact that a user should know. By default only the headers of the pict
 ``depth="pixels"`` every picture is decoded, which also finds files that are cut short.
 """
 
-import os
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import Any, Literal, Self, TypeVar, get_args
 
 import numpy as np
 
-from platefree.data.image import PICTURE, ImageHeader
+from platefree.data.content import read_content
+from platefree.data.image import PICTURE, PictureStart
 from platefree.data.image_source import TableImages
 from platefree.data.listed_text import many
 from platefree.data.support import ProtocolSupport, protocol_support, valid_matches
 from platefree.errors import ImageError, OversizedImage
-from platefree.inputs.plain_files import hash_input
 from platefree.machine import cpu_count
 from platefree.types import Indices, Sightings, known_values
 
@@ -32,6 +30,9 @@ Depth = Literal["header", "pixels"]
 Progress = Callable[[str, int, int], None]
 """Called with the stage ("reading", "comparing"), the number of pictures done, and of all."""
 
+_HEADERS = (
+    32  # that a thread is given at a time; to hand over each alone takes as long as to read it
+)
 _BATCH = 1024  # pictures between two progress calls; also the most that is still read after Ctrl-C
 
 _Result = TypeVar("_Result")
@@ -145,64 +146,74 @@ def check_table(
     source = TableImages(sightings)
     with ThreadPoolExecutor(workers or min(8, cpu_count())) as pool:
 
-        def each(stage: str, work: Callable[[int], _Result], rows: Sequence[int]) -> list[_Result]:
+        def each(
+            stage: str, work: Callable[[int], _Result], rows: Sequence[int], together: int = 1
+        ) -> list[_Result]:
             results: list[_Result] = []
             for start in range(0, len(rows), _BATCH):
-                results.extend(pool.map(work, rows[start : start + _BATCH]))
+                batch = rows[start : start + _BATCH]
+                parts = [batch[at : at + together] for at in range(0, len(batch), together)]
+                for found in pool.map(lambda part: [work(row) for row in part], parts):
+                    results += found
                 if on_progress is not None:
                     on_progress(stage, len(results), len(rows))
             return results
 
-        files = each("reading", lambda row: _look(source, row, depth), range(len(sightings)))
-        suspects = _whole_files_of_equal_size(sightings, files)
-        digests = each("comparing", lambda row: _digest(sightings.path(row)), suspects)
-    check = _summary(sightings, files, _equal_files(suspects, digests))
+        every, together = range(len(sightings)), _HEADERS if depth == "header" else 1
+        files = each("reading", lambda row: _look(source, row, depth), every, together)
+        suspects = _perhaps_equal(sightings, files)
+        contents = each(
+            "comparing", lambda row: read_content(sightings.path(row), PICTURE), suspects
+        )
+    check = _summary(sightings, files, _equal_files(suspects, contents))
     return _ordered(check, [*check.findings, *_without_split(sightings, listed)])
 
 
 @dataclass(frozen=True, slots=True)
-class _File:
-    header: ImageHeader | None
-    size: int = 0  # bytes
-    reason: str = ""  # why there is no header
-    oversized: bool = False
+class _Refused:
+    reason: str
+    oversized: bool
+
+
+_File = PictureStart | _Refused
 
 
 def _look(source: TableImages, row: int, depth: Depth) -> _File:
     try:
         if depth == "pixels":
             source.read(row, (1, 1))  # all of the file is read however small the picture gets
-        return _File(source.header(row), size=os.path.getsize(source.table.path(row)))
-    except (ImageError, OSError) as error:  # OSError: it was removed meanwhile
-        return _File(None, reason=str(error), oversized=isinstance(error, OversizedImage))
+        return source.start(row)
+    except ImageError as error:
+        return _Refused(str(error), isinstance(error, OversizedImage))
 
 
-def _digest(path: Path) -> str:
-    return hash_input(path, PICTURE)
-
-
-def _whole_files_of_equal_size(sightings: Sightings, files: list[_File]) -> list[int]:
-    """Rows whose whole, readable file has the size of another: only these can be equal.
+def _perhaps_equal(sightings: Sightings, files: list[_File]) -> list[int]:
+    """Rows whose whole, readable file starts as another of its size: only these can be equal.
 
     Several boxes in one file are different pictures, so rows with a box are left out.
     """
-    whole = np.isnan(sightings.box[:, 0])
-    readable = [row for row, file in enumerate(files) if file.header is not None and whole[row]]
-    sizes = Counter(files[row].size for row in readable)
-    return [row for row in readable if sizes[files[row].size] > 1]
+    whole = np.isnan(sightings.box[:, 0]).tolist()
+    starts = {
+        row: (file.size, file.checksum)
+        for row, file in enumerate(files)
+        if whole[row] and isinstance(file, PictureStart)
+    }
+    alike = Counter(starts.values())
+    return [row for row, start in starts.items() if alike[start] > 1]
 
 
-def _equal_files(rows: list[int], digests: list[str]) -> list[Indices]:
-    groups: dict[str, list[int]] = defaultdict(list)
-    for row, digest in zip(rows, digests, strict=True):
-        groups[digest].append(row)
+def _equal_files(rows: list[int], contents: list[bytes]) -> list[Indices]:
+    groups: dict[bytes, list[int]] = defaultdict(list)
+    for row, content in zip(rows, contents, strict=True):
+        groups[content].append(row)
     return [np.array(group) for group in groups.values() if len(group) > 1]
 
 
 def _summary(sightings: Sightings, files: list[_File], twins: list[Indices]) -> TableCheck:
     images = sightings.image.tolist()
-    headers = [(images[row], file.header) for row, file in enumerate(files) if file.header]
-    refused = [(images[row], file) for row, file in enumerate(files) if file.header is None]
+    looked = list(zip(images, files, strict=True))
+    headers = [(image, file.header) for image, file in looked if isinstance(file, PictureStart)]
+    refused = [(image, file) for image, file in looked if isinstance(file, _Refused)]
     per_vehicle = Counter(sightings.vehicle[sightings.vehicle != ""].tolist())
     everything = np.ones(len(sightings), dtype=bool)
     alone = sightings.vehicle[valid_matches(sightings, everything, everything) == 0]

@@ -38,9 +38,18 @@ def picture_contents(table: Sightings) -> Contents:
 def file_content(path: Path) -> bytes:
     """The first bytes of the SHA-256 of a file; zeros if it is none, or cannot be read."""
     try:
-        return bytes.fromhex(hash_input(path, _FILE))[:CONTENT_BYTES]
+        return read_content(path, _FILE)
     except DataError:
         return UNKNOWN
+
+
+def read_content(path: Path, expected: Expected) -> bytes:
+    """The first 16 bytes of the SHA-256 of a file.
+
+    Raises:
+        PlatefreeError: an ``expected.error``: it cannot be read, or is something else.
+    """
+    return bytes.fromhex(hash_input(path, expected))[:CONTENT_BYTES]
 
 
 def known_contents(contents: Contents) -> NDArray[np.bool_]:

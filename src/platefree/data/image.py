@@ -12,6 +12,7 @@ are decoded whole, so their limits are lower (`limit_of`), and then converted in
 import os
 import threading
 import warnings
+import zlib
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
@@ -27,6 +28,7 @@ from PIL import ExifTags, Image, ImageFile
 from platefree.data.foreign_files import PEEK, foreign_kind
 from platefree.data.heic import is_heic, register_heic
 from platefree.data.other_files import is_no_picture
+from platefree.data.plain_jpeg import plain_jpeg
 from platefree.errors import ImageError, OversizedImage
 from platefree.inputs.plain_files import MB, Expected, open_input
 
@@ -49,6 +51,8 @@ IMAGE_SUFFIXES = (
     ".ppm", ".pgm", ".heic", ".heif",
 )  # fmt: skip
 """Endings, in lower case, of the files that count as pictures when a folder is searched."""
+
+_START = 2048  # bytes: the tables of most JPEGs end before, and their pixels begin
 
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -79,6 +83,21 @@ class ImageHeader:
     mode: str
 
 
+@dataclass(frozen=True, slots=True)
+class PictureStart:
+    """What is known of a picture and its file once its first bytes are read.
+
+    Attributes:
+        header: size and format of the picture.
+        size: of the file, in bytes.
+        checksum: of the first bytes of the file; that of an equal file is equal.
+    """
+
+    header: ImageHeader
+    size: int
+    checksum: int
+
+
 def limit_of(format: str, *, progressive: bool = False) -> int:
     """The most pixels that a picture of a format may have.
 
@@ -98,11 +117,26 @@ def read_header(path: str | Path) -> ImageHeader:
         ImageError: the file is missing, empty or no picture, or its header is damaged.
         OversizedImage: it claims more pixels than `limit_of` its format.
     """
-    with open_input(path, PICTURE) as file, _PILLOW_MUTED:
-        image = _open(file, path)
-        orientation = _orientation(image)
-    width, height = image.size[::-1] if orientation in _SIDEWAYS else image.size
-    return ImageHeader(width, height, image.format or "", image.mode)
+    return read_start(path).header
+
+
+def read_start(path: str | Path) -> PictureStart:
+    """Read the header of a picture, and what the first bytes tell of its file.
+
+    Raises:
+        ImageError: as of `read_header`.
+        OversizedImage: as of `read_header`.
+    """
+    with open_input(path, PICTURE) as file:
+        start = file.read(_START)
+        plain = plain_jpeg(start)
+        if plain is None:
+            file.seek(0)
+            header = _header(file, path)
+        else:
+            _refuse_large(path, "JPEG", (plain.width, plain.height), limit_of("JPEG"))
+            header = ImageHeader(plain.width, plain.height, "JPEG", plain.mode)
+        return PictureStart(header, os.fstat(file.fileno()).st_size, zlib.crc32(start))
 
 
 def read_image(path: str | Path, *, at_least: tuple[int, int] | None = None) -> Image.Image:
@@ -191,6 +225,14 @@ def find_pictures(
                 yield (entry.name, *parts)
         elif passed_over is not None:
             passed_over["folder further down"] += 1
+
+
+def _header(file: BufferedReader, path: str | Path) -> ImageHeader:
+    with _PILLOW_MUTED:
+        image = _open(file, path)
+        orientation = _orientation(image)
+    width, height = image.size[::-1] if orientation in _SIDEWAYS else image.size
+    return ImageHeader(width, height, image.format or "", image.mode)
 
 
 def _open(file: BufferedReader, path: str | Path) -> ImageFile.ImageFile:

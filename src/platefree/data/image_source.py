@@ -8,7 +8,14 @@ from typing import Protocol
 import numpy as np
 from PIL import Image
 
-from platefree.data.image import ImageHeader, read_displayed_part, read_header, read_image
+from platefree.data.image import (
+    ImageHeader,
+    PictureStart,
+    read_displayed_part,
+    read_header,
+    read_image,
+    read_start,
+)
 from platefree.data.relocate import lies_elsewhere
 from platefree.errors import DataError, ImageError
 from platefree.types import Sightings
@@ -64,13 +71,22 @@ class TableImages:
             ImageError: as `read`, as far as the header shows it.
             DataError: the row is a frame of a video.
         """
+        return self.start(row).header
+
+    def start(self, row: int) -> PictureStart:
+        """The same, and what the first bytes tell of the file.
+
+        Raises:
+            ImageError: as `header`.
+            DataError: the row is a frame of a video.
+        """
         self._refuse_frame(row)
         with self._moved():
-            header = read_header(self.table.path(row))
+            found = read_start(self.table.path(row))
         if np.isnan(self.table.box[row, 0]):
-            return header
-        left, top, right, bottom = self._box(row, header.width, header.height)
-        return replace(header, width=right - left, height=bottom - top)
+            return found
+        left, top, right, bottom = self._box(row, found.header.width, found.header.height)
+        return replace(found, header=replace(found.header, width=right - left, height=bottom - top))
 
     @contextmanager
     def _moved(self) -> Iterator[None]:

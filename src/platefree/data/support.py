@@ -45,14 +45,20 @@ def valid_matches(sightings: Sightings, query: Mask, gallery: Mask) -> Indices:
     Returns:
         (q,) int64, for each query in the order of the table.
     """
-    vehicle = np.unique(sightings.vehicle, return_inverse=True)[1].astype(np.int64)
-    camera = np.unique(sightings.camera, return_inverse=True)[1].astype(np.int64)
+    vehicle, camera = _numbered(sightings.vehicle), _numbered(sightings.camera)
     pair = np.unique(vehicle * (camera.max(initial=0) + 1) + camera, return_inverse=True)[1]
     of_vehicle = np.bincount(vehicle, weights=gallery)[vehicle]
     of_pair = np.bincount(pair, weights=gallery)[pair]
     ignored = np.where(sightings.camera != "", of_pair, gallery)  # at least the row itself
     matches = np.where(sightings.vehicle != "", of_vehicle - ignored, 0)
     return matches[query].astype(np.int64)
+
+
+def _numbered(names: Text) -> Indices:
+    """(n,) int64, a number for each name, without sorting them, which takes longer."""
+    every = names.tolist()
+    numbers = {name: number for number, name in enumerate(dict.fromkeys(every))}
+    return np.fromiter((numbers[name] for name in every), np.int64, len(every))
 
 
 def lost_queries(dataset: DataSet) -> dict[str, int]:

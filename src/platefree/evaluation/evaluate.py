@@ -4,6 +4,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import version
 from itertools import groupby
 from pathlib import Path
@@ -21,6 +22,7 @@ from platefree.evaluation.from_training import with_found
 from platefree.evaluation.label_trials import PREDICTED
 from platefree.evaluation.leakage import overlap_of
 from platefree.evaluation.metadata import WithMetadata
+from platefree.evaluation.model_history import history_of
 from platefree.evaluation.part_trial import PROTOCOL, part_trial
 from platefree.evaluation.results import Report
 from platefree.evaluation.scorer import TestScorer
@@ -233,6 +235,7 @@ def score_plan(
         metadata=given,
         floor=_floor(model, plan, work, asked=scoring.floor),
         overlap=overlap_of(model, post, plan),
+        history=history_of(model),
     )
     if report.warning:
         _log.warning("%s: %s", model.name, report.warning)
@@ -267,7 +270,7 @@ def _measure(
         scorer.outcome(
             name,
             list(same),
-            _claims(model.claims, plan.data.name, name),
+            partial(_claims, model.claims, f"{plan.data.name} {name}"),
             ablate=scoring.ablate_post,
         )
         for name, same in groupby(trials, key=lambda trial: trial.test or plan.protocol)
@@ -311,13 +314,19 @@ def _with_metadata(model: Embedder, plan: Plan, post: Post, work: Work) -> WithM
     return WithMetadata(tuple(given.metadata), given.count_known(table), len(table), figures)
 
 
-def _claims(paper: Mapping[str, float], data: str, test: str) -> dict[str, float]:
-    """The paper's figures for a test, from a recipe's keys "DATA_SET TEST FIGURE".
+def _claims(paper: Mapping[str, float], test: str, steps: Sequence[str]) -> dict[str, float]:
+    """The paper's figures for "DATA_SET TEST", from the keys of a recipe.
 
-    A figure is for one data set only and is never compared with figures of another.
+    A figure is for one data set and one post-processing only, and is never compared with figures
+    of others: "DATA_SET TEST FIGURE" is without any, "... after crop,rerank" after these steps.
     """
-    parts = [(*key.rpartition(" "), claim) for key, claim in paper.items()]
-    return {figure: claim for of, _, figure, claim in parts if of == f"{data} {test}"}
+    found = {}
+    for key, claim in paper.items():
+        named, _, after = key.partition(" after ")
+        of, _, figure = named.rpartition(" ")
+        if of == test and set(after.split(",")) - {""} == set(steps):
+            found[figure] = claim
+    return found
 
 
 def _describe_data(label: str, plan: Plan, scored: Sightings) -> dict[str, str]:

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from platefree.data.dataset import DataSet
 from platefree.data.listed_text import many
 from platefree.errors import ProtocolError
-from platefree.evaluation.results import LabelResult
 from platefree.evaluation.trial import Scorer, refuse_steps
+from platefree.evaluation.trial_results import LabelResult
 from platefree.inference.labelling import most_probable
 from platefree.recipes.post import Post
 from platefree.types import Indices, Sightings, Text, known_values

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from platefree.data.dataset import DataSet, PairList
 from platefree.data.listed_text import many
 from platefree.errors import ProtocolError
-from platefree.evaluation.results import PairResult
 from platefree.evaluation.trial import Scorer, refuse_steps
+from platefree.evaluation.trial_results import PairResult
 from platefree.ranking.comparison import Comparison
 from platefree.recipes.post import Post
 from platefree.types import Embeddings, Indices, Sightings

@@ -22,8 +22,8 @@ from platefree.evaluation.model_pairs import (
     model_verification,
     training_rows,
 )
-from platefree.evaluation.results import PairResult
 from platefree.evaluation.trial import Scorer
+from platefree.evaluation.trial_results import PairResult
 from platefree.ranking.comparison import ONLY_SPACE
 from platefree.types import Embeddings, Floats, Indices
 

@@ -11,8 +11,8 @@ from platefree.data.part_boxes import PictureBoxes, place_boxes
 from platefree.data.part_files import find_part_boxes
 from platefree.errors import ImageError, ProtocolError
 from platefree.evaluation.part_precision import part_precision
-from platefree.evaluation.results import PartResult
 from platefree.evaluation.trial import Scorer, refuse_steps
+from platefree.evaluation.trial_results import PartResult
 from platefree.gallery.opening import as_network
 from platefree.recipes.post import Post
 from platefree.types import Indices, Sightings

@@ -1,7 +1,7 @@
 """Score the trials of a test with post-processing, and if asked after each of its steps."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -14,9 +14,10 @@ from platefree.evaluation.metrics import RankMetrics
 from platefree.evaluation.pair_labels import PairLabels
 from platefree.evaluation.post_chain import Chain, make_chain
 from platefree.evaluation.removed import sink_removed
-from platefree.evaluation.results import Outcome, Prefix, TrialResult, mean_figures, pooled
+from platefree.evaluation.results import Outcome, Prefix
 from platefree.evaluation.score import OnBlock, distance_blocks, score_blocks, trial_labels
 from platefree.evaluation.trial import AnyTrial, Trial
+from platefree.evaluation.trial_results import TrialResult, mean_figures, pooled
 from platefree.evaluation.verification import SimilarityCounts
 from platefree.evaluation.view_pairs import TrialViews, ViewPairCounts
 from platefree.inference.embedder import Embedder
@@ -24,6 +25,9 @@ from platefree.ranking.comparison import Comparison
 from platefree.recipes.post import Post
 from platefree.types import Embeddings, Floats, Sightings
 from platefree.work import Work
+
+Claims = Callable[[Sequence[str]], Mapping[str, float]]
+"""The paper's figures of a test, by name, after the steps of a post-processing."""
 
 
 class TestScorer:
@@ -70,7 +74,7 @@ class TestScorer:
         return self.model.comparison
 
     def outcome(
-        self, name: str, trials: Sequence[AnyTrial], claims: Mapping[str, float], *, ablate: bool
+        self, name: str, trials: Sequence[AnyTrial], claims: Claims, *, ablate: bool
     ) -> Outcome:
         """The outcome of a test.
 
@@ -80,7 +84,7 @@ class TestScorer:
         Args:
             name: of the test.
             trials: its trials.
-            claims: the paper's figures.
+            claims: the paper's figures after some steps.
             ablate: whether to score every prefix of the post-processing as well.
         """
         self._counts, self._views = SimilarityCounts(), ViewPairCounts()
@@ -90,13 +94,16 @@ class TestScorer:
         searches = [trial for trial in trials if isinstance(trial, Trial)]
         if ablate and searches:
             seconds = self._seconds + self.embedded.seconds(self.post.steps)
-            prefixes = [self._prefix(each, searches) for each in self.post.prefixes()[:-1]]
-            prefixes.append(Prefix(self.post.name, seconds, mean_figures(results)))
+            earlier = self.post.prefixes()[:-1]
+            prefixes = [self._prefix(each, searches, claims(each.steps)) for each in earlier]
+            true = self._by_true_cameras(self.post, searches)
+            paper = claims(self.post.steps)
+            prefixes.append(Prefix(self.post.name, seconds, mean_figures(results), true, paper))
         return Outcome(
             name,
             tuple(results),
             self._counts.verification() if self._compared else None,
-            claims,
+            claims(self.post.steps),
             tuple(prefixes),
             self._views.pairs(),
         )
@@ -123,28 +130,45 @@ class TestScorer:
             watchers.append(first_hits.add)
         self.embedded  # noqa: B018 - so that it is not timed
         started = time.perf_counter()
-        metrics = score_blocks(self._blocks(self.post, trial, labels), labels, watchers)
+        blocks = self._blocks(self.post, trial, labels, self._chain)
+        metrics = score_blocks(blocks, labels, watchers)
         self._seconds += time.perf_counter() - started
         if trial.tracks is None:
             self.searched.append(Searched(trial, metrics, first_hits))
         return _result(trial, metrics)
 
     def _blocks(
-        self, post: Post, trial: Trial, labels: PairLabels
+        self, post: Post, trial: Trial, labels: PairLabels, chain: Chain
     ) -> Iterator[tuple[slice, Floats]]:
         embeddings, comparison = self.embedded.under(post.steps)
-        chain = self._chain.with_settings(post, comparison)
+        chain = chain.with_settings(post, comparison)
         blocks = chain.blocks(embeddings, trial)
         return sink_removed(blocks, labels) if chain.removes else blocks
 
-    def _prefix(self, post: Post, trials: Sequence[Trial]) -> Prefix:
-        results, started = [], time.perf_counter()
+    def _prefix(self, post: Post, trials: Sequence[Trial], paper: Mapping[str, float]) -> Prefix:
+        started = time.perf_counter()
+        figures = self._figures(post, trials, self._chain)
+        seconds = time.perf_counter() - started + self.embedded.seconds(post.steps)
+        return Prefix(post.name, seconds, figures, self._by_true_cameras(post, trials), paper)
+
+    def _by_true_cameras(self, post: Post, trials: Sequence[Trial]) -> dict[str, float]:
+        """The figures after steps that end with guessed cameras, by the true ones instead.
+
+        VehicleNet's table VI has the guesses of its classifier only, whose errors remove matches.
+        """
+        guesses = post.steps[-1:] == ["camera"] and self.embedded.cameras is not None
+        if not guesses or not self.table.knows("camera"):
+            return {}
+        true = make_chain(self.post, self.table, self.comparison, alike=self.embedded.alike)
+        return self._figures(post, trials, true)
+
+    def _figures(self, post: Post, trials: Sequence[Trial], chain: Chain) -> dict[str, float]:
+        results = []
         for trial in trials:
             labels = trial_labels(self.table, trial)
-            metrics = score_blocks(self._blocks(post, trial, labels), labels)
+            metrics = score_blocks(self._blocks(post, trial, labels, chain), labels)
             results.append(_result(trial, metrics))
-        seconds = time.perf_counter() - started + self.embedded.seconds(post.steps)
-        return Prefix(post.name, seconds, mean_figures(pooled(results)))
+        return mean_figures(pooled(results))
 
 
 def _counting(counts: SimilarityCounts, views: ViewPairCounts, seen: TrialViews | None) -> OnBlock:

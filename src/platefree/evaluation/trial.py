@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from platefree.data.listed_text import many
 from platefree.errors import DataError, ProtocolError
 from platefree.evaluation.pair_labels import IgnoredPairs
-from platefree.evaluation.results import AnyResult
+from platefree.evaluation.trial_results import AnyResult
 from platefree.inference.embedder import Embedder
 from platefree.ranking.comparison import Comparison
 from platefree.recipes.post import NONE, Post

@@ -36,8 +36,9 @@ from platefree.reports.saving import save_report
 from platefree.storage.disk import make_folder
 from platefree.storage.files import write_text
 from platefree.storage.locks import only_writer
-from platefree.training.loop import StepReport, train
+from platefree.training.loop import train
 from platefree.training.run_folder import flat
+from platefree.training.step_report import StepReport
 from platefree.work import DEFAULT_WORK, Work
 
 _OWN = Expected("a file of an ablation", 64 * MB, RecipeError)  # reports with many figures

@@ -11,7 +11,7 @@ from torch import nn
 from platefree.errors import TrainingError
 from platefree.inference.model import Model
 from platefree.recipes.recipe import Recipe
-from platefree.training.run_folder import log_entries
+from platefree.runs.run_log import LOG_NAME, log_entries
 
 COSTS: Mapping[str, str] = {
     "train seconds": ",.0f",
@@ -39,10 +39,10 @@ def training_cost(folder: Path, recipe: Recipe) -> dict[str, float]:
     Raises:
         TrainingError: the log tells no speed.
     """
-    entries = log_entries(folder / "log.jsonl")
+    entries = log_entries(folder / LOG_NAME)
     reports = [each for each in entries if isinstance(each.get("images_per_second"), float | int)]
     if not reports:
-        raise TrainingError(f"{folder / 'log.jsonl'} tells no speed; train this run again")
+        raise TrainingError(f"{folder / LOG_NAME} tells no speed; train this run again")
     speed = median(report["images_per_second"] for report in reports)
     pictures = reports[-1]["step"] * recipe.train.batch_size
     return {"train seconds": pictures / speed, "images/s": speed}

@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from platefree.batches.loader import UsePictures, use_loader
+from platefree.data.content import read_content
 from platefree.data.image import PICTURE, read_header
 from platefree.data.listed_text import many
 from platefree.data.part_boxes import PARTS, PartBoxes, PictureBoxes
 from platefree.data.part_files import write_part_boxes
 from platefree.errors import DataError, ImageError, Interrupted
 from platefree.inference.model import Model
-from platefree.inputs.plain_files import GB, Expected, hash_input, open_input
+from platefree.inputs.plain_files import GB, Expected, open_input
 from platefree.methods.part_detector import THRESHOLD, PartDetector
 from platefree.nets.pyramid_detector import joined
 from platefree.recipes.ranges import Rate
@@ -28,6 +29,7 @@ from platefree.types import Sightings
 from platefree.work import DEFAULT_WORK, Work
 
 _BATCH = 32
+_KEY = 24  # digits of a picture's content that name its results on disk
 _RESULTS = Expected("results of a part detector", 4 * GB)  # 300 bytes a picture
 Row = tuple[list[float], int, float]
 """A box as fractions of width and height, its part, its score."""
@@ -100,7 +102,8 @@ def write_parts(
         The boxes, and why some pictures were left out (they cannot be read).
 
     Raises:
-        DataError: the model is no part detector, or the name does not end in ``.csv``.
+        DataError: the model is no part detector, the name does not end in ``.csv``, or a row is a
+            box in a picture.
         ImageError: no picture can be read.
         StorageError: a file cannot be written.
         Interrupted: stopped by Ctrl-C; results so far are saved.
@@ -109,6 +112,7 @@ def write_parts(
     if out.suffix.lower() != ".csv":
         raise DataError(f"{out}: part boxes are written as .csv")
     _require_detector(model)
+    _require_whole_pictures(table)
     results = out.with_name(f".{out.stem}-{model.fingerprint}.jsonl")
     with only_writer_of(results):
         known = _Known(results)
@@ -181,6 +185,16 @@ def _require_detector(model: Model) -> PartDetector:
     return model.method
 
 
+def _require_whole_pictures(table: Sightings) -> None:
+    """Boxes are written in pixels of a picture, and saved by its bytes: for one vehicle in it."""
+    boxed = int((~np.isnan(table.box[:, 0])).sum())
+    if boxed:
+        raise DataError(
+            f"the table has {many(boxed, 'row')} with a box in a picture, expected whole pictures: "
+            "save what is in the boxes as pictures of their own, and list these"
+        )
+
+
 def _batches(
     model: Model, table: Sightings, work: Work
 ) -> Iterator[tuple[list[int], tuple[NDArray[Any], ...], list[str]]]:
@@ -213,7 +227,7 @@ def _hashes(table: Sightings) -> tuple[list[str], list[str]]:
     hashes, reasons = [], []
     for row in range(len(table)):
         try:
-            hashes.append(hash_input(table.path(row), PICTURE)[:24])
+            hashes.append(read_content(table.path(row), PICTURE).hex()[:_KEY])
         except ImageError as error:
             hashes.append("")
             reasons.append(str(error))

@@ -42,7 +42,7 @@ from platefree.methods.backbone import StridedSettings, make_backbone
 from platefree.methods.base import Batch, Method
 from platefree.nets.backbones import Backbone, map_size
 from platefree.nets.heads import Average
-from platefree.nets.vgg_m import VGG_CNN_M, start_for_relu
+from platefree.nets.vgg_m import VGG_CNN_M, start_for_relu, take_published
 from platefree.nets.weights import read_weights
 from platefree.recipes.ranges import Channels, Margin, RateBelowOne, Weight
 from platefree.recipes.recipe import Recipe
@@ -93,7 +93,11 @@ def build(
     )
     start = weights or settings.weights
     if settings.backbone == VGG_CNN_M and start != "none":
-        method.start_from(read_weights(Path(start), backbone.network.state_dict()).tensors)
+        published = read_weights(Path(start), backbone.network.state_dict()).tensors
+        take_published(published, "fc6", method.fc6)
+        for name, layer in method.head.named_children():
+            if name.startswith("fc7"):  # both branches (section 3.4)
+                take_published(published, "fc7", layer)
     return method
 
 
@@ -276,32 +280,6 @@ class Drdl(Method):
             )
         sets = unit.reshape(-1, size, unit.shape[1])
         return self.relative_loss(sets[:, : self.positives], sets[:, self.positives :], self.margin)
-
-    def start_from(self, published: Mapping[str, Tensor]) -> None:
-        """Take fc6 and fc7 of a published VGG_CNN_M_1024, fc7 for both branches (section 3.4).
-
-        Args:
-            published: tensors by name, such as ``fc6.weight``; those that are absent stay random.
-
-        Raises:
-            TrainingError: one has another shape.
-        """
-        layers: list[tuple[str, nn.Module]] = [("fc6", self.fc6)]
-        layers += [
-            ("fc7", layer) for name, layer in self.head.named_children() if name.startswith("fc7")
-        ]
-        for name, layer in layers:
-            for part, own in layer.named_parameters():
-                found = published.get(f"{name}.{part}")
-                if found is None:
-                    continue
-                if found.shape != own.shape:
-                    raise TrainingError(
-                        f"{name}.{part} of the weights is {tuple(found.shape)}, expected "
-                        f"{tuple(own.shape)}; pictures of 224 x 224, model.pooling=flatten, "
-                        "model.shared_size=4096 and model.embedding_size=1024 are as published"
-                    )
-                own.data.copy_(found)
 
 
 def _norm(norm: str, size: int) -> nn.Module:

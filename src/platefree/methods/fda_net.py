@@ -11,8 +11,9 @@ them; both learn in turn (section 4, figure 5)::
 - H and F use the same FC layers. Decided: the attention is scaled to a mean of 1 before it weighs
   the map, so that an even attention makes F equal to H, and neither is small.
 - F(G(x)) is taken under the attention of x (eq. 6), everywhere.
-- Decided: the generator adds a change, zero at first, to the picture (``generator="residual"``).
-  "plain" makes the picture anew, of maps that instance norm has robbed of its color.
+- Decided: the generator adds details, none at first, to the colors of the picture
+  (``generator="residual"``). "plain" makes the picture anew, of maps that instance norm has robbed
+  of its color.
 - Embeddings are L2-normalised, so that the margins have a scale.
 - z of eq. 9 is the generated negative in one step and the real one in the next.
 - Decided: minimising log(1 - D(G(x))) has no gradient while made pictures are easily detected, so
@@ -31,6 +32,7 @@ said to be "without attention regularization": ``difference_weight=0`` leaves ou
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
 import torch
@@ -53,6 +55,8 @@ from platefree.nets.attended import EmbeddingDiscriminator
 from platefree.nets.backbones import map_size
 from platefree.nets.generator import Generator, PlainGenerator, largest_singular_value
 from platefree.nets.patch_gan import PatchGan
+from platefree.nets.vgg_m import VGG_CNN_M, take_published
+from platefree.nets.weights import read_weights
 from platefree.recipes.ranges import Channels, ChannelsOrNone, Margin, RateBelowOne, Weight, Width
 from platefree.recipes.recipe import Recipe
 from platefree.recipes.sections import Train
@@ -124,6 +128,11 @@ def build(
         vehicles=classes["vehicle"],
         **settings.model_dump(include=parts),
     )
+    start = weights or settings.weights
+    if settings.backbone == VGG_CNN_M and start != "none" and settings.shared_size:
+        published = read_weights(Path(start), backbone.network.state_dict()).tensors
+        for name, layer in embedding.published_layers().items():
+            take_published(published, name, layer)
     if settings.adversary == "none":
         return EmbeddingNet(embedding, negatives=settings.negatives, margin=settings.margin)
     game = {"negatives", "real_fake", "margin", "similarity_margin", "difference_margin"}

@@ -91,6 +91,11 @@ class EmbeddingDiscriminator(nn.Module):
         self.fc = nn.Sequential(*layers, nn.Linear(shared_size or inputs, embedding_size))
         self.classifier = nn.Linear(embedding_size, vehicles)
 
+    def published_layers(self) -> dict[str, nn.Module]:
+        """The two FC layers by their names in the published VGG_CNN_M_1024."""
+        first, last = (each for each in self.fc if isinstance(each, nn.Linear))
+        return {"fc6": first, "fc7": last}
+
     def forward(self, maps: Tensor, attention: Tensor | None = None) -> Views:
         """Embed (b, c, h, w) maps of the backbone, with the given attention or their own."""
         whole = self.fc(maps)

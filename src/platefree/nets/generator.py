@@ -7,11 +7,19 @@ A mirrored border carries an even color through a convolution, and instance norm
 whatever is added to a channel of the picture is gone after the first layer. `PlainGenerator`, which
 is CycleGAN's, therefore cannot see the color of a vehicle. Its transposed convolutions of 3 x 3 and
 stride 2 have one, two or four weights at a position in turn: a chequerboard (Odena et al., Distill
-2016). `Generator` changes a picture instead of making one, and enlarges before it convolves.
+2016). `Generator` keeps the colors of the picture, makes its details anew, and enlarges before it
+convolves.
+
+Details are not kept, for a copy is a poor negative: all hinges of squared distances are flat where
+a picture is its own negative, so what leaves that point first is an invisible change, and the
+embedding learns to see it instead of vehicles.
 """
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
+
+_COARSE = 8  # pixels of a side over which colors are kept
 
 
 class Residual(nn.Module):
@@ -36,7 +44,7 @@ class Residual(nn.Module):
 
 
 class Generator(nn.Module):
-    """Changes pictures; at first it returns them as they are. Sides are multiples of 4.
+    """Makes details on the colors of pictures, at first none. Sides are multiples of 4.
 
     Args:
         width: channels of the first layer; they double with each stride.
@@ -60,7 +68,7 @@ class Generator(nn.Module):
         change = torch.tanh(self.change(self.layers(pictures)))
         # |change| is the fraction of the way to -1 or to 1: the range is kept, and every value that
         # can still move has a gradient, which clamping the sum would take from it.
-        changed: Tensor = pictures * (1.0 - change.abs()) + change
+        changed: Tensor = colors(pictures) * (1.0 - change.abs()) + change
         return changed
 
 
@@ -87,6 +95,13 @@ class PlainGenerator(nn.Module):
         """Map (b, 3, h, w) pictures in [-1, 1] to others of the same shape and range."""
         changed: Tensor = self.layers(pictures)
         return changed
+
+
+def colors(pictures: Tensor) -> Tensor:
+    """(b, 3, h, w) pictures without their details: means of 8 x 8 pixels, with smooth steps."""
+    height, width = pictures.shape[2:]
+    means = functional.adaptive_avg_pool2d(pictures, (-(-height // _COARSE), -(-width // _COARSE)))
+    return functional.interpolate(means, (height, width), mode="bilinear", align_corners=False)
 
 
 def largest_singular_value(layer: nn.Conv2d | nn.ConvTranspose2d) -> float:

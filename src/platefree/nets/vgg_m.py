@@ -6,7 +6,11 @@ with alpha 5e-4, beta 0.75, k 2; conv1 without padding; 3 x 3 pooling with strid
 last partial window, so that 224 pixels become maps of 54, 13 and 6.
 """
 
+from collections.abc import Mapping
+
 from torch import Tensor, nn
+
+from platefree.errors import TrainingError
 
 VGG_CNN_M = "vgg_cnn_m_1024"
 FC6, FC7 = 4096, 1024
@@ -50,3 +54,27 @@ def start_for_relu(layer: nn.Conv2d | nn.Linear) -> None:
     nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
     if layer.bias is not None:
         nn.init.zeros_(layer.bias)
+
+
+def take_published(published: Mapping[str, Tensor], name: str, layer: nn.Module) -> None:
+    """Take a fully connected layer of a published VGG_CNN_M_1024.
+
+    Args:
+        published: tensors by name, such as ``fc6.weight``; those that are absent stay random.
+        name: of the layer there, ``fc6`` or ``fc7``.
+        layer: gets its tensors.
+
+    Raises:
+        TrainingError: one has another shape.
+    """
+    for part, own in layer.named_parameters():
+        found = published.get(f"{name}.{part}")
+        if found is None:
+            continue
+        if found.shape != own.shape:
+            raise TrainingError(
+                f"{name}.{part} of the weights is {tuple(found.shape)}, expected "
+                f"{tuple(own.shape)}; pictures of 224 x 224, model.pooling=flatten, "
+                "model.shared_size=4096 and model.embedding_size=1024 are as published"
+            )
+        own.data.copy_(found)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from platefree.ranking.comparison import Comparison
-from platefree.ranking.steps import ALL
+from platefree.ranking.steps import ALL, have_same_entries, of_entries
 from platefree.types import Embeddings, Indices, Ranking
 
 
@@ -33,11 +33,10 @@ class SameLabel:
     def __call__(self, ranking: Ranking, queries: slice = ALL) -> Ranking:
         """The entries, those of the query's label further away."""
         distances = ranking.distances.copy()
-        for label, row, indices in zip(
-            self.query[queries], distances, ranking.indices, strict=True
-        ):
+        shown = of_entries(self.gallery, ranking.indices)
+        for label, row, labels in zip(self.query[queries], distances, shown, strict=True):
             if label >= 0:
-                row[self.gallery[indices] == label] += self.weight
+                row[labels == label] += self.weight
         return Ranking(ranking.indices, distances)
 
 
@@ -59,12 +58,19 @@ class SimilarLook:
 
     def __call__(self, ranking: Ranking, queries: slice = ALL) -> Ranking:
         """The entries, those that look like the query's camera or view further away."""
-        numbers = np.arange(len(self.query))[queries]
+        query = self.query.take(np.arange(len(self.query))[queries])
         distances = ranking.distances.copy()
-        for number, row, indices in zip(numbers, distances, ranking.indices, strict=True):
+        if have_same_entries(ranking.indices) and (ranking.indices[0] >= 0).all():
+            gallery = self._rows(ranking.indices[0])
+            distances += self.weight * (1 - self.comparison.distances(query, gallery))
+            return Ranking(ranking.indices, distances)
+        for number, (row, indices) in enumerate(zip(distances, ranking.indices, strict=True)):
             there = np.flatnonzero(indices >= 0)
-            near = self.comparison.distances(
-                self.query.take(number[None]), self.gallery.take(indices[there])
-            )[0]
-            row[there] += self.weight * (1 - near)
+            one, gallery = query.take(np.array([number])), self._rows(indices[there])
+            row[there] += self.weight * (1 - self.comparison.distances(one, gallery)[0])
         return Ranking(ranking.indices, distances)
+
+    def _rows(self, indices: Indices) -> Embeddings:
+        """Rows of the gallery; the gallery itself, not a copy, if they are all of it."""
+        whole = np.array_equal(indices, np.arange(len(self.gallery)))
+        return self.gallery if whole else self.gallery.take(indices)

@@ -8,12 +8,14 @@ queries at a time. Full k-reciprocal re-ranking needs all pictures at once, so i
 (`platefree.ranking.reciprocal`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Protocol
+from itertools import repeat
+from typing import Literal, Protocol, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from platefree.errors import DataError
 from platefree.ranking.cluster_expansion import expand_by_clusters
@@ -22,6 +24,8 @@ from platefree.ranking.expansion import expand_queries
 from platefree.ranking.reciprocal import k_reciprocal
 from platefree.recipes.post import Post, Rerank
 from platefree.types import Embeddings, Indices, Ranking, Sightings, Text, Times
+
+Value = TypeVar("Value", bound=np.generic)
 
 ALL = slice(None)
 """Every query."""
@@ -55,11 +59,10 @@ class OtherCameras:
         """The entries, those of the query's camera removed."""
         _check(ranking, len(self.query[queries]), len(self.gallery))
         distances = ranking.distances.copy()
-        for camera, row, indices in zip(
-            self.query[queries], distances, ranking.indices, strict=True
-        ):
+        shown = of_entries(self.gallery, ranking.indices)
+        for camera, row, cameras in zip(self.query[queries], distances, shown, strict=True):
             if camera >= 0:
-                row[self.gallery[indices] == camera] = np.inf
+                row[cameras == camera] = np.inf
         return Ranking(ranking.indices, distances)
 
 
@@ -89,8 +92,9 @@ class TimeWindow:
         _check(ranking, len(self.query[queries]), len(self.gallery))
         longest = np.timedelta64(timedelta(seconds=self.seconds))
         distances = ranking.distances.copy()
-        for time, row, indices in zip(self.query[queries], distances, ranking.indices, strict=True):
-            row[abs(self.gallery[indices] - time) > longest] = np.inf
+        shown = of_entries(self.gallery, ranking.indices)
+        for time, row, times in zip(self.query[queries], distances, shown, strict=True):
+            row[abs(times - time) > longest] = np.inf
         return Ranking(ranking.indices, distances)
 
 
@@ -115,7 +119,7 @@ class BestOfTrack:
         distances = ranking.distances.copy()
         groups = None
         for own, row, indices in zip(self.own[queries], distances, ranking.indices, strict=True):
-            if groups is None or ranking.indices.strides[0]:  # 0: one row for all queries
+            if groups is None or not have_same_entries(ranking.indices):
                 groups = self._groups(indices)
             order, starts, group = groups
             if own >= 0:
@@ -253,6 +257,27 @@ def label_steps(
     return steps
 
 
+def have_same_entries(indices: Indices) -> bool:
+    """Whether all queries have one row of entries in common, as in `Ranking.of_gallery`."""
+    return bool(len(indices)) and indices.strides[0] == 0
+
+
+def of_entries(column: NDArray[Value], indices: Indices) -> Iterator[NDArray[Value]]:
+    """The values of the entries of each query; entries in common are looked up once.
+
+    Args:
+        column: (g,) values of the gallery.
+        indices: (q, k) gallery rows.
+
+    Yields:
+        (k,) values.
+    """
+    if have_same_entries(indices):
+        yield from repeat(column[indices[0]], len(indices))
+    else:
+        yield from (column[row] for row in indices)
+
+
 def camera_numbers(cameras: Text) -> Indices:
     """(n,) int64 number of each camera; -1 where it is unknown (``""``)."""
     names, numbers = np.unique(cameras, return_inverse=True)
@@ -273,9 +298,11 @@ def expanded(
         comparison: how spaces combine.
     """
     options = post.expand
-    if options.by == "clusters":
-        return expand_by_clusters(query, options.radius, options.smallest, comparison=comparison)
-    return expand_queries(query, gallery, ranking, options.neighbours, options.alpha)
+    if options.by == "neighbours":
+        return expand_queries(query, gallery, ranking, options.neighbours, options.alpha)
+    of: Literal["all", "others"] = "all" if options.by == "clusters" else "others"
+    clusters = options.radius, options.smallest
+    return expand_by_clusters(query, *clusters, of=of, comparison=comparison)
 
 
 def _check(ranking: Ranking, q: int, g: int) -> None:

@@ -77,7 +77,8 @@ class More(PostSection):
 class Expand(PostSection):
     """Replace each query by a mean of similar pictures."""
 
-    by: Literal["clusters", "neighbours"] = "clusters"  # of queries (DBSCAN), or in the gallery
+    # clusters of queries (DBSCAN), the others of the cluster alone, or neighbours in the gallery
+    by: Literal["clusters", "others", "neighbours"] = "clusters"
     radius: Radius = 0.2  # clusters: distance within which queries are neighbours
     smallest: Count = 2  # clusters: neighbours, itself included, that make a cluster
     neighbours: Count = 10  # neighbours: how many gallery pictures to add
@@ -86,9 +87,10 @@ class Expand(PostSection):
     )
 
     def __str__(self) -> str:
-        if self.by == "clusters":
-            return f"clusters of queries, radius {self.radius:g}, smallest {self.smallest}"
-        return f"{self.neighbours} nearest gallery pictures, alpha {self.alpha:g}"
+        if self.by == "neighbours":
+            return f"{self.neighbours} nearest gallery pictures, alpha {self.alpha:g}"
+        what = "clusters of queries" if self.by == "clusters" else "other queries of clusters"
+        return f"{what}, radius {self.radius:g}, smallest {self.smallest}"
 
 
 class Rerank(PostSection):

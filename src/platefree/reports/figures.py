@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from platefree.evaluation.results import AnyResult, Outcome, Report
-from platefree.reports.charts import clean
+from platefree.evaluation.results import Outcome, Report
+from platefree.evaluation.trial_results import AnyResult
+from platefree.reports.drawing import clean
 
 CAPTION = (
     "Figures in %, gaps in percentage points; queries without match are left out of them. A "
@@ -15,7 +16,8 @@ CAPTION = (
 
 STEPS = (
     "The post-processing step by step: each row adds a step to the row above. Figures in %, with "
-    "the gain in percentage points; seconds are those of distances and scores, without embedding."
+    "the gain in percentage points; seconds are those of distances and scores, and of what the "
+    "steps embed. A row by the true cameras stands beside the row above it: what guessing costs."
 )
 
 METADATA = (
@@ -27,6 +29,9 @@ METADATA = (
 
 COLORS_ALONE = "colors alone (color_stripes)"
 """The name of the row of the floor."""
+
+BY_TRUE_CAMERAS = ", by the true cameras"
+"""The end of the name of a row beside that of guessed cameras."""
 
 Row = tuple[str, Mapping[str, str]]
 """The name of a row, and its cells by the names of their columns."""
@@ -103,11 +108,23 @@ def steps_table(report: Report) -> FigureTable | None:
 
 def _steps(of_test: str, test: Outcome) -> Iterator[Row]:
     for before, prefix in test.steps():
-        cells, gains = _percents(prefix.figures), prefix.gains(before)
-        if prefix is not before:
-            cells = {name: f"{text} ({_gap(gains[name])})" for name, text in cells.items()}
         added = prefix.steps if prefix is before else f"+ {prefix.steps.rpartition(',')[2]}"
+        gains = {} if prefix is before else prefix.gains(before)
+        cells = _with_gains(prefix.figures, gains)
         yield f"{of_test}{added}", {**cells, "seconds": f"{prefix.seconds:.2f}"}
+        if prefix.paper:
+            yield f"{of_test}{added}, paper", _percents(prefix.paper)
+        if prefix.by_true_cameras:
+            gains = prefix.gains_by_true_cameras(before)
+            yield f"{of_test}{added}{BY_TRUE_CAMERAS}", _with_gains(prefix.by_true_cameras, gains)
+
+
+def _with_gains(figures: Mapping[str, float], gains: Mapping[str, float]) -> dict[str, str]:
+    texts = _percents(figures)
+    return {
+        name: f"{text} ({_gap(gains[name])})" if name in gains else text
+        for name, text in texts.items()
+    }
 
 
 def metadata_table(report: Report) -> FigureTable | None:
@@ -122,7 +139,7 @@ def metadata_table(report: Report) -> FigureTable | None:
         report.tests, before, given.figures, given.gains(before), strict=True
     ):
         of_test = f"{test.name}: " if several else ""
-        cells = {name: f"{text} ({_gap(gains[name])})" for name, text in _percents(after).items()}
+        cells = _with_gains(after, gains)
         without = (f"{of_test}no metadata", {**_percents(plain), "given": "nothing"})
         groups.append((without, (f"{of_test}with metadata", {**cells, "given": given.describe()})))
     figures = tuple(dict.fromkeys(name for figures in before for name in figures))

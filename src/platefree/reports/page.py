@@ -8,19 +8,13 @@ from importlib.resources import files
 
 import numpy as np
 
-from platefree.evaluation.results import AnyResult, LabelResult, Outcome, Report, TrialResult
+from platefree.evaluation.results import Outcome, Report
+from platefree.evaluation.trial_results import AnyResult, LabelResult, TrialResult
 from platefree.evaluation.verification import OperatingPoint, Verification
 from platefree.evaluation.view_pairs import KINDS, ViewPairs
-from platefree.reports.charts import (
-    HATCH,
-    NAMED_CURVES,
-    clean,
-    cmc_chart,
-    plain_number,
-    roc_chart,
-    similarity_chart,
-    view_chart,
-)
+from platefree.reports.blocks import Cells, figure_block, side_by_side, table_block, undefined
+from platefree.reports.charts import HATCH, cmc_chart, roc_chart, similarity_chart, view_chart
+from platefree.reports.drawing import NAMED_CURVES, clean, plain_number
 from platefree.reports.figures import (
     CAPTION,
     METADATA,
@@ -32,9 +26,7 @@ from platefree.reports.figures import (
     steps_table,
 )
 from platefree.reports.strips import render_strips
-
-Cells = Mapping[str, str] | str
-"""The cells of a row by column name, or one text that spans all of them."""
+from platefree.reports.training_section import training_section
 
 _TITLE = "Vehicle re-identification report"
 _FINE_BINS = 2000  # over [-1, 1]; the chart joins them
@@ -53,6 +45,7 @@ _SECTIONS = {
     "reading": "How to read this page",
     "curves": "Curves",
     "thresholds": "Similarities and thresholds",
+    "training": "Training",
     "examples": "Examples",
 }
 _EXAMPLES = """
@@ -94,21 +87,23 @@ def render_page(report: Report) -> str:
         "reading": _HOW_TO_READ,
         "curves": _curves(report),
         "thresholds": _thresholds(report),
+        "training": training_section(report.history) if report.history else "",
         "examples": _EXAMPLES + render_strips(report.strips) if report.strips else _NO_EXAMPLES,
     }
+    bodies = {name: body for name, body in bodies.items() if body}
     sections = "".join(_section(name, body) for name, body in bodies.items())
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
         f"<title>{clean(report.protocol)}: {_TITLE}</title>"
-        f"<style>{style}</style></head><body>{HATCH}{_header(report)}"
+        f"<style>{style}</style></head><body>{HATCH}{_header(report, list(bodies))}"
         f"<main>{sections}</main><footer>Written by platefree. The figures are also in the JSON "
         "and Markdown files of the same name.</footer></body></html>\n"
     )
 
 
-def _header(report: Report) -> str:
+def _header(report: Report, sections: Sequence[str]) -> str:
     facts = {
         "Model": report.model,
         "Data": report.data,
@@ -117,7 +112,7 @@ def _header(report: Report) -> str:
     cards = "".join(
         f"<div><h2>{title}</h2><dl>{_pairs(pairs)}</dl></div>" for title, pairs in facts.items()
     )
-    links = "".join(f'<li><a href="#{name}">{title}</a></li>' for name, title in _SECTIONS.items())
+    links = "".join(f'<li><a href="#{name}">{_SECTIONS[name]}</a></li>' for name in sections)
     warning = f'<p class="warning">{clean(report.warning)}</p>' if report.warning else ""
     return (
         f'<header><h1>{_TITLE}</h1>{warning}<p class="verdict">{clean(report.verdict)}</p>'
@@ -154,7 +149,7 @@ def _section(name: str, body: str) -> str:
 def _figures(report: Report) -> str:
     """Paper, ours and gap, then a row per trial, or several tests; metadata; post-processing."""
     table = figure_table(report)
-    figures = _table(CAPTION, table.head, table.groups, kind=f"{table.first}s")
+    figures = table_block(CAPTION, table.head, table.groups, kind=f"{table.first}s")
     given = _figure_table(METADATA, metadata_table(report))
     steps = _figure_table(STEPS, steps_table(report))
     matrices = [_confusion(each) for each in report.trials if isinstance(each, LabelResult)]
@@ -162,7 +157,7 @@ def _figures(report: Report) -> str:
 
 
 def _figure_table(caption: str, table: FigureTable | None) -> str:
-    return "" if table is None else _table(caption, table.head, table.groups)
+    return "" if table is None else table_block(caption, table.head, table.groups)
 
 
 def _confusion(result: LabelResult) -> str:
@@ -173,7 +168,7 @@ def _confusion(result: LabelResult) -> str:
     caption = (
         f"{clean(result.name)}: number of pictures, by what they show (rows) and what is predicted"
     )
-    return _table(caption, ["shown", *result.labels], [rows], kind="matrix")
+    return table_block(caption, ["shown", *result.labels], [rows], kind="matrix")
 
 
 def _curves(report: Report) -> str:
@@ -183,7 +178,7 @@ def _curves(report: Report) -> str:
         for test in report.tests
         if test.verification is not None
     ]
-    return _side_by_side(*_match_curves(report), *roc) if roc else _NOTHING_COMPARED
+    return side_by_side(*_match_curves(report), *roc) if roc else _NOTHING_COMPARED
 
 
 def _of(report: Report, test: Outcome) -> str:
@@ -207,7 +202,7 @@ def _match_curves(report: Report) -> list[str]:
         [np.mean([trial.metrics.cmc[:length] for trial in trials], axis=0) for _, trials in lines]
     )
     if not np.isfinite(curves).all():
-        return [_undefined("the match curve", "a trial has no query with a match")]
+        return [undefined("the match curve", "a trial has no query with a match")]
     caption = f"Cumulative match curves: a line per {noun}, marked at rank 1, 5 and 10."
     mean = None
     if len(lines) > 1 and not several:
@@ -215,7 +210,7 @@ def _match_curves(report: Report) -> list[str]:
         caption += " The thick line is their mean."
     if len(lines) > NAMED_CURVES:
         caption += f" Only the best and the worst {noun.partition(',')[0]} at rank 1 are named."
-    return [_chart(cmc_chart([name for name, _ in lines], curves, mean), caption)]
+    return [figure_block(cmc_chart([name for name, _ in lines], curves, mean), caption)]
 
 
 def _ranked(trials: Sequence[AnyResult]) -> list[TrialResult]:
@@ -224,9 +219,9 @@ def _ranked(trials: Sequence[AnyResult]) -> list[TrialResult]:
 
 def _roc(verification: Verification, of: str) -> str:
     if not all(verification.pairs):
-        return _undefined(f"the ROC curve{of}", "there are not pairs of both kinds")
+        return undefined(f"the ROC curve{of}", "there are not pairs of both kinds")
     marks = [(point.far, point.tar) for point in verification.thresholds() if not point.reason]
-    return _chart(
+    return figure_block(
         roc_chart(*verification.roc(), marks),
         f"Same or different, for the pairs of all trials{of} and every threshold. Marks are the "
         f"thresholds stated below. Area under the curve: {verification.auc:.4f}.",
@@ -249,8 +244,8 @@ def _view_part(test: Outcome, of: str) -> str:
         return ""
     counts = pairs.counts.astype(np.float64)
     overlap = f"{100 * pairs.overlap:.1f} %" if np.isfinite(pairs.overlap) else "not known"
-    return _side_by_side(
-        _chart(
+    return side_by_side(
+        figure_block(
             view_chart(pairs.edges, dict(zip(KINDS, counts, strict=True))),
             f"Distances of the pairs of all trials{of} whose views are known: S-view pairs have "
             "the same view, D-view pairs different views; positive pairs show one vehicle. The "
@@ -268,18 +263,18 @@ def _threshold_parts(verification: Verification, of: str) -> str:
         if not point.reason
     }
     same, different = verification.pairs
-    chart = _chart(
+    chart = figure_block(
         similarity_chart(*verification.histogram(_FINE_BINS), lines),
         f"The pairs of all trials{of} by similarity: {same:,} of one vehicle, {different:,} of "
         "two, each kind adding up to 100 %. Vertical lines are the thresholds of the table.",
     )
     rows = [(plain_number(point.far_target), _operating_cells(point)) for point in points]
-    table = _table(
+    table = table_block(
         f"Thresholds over the pairs of all trials{of}, by the false accept rate asked for.",
         ["FAR", "threshold", "FAR reached", "TAR in %"],
         [rows],
     )
-    return _side_by_side(chart, table)
+    return side_by_side(chart, table)
 
 
 def _operating_cells(point: OperatingPoint) -> Cells:
@@ -290,46 +285,3 @@ def _operating_cells(point: OperatingPoint) -> Cells:
         "FAR reached": plain_number(point.far),
         "TAR in %": f"{100 * point.tar:.2f}",
     }
-
-
-def _side_by_side(*parts: str) -> str:
-    return f'<div class="columns">{"".join(parts)}</div>'
-
-
-def _undefined(what: str, reason: str) -> str:
-    return f'<p class="card">Cannot state {what}: {reason}.</p>'
-
-
-def _chart(chart: str, caption: str) -> str:
-    return f'<figure class="card">{chart}<figcaption>{caption}</figcaption></figure>'
-
-
-def _table(
-    caption: str,
-    head: Sequence[str],
-    groups: Sequence[Sequence[tuple[str, Cells]]],
-    *,
-    kind: str = "plain",
-) -> str:
-    """A table of named rows, with cells by column name."""
-    titles = "".join(f'<th scope="col">{clean(title)}</th>' for title in head)
-    bodies = "".join(
-        f"<tbody>{''.join(_row(name, cells, head[1:]) for name, cells in group)}</tbody>"
-        for group in groups
-    )
-    # A scrollable region can only be scrolled by keyboard if it can have the focus.
-    return (
-        f'<figure class="card"><figcaption>{caption}</figcaption>'
-        f'<div class="scroll" role="region" tabindex="0" aria-label="{caption}">'
-        f'<table class="{kind}"><thead><tr>{titles}</tr></thead>{bodies}</table></div></figure>'
-    )
-
-
-def _row(name: str, cells: Cells, columns: Sequence[str]) -> str:
-    if isinstance(cells, str):
-        filled = f'<td class="note" colspan="{len(columns)}">{clean(cells)}</td>'
-    else:
-        filled = "".join(
-            f'<td data-column="{clean(column)}">{cells.get(column, "")}</td>' for column in columns
-        )
-    return f'<tr><th scope="row">{clean(name)}</th>{filled}</tr>'

@@ -13,7 +13,7 @@ from PIL import Image
 
 from platefree.data.thumbnail import thumbnail
 from platefree.evaluation.results import Picture, Strip
-from platefree.reports.charts import clean
+from platefree.reports.drawing import clean
 from platefree.reports.overlay import overlay
 
 PICTURE_WIDTH, PICTURE_HEIGHT = 168, 96

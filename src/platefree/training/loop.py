@@ -9,7 +9,7 @@ import logging
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +48,7 @@ from platefree.methods.catalogue import build_method, needs_training, resolve
 from platefree.nets.weights import checkpoint_tensors, load_into, save_checkpoint
 from platefree.recipes.recipe import Recipe
 from platefree.recipes.sections import Train
+from platefree.runs.run_log import LOG_EVERY, LOG_NAME, TrainingLog
 from platefree.storage.locks import only_writer
 from platefree.training.average import WeightAverage
 from platefree.training.compiling import compile_backbones
@@ -59,7 +60,6 @@ from platefree.training.rates import rate_factor
 from platefree.training.run_folder import (
     Run,
     StopRequest,
-    TrainingLog,
     describe,
     graceful_stop,
     same_run,
@@ -68,40 +68,12 @@ from platefree.training.sample_sheet import save_samples
 from platefree.training.seeding import seed_stage, seed_step
 from platefree.training.stages import StagePlan, first_classes, plan_stages, target_of
 from platefree.training.step import BatchMaker, FabricDescent
+from platefree.training.step_report import Speed, StepReport
 from platefree.training.teacher import teacher_of, with_teacher
 from platefree.types import Sightings
 from platefree.work import DEFAULT_WORK, Work
 
 log = logging.getLogger(__name__)
-
-LOG_EVERY = 10  # steps
-
-
-@dataclass(frozen=True)
-class StepReport:
-    """Progress after a step, for displays.
-
-    Attributes:
-        step: steps done, of the whole run.
-        total: steps that this run will have taken at its end, fewer with ``max_steps``.
-        epoch: from 1, within the stage.
-        epochs: of the stage.
-        stage: its name.
-        rate: learning rate.
-        losses: by name.
-        observed: other figures of the method, by name.
-        images_per_second: over all processes, smoothed.
-    """
-
-    step: int
-    total: int
-    epoch: int
-    epochs: int
-    stage: str
-    rate: float
-    losses: dict[str, float]
-    observed: dict[str, float]
-    images_per_second: float
 
 
 def train(
@@ -190,13 +162,13 @@ class Trainer:
             teacher_of(recipe, self.method, self.fabric.device),
             gather_with_gradient if mines_globally else own_rows,
         )
-        self.log = TrainingLog(folder / "log.jsonl", writes=self.fabric.is_global_zero)
+        self.log = TrainingLog(folder / LOG_NAME, writes=self.fabric.is_global_zero)
         self.step = 0
         self.best_map: float | None = None
         self.finished_before: list[int] = []  # steps at which it was finished, and lengthened since
         self._resumed_state: tuple[str, dict[str, Tensor], dict[str, Any]] | None = None
-        self._saved_at = self._stepped_at = time.monotonic()
-        self._speed = 0.0
+        self._saved_at = time.monotonic()
+        self._speed = Speed()
 
     def restore(self, *, resume: bool) -> None:
         """Resume from the folder's ``last`` checkpoint, or refuse to overwrite a run."""
@@ -299,8 +271,8 @@ class Trainer:
             ),
             pin_memory=self.fabric.device.type == "cuda",
         )
-        training_mode(self.method, stage.train.freeze, stage.train.freeze_statistics)
-        self._stepped_at = time.monotonic()
+        self._set_training_mode(stage)
+        self._speed.start()
         if not len(batches):
             self._save("best", stage, descent)
         with stop_signals_held():
@@ -310,6 +282,9 @@ class Trainer:
             self.average.update(self.step - stage.start)
             self._sample(stage, batch)
             self._after_step(stage, descent, is_end=self.step == stop)
+
+    def _set_training_mode(self, stage: StagePlan) -> None:
+        training_mode(self.method, stage.train.freeze, stage.train.freeze_statistics)
 
     def _restore_stage(self, stage: StagePlan, descent: FabricDescent) -> None:
         if self._resumed_state is not None and self._resumed_state[0] == stage.name:
@@ -338,7 +313,7 @@ class Trainer:
             return
         self.method.eval()
         samples, health = self.method.samples(batch), self.method.health()
-        training_mode(self.method, stage.train.freeze, stage.train.freeze_statistics)
+        self._set_training_mode(stage)
         if samples is not None:
             save_samples(samples, self.folder / "samples" / f"{self.step:08d}.png")
         if health:
@@ -375,8 +350,8 @@ class Trainer:
         model = Model(self.method, self.recipe, name="", fingerprint="", device=self.fabric.device)
         with self.average.in_use():
             score = held_out_score(model, self.data, Work(workers=stage.train.workers))
-        training_mode(self.method, stage.train.freeze, stage.train.freeze_statistics)
-        self.log.write({"step": self.step, "validation_map": score})
+        self._set_training_mode(stage)
+        self.log.write({"step": self.step, **self._place(stage), "validation_map": score})
         log.info("step %d: validation score %.4f", self.step, score)
         if self.best_map is None or score > self.best_map:
             self.best_map = score
@@ -392,7 +367,6 @@ class Trainer:
             what = f"{len(broken)} weights are not finite (first: {broken[0]})"
             raise self._not_finite(self.step, what)
         tensors, content = descent.state()
-        epoch = (self.step - stage.start) / stage.sampler.batches_per_epoch
         card = describe(self.recipe, self.data, self.data_label)
         card["data"] |= {"left_out": self.left_out} if self.left_out else {}
         card |= {
@@ -400,7 +374,7 @@ class Trainer:
             "step": self.step,
             "total_steps": self.total,
             "finished_before": self.finished_before,
-            "epoch": round(epoch, 3),
+            "epoch": round(stage.epochs_done(self.step), 3),
             "best_map": self.best_map,
             "training": {"stage": stage.name, **content},
         }
@@ -408,12 +382,11 @@ class Trainer:
         self.log.sync()  # a resumed run keeps the lines up to its checkpoint
         save_checkpoint(self.folder / kind, card, weights, training, self.learnt)
 
+    def _place(self, stage: StagePlan) -> dict[str, Any]:
+        """Where in its stages the run is, for lines of the log."""
+        return {"stage": stage.name, "epochs_done": round(stage.epochs_done(self.step), 6)}
+
     def _report(self, stage: StagePlan, descent: FabricDescent) -> None:
-        now = time.monotonic()
-        images = self.recipe.train.batch_size
-        speed = images / max(now - self._stepped_at, 1e-9)
-        self._stepped_at = now
-        self._speed = speed if not self._speed else 0.9 * self._speed + 0.1 * speed
         report = StepReport(
             step=self.step,
             total=min(self.total, self.recipe.train.max_steps or self.total),
@@ -423,10 +396,10 @@ class Trainer:
             rate=descent.rate(),
             losses=dict(descent.losses_now),
             observed=dict(descent.observed_now),
-            images_per_second=self._speed,
+            images_per_second=self._speed.after(self.recipe.train.batch_size),
         )
         if self.step % LOG_EVERY == 0 or self.step == stage.stop:
-            self.log.write(asdict(report))
+            self.log.write({**asdict(report), **self._place(stage)})
         if self.on_step is not None and self.fabric.is_global_zero:
             self.on_step(report)
 

@@ -1,6 +1,5 @@
-"""A training run's folder, log and card, requests to stop it, and checks on resume."""
+"""A training run's folder and card, requests to stop it, and checks on resume."""
 
-import json
 import platform
 import signal
 import threading
@@ -19,11 +18,10 @@ from lightning_fabric import Fabric
 from platefree.batches.training_data import TrainingData
 from platefree.checkpoint import Checkpoint
 from platefree.errors import CheckpointError
-from platefree.inputs.documents import parse_json, read_unicode
-from platefree.inputs.plain_files import GB, Expected
 from platefree.methods.catalogue import check_recipe
 from platefree.recipes.recipe import Recipe
-from platefree.storage.files import append_text, sync_file, write_text
+from platefree.runs.run_log import LOG_NAME
+from platefree.runs.training_history import TrainingHistory, read_history
 
 # These may differ when a run is resumed, since they do not change what is learnt.
 # (A teacher may have moved; its fingerprint must be the same.)
@@ -35,9 +33,6 @@ FREE_TO_CHANGE = (
     "checkpoint_minutes",
     "checkpoint_steps",
 )
-
-LOG = Expected("the log of a run", GB, CheckpointError)  # 5 million steps
-"""What a log can be."""
 
 # labels whose names a card lists
 DESCRIPTIVE = ("camera", "make", "model", "type", "color", "view")
@@ -73,45 +68,13 @@ class Run:
         """The checkpoint to resume from."""
         return self.folder / "last"
 
-
-class TrainingLog:
-    """``log.jsonl``: one JSON object per line, consistent with the checkpoint after resuming.
-
-    Args:
-        path: of the file.
-        writes: false on all processes but the first.
-    """
-
-    def __init__(self, path: Path, *, writes: bool) -> None:
-        self.path, self.writes = path, writes
-
-    def write(self, entry: Mapping[str, Any]) -> None:
-        """Add a line.
+    def history(self) -> TrainingHistory:
+        """Its losses, other figures and validations, by stage and epoch.
 
         Raises:
-            StorageError: the disk is full or read-only.
+            CheckpointError: its log is missing or damaged.
         """
-        if not self.writes:
-            return
-        now = datetime.now(UTC).isoformat(timespec="seconds")
-        append_text(self.path, json.dumps({"time": now, **entry}) + "\n")
-
-    def sync(self) -> None:
-        """Wait until all lines are on the disk.
-
-        Raises:
-            StorageError: the disk reports a fault.
-        """
-        if self.writes and self.path.exists():
-            sync_file(self.path)
-
-    def cut(self, step: int) -> None:
-        """Remove the lines of steps after ``step``, which will be repeated."""
-        if not self.path.exists() or not self.writes:
-            return
-        lines = read_unicode(self.path, LOG).splitlines()
-        kept = [line for line in lines if _step(line) <= step]
-        write_text(self.path, "".join(line + "\n" for line in kept))
+        return read_history(self.folder / LOG_NAME)
 
 
 class StopRequest:
@@ -218,28 +181,3 @@ def flat(content: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
         inner = isinstance(value, Mapping)
         entries |= flat(value, f"{prefix}{key}.") if inner else {f"{prefix}{key}": value}
     return entries
-
-
-def log_entries(path: Path) -> Iterator[dict[str, Any]]:
-    """The whole lines of a log.
-
-    Raises:
-        CheckpointError: it cannot be read.
-    """
-    for line in read_unicode(path, LOG).splitlines():
-        if entry := _entry(line):
-            yield entry
-
-
-def _entry(line: str) -> dict[str, Any]:
-    """A line of a log; empty if it is incomplete, as the last one of a killed process."""
-    try:
-        entry = parse_json(line, "the log", CheckpointError)
-    except CheckpointError:
-        return {}
-    return entry if isinstance(entry, dict) and isinstance(entry.get("step"), int) else {}
-
-
-def _step(line: str) -> int:
-    entry = _entry(line)
-    return int(entry["step"]) if entry else 1 << 62

@@ -21,6 +21,10 @@ class StagePlan:
     start: int
     stop: int
 
+    def epochs_done(self, step: int) -> float:
+        """How many epochs of the stage are done after a step of the run."""
+        return (step - self.start) / self.sampler.batches_per_epoch
+
 
 def target_of(recipe: Recipe, table: Sightings) -> str:
     """The target source, which the recipe names or a stage learns from alone; empty: none.

@@ -1,0 +1,1 @@
+"""What a training run leaves beside its checkpoints: its log, and how it went."""
