@@ -147,7 +147,7 @@ def measure(case: Case) -> tuple[list[Step], list[Step]]:
     """The steps while the backbone is frozen, and after it."""
     run = Run(case)
     if case.statistics == "kept":
-        training_mode(run.method, ["backbone"])
+        training_mode(run.method, ["backbone"], [])
     with frozen(run.method, ["backbone"]):
         before = run.take(FROZEN, run.head, warmup=FROZEN)
     run.method.train()

@@ -87,7 +87,7 @@ class Model(Network):
             DataError: it predicts none of this column.
         """
         settings = self.recipe.model
-        if settings.learns == column:
+        if settings.learns == column or column in getattr(settings, "reads", ()):
             return tuple(self.card["names"][column])
         if column in settings.also_predicts():
             return tuple(settings.also_predicts()[column])

@@ -206,13 +206,30 @@ def make_optimizer(
         beta: beta 1 of Adam and AdamW, the decay of their mean gradient.
     """
     lr = train.lr if lr is None else lr
-    learning = [p for p in module.parameters() if p.requires_grad]
     groups = [
-        {"params": [p for p in learning if p.ndim > 1], "weight_decay": train.weight_decay},
-        {"params": [p for p in learning if p.ndim <= 1], "weight_decay": 0.0},
+        {"params": parameters, "lr": factor * lr, "weight_decay": decay}
+        for factor, of_factor in _by_rate(module, train.rate_factors).items()
+        for decay, parameters in (
+            (train.weight_decay, [p for p in of_factor if p.ndim > 1]),
+            (0.0, [p for p in of_factor if p.ndim <= 1]),
+        )
     ]
     if train.optimizer == "sgd":
         return torch.optim.SGD(groups, lr=lr, momentum=train.momentum)
     if train.optimizer == "adam":
         return torch.optim.Adam(groups, lr=lr, betas=(beta, 0.999), eps=train.adam_epsilon)
     return torch.optim.AdamW(groups, lr=lr, betas=(beta, 0.999), eps=train.adam_epsilon)
+
+
+def _by_rate(module: nn.Module, factors: Mapping[str, float]) -> dict[float, list[nn.Parameter]]:
+    """The parameters that require gradients, by the factor of their learning rate.
+
+    The longest prefix of a name in ``factors`` counts.
+    """
+    groups: dict[float, list[nn.Parameter]] = {1.0: []}
+    for name, parameter in module.named_parameters():
+        named = [prefix for prefix in factors if name.startswith(prefix)]
+        factor = factors[max(named, key=len)] if named else 1.0
+        if parameter.requires_grad:
+            groups.setdefault(factor, []).append(parameter)
+    return groups

@@ -5,14 +5,16 @@ classifier.
 A transformer backbone can take side information as an input, mainly in training.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 from torch import Tensor, nn
 from torch.nn import functional
 
 from platefree.batches.training_data import TrainingData, require_known
+from platefree.errors import TrainingError
+from platefree.losses import known_cross_entropy
 from platefree.methods.backbone import StridedSettings, make_backbone
 from platefree.methods.base import Batch, Labels, Method
 from platefree.methods.metric_losses import MetricLosses
@@ -20,6 +22,7 @@ from platefree.nets.backbones import Backbone
 from platefree.nets.classifiers import IdentityClassifier
 from platefree.nets.heads import Average, BNNeck, GeneralisedMean
 from platefree.nets.side_information import SideInformation
+from platefree.nets.style_mixing import mix_styles
 from platefree.recipes.ranges import (
     ChannelsOrNone,
     Factor,
@@ -71,6 +74,9 @@ class StrongBaselineSettings(StridedSettings):
     )
     memory_start: Steps = 0  # steps before they are used
     drop_path: RateBelowOne = 0.0
+    reads: list[Literal["color", "make", "type", "view"]] = Field(default=[])  # labels to predict
+    reads_weight: PositiveWeight = 0.2  # of the cross-entropy of each
+    mix_style: RateBelowOne = 0.0  # probability that the styles of a batch are mixed
     side: list[Literal["camera", "view"]] = Field(default=[])  # ViTs: labels as input of training
     side_weight: PositiveWeight = 3.0  # lambda
     side_hidden: RateBelowOne = 0.1  # fraction of pictures without
@@ -86,12 +92,12 @@ class StrongBaselineSettings(StridedSettings):
         """Whether all its own losses have weight 0."""
         return not any((self.identity_weight, *self.metric_weights))
 
-    @field_validator("side")
+    @field_validator("side", "reads")
     @classmethod
-    def _named_once(cls, side: list[str]) -> list[str]:
-        if len(set(side)) < len(side):
-            raise ValueError(f"model.side is {side}; name each label once")
-        return sorted(side)
+    def _named_once(cls, columns: list[str], info: ValidationInfo) -> list[str]:
+        if len(set(columns)) < len(columns):
+            raise ValueError(f"model.{info.field_name} is {columns}; name each label once")
+        return sorted(columns)
 
     @model_validator(mode="after")
     def _parts_fit(self) -> "StrongBaselineSettings":
@@ -144,6 +150,8 @@ def build(
         class_token=settings.pooling == "class_token",
         side=bool(settings.side),
     )
+    if settings.mix_style:
+        mix_styles(backbone.network, settings.mix_style)
     vehicles = classes["vehicle"]
     size = settings.embedding_size or backbone.channels
     gem = settings.pooling in ("gem", "fixed_gem")
@@ -173,6 +181,8 @@ def build(
         metric_at=settings.metric_at,
         label_smoothing=settings.label_smoothing,
         identity_weight=settings.identity_weight,
+        readers=_readers(settings.reads, classes, backbone.channels),
+        reads_weight=settings.reads_weight,
         side=_side_information(settings, classes, backbone.channels),
     )
 
@@ -188,8 +198,24 @@ def _side_information(
     )
 
 
+def _readers(
+    columns: Sequence[str], classes: Mapping[str, int], channels: int
+) -> dict[str, nn.Module]:
+    """A linear classifier of each label."""
+    for column in columns:
+        if not classes[column]:
+            raise TrainingError(
+                f"model.reads is {[*columns]}, but the column {column!r} is unknown for all "
+                "training pictures; write it into the table, or leave it out of model.reads"
+            )
+    return {column: nn.Linear(channels, classes[column]) for column in columns}
+
+
 class StrongBaseline(Method):
-    """One space, ``main``: the L2-normalised vector after the batch-norm neck.
+    """The space ``main``: the L2-normalised vector after the batch-norm neck.
+
+    With readers, there is a space of each label too, which holds the probabilities of its classes
+    (in sorted order of their names), L2-normalised; only ``main`` is searched.
 
     Args:
         backbone: the network that makes the feature map.
@@ -200,6 +226,8 @@ class StrongBaseline(Method):
         metric_at: ``before_neck`` or ``after_neck``: the vectors that metric losses compare.
         label_smoothing: of the identity cross-entropy.
         identity_weight: of the cross-entropy in the sum.
+        readers: label -> its classifier, on the pooled map.
+        reads_weight: of the cross-entropy of each label in the sum.
         side: side information, for a backbone that takes it.
     """
 
@@ -216,6 +244,8 @@ class StrongBaseline(Method):
         metric_at: str = "before_neck",
         label_smoothing: float = 0.1,
         identity_weight: float = 1.0,
+        readers: Mapping[str, nn.Module] | None = None,
+        reads_weight: float = 0.2,
         side: SideInformation | None = None,
     ) -> None:
         super().__init__()
@@ -224,6 +254,9 @@ class StrongBaseline(Method):
         self.metric_at = metric_at
         self.label_smoothing = label_smoothing
         self.identity_weight = identity_weight
+        readers = readers or {}
+        self.reads, self.readers = tuple(readers), nn.ModuleList(readers.values())
+        self.reads_weight = reads_weight
         self.side = side
 
     def prepare(self, data: TrainingData) -> TrainingData:
@@ -244,8 +277,16 @@ class StrongBaseline(Method):
         return maps
 
     def embed_map(self, maps: Tensor) -> dict[str, Tensor]:
-        """Pool, apply the neck and L2-normalise."""
-        return {"main": functional.normalize(self.neck(self._pooled(maps)).float())}
+        """Pool, apply the neck and L2-normalise; what is read of labels beside it."""
+        pooled = self.pool(maps)
+        embeddings = self.neck(self.reduce(pooled))
+        return {
+            "main": functional.normalize(embeddings.float()),
+            **{
+                column: functional.normalize(reader(pooled).float().softmax(dim=1))
+                for column, reader in zip(self.reads, self.readers, strict=True)
+            },
+        }
 
     def embed(self, images: Tensor, labels: Labels | None = None) -> dict[str, Tensor]:
         """L2-normalised embeddings after the neck, (b, d)."""
@@ -254,7 +295,8 @@ class StrongBaseline(Method):
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """Identity cross-entropy, metric losses over all processes' batch, and teacher losses."""
         vehicles = batch.labels["vehicle"]
-        pooled = self._pooled(self.feature_map(batch.images, batch.labels))
+        whole = self.pool(self.feature_map(batch.images, batch.labels))
+        pooled = self.reduce(whole)
         embeddings = self.neck(pooled)
         identity = self.neck.classifier.loss(embeddings, vehicles, self.label_smoothing)
         compared = pooled if self.metric_at == "before_neck" else embeddings
@@ -262,8 +304,11 @@ class StrongBaseline(Method):
             "identity": self.identity_weight * identity,
             **self.metric(batch.gather(compared), batch.gather(vehicles)),
             **self.teacher_losses(batch.gather(functional.normalize(embeddings.float())), batch),
+            **self._reading_losses(whole, batch.labels),
         }
 
-    def _pooled(self, maps: Tensor) -> Tensor:
-        pooled: Tensor = self.reduce(self.pool(maps))
-        return pooled
+    def _reading_losses(self, pooled: Tensor, labels: Labels) -> dict[str, Tensor]:
+        return {
+            column: self.reads_weight * known_cross_entropy(reader(pooled), labels[column])
+            for column, reader in zip(self.reads, self.readers, strict=True)
+        }

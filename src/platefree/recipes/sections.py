@@ -90,6 +90,7 @@ class Train(Section):
     optimizer: Literal["adamw", "adam", "sgd"] = "adamw"
     lr: LearningRate = 3.5e-4
     rates: dict[str, LearningRate] = {}  # of a method's other optimizers, instead of lr
+    rate_factors: dict[str, Weight] = {}  # parameter name prefix -> factor of the learning rate
     betas: dict[str, RateBelowOne] = {}  # Adam's beta 1 of those optimizers, instead of 0.9
     momentum: Rate = 0.9  # with optimizer = "sgd"
     adam_epsilon: Annotated[float, Field(gt=0, le=1)] = 1e-8  # with optimizer = "adam" or "adamw"
@@ -102,6 +103,7 @@ class Train(Section):
     decay_factor: Rate = 0.1
     final_lr: Rate = 0.01  # "cosine", "exponential": the fraction of lr left at the end
     freeze: list[str] = []  # parameter name prefixes that do not learn
+    freeze_statistics: list[str] = []  # module name prefixes whose batch norms keep statistics
     average: RateBelowOne = 0.0  # decay of the mean of weights; 0: none
     teacher: str = ""  # checkpoint folder of a trained model to learn from as well
     teacher_distance: Weight = 1.0  # weight of its distances between the pictures of a batch

@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+from torch import nn
+
 from platefree.methods.base import Method
 
 
@@ -21,9 +23,16 @@ def frozen(method: Method, prefixes: Sequence[str]) -> Iterator[None]:
             parameter.requires_grad_(True)
 
 
-def training_mode(method: Method, prefixes: Sequence[str]) -> None:
-    """Set a method to training mode, and its frozen parts to evaluation mode."""
+def training_mode(method: Method, parts: Sequence[str], statistics: Sequence[str]) -> None:
+    """Set a method to training mode, but not what is frozen.
+
+    Args:
+        method: all of it.
+        parts: prefixes of modules to leave in evaluation mode.
+        statistics: prefixes of modules whose batch norms alone are left in it.
+    """
     method.train()
     for name, module in method.named_modules():
-        if name.startswith(tuple(prefixes)):
+        is_norm = isinstance(module, nn.modules.batchnorm._BatchNorm)
+        if name.startswith((*parts, *statistics) if is_norm else tuple(parts)):
             module.eval()

@@ -271,7 +271,7 @@ class Trainer:
             ),
             pin_memory=self.fabric.device.type == "cuda",
         )
-        training_mode(self.method, stage.train.freeze)
+        self._set_training_mode(stage)
         self._speed.start()
         if not len(batches):
             self._save("best", stage, descent)
@@ -282,6 +282,9 @@ class Trainer:
             self.average.update(self.step - stage.start)
             self._sample(stage, batch)
             self._after_step(stage, descent, is_end=self.step == stop)
+
+    def _set_training_mode(self, stage: StagePlan) -> None:
+        training_mode(self.method, stage.train.freeze, stage.train.freeze_statistics)
 
     def _restore_stage(self, stage: StagePlan, descent: FabricDescent) -> None:
         if self._resumed_state is not None and self._resumed_state[0] == stage.name:
@@ -310,7 +313,7 @@ class Trainer:
             return
         self.method.eval()
         samples, health = self.method.samples(batch), self.method.health()
-        training_mode(self.method, stage.train.freeze)
+        self._set_training_mode(stage)
         if samples is not None:
             save_samples(samples, self.folder / "samples" / f"{self.step:08d}.png")
         if health:
@@ -347,7 +350,7 @@ class Trainer:
         model = Model(self.method, self.recipe, name="", fingerprint="", device=self.fabric.device)
         with self.average.in_use():
             score = held_out_score(model, self.data, Work(workers=stage.train.workers))
-        training_mode(self.method, stage.train.freeze)
+        self._set_training_mode(stage)
         self.log.write({"step": self.step, **self._place(stage), "validation_map": score})
         log.info("step %d: validation score %.4f", self.step, score)
         if self.best_map is None or score > self.best_map:
