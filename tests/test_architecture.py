@@ -53,7 +53,14 @@ CORE = (
 CORE_ABOVE = ("gallery", "evaluation", "reports", "cli")
 """Rooms that ask for a network only where one is needed, within functions."""
 
+CORE_INFERENCE = {
+    *("embedder", "embedded_rows", "labelling", "loading", "model_card", "card_page", "parity"),
+    *("onnx_content", "onnx_model", "onnx_network", "picture_comparison", "shipped"),
+}
+"""Modules of inference that run an exported model, or load one."""
+
 HEAVY = {"torch", "torchvision", "timm", "lightning_fabric", "safetensors", "cv2"}
+HEAVY |= {"onnx", "onnxscript"}
 
 
 def sources() -> list[Path]:
@@ -162,7 +169,12 @@ def reached(path: Path, seen: set[str]) -> set[str]:
 
 def core_files() -> list[Path]:
     rooms = (*CORE, *CORE_ABOVE)
-    files = [path for path in sources() if room_of(module_of(path)) in rooms]
+    files = [
+        path
+        for path in sources()
+        if room_of(module_of(path)) in rooms
+        or (path.parent.name == "inference" and path.stem in CORE_INFERENCE)
+    ]
     return [path for path in files if path.stem != "progress"]  # imported when training starts
 
 
@@ -216,12 +228,13 @@ pf.save_report(pf.evaluate(sys.argv[1]), sys.argv[3])
 assert pf.check_table(table).images == len(table)
 rows = stored.embeddings.spaces["main"]
 pf.k_reciprocal(rows[:4], rows[4:])
-try:
-    pf.load_model
-except pf.PlatefreeError as error:
-    assert "platefree[train]" in str(error) and "torch" in str(error)
-else:
-    raise AssertionError("a model was loaded without torch")
+for needs in (lambda: pf.load_model("color_stripes"), lambda: pf.export_model):
+    try:
+        needs()
+    except pf.PlatefreeError as error:
+        assert "platefree[train]" in str(error) and "torch" in str(error)
+    else:
+        raise AssertionError("torch was not needed")
 try:
     pf.evaluate("color_stripes", table)
 except pf.PlatefreeError as error:

@@ -173,7 +173,7 @@ def compare(
     The answer is their cosine similarity, from -1 to 1.
     """
     from platefree.inference.loading import load_model
-    from platefree.inference.model import compare as run_comparison
+    from platefree.inference.picture_comparison import compare as run_comparison
 
     loaded = load_model(model or _floor(), device=device.value)
     result = run_comparison(loaded, first, second)
@@ -236,6 +236,7 @@ def _chosen(
     """
     from platefree.gallery.stored import is_embeddings_folder, stored_model_path
     from platefree.gallery.stored_embedder import load_stored
+    from platefree.inference.loading import can_run_without_torch
 
     if model is not None:
         same = root is not None and is_embeddings_folder(model) and Path(model) == gallery
@@ -243,8 +244,9 @@ def _chosen(
     if not is_embeddings_folder(gallery):
         return _floor()
     stored = stored_model_path(gallery)
-    is_there = stored is not None and (stored == FLOOR or Path(stored).exists())
-    has_network = is_there and _can_embed()
+    exported = stored is not None and can_run_without_torch(stored)
+    is_there = stored is not None and (stored == FLOOR or exported or Path(stored).exists())
+    has_network = exported or (is_there and _can_embed())
     if not has_network and (opened := load_stored(gallery, root=root)).knows(query):
         return opened
     if stored is not None and not is_there:
