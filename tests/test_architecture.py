@@ -228,6 +228,14 @@ pf.save_report(pf.evaluate(sys.argv[1]), sys.argv[3])
 assert pf.check_table(table).images == len(table)
 rows = stored.embeddings.spaces["main"]
 pf.k_reciprocal(rows[:4], rows[4:])
+exported = pf.load_model(sys.argv[4])
+found, _ = exported.embed(table)
+kept = pf.load_embeddings(sys.argv[5])
+assert found.model == kept.model
+assert abs(found.spaces["main"] - kept.spaces["main"]).max() < 1e-3
+assert len(pf.search(exported, picture, kept, top=3)) == 3
+assert pf.compare(exported, picture, picture).similarity > 0.999
+assert 0 < pf.evaluate(exported, table).figures()["mAP"] <= 1
 for needs in (lambda: pf.load_model("color_stripes"), lambda: pf.export_model):
     try:
         needs()
@@ -242,15 +250,20 @@ except pf.PlatefreeError as error:
 """
 
 
-def test_the_core_works_where_torch_cannot_be_imported(tmp_path: Path, drawn_folder: Path) -> None:
+def test_the_core_works_where_torch_cannot_be_imported(
+    tmp_path: Path, drawn_folder: Path, tiny_model_folder: Path, exported_folder: Path
+) -> None:
     import platefree as pf
 
     table = pf.read_table(drawn_folder)
     model = pf.load_model("color_stripes")
     embeddings, _ = model.embed(table)
     pf.save_embeddings(embeddings, tmp_path / "stored", model.comparison)
+    in_torch = pf.load_model(tiny_model_folder)
+    pf.save_embeddings(in_torch.embed(table)[0], tmp_path / "by-torch", in_torch.comparison)
     report = tmp_path / "report.html"
-    done = run_without_torch(CORE_AT_WORK, tmp_path / "stored", drawn_folder, report)
+    places = (tmp_path / "stored", drawn_folder, report, exported_folder, tmp_path / "by-torch")
+    done = run_without_torch(CORE_AT_WORK, *places)
     assert done.returncode == 0, done.stderr
     assert report.exists()
 
@@ -270,6 +283,16 @@ main()
         (("data", "check", "{drawn}"), 0, ()),
         (("eval", "{stored}"), 0, ()),
         (("search", "{picture}", "--gallery", "{stored}"), 0, ()),
+        (("models",), 0, ()),
+        (("compare", "{picture}", "{other}", "--model", "{exported}"), 0, ()),
+        (("search", "{other}", "--gallery", "{drawn}", "--model", "{exported}"), 0, ()),
+        (("embed", "{drawn}", "--model", "{exported}", "--out", "{stored}-new"), 0, ()),
+        (("eval", "{exported}", "--data", "{drawn}"), 0, ()),
+        (
+            ("export", "runs/x/best", "--out", "{stored}-model"),
+            1,
+            ("'platefree export'", "[train]"),
+        ),
         (
             ("train", "strong_baseline/small", "--data", "{drawn}"),
             1,
@@ -282,7 +305,12 @@ main()
     ids=lambda value: "-".join(value[:2]) if isinstance(value, tuple) else str(value),
 )
 def test_verbs_without_torch(
-    words: tuple[str, ...], code: int, facts: tuple[str, ...], tmp_path: Path, drawn_folder: Path
+    words: tuple[str, ...],
+    code: int,
+    facts: tuple[str, ...],
+    tmp_path: Path,
+    drawn_folder: Path,
+    exported_folder: Path,
 ) -> None:
     import shutil
 
@@ -300,6 +328,7 @@ def test_verbs_without_torch(
         "stored": tmp_path / "stored",
         "picture": table.path(0),
         "other": other,
+        "exported": exported_folder,
     }
     done = run_without_torch(VERBS, *(word.format(**places) for word in words))
     assert done.returncode == code, done.stderr

@@ -156,7 +156,8 @@ def _session(
     # Threads that wait leave the cores to those that decode pictures.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
-        return ort.InferenceSession(content, options, providers=providers)
+        # Falling back would print to stdout and try the same once more.
+        return ort.InferenceSession(content, options, providers=providers, enable_fallback=0)
     except MemoryError:
         raise
     except Exception as error:  # ONNX Runtime has many kinds, without a common one
