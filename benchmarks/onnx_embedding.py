@@ -16,14 +16,19 @@ from pathlib import Path
 import numpy as np
 import onnxruntime as ort
 import torch
+from PIL import Image
 
+from platefree.data.table import read_table
 from platefree.inference.export import export_model
+from platefree.inference.model_card import Precision
 from platefree.inference.networks import load_network
 from platefree.inference.onnx_network import PICTURES
 from platefree.methods.catalogue import build_method, load_recipe, resolve
 from platefree.nets.weights import save_checkpoint
+from platefree.types import Sightings
 
 BATCHES = (1, 2, 8, 32)
+PRECISIONS: tuple[Precision, ...] = ("fp32", "fp16", "int8")
 
 
 def main() -> None:
@@ -46,16 +51,22 @@ def compare(recipe_name: str, threads: int, rounds: int, folder: Path) -> None:
     card = {"step": 0, "recipe": recipe.model_dump(), "classes": classes}
     save_checkpoint(folder / "best", card, method.state_dict())
     model = load_network(folder / "best", device="cpu")
-    exported = export_model(model, folder / "model")
-    (network,) = exported.card.networks
-    content = (folder / "model" / network.file.name).read_bytes()
+    table, contents = noise(folder / "pictures"), {}
+    for precision in PRECISIONS:
+        exported = export_model(
+            model, folder / precision, precision=precision, pictures=table, tolerance=2.0
+        )
+        (network,) = exported.card.networks
+        contents[precision] = (folder / precision / network.file.name).read_bytes()
+    content = contents["fp32"]
     sessions = {spins: session(content, threads, spins) for spins in (False, True)}
+    fewer = {name: session(contents[name], threads, spins=False) for name in ("fp16", "int8")}
     print(
         f"{recipe_name}, {network.height} x {network.width} pixels, test-time flip "
         f"{recipe.input.test_time_flip}, {threads} thread(s), milliseconds a picture, median of "
         f"{rounds}; torch {torch.__version__}, ONNX Runtime {ort.__version__}"
     )
-    columns = ("torch", "onnx", "spinning", "input in place")
+    columns = ("torch", "fp32", "spinning", "input in place", "fp16", "int8")
     print(f"{'pictures':>8}" + "".join(f"{name:>16}" for name in columns))
     for size in BATCHES:
         pictures = np.random.default_rng(size).integers(
@@ -66,11 +77,22 @@ def compare(recipe_name: str, threads: int, rounds: int, folder: Path) -> None:
         def in_torch(tensor: torch.Tensor = tensor) -> object:
             return model.embed_images(tensor)
 
-        ways = {"torch": in_torch, "onnx": running(sessions[False], pictures)}
+        ways = {"torch": in_torch, "fp32": running(sessions[False], pictures)}
         ways |= {"spinning": running(sessions[True], pictures)}
         ways |= {"input in place": bound(sessions[False], pictures)}
+        ways |= {name: running(opened, pictures) for name, opened in fewer.items()}
         found = medians(ways, max(3, rounds // size))
         print(f"{size:>8}" + "".join(f"{1000 * found[name] / size:>16.1f}" for name in columns))
+
+
+def noise(folder: Path) -> Sightings:
+    """Ten pictures of noise, for the ranges of int8."""
+    folder.mkdir()
+    random = np.random.default_rng(0)
+    for number in range(10):
+        pixels = random.integers(0, 256, (64, 64, 3), np.uint8)
+        Image.fromarray(pixels).save(folder / f"{number}.png")
+    return read_table(folder)
 
 
 def session(content: bytes, threads: int, spins: bool) -> "ort.InferenceSession":

@@ -55,7 +55,7 @@ CORE_ABOVE = ("gallery", "evaluation", "reports", "cli")
 
 CORE_INFERENCE = {
     *("embedder", "embedded_rows", "labelling", "loading", "model_card", "card_page", "parity"),
-    *("onnx_content", "onnx_model", "onnx_network", "picture_comparison", "shipped"),
+    *("onnx_content", "onnx_model", "onnx_network", "picture_comparison", "shipped", "joinable"),
 }
 """Modules of inference that run an exported model, or load one."""
 

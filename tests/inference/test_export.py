@@ -340,9 +340,10 @@ def test_half_floats_and_eight_bits(
         lengths = np.linalg.norm(found.spaces["main"] - wanted.spaces["main"], axis=1)
         assert 0 < lengths.max() < apart
         told = exported.card.networks[0].parity["main"]
-        compared = np.arange(len(table)) % 5 == 0
+        training = np.flatnonzero(table.split == "train")
+        compared = training[np.arange(len(training)) % 5 == 0]
         assert told.worst == pytest.approx(lengths[compared].max(), rel=0.2)
-        assert str(compared.sum()) in exported.card.compared
+        assert f"{len(compared)} of {len(table)}" in exported.card.compared
         sizes[precision] = sum(each.stat().st_size for each in out.glob("*.onnx"))
         prints.add(exported.fingerprint)
     assert len(prints) == 3  # no gallery of one is searched by another
@@ -365,6 +366,20 @@ def test_eight_bits_cannot_overflow_on_a_processor_without_vnni(
         if name.endswith("_scale") and each.ndim == 1 and len(each) > 1
     ]
     assert len(scales) >= len(filters)  # one for each channel
+
+
+def test_pictures_to_be_scored_are_not_calibrated_with(drawn_table: pf.Sightings) -> None:
+    training = np.flatnonzero(drawn_table.split == "train")
+    assert 0 < len(training) < len(drawn_table)
+    trials = parity.trial_pictures(drawn_table, 32, 32)
+    found = [*trials.compared, *trials.calibrating]
+    reader = InputPictures(drawn_table, 32, 32)
+    wanted = {reader.read(row).tobytes() for row in training.tolist()}
+    assert {each.tobytes() for each in found} == wanted
+    assert len(trials.compared) == -(-len(training) // 5)
+    unsplit = replace(drawn_table, split=np.full(len(drawn_table), ""))
+    trials = parity.trial_pictures(unsplit, 32, 32)
+    assert len(trials.compared) + len(trials.calibrating) == len(drawn_table)
 
 
 def test_eight_bits_need_pictures(tiny_model_folder: Path, tmp_path: Path) -> None:

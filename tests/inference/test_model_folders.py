@@ -297,6 +297,9 @@ def test_the_models_inside(
     assert told["tiny-b"]["figures"][0]["figures"] == {"mAP": 0.5125}
     code, _, err = run("embed", drawn_folder, "--model", "tiny-b", "--out", "stored")
     assert code == 0, err
+    code, out, err = run("compare", *(drawn_table.path(row) for row in (0, 1)), "--json")
+    assert (code, json.loads(out)["model"]["name"]) == (0, "tiny-b")  # without --model
+    assert "color" not in err
     query = inside / "q.jpg"
     query.write_bytes(drawn_table.path(0).read_bytes() + b"other")
     code, out, err = run("search", query, "--gallery", "stored", "--json")  # by its name

@@ -6,11 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from platefree.cli.console import Json, done, notes, print_json
+from platefree.cli.console import Json, done, notes, out, print_json
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from platefree.inference.model_card import Measured, ModelCard
 
 
@@ -122,17 +120,18 @@ def _print(card: "ModelCard") -> None:
         for network in card.networks
         for name, each in network.parity.items()
     ]
-    title = f"distance from torch, {card.precision}, on {card.compared}"
-    print_whole(plain_table(title, ("network", "space", "size", "worst", "mean"), rows))
+    out.print(f"distance of rows from torch, {card.precision}, on {card.compared}")
+    print_whole(plain_table("", ("network", "space", "size", "worst", "mean"), rows))
     for each in card.figures:
-        print_whole(_figures(each))
+        _print_figures(each)
 
 
-def _figures(measured: "Measured") -> "Table":
-    from platefree.cli.tables import plain_table
+def _print_figures(measured: "Measured") -> None:
+    from platefree.cli.tables import plain_table, print_whole
 
+    out.print(measured.describe())
     rows = [
         [name, f"{measured.torch[name]:.4f}", f"{value:.4f}"]
         for name, value in measured.figures.items()
     ]
-    return plain_table(measured.describe(), ("figure", "torch", "exported"), rows)
+    print_whole(plain_table("", ("figure", "torch", "exported"), rows))

@@ -39,7 +39,9 @@ def score_both(
             test=one.name,
             seed=ours.settings.get("seed", ""),
             rerank=ours.settings.get("re-ranking", NONE),
-            in_training=ours.overlap.describe() if ours.overlap else "unknown",
+            in_training=ours.overlap.describe()
+            if ours.overlap
+            else "whether it learnt from these is unknown",
             figures=one.figures(),
             torch=other.figures(),
         )

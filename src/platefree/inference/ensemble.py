@@ -18,7 +18,8 @@ from platefree.data.listed_text import many
 from platefree.data.vehicle_boxes import BoxFractions
 from platefree.errors import CheckpointError, DataError, RecipeError, TrainingError
 from platefree.inference.embedded_rows import EmbeddedRows, by_each
-from platefree.inference.embedder import Embedder, Unreadable
+from platefree.inference.embedder import Unreadable
+from platefree.inference.joinable import check_members
 from platefree.inference.model import Model
 from platefree.methods.base import Method
 from platefree.methods.catalogue import build_method, check_recipe
@@ -179,35 +180,6 @@ def load_ensemble(checkpoint: Checkpoint, recipe: Recipe, device: torch.device) 
         ) from error
     load_into(ensemble.method, checkpoint)
     return ensemble
-
-
-def check_members(members: Sequence[Embedder]) -> None:
-    """Refuse models that cannot be joined.
-
-    Raises:
-        DataError: one does not embed vehicles, is conditioned on metadata, or is given twice.
-    """
-    names: dict[str, str] = {}
-    for member in members:
-        learns = member.learns
-        if learns != "vehicle":
-            raise DataError(
-                f"{member.name} is a {member.describe()['method']} model, which learns {learns}; "
-                "only models that embed vehicles can be joined to an ensemble"
-            )
-        if member.metadata:
-            raise DataError(
-                f"{member.name} is conditioned on metadata of the pictures, and an ensemble takes "
-                "pictures alone; give the model without metadata"
-            )
-        if member.fingerprint in names:
-            other = names[member.fingerprint]
-            which = "is given twice" if other == member.name else f"and {other} are one model"
-            raise DataError(
-                f"{member.name} {which} ({member.fingerprint}); give each model once, and weights "
-                "to make one count more"
-            )
-        names[member.fingerprint] = member.name
 
 
 def check_weights(weights: Sequence[float] | None, count: int) -> tuple[float, ...]:

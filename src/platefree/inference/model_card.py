@@ -133,7 +133,7 @@ class Measured(_Part):
         test: its name.
         seed: of what the protocol draws.
         rerank: how it was re-ranked.
-        in_training: how much of the data the model learnt from.
+        in_training: how much of the data the model learnt from, as a sentence.
         figures: of the exported model, as fractions.
         torch: of the checkpoint.
     """
@@ -151,8 +151,7 @@ class Measured(_Part):
         """What was measured."""
         return (
             f"{self.data}, protocol {self.protocol}, test {self.test}, seed "
-            f"{self.seed.partition(':')[0]}, re-ranking {self.rerank}, in training: "
-            f"{self.in_training}"
+            f"{self.seed.partition(':')[0]}, re-ranking {self.rerank}; {self.in_training}"
         )
 
     def told(self) -> str:

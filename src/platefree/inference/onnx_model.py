@@ -116,7 +116,7 @@ def open_model_folder(
 
     Args:
         folder: with its card.
-        device: where to run.
+        device: where to run, see `OnnxNetwork`.
         overrides: dotted key -> value, of the section ``[post]`` of its recipe alone.
         name: shown in messages and reports; by default the folder.
 

@@ -34,7 +34,7 @@ class OnnxNetwork:
     Args:
         content: the ONNX file.
         card: what it is said to be.
-        device: where it runs; ``auto`` takes a CUDA GPU where ONNX Runtime has one.
+        device: where it runs; ``auto`` is the CPU.
         what: its name in messages.
         threads: of a processor; by default all of this process.
 
@@ -136,13 +136,14 @@ def _told(nodes: dict[str, tuple[str, list[int]]]) -> str:
 
 
 def _providers(device: Device) -> list[str]:
+    """Decided: ``auto`` never takes a GPU, on which exported models have not been run."""
     available = ort.get_available_providers()
     if device == "mps" or (device == "cuda" and "CUDAExecutionProvider" not in available):
         raise MissingPackage(
             f"the ONNX Runtime that is installed does not run on {device}: use device='cpu' "
             "(--device cpu), or for a CUDA GPU pip install onnxruntime-gpu in place of onnxruntime"
         )
-    if device != "cpu" and "CUDAExecutionProvider" in available:
+    if device == "cuda":
         return ["CUDAExecutionProvider", "CPUExecutionProvider"]
     return ["CPUExecutionProvider"]
 

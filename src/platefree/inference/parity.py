@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from platefree.data.input_pictures import InputPictures, Pixels
+from platefree.data.listed_text import many
 from platefree.errors import MismatchError
 from platefree.inference.model_card import Difference, Precision
 from platefree.types import Floats, Sightings
@@ -35,17 +36,24 @@ class Trials:
 def trial_pictures(table: Sightings | None, width: int, height: int) -> Trials:
     """Pictures of a table, spread over it; without one, patterns that are drawn here.
 
+    Of a table with training rows only these are used, so that the ranges of int8 are not those of
+    pictures that it is scored on.
+
     Raises:
         ImageError: a picture cannot be read.
     """
     if table is None:
         drawn = _patterns(width, height)
         return Trials(drawn, drawn[:0], f"{len(drawn)} drawn patterns")
-    rows = np.linspace(0, len(table) - 1, min(len(table), _ROWS)).astype(int)
+    training = np.flatnonzero(table.split == "train")
+    usable = training if len(training) else np.arange(len(table))
+    rows = usable[np.linspace(0, len(usable) - 1, min(len(usable), _ROWS)).astype(int)]
     chosen = InputPictures(table.take(rows), width, height)
     pictures = np.stack([chosen.read(row) for row in range(len(chosen))])
     compared = np.arange(len(rows)) % 5 == 0
-    described = f"{compared.sum()} pictures of {table.root.name or 'a table'}, none calibrated with"
+    described = (
+        f"{compared.sum()} of {many(len(table), 'picture')} of {table.root.name or 'a table'}"
+    )
     return Trials(pictures[compared], pictures[~compared], described)
 
 

@@ -20,13 +20,22 @@ def shipped_models() -> dict[str, Path]:
     return {folder.name: folder for folder in folders if is_model_folder(folder)}
 
 
+def embedder_inside() -> str | None:
+    """The name of the model that embeds vehicles; of several the first, None without one."""
+    embedders = (
+        name
+        for name, folder in shipped_models().items()
+        if read_model_card(folder).learns == "vehicle"
+    )
+    return next(embedders, None)
+
+
 def shipped_embedder() -> str:
-    """The name of the model that embeds vehicles; of several, the first.
+    """As `embedder_inside`.
 
     Raises:
         CheckpointError: none is inside.
     """
-    for name, folder in shipped_models().items():
-        if read_model_card(folder).learns == "vehicle":
-            return name
-    raise CheckpointError(NONE_INSIDE)
+    if (name := embedder_inside()) is None:
+        raise CheckpointError(NONE_INSIDE)
+    return name
