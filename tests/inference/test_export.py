@@ -11,6 +11,7 @@ import pytest
 import torch
 from conftest import Run
 from messages import facts, says
+from onnx.reference import ReferenceEvaluator
 from PIL import Image
 from random_models import RECIPES, random_model, vanet
 from torch.nn import functional
@@ -366,6 +367,25 @@ def test_eight_bits_cannot_overflow_on_a_processor_without_vnni(
         if name.endswith("_scale") and each.ndim == 1 and len(each) > 1
     ]
     assert len(scales) >= len(filters)  # one for each channel
+
+
+@pytest.mark.slow
+def test_eight_bits_are_computed_as_onnx_defines_them(
+    tiny_model_folder: Path, drawn_table: pf.Sightings, tmp_path: Path
+) -> None:
+    """By the reference of ONNX, which computes in floats and cannot overflow."""
+    exported = export_model(
+        tiny_model_folder, tmp_path / "model", precision="int8", pictures=drawn_table
+    )
+    (path,) = (tmp_path / "model").glob("*.onnx")
+    reader = InputPictures(drawn_table, 32, 32)
+    pictures = np.stack([reader.read(row) for row in range(3)])
+    graph = onnx.load(path)
+    graph.opset_import[0].version = 19  # of which the reference has these operators; same meaning
+    (wanted,) = ReferenceEvaluator(graph).run(None, {"pictures": pictures})
+    found = exported.networks[0].embed_images(pictures)["main"]
+    # A sum that falls on the border of two steps may be rounded to either.
+    assert np.linalg.norm(found - wanted, axis=1).max() < 0.05
 
 
 def test_pictures_to_be_scored_are_not_calibrated_with(drawn_table: pf.Sightings) -> None:

@@ -15,7 +15,7 @@ from messages import facts, says
 
 import platefree as pf
 from platefree.errors import CheckpointError, MissingPackage
-from platefree.inference import shipped
+from platefree.inference import onnx_model, shipped
 from platefree.inference.model_card import FileCard, ModelCard, is_model_folder
 from platefree.inference.onnx_model import OnnxModel
 
@@ -108,6 +108,23 @@ def test_a_file_elsewhere_is_never_named(name: str, folder: Path) -> None:
     edit(folder, lambda card: card["networks"][0]["file"].update(name=name))
     with pytest.raises(CheckpointError, match=facts("card.json", "name")):
         pf.load_model(folder)
+
+
+def test_a_model_that_is_replaced_while_it_is_read(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its old files are removed when the new card stands."""
+    read, first = onnx_model.read_file, network_of(folder).name
+
+    def renamed(place: Path, entry: FileCard) -> bytes:
+        monkeypatch.setattr(onnx_model, "read_file", read)
+        put_network(folder, lambda graph: setattr(graph, "producer_name", "another"))
+        return read(place, entry)
+
+    monkeypatch.setattr(onnx_model, "read_file", renamed)
+    model = pf.load_model(folder)
+    assert isinstance(model, OnnxModel)
+    assert model.networks[0].card.file.name == network_of(folder).name != first
 
 
 # --- the card ----------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ from typing import Any
 
 from platefree.data.learnt import Learnt
 from platefree.data.vehicle_boxes import BoxFractions
-from platefree.errors import DataError, RecipeError
+from platefree.errors import CheckpointError, DataError, RecipeError
 from platefree.inference.embedded_rows import by_each
 from platefree.inference.embedder import Unreadable
 from platefree.inference.model_card import (
@@ -126,16 +126,28 @@ def open_model_folder(
         MissingPackage: ONNX Runtime does not run on the device.
     """
     card = read_model_card(folder)
-    post = _post_of(card, overrides or {})
+    while True:
+        try:
+            return _opened(folder, card, device, overrides or {}, name or str(folder))
+        except CheckpointError:  # an export may have replaced it meanwhile
+            now = read_model_card(folder)
+            if now == card:
+                raise
+            card = now
+
+
+def _opened(
+    folder: Path, card: ModelCard, device: Device, overrides: Mapping[str, Any], name: str
+) -> OnnxModel:
+    post = _post_of(card, overrides)
     networks = [
         OnnxNetwork(
             read_file(folder, each.file), each, device=device, what=str(folder / each.file.name)
         )
         for each in card.networks
     ]
-    return OnnxModel(
-        card, networks, name=name or str(folder), learnt=read_learnt_file(folder, card), post=post
-    )
+    learnt = read_learnt_file(folder, card)
+    return OnnxModel(card, networks, name=name, learnt=learnt, post=post)
 
 
 def _post_of(card: ModelCard, overrides: Mapping[str, Any]) -> Post:
