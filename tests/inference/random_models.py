@@ -15,8 +15,15 @@ from platefree.nets.weights import save_checkpoint
 _PARTS = {**TINY, "train.images_per_vehicle": 3, "augment.color": 0.0}
 _LARGER = {"input.height": 64, "input.width": 48}
 _TINY_DETECTOR = {"model.backbone": "test_resnet", "model.width": 32, "model.depth": 1}
+_TINY_TRANSFORMER = {
+    "model.backbone": "test_vit",
+    "input.height": 160,
+    "input.width": 160,
+    "model.side": ["camera"],
+}
 RECIPES: dict[str, tuple[str, dict[str, Any]]] = {
     "strong_baseline": ("strong_baseline/demo", {**TINY, "input.scales": [1.0, 0.75]}),
+    "transformer": ("strong_baseline/transreid", _TINY_TRANSFORMER),
     "multi_branch": ("multi_branch/city", {**TINY, **_LARGER}),
     "drdl": ("drdl/city", TINY_DRDL),
     "fda_net": ("fda_net/city", TINY_FDA),
@@ -42,7 +49,8 @@ def random_model(
     Batch norms have statistics of their own too, since those of a new network hide mistakes.
     """
     name, settings = RECIPES[method]
-    return checkpoint_of(load_recipe(name, {**settings, **(changes or {})}), folder, seed)
+    changed = {**settings, "model.weights": "none", **(changes or {})}
+    return checkpoint_of(load_recipe(name, changed), folder, seed)
 
 
 def vanet(folder: Path, viewpoint: Path, **changes: object) -> Path:

@@ -309,6 +309,9 @@ def test_what_has_no_network_is_refused(tmp_path: Path) -> None:
             pf.load_model(parts, overrides={"model.in_use": "all"}),  # type: ignore[arg-type]
             tmp_path / "out",
         )
+    cameras = pf.load_model(random_model(tmp_path / "cameras", "transformer"))
+    with pytest.raises(DataError, match=facts("metadata", "pictures alone")):
+        export_model(cameras.with_metadata(), tmp_path / "out")  # type: ignore[union-attr]
     assert not (tmp_path / "out").exists()
 
 
