@@ -179,6 +179,16 @@ def tiny_model_folder(tmp_path_factory: pytest.TempPathFactory, drawn_table: Sig
 
 
 @pytest.fixture(scope="session")
+def exported_folder(tmp_path_factory: pytest.TempPathFactory, tiny_model_folder: Path) -> Path:
+    """The same model, exported."""
+    from platefree.inference.export import export_model
+
+    folder = tmp_path_factory.mktemp("exported") / "model"
+    export_model(tiny_model_folder, folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
 def world(
     tmp_path_factory: pytest.TempPathFactory,
     drawn_folder: Path,

@@ -54,7 +54,14 @@ CORE = (
 CORE_ABOVE = ("gallery", "evaluation", "reports", "cli")
 """Rooms that ask for a network only where one is needed, within functions."""
 
+CORE_INFERENCE = {
+    *("embedder", "embedded_rows", "labelling", "loading", "model_card", "card_page", "parity"),
+    *("onnx_content", "onnx_model", "onnx_network", "picture_comparison", "shipped", "joinable"),
+}
+"""Modules of inference that run an exported model, or load one."""
+
 HEAVY = {"torch", "torchvision", "timm", "lightning_fabric", "safetensors", "cv2"}
+HEAVY |= {"onnx", "onnxscript"}
 
 
 def sources() -> list[Path]:
@@ -163,7 +170,12 @@ def reached(path: Path, seen: set[str]) -> set[str]:
 
 def core_files() -> list[Path]:
     rooms = (*CORE, *CORE_ABOVE)
-    files = [path for path in sources() if room_of(module_of(path)) in rooms]
+    files = [
+        path
+        for path in sources()
+        if room_of(module_of(path)) in rooms
+        or (path.parent.name == "inference" and path.stem in CORE_INFERENCE)
+    ]
     return [path for path in files if path.stem != "progress"]  # imported when training starts
 
 
@@ -217,12 +229,21 @@ pf.save_report(pf.evaluate(sys.argv[1]), sys.argv[3])
 assert pf.check_table(table).images == len(table)
 rows = stored.embeddings.spaces["main"]
 pf.k_reciprocal(rows[:4], rows[4:])
-try:
-    pf.load_model
-except pf.PlatefreeError as error:
-    assert "platefree[train]" in str(error) and "torch" in str(error)
-else:
-    raise AssertionError("a model was loaded without torch")
+exported = pf.load_model(sys.argv[4])
+found, _ = exported.embed(table)
+kept = pf.load_embeddings(sys.argv[5])
+assert found.model == kept.model
+assert abs(found.spaces["main"] - kept.spaces["main"]).max() < 1e-3
+assert len(pf.search(exported, picture, kept, top=3)) == 3
+assert pf.compare(exported, picture, picture).similarity > 0.999
+assert 0 < pf.evaluate(exported, table).figures()["mAP"] <= 1
+for needs in (lambda: pf.load_model("color_stripes"), lambda: pf.export_model):
+    try:
+        needs()
+    except pf.PlatefreeError as error:
+        assert "platefree[train]" in str(error) and "torch" in str(error)
+    else:
+        raise AssertionError("torch was not needed")
 try:
     pf.evaluate("color_stripes", table)
 except pf.PlatefreeError as error:
@@ -230,15 +251,20 @@ except pf.PlatefreeError as error:
 """
 
 
-def test_the_core_works_where_torch_cannot_be_imported(tmp_path: Path, drawn_folder: Path) -> None:
+def test_the_core_works_where_torch_cannot_be_imported(
+    tmp_path: Path, drawn_folder: Path, tiny_model_folder: Path, exported_folder: Path
+) -> None:
     import platefree as pf
 
     table = pf.read_table(drawn_folder)
     model = pf.load_model("color_stripes")
     embeddings, _ = model.embed(table)
     pf.save_embeddings(embeddings, tmp_path / "stored", model.comparison)
+    in_torch = pf.load_model(tiny_model_folder)
+    pf.save_embeddings(in_torch.embed(table)[0], tmp_path / "by-torch", in_torch.comparison)
     report = tmp_path / "report.html"
-    done = run_without_torch(CORE_AT_WORK, tmp_path / "stored", drawn_folder, report)
+    places = (tmp_path / "stored", drawn_folder, report, exported_folder, tmp_path / "by-torch")
+    done = run_without_torch(CORE_AT_WORK, *places)
     assert done.returncode == 0, done.stderr
     assert report.exists()
 
@@ -258,6 +284,16 @@ main()
         (("data", "check", "{drawn}"), 0, ()),
         (("eval", "{stored}"), 0, ()),
         (("search", "{picture}", "--gallery", "{stored}"), 0, ()),
+        (("models",), 0, ()),
+        (("compare", "{picture}", "{other}", "--model", "{exported}"), 0, ()),
+        (("search", "{other}", "--gallery", "{drawn}", "--model", "{exported}"), 0, ()),
+        (("embed", "{drawn}", "--model", "{exported}", "--out", "{stored}-new"), 0, ()),
+        (("eval", "{exported}", "--data", "{drawn}"), 0, ()),
+        (
+            ("export", "runs/x/best", "--out", "{stored}-model"),
+            1,
+            ("'platefree export'", "[train]"),
+        ),
         (
             ("train", "strong_baseline/small", "--data", "{drawn}"),
             1,
@@ -270,7 +306,12 @@ main()
     ids=lambda value: "-".join(value[:2]) if isinstance(value, tuple) else str(value),
 )
 def test_verbs_without_torch(
-    words: tuple[str, ...], code: int, facts: tuple[str, ...], tmp_path: Path, drawn_folder: Path
+    words: tuple[str, ...],
+    code: int,
+    facts: tuple[str, ...],
+    tmp_path: Path,
+    drawn_folder: Path,
+    exported_folder: Path,
 ) -> None:
     import shutil
 
@@ -288,6 +329,7 @@ def test_verbs_without_torch(
         "stored": tmp_path / "stored",
         "picture": table.path(0),
         "other": other,
+        "exported": exported_folder,
     }
     done = run_without_torch(VERBS, *(word.format(**places) for word in words))
     assert done.returncode == code, done.stderr

@@ -210,7 +210,7 @@ def test_a_card_of_more_classes_than_its_weights_takes_no_memory(
     script = """
 import resource, sys
 import platefree as pf
-import platefree.inference.loading
+import platefree.inference.networks
 start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 try:
     pf.load_model(sys.argv[1])

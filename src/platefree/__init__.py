@@ -35,10 +35,14 @@ if TYPE_CHECKING:
     from platefree.gallery.stored_embedder import StoredEmbeddings, load_stored
     from platefree.inference.embedder import Detector, Embedder
     from platefree.inference.explain import heat_map
+    from platefree.inference.export import export_model
     from platefree.inference.labelling import label_views
-    from platefree.inference.loading import load_model, make_ensemble
-    from platefree.inference.model import Model, PictureComparison, compare
+    from platefree.inference.loading import load_model
+    from platefree.inference.model import Model
+    from platefree.inference.networks import make_ensemble
+    from platefree.inference.onnx_model import OnnxModel
     from platefree.inference.part_finding import find_parts, write_parts
+    from platefree.inference.picture_comparison import PictureComparison, compare
     from platefree.methods.catalogue import load_recipe
     from platefree.ranking.comparison import Comparison, Cosine
     from platefree.ranking.exact import rank_exact
@@ -66,6 +70,7 @@ __all__ = [
     "Hit",
     "MemoryStore",
     "Model",
+    "OnnxModel",
     "PartBoxes",
     "PictureComparison",
     "PlatefreeError",
@@ -87,6 +92,7 @@ __all__ = [
     "contact_sheet",
     "crop_compcars",
     "evaluate",
+    "export_model",
     "find_parts",
     "generate_city",
     "heat_map",
@@ -136,8 +142,9 @@ _HOME = {
     "Hit": "types",
     "MemoryStore": "gallery.store",
     "Model": "inference.model",
+    "OnnxModel": "inference.onnx_model",
     "PartBoxes": "data.part_boxes",
-    "PictureComparison": "inference.model",
+    "PictureComparison": "inference.picture_comparison",
     "PlatefreeError": "errors",
     "Post": "recipes.post",
     "RankMetrics": "evaluation.metrics",
@@ -153,12 +160,13 @@ _HOME = {
     "Work": "work",
     "bench_methods": "experiments.all_methods",
     "check_table": "data.check",
-    "compare": "inference.model",
+    "compare": "inference.picture_comparison",
     "contact_sheet": "reports.contact_sheet",
     "crop_compcars": "data.crops",
     "evaluate": "evaluation.evaluate",
     "find_parts": "inference.part_finding",
     "generate_city": "city.generate",
+    "export_model": "inference.export",
     "heat_map": "inference.explain",
     "hold_out_vehicles": "data.split",
     "k_reciprocal": "ranking.reciprocal",
@@ -168,7 +176,7 @@ _HOME = {
     "load_model": "inference.loading",
     "load_recipe": "methods.catalogue",
     "load_stored": "gallery.stored_embedder",
-    "make_ensemble": "inference.loading",
+    "make_ensemble": "inference.networks",
     "merge_tables": "data.merge",
     "model_as_vehicle": "data.merge",
     "open_gallery": "gallery.search",

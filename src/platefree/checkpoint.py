@@ -30,6 +30,9 @@ from platefree.storage.files import atomic_file, remove, write_text
 
 FORMAT = 1
 CARD = "card.json"
+EXPORTED = "platefree-model"
+"""The format of the card of a model folder, see `platefree.inference.model_card`."""
+
 TENSORS = Expected("tensors of a checkpoint", 64 * GB, CheckpointError)  # 5e9 weights and moments
 """What a file of tensors can be."""
 
@@ -214,6 +217,11 @@ def read_checkpoint(folder: Path) -> Checkpoint:
         raise CheckpointError(
             f"{path} has format {format}, this platefree reads format {FORMAT}; "
             "use the platefree version that wrote it"
+        )
+    if format == EXPORTED:
+        raise CheckpointError(
+            f"{folder} is an exported model, expected a checkpoint: give the folder that it was "
+            "exported from, such as runs/x/best"
         )
     checked(_Card, card, f"the card {path}", error=CheckpointError)
     _check_identity(path, card)

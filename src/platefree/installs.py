@@ -10,6 +10,8 @@ TRAIN = {
     "torchvision",
     "timm",
     "lightning_fabric",
+    "onnx",
+    "onnxscript",
     "safetensors",
     "cv2",
 }

@@ -23,7 +23,7 @@ from platefree.data.table import write_table
 from platefree.errors import DataError, RecipeError, TrainingError
 from platefree.evaluation.evaluate import Scoring
 from platefree.inference import embedding
-from platefree.inference.loading import make_ensemble
+from platefree.inference.networks import make_ensemble
 from platefree.methods.base import Batch
 from platefree.methods.catalogue import build_method, load_recipe, resolve
 from platefree.methods.strong_baseline import StrongBaseline

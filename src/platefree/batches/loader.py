@@ -11,7 +11,9 @@ from torch.utils.data import DataLoader, Dataset
 from platefree.batches.samplers import Sampler
 from platefree.batches.transforms import InputTransform, TrainingTransform
 from platefree.data.image_source import TableImages
+from platefree.data.input_pictures import InputPictures
 from platefree.data.part_boxes import PictureBoxes
+from platefree.data.vehicle_boxes import BoxFractions
 from platefree.errors import ImageError
 from platefree.machine import can_share_memory, cpu_count, leave_stopping_to_the_parent
 from platefree.types import Sightings
@@ -147,19 +149,28 @@ def training_loader(
 
 
 class UsePictures(Dataset[Item]):
-    """Pictures for embedding, by row, after the fixed transform."""
+    """Pictures for embedding, by row, after the fixed transform.
 
-    def __init__(self, sightings: Sightings, transform: InputTransform) -> None:
-        self.sightings, self.transform = sightings, transform
+    Args:
+        sightings: the n pictures.
+        transform: of a model.
+        boxes: (n, 4) fractions of width and height that they are cut to; by default none.
+    """
+
+    def __init__(
+        self,
+        sightings: Sightings,
+        transform: InputTransform,
+        boxes: BoxFractions | None = None,
+    ) -> None:
+        self.pictures = InputPictures(sightings, transform.width, transform.height, boxes)
 
     def __len__(self) -> int:
-        return len(self.sightings)
+        return len(self.pictures)
 
     def __getitem__(self, row: int) -> Item:
-        size = (self.transform.width, self.transform.height)
         try:
-            picture = TableImages(self.sightings).read(row, size)
-            return Item(row, self.transform(picture))
+            return Item(row, torch.from_numpy(self.pictures.read(row)))
         except ImageError as error:
             return Item(row, str(error))
 

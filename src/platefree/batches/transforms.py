@@ -13,6 +13,7 @@ from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional
 from torchvision.tv_tensors import BoundingBoxes
 
+from platefree.data.input_pictures import resized
 from platefree.recipes.sections import Augment, Input
 
 
@@ -30,9 +31,7 @@ class InputTransform:
 
     def __call__(self, picture: Image.Image) -> Tensor:
         """An RGB picture as (3, height, width) uint8."""
-        resized = picture.resize((self.width, self.height), Image.Resampling.BILINEAR)
-        tensor: Tensor = functional.pil_to_tensor(resized)
-        return tensor
+        return torch.from_numpy(resized(picture, self.width, self.height))
 
     def normalise(self, images: Tensor) -> Tensor:
         """(b, 3, h, w) uint8 to float32: scaled to 0..1, minus mean, over deviation."""

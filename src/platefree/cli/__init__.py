@@ -17,8 +17,10 @@ from platefree.cli import (
     demo_verb,
     ensemble_verb,
     eval_verb,
+    export_verb,
     info_verbs,
     label_verb,
+    models_verb,
     parts_verb,
     samples_verb,
     search_verbs,
@@ -60,6 +62,7 @@ app.command("compare", rich_help_panel=_FIND)(search_verbs.compare)
 app.command("embed", rich_help_panel=_FIND)(search_verbs.embed)
 app.command("eval", rich_help_panel=_FIND)(eval_verb.evaluate)
 app.command("submit", rich_help_panel=_FIND)(submit_verb.submit)
+app.command("models", rich_help_panel=_FIND)(models_verb.models)
 app.command("doctor", rich_help_panel=_FIND)(info_verbs.doctor)
 app.command("demo", rich_help_panel=_MAKE)(demo_verb.demo)
 app.add_typer(data_verbs.app, name="data", rich_help_panel=_MAKE)
@@ -70,6 +73,7 @@ app.add_typer(info_verbs.recipes_app, name="recipes", rich_help_panel=_MAKE)
 app.command("train", rich_help_panel=_MAKE)(train_verb.train)
 app.command("samples", rich_help_panel=_MAKE)(samples_verb.samples)
 app.command("ensemble", rich_help_panel=_MAKE)(ensemble_verb.ensemble)
+app.command("export", rich_help_panel=_MAKE)(export_verb.export)
 app.command("ablate", rich_help_panel=_MAKE)(ablate_verbs.ablate)
 app.command("bench-methods", rich_help_panel=_MAKE)(ablate_verbs.bench_methods)
 

@@ -98,8 +98,10 @@ class PlainHelp(TyperGroup):
             verb: Any = self.get_command(ctx, name)
             panel = getattr(verb, "rich_help_panel", None) or "Commands"
             panels.setdefault(panel, []).append((name, verb.get_short_help_str(limit=70)))
-        for panel, rows in panels.items():
-            with formatter.section(panel):
+        formatter.write_paragraph()
+        for panel, rows in panels.items():  # close together, to fit a screen
+            formatter.write_heading(panel)
+            with formatter.indentation():
                 formatter.write_dl(rows)
 
 
@@ -135,7 +137,7 @@ ModelOption = Annotated[
         "-m",
         metavar="MODEL",
         show_default="the gallery's, or color_stripes",
-        help="Checkpoint folder, or color_stripes.",
+        help="Checkpoint, exported model, or color_stripes.",
     ),
 ]
 SkipUnreadable = Annotated[
@@ -149,7 +151,7 @@ ModelOrColors = Annotated[
         "-m",
         metavar="MODEL",
         show_default="color_stripes",
-        help="Checkpoint folder, or color_stripes, which compares colors alone.",
+        help="Checkpoint, exported model, or color_stripes (colors alone).",
     ),
 ]
 RootOption = Annotated[

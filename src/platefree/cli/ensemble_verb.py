@@ -32,7 +32,7 @@ def ensemble(
     The result needs none of them, and is used like any model.
     """
     from platefree.cli.tables import plain_table, print_whole
-    from platefree.inference.loading import make_ensemble
+    from platefree.inference.networks import make_ensemble
 
     made = make_ensemble(models, target, _numbers(weights), device=device.value)
     members = [

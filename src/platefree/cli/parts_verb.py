@@ -60,7 +60,7 @@ def parts(
     from platefree.data.listed_text import many
     from platefree.data.table import read_table
     from platefree.errors import DataError
-    from platefree.inference.loading import load_model
+    from platefree.inference.networks import load_network
     from platefree.inference.part_finding import parts_found, write_parts
 
     table = read_table(data)
@@ -70,7 +70,7 @@ def parts(
             raise DataError(
                 f"{data} has no row with split {split!r}, expected train or a test split"
             )
-    detector = load_model(model, device=device.value)
+    detector = load_network(model, device=device.value)
     path = target or table.root / "parts.csv"
     with picture_progress("finding parts", len(table)) as advance:
         boxes, skipped = write_parts(

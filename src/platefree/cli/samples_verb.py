@@ -30,18 +30,18 @@ def samples(
     *,
     device: DeviceOption = DeviceName.auto,
 ) -> None:
-    """Draw what the generator of a trained FDA-Net makes of pictures.
+    """Draw what the generator of an FDA-Net makes of pictures.
 
     Columns: input, attention, generated negative, nearest real negative.
     """
     from platefree.data.table import read_table
-    from platefree.inference.loading import load_model
+    from platefree.inference.networks import load_network
     from platefree.training.sample_sheet import sample_sheet
 
     if target.suffix.lower() != ".png":
         raise typer.BadParameter(f"{target} should end in .png", param_hint="--out")
     check_writable(target)
     table = read_table(data)
-    loaded = load_model(model, device=device.value)
+    loaded = load_network(model, device=device.value)
     sample_sheet(loaded, table, target, columns=columns or (), rows=rows, seed=seed)
     done(target, "sheet")

@@ -173,9 +173,9 @@ def compare(
     The answer is their cosine similarity, from -1 to 1.
     """
     from platefree.inference.loading import load_model
-    from platefree.inference.model import compare as run_comparison
+    from platefree.inference.picture_comparison import compare as run_comparison
 
-    loaded = load_model(model or _floor(), device=device.value)
+    loaded = load_model(model or _default(), device=device.value)
     result = run_comparison(loaded, first, second)
     if as_json:
         print_json(
@@ -212,7 +212,7 @@ def embed(
 
     check_replaceable(out_folder)
     table = read_table(data)
-    loaded = load_model(model or _floor(), device=device.value)
+    loaded = load_model(model or _default(), device=device.value)
     with only_writer(out_folder):
         with picture_progress("embedding", len(table)) as advance:
             work = work_of(device, workers, processes, advance)
@@ -236,15 +236,17 @@ def _chosen(
     """
     from platefree.gallery.stored import is_embeddings_folder, stored_model_path
     from platefree.gallery.stored_embedder import load_stored
+    from platefree.inference.loading import can_run_without_torch
 
     if model is not None:
         same = root is not None and is_embeddings_folder(model) and Path(model) == gallery
         return load_stored(model, root=root) if same else model
     if not is_embeddings_folder(gallery):
-        return _floor()
+        return _default()
     stored = stored_model_path(gallery)
-    is_there = stored is not None and (stored == FLOOR or Path(stored).exists())
-    has_network = is_there and _can_embed()
+    exported = stored is not None and can_run_without_torch(stored)
+    is_there = stored is not None and (stored == FLOOR or exported or Path(stored).exists())
+    has_network = exported or (is_there and _can_embed())
     if not has_network and (opened := load_stored(gallery, root=root)).knows(query):
         return opened
     if stored is not None and not is_there:
@@ -252,10 +254,15 @@ def _chosen(
             f"{gallery} was made with the model at {stored}, which does not exist now; "
             "give its path with --model"
         )
-    return stored or _floor()
+    return stored or _default()
 
 
-def _floor() -> str:
+def _default() -> str:
+    """The model that is inside the package; without one, colors alone, with a note."""
+    from platefree.inference.shipped import embedder_inside
+
+    if (inside := embedder_inside()) is not None:
+        return inside
     notes.print(f"no --model was given: {_COLORS_ALONE}", soft_wrap=True)
     return FLOOR
 

@@ -23,6 +23,7 @@ from platefree.data.vehicle_boxes import (
 from platefree.errors import DataError, RecipeError
 from platefree.gallery.opening import open_embedder
 from platefree.inference.embedder import Embedder
+from platefree.inference.joinable import check_members
 from platefree.inference.labelling import most_probable
 from platefree.ranking.comparison import Comparison, l2_normalised
 from platefree.ranking.guessed_cameras import agreement, cluster_cameras
@@ -197,8 +198,6 @@ def _more(model: Embedder, post: Post, work: Work) -> list[Embedder]:
             "post.ensemble.models=['runs/b/best'], or join them to one model with 'platefree "
             "ensemble'"
         )
-    from platefree.inference.ensemble import check_members
-
     others = [open_embedder(path, work) for path in post.ensemble.models]
     check_members([model, *others])
     return others

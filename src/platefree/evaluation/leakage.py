@@ -15,6 +15,8 @@ from platefree.gallery.opening import as_network
 from platefree.gallery.stored import stored_model_path
 from platefree.gallery.stored_embedder import StoredEmbeddings
 from platefree.inference.embedder import Embedder
+from platefree.inference.model_card import is_model_folder, read_learnt_file, read_model_card
+from platefree.inference.onnx_model import OnnxModel
 from platefree.installs import training_install
 from platefree.recipes.post import Post
 from platefree.types import Indices, Sightings
@@ -53,6 +55,8 @@ def overlap_of(model: Embedder, post: Post, plan: Plan) -> Overlap:
 
 def learnt_by(model: Embedder) -> Learnt:
     """What a model learnt from; for stored embeddings the model that made them, if it is there."""
+    if isinstance(model, OnnxModel):
+        return model.learnt
     if not isinstance(model, StoredEmbeddings):
         return as_network(model).learnt
     path = stored_model_path(model.name)
@@ -66,6 +70,11 @@ def learnt_at(path: str, fingerprint: str = "") -> Learnt:
     if path == FLOOR:
         return NOTHING
     try:
+        if is_model_folder(path):
+            card = read_model_card(Path(path))
+            if fingerprint not in ("", card.fingerprint):
+                return Learnt(unknown=(f"the model at {path} is another one now",))
+            return read_learnt_file(Path(path), card)
         with training_install(f"the model {path}"):
             from platefree.checkpoint import read_checkpoint
             from platefree.nets.weights import read_learnt

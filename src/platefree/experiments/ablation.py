@@ -22,8 +22,8 @@ from platefree.errors import RecipeError
 from platefree.evaluation.evaluate import Scoring, open_data, plan_for, score_plan
 from platefree.experiments.continued import continued_by_repeating
 from platefree.experiments.cost import COSTS, training_cost, use_cost
-from platefree.inference.loading import load_model, untrained_model
 from platefree.inference.model import Model
+from platefree.inference.networks import load_network, untrained_model
 from platefree.inputs.complaints import checked
 from platefree.inputs.documents import parse_toml, read_json, read_unicode
 from platefree.inputs.plain_files import MB, Expected
@@ -320,7 +320,7 @@ def _made(
     if not needs_training(recipe):
         return untrained_model(resolve(recipe), name=name, device=work.device)
     run = train(recipe, data, folder, resume=True, work=work, on_step=on_step)
-    return load_model(run.best, device=work.device)
+    return load_network(run.best, device=work.device)
 
 
 def _cost(model: Model, folder: Path) -> dict[str, float]:

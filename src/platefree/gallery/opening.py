@@ -8,6 +8,8 @@ from platefree.errors import DataError, RecipeError
 from platefree.gallery.stored import is_embeddings_folder
 from platefree.gallery.stored_embedder import load_stored
 from platefree.inference.embedder import Embedder
+from platefree.inference.loading import load_model
+from platefree.inference.onnx_model import OnnxModel
 from platefree.installs import training_install
 from platefree.work import DEFAULT_WORK, Work
 
@@ -22,10 +24,11 @@ def open_embedder(
     *,
     root: str | Path | None = None,
 ) -> Embedder:
-    """The embedder at a path, or the one given; only a network needs torch.
+    """The embedder at a path, or the one given; only a checkpoint needs torch.
 
     Args:
-        model: an open embedder, a checkpoint folder, ``color_stripes``, or a folder of embeddings.
+        model: an open embedder, a checkpoint folder, an exported model, ``color_stripes``, or a
+            folder of embeddings.
         work: the device a network runs on.
         overrides: dotted key -> value, for settings of a network's recipe that can still change.
         root: where the pictures of stored embeddings are now, see `load_stored`.
@@ -47,18 +50,20 @@ def open_embedder(
             f"{model} holds no stored embeddings, which alone can be given another root; read a "
             "table from the folder that its paths start from"
         )
-    with training_install(f"the model {model}"):
-        from platefree.inference.loading import load_model
-
-        return load_model(model, device=work.device, overrides=overrides)
+    return load_model(model, device=work.device, overrides=overrides)
 
 
 def as_network(model: Embedder) -> "Model":
-    """The model, if it is a network.
+    """The model, if it is a network in torch.
 
     Raises:
-        DataError: it is stored embeddings, not a network.
+        DataError: it is stored embeddings or an exported model, not a network in torch.
     """
+    if isinstance(model, OnnxModel):
+        raise DataError(
+            f"{model.name} is an exported model, and this needs the checkpoint that it was made "
+            "from: give its folder, such as runs/x/best"
+        )
     with training_install("a network"):
         from platefree.inference.model import Model
 

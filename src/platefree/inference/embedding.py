@@ -10,38 +10,19 @@ from contextlib import contextmanager
 from dataclasses import replace
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
-from typing import NamedTuple
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from platefree.batches.loader import UsePictures, use_loader
-from platefree.batches.tight import TightPictures
 from platefree.data.vehicle_boxes import BoxFractions
 from platefree.errors import DataError, PlatefreeError
+from platefree.inference.embedded_rows import EmbeddedBatch
 from platefree.inference.embedding_network import Network
 from platefree.machine import leave_stopping_to_the_parent, stop_signals_held
 from platefree.methods.base import Method
 from platefree.recipes.recipe import Recipe
 from platefree.types import Sightings, Text
 from platefree.work import Work, no_progress
-
-
-class EmbeddedBatch(NamedTuple):
-    """The embeddings of a batch of pictures.
-
-    Attributes:
-        number: of the batch, from 0.
-        rows: of the table, in order, of the pictures that could be read.
-        spaces: (b, d) float32, L2-normalised, by space; empty if no picture could be read.
-        unreadable: why some pictures could not be read.
-    """
-
-    number: int
-    rows: list[int]
-    spaces: dict[str, NDArray[np.float32]]
-    unreadable: list[str]
 
 
 def embed_batches(
@@ -70,9 +51,7 @@ def embed_batches(
             "this model needs the parts of whole pictures, and cannot embed tight crops of them; "
             "leave the step 'crop' out, or set model.in_use=global"
         )
-    pictures = UsePictures(sightings, network.transform)
-    if boxes is not None:
-        pictures = TightPictures(sightings, network.transform, boxes)
+    pictures = UsePictures(sightings, network.transform, boxes)
     network.method.eval()
     loader = use_loader(
         pictures,

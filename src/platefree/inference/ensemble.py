@@ -5,7 +5,6 @@ their spaces are joined by `platefree.ranking.joined_spaces`.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -18,7 +17,9 @@ from platefree.data.learnt import Learnt
 from platefree.data.listed_text import many
 from platefree.data.vehicle_boxes import BoxFractions
 from platefree.errors import CheckpointError, DataError, RecipeError, TrainingError
-from platefree.inference.embedder import Embedder, Unreadable
+from platefree.inference.embedded_rows import EmbeddedRows, by_each
+from platefree.inference.embedder import Unreadable
+from platefree.inference.joinable import check_members
 from platefree.inference.model import Model
 from platefree.methods.base import Method
 from platefree.methods.catalogue import build_method, check_recipe
@@ -33,8 +34,8 @@ from platefree.ranking.joined_spaces import (
 )
 from platefree.recipes.post import Post
 from platefree.recipes.recipe import Recipe
-from platefree.types import Floats, Indices, Sightings
-from platefree.work import Progress, Work
+from platefree.types import Floats, Sightings
+from platefree.work import Work
 
 _KEPT = ("method", "recipe", "classes", "names", "data", "step", "total_steps", "seed", "written")
 """The keys of a member's card that the ensemble's card copies."""
@@ -122,21 +123,11 @@ class Ensemble(Model):
 
     def embed_rows(
         self, sightings: Sightings, boxes: BoxFractions | None, unreadable: Unreadable, work: Work
-    ) -> tuple[Indices, dict[str, Floats], list[str]]:
+    ) -> EmbeddedRows:
         """As `Model.embed_rows`, by each member; pictures the first cannot read are skipped."""
-        in_turn = replace(work, progress=_InTurn(work.progress, len(self.members)))
-        rows, skipped = np.arange(len(sightings)), list[str]()
-        parts: list[dict[str, Floats]] = []
-        for member in self.members:
-            read, spaces, reasons = member.embed_rows(
-                sightings if len(rows) == len(sightings) else sightings.take(rows),
-                None if boxes is None else boxes[rows],
-                "refuse" if parts else unreadable,
-                in_turn,
-            )
-            rows, skipped = rows[read], skipped + reasons
-            parts.append(spaces)
-        return rows, join_spaces(parts, self._comparisons, self.fractions), skipped
+        each = [member.embed_rows for member in self.members]
+        rows, parts, skipped = by_each(each, sightings, boxes, unreadable, work)
+        return EmbeddedRows(rows, join_spaces(parts, self._comparisons, self.fractions), skipped)
 
     def embed_images(
         self, images: Tensor, labels: Mapping[str, Tensor] | None = None
@@ -189,46 +180,6 @@ def load_ensemble(checkpoint: Checkpoint, recipe: Recipe, device: torch.device) 
         ) from error
     load_into(ensemble.method, checkpoint)
     return ensemble
-
-
-def check_members(members: Sequence[Embedder]) -> None:
-    """Refuse models that cannot be joined.
-
-    Raises:
-        DataError: one does not embed vehicles, is conditioned on metadata, or is given twice.
-    """
-    names: dict[str, str] = {}
-    for member in members:
-        learns = member.learns
-        if learns != "vehicle":
-            raise DataError(
-                f"{member.name} is a {member.describe()['method']} model, which learns {learns}; "
-                "only models that embed vehicles can be joined to an ensemble"
-            )
-        if member.metadata:
-            raise DataError(
-                f"{member.name} is conditioned on metadata of the pictures, and an ensemble takes "
-                "pictures alone; give the model without metadata"
-            )
-        if member.fingerprint in names:
-            other = names[member.fingerprint]
-            which = "is given twice" if other == member.name else f"and {other} are one model"
-            raise DataError(
-                f"{member.name} {which} ({member.fingerprint}); give each model once, and weights "
-                "to make one count more"
-            )
-        names[member.fingerprint] = member.name
-
-
-class _InTurn:
-    """Progress over pictures that several models embed one after the other."""
-
-    def __init__(self, progress: Progress, models: int) -> None:
-        self.progress, self.models, self.looks = progress, models, 0
-
-    def __call__(self, pictures: int) -> None:
-        before, self.looks = self.looks // self.models, self.looks + pictures
-        self.progress(self.looks // self.models - before)
 
 
 def check_weights(weights: Sequence[float] | None, count: int) -> tuple[float, ...]:

@@ -2,8 +2,6 @@
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,16 +10,17 @@ import torch
 from platefree.data.learnt import NOTHING, Learnt
 from platefree.data.listed_text import many
 from platefree.data.vehicle_boxes import BoxFractions
-from platefree.errors import CheckpointError, DataError, ImageError, RecipeError
+from platefree.errors import DataError, RecipeError
+from platefree.inference.embedded_rows import EmbeddedBatch, EmbeddedRows, gathered
 from platefree.inference.embedder import Unreadable
-from platefree.inference.embedding import EmbeddedBatch, embed_batches, embed_in_processes
+from platefree.inference.embedding import embed_batches, embed_in_processes
 from platefree.inference.embedding_network import Network
 from platefree.methods.base import Method
 from platefree.methods.catalogue import check_recipe, check_scales
 from platefree.ranking.comparison import Comparison
 from platefree.recipes.post import NONE, Post
 from platefree.recipes.recipe import Recipe
-from platefree.types import Embeddings, Floats, Indices, Sightings, Text, wrong_row
+from platefree.types import Embeddings, Sightings, Text
 from platefree.work import DEFAULT_WORK, Work
 
 
@@ -153,43 +152,20 @@ class Model(Network):
 
     def embed_rows(
         self, sightings: Sightings, boxes: BoxFractions | None, unreadable: Unreadable, work: Work
-    ) -> tuple[Indices, dict[str, Floats], list[str]]:
+    ) -> EmbeddedRows:
         """As `embed`: the readable rows, their spaces, and why other rows cannot be read.
 
         Raises:
             CheckpointError: an embedding is not finite, or has no direction.
             ImageError: as `embed`.
         """
-        parts: list[dict[str, Floats]] = []
-        rows: list[int] = []
-        skipped: list[str] = []
-        for batch in self._batches(sightings, boxes, work):
-            if batch.unreadable and unreadable == "refuse":
-                raise ImageError(batch.unreadable[0])
-            self._check(batch, sightings)
-            skipped += batch.unreadable
-            parts += [batch.spaces] if batch.rows else []
-            rows += batch.rows
-            work.progress(len(batch.rows) + len(batch.unreadable))
-        if not parts:
-            raise ImageError(
-                f"none of {many(len(sightings), 'picture')} can be read; first: {skipped[0]}"
-            )
-        # Every picture occurs once, whichever process embedded it.
-        assert len(rows) + len(skipped) == len(sightings)  # noqa: S101
-        assert (np.diff(rows) > 0).all()  # noqa: S101
-        spaces = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-        return np.array(rows), spaces, skipped
-
-    def _check(self, batch: EmbeddedBatch, sightings: Sightings) -> None:
-        for name, rows in batch.spaces.items():
-            if (wrong := wrong_row(rows)) is not None:
-                row, found = wrong
-                raise CheckpointError(
-                    f"{self.name} cannot embed {sightings.path(batch.rows[row])}: its embedding in "
-                    f"the space {name!r} {found}, expected numbers of length 1; the weights are "
-                    "damaged, so use another copy or another checkpoint of the model"
-                )
+        return gathered(
+            self._batches(sightings, boxes, work),
+            sightings,
+            name=self.name,
+            unreadable=unreadable,
+            progress=work.progress,
+        )
 
     def _batches(
         self, sightings: Sightings, boxes: BoxFractions | None, work: Work
@@ -252,34 +228,3 @@ class Model(Network):
             metadata=metadata,
             learnt=self.learnt,
         )
-
-
-@dataclass(frozen=True)
-class PictureComparison:
-    """The similarity of two pictures.
-
-    Attributes:
-        similarity: cosine similarity in [-1, 1]; higher is closer.
-        model: fingerprint of the model that compared them.
-    """
-
-    similarity: float
-    model: str
-
-
-def compare(model: Model, a: str | Path, b: str | Path) -> PictureComparison:
-    """Compare two pictures of vehicles.
-
-    Args:
-        model: from `load_model`.
-        a: path of a picture.
-        b: path of another picture.
-
-    Raises:
-        ImageError: a picture cannot be read.
-    """
-    pair = Sightings.from_columns(Path(), {"image": [str(a), str(b)]})
-    embeddings, _ = model.embed(pair)
-    first, second = embeddings.take(np.array([0])), embeddings.take(np.array([1]))
-    distance = model.comparison.distances(first, second)[0, 0]
-    return PictureComparison(float(1.0 - distance), model.fingerprint)

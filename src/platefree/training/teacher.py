@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from platefree.checkpoint import read_checkpoint
 from platefree.errors import TrainingError
-from platefree.inference.loading import load_model
+from platefree.inference.networks import load_network
 from platefree.losses.distillation import TeacherTargets
 from platefree.methods.base import Method
 from platefree.methods.catalogue import check_recipe
@@ -77,7 +77,7 @@ class Teacher:
 
     def __init__(self, train: Train, device: torch.device) -> None:
         with torch.random.fork_rng(devices=[]):  # building it draws random numbers
-            model = load_model(train.teacher, device="cpu")
+            model = load_network(train.teacher, device="cpu")
         if not isinstance(model.comparison, Cosine):
             raise TrainingError(
                 f"train.teacher {train.teacher} is a {model.recipe.model.method} model, which "

@@ -1,0 +1,137 @@
+"""The verb ``export``."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from platefree.cli.console import Json, done, notes, out, print_json
+
+if TYPE_CHECKING:
+    from platefree.inference.model_card import Measured, ModelCard
+
+
+class PrecisionName(StrEnum):
+    """Of the weights."""
+
+    fp32 = "fp32"
+    fp16 = "fp16"
+    int8 = "int8"
+
+
+def export(
+    model: Annotated[
+        str, typer.Argument(metavar="MODEL", help="Checkpoint folder, such as runs/x/best.")
+    ],
+    target: Annotated[Path, typer.Option("--out", "-o", metavar="FOLDER", help="Of the model.")],
+    precision: Annotated[
+        PrecisionName,
+        typer.Option(metavar="NAME", help="fp32, fp16 (half the size) or int8 (a quarter)."),
+    ] = PrecisionName.fp32,
+    calibrate: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="TABLE",
+            show_default="drawn patterns",
+            help="Pictures for the ranges of int8, and others of them to compare with torch on.",
+        ),
+    ] = None,
+    score: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="TABLE", help="Labelled pictures: measure mAP of both, and note it in the card."
+        ),
+    ] = None,
+    licence: Annotated[
+        str | None,
+        typer.Option(metavar="TEXT", show_default="not stated", help="Of the weights."),
+    ] = None,
+    tolerance: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            max=2,
+            metavar="X",
+            show_default="by precision",
+            help="Largest distance of a row from torch.",
+        ),
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", "-s", metavar="KEY=VALUE", help="Change a setting: model.view_from=table."
+        ),
+    ] = None,
+    *,
+    as_json: Json = False,
+) -> None:
+    """Make a folder that runs without torch: ONNX, with a card.
+
+    Its rows are compared with those of torch, and it is refused if they are too far apart.
+    """
+    from platefree.data.table import read_table
+    from platefree.inference.export import NOT_STATED, export_model
+    from platefree.inference.networks import load_network
+    from platefree.recipes.overrides import parse_overrides
+
+    loaded = load_network(model, device="cpu", overrides=parse_overrides(settings or ()))
+    exported = export_model(
+        loaded,
+        target,
+        precision=precision.value,
+        pictures=None if calibrate is None else read_table(calibrate),
+        licence=licence or NOT_STATED,
+        tolerance=tolerance,
+    )
+    card = exported.card
+    if score is not None:
+        from platefree.evaluation.exported import score_both
+        from platefree.inference.export import note_figures
+
+        notes.print("scoring the checkpoint and the exported model")
+        card = note_figures(target, score_both(loaded, exported, score))
+    if as_json:
+        print_json({"model": str(target), **_told(card)})
+    else:
+        _print(card)
+    done(target, "exported model")
+
+
+def _told(card: "ModelCard") -> dict[str, object]:
+    return {
+        "fingerprint": card.fingerprint,
+        "precision": card.precision,
+        "bytes": sum(each.size for each in card.files()),
+        "compared": card.compared,
+        "networks": [
+            network.model_dump(include={"name", "method", "height", "width", "spaces", "parity"})
+            for network in card.networks
+        ],
+        "figures": [each.model_dump() for each in card.figures],
+    }
+
+
+def _print(card: "ModelCard") -> None:
+    from platefree.cli.tables import plain_table, print_whole
+
+    rows = [
+        [network.name, name, str(network.spaces[name]), f"{each.worst:.1e}", f"{each.mean:.1e}"]
+        for network in card.networks
+        for name, each in network.parity.items()
+    ]
+    out.print(f"distance of rows from torch, {card.precision}, on {card.compared}")
+    print_whole(plain_table("", ("network", "space", "size", "worst", "mean"), rows))
+    for each in card.figures:
+        _print_figures(each)
+
+
+def _print_figures(measured: "Measured") -> None:
+    from platefree.cli.tables import plain_table, print_whole
+
+    out.print(measured.describe())
+    rows = [
+        [name, f"{measured.torch[name]:.4f}", f"{value:.4f}"]
+        for name, value in measured.figures.items()
+    ]
+    print_whole(plain_table("", ("figure", "torch", "exported"), rows))

@@ -1,0 +1,168 @@
+"""One network in ONNX Runtime: pictures of bytes in, embeddings of length 1 out."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import onnxruntime as ort
+
+from platefree.data.input_pictures import InputPictures, Pixels, read_batches
+from platefree.data.vehicle_boxes import BoxFractions
+from platefree.errors import CheckpointError, MissingPackage, first_line
+from platefree.inference.embedded_rows import EmbeddedBatch, EmbeddedRows, gathered
+from platefree.inference.embedder import Unreadable
+from platefree.inference.model_card import NetworkCard
+from platefree.inference.onnx_content import check_onnx
+from platefree.machine import cpu_count
+from platefree.types import Floats, Sightings
+from platefree.work import Device, Work
+
+PICTURES = "pictures"
+"""The name of the graph's input."""
+
+_AT_ONCE = 8  # pictures in a processor; more are no faster (benchmarks/onnx_embedding.py)
+_MOST_READERS = 8
+
+
+def output_of(space: str) -> str:
+    """The name of the graph's output of a space, which no operator in the graph has."""
+    return f"space_{space}"
+
+
+class OnnxNetwork:
+    """A network, ready to embed pictures.
+
+    Args:
+        content: the ONNX file.
+        card: what it is said to be.
+        device: where it runs; ``auto`` is the CPU.
+        what: its name in messages.
+        threads: of a processor; by default all of this process.
+
+    Raises:
+        CheckpointError: it is damaged, needs more than standard operators, or is not what its card
+            says.
+        MissingPackage: ONNX Runtime does not run on the device.
+    """
+
+    def __init__(
+        self,
+        content: bytes,
+        card: NetworkCard,
+        *,
+        device: Device = "auto",
+        what: str,
+        threads: int | None = None,
+    ) -> None:
+        check_onnx(content, what)
+        self.card, self.what = card, what
+        providers = _providers(device)
+        self.at_once = _AT_ONCE if len(providers) == 1 else None
+        self.session = _session(content, providers, what, threads or cpu_count())
+        self.outputs = [output_of(space) for space in card.spaces]
+        self._check_card()
+
+    def embed_images(self, pictures: Pixels) -> dict[str, Floats]:
+        """L2-normalised embeddings by space of (b, 3, h, w) uint8 pictures of the input size.
+
+        Raises:
+            CheckpointError: the network cannot run, or makes other rows than its card says.
+        """
+        step = self.at_once or max(1, len(pictures))
+        parts = [self._run(pictures[at : at + step]) for at in range(0, len(pictures), step)]
+        if not parts:
+            return {
+                name: np.empty((0, size), np.float32) for name, size in self.card.spaces.items()
+            }
+        return {name: np.concatenate([part[name] for part in parts]) for name in self.card.spaces}
+
+    def embed_rows(
+        self, sightings: Sightings, boxes: BoxFractions | None, unreadable: Unreadable, work: Work
+    ) -> EmbeddedRows:
+        """The embeddings of a table, see `platefree.inference.embedder.Embedder.embed`."""
+        pictures = InputPictures(sightings, self.card.width, self.card.height, boxes)
+        return gathered(
+            self._batches(pictures, work),
+            sightings,
+            name=self.what,
+            unreadable=unreadable,
+            progress=work.progress,
+        )
+
+    def _batches(self, pictures: InputPictures, work: Work) -> Iterator[EmbeddedBatch]:
+        readers = min(_MOST_READERS, cpu_count()) if work.workers < 0 else max(1, work.workers)
+        for number, batch in enumerate(read_batches(pictures, work.batch_size, readers)):
+            spaces = self.embed_images(batch.pictures) if batch.rows else {}
+            yield EmbeddedBatch(number, batch.rows, spaces, batch.unreadable)
+
+    def _run(self, pictures: Pixels) -> dict[str, Floats]:
+        try:
+            found = self.session.run(self.outputs, {PICTURES: pictures})
+        except MemoryError:
+            raise
+        except Exception as error:  # ONNX Runtime has many kinds, without a common one
+            raise CheckpointError(f"{self.what} cannot run: {first_line(error)}") from error
+        spaces = dict(zip(self.card.spaces, found, strict=True))
+        for name, rows in spaces.items():
+            expected = (len(pictures), self.card.spaces[name])
+            if rows.shape != expected:
+                raise CheckpointError(
+                    f"{self.what} made rows {rows.shape} in the space {name!r}, expected {expected}"
+                )
+        return spaces
+
+    def _check_card(self) -> None:
+        """Refuse a network whose inputs and outputs are not those of its card."""
+        wanted_in = {PICTURES: ("tensor(uint8)", [3, self.card.height, self.card.width])}
+        wanted_out = {
+            output_of(name): ("tensor(float)", [size]) for name, size in self.card.spaces.items()
+        }
+        for noun, nodes, wanted in (
+            ("takes", self.session.get_inputs(), wanted_in),
+            ("makes", self.session.get_outputs(), wanted_out),
+        ):
+            found = {node.name: (node.type, list(node.shape)[1:]) for node in nodes}
+            free = all(node.shape and not isinstance(node.shape[0], int) for node in nodes)
+            if found != wanted or not free:
+                raise CheckpointError(
+                    f"{self.what} is not what its card says: it {noun} {_told(found)}, expected "
+                    f"{_told(wanted)}, each for any number of pictures; use an unchanged copy, or "
+                    "export the model again"
+                )
+
+
+def _told(nodes: dict[str, tuple[str, list[int]]]) -> str:
+    each = [f"{name[:60]} {kind} {shape}" for name, (kind, shape) in sorted(nodes.items())]
+    return ", ".join(each[:4]) + (" ..." if len(each) > 4 else "")
+
+
+def _providers(device: Device) -> list[str]:
+    """Decided: ``auto`` never takes a GPU, on which exported models have not been run."""
+    available = ort.get_available_providers()
+    if device == "mps" or (device == "cuda" and "CUDAExecutionProvider" not in available):
+        raise MissingPackage(
+            f"the ONNX Runtime that is installed does not run on {device}: use device='cpu' "
+            "(--device cpu), or for a CUDA GPU pip install onnxruntime-gpu in place of onnxruntime"
+        )
+    if device == "cuda":
+        return ["CUDAExecutionProvider", "CPUExecutionProvider"]
+    return ["CPUExecutionProvider"]
+
+
+def _session(
+    content: bytes, providers: list[str], what: str, threads: int
+) -> "ort.InferenceSession":
+    options = ort.SessionOptions()
+    options.log_severity_level = 4  # what goes wrong is raised
+    options.intra_op_num_threads = threads
+    # Threads that wait leave the cores to those that decode pictures.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    try:
+        # Falling back would print to stdout and try the same once more.
+        return ort.InferenceSession(content, options, providers=providers, enable_fallback=0)
+    except MemoryError:
+        raise
+    except Exception as error:  # ONNX Runtime has many kinds, without a common one
+        raise CheckpointError(
+            f"{what} cannot be loaded by ONNX Runtime {ort.__version__}: {first_line(error)}; copy "
+            "it again, or upgrade onnxruntime"
+        ) from error
