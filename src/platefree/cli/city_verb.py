@@ -61,6 +61,15 @@ def city(
     mounting: Annotated[
         MountingName, typer.Option(metavar="NAME", help="any, gantry, mast, across (the road).")
     ] = MountingName.any,
+    frames: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Instead, render N whole frames of 640 x 352 with the boxes of all vehicles and "
+            "plates, for a detector.",
+        ),
+    ] = None,
     seed: Annotated[
         int, typer.Option(min=0, max=2**31 - 1, metavar="N", help="Same seed, same bytes.")
     ] = 0,
@@ -91,6 +100,9 @@ def city(
     pictures: tiny (20, 4, 200), small (500, 20, 10,000), views (300, 20, 6,000),
     models (600, 16, 7,200), veri (776, 20, 49,357), wild (40,671, 174, 416,314).
     """
+    if frames is not None:
+        _frames(folder, frames, seed, workers, as_json=as_json)
+        return
     from platefree.city.generate import estimated_bytes, generate_city
     from platefree.city.plan import PRESETS
 
@@ -126,6 +138,25 @@ def city(
     for path, name in written.items():
         done(path, name)
     done(folder, "city")
+
+
+def _frames(folder: Path, frames: int, seed: int, workers: int | None, *, as_json: bool) -> None:
+    """Whole frames, see `platefree.city.generate_frames`."""
+    from platefree.city.generate_frames import FrameSettings, generate_frames
+
+    with stage_progress() as report:
+        card = generate_frames(
+            folder,
+            FrameSettings(frames, seed),
+            workers=workers,
+            on_progress=lambda count, total: report("rendering", count, total),
+        )
+    if as_json:
+        print_json({"frames_of": str(folder), **card})
+    else:
+        shown = ", ".join(f"{count:,} {kind}" for kind, count in card["boxes"].items())
+        out.print(f"{frames:,} frames, {card['empty']:,} of them empty; boxes: {shown}")
+    done(folder, "frames")
 
 
 def _layouts(folder: Path, names: list[LayoutName]) -> dict[Path, str]:

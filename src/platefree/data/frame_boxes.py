@@ -6,10 +6,12 @@ CSV: a line for each box, ``frame,left,top,right,bottom,class`` in pixels, and o
 a frame of a video. A line with only a frame says that nothing is on it.
 """
 
+import csv
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +19,7 @@ from numpy.typing import NDArray
 from platefree.data.csv_records import csv_rows
 from platefree.data.listed_text import reading
 from platefree.errors import DataError
+from platefree.storage.files import Utf8
 from platefree.types import Indices, Text, text_column
 
 KINDS = ("car", "motorcycle", "truck", "bus", "plate")
@@ -30,6 +33,22 @@ COLUMNS = ("frame", "left", "top", "right", "bottom", "class")
 """Of a file of frame boxes."""
 
 _EDGES = COLUMNS[1:5]
+
+
+class OnFrame(NamedTuple):
+    """A box to be written.
+
+    Attributes:
+        kind: one of `KINDS`.
+        box: left, top, right, bottom in pixels.
+        ignore: it is neither expected nor wrong.
+        hidden: fraction that is not to be seen.
+    """
+
+    kind: str
+    box: tuple[int, int, int, int]
+    ignore: bool = False
+    hidden: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,6 +100,20 @@ def read_frame_boxes(path: str | Path) -> FrameBoxes:
         np.array([box for _, _, box, _ in boxes], np.float64).reshape(-1, 4),
         np.array([ignore for _, _, _, ignore in boxes], np.bool_),
     )
+
+
+def write_frame_boxes(frames: Iterable[tuple[str, Iterable[OnFrame]]], file: BinaryIO) -> None:
+    """Write the boxes of frames as CSV; a frame without a box gets a line too.
+
+    Args:
+        frames: the path or number of each frame, and what is on it.
+        file: opened for writing.
+    """
+    writer = csv.writer(Utf8(file), lineterminator="\n")
+    writer.writerow([*COLUMNS, "ignore", "hidden"])
+    for name, boxes in frames:
+        rows = [[name, *each.box, each.kind, int(each.ignore), each.hidden] for each in boxes]
+        writer.writerows(rows or [[name, *[""] * 7]])
 
 
 def _rows(path: Path) -> Iterator[tuple[str, int, tuple[float, ...], bool]]:

@@ -25,7 +25,7 @@ MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 _ALIKE = 0.5  # intersection over union above which the box of lower score is dropped
 
 
-class OnFrame(NamedTuple):
+class FoundOnFrame(NamedTuple):
     """What is on a frame, by falling score.
 
     Attributes:
@@ -53,7 +53,7 @@ class FrameDetector:
         self._classes = torch.tensor(list(classes.values()))
 
     @torch.inference_mode()
-    def find(self, frame: NDArray[np.uint8], threshold: float) -> OnFrame:
+    def find(self, frame: NDArray[np.uint8], threshold: float) -> FoundOnFrame:
         """The boxes of at least this score.
 
         Args:
@@ -79,11 +79,13 @@ def normalised(frames: Tensor) -> Tensor:
     return functional.pad(scaled, (0, right, 0, below))
 
 
-def _kept(boxes: Tensor, kinds: Tensor, score: Tensor, size: tuple[int, int]) -> OnFrame:
+def _kept(boxes: Tensor, kinds: Tensor, score: Tensor, size: tuple[int, int]) -> FoundOnFrame:
     """Boxes within the frame, without those that repeat a surer one."""
     limits = torch.tensor([*size, *size], dtype=boxes.dtype)
     boxes = boxes.clamp(min=0).minimum(limits)
     area = (boxes[:, 2:] - boxes[:, :2]).prod(dim=1) > 0
     boxes, kinds, score = boxes[area], kinds[area], score[area]
     rows = batched_nms(boxes, score, (kinds == PLATE).long(), _ALIKE)
-    return OnFrame(boxes[rows].double().numpy(), kinds[rows].numpy(), score[rows].double().numpy())
+    return FoundOnFrame(
+        boxes[rows].double().numpy(), kinds[rows].numpy(), score[rows].double().numpy()
+    )
