@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from platefree.data.frame_boxes import PLATE, FrameBoxes, read_frame_boxes
+from platefree.data.frame_boxes import KINDS, PLATE, FrameBoxes, read_frame_boxes
 from platefree.evaluation.detection import (
     Detections,
     DetectionScore,
@@ -24,6 +24,8 @@ from platefree.evaluation.detection import (
     score_detections,
 )
 from platefree.inference.frame_detection import FrameDetector
+from platefree.inference.loading import load_model
+from platefree.methods.vehicle_detector import VehicleDetector
 from platefree.nets.nanodet import COCO_VEHICLES, NanoDet, published_tensors
 from platefree.nets.tfjs_graph import convolutions
 
@@ -49,7 +51,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=5.0, help="to measure the speed")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    detector = published(options.weights)
+    detector = trained(options.weights) if options.weights.is_dir() else published(options.weights)
     for name in ("street", "overhead"):
         labels = read_frame_boxes(Path(__file__).parent / f"{name}_labels.csv")
         frames = frames_of(options.videos / f"{name}.mp4", labels.frame.astype(int).tolist())
@@ -64,6 +66,14 @@ def published(path: Path) -> FrameDetector:
     network = NanoDet()
     network.load_state_dict(published_tensors(convolutions(path)))
     return FrameDetector(network.eval(), COCO_VEHICLES)
+
+
+def trained(folder: Path) -> FrameDetector:
+    """A detector that 'platefree train vehicle_detector' made."""
+    method = load_model(folder, device="cpu").method
+    if not isinstance(method, VehicleDetector):
+        raise SystemExit(f"{folder} is no vehicle detector")
+    return FrameDetector(method.network.eval(), {kind: n for n, kind in enumerate(KINDS)})
 
 
 def frames_of(video: Path, numbers: list[int]) -> list[Frame]:

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import Run
 from fake_studio import BlockStudio, block_asset
-from messages import facts
+from messages import facts, says
 from numpy.typing import NDArray
 
+from platefree.city import generate_frames as generate_frames_module
 from platefree.city.atelier import Atelier
 from platefree.city.generate_frames import FrameSettings, generate_frames
 from platefree.city.optics import full_frame
@@ -223,6 +225,19 @@ def test_the_files_of_frames_agree(tmp_path: Path) -> None:
     assert card["empty"] == sum(not len(boxes.of(row)) for row in range(len(table)))
     assert (boxes.box >= 0).all()
     assert (boxes.box <= [96, 64, 96, 64]).all()
+
+
+def test_the_verb_writes_frames(tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(generate_frames_module, "_own_studio", SolidStudio)
+    options = ("--frames", 2, "--seed", 3, "--workers", 1)
+    code, out, err = run("city", tmp_path / "frames", *options, "--json")
+    assert code == 0, err
+    told = json.loads(out)
+    assert (told["frames"], told["seed"], told["width"], told["height"]) == (2, 3, 640, 352)
+    assert len(read_frame_boxes(tmp_path / "frames" / "frame_boxes.csv").frame) == 2
+    code, out, _ = run("city", tmp_path / "frames", *options)
+    assert code == 0
+    assert says(out, "2 frames", f"{told['boxes']['car']} car")
 
 
 def test_other_settings_and_other_folders_are_refused(tmp_path: Path) -> None:

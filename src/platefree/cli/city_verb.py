@@ -65,9 +65,9 @@ def city(
         int | None,
         typer.Option(
             min=1,
+            max=10_000_000,
             metavar="N",
-            help="Instead, render N whole frames of 640 x 352 with the boxes of all vehicles and "
-            "plates, for a detector.",
+            help="Whole frames instead.",
         ),
     ] = None,
     seed: Annotated[
@@ -99,6 +99,7 @@ def city(
     Run the same command again to continue. Presets, by vehicles, cameras and
     pictures: tiny (20, 4, 200), small (500, 20, 10,000), views (300, 20, 6,000),
     models (600, 16, 7,200), veri (776, 20, 49,357), wild (40,671, 174, 416,314).
+    Whole frames show all traffic, with boxes for a detector.
     """
     if frames is not None:
         _frames(folder, frames, seed, workers, as_json=as_json)
