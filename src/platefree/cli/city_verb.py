@@ -67,7 +67,7 @@ def city(
             min=1,
             max=10_000_000,
             metavar="N",
-            help="Whole frames instead.",
+            help="Frames for a detector instead.",
         ),
     ] = None,
     seed: Annotated[
@@ -99,7 +99,6 @@ def city(
     Run the same command again to continue. Presets, by vehicles, cameras and
     pictures: tiny (20, 4, 200), small (500, 20, 10,000), views (300, 20, 6,000),
     models (600, 16, 7,200), veri (776, 20, 49,357), wild (40,671, 174, 416,314).
-    Whole frames show all traffic, with boxes for a detector.
     """
     if frames is not None:
         _frames(folder, frames, seed, workers, as_json=as_json)
