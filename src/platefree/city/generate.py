@@ -15,12 +15,13 @@ import json
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TypedDict, Unpack
 
 from platefree.city.output.card import CARD, CityCard, finish_city
 from platefree.city.output.pool import Progress, render_shards
-from platefree.city.output.shards import PICTURES, Shard, Surroundings
+from platefree.city.output.shards import PICTURES, Darkroom, Shard, Surroundings
 from platefree.city.plan import PRESETS, CityPlan, CitySettings, plan_city
 from platefree.city.studio import Studio
 from platefree.errors import DataError, Interrupted, StorageError
@@ -201,7 +202,7 @@ def _render(
     done = total - left
     if on_progress is not None:
         on_progress(done, total)
-    for count in render_shards(surroundings, missing, workers):
+    for count in render_shards(partial(Darkroom, surroundings), missing, workers):
         done += count
         if on_progress is not None:
             on_progress(done, total)

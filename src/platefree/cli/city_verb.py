@@ -86,6 +86,15 @@ def city(
         FleetName | None,
         typer.Option(metavar="NAME", help="plain, or varied (clothes, loads, plates)."),
     ] = None,
+    frames: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=10_000_000,
+            metavar="N",
+            help="Frames for a detector instead.",
+        ),
+    ] = None,
     seed: Annotated[
         int, typer.Option(min=0, max=2**31 - 1, metavar="N", help="Same seed, same bytes.")
     ] = 0,
@@ -116,6 +125,9 @@ def city(
     small (500, 10,000), views (300, 6,000), models (600, 7,200), streets (12,000,
     72,000), veri (776, 49,357), wild (40,671, 416,314).
     """
+    if frames is not None:
+        _frames(folder, frames, seed, workers, as_json=as_json)
+        return
     from platefree.city.generate import estimated_bytes, generate_city
     from platefree.city.plan import PRESETS
 
@@ -153,6 +165,25 @@ def city(
     for path, name in written.items():
         done(path, name)
     done(folder, "city")
+
+
+def _frames(folder: Path, frames: int, seed: int, workers: int | None, *, as_json: bool) -> None:
+    """Whole frames, see `platefree.city.generate_frames`."""
+    from platefree.city.generate_frames import FrameSettings, generate_frames
+
+    with stage_progress() as report:
+        card = generate_frames(
+            folder,
+            FrameSettings(frames, seed),
+            workers=workers,
+            on_progress=lambda count, total: report("rendering", count, total),
+        )
+    if as_json:
+        print_json({"frames_of": str(folder), **card})
+    else:
+        shown = ", ".join(f"{count:,} {kind}" for kind, count in card["boxes"].items())
+        out.print(f"{frames:,} frames, {card['empty']:,} of them empty; boxes: {shown}")
+    done(folder, "frames")
 
 
 def _layouts(folder: Path, names: list[LayoutName]) -> dict[Path, str]:

@@ -34,6 +34,7 @@ _METHODS = {
     "viewpoint": "not a search: which side of the vehicle does a picture show?",
     "camera": "not a search: which camera took a picture?",
     "part_detector": "not a search: where are windows, lights and brand?",
+    "vehicle_detector": "not a search: where are vehicles and plates on whole frames?",
 }
 """The methods in plain words, the first to try first."""
 
@@ -45,6 +46,7 @@ _COSTS = {
     "strong_baseline/vehicleid": "4 GPUs",
     "strong_baseline/veri-wild": "4 GPUs",
     "vehiclenet/cityflow": "GPUs",
+    "vehicle_detector/city": "1 GPU",
 }
 """What training takes, by recipe, or by the last part of its name; all others: one GPU."""
 

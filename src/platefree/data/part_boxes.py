@@ -107,27 +107,33 @@ class PictureBoxes:
         return found
 
 
-def place_boxes(boxes: PartBoxes, table: Sightings) -> PictureBoxes:
+def place_boxes(boxes: PartBoxes, table: Sightings, what: str = "part box") -> PictureBoxes:
     """The boxes of the pictures of a table; the size of each is read from its file.
 
     Boxes of pictures that are not in the table are left out, and the part of a box outside of its
     picture is cut off; the log has the number of both.
 
+    Args:
+        boxes: read from a file.
+        table: the pictures.
+        what: the kind of box, for messages.
+
     Raises:
         DataError: no picture of the table was examined, or a box lies outside of its picture.
         ImageError: a picture with boxes cannot be read.
     """
-    rows = rows_of(boxes.image.tolist(), boxes.root, table, "part box")
+    rows = rows_of(boxes.image.tolist(), boxes.root, table, what)
     seen = np.zeros(len(table), np.bool_)
     seen[rows[rows >= 0]] = True
     kept = rows[boxes.picture] >= 0
     row = rows[boxes.picture[kept]]
-    fraction = fractions_of_pictures(boxes.box[kept], table, row, "part box")
+    fraction = fractions_of_pictures(boxes.box[kept], table, row, what)
     strangers = int((rows < 0).sum())
     if strangers:
         _log.info(
-            "%s with part boxes not in the table; these boxes are not used",
+            "%s with %ses not in the table; these boxes are not used",
             many(strangers, "picture"),
+            what,
         )
     order = np.argsort(row, kind="stable")
     part, score = boxes.part[kept], boxes.score[kept]

@@ -18,6 +18,7 @@ from platefree.methods import (
     part_regularized,
     strong_baseline,
     vanet,
+    vehicle_detector,
     vehiclenet,
     viewpoint,
 )
@@ -51,6 +52,7 @@ METHODS: dict[str, Entry] = {
     "part_regularized": Entry(part_regularized.PartRegularizedSettings, part_regularized.build),
     "strong_baseline": Entry(strong_baseline.StrongBaselineSettings, strong_baseline.build),
     "vanet": Entry(vanet.VANetSettings, vanet.build),
+    "vehicle_detector": Entry(vehicle_detector.VehicleDetectorSettings, vehicle_detector.build),
     "vehiclenet": Entry(vehiclenet.VehicleNetSettings, vehiclenet.build),
     "viewpoint": Entry(viewpoint.ViewpointSettings, viewpoint.build),
 }

@@ -19,7 +19,7 @@ class MethodSettings(Section):
     """The ``[model]`` section: the base of the settings of every method.
 
     Attributes:
-        learns: the label column whose values are the classes, or ``parts``.
+        learns: the label column whose values are the classes, or ``parts`` or ``frames``.
         learns_nothing: whether there is no training; the method is used by its name.
         free_in_use: keys that can be changed after training.
         restarts_classifier: whether a stage may learn other vehicles than the one before it.

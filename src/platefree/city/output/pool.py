@@ -10,24 +10,35 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from typing import Any, Protocol, TypeVar
 
-from platefree.city.output.shards import Darkroom, Shard, Surroundings
 from platefree.errors import PlatefreeError
 from platefree.machine import leave_stopping_to_the_parent, stop_signals_held
 
 Progress = Callable[[int, int], None]
 """Called with the number of finished pictures, and of all."""
 
-_darkroom: Darkroom | None = None  # of a worker process, made when it starts
+S_contra = TypeVar("S_contra", contravariant=True)
+
+
+class Room(Protocol[S_contra]):
+    """Where shards are rendered, one after the other."""
+
+    def make(self, shard: S_contra) -> int:
+        """Render a shard and commit it; returns how many pictures it holds."""
+        ...
+
+
+_room: Room[Any] | None = None  # of a worker process, made when it starts
 
 
 def render_shards(
-    surroundings: Surroundings, shards: Sequence[Shard], workers: int
+    open_room: Callable[[], Room[S_contra]], shards: Sequence[S_contra], workers: int
 ) -> Iterator[int]:
     """Render shards in any order; yields the number of pictures of each as it is finished.
 
     Args:
-        surroundings: what the shards have in common; must be picklable for more than one worker.
+        open_room: called in each process; must be picklable for more than one worker.
         shards: to be rendered.
         workers: processes; 1 works in this one.
 
@@ -36,16 +47,16 @@ def render_shards(
         PlatefreeError: a worker died.
     """
     if workers == 1 or len(shards) <= 1:
-        darkroom = Darkroom(surroundings)
+        room = open_room()
         for shard in shards:
-            yield darkroom.make(shard)
+            yield room.make(shard)
         return
     others = set(multiprocessing.active_children())
     with ProcessPoolExecutor(
         min(workers, len(shards)),
         mp_context=multiprocessing.get_context("spawn"),
         initializer=_start_worker,
-        initargs=(surroundings,),
+        initargs=(open_room,),
     ) as pool:
         with stop_signals_held():
             futures = [pool.submit(_make, shard) for shard in shards]
@@ -64,13 +75,13 @@ def render_shards(
                 worker.kill()
 
 
-def _start_worker(surroundings: Surroundings) -> None:
-    global _darkroom
+def _start_worker(open_room: Callable[[], Room[Any]]) -> None:
+    global _room
     leave_stopping_to_the_parent()
     threading.Thread(target=_end_with_parent, daemon=True).start()
     if "cv2" in sys.modules:
         sys.modules["cv2"].setNumThreads(1)
-    _darkroom = Darkroom(surroundings)
+    _room = open_room()
 
 
 def _end_with_parent() -> None:
@@ -80,6 +91,6 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _make(shard: Shard) -> int:
-    assert _darkroom is not None  # noqa: S101 - set when the worker started
-    return _darkroom.make(shard)
+def _make(shard: Any) -> int:  # noqa: ANN401
+    assert _room is not None  # noqa: S101 - set when the worker started
+    return _room.make(shard)

@@ -26,6 +26,7 @@ class Purpose(IntEnum):
     SHOT = 10
     BYSTANDER = 11
     LAYOUT = 12
+    FRAME = 13
 
 
 def stream(purpose: Purpose, seed: int, *numbers: int) -> np.random.Generator:
