@@ -5,6 +5,7 @@ from pathlib import Path
 from platefree.gallery.opening import as_network
 from platefree.gallery.stored_embedder import StoredEmbeddings
 from platefree.inference.embedder import Embedder
+from platefree.inference.onnx_model import OnnxModel
 from platefree.runs.training_history import TrainingHistory, history_beside
 
 
@@ -17,6 +18,11 @@ def history_of(model: Embedder) -> TrainingHistory | None:
     if isinstance(model, StoredEmbeddings):
         return TrainingHistory(
             reason=f"{model.name} holds stored embeddings; score the model that made them"
+        )
+    if isinstance(model, OnnxModel):
+        return TrainingHistory(
+            reason=f"{model.name} is an exported model; score its checkpoint for the curves of its "
+            "run"
         )
     network = as_network(model)
     if network.recipe.model.method == "ensemble":
