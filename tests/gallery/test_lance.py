@@ -154,6 +154,18 @@ def test_a_reader_that_was_killed_keeps_nothing(tmp_path: Path) -> None:
     assert [each.name for each in folder.iterdir()] == [TABLE]
 
 
+def test_a_folder_to_which_nothing_was_added_is_empty(tmp_path: Path) -> None:
+    store = LanceStore(tmp_path / "lot", ONLY_SPACE)
+    query = batch(1, 2)[0]
+    assert store.search(query, top=3).indices.tolist() == [[-1] * 3] * 2
+    assert (store.count(), store.version, store.exact) == (0, 0, True)
+    assert (store.latest().tolist(), store.delete(EVERYTHING), store.tally("camera")) == ([], 0, {})
+    assert not store.holds(query.content).any()
+    with pytest.raises(DataError, match=facts("no sightings")):
+        store.get(np.array([1]))
+    assert store.compact().before == 0
+
+
 def test_one_writer_at_a_time(tmp_path: Path) -> None:
     store = LanceStore(tmp_path / "lot", ONLY_SPACE)
     store.add(*batch(1, 3))
@@ -232,19 +244,19 @@ def run_until_killed(folder: Path, said: list[list[str]], chance: random.Random)
     start = 1 + max((int(words[2]) for words in said), default=0)
     there = [number for number in added if number not in gone]
     words = [folder, start, chance.randrange(10**6), *there]
-    writer = subprocess.Popen(
-        [sys.executable, str(HERE / "write_lance.py"), *map(str, words)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert writer.stdout is not None
-    assert writer.stdout.readline() == "ready\n"
+    told = folder.parent / "told.txt"
+    with told.open("w") as file:
+        command = [sys.executable, str(HERE / "write_lance.py"), *map(str, words)]
+        writer = subprocess.Popen(command, stdout=file, stderr=subprocess.PIPE)
+    while not told.read_text().startswith("ready"):
+        assert writer.poll() is None, writer.communicate()[1]
+        time.sleep(0.01)
     time.sleep(chance.uniform(0.0, 1.2))
     assert writer.poll() is None, writer.communicate()[1]
     writer.kill()
-    rest, _ = writer.communicate()
-    said += [line.split() for line in rest.splitlines(keepends=True) if line.endswith("\n")]
+    writer.communicate()
+    lines = told.read_text().splitlines(keepends=True)[1:]
+    said += [line.split() for line in lines if line.endswith("\n")]
 
 
 def check_rows(folder: Path, said: list[list[str]]) -> None:

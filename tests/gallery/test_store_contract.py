@@ -245,6 +245,12 @@ def test_the_latest_come_first(make: Make) -> None:
     assert store.latest(top=7).tolist() == order[:7]
 
 
+def test_sightings_are_counted_by_a_label(make: Make) -> None:
+    store = make(drawn(14, 40), ONLY_SPACE)
+    cameras = whole(store)[1].sightings.camera.tolist()
+    assert store.tally("camera") == {name: cameras.count(name) for name in set(cameras)}
+
+
 def test_a_least_similarity(make: Make) -> None:
     store = make(drawn(15, 40), ONLY_SPACE)
     query = drawn(16, 2)

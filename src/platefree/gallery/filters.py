@@ -3,7 +3,7 @@
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta, timezone, tzinfo
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -170,6 +170,10 @@ class Filter:
             np.where(away, -1, ranking.indices),
             np.where(away, np.inf, ranking.distances).astype(np.float32),
         )
+
+    def of_sightings(self) -> "Filter":
+        """Its conditions on a sighting alone."""
+        return replace(self, at_least=None)
 
     def without_query(self) -> "Filter":
         """Itself, for work without a query.

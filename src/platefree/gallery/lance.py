@@ -107,6 +107,11 @@ class LanceStore:
         with self.snapshot() as now:
             return now.count(where)
 
+    def tally(self, column: str) -> dict[str, int]:
+        """How many sightings have each value of a label column."""
+        with self.snapshot() as now:
+            return now.tally(column)
+
     @contextmanager
     def snapshot(self) -> Iterator[LanceView]:
         """What is stored now: within the block it stays as it is, whoever writes."""

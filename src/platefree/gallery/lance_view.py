@@ -1,5 +1,6 @@
 """Reading a gallery in a folder at one of its versions, which never changes."""
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from platefree.errors import MismatchError
+from platefree.errors import DataError, MismatchError
 from platefree.gallery.conditions import Bools, OneOf
 from platefree.gallery.filters import EVERYTHING, Filter
 from platefree.gallery.lance_engine import reading_errors
@@ -105,6 +106,8 @@ class LanceView:
 
     def get(self, numbers: Indices) -> Embeddings:
         """The sightings of these numbers, with their embeddings, in this order."""
+        if self._dataset is None:
+            raise DataError(f"{self._folder} holds no sightings yet")
         spaces = [f"{SPACE}{name}" for name in self.spaces]
         rows = self._rows(numbers, ["content", *SIGHTING, *spaces])
         return embeddings_of(rows, self.model)
@@ -131,6 +134,13 @@ class LanceView:
             return 0
         with reading_errors(self._folder):
             return int(self._dataset.count_rows(filter=where.without_query().sql()))
+
+    def tally(self, column: str) -> dict[str, int]:
+        """How many sightings have each value of a label column."""
+        found = Counter[str]()
+        for batch in self._batches([column], None):
+            found.update(value or "" for value in batch[column].to_pylist())
+        return dict(found)
 
     def blocks(self, where: Filter = EVERYTHING, *, crops: bool = False) -> Iterator[pa.Table]:
         """All columns of the sightings that meet the conditions, some thousand at a time."""

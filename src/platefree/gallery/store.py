@@ -1,5 +1,6 @@
 """Stores of sightings that can be added to and searched: the interface, and one in memory."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -68,6 +69,9 @@ class Reading(Protocol):
 
     def count(self, where: Filter = EVERYTHING) -> int:
         """How many sightings meet the conditions."""
+
+    def tally(self, column: str) -> dict[str, int]:
+        """How many sightings have each value of a label column; the empty text is unknown."""
 
 
 class Store(Reading, Protocol):
@@ -196,6 +200,10 @@ class MemoryStore:
         """How many sightings meet the conditions."""
         table = self._embeddings.sightings
         return int(where.without_query().mask(table, self._numbers).sum())
+
+    def tally(self, column: str) -> dict[str, int]:
+        """How many sightings have each value of a label column."""
+        return dict(Counter(getattr(self._embeddings.sightings, column).tolist()))
 
     def compact(self) -> Compacted:
         """Nothing: what was deleted is gone already."""
