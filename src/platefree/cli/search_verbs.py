@@ -1,9 +1,10 @@
 """The verbs ``search``, ``compare`` and ``embed``."""
 
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -17,6 +18,7 @@ from platefree.cli.console import (
     RootOption,
     Workers,
     done,
+    note_skipped,
     notes,
     out,
     picture_progress,
@@ -27,9 +29,12 @@ from platefree.errors import CheckpointError
 from platefree.storage.files import check_writable
 
 if TYPE_CHECKING:
+    from platefree.gallery.filters import Filter
     from platefree.gallery.search import Answer
     from platefree.gallery.stored_embedder import StoredEmbeddings
-    from platefree.types import Sightings
+    from platefree.recipes.post import Post
+    from platefree.types import Hit, Sightings
+    from platefree.work import Work
 
 FLOOR = "color_stripes"
 """The method for searches without a trained model."""
@@ -42,19 +47,50 @@ _COLORS_ALONE = (
 )
 
 
+@dataclass(frozen=True)
+class Searched:
+    """What a search found, and how it was done.
+
+    Attributes:
+        found: the answer.
+        model: its name and fingerprint.
+        gallery: where, how many pictures, and whether every distance was computed.
+        described: which steps were done, in words.
+        skipped: why some pictures were left out.
+    """
+
+    found: "Answer"
+    model: dict[str, str]
+    gallery: dict[str, Any]
+    described: str
+    skipped: list[str] = field(default_factory=list)
+
+
 def search(
-    queries: Annotated[
-        list[Path],
-        typer.Argument(help="A picture of one vehicle, or several of the same.", metavar="QUERY"),
-    ],
     gallery: Annotated[
         Path,
-        typer.Option("--gallery", "-g", metavar="PATH", help="Folder, table or stored embeddings."),
+        typer.Option(
+            "--gallery", "-g", metavar="PATH", help="Gallery, folder, table or stored embeddings."
+        ),
     ],
+    queries: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="A picture of one vehicle, or several of the same.",
+            metavar="QUERY",
+            show_default=False,
+        ),
+    ] = None,
     model: ModelOption = None,
     top: Annotated[
         int, typer.Option("--top", "-k", min=1, max=100_000, metavar="N", help="Number of hits.")
     ] = 20,
+    where: Annotated[
+        str,
+        typer.Option(
+            "--where", metavar="WORDS", help='Such as "camera:gate,ramp since:2026-05-01 type:van".'
+        ),
+    ] = "",
     sheet: Annotated[
         Path | None,
         typer.Option("--sheet", metavar="FILE", help="Also draw the hits (.jpg, .png)."),
@@ -81,83 +117,170 @@ def search(
 
     Of several query pictures, the one nearest to a gallery picture decides.
     """
-    from platefree.cli.tables import hits_table, print_whole
-    from platefree.data.listed_text import many
-    from platefree.data.table import read_table
-    from platefree.gallery.opening import open_embedder
-    from platefree.gallery.search import (
-        CANDIDATES,
-        answer,
-        check_search_post,
-        open_gallery,
-        query_pictures,
-    )
-    from platefree.gallery.stored import is_embeddings_folder
+    from platefree.gallery.filter_words import filter_of
+    from platefree.gallery.gallery_card import is_gallery
+    from platefree.gallery.search import check_search_post, query_pictures
     from platefree.recipes.post import Post
-    from platefree.types import Sightings
 
     check_search_post(Post().with_steps(post))
     if sheet is not None:
         _check_sheet(sheet)
+    queries, conditions = queries or [], filter_of(where)
+    if not queries and (not is_gallery(gallery) or sheet is not None):
+        raise typer.BadParameter("give a picture of the vehicle", param_hint="QUERY")
     pictures = query_pictures(queries, camera=camera, time=time)
-    chosen = _chosen(model, gallery, pictures, root)
-    loaded = open_embedder(chosen, work_of(device))
-    loaded.embed(pictures, work=work_of(device, workers))  # refused before the long work
-    is_stored = is_embeddings_folder(gallery)
-    place = gallery if is_stored or root is not None else read_table(gallery)
+    asked = _Asked(pictures, conditions, top, post)
+    if is_gallery(gallery):
+        searched = _search_gallery(asked, gallery, model, work_of(device, workers))
+    else:
+        searched = _search_pictures(asked, gallery, model, root, (device, workers))
+    several = "by the nearest of the query pictures" if len(queries) > 1 else ""
+    _show(searched, queries, (post, several, where), as_json=as_json)
+    if sheet is not None:
+        from platefree.data.listed_text import many
+        from platefree.reports.contact_sheet import contact_sheet
+
+        names = ", ".join(Path(query).name for query in queries)
+        count = many(searched.gallery["pictures"], "picture")
+        name, fingerprint = searched.model["name"], searched.model["fingerprint"]
+        about = (
+            f"{names} in {gallery}, {count}, {searched.described}",
+            f"model {name} ({fingerprint}), {datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
+        )
+        paths = [Path(query) for query in queries]
+        done(contact_sheet(paths, searched.found.hits, sheet, about=about), "contact sheet")
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What is looked for."""
+
+    pictures: "Sightings"
+    where: "Filter"
+    top: int
+    post: str
+
+    def described(self, steps: "Post") -> str:
+        """Which steps are done, in words."""
+        from platefree.gallery.search import CANDIDATES
+
+        if not steps.steps:
+            return "not post-processed"
+        nearest = max(self.top, CANDIDATES)
+        return f"the nearest {nearest} post-processed: {steps.describe()}"
+
+
+def _search_pictures(
+    asked: _Asked,
+    place: Path,
+    model: str | None,
+    root: Path | None,
+    where: tuple[DeviceName, int],
+) -> Searched:
+    """Search in a folder, a table, or stored embeddings."""
+    from platefree.data.table import read_table
+    from platefree.gallery.opening import open_embedder
+    from platefree.gallery.search import answer, open_gallery
+    from platefree.gallery.stored import is_embeddings_folder
+    from platefree.types import Sightings
+
+    chosen = _chosen(model, place, asked.pictures, root)
+    loaded = open_embedder(chosen, work_of(where[0]))
+    loaded.embed(asked.pictures, work=work_of(*where))  # refused before the long work
+    is_stored = is_embeddings_folder(place)
+    table = place if is_stored or root is not None else read_table(place)
     with picture_progress(
-        "embedding the gallery", len(place) if isinstance(place, Sightings) else 0
+        "embedding the gallery", len(table) if isinstance(table, Sightings) else 0
     ) as advance:
         opened, skipped = open_gallery(
-            place, loaded, root=root, work=work_of(device, workers, progress=advance)
+            table, loaded, root=root, work=work_of(*where, progress=advance)
         )
-    _note_skipped(skipped)
-    found = answer(loaded, pictures, opened, top=top, post=post)
-    steps = loaded.post.with_steps(post)
-    done_so = "not post-processed"
-    if steps.steps:
-        done_so = f"the nearest {max(top, CANDIDATES)} post-processed: {steps.describe()}"
-    several = "by the nearest of the query pictures" if len(queries) > 1 else ""
-    names = ", ".join(query.name for query in queries)
+    note_skipped(skipped)
+    found = answer(
+        loaded, asked.pictures, opened, top=asked.top, post=asked.post, where=asked.where
+    )
+    return Searched(
+        found,
+        {"name": loaded.name, "fingerprint": loaded.fingerprint},
+        {"path": str(place), "pictures": len(opened), "search": "exact"},
+        asked.described(loaded.post.with_steps(asked.post)),
+        skipped,
+    )
+
+
+def _search_gallery(asked: _Asked, place: Path, model: str | None, work: "Work") -> Searched:
+    """Search in a gallery that grows; without a picture, its latest sightings."""
+    from platefree.gallery.stored_gallery import Gallery
+    from platefree.recipes.post import Post
+
+    gallery, table = Gallery(place, model), asked.pictures
+    query: Sightings | int | None = table if len(table) else None
+    if len(table) == 1 and (name := str(table.image[0])).isdecimal() and not Path(name).exists():
+        query = int(name)
+    found = gallery.search(query, where=asked.where, top=asked.top, post=asked.post, work=work)
+    steps = gallery.model.post if query is table else Post()
+    about = {
+        "path": str(place),
+        "pictures": gallery.store.count(),
+        "search": "exact" if found.exact else "approximate",
+        "version": found.version,
+        "searched": found.searched,
+        "seconds": round(found.seconds, 4),
+    }
+    described = asked.described(steps.with_steps(asked.post))
+    name = gallery.card.model_path or gallery.card.model
+    return Searched(found, {"name": name, "fingerprint": found.model}, about, described)
+
+
+def _show(
+    searched: Searched,
+    queries: list[str],
+    asked: tuple[str, str, str],
+    *,
+    as_json: bool,
+) -> None:
+    """Print the hits, and what to know before they are believed."""
+    from platefree.cli.tables import hits_table, print_whole
+    from platefree.data.listed_text import many
+
+    (post, several, where), gallery = asked, searched.gallery
     if as_json:
-        hits = [
-            {
-                "rank": h.rank,
-                "similarity": h.similarity,
-                "image": str(h.image),
-                "exists": h.image.exists(),
-                **({"query": str(h.query)} if h.query else {}),
-                **({"space": h.space} if h.space else {}),
-                **h.labels,
-            }
-            for h in found.hits
-        ]
         print_json(
             {
-                "queries": [str(query) for query in queries],
+                "queries": queries,
                 "combined": several or None,
-                "model": {"name": loaded.name, "fingerprint": loaded.fingerprint},
-                "gallery": {"path": str(gallery), "pictures": len(opened), "search": "exact"},
-                "post": {"steps": post, "described": done_so},
-                "skipped": skipped,
-                "left_out": [str(path) for path in found.left_out],
-                "cautions": found.cautions,
-                "hits": hits,
+                "model": searched.model,
+                "gallery": gallery,
+                "where": where,
+                "post": {"steps": post, "described": searched.described},
+                "skipped": searched.skipped,
+                "left_out": [str(path) for path in searched.found.left_out],
+                "cautions": searched.found.cautions,
+                "hits": [_hit_json(hit) for hit in searched.found.hits],
             }
         )
     else:
-        how = ", ".join(part for part in ("exact", several, done_so) if part)
-        title = f"{names} in {many(len(opened), 'picture')}, {how}, model {loaded.name}"
-        print_whole(hits_table(found.hits, title))
-    _note_answer(found, gallery, loaded.name)
-    if sheet is not None:
-        from platefree.reports.contact_sheet import contact_sheet
-
-        about = (
-            f"{names} in {gallery}, {many(len(opened), 'picture')}, {done_so}",
-            f"model {loaded.name} ({loaded.fingerprint}), {datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
+        how = (gallery["search"], several, searched.described)
+        names = ", ".join(Path(query).name for query in queries) or "the latest"
+        title = (
+            f"{names} in {many(gallery['pictures'], 'picture')}, "
+            f"{', '.join(part for part in how if part)}, model {searched.model['name']}"
         )
-        done(contact_sheet(queries, found.hits, sheet, about=about), "contact sheet")
+        print_whole(hits_table(searched.found.hits, title))
+    _note_answer(searched.found, Path(gallery["path"]), searched.model["name"])
+
+
+def _hit_json(hit: "Hit") -> dict[str, Any]:
+    return {
+        "rank": hit.rank,
+        "similarity": hit.similarity,
+        "image": str(hit.image),
+        "exists": hit.image.exists(),
+        **({"number": hit.number} if hit.number is not None else {}),
+        **({"query": str(hit.query)} if hit.query else {}),
+        **({"space": hit.space} if hit.space else {}),
+        **hit.labels,
+    }
 
 
 def compare(
@@ -217,7 +340,7 @@ def embed(
         with picture_progress("embedding", len(table)) as advance:
             work = work_of(device, workers, processes, advance)
             embeddings, skipped = loaded.embed(table, unreadable="skip", work=work)
-        _note_skipped(skipped)
+        note_skipped(skipped)
         remembered = Path(loaded.name).resolve() if Path(loaded.name).exists() else loaded.name
         write_embeddings(embeddings, out_folder, loaded.comparison, str(remembered))
     if as_json:
@@ -297,12 +420,3 @@ def _note_answer(found: "Answer", gallery: Path, model: str) -> None:
     )
     if model == FLOOR:
         notes.print(f"note: {_COLORS_ALONE}", soft_wrap=True)
-
-
-def _note_skipped(skipped: list[str]) -> None:
-    from platefree.data.listed_text import many
-
-    for reason in skipped[:5]:
-        notes.print(f"skipped: {reason}", soft_wrap=True)
-    if len(skipped) > 5:
-        notes.print(f"... and {many(len(skipped) - 5, 'more picture')} that cannot be read")
