@@ -1,5 +1,6 @@
 """A gallery in a folder: what is on the disk, who may write, and what a kill leaves."""
 
+import os
 import random
 import subprocess
 import sys
@@ -17,10 +18,13 @@ from platefree.gallery import lance as lance_store
 from platefree.gallery.filters import EVERYTHING
 from platefree.gallery.lance import TABLE, LanceStore
 from platefree.ranking.comparison import ONLY_SPACE
+from platefree.storage.disk import Disk, written_to
 from platefree.storage.locks import only_writer
 from platefree.types import Embeddings, Sightings
 
 HERE = Path(__file__).parent
+HINT = "latest_version_hint.json"
+"""A file of the engine that may be missing or wrong."""
 
 
 def size_of(folder: Path) -> int:
@@ -199,6 +203,52 @@ def test_a_damaged_folder_is_a_clear_word(tmp_path: Path) -> None:
     data.unlink()
     with pytest.raises(DataError, match=facts("lot", "cannot be read")):
         LanceStore(tmp_path / "lot", ONLY_SPACE).get(store.latest())
+
+
+class Synced(Disk):
+    """A disk that notes which files and folders were synced, as they were then."""
+
+    def __init__(self) -> None:
+        self.synced: dict[str, int] = {}
+
+    def sync(self, descriptor: int) -> None:
+        super().sync(descriptor)
+        place = os.readlink(f"/proc/self/fd/{descriptor}")
+        self.synced[place] = os.stat(place).st_size
+
+
+def test_what_is_acknowledged_is_on_the_disk(tmp_path: Path, hasty: None) -> None:
+    """Each file of the table, and the folders with their names."""
+    store, disk = LanceStore(tmp_path / "lot", ONLY_SPACE), Synced()
+    with written_to(disk):
+        for change in (
+            lambda: store.add(*batch(1, 30)),
+            lambda: store.add(*batch(2, 1_500)),
+            lambda: store.delete(pf.Filter(tracks=["1"])),
+            store.compact,
+        ):
+            change()
+            for path in (tmp_path / "lot").rglob("*"):
+                if path.name == HINT:
+                    continue
+                assert str(path) in disk.synced, path
+                assert path.is_dir() or disk.synced[str(path)] == path.stat().st_size
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b'{"version":1}', None])
+def test_the_hint_at_the_newest_version_is_not_needed(
+    tmp_path: Path, content: bytes | None
+) -> None:
+    """It is the one file that is written over; a power cut may leave an old one, or nothing."""
+    store = LanceStore(tmp_path / "lot", ONLY_SPACE)
+    store.add(*batch(1, 3))
+    store.add(*batch(2, 3))
+    hint = tmp_path / "lot" / TABLE / "_versions" / HINT
+    if content is None:
+        hint.unlink()
+    else:
+        hint.write_bytes(content)
+    assert LanceStore(tmp_path / "lot", ONLY_SPACE).count() == 6
 
 
 TOO_MUCH = """

@@ -1,7 +1,8 @@
 """A gallery in a folder: a Lance table that grows, is searched by many and written by one.
 
 Every change is one commit: a new manifest, which names the files of the whole table. So a killed
-writer leaves the table as it was, and a reader keeps the version that it opened. What accumulates
+writer leaves the table as it was, and a reader keeps the version that it opened. Its files are on
+the disk before a change is acknowledged, so that no power cut takes it back. What accumulates
 is put in order by the writer, after a change, by these rules:
 
 - fragments of fewer than `SMALL` rows are gathered into one when there are `MANY` of them, and all
@@ -29,7 +30,7 @@ from platefree.data.content import picture_contents
 from platefree.errors import DataError, MismatchError
 from platefree.gallery.conditions import Bools
 from platefree.gallery.filters import EVERYTHING, Filter
-from platefree.gallery.lance_engine import engine, reading_errors, writing_errors
+from platefree.gallery.lance_engine import all_synced, engine, reading_errors, writing_errors
 from platefree.gallery.lance_rows import SPACE, rows_of
 from platefree.gallery.lance_view import PARTITIONS, LanceView
 from platefree.gallery.reader_leases import leased_versions, reader_lease
@@ -154,12 +155,12 @@ class LanceStore:
                 return numbers
             given = [b""] * len(embeddings) if crops is None else crops
             rows = rows_of(embeddings, self.comparison, given, numbers)
-            with writing_errors(self.folder):
+            with writing_errors(self.folder), all_synced(self.folder):
                 if dataset is None:
                     dataset = engine().write_dataset(rows, self._place)
                 else:
                     dataset.insert(rows)
-            self._tidy(dataset)
+                self._tidy(dataset)
         return numbers
 
     def delete(self, where: Filter) -> int:
@@ -169,7 +170,7 @@ class LanceStore:
             dataset = self._opened()
             if dataset is None:
                 return 0
-            with writing_errors(self.folder):
+            with writing_errors(self.folder), all_synced(self.folder):
                 count = int(dataset.count_rows(filter=sql))
                 if count:
                     dataset.delete(sql)
@@ -182,7 +183,7 @@ class LanceStore:
             dataset, before = self._opened(), self.bytes_on_disk()
             if dataset is None:
                 return Compacted(before, before)
-            with writing_errors(self.folder):
+            with writing_errors(self.folder), all_synced(self.folder):
                 purged = _purge(dataset)
                 _gather(dataset, self._large(dataset))
                 self._index(dataset, everything=True, anew=purged)
@@ -203,7 +204,7 @@ class LanceStore:
     @contextmanager
     def _written(self) -> Iterator[None]:
         with only_writer(self.folder):
-            self._writes = True
+            self._writes = True  # so that the same block within finds itself inside
             try:
                 yield
             finally:
@@ -251,14 +252,13 @@ class LanceStore:
         """Put in order what has accumulated, see the first lines of this file."""
         fragments = dataset.get_fragments()
         large = self._large(dataset)
-        with writing_errors(self.folder):
-            if len(fragments) >= MOST:
-                dataset.optimize.compact_files()
-            elif len(fragments) - len(large) >= MANY:
-                _gather(dataset, large)
-            self._index(dataset)
-            if len(os.listdir(self.folder / TABLE / "_versions")) > MANY:
-                self._remove_superseded(dataset)
+        if len(fragments) >= MOST:
+            dataset.optimize.compact_files()
+        elif len(fragments) - len(large) >= MANY:
+            _gather(dataset, large)
+        self._index(dataset)
+        if len(os.listdir(self.folder / TABLE / "_versions")) > MANY:
+            self._remove_superseded(dataset)
 
     def _large(self, dataset: Any) -> list[int]:  # noqa: ANN401
         return [

@@ -8,11 +8,12 @@ versions without rewriting the newest rows.
 import os
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from platefree.errors import DataError, PlatefreeError, StorageError, first_line
+from platefree.storage.disk import storage_errors, sync, sync_folder
 
 _FULL = ("os error 28", "No space left", "os error 122")
 
@@ -40,6 +41,30 @@ def writing_errors(folder: Path) -> Iterator[None]:
         full = any(each in str(error) for each in _FULL)
         reason = "the disk is full; free some space and run it again" if full else first_line(error)
         raise StorageError(f"cannot write {folder}: {reason}") from error
+
+
+@contextmanager
+def all_synced(folder: Path) -> Iterator[None]:
+    """At the end of the block, wait until the files that it made in a folder are on the disk.
+
+    The engine does not wait itself.
+    """
+    before = set(_files(folder))
+    yield
+    with storage_errors(folder):
+        new = [path for path in _files(folder) if path not in before]
+        for path in new:
+            with suppress(FileNotFoundError):  # superseded already
+                sync(path)
+        places = {
+            parent for path in new for parent in path.parents if parent.is_relative_to(folder)
+        }
+        for place in sorted(places):
+            sync_folder(place)
+
+
+def _files(folder: Path) -> list[Path]:
+    return [Path(place) / name for place, _, names in os.walk(folder) for name in names]
 
 
 @contextmanager
