@@ -101,7 +101,7 @@ def test_an_index_is_built_extended_and_agrees_with_every_distance(
         store.add(embeddings, crops)
         assert store.exact is (number == 0)
     with store.snapshot() as now:
-        assert now.indexed()["space_main"] >= now.count() - lance_store.UNINDEXED
+        assert now.indexed["space_main"] >= now.count() - lance_store.UNINDEXED
         every = now.get(np.sort(now.latest()))
     query = batch(9, 40)[0]
     memory = pf.MemoryStore(every, ONLY_SPACE)

@@ -208,8 +208,7 @@ class _TableColumns(dict[str, NDArray[Any]]):
         if name == "of_week":
             return of_week(table.time)
         if name == "image":
-            paths = [absolute(table.root / image) for image in table.image.tolist()]
-            return np.array([*paths, ""], object)[:-1]
+            return np.array([*absolute_images(table), ""], object)[:-1]
         column: NDArray[Any] = getattr(table, name)
         return column
 
@@ -228,6 +227,12 @@ def stored_columns(table: Sightings, numbers: Indices) -> Columns:
 def absolute(path: str | Path) -> str:
     """The absolute path of a file; links stay."""
     return os.path.abspath(path)
+
+
+def absolute_images(table: Sightings) -> list[str]:
+    """(n,) the absolute paths of a table's pictures; links stay."""
+    root = os.path.abspath(table.root)
+    return [os.path.normpath(os.path.join(root, image)) for image in table.image.tolist()]
 
 
 def milliseconds_of(times: Times) -> Indices:

@@ -47,6 +47,7 @@ INDEX_FROM = 50_000
 
 SMALL, MANY, MOST = 4_096, 64, 256
 UNINDEXED = 16_384
+_SCALAR_INDEXES = {"number": "BTREE", "time": "BTREE", "camera": "BITMAP"}
 _SEGMENTS = 8  # parts of an index that were added one after the other; then it is built anew
 _AT_ONCE = 1 << 24  # rows of one addition
 _TRIES = 20  # to open a version before the writer removes it
@@ -280,9 +281,9 @@ class LanceStore:
             return
         built = {each.field_names[0]: each for each in dataset.describe_indices()}
         behind = 0
-        for column in ("number", "time"):
+        for column, kind in _SCALAR_INDEXES.items():
             if column not in built or anew:
-                dataset.create_scalar_index(column, "BTREE")
+                dataset.create_scalar_index(column, kind)
             else:
                 behind = max(behind, rows - built[column].num_rows_indexed)
         for column in [name for name in dataset.schema.names if name.startswith(SPACE)]:

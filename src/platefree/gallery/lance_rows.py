@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 
 from platefree.errors import DataError
 from platefree.gallery.conditions import UNKNOWN_TIME
-from platefree.gallery.filters import absolute, milliseconds_of, of_week
+from platefree.gallery.filters import absolute_images, milliseconds_of, of_week
 from platefree.gallery.sighting_identity import identities
 from platefree.ranking.comparison import Comparison, l2_normalised
 from platefree.ranking.space_searches import groups_of
@@ -81,8 +81,8 @@ def rows_of(
     columns |= {
         "number": numbers,
         "identity": hexadecimal(identities(table, content)),
-        "content": [each.tobytes() for each in content],
-        "image": [absolute(table.root / image) for image in table.image.tolist()],
+        "content": _fixed_bytes(content),
+        "image": absolute_images(table),
         "time": milliseconds_of(table.time),
         "of_week": of_week(table.time),
         "group": groups_of(comparison, embeddings),
@@ -140,7 +140,14 @@ def times_of(milliseconds: Indices) -> Times:
 
 def hexadecimal(identities: "np.ndarray[Any, np.dtype[np.uint8]]") -> list[str]:
     """(n,) texts of (n, 16) identities, as they are stored."""
-    return [each.tobytes().hex() for each in identities]
+    whole, size = identities.tobytes().hex(), 2 * CONTENT_BYTES
+    return [whole[at : at + size] for at in range(0, len(whole), size)]
+
+
+def _fixed_bytes(contents: "np.ndarray[Any, np.dtype[np.uint8]]") -> "pa.Array[Any]":
+    """A column of (n, 16) bytes."""
+    buffer = pa.py_buffer(contents.tobytes())
+    return pa.Array.from_buffers(pa.binary(CONTENT_BYTES), len(contents), [None, buffer])
 
 
 def _vectors(embeddings: Embeddings, field: "pa.Field[Any]") -> "pa.Array[Any]":

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ PARTITIONS = 32
 """Parts of an index, all of them searched: the index saves memory traffic, and loses nothing."""
 
 _REFINE = 20  # times the rows asked for are compared exactly
-_MORE = 32  # rows beyond those asked for, so that equal distances are ordered by number
+_MORE = 32  # rows beyond those asked for, without an index: equal distances are put by number
 _BLOCK = 16_384  # rows that are compared at a time where no index can
 _AT_A_TIME = 50_000  # numbers in one condition
 
@@ -73,8 +74,9 @@ class LanceView:
     @property
     def exact(self) -> bool:
         """Whether there is no index of vectors."""
-        return not self.indexed()
+        return not self.indexed
 
+    @cached_property
     def indexed(self) -> dict[str, int]:
         """Column of vectors -> how many of its rows are in an index."""
         if self._dataset is None:
@@ -173,7 +175,7 @@ class LanceView:
         nearest = {
             "column": column,
             "q": rows[0],
-            "k": top + _MORE,
+            "k": top + (0 if column in self.indexed else _MORE),
             "metric": "cosine",
             "nprobes": PARTITIONS,
             "refine_factor": _REFINE,

@@ -298,7 +298,7 @@ class Gallery:
                 first=times[0],
                 last=times[1],
                 spaces=now.spaces,
-                indexed={name.partition("_")[2]: rows for name, rows in now.indexed().items()},
+                indexed={name.partition("_")[2]: rows for name, rows in now.indexed.items()},
                 megabytes=round(self.store.bytes_on_disk() / 2**20, 3),
                 version=now.version,
             )
