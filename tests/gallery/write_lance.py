@@ -11,7 +11,7 @@ from platefree.ranking.comparison import ONLY_SPACE
 sys.path.insert(0, str(Path(__file__).parent))
 from lance_batches import batch
 
-lance_store.SMALL, lance_store.MANY, lance_store.MOST = 64, 4, 8  # all of it happens often
+lance_store.TIERS, lance_store.MANY, lance_store.MOST = (8, 64), 4, 8  # all of it happens often
 lance_store.INDEX_FROM, lance_store.UNINDEXED = 300, 60
 
 

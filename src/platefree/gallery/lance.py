@@ -5,10 +5,11 @@ writer leaves the table as it was, and a reader keeps the version that it opened
 the disk before a change is acknowledged, so that no power cut takes it back. What accumulates
 is put in order by the writer, after a change, by these rules:
 
-- fragments of fewer than `SMALL` rows are gathered into one when there are `MANY` of them, and all
-  fragments into larger ones when there are `MOST`: thousands of small additions stay few files;
-- superseded versions, and what killed writers left, are removed after `MANY` changes, but for those
-  that somebody reads (`reader_leases`);
+- fragments are gathered into one when there are `MANY` of fewer rows than a number of `TIERS`, and
+  into the largest when there are `MOST`: thousands of small additions stay few files, and no row
+  is written again and again;
+- superseded versions, and what killed writers left, are removed whenever fragments were gathered,
+  and after `VERSIONS` changes, but for those that somebody reads (`reader_leases`);
 - from `INDEX_FROM` rows on each space has an index; new rows are searched beside it, and taken in
   when they are more than `UNINDEXED`. Until then, and where a comparison cannot use one, every
   distance is computed.
@@ -45,7 +46,8 @@ TABLE = "sightings.lance"
 INDEX_FROM = 50_000
 """Rows below which computing every distance takes no longer than 60 ms (512 numbers a row)."""
 
-SMALL, MANY, MOST = 4_096, 64, 256
+TIERS = (256, 4_096)
+MANY, MOST, VERSIONS = 8, 256, 64
 UNINDEXED = 16_384
 _SCALAR_INDEXES = {"number": "BTREE", "time": "BTREE", "camera": "BITMAP"}
 _SEGMENTS = 8  # parts of an index that were added one after the other; then it is built anew
@@ -186,7 +188,7 @@ class LanceStore:
                 return Compacted(before, before)
             with writing_errors(self.folder), all_synced(self.folder):
                 purged = _purge(dataset)
-                _gather(dataset, self._large(dataset))
+                _gather(dataset, TIERS[-1])
                 self._index(dataset, everything=True, anew=purged)
                 readers = self._remove_superseded(dataset)
             return Compacted(before, self.bytes_on_disk(), readers)
@@ -251,22 +253,16 @@ class LanceStore:
 
     def _tidy(self, dataset: Any) -> None:  # noqa: ANN401
         """Put in order what has accumulated, see the first lines of this file."""
-        fragments = dataset.get_fragments()
-        large = self._large(dataset)
-        if len(fragments) >= MOST:
+        sizes = np.array([_rows_in(each) for each in dataset.get_fragments()])
+        full = [below for below in TIERS if (sizes < below).sum() >= MANY]
+        if len(sizes) >= MOST:
             dataset.optimize.compact_files()
-        elif len(fragments) - len(large) >= MANY:
-            _gather(dataset, large)
+        elif full:
+            _gather(dataset, full[-1])
         self._index(dataset)
-        if len(os.listdir(self.folder / TABLE / "_versions")) > MANY:
+        versions = len(os.listdir(self.folder / TABLE / "_versions"))
+        if full or len(sizes) >= MOST or versions > VERSIONS:
             self._remove_superseded(dataset)
-
-    def _large(self, dataset: Any) -> list[int]:  # noqa: ANN401
-        return [
-            each.fragment_id
-            for each in dataset.get_fragments()
-            if each.physical_rows - each.num_deletions >= SMALL
-        ]
 
     def _index(self, dataset: Any, *, everything: bool = False, anew: bool = False) -> None:  # noqa: ANN401
         """Build or extend the indexes, where they pay.
@@ -318,8 +314,15 @@ def _purge(dataset: Any) -> bool:  # noqa: ANN401
     return True
 
 
-def _gather(dataset: Any, large: list[int]) -> None:  # noqa: ANN401
+def _gather(dataset: Any, below: int) -> None:  # noqa: ANN401
+    """Make one of the fragments with fewer rows than this."""
+    fragments = dataset.get_fragments()
+    large = [each.fragment_id for each in fragments if _rows_in(each) >= below]
     dataset.optimize.compact_files(excluded_fragment_ids=large)
+
+
+def _rows_in(fragment: Any) -> int:  # noqa: ANN401
+    return int(fragment.physical_rows - fragment.num_deletions)
 
 
 def _index_vectors(dataset: Any, column: str) -> None:  # noqa: ANN401
