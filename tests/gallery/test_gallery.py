@@ -177,6 +177,17 @@ def test_an_addition_that_was_killed_goes_on(
     assert len({hit.image for hit in gallery.search(top=99).hits}) == 40
 
 
+def test_loading_processes_after_a_search(
+    model: pf.Model, pictures: pf.Sightings, tmp_path: Path
+) -> None:
+    """They are forked from a process in which the engine runs."""
+    gallery = pf.Gallery.create(tmp_path / "lot", model)
+    half = pictures.take(np.arange(20))
+    for table in (half, pictures):
+        assert gallery.add(table, work=pf.Work(workers=2)).added == 20
+        assert len(gallery.search(pictures.path(0), top=3, work=pf.Work(workers=2)).hits) == 3
+
+
 def test_small_pictures_show_the_sightings(lot: pf.Gallery, pictures: pf.Sightings) -> None:
     numbers = np.sort(lot.store.latest())
     with Image.open(io.BytesIO(lot.store.crops(numbers[:1])[0])) as small:

@@ -5,6 +5,8 @@ import random
 import subprocess
 import sys
 import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -285,6 +287,41 @@ def test_a_disk_that_takes_no_more_keeps_what_was_there(tmp_path: Path) -> None:
     store.compact()
     assert store.count() == 5_030
     assert len(list((folder / TABLE / "data").iterdir())) <= 2  # nothing of the failed addition
+
+
+def test_readers_beside_a_writer_see_whole_batches(tmp_path: Path) -> None:
+    """Several at once, while it adds, deletes, gathers, builds indexes and removes versions."""
+    folder = tmp_path / "lot"
+    LanceStore(folder, ONLY_SPACE).add(*batch(1, 40))
+    writer = subprocess.Popen(
+        [sys.executable, str(HERE / "write_lance.py"), str(folder), "2", "0", "1"],
+        stdout=subprocess.DEVNULL,
+    )
+    end = time.monotonic() + 5
+
+    def read(_: int) -> set[int]:
+        seen, query = set[int](), batch(1, 3)[0]
+        store = LanceStore(folder, ONLY_SPACE)
+        while time.monotonic() < end:
+            with store.snapshot() as now:
+                numbers = now.latest()
+                tracks = Counter(now.get(numbers).sightings.track.tolist())
+                assert set(tracks.values()) <= {1, 3, 40}
+                assert now.count() == len(numbers)
+                found = now.search(query, top=5)
+                assert np.isin(found.indices[found.indices >= 0], numbers).all()
+                seen.add(now.version)
+            assert store.search(query, pf.Filter(tracks=["1"]), 1).indices.shape == (3, 1)
+        return seen
+
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            versions = set[int]().union(*pool.map(read, range(4)))
+    finally:
+        assert writer.poll() is None, "the writer stopped, so nothing was tested"
+        writer.kill()
+        writer.wait()
+    assert len(versions) > 10
 
 
 def run_until_killed(folder: Path, said: list[list[str]], chance: random.Random) -> None:
