@@ -83,11 +83,18 @@ def test_from_an_empty_folder_to_a_forgotten_camera(
     assert searched(run, query, "--gallery", lot)["hits"] == []
 
 
-def test_a_search_in_words(run: Run, lot: Path, drawn_table: pf.Sightings) -> None:
+def test_a_search_in_words(run: Run, lot: Path, drawn_table: pf.Sightings, tmp_path: Path) -> None:
     code, out, _ = run("search", drawn_table.path(0), "--gallery", lot, "--top", 2)
     assert code == 0
     assert says(out, "96 pictures", "exact")
-    assert says(run("search", "--gallery", lot, "--top", 2)[1], "the latest")
+    code, out, err = run("search", "--gallery", lot, "--top", 2)
+    assert says(out, "the latest")
+    assert "nan" not in out
+    assert "probability" not in out + err  # nothing was compared
+    number = searched(run, "--gallery", lot, "--top", 1)["hits"][0]["number"]
+    sheet = tmp_path / "sheet.png"
+    assert run("search", number, "--gallery", lot, "--top", 3, "--sheet", sheet)[0] == 0
+    assert sheet.exists()
 
 
 def test_embeddings_are_added(run: Run, drawn_folder: Path, tmp_path: Path) -> None:
@@ -121,6 +128,7 @@ def test_what_a_gallery_refuses(
     for usage in ([], ["--everything", "--where", "camera:cam1"]):
         assert run("gallery", "forget", lot, *usage)[0] == 2
     assert run("search", "--gallery", drawn_folder)[0] == 2
+    assert run("search", query, "--gallery", lot, "--root", tmp_path)[0] == 2
     shutil.rmtree(lot / "sightings.lance" / "data")
     refused(run("search", query, "--gallery", lot), "lot", "cannot be read")
 

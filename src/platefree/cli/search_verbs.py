@@ -55,6 +55,7 @@ class Searched:
         found: the answer.
         model: its name and fingerprint.
         gallery: where, how many pictures, and whether every distance was computed.
+        queries: the pictures that asked.
         described: which steps were done, in words.
         skipped: why some pictures were left out.
     """
@@ -62,6 +63,7 @@ class Searched:
     found: "Answer"
     model: dict[str, str]
     gallery: dict[str, Any]
+    queries: list[Path]
     described: str
     skipped: list[str] = field(default_factory=list)
 
@@ -128,6 +130,8 @@ def search(
     queries, conditions = queries or [], filter_of(where)
     if not queries and (not is_gallery(gallery) or sheet is not None):
         raise typer.BadParameter("give a picture of the vehicle", param_hint="QUERY")
+    if is_gallery(gallery) and root is not None:
+        raise typer.BadParameter("a gallery keeps small pictures of its own", param_hint="--root")
     pictures = query_pictures(queries, camera=camera, time=time)
     asked = _Asked(pictures, conditions, top, post)
     if is_gallery(gallery):
@@ -147,8 +151,8 @@ def search(
             f"{names} in {gallery}, {count}, {searched.described}",
             f"model {name} ({fingerprint}), {datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
         )
-        paths = [Path(query) for query in queries]
-        done(contact_sheet(paths, searched.found.hits, sheet, about=about), "contact sheet")
+        drawn = contact_sheet(searched.queries, searched.found.hits, sheet, about=about)
+        done(drawn, "contact sheet")
 
 
 @dataclass(frozen=True)
@@ -203,6 +207,7 @@ def _search_pictures(
         found,
         {"name": loaded.name, "fingerprint": loaded.fingerprint},
         {"path": str(place), "pictures": len(opened), "search": "exact"},
+        _paths(asked.pictures),
         asked.described(loaded.post.with_steps(asked.post)),
         skipped,
     )
@@ -210,6 +215,8 @@ def _search_pictures(
 
 def _search_gallery(asked: _Asked, place: Path, model: str | None, work: "Work") -> Searched:
     """Search in a gallery that grows; without a picture, its latest sightings."""
+    import numpy as np
+
     from platefree.gallery.stored_gallery import Gallery
     from platefree.recipes.post import Post
 
@@ -229,7 +236,15 @@ def _search_gallery(asked: _Asked, place: Path, model: str | None, work: "Work")
     }
     described = asked.described(steps.with_steps(asked.post))
     name = gallery.card.model_path or gallery.card.model
-    return Searched(found, {"name": name, "fingerprint": found.model}, about, described)
+    if isinstance(query, int):
+        table = gallery.store.get(np.array([query])).sightings
+    return Searched(
+        found, {"name": name, "fingerprint": found.model}, about, _paths(table), described
+    )
+
+
+def _paths(table: "Sightings") -> list[Path]:
+    return [table.path(row) for row in range(len(table))]
 
 
 def _show(
@@ -399,12 +414,15 @@ def _check_sheet(sheet: Path) -> None:
 def _note_answer(found: "Answer", gallery: Path, model: str) -> None:
     """What to know before the hits are believed."""
     from platefree.data.listed_text import many
+    from platefree.gallery.gallery_card import is_gallery
 
     missing = [hit.image for hit in found.hits if not hit.image.exists()]
     if missing:
+        remedy = f"if the pictures of {gallery} were moved, give their folder with --root"
+        if is_gallery(gallery):
+            remedy = "'platefree gallery export' writes the small pictures that the gallery keeps"
         notes.print(
-            f"{many(len(missing), 'hit')} without a file, such as {missing[0]}: if the pictures of "
-            f"{gallery} were moved, give their folder with --root",
+            f"{many(len(missing), 'hit')} without a file, such as {missing[0]}: {remedy}",
             soft_wrap=True,
         )
     for path in found.left_out[:5]:
@@ -413,6 +431,8 @@ def _note_answer(found: "Answer", gallery: Path, model: str) -> None:
         notes.print(f"... and {len(found.left_out) - 5} more copies of the query")
     for caution in found.cautions:
         notes.print(f"note: {caution}", soft_wrap=True)
+    if not any(hit.similarity == hit.similarity for hit in found.hits):
+        return  # nothing was compared
     notes.print(
         "A similarity is no probability: 1 is the same picture, and the first hit need not be the "
         "same vehicle.",
