@@ -19,7 +19,8 @@ from platefree.errors import DataError, StorageError
 from platefree.gallery import lance as lance_store
 from platefree.gallery.filters import EVERYTHING
 from platefree.gallery.lance import TABLE, LanceStore
-from platefree.ranking.comparison import ONLY_SPACE
+from platefree.ranking.comparison import ONLY_SPACE, l2_normalised
+from platefree.ranking.view_comparison import ViewComparison, ViewRelations
 from platefree.storage.disk import Disk, written_to
 from platefree.storage.locks import only_writer
 from platefree.types import Embeddings, Sightings
@@ -117,6 +118,50 @@ def test_an_index_is_built_extended_and_agrees_with_every_distance(
     fresh = store.add(*batch(7, 20))
     own = store.search(batch(7, 20)[0], top=1)
     assert own.indices[:, 0].tolist() == fresh.tolist()
+
+
+def test_two_spaces_with_indexes_agree_with_every_distance(tmp_path: Path, hasty: None) -> None:
+    """VANet's comparison: the space of a pair is chosen by the views of both."""
+    comparison = ViewComparison(ViewRelations(["front", "rear", "side"], "same-different"))
+    random = np.random.default_rng(0)
+
+    def drawn(n: int) -> Embeddings:
+        sizes = {"same_view": 24, "different_view": 24, "view": 3}
+        spaces = {
+            name: l2_normalised(rows := random.standard_normal((n, size)).astype(np.float32), rows)
+            for name, size in sizes.items()
+        }
+        table = Sightings.from_columns(Path("/"), {"image": [f"{row}.jpg" for row in range(n)]})
+        return Embeddings(spaces, table, "m", random.integers(1, 255, (n, 16)).astype(np.uint8))
+
+    store, query = LanceStore(tmp_path / "lot", comparison), drawn(40)
+    numbers = store.add(drawn(2_000))
+    with store.snapshot() as now:  # views are not searched
+        assert set(now.indexed) == {"space_same_view", "space_different_view"}
+    found = store.search(query, top=10)
+    wanted = pf.MemoryStore(store.get(numbers), comparison).search(query, top=10)
+    same = [
+        len(set(now.tolist()) & set(numbers[then].tolist()))
+        for now, then in zip(found.indices, wanted.indices, strict=True)
+    ]
+    assert sum(same) >= 0.995 * 10 * len(query)
+    distances = comparison.distances(query, store.get(numbers))
+    for row in range(len(query)):
+        places = np.searchsorted(numbers, found.indices[row])
+        np.testing.assert_allclose(found.distances[row], distances[row, places], atol=1e-5)
+
+
+@pytest.mark.parametrize("size", [7, 9, 12])
+def test_embeddings_of_a_length_that_no_index_takes(tmp_path: Path, hasty: None, size: int) -> None:
+    random = np.random.default_rng(0)
+    rows = random.standard_normal((1_100, size)).astype(np.float32)
+    table = Sightings.from_columns(Path("/"), {"image": [f"{row}.jpg" for row in range(1_100)]})
+    content = random.integers(1, 255, (1_100, 16)).astype(np.uint8)
+    store = LanceStore(tmp_path / "lot", ONLY_SPACE)
+    numbers = store.add(Embeddings({"main": l2_normalised(rows, rows)}, table, "m", content))
+    assert store.exact
+    found = store.search(store.get(numbers[:5]), top=1)
+    assert found.indices[:, 0].tolist() == numbers[:5].tolist()
 
 
 def test_a_version_that_is_read_elsewhere_stays_and_goes_afterwards(tmp_path: Path) -> None:
@@ -260,7 +305,8 @@ sys.path.insert(0, sys.argv[2])
 from lance_batches import batch
 from platefree.errors import StorageError
 from platefree.gallery.lance import LanceStore
-from platefree.ranking.comparison import ONLY_SPACE
+from platefree.ranking.comparison import ONLY_SPACE, l2_normalised
+from platefree.ranking.view_comparison import ViewComparison, ViewRelations
 store = LanceStore(sys.argv[1], ONLY_SPACE)
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))

@@ -37,6 +37,7 @@ from platefree.gallery.lance_view import PARTITIONS, LanceView
 from platefree.gallery.reader_leases import leased_versions, reader_lease
 from platefree.gallery.store import Compacted
 from platefree.ranking.comparison import Comparison
+from platefree.ranking.space_searches import searched_spaces
 from platefree.storage.locks import only_writer
 from platefree.types import Contents, Embeddings, Indices, Ranking
 
@@ -282,7 +283,7 @@ class LanceStore:
                 dataset.create_scalar_index(column, kind)
             else:
                 behind = max(behind, rows - built[column].num_rows_indexed)
-        for column in [name for name in dataset.schema.names if name.startswith(SPACE)]:
+        for column in self._searched_columns(dataset):
             found = built.get(column)
             if found is None or len(found.segments) > _SEGMENTS:
                 _index_vectors(dataset, column)
@@ -290,6 +291,12 @@ class LanceStore:
                 behind = max(behind, rows - found.num_rows_indexed)
         if behind > (0 if everything else UNINDEXED):
             dataset.optimize.optimize_indices()
+
+    def _searched_columns(self, dataset: Any) -> list[str]:  # noqa: ANN401
+        """The columns of vectors that an index helps to search; it takes 8 numbers at a time."""
+        sizes = LanceView(dataset, self.comparison, self.folder).spaces
+        searched = searched_spaces(self.comparison, sizes)
+        return [f"{SPACE}{name}" for name in sizes if name in searched and sizes[name] % 8 == 0]
 
     def _remove_superseded(self, dataset: Any) -> int:  # noqa: ANN401
         """Remove versions that nobody reads; returns how many older ones somebody does."""

@@ -19,7 +19,7 @@ from platefree.errors import DataError
 from platefree.gallery.conditions import UNKNOWN_TIME
 from platefree.gallery.filters import absolute_images, milliseconds_of, of_week
 from platefree.gallery.sighting_identity import identities
-from platefree.ranking.comparison import Comparison, l2_normalised
+from platefree.ranking.comparison import Comparison, Cosine, l2_normalised
 from platefree.ranking.space_searches import groups_of
 from platefree.types import CONTENT_BYTES, LABELS, Embeddings, Floats, Indices, Sightings, Times
 
@@ -85,7 +85,7 @@ def rows_of(
         "image": absolute_images(table),
         "time": milliseconds_of(table.time),
         "of_week": of_week(table.time),
-        "group": groups_of(comparison, embeddings),
+        "group": groups_of(comparison, _as_stored(embeddings, comparison)),
         "crop": crops,
     }
     schema = schema_of(embeddings)
@@ -142,6 +142,17 @@ def hexadecimal(identities: "np.ndarray[Any, np.dtype[np.uint8]]") -> list[str]:
     """(n,) texts of (n, 16) identities, as they are stored."""
     whole, size = identities.tobytes().hex(), 2 * CONTENT_BYTES
     return [whole[at : at + size] for at in range(0, len(whole), size)]
+
+
+def _as_stored(embeddings: Embeddings, comparison: Comparison) -> Embeddings:
+    """The embeddings as they will be read, whose predicted view may be another one."""
+    if isinstance(comparison, Cosine):  # which has no groups
+        return embeddings
+    spaces = {
+        name: l2_normalised(halves := rows.astype(np.float16).astype(np.float32), halves)
+        for name, rows in embeddings.spaces.items()
+    }
+    return embeddings.part(spaces, embeddings.sightings)
 
 
 def _fixed_bytes(contents: "np.ndarray[Any, np.dtype[np.uint8]]") -> "pa.Array[Any]":

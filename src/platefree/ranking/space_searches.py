@@ -6,6 +6,7 @@ equal view, and searches each group in the space that compares it with the query
 its exact order. Other comparisons are computed for every row.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,6 +38,15 @@ def groups_of(comparison: Comparison, gallery: Embeddings) -> Indices:
     if isinstance(comparison, ViewComparison):
         return comparison.views(gallery)
     return np.zeros(len(gallery), np.int64)
+
+
+def searched_spaces(comparison: Comparison, spaces: Collection[str]) -> set[str]:
+    """Which of some spaces `space_searches` ever names."""
+    if isinstance(comparison, Cosine):
+        return {comparison.space or next(iter(spaces))}
+    if isinstance(comparison, ViewComparison):
+        return set(comparison.relations.spaces)
+    return set()
 
 
 def space_searches(comparison: Comparison, query: Embeddings) -> list[SpaceSearch] | None:
