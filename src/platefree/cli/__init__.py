@@ -21,6 +21,7 @@ from platefree.cli import (
     info_verbs,
     label_verb,
     parts_verb,
+    picture_verbs,
     samples_verb,
     search_verbs,
     submit_verb,
@@ -62,8 +63,8 @@ app = typer.Typer(
 _FIND, _MAKE = "Find vehicles", "Prepare pictures, train models"
 
 app.command("search", rich_help_panel=_FIND)(search_verbs.search)
-app.command("compare", rich_help_panel=_FIND)(search_verbs.compare)
-app.command("embed", rich_help_panel=_FIND)(search_verbs.embed)
+app.command("compare", rich_help_panel=_FIND)(picture_verbs.compare)
+app.command("embed", rich_help_panel=_FIND)(picture_verbs.embed)
 app.add_typer(gallery_verbs.app, name="gallery", rich_help_panel=_FIND)
 app.command("eval", rich_help_panel=_FIND)(eval_verb.evaluate)
 app.command("submit", rich_help_panel=_FIND)(submit_verb.submit)

@@ -1,4 +1,4 @@
-"""The verbs ``search``, ``compare`` and ``embed``."""
+"""The verb ``search``, in every kind of gallery."""
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -8,19 +8,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from platefree.cli.color_floor import COLORS_ALONE, FLOOR, floor
 from platefree.cli.console import (
     DeviceName,
     DeviceOption,
     Json,
     ModelOption,
-    ModelOrColors,
-    Processes,
     RootOption,
     Workers,
     done,
     note_skipped,
     notes,
-    out,
     picture_progress,
     print_json,
     work_of,
@@ -35,16 +33,6 @@ if TYPE_CHECKING:
     from platefree.recipes.post import Post
     from platefree.types import Hit, Sightings
     from platefree.work import Work
-
-FLOOR = "color_stripes"
-"""The method for searches without a trained model."""
-
-_COLORS_ALONE = (
-    f"only colors are compared ({FLOOR}), so other vehicles of a like color come first; for "
-    "better hits train a model, such as on a rendered city: 'platefree city CITY --preset small', "
-    "'platefree train strong_baseline/small --data CITY --out runs/first', and give "
-    "--model runs/first/best"
-)
 
 
 @dataclass(frozen=True)
@@ -298,72 +286,6 @@ def _hit_json(hit: "Hit") -> dict[str, Any]:
     }
 
 
-def compare(
-    first: Annotated[Path, typer.Argument(help="A picture of a vehicle.", metavar="A")],
-    second: Annotated[Path, typer.Argument(help="Another picture.", metavar="B")],
-    model: ModelOrColors = None,
-    *,
-    device: DeviceOption = DeviceName.auto,
-    as_json: Json = False,
-) -> None:
-    """Compare the vehicles of two pictures.
-
-    The answer is their cosine similarity, from -1 to 1.
-    """
-    from platefree.inference.loading import load_model
-    from platefree.inference.model import compare as run_comparison
-
-    loaded = load_model(model or _floor(), device=device.value)
-    result = run_comparison(loaded, first, second)
-    if as_json:
-        print_json(
-            {
-                "a": str(first),
-                "b": str(second),
-                "similarity": result.similarity,
-                "model": {"name": loaded.name, "fingerprint": result.model},
-            }
-        )
-    else:
-        out.print(f"similarity {result.similarity:.4f}  (model {loaded.name}@{result.model})")
-
-
-def embed(
-    data: Annotated[Path, typer.Argument(help="Table or folder of pictures.")],
-    out_folder: Annotated[
-        Path, typer.Option("--out", "-o", metavar="FOLDER", help="Folder of the embeddings.")
-    ],
-    model: ModelOrColors = None,
-    *,
-    workers: Workers = -1,
-    processes: Processes = 1,
-    device: DeviceOption = DeviceName.auto,
-    as_json: Json = False,
-) -> None:
-    """Embed pictures once, so that later searches are fast."""
-    from platefree.data.listed_text import many
-    from platefree.data.table import read_table
-    from platefree.gallery.embeddings_card import check_replaceable
-    from platefree.gallery.stored import write_embeddings
-    from platefree.inference.loading import load_model
-    from platefree.storage.locks import only_writer
-
-    check_replaceable(out_folder)
-    table = read_table(data)
-    loaded = load_model(model or _floor(), device=device.value)
-    with only_writer(out_folder):
-        with picture_progress("embedding", len(table)) as advance:
-            work = work_of(device, workers, processes, advance)
-            embeddings, skipped = loaded.embed(table, unreadable="skip", work=work)
-        note_skipped(skipped)
-        remembered = Path(loaded.name).resolve() if Path(loaded.name).exists() else loaded.name
-        write_embeddings(embeddings, out_folder, loaded.comparison, str(remembered))
-    if as_json:
-        spaces = {name: rows.shape[1] for name, rows in embeddings.spaces.items()}
-        print_json({"pictures": len(embeddings), "spaces": spaces, "skipped": skipped})
-    done(out_folder, many(len(embeddings), "embedding"))
-
-
 def _chosen(
     model: str | None, gallery: Path, query: "Sightings", root: Path | None
 ) -> "str | StoredEmbeddings":
@@ -379,7 +301,7 @@ def _chosen(
         same = root is not None and is_embeddings_folder(model) and Path(model) == gallery
         return load_stored(model, root=root) if same else model
     if not is_embeddings_folder(gallery):
-        return _floor()
+        return floor()
     stored = stored_model_path(gallery)
     is_there = stored is not None and (stored == FLOOR or Path(stored).exists())
     has_network = is_there and _can_embed()
@@ -390,12 +312,7 @@ def _chosen(
             f"{gallery} was made with the model at {stored}, which does not exist now; "
             "give its path with --model"
         )
-    return stored or _floor()
-
-
-def _floor() -> str:
-    notes.print(f"no --model was given: {_COLORS_ALONE}", soft_wrap=True)
-    return FLOOR
+    return stored or floor()
 
 
 def _can_embed() -> bool:
@@ -439,4 +356,4 @@ def _note_answer(found: "Answer", gallery: Path, model: str) -> None:
         soft_wrap=True,
     )
     if model == FLOOR:
-        notes.print(f"note: {_COLORS_ALONE}", soft_wrap=True)
+        notes.print(f"note: {COLORS_ALONE}", soft_wrap=True)

@@ -24,7 +24,7 @@ from platefree.gallery.stored_query import StoredQuery
 from platefree.inference.embedder import Embedder
 from platefree.ranking.described import read_comparison
 from platefree.recipes.post import NONE, Post
-from platefree.types import Embeddings, Hit, Indices, Sightings, utc_text
+from platefree.types import Contents, Embeddings, Hit, Indices, Sightings, utc_text
 from platefree.work import DEFAULT_WORK, Work
 
 BLOCK = 512
@@ -206,7 +206,7 @@ class Gallery:
             for start in range(0, len(table), BLOCK):
                 rows = np.arange(start, min(start + BLOCK, len(table)))
                 block = Block.of(table.take(rows))
-                new = self._new(block)
+                new = self._new(identities(block.table, block.contents))
                 known += len(rows) - len(new)
                 work.progress(len(rows) - len(new))
                 if len(new):
@@ -328,25 +328,21 @@ class Gallery:
                 "gallery add'), which embeds all pictures again"
             )
 
-    def _new(self, block: Block) -> Indices:
-        """The rows of a block that are not stored, each sighting once."""
-        asked = identities(block.table, block.contents)
-        new = ~self.store.holds(asked)
-        _, first = np.unique(joined(asked), return_index=True)
-        return np.flatnonzero(new & np.isin(np.arange(len(asked)), first))
+    def _new(self, asked: Contents) -> Indices:
+        """The places of (n, 16) identities that are not stored, each once."""
+        first = np.zeros(len(asked), np.bool_)
+        first[np.unique(joined(asked), return_index=True)[1]] = True
+        return np.flatnonzero(first & ~self.store.holds(asked))
 
     def _add_embedded(self, embeddings: Embeddings, work: Work) -> Added:
         if embeddings.content is None:
             contents = picture_contents(embeddings.sightings)
             embeddings = replace(embeddings, content=contents)
         with self.store.writing():
-            asked = identities_of(embeddings)
-            new = ~self.store.holds(asked)
-            _, first = np.unique(joined(asked), return_index=True)
-            rows = np.flatnonzero(new & np.isin(np.arange(len(asked)), first))
-            self.store.add(embeddings if len(rows) == len(asked) else embeddings.take(rows))
-        work.progress(len(asked))
-        return Added(len(rows), len(asked) - len(rows), [])
+            new = self._new(identities_of(embeddings))
+            self.store.add(embeddings.take(new))
+        work.progress(len(embeddings))
+        return Added(len(new), len(embeddings) - len(new), [])
 
     @staticmethod
     def _first_and_last(now: LanceView) -> tuple[str, str]:
