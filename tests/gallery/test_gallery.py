@@ -157,6 +157,7 @@ pf.Gallery.open(sys.argv[1]).add(sys.argv[2], work=Work(workers=0))
 """
 
 
+@pytest.mark.slow
 def test_an_addition_that_was_killed_goes_on(
     model: pf.Model, pictures: pf.Sightings, tmp_path: Path
 ) -> None:

@@ -76,6 +76,7 @@ def test_what_was_deleted_is_gone_from_the_disk(tmp_path: Path, hasty: None, ind
     assert store.get(one.indices[0]).sightings.image[0] == after.sightings.image[7]
 
 
+@pytest.mark.slow
 def test_a_thousand_single_additions_are_few_files_and_little_more_than_one(
     tmp_path: Path,
 ) -> None:
