@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from conftest import REPOSITORY
 
@@ -294,6 +295,10 @@ main()
             1,
             ("'platefree export'", "[train]"),
         ),
+        (("search", "--gallery", "{lot}", "--where", "camera:cam1"), 0, ()),
+        (("gallery", "add", "{lot}", "{stored}"), 0, ()),
+        (("gallery", "forget", "{lot}", "--where", "camera:cam1"), 0, ()),
+        (("gallery", "add", "{lot}", "{drawn}"), 1, ("torch", "[train]")),
         (
             ("train", "strong_baseline/small", "--data", "{drawn}"),
             1,
@@ -320,6 +325,7 @@ def test_verbs_without_torch(
     table = pf.read_table(drawn_folder)
     embeddings, _ = pf.load_model("color_stripes").embed(table)
     pf.save_embeddings(embeddings, tmp_path / "stored", model_path="color_stripes")
+    pf.Gallery.create(tmp_path / "lot", "color_stripes").add(embeddings.take(np.arange(9)))
     other = tmp_path / "other.jpg"
     shutil.copy(table.path(0), other)
     with other.open("ab") as file:  # after the end of the picture: it is another file now
@@ -327,6 +333,7 @@ def test_verbs_without_torch(
     places = {
         "drawn": drawn_folder,
         "stored": tmp_path / "stored",
+        "lot": tmp_path / "lot",
         "picture": table.path(0),
         "other": other,
         "exported": exported_folder,

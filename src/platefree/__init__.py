@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from platefree.gallery.store import MemoryStore, Store
     from platefree.gallery.stored import load_embeddings, save_embeddings
     from platefree.gallery.stored_embedder import StoredEmbeddings, load_stored
+    from platefree.gallery.stored_gallery import Gallery
     from platefree.inference.embedder import Detector, Embedder
     from platefree.inference.explain import heat_map
     from platefree.inference.export import export_model
@@ -67,6 +68,7 @@ __all__ = [
     "Embeddings",
     "Examples",
     "Filter",
+    "Gallery",
     "Hit",
     "MemoryStore",
     "Model",
@@ -139,6 +141,7 @@ _HOME = {
     "Embeddings": "types",
     "Examples": "evaluation.examples",
     "Filter": "gallery.filters",
+    "Gallery": "gallery.stored_gallery",
     "Hit": "types",
     "MemoryStore": "gallery.store",
     "Model": "inference.model",

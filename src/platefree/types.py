@@ -460,6 +460,7 @@ class Hit:
         labels: what is known of it, by column name; unknown columns are left out.
         space: the embedding space of the comparison; empty if the model has only one.
         query: the query picture that it is nearest to; None if there is only one.
+        number: of the sighting in its store, not compared; None in embeddings without a store.
     """
 
     rank: int
@@ -468,6 +469,7 @@ class Hit:
     labels: Mapping[str, str] = field(default_factory=dict)
     space: str = ""
     query: Path | None = None
+    number: int | None = field(default=None, compare=False)
 
 
 def utc_text(time: np.datetime64) -> str:

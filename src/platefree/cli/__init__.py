@@ -18,10 +18,12 @@ from platefree.cli import (
     ensemble_verb,
     eval_verb,
     export_verb,
+    gallery_verbs,
     info_verbs,
     label_verb,
     models_verb,
     parts_verb,
+    picture_verbs,
     samples_verb,
     search_verbs,
     submit_verb,
@@ -36,6 +38,11 @@ from platefree.machine import started_processes
 
 class Verbs(PlainHelp):
     """The verbs, with a message for Ctrl-C and SIGTERM in verbs without their own."""
+
+    def format_help_text(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401
+        """Say what it is for right below the usage, so that all verbs fit a screen."""
+        with formatter.indentation():
+            formatter.write_text(self.help)
 
     def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - typer's own class of contexts moved
         """Run a verb."""
@@ -58,8 +65,9 @@ app = typer.Typer(
 _FIND, _MAKE = "Find vehicles", "Prepare pictures, train models"
 
 app.command("search", rich_help_panel=_FIND)(search_verbs.search)
-app.command("compare", rich_help_panel=_FIND)(search_verbs.compare)
-app.command("embed", rich_help_panel=_FIND)(search_verbs.embed)
+app.command("compare", rich_help_panel=_FIND)(picture_verbs.compare)
+app.command("embed", rich_help_panel=_FIND)(picture_verbs.embed)
+app.add_typer(gallery_verbs.app, name="gallery", rich_help_panel=_FIND)
 app.command("eval", rich_help_panel=_FIND)(eval_verb.evaluate)
 app.command("submit", rich_help_panel=_FIND)(submit_verb.submit)
 app.command("models", rich_help_panel=_FIND)(models_verb.models)

@@ -204,6 +204,16 @@ def done(path: Path, what: str) -> None:
     notes.print(Text.assemble(f"{what}: ", (printable(str(path)), "bold")), soft_wrap=True)
 
 
+def note_skipped(skipped: list[str]) -> None:
+    """Print why pictures were left out, of the first of them."""
+    from platefree.data.listed_text import many
+
+    for reason in skipped[:5]:
+        notes.print(f"skipped: {reason}", soft_wrap=True)
+    if len(skipped) > 5:
+        notes.print(f"... and {many(len(skipped) - 5, 'more picture')} that cannot be read")
+
+
 @contextmanager
 def picture_progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
     """A progress bar of pictures; yields the function to call with the number done."""

@@ -1,5 +1,6 @@
 """Results as terminal tables."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Literal
@@ -170,8 +171,9 @@ def hits_table(hits: Sequence[Hit], title: str) -> Table:
         space = [hit.space.replace("_", " ")] if by_space else []
         like = [hit.query.name if hit.query else ""] if several else []
         path = str(hit.image) if hit.image.exists() else f"{hit.image} (no such file)"
-        rows.append((str(hit.rank), f"{hit.similarity:.4f}", *like, *space, *labels, path))
-    falling = all(a.similarity >= b.similarity for a, b in pairwise(hits))
+        compared = "" if math.isnan(hit.similarity) else f"{hit.similarity:.4f}"
+        rows.append((str(hit.rank), compared, *like, *space, *labels, path))
+    falling = not any(a.similarity < b.similarity for a, b in pairwise(hits))
     table = Table(box=box.SIMPLE_HEAD, title=title, caption=None if falling else _NOT_FALLING)
     for number, name in enumerate(("rank", "similarity", *names)):
         cells = [row[number] for row in rows]

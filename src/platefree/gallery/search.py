@@ -6,20 +6,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from platefree.data.table import read_table
 from platefree.errors import DataError, MismatchError, RecipeError
 from platefree.gallery.cautions import cautions
+from platefree.gallery.conditions import Bools
 from platefree.gallery.filters import EVERYTHING, Filter, moment_of
 from platefree.gallery.own_pictures import OwnPictures
-from platefree.gallery.store import MemoryStore, Store
+from platefree.gallery.store import MemoryStore, Reading
 from platefree.gallery.stored import is_embeddings_folder, load_embeddings
 from platefree.gallery.stored_embedder import StoredEmbeddings
 from platefree.inference.embedder import Embedder
 from platefree.ranking.steps import apply_steps, search_steps
 from platefree.recipes.post import NONE, Post
-from platefree.types import Embeddings, Hit, Ranking, Sightings
+from platefree.types import Embeddings, Hit, Indices, Ranking, Sightings
 from platefree.work import DEFAULT_WORK, Work
 
 CANDIDATES = 100
@@ -91,7 +91,7 @@ Query = str | Path | Sightings | Sequence[str | Path]
 def search(
     model: Embedder,
     query: Query,
-    gallery: Embeddings | Store,
+    gallery: Embeddings | Reading,
     *,
     top: int = 20,
     post: Post | str = NONE,
@@ -130,7 +130,7 @@ def search(
 def answer(
     model: Embedder,
     query: Query,
-    gallery: Embeddings | Store,
+    gallery: Embeddings | Reading,
     *,
     top: int = 20,
     post: Post | str = NONE,
@@ -146,7 +146,7 @@ def answer(
     embedded, _ = model.embed(pictures, work=work)
     store = MemoryStore(gallery, model.comparison) if isinstance(gallery, Embeddings) else gallery
     wanted = max(top, CANDIDATES) if steps.steps else top
-    nearest, candidates, own = _candidates(store, embedded, pictures, where, wanted)
+    nearest, candidates, numbers, own = _candidates(store, embedded, pictures, where, wanted)
     best: dict[int, tuple[float, Hit]] = {}
     for number in range(len(pictures)):
         places = nearest.indices[number]
@@ -159,22 +159,27 @@ def answer(
                 best[place] = final, hit
     order = sorted(best, key=lambda place: (best[place][0], place))[:top]
     hits = [replace(best[place][1], rank=rank) for rank, place in enumerate(order, start=1)]
+    if store is gallery:
+        hits = [
+            replace(hit, number=int(numbers[place])) for hit, place in zip(hits, order, strict=True)
+        ]
     table = candidates.sightings
+    searched = store.count(where.of_sightings()) - int(own.sum())
     return Answer(
         hits if len(pictures) > 1 else [replace(hit, query=None) for hit in hits],
         [table.path(place) for place in np.flatnonzero(own).tolist()],
-        cautions(pictures, store.count(where) - int(own.sum()), table.take(np.array(order, int))),
+        cautions(pictures, searched, table.take(np.array(order, int))),
     )
 
 
 def _candidates(
-    store: Store, embedded: Embeddings, pictures: Sightings, where: Filter, wanted: int
-) -> tuple[Ranking, Embeddings, NDArray[np.bool_]]:
+    store: Reading, embedded: Embeddings, pictures: Sightings, where: Filter, wanted: int
+) -> tuple[Ranking, Embeddings, Indices, Bools]:
     """The nearest pictures of each query picture: ``wanted``, and those that are query pictures.
 
     Returns:
-        The ranking of places in the candidates, the candidates by gallery row, and (n,) which of
-        them are a query picture.
+        The ranking of places in the candidates, the candidates in the order of their numbers,
+        (n,) these numbers, and (n,) which of them are a query picture.
     """
     pictures_of_query, extra = OwnPictures(pictures), len(pictures)
     while True:
@@ -184,7 +189,7 @@ def _candidates(
         own = pictures_of_query.among(candidates)
         if own.sum() <= extra:
             places = np.where(nearest.indices >= 0, np.searchsorted(rows, nearest.indices), -1)
-            return Ranking(places, nearest.distances), candidates, own
+            return Ranking(places, nearest.distances), candidates, rows, own
         extra = int(own.sum())
 
 

@@ -1,0 +1,208 @@
+"""The verbs ``gallery create``, ``add``, ``info``, ``forget``, ``compact`` and ``export``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from platefree.cli.console import (
+    DeviceName,
+    DeviceOption,
+    Json,
+    PlainHelp,
+    Workers,
+    done,
+    note_skipped,
+    notes,
+    out,
+    picture_progress,
+    print_json,
+    work_of,
+)
+from platefree.errors import Interrupted
+
+app = typer.Typer(
+    cls=PlainHelp,
+    help="Keep sightings for months: add, find, forget.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+Folder = Annotated[Path, typer.Argument(metavar="GALLERY", help="Folder of the gallery.")]
+Where = Annotated[
+    str,
+    typer.Option(
+        "--where", metavar="WORDS", help='Conditions: "camera:gate,ramp since:2026-05-01 type:van".'
+    ),
+]
+GalleryModel = Annotated[
+    str | None,
+    typer.Option(
+        "--model",
+        "-m",
+        metavar="MODEL",
+        show_default="where it was",
+        help="The gallery's model, if it was moved.",
+    ),
+]
+
+
+@app.command("create")
+def create(
+    folder: Annotated[Path, typer.Argument(metavar="GALLERY", help="Missing or empty folder.")],
+    model: Annotated[
+        str,
+        typer.Option("--model", "-m", metavar="MODEL", help="Checkpoint folder, or color_stripes."),
+    ] = "color_stripes",
+    *,
+    as_json: Json = False,
+) -> None:
+    """Make an empty gallery for the pictures of one model."""
+    from platefree.gallery.stored_gallery import Gallery
+
+    gallery = Gallery.create(folder, model)
+    if as_json:
+        print_json({"gallery": str(folder), "model": gallery.card.model})
+    done(folder, "gallery")
+
+
+@app.command("add")
+def add(
+    folder: Folder,
+    data: Annotated[Path, typer.Argument(help="Table, folder of pictures, or embeddings.")],
+    model: GalleryModel = None,
+    *,
+    workers: Workers = -1,
+    device: DeviceOption = DeviceName.auto,
+    as_json: Json = False,
+) -> None:
+    """Embed pictures and keep them; what is there already is passed over.
+
+    If it is stopped, the same command goes on where it was.
+    """
+    from platefree.data.listed_text import many
+    from platefree.data.table import read_table
+    from platefree.gallery.stored import is_embeddings_folder, load_embeddings
+    from platefree.gallery.stored_gallery import Gallery
+
+    gallery = Gallery(folder, model)
+    given = load_embeddings(data) if is_embeddings_folder(data) else read_table(data)
+    try:
+        with picture_progress("adding", len(given)) as advance:
+            found = gallery.add(given, work=work_of(device, workers, progress=advance))
+    except KeyboardInterrupt:
+        raise Interrupted(
+            f"stopped; {many(gallery.store.count(), 'sighting')} in {folder}: the same command "
+            "goes on from there"
+        ) from None
+    note_skipped(found.skipped)
+    if as_json:
+        print_json({"added": found.added, "known": found.known, "skipped": found.skipped})
+    known = f", {found.known:,} there already" if found.known else ""
+    done(folder, f"{many(found.added, 'sighting')} added{known}")
+
+
+@app.command("info")
+def info(folder: Folder, *, as_json: Json = False) -> None:
+    """Show what a gallery holds."""
+    from dataclasses import asdict
+
+    from platefree.data.listed_text import many
+    from platefree.gallery.stored_gallery import Gallery
+
+    found = Gallery(folder).info()
+    if as_json:
+        print_json({**asdict(found), "path": str(found.path)})
+        return
+    out.print(
+        f"{many(found.sightings, 'sighting')}, {found.megabytes:,.1f} MB, made {found.created}"
+    )
+    out.print(f"model: {found.model_path} ({found.model})")
+    out.print(f"time: {found.first or 'unknown'} to {found.last or 'unknown'}")
+    for name, count in found.cameras.items():
+        out.print(f"camera {name or 'unknown'}: {count:,}")
+    for name, size in found.spaces.items():
+        indexed = found.indexed.get(name, 0)
+        how = f"{indexed:,} in an index" if indexed else "searched exactly"
+        out.print(f"space {name}: {size} numbers, {how}")
+
+
+@app.command("forget")
+def forget(
+    folder: Folder,
+    where: Where = "",
+    *,
+    everything: Annotated[bool, typer.Option("--everything", help="Forget all sightings.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Forget sightings, and remove them from the disk.
+
+    Rows, embeddings and small pictures go. The picture files outside of the gallery stay.
+    """
+    from platefree.data.listed_text import many
+    from platefree.gallery.filter_words import filter_of
+    from platefree.gallery.stored_gallery import Gallery
+
+    if bool(where.strip()) == everything:
+        raise typer.BadParameter(
+            "say which sightings, or --everything, and not both", param_hint="--where"
+        )
+    gallery = Gallery(folder)
+    found = gallery.forget(filter_of(where))
+    compacted = gallery.compact()
+    if as_json:
+        stay = [str(path) for path in found.files]
+        print_json({"forgotten": found.count, "files": stay, "readers": compacted.readers})
+    if found.files:
+        notes.print(
+            f"{many(len(found.files), 'picture file')} outside of the gallery were not touched, "
+            f"such as {found.files[0]}",
+            soft_wrap=True,
+        )
+    _note_readers(compacted.readers)
+    done(folder, f"{many(found.count, 'sighting')} forgotten")
+
+
+@app.command("compact")
+def compact(folder: Folder, *, as_json: Json = False) -> None:
+    """Remove from the disk what was forgotten or superseded."""
+    from platefree.gallery.stored_gallery import Gallery
+
+    found = Gallery(folder).compact()
+    if as_json:
+        print_json({"before": found.before, "after": found.after, "readers": found.readers})
+    _note_readers(found.readers)
+    done(folder, f"{found.before / 2**20:,.1f} MB before, {found.after / 2**20:,.1f} MB now")
+
+
+@app.command("export")
+def export(
+    folder: Folder,
+    place: Annotated[
+        Path,
+        typer.Option(
+            "--out", "-o", metavar="PATH", help="A .csv, a .parquet, or a folder with pictures."
+        ),
+    ],
+    where: Where = "",
+    *,
+    as_json: Json = False,
+) -> None:
+    """Write sightings as a table, or as a folder with their small pictures."""
+    from platefree.data.listed_text import many
+    from platefree.gallery.filter_words import filter_of
+    from platefree.gallery.stored_gallery import Gallery
+
+    count = Gallery(folder).export(place, filter_of(where))
+    if as_json:
+        print_json({"written": count, "path": str(place)})
+    done(place, many(count, "sighting"))
+
+
+def _note_readers(readers: int) -> None:
+    if readers:
+        notes.print(
+            "note: another process reads an older state, which stays on the disk: run 'platefree "
+            "gallery compact' when it has ended",
+            soft_wrap=True,
+        )

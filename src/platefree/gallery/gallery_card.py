@@ -1,0 +1,96 @@
+"""The card of a gallery that grows, ``gallery.json``: which model it is of, and how it compares."""
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from platefree.errors import DataError, StorageError
+from platefree.gallery.embeddings_card import first_problem
+from platefree.inputs.documents import read_json
+from platefree.inputs.plain_files import MB, Expected, require_utf8
+from platefree.storage.disk import storage_errors
+from platefree.storage.files import write_text
+from platefree.storage.locks import only_writer
+
+CARD = "gallery.json"
+FORMAT: Final = "platefree-gallery"
+VERSION: Final = 1
+
+_CARD_FILE = Expected("the card of a gallery", MB)
+
+
+class GalleryCard(BaseModel):
+    """The content of ``gallery.json``.
+
+    Attributes:
+        format: of the folder.
+        version: of the format.
+        model: fingerprint of the model.
+        model_path: where the model was loaded from.
+        comparison: how its spaces combine, as `Comparison.to_json` describes it.
+        created: when, ISO 8601.
+    """
+
+    model_config = ConfigDict(strict=True, frozen=True)
+
+    format: Literal["platefree-gallery"] = FORMAT
+    version: Literal[1] = VERSION
+    model: str
+    model_path: str | None
+    comparison: dict[str, Any]
+    created: str
+
+
+def is_gallery(folder: str | Path) -> bool:
+    """Whether this is the folder of a gallery, damaged or not."""
+    return os.path.isfile(Path(folder) / CARD)
+
+
+def create_card(folder: Path, model: str, path: str | None, comparison: dict[str, Any]) -> None:
+    """Make the folder of an empty gallery.
+
+    Raises:
+        StorageError: something is there already, or it cannot be written.
+    """
+    require_utf8(folder.absolute(), _CARD_FILE)
+    with storage_errors(folder):
+        if os.path.lexists(folder) and (not folder.is_dir() or os.listdir(folder)):
+            what = "a gallery" if is_gallery(folder) else "something else"
+            raise StorageError(
+                f"{folder} is {what} already: add to it ('platefree gallery add'), or choose "
+                "another folder"
+            )
+    card = GalleryCard(
+        model=model,
+        model_path=path,
+        comparison=comparison,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+    with only_writer(folder):
+        write_text(folder / CARD, card.model_dump_json(indent=2) + "\n")
+
+
+def read_gallery_card(folder: Path) -> GalleryCard:
+    """Read the card of a gallery.
+
+    Raises:
+        DataError: there is none, or it is damaged or of a newer version.
+    """
+    path = folder / CARD
+    if not is_gallery(folder):
+        raise DataError(f"{folder} is no gallery: 'platefree gallery create' makes one")
+    card = read_json(path, _CARD_FILE)
+    if not isinstance(card, dict) or card.get("format") != FORMAT:
+        raise DataError(f"{path} is no card of a gallery; 'platefree gallery create' makes one")
+    version = card.get("version")
+    if isinstance(version, int) and version > VERSION:
+        raise DataError(
+            f"{path} has version {version}, this platefree reads up to {VERSION}: upgrade platefree"
+        )
+    try:
+        return GalleryCard.model_validate(card)
+    except ValidationError as error:
+        raise DataError(f"{path} is damaged: {first_problem(error)}") from error

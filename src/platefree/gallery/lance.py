@@ -1,0 +1,336 @@
+"""A gallery in a folder: a Lance table that grows, is searched by many and written by one.
+
+Every change is one commit: a new manifest, which names the files of the whole table. So a killed
+writer leaves the table as it was, and a reader keeps the version that it opened. Its files are on
+the disk before a change is acknowledged, so that no power cut takes it back. What accumulates
+is put in order by the writer, after a change, by these rules:
+
+- fragments are gathered into one when there are `MANY` of fewer rows than a number of `TIERS`, and
+  into the largest when there are `MOST`: thousands of small additions stay few files, and no row
+  is written again and again;
+- superseded versions, and what killed writers left, are removed whenever fragments were gathered,
+  and after `VERSIONS` changes, but for those that somebody reads (`reader_leases`);
+- from `INDEX_FROM` rows on each space has an index; new rows are searched beside it, and taken in
+  when they are more than `UNINDEXED`. Until then, and where a comparison cannot use one, every
+  distance is computed.
+
+`compact` does all of it at once, and rewrites the fragments in which rows were deleted.
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from platefree.data.content import picture_contents
+from platefree.errors import DataError, MismatchError
+from platefree.gallery.conditions import Bools
+from platefree.gallery.filters import EVERYTHING, Filter
+from platefree.gallery.lance_engine import all_synced, engine, reading_errors, writing_errors
+from platefree.gallery.lance_rows import SPACE, rows_of
+from platefree.gallery.lance_view import PARTITIONS, LanceView
+from platefree.gallery.reader_leases import leased_versions, reader_lease
+from platefree.gallery.store import Compacted
+from platefree.ranking.comparison import Comparison
+from platefree.ranking.space_searches import searched_spaces
+from platefree.storage.locks import only_writer
+from platefree.types import Contents, Embeddings, Indices, Ranking
+
+TABLE = "sightings.lance"
+"""The folder of the table, in that of the gallery."""
+
+INDEX_FROM = 50_000
+"""Rows below which computing every distance takes no longer than 60 ms (512 numbers a row)."""
+
+TIERS = (256, 4_096)
+MANY, MOST, VERSIONS = 8, 256, 64
+UNINDEXED = 16_384
+_SCALAR_INDEXES = {"number": "BTREE", "time": "BTREE", "camera": "BITMAP"}
+_SEGMENTS = 8  # parts of an index that were added one after the other; then it is built anew
+_AT_ONCE = 1 << 24  # rows of one addition
+_TRIES = 20  # to open a version before the writer removes it
+
+
+class LanceStore:
+    """A `Store` in a folder, by the engine of LanceDB.
+
+    Args:
+        folder: of the gallery; it is created by the first addition.
+        comparison: how the spaces of its embeddings combine.
+        model: fingerprint of the model; empty takes that of what is stored, or first added.
+    """
+
+    def __init__(self, folder: str | Path, comparison: Comparison, model: str = "") -> None:
+        self.folder, self.comparison, self._model = Path(folder), comparison, model
+        self._writes = False
+        self._first: Any = None  # the table as first opened; later ones share its caches
+
+    # --- reading what is stored now ---
+
+    @property
+    def version(self) -> int:
+        """Rises with every change; 0 if nothing was ever added."""
+        return self._now().version
+
+    @property
+    def exact(self) -> bool:
+        """Whether a search computes every distance."""
+        return self._now().exact
+
+    def search(self, query: Embeddings, where: Filter = EVERYTHING, top: int = 20) -> Ranking:
+        """The nearest sightings of each query that meet the conditions, nearest first."""
+        with self.snapshot() as now:
+            return now.search(query, where, top)
+
+    def get(self, numbers: Indices) -> Embeddings:
+        """The sightings of these numbers, with their embeddings, in this order."""
+        with self.snapshot() as now:
+            return now.get(numbers)
+
+    def crops(self, numbers: Indices) -> list[bytes]:
+        """The small pictures of these sightings, as JPEG; empty where none was stored."""
+        with self.snapshot() as now:
+            return now.crops(numbers)
+
+    def latest(self, where: Filter = EVERYTHING, top: int | None = None) -> Indices:
+        """The numbers of the sightings that meet the conditions, the latest first."""
+        with self.snapshot() as now:
+            return now.latest(where, top)
+
+    def holds(self, identities: Contents) -> Bools:
+        """(n,) which of (n, 16) identities are stored."""
+        with self.snapshot() as now:
+            return now.holds(identities)
+
+    def count(self, where: Filter = EVERYTHING) -> int:
+        """How many sightings meet the conditions."""
+        with self.snapshot() as now:
+            return now.count(where)
+
+    def tally(self, column: str) -> dict[str, int]:
+        """How many sightings have each value of a label column."""
+        with self.snapshot() as now:
+            return now.tally(column)
+
+    @contextmanager
+    def snapshot(self) -> Iterator[LanceView]:
+        """What is stored now: within the block it stays as it is, whoever writes."""
+        for _ in range(_TRIES):
+            view = self._now()
+            with reader_lease(self.folder, view.version) if view.version else nullcontext():
+                if self._newest() == view.version:
+                    yield view
+                    return
+        raise DataError(f"{self.folder} changed {_TRIES} times while it was opened; try again")
+
+    # --- writing ---
+
+    def writing(self) -> AbstractContextManager[None]:
+        """Within the block no other process writes; several changes need it only once.
+
+        Raises:
+            StorageError: another process writes, or the folder cannot be written to.
+        """
+        return nullcontext() if self._writes else self._written()
+
+    def add(self, embeddings: Embeddings, crops: Sequence[bytes] | None = None) -> Indices:
+        """Append sightings with their embeddings, all of them or none.
+
+        Raises:
+            MismatchError: another model made them, or they have other spaces.
+            DataError: they cannot be stored, see `rows_of`.
+            StorageError: they cannot be written, or another process is writing.
+        """
+        if len(embeddings) >= _AT_ONCE:
+            raise DataError(f"{len(embeddings):,} sightings at once, expected below {_AT_ONCE:,}")
+        if embeddings.content is None:
+            embeddings = replace(embeddings, content=picture_contents(embeddings.sightings))
+        with self.writing():
+            dataset = self._opened()
+            self._refuse_others(embeddings, dataset)
+            version = 1 if dataset is None else dataset.version + 1
+            numbers = (version << 24) + np.arange(len(embeddings))
+            if not len(embeddings):
+                return numbers
+            given = [b""] * len(embeddings) if crops is None else crops
+            rows = rows_of(embeddings, self.comparison, given, numbers)
+            with writing_errors(self.folder), all_synced(self.folder):
+                if dataset is None:
+                    dataset = engine().write_dataset(rows, self._place)
+                else:
+                    dataset.insert(rows)
+                self._tidy(dataset)
+        return numbers
+
+    def delete(self, where: Filter) -> int:
+        """Delete the sightings that meet the conditions; with no condition, all."""
+        sql = where.without_query().sql() or "true"
+        with self.writing():
+            dataset = self._opened()
+            if dataset is None:
+                return 0
+            with writing_errors(self.folder), all_synced(self.folder):
+                count = int(dataset.count_rows(filter=sql))
+                if count:
+                    dataset.delete(sql)
+                    self._tidy(dataset)
+        return count
+
+    def compact(self) -> Compacted:
+        """Remove from the disk what was deleted or superseded, and gather what lies apart."""
+        with self.writing():
+            dataset, before = self._opened(), self.bytes_on_disk()
+            if dataset is None:
+                return Compacted(before, before)
+            with writing_errors(self.folder), all_synced(self.folder):
+                purged = _purge(dataset)
+                _gather(dataset, TIERS[-1])
+                self._index(dataset, everything=True, anew=purged)
+                readers = self._remove_superseded(dataset)
+            return Compacted(before, self.bytes_on_disk(), readers)
+
+    def bytes_on_disk(self) -> int:
+        """The size of the folder."""
+        files = [path for path in self.folder.rglob("*") if path.is_file()]
+        return sum(path.stat().st_size for path in files if path.exists())
+
+    # --- parts ---
+
+    @property
+    def _place(self) -> str:
+        return str(self.folder / TABLE)
+
+    @contextmanager
+    def _written(self) -> Iterator[None]:
+        with only_writer(self.folder):
+            self._writes = True  # so that the same block within finds itself inside
+            try:
+                yield
+            finally:
+                self._writes = False
+
+    def _newest(self) -> int:
+        """The newest version; 0 if nothing was ever added."""
+        if self._first is None:
+            if not (self.folder / TABLE / "_versions").is_dir():
+                return 0
+            with reading_errors(self.folder):
+                self._first = engine().dataset(self._place)
+        with reading_errors(self.folder):
+            return int(self._first.latest_version)
+
+    def _opened(self) -> Any:  # noqa: ANN401 - of an untyped package
+        """The newest version of the table; None if nothing was ever added."""
+        for _ in range(_TRIES):
+            version = self._newest()
+            if not version:
+                return None
+            try:
+                return self._first.checkout_version(version)
+            except ValueError:  # a writer has just removed it
+                continue
+        raise DataError(f"{self.folder} changed {_TRIES} times while it was opened; try again")
+
+    def _now(self) -> LanceView:
+        return LanceView(self._opened(), self.comparison, self.folder)
+
+    def _refuse_others(self, embeddings: Embeddings, dataset: Any) -> None:  # noqa: ANN401
+        view = LanceView(dataset, self.comparison, self.folder)
+        model = view.model or self._model
+        if model and embeddings.model != model:
+            raise MismatchError(
+                f"{self.folder} was made with model {model}, the new sightings with "
+                f"{embeddings.model}: make another gallery with this model ('platefree gallery "
+                "create', then 'platefree gallery add'), which embeds all pictures again"
+            )
+        sizes = {name: rows.shape[1] for name, rows in embeddings.spaces.items()}
+        if dataset is not None and sizes != view.spaces:
+            raise MismatchError(f"{self.folder} has the spaces {view.spaces}, not {sizes}")
+
+    def _tidy(self, dataset: Any) -> None:  # noqa: ANN401
+        """Put in order what has accumulated, see the first lines of this file."""
+        sizes = np.array([_rows_in(each) for each in dataset.get_fragments()])
+        full = [below for below in TIERS if (sizes < below).sum() >= MANY]
+        if len(sizes) >= MOST:
+            dataset.optimize.compact_files()
+        elif full:
+            _gather(dataset, full[-1])
+        self._index(dataset)
+        versions = len(os.listdir(self.folder / TABLE / "_versions"))
+        if full or len(sizes) >= MOST or versions > VERSIONS:
+            self._remove_superseded(dataset)
+
+    def _index(self, dataset: Any, *, everything: bool = False, anew: bool = False) -> None:  # noqa: ANN401
+        """Build or extend the indexes, where they pay.
+
+        Args:
+            dataset: the table.
+            everything: whether the last row has to be in them.
+            anew: whether they may name what is stored no more.
+        """
+        rows = dataset.count_rows()
+        if rows < INDEX_FROM:
+            return
+        built = {each.field_names[0]: each for each in dataset.describe_indices()}
+        behind = 0
+        for column, kind in _SCALAR_INDEXES.items():
+            if column not in built or anew:
+                dataset.create_scalar_index(column, kind)
+            else:
+                behind = max(behind, rows - built[column].num_rows_indexed)
+        for column in self._searched_columns(dataset):
+            found = built.get(column)
+            if found is None or len(found.segments) > _SEGMENTS:
+                _index_vectors(dataset, column)
+            else:
+                behind = max(behind, rows - found.num_rows_indexed)
+        if behind > (0 if everything else UNINDEXED):
+            dataset.optimize.optimize_indices()
+
+    def _searched_columns(self, dataset: Any) -> list[str]:  # noqa: ANN401
+        """The columns of vectors that an index helps to search; it takes 8 numbers at a time."""
+        sizes = LanceView(dataset, self.comparison, self.folder).spaces
+        searched = searched_spaces(self.comparison, sizes)
+        return [f"{SPACE}{name}" for name in sizes if name in searched and sizes[name] % 8 == 0]
+
+    def _remove_superseded(self, dataset: Any) -> int:  # noqa: ANN401
+        """Remove versions that nobody reads; returns how many older ones somebody does."""
+        read = leased_versions(self.folder) - {dataset.version}
+        if not read:
+            dataset.cleanup_old_versions(older_than=timedelta(0), delete_unverified=True)
+            return 0
+        every = [each["version"] for each in dataset.versions()]
+        unread = [each for each in every if each not in read and each != dataset.version]
+        if unread:
+            dataset.cleanup_old_versions(versions=unread, delete_unverified=True)
+        return len(read)
+
+
+def _purge(dataset: Any) -> bool:  # noqa: ANN401
+    """Rewrite the fragments in which rows were deleted; whether there are any."""
+    fragments = dataset.get_fragments()
+    whole = [each.fragment_id for each in fragments if not each.num_deletions]
+    if len(whole) == len(fragments):
+        return False
+    dataset.optimize.compact_files(excluded_fragment_ids=whole, materialize_deletions_threshold=0.0)
+    return True
+
+
+def _gather(dataset: Any, below: int) -> None:  # noqa: ANN401
+    """Make one of the fragments with fewer rows than this."""
+    fragments = dataset.get_fragments()
+    large = [each.fragment_id for each in fragments if _rows_in(each) >= below]
+    dataset.optimize.compact_files(excluded_fragment_ids=large)
+
+
+def _rows_in(fragment: Any) -> int:  # noqa: ANN401
+    return int(fragment.physical_rows - fragment.num_deletions)
+
+
+def _index_vectors(dataset: Any, column: str) -> None:  # noqa: ANN401
+    dataset.create_index(column, "IVF_RQ", metric="cosine", num_partitions=PARTITIONS, replace=True)

@@ -1,0 +1,166 @@
+"""A gallery by the command line, from an empty folder to a forgotten camera."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import Run
+from messages import says
+from test_cli import refused
+
+import platefree as pf
+from platefree.errors import DataError
+from platefree.gallery.filter_words import filter_of
+from platefree.gallery.filters import Filter
+from platefree.storage.locks import only_writer
+
+
+@pytest.fixture
+def lot(run: Run, drawn_folder: Path, tmp_path: Path) -> Path:
+    folder = tmp_path / "lot"
+    assert run("gallery", "create", folder)[0] == 0
+    code, out, err = run("gallery", "add", folder, drawn_folder, "--workers", 0, "--json")
+    assert (code, json.loads(out)) == (0, {"added": 96, "known": 0, "skipped": []}), err
+    return folder
+
+
+def searched(run: Run, *words: object) -> dict[str, Any]:
+    code, out, err = run("search", *words, "--json")
+    assert code == 0, err
+    found: dict[str, Any] = json.loads(out)
+    return found
+
+
+def test_from_an_empty_folder_to_a_forgotten_camera(
+    run: Run, lot: Path, drawn_folder: Path, drawn_table: pf.Sightings, tmp_path: Path
+) -> None:
+    query = drawn_table.path(0)
+    by_gallery = searched(run, query, "--gallery", lot, "--top", 9)
+    by_folder = searched(run, query, "--gallery", drawn_folder, "--top", 9)
+    images = [[hit["image"] for hit in each["hits"]] for each in (by_gallery, by_folder)]
+    assert images[0] == images[1]
+    assert by_gallery["left_out"] == [str(query)]
+    assert by_gallery["gallery"]["searched"] == 96
+    assert searched(run, query, "--gallery", lot, "--top", 9)["hits"] == by_gallery["hits"]
+
+    number = by_gallery["hits"][0]["number"]
+    by_number = searched(run, number, "--gallery", lot, "--top", 3)
+    again = searched(run, images[0][0], "--gallery", lot, "--top", 3)
+    assert [hit["image"] for hit in by_number["hits"]] == [hit["image"] for hit in again["hits"]]
+
+    words = "camera:cam2 type:van,bus"
+    some = searched(run, query, "--gallery", lot, "--where", words, "--top", 96)
+    in_folder = searched(run, query, "--gallery", drawn_folder, "--where", words, "--top", 96)
+    assert [hit["image"] for hit in some["hits"]] == [hit["image"] for hit in in_folder["hits"]]
+    assert {hit["camera"] for hit in some["hits"]} == {"cam2"}
+
+    latest = searched(run, "--gallery", lot, "--where", "camera:cam3", "--top", 4)
+    times = np.sort(drawn_table.time[drawn_table.camera == "cam3"])[::-1][:4]
+    assert [hit["time"][:19] for hit in latest["hits"]] == [
+        str(time.astype("datetime64[s]")) for time in times
+    ]
+    assert latest["hits"][0]["similarity"] is None
+
+    code, out, _ = run("gallery", "export", lot, "--out", tmp_path / "out.csv", "--json")
+    assert (code, json.loads(out)["written"]) == (0, 96)
+    assert len(pf.read_table(tmp_path / "out.csv")) == 96
+
+    code, out, err = run("gallery", "forget", lot, "--where", "camera:cam1", "--json")
+    assert (code, json.loads(out)["forgotten"]) == (0, 32), err
+    assert says(err, "32 picture files", "not touched")
+    assert json.loads(run("gallery", "info", lot, "--json")[1])["cameras"] == {
+        "cam2": 32,
+        "cam3": 32,
+    }
+    assert says(run("gallery", "info", lot)[1], "64 sightings", "camera cam2: 32", "color_stripes")
+    assert run("gallery", "compact", lot)[0] == 0
+    code, out, _ = run("gallery", "add", lot, drawn_folder, "--workers", 0, "--json")
+    assert (code, json.loads(out)["added"], json.loads(out)["known"]) == (0, 32, 64)
+    assert run("gallery", "forget", lot, "--everything")[0] == 0
+    assert searched(run, query, "--gallery", lot)["hits"] == []
+
+
+def test_a_search_in_words(run: Run, lot: Path, drawn_table: pf.Sightings, tmp_path: Path) -> None:
+    code, out, _ = run("search", drawn_table.path(0), "--gallery", lot, "--top", 2)
+    assert code == 0
+    assert says(out, "96 pictures", "exact")
+    code, out, err = run("search", "--gallery", lot, "--top", 2)
+    assert says(out, "the latest")
+    assert "nan" not in out
+    assert "probability" not in out + err  # nothing was compared
+    number = searched(run, "--gallery", lot, "--top", 1)["hits"][0]["number"]
+    sheet = tmp_path / "sheet.png"
+    assert run("search", number, "--gallery", lot, "--top", 3, "--sheet", sheet)[0] == 0
+    assert sheet.exists()
+
+
+def test_embeddings_are_added(run: Run, drawn_folder: Path, tmp_path: Path) -> None:
+    run("embed", drawn_folder, "--out", tmp_path / "stored", "--workers", 0)
+    run("gallery", "create", tmp_path / "lot")
+    code, out, _ = run("gallery", "add", tmp_path / "lot", tmp_path / "stored", "--json")
+    assert (code, json.loads(out)["added"]) == (0, 96)
+
+
+def test_what_a_gallery_refuses(
+    run: Run, lot: Path, drawn_folder: Path, tiny_model_folder: Path, tmp_path: Path
+) -> None:
+    refused(run("gallery", "create", lot), "lot", "already", "gallery add")
+    refused(run("gallery", "info", drawn_folder), "no gallery", "gallery create")
+    query = next(drawn_folder.rglob("*.jpg"))
+    for words in (
+        ("search", query, "--gallery", lot, "--model", tiny_model_folder),
+        ("gallery", "add", lot, drawn_folder, "--model", tiny_model_folder),
+    ):
+        refused(run(*words), "lot", "platefree gallery create", "platefree gallery add")
+    refused(run("search", query, "--gallery", lot, "--where", "gate"), "'gate'", "camera:gate")
+    refused(run("search", 12345, "--gallery", lot), 12345, "deleted")
+    with only_writer(lot):
+        for words in (
+            ("add", lot, drawn_folder),
+            ("forget", lot, "--everything"),
+            ("compact", lot),
+        ):
+            refused(run("gallery", *words), "lot", "another run")
+    assert json.loads(run("gallery", "info", lot, "--json")[1])["sightings"] == 96
+    for usage in ([], ["--everything", "--where", "camera:cam1"]):
+        assert run("gallery", "forget", lot, *usage)[0] == 2
+    assert run("search", "--gallery", drawn_folder)[0] == 2
+    assert run("search", query, "--gallery", lot, "--root", tmp_path)[0] == 2
+    shutil.rmtree(lot / "sightings.lance" / "data")
+    refused(run("search", query, "--gallery", lot), "lot", "cannot be read")
+
+
+def test_conditions_in_words() -> None:
+    assert filter_of("") == Filter()
+    text = (
+        'camera:gate,ramp camera:"north gate" type:unknown since:2026-05-01 between:22:00-06:00 '
+        "weekday:mon,tue zone:+07:00 time:any not:/a/b.jpg not:17 not:18 similarity:0.5"
+    )
+    assert filter_of(text) == Filter(
+        cameras=["gate", "ramp", "north gate"],
+        types=[""],
+        since="2026-05-01",
+        between=("22:00", "06:00"),
+        weekdays=["mon", "tue"],
+        zone="+07:00",
+        unknown_time="in",
+        not_files=["/a/b.jpg"],
+        not_numbers=[17, 18],
+        at_least=0.5,
+    )
+    for wrong in (
+        "gate",
+        "cam:gate",
+        "camera:",
+        "between:07:00",
+        "time:never",
+        'camera:"gate',
+        "since:yesterday",
+        "similarity:much",
+        "weekday:someday",
+    ):
+        with pytest.raises(DataError):
+            filter_of(wrong)
