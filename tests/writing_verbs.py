@@ -170,7 +170,7 @@ def call(arguments: Arguments) -> tuple[int, str]:
     errors = io.StringIO()
     with pytest.MonkeyPatch.context() as patch, redirect_stderr(errors):
         patch.setattr(sys, "argv", ["platefree", *map(str, arguments)])
-        patch.setattr(generate, "_own_studio", BlockStudio)
+        patch.setattr(generate, "_own_studio", lambda settings: BlockStudio())
         patch.setattr(search_verbs, "datetime", Noon)  # which a contact sheet shows
         with redirect_stdout(io.StringIO()), pytest.raises(SystemExit) as stopped:
             cli.main()
