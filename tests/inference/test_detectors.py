@@ -334,6 +334,10 @@ def test_half_floats_and_eight_bits_by_the_command_line(
         detector = pf.load_detector(out)
         assert detector.fingerprint != pf.load_detector(exported_detector).fingerprint
         assert len(detector.detect([noise_frame(96, 160)])[0].box)
+        assert isinstance(detector, OnnxDetector)
+        levels = noise_frame(96, 160).transpose(2, 0, 1)[None].astype(np.float32)
+        quality, _ = detector.raw(levels)
+        assert len(np.unique(quality)) > 256  # outputs of 8 bits would have no more
     for option in (("--score", tmp_path),):
         code, _, err = run("export", detector_folder, "--out", tmp_path / "x", *option)
         assert (code, says(err, "--score")) == (2, True)
