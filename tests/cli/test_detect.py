@@ -84,6 +84,9 @@ def test_a_box_is_drawn_where_it_is_and_nowhere_else() -> None:
     assert not pixels[64:116, 54:146].any()
     assert not pixels[120:].any()
     assert pixels[40:58, 50:70].any()  # its class and score stand above
+    at_the_edge = found._replace(box=box + np.array([45, 0, 45, 0]))
+    text = np.asarray(drawn(black, at_the_edge)).any(axis=2)[:58]
+    assert text.sum() == pixels[:58].sum()  # nothing is cut off: it moves to the left
     assert not np.asarray(drawn(black, FoundOnFrame(box[:0], np.zeros(0, int), box[:0, 0]))).any()
 
 

@@ -33,7 +33,8 @@ def drawn(picture: Image.Image, found: FoundOnFrame) -> Image.Image:
         color, text = _COLORS[int(kind)], f"{KINDS[int(kind)]} {score:.2f}"
         pen.rectangle((left, top, right - 1, bottom - 1), outline=color, width=line)
         _, _, wide, high = pen.textbbox((0, 0), text, font=font)
-        place = left, (top - high - 3 if top >= high + 3 else top)
+        across = max(0, min(left, math.floor(copy.width - wide - 5)))  # all of the text is seen
+        place = across, (top - high - 3 if top >= high + 3 else top)
         pen.rectangle((*place, place[0] + wide + 4, place[1] + high + 3), fill=color)
         pen.text((place[0] + 2, place[1]), text, fill=_PAPER, font=font)
     return copy
