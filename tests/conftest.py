@@ -189,6 +189,24 @@ def exported_folder(tmp_path_factory: pytest.TempPathFactory, tiny_model_folder:
 
 
 @pytest.fixture(scope="session")
+def detector_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkpoint of a vehicle detector with random weights."""
+    from random_detector import random_detector
+
+    return random_detector(tmp_path_factory.mktemp("detector") / "best")
+
+
+@pytest.fixture(scope="session")
+def exported_detector(tmp_path_factory: pytest.TempPathFactory, detector_folder: Path) -> Path:
+    """The same, exported."""
+    from platefree.inference.detector_export import export_detector
+
+    folder = tmp_path_factory.mktemp("exported-detector") / "model"
+    export_detector(detector_folder, folder, threshold=0.6)
+    return folder
+
+
+@pytest.fixture(scope="session")
 def world(
     tmp_path_factory: pytest.TempPathFactory,
     drawn_folder: Path,

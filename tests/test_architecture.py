@@ -57,6 +57,15 @@ CORE_ABOVE = ("gallery", "evaluation", "reports", "cli")
 
 CORE_INFERENCE = {
     *("embedder", "embedded_rows", "labelling", "loading", "model_card", "card_page", "parity"),
+    *(
+        "detector",
+        "detector_card",
+        "detector_loading",
+        "detector_page",
+        "box_decoding",
+        "frame_reading",
+    ),
+    *("onnx_detector", "onnx_session", "model_folder"),
     *("onnx_content", "onnx_model", "onnx_network", "picture_comparison", "shipped", "joinable"),
 }
 """Modules of inference that run an exported model, or load one."""
@@ -290,6 +299,7 @@ main()
         (("search", "{other}", "--gallery", "{drawn}", "--model", "{exported}"), 0, ()),
         (("embed", "{drawn}", "--model", "{exported}", "--out", "{stored}-new"), 0, ()),
         (("eval", "{exported}", "--data", "{drawn}"), 0, ()),
+        (("detect", "{picture}", "--model", "{detector}"), 0, ()),
         (
             ("export", "runs/x/best", "--out", "{stored}-model"),
             1,
@@ -317,6 +327,7 @@ def test_verbs_without_torch(
     tmp_path: Path,
     drawn_folder: Path,
     exported_folder: Path,
+    exported_detector: Path,
 ) -> None:
     import shutil
 
@@ -337,6 +348,7 @@ def test_verbs_without_torch(
         "picture": table.path(0),
         "other": other,
         "exported": exported_folder,
+        "detector": exported_detector,
     }
     done = run_without_torch(VERBS, *(word.format(**places) for word in words))
     assert done.returncode == code, done.stderr

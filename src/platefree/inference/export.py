@@ -1,7 +1,6 @@
 """Make a model folder of a trained model: ONNX, a card and a page, which run without torch."""
 
 import copy
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import torch
 
 from platefree.checkpoint import CARD
 from platefree.data.input_pictures import Pixels
-from platefree.errors import DataError, StorageError
+from platefree.errors import DataError
 from platefree.inference.card_page import card_page
 from platefree.inference.embedding_graph import spaces_of, to_bytes, to_onnx
 from platefree.inference.embedding_network import Network
@@ -24,11 +23,10 @@ from platefree.inference.model_card import (
     ModelCard,
     NetworkCard,
     Precision,
-    is_model_folder,
-    is_own_file,
     learnt_bytes,
     read_model_card,
 )
+from platefree.inference.model_folder import check_replaceable, write_model_folder
 from platefree.inference.networks import load_network
 from platefree.inference.onnx_model import OnnxModel, open_model_folder
 from platefree.inference.onnx_network import OnnxNetwork
@@ -39,8 +37,7 @@ from platefree.inference.parity import (
     differences,
     trial_pictures,
 )
-from platefree.storage.disk import TEMPORARY, storage_errors
-from platefree.storage.files import atomic_file, remove, write_text
+from platefree.storage.files import write_text
 from platefree.storage.locks import only_writer
 from platefree.types import Floats, Sightings
 
@@ -80,7 +77,7 @@ def export_model(
         StorageError: it cannot be written; nothing is changed.
     """
     out = Path(out)
-    _check_replaceable(out)
+    check_replaceable(out)
     loaded = model if isinstance(model, Model) else load_network(model, device="cpu")
     _check_exportable(loaded)
     limit = TOLERANCE[precision] if tolerance is None else tolerance
@@ -100,7 +97,7 @@ def export_model(
         learnt_file=FileCard.of("learnt", learnt),
         compared=trials.described,
     )
-    _write(out, card, [*contents, learnt])
+    write_model_folder(out, card, [*contents, learnt], card_page(card))
     return open_model_folder(out, device="cpu")
 
 
@@ -130,10 +127,10 @@ def _exported(
     spaces = spaces_of(network)
     graph = to_onnx(network, list(spaces))
     if precision != "fp32":
-        from platefree.inference.lower_precision import eight_bits, half_floats
+        from platefree.inference.lower_precision import eight_bits, half_floats, in_batches
 
         halved = precision == "fp16"
-        graph = half_floats(graph) if halved else eight_bits(graph, trials.calibrating)
+        graph = half_floats(graph) if halved else eight_bits(graph, in_batches(trials.calibrating))
     content = to_bytes(graph)
     card = NetworkCard(
         name=model.recipe.name,
@@ -171,6 +168,11 @@ def _check_exportable(model: Model) -> None:
             f"{model.name} has no network ({method}), so there is nothing to export; give a "
             "trained model such as runs/x/best"
         )
+    if model.learns == "frames":
+        raise DataError(
+            f"{model.name} is a {method} model, which finds vehicles and embeds nothing: export it "
+            "with export_detector ('platefree export')"
+        )
     if model.learns == "parts":
         raise DataError(
             f"{model.name} is a {method} model, which finds parts and embeds nothing; only models "
@@ -181,30 +183,3 @@ def _check_exportable(model: Model) -> None:
             f"{model.name} is conditioned on metadata of the pictures, and an exported model takes "
             "pictures alone; give the model without metadata"
         )
-
-
-def _check_replaceable(out: Path) -> None:
-    """Refuse to write over anything but an exported model, or what a killed export left."""
-    if is_model_folder(out) or not os.path.lexists(out):
-        return
-    with storage_errors(out):
-        names = [entry.name for entry in out.iterdir()]
-    if any(not is_own_file(name) and not name.startswith(TEMPORARY) for name in names):
-        raise StorageError(
-            f"{out} holds something else than an exported model, which would be lost; choose "
-            "another folder"
-        )
-
-
-def _write(folder: Path, card: ModelCard, contents: Sequence[bytes]) -> None:
-    """Write a model over the one that is there: replacing the card is the one commit."""
-    with only_writer(folder):
-        for entry, content in zip(card.files(), contents, strict=True):
-            with atomic_file(folder / entry.name) as file:
-                file.write(content)
-        write_text(folder / CARD, card.text())
-        write_text(folder / PAGE, card_page(card))
-        named = {entry.name for entry in card.files()}
-        for path in sorted(folder.iterdir()):
-            if is_own_file(path.name) and path.name not in named:
-                remove(path)

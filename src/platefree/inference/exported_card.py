@@ -2,10 +2,12 @@
 
 import hashlib
 import os
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from platefree.data.learnt import Learnt
 from platefree.data.listed_text import many
 from platefree.inference.ensemble import Ensemble
 from platefree.inference.model import Model
@@ -47,8 +49,8 @@ def make_card(
         paper=dict(model.claims),
         about=_about(model),
         use={key: each for key, each in model.describe_use().items() if key != "members"},
-        recipe=_without_places(model.recipe.model_dump()),
-        learnt=model.learnt.to_json(),
+        recipe=without_places(model.recipe.model_dump()),
+        learnt=told_learnt(model.learnt),
         learnt_file=learnt_file,
         licence=licence,
         compared=compared,
@@ -80,14 +82,21 @@ def _about(model: Model) -> dict[str, str]:
     return about
 
 
-def _without_places(content: Any) -> Any:  # noqa: ANN401
+def without_places(content: Any) -> Any:  # noqa: ANN401
     """Plain content with the names of files and folders in place of their absolute paths."""
     if isinstance(content, Mapping):
-        return {key: _without_places(each) for key, each in content.items()}
+        return {key: without_places(each) for key, each in content.items()}
     if isinstance(content, list):
-        return [_without_places(each) for each in content]
+        return [without_places(each) for each in content]
     is_place = isinstance(content, str) and os.path.isabs(content)
     return Path(content).name if is_place else content
+
+
+def told_learnt(learnt: Learnt) -> dict[str, Any]:
+    """As `Learnt.to_json`, with the names of files and folders in place of their absolute paths."""
+    told = learnt.to_json()
+    told["unknown"] = [re.sub(r"(?<!\S)/\S*/(?=\S)", "", each) for each in told["unknown"]]
+    return told
 
 
 def _limits(model: Model) -> list[str]:

@@ -1,13 +1,12 @@
 """Find all vehicles and plates on a whole frame, by a one-stage detector.
 
-A frame is not shrunk: it is padded at the right and below to the next multiple of the coarsest
+A frame is padded at the right and below to the next multiple of the coarsest
 stride. Of boxes that overlap, the surest stays; vehicles of different kinds suppress each other,
 because one vehicle is often both a car and a truck to a detector, and plates only each other,
 because they lie within vehicles.
 """
 
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -17,44 +16,56 @@ from torch.nn import functional
 from torchvision.ops import batched_nms
 
 from platefree.data.frame_boxes import KINDS, PLATE
+from platefree.errors import DataError
+from platefree.inference.box_decoding import ALIKE, LONGEST, THRESHOLD, shrunk
+from platefree.inference.detector import FoundOnFrame, Frame
+from platefree.inference.model import Model
+from platefree.methods.vehicle_detector import VehicleDetector
 from platefree.nets.nanodet import STRIDES, NanoDet, boxes_of, positions
 
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """Of the channels of ImageNet, by which frames are normalised."""
 
-_ALIKE = 0.5  # intersection over union above which the box of lower score is dropped
-
-
-class FoundOnFrame(NamedTuple):
-    """What is on a frame, by falling score.
-
-    Attributes:
-        box: (n, 4) float64 left, top, right, bottom in pixels, within the frame.
-        kind: (n,) int64, place in `KINDS`.
-        score: (n,) float64 in [0, 1].
-    """
-
-    box: NDArray[np.float64]
-    kind: NDArray[np.int64]
-    score: NDArray[np.float64]
-
 
 class FrameDetector:
-    """A network in use.
+    """A network in use: the `Detector` that runs on torch.
 
     Args:
         network: in evaluation mode, on its device.
         classes: kind of `KINDS` -> class of the network; kinds that it does not know are missing.
+        name: shown in messages.
+        fingerprint: hash of the model.
     """
 
-    def __init__(self, network: NanoDet, classes: Mapping[str, int]) -> None:
+    threshold, longest = THRESHOLD, LONGEST
+
+    def __init__(
+        self,
+        network: NanoDet,
+        classes: Mapping[str, int],
+        *,
+        name: str = "a network",
+        fingerprint: str = "",
+    ) -> None:
+        self.name, self.fingerprint = name, fingerprint
         self._network = network
         self._kinds = torch.tensor([KINDS.index(name) for name in classes])
         self._classes = torch.tensor(list(classes.values()))
 
+    def detect(self, frames: Sequence[Frame], threshold: float | None = None) -> list[FoundOnFrame]:
+        """The boxes on each frame; see `platefree.inference.detector.Detector.detect`."""
+        lowest = self.threshold if threshold is None else threshold
+        return [self._in_pixels_of(frame, lowest) for frame in frames]
+
+    def _in_pixels_of(self, frame: Frame, lowest: float) -> FoundOnFrame:
+        small = shrunk(frame, self.longest)
+        found = self.find(small, lowest)
+        across, down = frame.shape[1] / small.shape[1], frame.shape[0] / small.shape[0]
+        return found._replace(box=found.box * [across, down, across, down])
+
     @torch.inference_mode()
     def find(self, frame: NDArray[np.uint8], threshold: float) -> FoundOnFrame:
-        """The boxes of at least this score.
+        """The boxes of at least this score on a frame that is not shrunk.
 
         Args:
             frame: (h, w, 3) RGB.
@@ -85,7 +96,25 @@ def _kept(boxes: Tensor, kinds: Tensor, score: Tensor, size: tuple[int, int]) ->
     boxes = boxes.clamp(min=0).minimum(limits)
     area = (boxes[:, 2:] - boxes[:, :2]).prod(dim=1) > 0
     boxes, kinds, score = boxes[area], kinds[area], score[area]
-    rows = batched_nms(boxes, score, (kinds == PLATE).long(), _ALIKE)
+    rows = batched_nms(boxes, score, (kinds == PLATE).long(), ALIKE)
     return FoundOnFrame(
         boxes[rows].double().numpy(), kinds[rows].numpy(), score[rows].double().numpy()
+    )
+
+
+def detector_of(model: Model) -> FrameDetector:
+    """The detector of a checkpoint.
+
+    Raises:
+        DataError: the model is of another method.
+    """
+    method = model.method
+    if not isinstance(method, VehicleDetector):
+        raise DataError(
+            f"{model.name} is a {model.recipe.model.method} model, expected a vehicle_detector: "
+            "'platefree train vehicle_detector/city' trains one"
+        )
+    classes = {kind: number for number, kind in enumerate(KINDS)}
+    return FrameDetector(
+        method.network.eval(), classes, name=model.name, fingerprint=model.fingerprint
     )

@@ -164,22 +164,18 @@ class Measured(_Part):
         return ", ".join(each)
 
 
-class ModelCard(_Part):
-    """The content of ``card.json``.
+class FolderCard(_Part):
+    """What the cards of embedders and of detectors have in common.
 
     Attributes:
         format: of the folder.
         version: of the format.
+        task: what it does: embeds pictures, or detects vehicles on frames.
         fingerprint: of the model; that of the checkpoint where the weights are the same numbers.
-        seal: hash of everything that decides an embedding or a distance.
+        seal: hash of everything that decides what it makes of a picture.
         method: its name; ``ensemble`` of several.
         precision: of the weights.
-        networks: the members of an ensemble, or the one network.
-        fractions: the weight of each in the mean of similarities; their sum is 1.
-        learns: the label column that was learnt.
-        predicts: label column -> its values, sorted, for the labels that it predicts.
-        post: the post-processing of its recipe.
-        paper: the paper's figures, by ``DATA_SET TEST FIGURE``.
+        learns: the label column that was learnt, or ``frames``.
         about: what it was made from, for people.
         use: input size, test-time flip and the like, for people.
         recipe: of the training, as it was.
@@ -187,22 +183,17 @@ class ModelCard(_Part):
         learnt_file: the hashes of it.
         licence: under which the weights may be used.
         compared: the pictures that the parity was measured on.
-        figures: what was measured of it.
         limits: where it fails, and what it is not for.
     """
 
     format: Literal["platefree-model"] = "platefree-model"
     version: Literal[1] = VERSION
+    task: str
     fingerprint: Annotated[str, Field(min_length=1, max_length=64)]
     seal: str = ""
     method: Name
     precision: Precision
-    networks: Annotated[list[NetworkCard], Field(min_length=1, max_length=1000)]
-    fractions: list[Annotated[float, Field(gt=0, le=1)]]
     learns: Name
-    predicts: dict[str, list[Name]] = {}
-    post: dict[str, Any]
-    paper: dict[str, float] = {}
     about: dict[str, Name] = {}
     use: dict[str, Name] = {}
     recipe: dict[str, Any] = {}
@@ -210,8 +201,53 @@ class ModelCard(_Part):
     learnt_file: FileCard
     licence: Name
     compared: Name = ""
-    figures: list[Measured] = []
     limits: list[Name] = []
+
+    def network_files(self) -> list[FileCard]:
+        """The ONNX files."""
+        raise NotImplementedError
+
+    def deciding(self) -> Any:  # noqa: ANN401
+        """Plain content: everything that decides what it makes of a picture."""
+        raise NotImplementedError
+
+    def files(self) -> list[FileCard]:
+        """All files that the card names."""
+        return [*self.network_files(), self.learnt_file]
+
+    def text(self) -> str:
+        """The content of ``card.json``."""
+        return json.dumps(self.model_dump(), indent=2, ensure_ascii=False) + "\n"
+
+    def sealed(self) -> Self:
+        """The same with the seal that its content has."""
+        return self.model_copy(update={"seal": self.own_seal()})
+
+    def own_seal(self) -> str:
+        """A hash of what decides."""
+        described = json.dumps(self.deciding(), sort_keys=True)
+        return hashlib.sha256(described.encode()).hexdigest()[:32]
+
+
+class ModelCard(FolderCard):
+    """The content of ``card.json`` of a model that embeds pictures.
+
+    Attributes:
+        networks: the members of an ensemble, or the one network.
+        fractions: the weight of each in the mean of similarities; their sum is 1.
+        predicts: label column -> its values, sorted, for the labels that it predicts.
+        post: the post-processing of its recipe.
+        paper: the paper's figures, by ``DATA_SET TEST FIGURE``.
+        figures: what was measured of it.
+    """
+
+    task: Literal["embed"] = "embed"
+    networks: Annotated[list[NetworkCard], Field(min_length=1, max_length=1000)]
+    fractions: list[Annotated[float, Field(gt=0, le=1)]]
+    predicts: dict[str, list[Name]] = {}
+    post: dict[str, Any]
+    paper: dict[str, float] = {}
+    figures: list[Measured] = []
 
     @model_validator(mode="after")
     def _each_network_has_a_fraction(self) -> Self:
@@ -222,27 +258,16 @@ class ModelCard(_Part):
             )
         return self
 
-    def files(self) -> list[FileCard]:
-        """All files that the card names."""
-        return [*(network.file for network in self.networks), self.learnt_file]
+    def network_files(self) -> list[FileCard]:
+        """Those of its members."""
+        return [network.file for network in self.networks]
 
-    def text(self) -> str:
-        """The content of ``card.json``."""
-        return json.dumps(self.model_dump(), indent=2, ensure_ascii=False) + "\n"
-
-    def sealed(self) -> Self:
-        """The same with the seal that its content has."""
-        return self.model_copy(update={"seal": seal_of(self)})
-
-
-def seal_of(card: ModelCard) -> str:
-    """A hash of everything in a card that decides an embedding or a distance."""
-    networks = [each.model_dump(exclude={"name", "method", "parity"}) for each in card.networks]
-    rest = card.model_dump(
-        include={"fingerprint", "precision", "fractions", "learns", "predicts", "learnt_file"}
-    )
-    described = json.dumps([networks, rest], sort_keys=True)
-    return hashlib.sha256(described.encode()).hexdigest()[:32]
+    def deciding(self) -> Any:  # noqa: ANN401
+        """What decides an embedding or a distance."""
+        hidden = {"name", "method", "parity"}
+        networks = [each.model_dump(exclude=hidden) for each in self.networks]
+        names = {"fingerprint", "precision", "fractions", "learns", "predicts", "learnt_file"}
+        return [networks, self.model_dump(include=names)]
 
 
 def is_model_folder(path: str | Path) -> bool:
@@ -263,10 +288,30 @@ def is_own_file(name: str) -> bool:
 
 
 def read_model_card(folder: Path) -> ModelCard:
-    """Read the card of a model folder.
+    """Read the card of a model folder that embeds pictures.
 
     Raises:
-        CheckpointError: there is none, or it is damaged, changed, or of a newer version.
+        CheckpointError: there is none, it is damaged, changed, or of a newer version, or the model
+            is a detector.
+    """
+    content = card_content(folder)
+    if content.get("task", "embed") != "embed":
+        raise CheckpointError(
+            f"{folder} is a detector, which finds vehicles on whole pictures and embeds nothing: "
+            "give a model that embeds, and use this one with 'platefree detect'"
+        )
+    path = folder / CARD
+    card = checked(ModelCard, content, f"the card {path}", error=CheckpointError)
+    checked(Post, card.post, f"post of {path}", error=CheckpointError)
+    check_seal(card, path)
+    return card
+
+
+def card_content(folder: Path) -> dict[str, Any]:
+    """The content of the card of a model folder, of whatever task.
+
+    Raises:
+        CheckpointError: there is none, or it is of a newer version.
     """
     require_utf8(folder.absolute(), _CARD)
     path = folder / CARD
@@ -278,14 +323,20 @@ def read_model_card(folder: Path) -> ModelCard:
         raise CheckpointError(
             f"{path} has version {version}, this platefree reads up to {VERSION}; upgrade platefree"
         )
-    card = checked(ModelCard, content, f"the card {path}", error=CheckpointError)
-    checked(Post, card.post, f"post of {path}", error=CheckpointError)
-    if card.seal != seal_of(card):
+    return content
+
+
+def check_seal(card: FolderCard, path: Path) -> None:
+    """Refuse a card that was edited.
+
+    Raises:
+        CheckpointError: its seal is not that of what it describes.
+    """
+    if card.seal != card.own_seal():
         raise CheckpointError(
             f"{path} was changed after it was written: its seal is {card.seal[:40]!r}, that of "
-            f"what it describes is {seal_of(card)}; use an unchanged copy, or export again"
+            f"what it describes is {card.own_seal()}; use an unchanged copy, or export again"
         )
-    return card
 
 
 def read_file(folder: Path, entry: FileCard) -> bytes:
@@ -309,7 +360,7 @@ def learnt_bytes(learnt: Learnt) -> bytes:
     return b"".join(getattr(learnt, name).astype("<u8").tobytes() for name in SETS)
 
 
-def read_learnt_file(folder: Path, card: ModelCard) -> Learnt:
+def read_learnt_file(folder: Path, card: FolderCard) -> Learnt:
     """What a model learnt from.
 
     Raises:

@@ -3,15 +3,15 @@
 from collections.abc import Iterator
 
 import numpy as np
-import onnxruntime as ort
 
 from platefree.data.input_pictures import InputPictures, Pixels, read_batches
 from platefree.data.vehicle_boxes import BoxFractions
-from platefree.errors import CheckpointError, MissingPackage, first_line
+from platefree.errors import CheckpointError, first_line
 from platefree.inference.embedded_rows import EmbeddedBatch, EmbeddedRows, gathered
 from platefree.inference.embedder import Unreadable
 from platefree.inference.model_card import NetworkCard
 from platefree.inference.onnx_content import check_onnx
+from platefree.inference.onnx_session import open_session, providers_of
 from platefree.machine import cpu_count
 from platefree.types import Floats, Sightings
 from platefree.work import Device, Work
@@ -55,9 +55,9 @@ class OnnxNetwork:
     ) -> None:
         check_onnx(content, what)
         self.card, self.what = card, what
-        providers = _providers(device)
+        providers = providers_of(device)
         self.at_once = _AT_ONCE if len(providers) == 1 else None
-        self.session = _session(content, providers, what, threads or cpu_count())
+        self.session = open_session(content, providers, what, threads or cpu_count())
         self.outputs = [output_of(space) for space in card.spaces]
         self._check_card()
 
@@ -133,36 +133,3 @@ class OnnxNetwork:
 def _told(nodes: dict[str, tuple[str, list[int]]]) -> str:
     each = [f"{name[:60]} {kind} {shape}" for name, (kind, shape) in sorted(nodes.items())]
     return ", ".join(each[:4]) + (" ..." if len(each) > 4 else "")
-
-
-def _providers(device: Device) -> list[str]:
-    """Decided: ``auto`` never takes a GPU, on which exported models have not been run."""
-    available = ort.get_available_providers()
-    if device == "mps" or (device == "cuda" and "CUDAExecutionProvider" not in available):
-        raise MissingPackage(
-            f"the ONNX Runtime that is installed does not run on {device}: use device='cpu' "
-            "(--device cpu), or for a CUDA GPU pip install onnxruntime-gpu in place of onnxruntime"
-        )
-    if device == "cuda":
-        return ["CUDAExecutionProvider", "CPUExecutionProvider"]
-    return ["CPUExecutionProvider"]
-
-
-def _session(
-    content: bytes, providers: list[str], what: str, threads: int
-) -> "ort.InferenceSession":
-    options = ort.SessionOptions()
-    options.log_severity_level = 4  # what goes wrong is raised
-    options.intra_op_num_threads = threads
-    # Threads that wait leave the cores to those that decode pictures.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    try:
-        # Falling back would print to stdout and try the same once more.
-        return ort.InferenceSession(content, options, providers=providers, enable_fallback=0)
-    except MemoryError:
-        raise
-    except Exception as error:  # ONNX Runtime has many kinds, without a common one
-        raise CheckpointError(
-            f"{what} cannot be loaded by ONNX Runtime {ort.__version__}: {first_line(error)}; copy "
-            "it again, or upgrade onnxruntime"
-        ) from error

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from platefree.errors import CheckpointError
-from platefree.inference.model_card import is_model_folder, read_model_card
+from platefree.inference.model_card import card_content, is_model_folder
 
 MODELS = Path(__file__).parents[1] / "models"
 """Where they are."""
@@ -11,6 +11,11 @@ MODELS = Path(__file__).parents[1] / "models"
 NONE_INSIDE = (
     "no model is inside this version of platefree yet: give a checkpoint folder such as "
     "runs/x/best, an exported model, or color_stripes, which compares colors alone"
+)
+
+NO_DETECTOR_INSIDE = (
+    "no detector is inside this version of platefree yet: give a checkpoint folder of "
+    "vehicle_detector such as runs/vehicles/best, or a folder that was exported from it"
 )
 
 
@@ -22,12 +27,7 @@ def shipped_models() -> dict[str, Path]:
 
 def embedder_inside() -> str | None:
     """The name of the model that embeds vehicles; of several the first, None without one."""
-    embedders = (
-        name
-        for name, folder in shipped_models().items()
-        if read_model_card(folder).learns == "vehicle"
-    )
-    return next(embedders, None)
+    return _first("vehicle")
 
 
 def shipped_embedder() -> str:
@@ -39,3 +39,24 @@ def shipped_embedder() -> str:
     if (name := embedder_inside()) is None:
         raise CheckpointError(NONE_INSIDE)
     return name
+
+
+def shipped_detector() -> str:
+    """The name of the detector of vehicles; of several the first.
+
+    Raises:
+        CheckpointError: none is inside.
+    """
+    if (name := _first("frames")) is None:
+        raise CheckpointError(NO_DETECTOR_INSIDE)
+    return name
+
+
+def _first(learns: str) -> str | None:
+    """The first model inside that has learnt something."""
+    names = (
+        name
+        for name, folder in shipped_models().items()
+        if card_content(folder).get("learns") == learns
+    )
+    return next(names, None)

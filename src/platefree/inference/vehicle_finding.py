@@ -35,7 +35,7 @@ _ENOUGH = (1333, 1333)  # torchvision's detectors shrink pictures to at most thi
 
 
 class TorchvisionDetector:
-    """A `Detector`: any COCO detector of torchvision.
+    """A `VehicleFinder`: any COCO detector of torchvision.
 
     Args:
         name: see `load_detector`.

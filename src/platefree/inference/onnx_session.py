@@ -1,0 +1,56 @@
+"""How ONNX files are opened: on which device, with which threads."""
+
+import onnxruntime as ort
+
+from platefree.errors import CheckpointError, MissingPackage, first_line
+from platefree.work import Device
+
+
+def providers_of(device: Device) -> list[str]:
+    """What runs a network on a device.
+
+    Decided: ``auto`` never takes a GPU, on which exported models have not been run.
+
+    Raises:
+        MissingPackage: the ONNX Runtime that is installed does not run on the device.
+    """
+    available = ort.get_available_providers()
+    if device == "mps" or (device == "cuda" and "CUDAExecutionProvider" not in available):
+        raise MissingPackage(
+            f"the ONNX Runtime that is installed does not run on {device}: use device='cpu' "
+            "(--device cpu), or for a CUDA GPU pip install onnxruntime-gpu in place of onnxruntime"
+        )
+    if device == "cuda":
+        return ["CUDAExecutionProvider", "CPUExecutionProvider"]
+    return ["CPUExecutionProvider"]
+
+
+def open_session(
+    content: bytes, providers: list[str], what: str, threads: int
+) -> "ort.InferenceSession":
+    """The network of an ONNX file, ready to run.
+
+    Args:
+        content: of the file, which `platefree.inference.onnx_content.check_onnx` has seen.
+        providers: from `providers_of`.
+        what: its name in messages.
+        threads: of a processor.
+
+    Raises:
+        CheckpointError: ONNX Runtime cannot load it.
+    """
+    options = ort.SessionOptions()
+    options.log_severity_level = 4  # what goes wrong is raised
+    options.intra_op_num_threads = threads
+    # Threads that wait leave the cores to those that decode pictures.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    try:
+        # Falling back would print to stdout and try the same once more.
+        return ort.InferenceSession(content, options, providers=providers, enable_fallback=0)
+    except MemoryError:
+        raise
+    except Exception as error:  # ONNX Runtime has many kinds, without a common one
+        raise CheckpointError(
+            f"{what} cannot be loaded by ONNX Runtime {ort.__version__}: {first_line(error)}; copy "
+            "it again, or upgrade onnxruntime"
+        ) from error
