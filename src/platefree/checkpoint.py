@@ -16,6 +16,7 @@ import json
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
@@ -39,6 +40,7 @@ TENSORS = Expected("tensors of a checkpoint", 64 * GB, CheckpointError)  # 5e9 w
 _CARD = Expected("the card of a checkpoint", 16 * MB, CheckpointError)  # 10**5 names of models
 
 Made = TypeVar("Made")
+Card = TypeVar("Card")
 Name = Annotated[str, Field(max_length=10_000)]
 Classes = Annotated[int, Field(ge=0, le=10_000_000)]
 
@@ -238,15 +240,28 @@ def read_whole(folder: Path, use: Callable[[Checkpoint], Made]) -> Made:
     Raises:
         CheckpointError: there is no checkpoint, or it is damaged.
     """
-    checkpoint = read_checkpoint(folder)
+    return read_unreplaced(partial(read_checkpoint, folder), use)
+
+
+def read_unreplaced(read: Callable[[], Card], use: Callable[[Card], Made]) -> Made:
+    """What is made of a card and the files that it names, which may be replaced meanwhile.
+
+    Args:
+        read: the card, as it is now.
+        use: reads its files; called again if the card changed before all of them were read.
+
+    Raises:
+        CheckpointError: one of them cannot be read, and the card is the same as before.
+    """
+    card = read()
     while True:
         try:
-            return use(checkpoint)
+            return use(card)
         except CheckpointError:
-            now = read_checkpoint(folder)
-            if now.card == checkpoint.card:
+            now = read()
+            if now == card:
                 raise
-            checkpoint = now
+            card = now
 
 
 def fingerprint_of(card: Mapping[str, Any]) -> str:

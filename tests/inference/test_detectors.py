@@ -158,9 +158,9 @@ def test_the_card_and_the_page_describe_it(exported_detector: Path) -> None:
 
 def test_paths_of_this_machine_are_not_in_the_record_of_training() -> None:
     from platefree.data.learnt import Learnt
-    from platefree.inference.exported_card import told_learnt
+    from platefree.inference.exported_card import learnt_without_places
 
-    told = told_learnt(
+    told = learnt_without_places(
         Learnt(unknown=("its start weights /home/me/a/nanodet.json have no record",))
     )
     assert told["unknown"] == ["its start weights nanodet.json have no record"]

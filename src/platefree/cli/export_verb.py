@@ -123,7 +123,7 @@ def export(
         notes.print("scoring the checkpoint and the exported model")
         card = note_figures(target, score_both(loaded, exported, score))
     if as_json:
-        print_json({"model": str(target), **_told(card)})
+        print_json({"model": str(target), **_card_json(card)})
     else:
         _print(card)
     done(target, "exported model")
@@ -144,7 +144,7 @@ def _tell_detector(target: Path, card: "DetectorCard", *, as_json: bool) -> None
     done(target, "exported detector")
 
 
-def _told(card: "ModelCard") -> dict[str, object]:
+def _card_json(card: "ModelCard") -> dict[str, object]:
     return {
         "fingerprint": card.fingerprint,
         "precision": card.precision,

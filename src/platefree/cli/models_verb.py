@@ -41,4 +41,4 @@ def _print(card: "ModelCard") -> None:
     out.print(f"    licence: {card.licence}")
     for measured in card.figures:
         out.print(f"    {measured.describe()}")
-        out.print(f"        {measured.told()}")
+        out.print(f"        {measured.percentages()}")

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from platefree.data.box_overlap import area, overlap, shared_area
 from platefree.errors import DataError
 
 OVERLAP = 0.5
@@ -150,26 +151,13 @@ def _compare(
 
 def overlaps(first: Floats, second: Floats) -> Floats:
     """(n, m) intersection over union of (n, 4) and (m, 4) boxes."""
-    shared = _shared(first, second)
-    union = _area(first)[:, None] + _area(second) - shared
-    result: Floats = np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
-    return result
+    return overlap(first[:, None], second)
 
 
 def covered_by(boxes: Floats, others: Floats) -> NDArray[np.bool_]:
     """(n,) whether at least half of a box lies in one of the others."""
-    inside = 2 * _shared(boxes, others) >= _area(boxes)[:, None]
+    inside = 2 * shared_area(boxes[:, None], others) >= area(boxes)[:, None]
     return np.asarray(inside.any(axis=1), np.bool_)
-
-
-def _shared(first: Floats, second: Floats) -> Floats:
-    low = np.maximum(first[:, None, :2], second[None, :, :2])
-    high = np.minimum(first[:, None, 2:], second[None, :, 2:])
-    return np.asarray((high - low).clip(min=0).prod(axis=2), np.float64)
-
-
-def _area(boxes: Floats) -> Floats:
-    return np.asarray((boxes[:, 2:] - boxes[:, :2]).prod(axis=1), np.float64)
 
 
 def _within(boxes: Floats, sides: tuple[float, float]) -> NDArray[np.bool_]:

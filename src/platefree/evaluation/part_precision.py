@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from platefree.data.box_overlap import overlap as overlap_of
 from platefree.data.part_boxes import PARTS, PictureBoxes
 
 LIMITS = tuple(round(0.5 + 0.05 * step, 2) for step in range(10))
@@ -73,7 +74,7 @@ class _Overlap:
         starts, ends = np.searchsorted(truth.row[real], [found.row[mine], found.row[mine] + 1])
         self.near = [real[start:end] for start, end in zip(starts, ends, strict=True)]
         self.overlap = [
-            _iou(found.fraction[one], truth.fraction[near])
+            overlap_of(found.fraction[one], truth.fraction[near])
             for one, near in zip(mine.tolist(), self.near, strict=True)
         ]
 
@@ -88,15 +89,6 @@ class _Overlap:
                 taken.add(int(near[best]))
                 right[place] = True
         return right
-
-
-def _iou(one: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(n,) intersection over union of a box (4,) with others (n, 4): left, top, right, bottom."""
-    sides = np.minimum(one[2:], others[:, 2:]) - np.maximum(one[:2], others[:, :2])
-    common = sides.clip(min=0).prod(axis=1)
-    area, areas = (one[2:] - one[:2]).prod(), (others[:, 2:] - others[:, :2]).prod(axis=1)
-    overlap: NDArray[np.float64] = common / (area + areas - common)
-    return overlap
 
 
 def _area(right: NDArray[np.bool_], truths: int) -> float:

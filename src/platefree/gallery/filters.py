@@ -218,7 +218,7 @@ def stored_columns(table: Sightings, numbers: Indices) -> Columns:
 
     Those of `LABEL_CONDITIONS`, ``image`` (absolute paths), ``number``, ``time`` (milliseconds from
     1970 in UTC, `UNKNOWN_TIME`) and ``of_week`` (milliseconds from Monday, 0:00 in UTC; -1 is
-    unknown), from which times of day and weekdays are told.
+    unknown), from which times of day and weekdays are read.
     """
     columns, names = _TableColumns(table, numbers), ("image", "number", "time", "of_week")
     return {name: columns[name] for name in (*LABEL_CONDITIONS.values(), *names)}

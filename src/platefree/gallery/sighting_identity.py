@@ -29,8 +29,8 @@ def identities(table: Sightings, contents: Contents) -> Contents:
         held[row] = np.frombuffer(hashlib.sha256(path).digest()[:CONTENT_BYTES], np.uint8)
     place = np.where(np.isnan(table.box), np.float32(0), table.box)  # no box is all zeros
     parts = held, _bytes(table.frame, "<i8"), _bytes(place, "<f4")
-    told = np.concatenate(parts, axis=1)
-    whole, size = told.tobytes(), told.shape[1]
+    described = np.concatenate(parts, axis=1)
+    whole, size = described.tobytes(), described.shape[1]
     hashes = (hashlib.sha256(whole[at : at + size]) for at in range(0, len(whole), size))
     found = b"".join(each.digest()[:CONTENT_BYTES] for each in hashes)
     return np.frombuffer(found, np.uint8).reshape(-1, CONTENT_BYTES)

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from platefree.data.box_overlap import overlap
 from platefree.inference.detector import FoundOnFrame, Frame
 
 Floats = NDArray[np.float32]
@@ -120,15 +121,5 @@ def kept(
         first, rest = int(rows[0]), rows[1:]
         chosen.append(first)
         same = is_plate[rest] == is_plate[first]
-        rows = rest[~(same & (_overlaps(boxes[first], boxes[rest]) > ALIKE))]
+        rows = rest[~(same & (overlap(boxes[first], boxes[rest]) > ALIKE))]
     return FoundOnFrame(boxes[chosen], kinds[chosen], scores[chosen].astype(np.float64))
-
-
-def _overlaps(box: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(n,) intersection over union of a box with each of (n, 4), all of some area."""
-    low = np.maximum(box[:2], others[:, :2])
-    high = np.minimum(box[2:], others[:, 2:])
-    shared = (high - low).clip(min=0).prod(axis=1)
-    areas = (others[:, 2:] - others[:, :2]).prod(axis=1)
-    union = (box[2:] - box[:2]).prod() + areas - shared
-    return np.asarray(shared / union, np.float64)

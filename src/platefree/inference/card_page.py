@@ -46,7 +46,7 @@ def _lines(card: ModelCard) -> Iterator[str]:
     if not card.figures:
         yield "How well it finds vehicles was not measured here: 'platefree eval' does."
     for measured in card.figures:
-        yield f"- {measured.describe()}: {measured.told()}"
+        yield f"- {measured.describe()}: {measured.percentages()}"
     yield from ("", "## Where it fails", "")
     yield from (f"- {each}" for each in card.limits)
 

@@ -1,7 +1,6 @@
 """Make a model folder of a trained detector: ONNX and a card, which run without torch."""
 
 import copy
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,10 +9,10 @@ from typing import Literal
 import numpy as np
 import torch
 
+from platefree.data.box_overlap import overlap
 from platefree.data.frame_boxes import KINDS
 from platefree.data.image import read_image
 from platefree.data.listed_text import many
-from platefree.errors import MismatchError
 from platefree.inference.box_decoding import (
     LONGEST,
     THRESHOLD,
@@ -28,13 +27,18 @@ from platefree.inference.detector_card import Apart, DetectorCard
 from platefree.inference.detector_page import detector_page
 from platefree.inference.embedding_graph import to_bytes
 from platefree.inference.export import NOT_STATED
-from platefree.inference.exported_card import told_learnt, without_places
+from platefree.inference.exported_card import (
+    exported_fingerprint,
+    learnt_without_places,
+    without_places,
+)
 from platefree.inference.frame_detection import MEAN, detector_of, normalised
 from platefree.inference.model import Model
 from platefree.inference.model_card import FileCard, Precision, learnt_bytes
 from platefree.inference.model_folder import check_replaceable, write_model_folder
 from platefree.inference.networks import load_network
 from platefree.inference.onnx_detector import OnnxDetector, open_detector_folder
+from platefree.inference.parity import check_parity
 from platefree.methods.vehicle_detector import VehicleDetector
 from platefree.nets.nanodet import BINS, STRIDES, NanoDet
 from platefree.types import Sightings
@@ -101,7 +105,8 @@ def export_detector(
     what = f"{loaded.name}, {precision},"
     runs = OnnxDetector(content, card, name=what, learnt=loaded.learnt, device="cpu")
     parity = _parity(network, runs, trials.compared)
-    _check_parity(parity, TOLERANCE[precision] if tolerance is None else tolerance, what)
+    limit = TOLERANCE[precision] if tolerance is None else tolerance
+    check_parity(parity, limit, what, compared="its {}", calibrated_with="frames")
     card = card.model_copy(update={"parity": parity, "compared": trials.described})
     write_model_folder(out, card, [content, learnt], detector_page(card))
     return open_detector_folder(out, device="cpu")
@@ -125,8 +130,8 @@ def _trials(table: Sightings | None) -> _Trials:
     paths = list(dict.fromkeys(table.path(int(row)) for row in rows))
     frames = [_levels(np.asarray(read_image(path, at_least=(LONGEST, LONGEST)))) for path in paths]
     compared, rest = frames[::5], [each for place, each in enumerate(frames) if place % 5]
-    told = f"{len(compared)} of {many(len(table), 'frame')} of {table.root.name or 'a table'}"
-    return _Trials(compared, rest, told)
+    described = f"{len(compared)} of {many(len(table), 'frame')} of {table.root.name or 'a table'}"
+    return _Trials(compared, rest, described)
 
 
 def _levels(frame: "np.ndarray[tuple[int, ...], np.dtype[np.uint8]]") -> Floats:
@@ -166,34 +171,13 @@ def _parity(
         places = positions(levels.shape[2], levels.shape[3], STRIDES)[rows]
         scores.append(np.abs(wanted - found)[rows].max(axis=1))
         ours, theirs = (boxes_of(each[0][rows], places) for each in (sides, raw.sides.numpy()))
-        boxes.append(1 - _overlap(ours, theirs))
+        boxes.append((1 - overlap(ours, theirs, empty=1.0)).astype(np.float32))
     both: dict[Part, Floats] = {"scores": np.concatenate(scores), "boxes": np.concatenate(boxes)}
     whole = {part: np.nan_to_num(each, nan=1.0).clip(0, 1) for part, each in both.items()}
     return {
         part: Apart(worst=float(each.max()), mean=float(each.mean()))
         for part, each in whole.items()
     }
-
-
-def _overlap(first: Floats, second: Floats) -> Floats:
-    """(n,) intersection over union of boxes by row."""
-    low, high = np.maximum(first[:, :2], second[:, :2]), np.minimum(first[:, 2:], second[:, 2:])
-    shared = (high - low).clip(min=0).prod(axis=1)
-    areas = [(each[:, 2:] - each[:, :2]).prod(axis=1) for each in (first, second)]
-    union = areas[0] + areas[1] - shared
-    overlap: Floats = np.divide(shared, union, out=np.ones_like(shared), where=union > 0)
-    return overlap
-
-
-def _check_parity(found: dict[Part, Apart], tolerance: float, what: str) -> None:
-    for part, each in found.items():
-        if each.worst > tolerance:
-            raise MismatchError(
-                f"{what} in ONNX is not the network in torch: its {part} are up to "
-                f"{each.worst:.2g} apart ({each.mean:.2g} on average), expected at most "
-                f"{tolerance:g}; nothing was written: choose fp32, calibrate with "
-                "more frames such as it will be used on, or allow more (--tolerance)"
-            )
 
 
 def _card(
@@ -205,19 +189,15 @@ def _card(
     licence: str,
 ) -> DetectorCard:
     file = FileCard.of("network", content)
-    fingerprint = model.fingerprint
-    if precision != "fp32":  # other numbers are another model
-        described = " ".join([model.fingerprint, precision, file.sha256])
-        fingerprint = hashlib.sha256(described.encode()).hexdigest()[:12]
     return DetectorCard(
-        fingerprint=fingerprint,
+        fingerprint=exported_fingerprint(model, [file], precision),
         method=model.recipe.model.method,
         precision=precision,
         learns=model.learns,
         about=_about(model),
         use={"frames": f"shrunk to {LONGEST} pixels if the longer side has more, else as they are"},
         recipe=without_places(model.recipe.model_dump()),
-        learnt=told_learnt(model.learnt),
+        learnt=learnt_without_places(model.learnt),
         learnt_file=FileCard.of("learnt", learnt),
         licence=licence,
         limits=_LIMITS,

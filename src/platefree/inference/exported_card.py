@@ -38,7 +38,7 @@ def make_card(
     if settings.learns != "vehicle":
         predicts[settings.learns] = list(model.class_names(settings.learns))
     return ModelCard(
-        fingerprint=_fingerprint(model, networks, precision),
+        fingerprint=exported_fingerprint(model, [each.file for each in networks], precision),
         method=settings.method,
         precision=precision,
         networks=list(networks),
@@ -50,7 +50,7 @@ def make_card(
         about=_about(model),
         use={key: each for key, each in model.describe_use().items() if key != "members"},
         recipe=without_places(model.recipe.model_dump()),
-        learnt=told_learnt(model.learnt),
+        learnt=learnt_without_places(model.learnt),
         learnt_file=learnt_file,
         licence=licence,
         compared=compared,
@@ -58,27 +58,27 @@ def make_card(
     ).sealed()
 
 
-def _fingerprint(model: Model, networks: Sequence[NetworkCard], precision: Precision) -> str:
+def exported_fingerprint(model: Model, files: Sequence[FileCard], precision: Precision) -> str:
     """That of the checkpoint, whose embeddings are the same; rounded weights have their own."""
     if precision == "fp32":
         return model.fingerprint
-    described = " ".join([model.fingerprint, precision, *(each.file.sha256 for each in networks)])
+    described = " ".join([model.fingerprint, precision, *(each.sha256 for each in files)])
     return hashlib.sha256(described.encode()).hexdigest()[:12]
 
 
 def _about(model: Model) -> dict[str, str]:
     """As `Model.describe`, with the names of folders in place of their paths."""
-    told = model.describe()
+    described = model.describe()
     kept = ("recipe", "steps", "training seed")
-    about = {key: each for key, each in told.items() if key in kept}
+    about = {key: each for key, each in described.items() if key in kept}
     if isinstance(model, Ensemble):
         about["members"] = "; ".join(
             f"{member.recipe.name} ({member.fingerprint}) {fraction:.3f}"
             for member, fraction in zip(model.members, model.fractions, strict=True)
         )
-    if "trained on" in told:
+    if "trained on" in described:
         path = str(model.card["data"]["path"])
-        about["trained on"] = told["trained on"].replace(path, Path(path).name, 1)
+        about["trained on"] = described["trained on"].replace(path, Path(path).name, 1)
     return about
 
 
@@ -92,11 +92,11 @@ def without_places(content: Any) -> Any:  # noqa: ANN401
     return Path(content).name if is_place else content
 
 
-def told_learnt(learnt: Learnt) -> dict[str, Any]:
+def learnt_without_places(learnt: Learnt) -> dict[str, Any]:
     """As `Learnt.to_json`, with the names of files and folders in place of their absolute paths."""
-    told = learnt.to_json()
-    told["unknown"] = [re.sub(r"(?<!\S)/\S*/(?=\S)", "", each) for each in told["unknown"]]
-    return told
+    record = learnt.to_json()
+    record["unknown"] = [re.sub(r"(?<!\S)/\S*/(?=\S)", "", each) for each in record["unknown"]]
+    return record
 
 
 def _limits(model: Model) -> list[str]:

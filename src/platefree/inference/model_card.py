@@ -154,7 +154,7 @@ class Measured(_Part):
             f"{self.seed.partition(':')[0]}, re-ranking {self.rerank}; {self.in_training}"
         )
 
-    def told(self) -> str:
+    def percentages(self) -> str:
         """The figures, in per cent."""
         each = (
             f"{name} {100 * value:.2f} (torch {100 * self.torch[name]:.2f})"

@@ -69,9 +69,9 @@ def check_onnx(content: bytes, what: str) -> None:
         )
     versions = {found.opsets.get(domain) for domain in STANDARD & found.opsets.keys()}
     if versions != {OPSET}:
-        told = ", ".join(map(str, sorted(each or 0 for each in versions))) or "none"
+        named = ", ".join(map(str, sorted(each or 0 for each in versions))) or "none"
         raise CheckpointError(
-            f"{what} is of ONNX opset {told}, this platefree runs opset {OPSET}: export the model "
+            f"{what} is of ONNX opset {named}, this platefree runs opset {OPSET}: export the model "
             "again, or use the platefree version that wrote it"
         )
 

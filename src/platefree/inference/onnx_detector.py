@@ -1,14 +1,16 @@
 """An exported detector in use: the `Detector` that runs on ONNX Runtime, without torch."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from platefree.checkpoint import read_unreplaced
 from platefree.data.frame_boxes import KINDS, PLATE
 from platefree.data.learnt import Learnt
-from platefree.errors import CheckpointError, first_line
+from platefree.errors import CheckpointError
 from platefree.inference.box_decoding import (
     Floats,
     Letterboxed,
@@ -23,7 +25,7 @@ from platefree.inference.detector_card import DetectorCard, read_detector_card
 from platefree.inference.model_card import read_file, read_learnt_file
 from platefree.inference.onnx_content import check_onnx
 from platefree.inference.onnx_network import PICTURES
-from platefree.inference.onnx_session import open_session, providers_of
+from platefree.inference.onnx_session import open_session, providers_of, run_session
 from platefree.machine import cpu_count
 from platefree.work import Device
 
@@ -86,12 +88,7 @@ class OnnxDetector:
         Raises:
             CheckpointError: it cannot run, or makes something else than its card says.
         """
-        try:
-            quality, sides = self.session.run([QUALITY, SIDES], {PICTURES: levels})
-        except MemoryError:
-            raise
-        except Exception as error:  # ONNX Runtime has many kinds, without a common one
-            raise CheckpointError(f"{self.name} cannot run: {first_line(error)}") from error
+        quality, sides = run_session(self.session, [QUALITY, SIDES], {PICTURES: levels}, self.name)
         height, width = levels.shape[2:]
         count = sum((height // each) * (width // each) for each in self.card.strides)
         shape = (len(levels), count)
@@ -140,11 +137,11 @@ class OnnxDetector:
                 for name, (kind, count, fixed) in wanted.items()
             )
             if not fits:
-                told = ", ".join(
+                described = ", ".join(
                     f"{name[:60]} {kind} {shape}" for name, (kind, shape) in found.items()
                 )
                 raise CheckpointError(
-                    f"{self.name} is not what its card says: it {noun} {told[:300]}, expected "
+                    f"{self.name} is not what its card says: it {noun} {described[:300]}, expected "
                     f"{', '.join(wanted)} of {len(self.card.classes)} classes and "
                     f"{self.card.bins} bins; use an unchanged copy, or export it again"
                 )
@@ -163,18 +160,14 @@ def open_detector_folder(folder: Path, *, device: Device = "auto", name: str = "
             detector.
         MissingPackage: ONNX Runtime does not run on the device.
     """
-    card = read_detector_card(folder)
-    while True:
-        try:
-            return OnnxDetector(
-                read_file(folder, card.file),
-                card,
-                name=name or str(folder),
-                learnt=read_learnt_file(folder, card),
-                device=device,
-            )
-        except CheckpointError:  # an export may have replaced it meanwhile
-            now = read_detector_card(folder)
-            if now == card:
-                raise
-            card = now
+
+    def opened(card: DetectorCard) -> OnnxDetector:
+        return OnnxDetector(
+            read_file(folder, card.file),
+            card,
+            name=name or str(folder),
+            learnt=read_learnt_file(folder, card),
+            device=device,
+        )
+
+    return read_unreplaced(partial(read_detector_card, folder), opened)

@@ -1,12 +1,14 @@
 """An exported model in use: the `Embedder` that runs on ONNX Runtime, without torch."""
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from platefree.checkpoint import read_unreplaced
 from platefree.data.learnt import Learnt
 from platefree.data.vehicle_boxes import BoxFractions
-from platefree.errors import CheckpointError, DataError, RecipeError
+from platefree.errors import DataError, RecipeError
 from platefree.inference.embedded_rows import by_each
 from platefree.inference.embedder import Unreadable
 from platefree.inference.model_card import (
@@ -125,15 +127,10 @@ def open_model_folder(
         RecipeError: a setting cannot be changed.
         MissingPackage: ONNX Runtime does not run on the device.
     """
-    card = read_model_card(folder)
-    while True:
-        try:
-            return _opened(folder, card, device, overrides or {}, name or str(folder))
-        except CheckpointError:  # an export may have replaced it meanwhile
-            now = read_model_card(folder)
-            if now == card:
-                raise
-            card = now
+    return read_unreplaced(
+        partial(read_model_card, folder),
+        lambda card: _opened(folder, card, device, overrides or {}, name or str(folder)),
+    )
 
 
 def _opened(

@@ -6,12 +6,12 @@ import numpy as np
 
 from platefree.data.input_pictures import InputPictures, Pixels, read_batches
 from platefree.data.vehicle_boxes import BoxFractions
-from platefree.errors import CheckpointError, first_line
+from platefree.errors import CheckpointError
 from platefree.inference.embedded_rows import EmbeddedBatch, EmbeddedRows, gathered
 from platefree.inference.embedder import Unreadable
 from platefree.inference.model_card import NetworkCard
 from platefree.inference.onnx_content import check_onnx
-from platefree.inference.onnx_session import open_session, providers_of
+from platefree.inference.onnx_session import open_session, providers_of, run_session
 from platefree.machine import cpu_count
 from platefree.types import Floats, Sightings
 from platefree.work import Device, Work
@@ -95,12 +95,7 @@ class OnnxNetwork:
             yield EmbeddedBatch(number, batch.rows, spaces, batch.unreadable)
 
     def _run(self, pictures: Pixels) -> dict[str, Floats]:
-        try:
-            found = self.session.run(self.outputs, {PICTURES: pictures})
-        except MemoryError:
-            raise
-        except Exception as error:  # ONNX Runtime has many kinds, without a common one
-            raise CheckpointError(f"{self.what} cannot run: {first_line(error)}") from error
+        found = run_session(self.session, self.outputs, {PICTURES: pictures}, self.what)
         spaces = dict(zip(self.card.spaces, found, strict=True))
         for name, rows in spaces.items():
             expected = (len(pictures), self.card.spaces[name])
@@ -124,12 +119,12 @@ class OnnxNetwork:
             free = all(node.shape and not isinstance(node.shape[0], int) for node in nodes)
             if found != wanted or not free:
                 raise CheckpointError(
-                    f"{self.what} is not what its card says: it {noun} {_told(found)}, expected "
-                    f"{_told(wanted)}, each for any number of pictures; use an unchanged copy, or "
+                    f"{self.what} is not what its card says: it {noun} {_nodes(found)}, expected "
+                    f"{_nodes(wanted)}, each for any number of pictures; use an unchanged copy, or "
                     "export the model again"
                 )
 
 
-def _told(nodes: dict[str, tuple[str, list[int]]]) -> str:
+def _nodes(nodes: dict[str, tuple[str, list[int]]]) -> str:
     each = [f"{name[:60]} {kind} {shape}" for name, (kind, shape) in sorted(nodes.items())]
     return ", ".join(each[:4]) + (" ..." if len(each) > 4 else "")

@@ -1,6 +1,10 @@
 """How ONNX files are opened: on which device, with which threads."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import onnxruntime as ort
+from numpy.typing import NDArray
 
 from platefree.errors import CheckpointError, MissingPackage, first_line
 from platefree.work import Device
@@ -54,3 +58,23 @@ def open_session(
             f"{what} cannot be loaded by ONNX Runtime {ort.__version__}: {first_line(error)}; copy "
             "it again, or upgrade onnxruntime"
         ) from error
+
+
+def run_session(
+    session: "ort.InferenceSession",
+    outputs: Sequence[str],
+    inputs: Mapping[str, NDArray[Any]],
+    what: str,
+) -> list[NDArray[Any]]:
+    """The outputs of a network by their names.
+
+    Raises:
+        CheckpointError: it cannot run.
+    """
+    try:
+        found: list[NDArray[Any]] = session.run(list(outputs), dict(inputs))
+    except MemoryError:
+        raise
+    except Exception as error:  # ONNX Runtime has many kinds, without a common one
+        raise CheckpointError(f"{what} cannot run: {first_line(error)}") from error
+    return found

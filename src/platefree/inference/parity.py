@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Protocol, TypeVar
 
 import numpy as np
 
@@ -16,6 +17,21 @@ TOLERANCE: Mapping[Precision, float] = {"fp32": 1e-3, "fp16": 2e-2, "int8": 0.5}
 
 _ROWS = 320  # of a table; every fifth is compared, the others are for the ranges of int8
 _DRAWN = 32
+
+
+NameType = TypeVar("NameType", bound=str)
+
+
+class Apart(Protocol):
+    """How far something is apart."""
+
+    @property
+    def worst(self) -> float:
+        """The largest difference."""
+
+    @property
+    def mean(self) -> float:
+        """The mean difference."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,19 +90,33 @@ def differences(
     return found
 
 
-def check_parity(found: Mapping[str, Difference], tolerance: float, what: str) -> None:
+def check_parity(
+    found: Mapping[NameType, Apart],
+    tolerance: float,
+    what: str,
+    *,
+    compared: str = "in the space {!r} its rows",
+    calibrated_with: str = "pictures",
+) -> None:
     """Refuse a network that is too far from torch.
 
+    Args:
+        found: name, such as of a space -> how far it is apart.
+        tolerance: the largest difference.
+        what: the network, in a message.
+        compared: what a name means, in a message.
+        calibrated_with: ``pictures`` or ``frames``.
+
     Raises:
-        MismatchError: in a space it is.
+        MismatchError: it is too far.
     """
     for name, each in found.items():
         if each.worst > tolerance:
             raise MismatchError(
-                f"{what} in ONNX is not the network in torch: in the space {name!r} its rows are "
-                f"up to {each.worst:.2g} apart ({each.mean:.2g} on average), expected at most "
-                f"{tolerance:g}; nothing was written: choose fp32, calibrate with more pictures "
-                "such as it will be used on, or allow more (--tolerance)"
+                f"{what} in ONNX is not the network in torch: {compared.format(name)} are up "
+                f"to {each.worst:.2g} apart ({each.mean:.2g} on average), expected at most "
+                f"{tolerance:g}; nothing was written: choose fp32, calibrate with more {calibrated_with} such as it will be "
+                "used on, or allow more (--tolerance)"
             )
 
 

@@ -11,7 +11,7 @@ from platefree.errors import StorageError
 from platefree.inference.detector import FoundOnFrame
 from platefree.storage.files import atomic_file
 
-_COLORS = ("#2f6df6", "#b4459b", "#1b7f4d", "#b3541e", "#1c2127")  # of KINDS; told by text too
+_COLORS = ("#2f6df6", "#b4459b", "#1b7f4d", "#b3541e", "#1c2127")  # of KINDS; named in text too
 _PAPER = "#ffffff"
 
 
