@@ -115,8 +115,8 @@ def check_parity(
             raise MismatchError(
                 f"{what} in ONNX is not the network in torch: {compared.format(name)} are up "
                 f"to {each.worst:.2g} apart ({each.mean:.2g} on average), expected at most "
-                f"{tolerance:g}; nothing was written: choose fp32, calibrate with more {calibrated_with} such as it will be "
-                "used on, or allow more (--tolerance)"
+                f"{tolerance:g}; nothing was written: choose fp32, calibrate with more "
+                f"{calibrated_with} such as it will be used on, or allow more (--tolerance)"
             )
 
 
