@@ -11,7 +11,6 @@ The same settings give the same bytes, whatever the number of processes and howe
 work was interrupted.
 """
 
-import json
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -20,16 +19,15 @@ from pathlib import Path
 from typing import TypedDict, Unpack
 
 from platefree.city.output.card import CARD, CityCard, finish_city
+from platefree.city.output.claim import claim_folder
 from platefree.city.output.pool import Progress, render_shards
 from platefree.city.output.shards import PICTURES, Darkroom, Shard, Surroundings
 from platefree.city.plan import PRESETS, CityPlan, CitySettings, plan_city
 from platefree.city.studio import Studio
 from platefree.errors import DataError, Interrupted, StorageError
-from platefree.inputs.documents import read_unicode
 from platefree.inputs.plain_files import MB, Expected
 from platefree.machine import cpu_count
-from platefree.storage.disk import TEMPORARY, make_folder
-from platefree.storage.files import write_text
+from platefree.storage.disk import make_folder
 from platefree.storage.locks import only_writer
 
 _PLAN = "plan.json"
@@ -148,7 +146,7 @@ def _generate(
     workers: int,
     on_progress: Progress | None,
 ) -> CityCard:
-    _claim(folder, settings)
+    claim_folder(folder / _PLAN, settings.to_json(), _SETTINGS, "city")
     if (folder / CARD).is_file():
         return CityCard.read(folder / CARD)
     studio = studio or _own_studio(settings)
@@ -162,22 +160,6 @@ def _generate(
             "to go on"
         ) from None
     return finish_city(folder, plan)
-
-
-def _claim(folder: Path, settings: CitySettings) -> None:
-    """Write the settings into the folder, or compare them with those that it has."""
-    own = json.dumps(settings.to_json(), indent=2) + "\n"
-    path = folder / _PLAN
-    if path.is_file():
-        if read_unicode(path, _SETTINGS) != own:
-            raise DataError(
-                f"{folder} holds a city of other settings (see {_PLAN}): choose another folder, "
-                "or remove it"
-            )
-    elif any(not entry.name.startswith(TEMPORARY) for entry in folder.iterdir()):
-        raise DataError(f"{folder} is not empty and no city: choose another folder")
-    else:
-        write_text(path, own)
 
 
 def _missing(folder: Path, plan: CityPlan) -> list[Shard]:

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from platefree.city.generate import estimated_bytes, require_space
+from platefree.city.output.claim import claim_folder
 from platefree.city.output.frame_shards import BOXES, FRAMES_PER_SHARD, FrameRoom, FrameShard
 from platefree.city.output.pool import Progress, render_shards
 from platefree.city.output.shards import PICTURES
@@ -31,7 +32,7 @@ from platefree.errors import DataError, Interrupted
 from platefree.inputs.documents import read_json, read_unicode
 from platefree.inputs.plain_files import GB, MB, Expected
 from platefree.machine import cpu_count
-from platefree.storage.disk import TEMPORARY, make_folder
+from platefree.storage.disk import make_folder
 from platefree.storage.files import write_text
 from platefree.storage.locks import only_writer
 from platefree.types import Sightings
@@ -115,7 +116,7 @@ def generate_frames(
     """
     folder = Path(out)
     with only_writer(folder):
-        _claim(folder, settings)
+        claim_folder(folder / _PLAN, settings.to_json(), _SETTINGS, "frames")
         if (folder / _CARD).is_file():
             card: dict[str, Any] = read_json(folder / _CARD, _SETTINGS)
             return card
@@ -128,21 +129,6 @@ def generate_frames(
                 "command again to go on"
             ) from None
         return _finish(folder, settings)
-
-
-def _claim(folder: Path, settings: FrameSettings) -> None:
-    """Write the settings into the folder, or compare them with those that it has."""
-    own, path = json.dumps(settings.to_json(), indent=2) + "\n", folder / _PLAN
-    if path.is_file():
-        if read_unicode(path, _SETTINGS) != own:
-            raise DataError(
-                f"{folder} holds frames of other settings (see {_PLAN}): choose another folder, "
-                "or remove it"
-            )
-    elif any(not entry.name.startswith(TEMPORARY) for entry in folder.iterdir()):
-        raise DataError(f"{folder} is not empty and holds no frames: choose another folder")
-    else:
-        write_text(path, own)
 
 
 def _missing(folder: Path, settings: FrameSettings) -> list[FrameShard]:
