@@ -7,7 +7,7 @@ section 3.2). Part-regularized re-ID needs it once, to find parts on the trainin
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Annotated, ClassVar, Literal
 
@@ -15,16 +15,16 @@ import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor
-from torchvision.utils import draw_bounding_boxes
 
 from platefree.batches.loader import Boxes
 from platefree.batches.training_data import TrainingData
 from platefree.data.listed_text import many
 from platefree.data.part_boxes import PARTS, count_parts, place_boxes
 from platefree.data.part_files import find_part_boxes
-from platefree.errors import DataError, TrainingError
+from platefree.errors import TrainingError
 from platefree.methods.backbone import BackboneSettings
-from platefree.methods.base import Batch, Labels, Method, Samples
+from platefree.methods.base import Batch, Samples
+from platefree.methods.detecting import Detecting, with_boxes
 from platefree.nets.backbones import Backbone
 from platefree.nets.pyramid_detector import STRIDES, Found, PyramidDetector
 from platefree.recipes.recipe import Recipe
@@ -84,44 +84,19 @@ def build(
     )
 
 
-class PartDetector(Method):
-    """A detector with `find`; it has no embeddings.
+class PartDetector(Detecting):
+    """A detector with `find`; see `find_part_boxes` for its file of boxes."""
 
-    Args:
-        network: the detector.
-        mean: of the channels, by which pictures are normalised; used to show them.
-        std: of the channels.
-        boxes: file of the part boxes for training, see `find_part_boxes`.
-    """
-
-    def __init__(
-        self,
-        network: PyramidDetector,
-        *,
-        mean: Sequence[float] = (0.0, 0.0, 0.0),
-        std: Sequence[float] = (1.0, 1.0, 1.0),
-        boxes: str = "",
-    ) -> None:
-        super().__init__()
-        self.network = network
-        self.mean, self.std = tuple(mean), tuple(std)
-        self.boxes = boxes
+    network: PyramidDetector
+    embeds_nothing = (
+        "a part detector finds parts and embeds nothing, so it can neither search nor compare; "
+        "'platefree parts TABLE --model DETECTOR' writes what it finds"
+    )
 
     def find(self, images: Tensor) -> list[Found]:
         """The parts of (b, 3, h, w) normalised pictures; a kind is an index in `PARTS`."""
         found: list[Found] = self.network(images)
         return found
-
-    def embed(self, images: Tensor, labels: Labels | None = None) -> dict[str, Tensor]:
-        """Refused.
-
-        Raises:
-            DataError: always.
-        """
-        raise DataError(
-            "a part detector finds parts and embeds nothing, so it can neither search nor compare; "
-            "'platefree parts TABLE --model DETECTOR' writes what it finds"
-        )
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """The losses of FCOS: kind, box and centre."""
@@ -134,8 +109,7 @@ class PartDetector(Method):
         """Pictures with their annotated boxes, and with the detected ones."""
         if batch.boxes is None:
             return None
-        mean, std = (torch.tensor(each)[:, None, None] for each in (self.mean, self.std))
-        pictures = (batch.images.float().cpu() * std + mean).clamp(0.0, 1.0)
+        pictures = self.shown(batch.images)
         drawn = Boxes(*(each.cpu() for each in batch.boxes))
         rows = []
         for place, (picture, found) in enumerate(
@@ -189,9 +163,4 @@ class PartDetector(Method):
 
 
 def _with_boxes(picture: Tensor, boxes: Tensor, parts: Tensor) -> Tensor:
-    wide = (boxes[:, 2:] - boxes[:, :2]).amin(dim=1) >= 1.0
-    colors = [_COLORS[PARTS[part]] for part in parts[wide].tolist()]
-    if not colors:
-        return picture
-    marked: Tensor = draw_bounding_boxes(picture, boxes[wide], colors=colors)
-    return marked
+    return with_boxes(picture, boxes, [_COLORS[PARTS[part]] for part in parts.tolist()])

@@ -10,7 +10,7 @@ box do not count.
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar, Literal
@@ -18,15 +18,15 @@ from typing import ClassVar, Literal
 import numpy as np
 import torch
 from torch import Tensor
-from torchvision.utils import draw_bounding_boxes
 
 from platefree.batches.training_data import TrainingData
 from platefree.data.frame_boxes import KINDS, FrameBoxes, read_frame_boxes
 from platefree.data.part_boxes import PartBoxes, place_boxes
-from platefree.errors import DataError, TrainingError
+from platefree.errors import TrainingError
 from platefree.inputs.plain_files import GB, Expected, hash_input
 from platefree.losses.quality_focal import distribution_focal, generalized_overlap, quality_focal
-from platefree.methods.base import Batch, Labels, Method, Samples
+from platefree.methods.base import Batch, Samples
+from platefree.methods.detecting import Detecting, with_boxes
 from platefree.nets.adaptive_assignment import assign
 from platefree.nets.nanodet import (
     BINS,
@@ -117,39 +117,13 @@ def for_our_kinds(
     return tensors
 
 
-class VehicleDetector(Method):
-    """A detector; it has no embeddings. `platefree.inference.frame_detection` uses its network.
+class VehicleDetector(Detecting):
+    """A detector of `KINDS`. `platefree.inference.frame_detection` uses its network."""
 
-    Args:
-        network: with the classes of `KINDS`.
-        mean: of the channels, by which frames are normalised; used to show them.
-        std: of the channels.
-        boxes: file of frame boxes for training; empty: `FILE` beside the table.
-    """
-
-    def __init__(
-        self,
-        network: NanoDet,
-        *,
-        mean: Sequence[float] = (0.0, 0.0, 0.0),
-        std: Sequence[float] = (1.0, 1.0, 1.0),
-        boxes: str = "",
-    ) -> None:
-        super().__init__()
-        self.network = network
-        self.mean, self.std = tuple(mean), tuple(std)
-        self.boxes = boxes
-
-    def embed(self, images: Tensor, labels: Labels | None = None) -> dict[str, Tensor]:
-        """Refused.
-
-        Raises:
-            DataError: always.
-        """
-        raise DataError(
-            "a vehicle detector finds vehicles and embeds nothing, so it can neither search nor "
-            "compare"
-        )
+    network: NanoDet
+    embeds_nothing = (
+        "a vehicle detector finds vehicles and embeds nothing, so it can neither search nor compare"
+    )
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """The losses of kinds, boxes and sides, each over the positions that answer for a box."""
@@ -179,8 +153,7 @@ class VehicleDetector(Method):
         """Frames with their labelled boxes, and with the detected ones."""
         if batch.boxes is None:
             return None
-        mean, std = (torch.tensor(each)[:, None, None] for each in (self.mean, self.std))
-        frames = (batch.images.float().cpu() * std + mean).clamp(0.0, 1.0)
+        frames = self.shown(batch.images)
         raw: Raw = self.network(batch.images)
         places = positions(*batch.images.shape[-2:]).to(batch.images.device)
         rows = []
@@ -267,9 +240,4 @@ def _with_questions(read: FrameBoxes, path: Path) -> PartBoxes:
 
 
 def _drawn(frame: Tensor, boxes: Tensor) -> Tensor:
-    boxes = boxes.cpu()
-    wide = (boxes[:, 2:] - boxes[:, :2]).amin(dim=1) >= 1.0
-    if not wide.any():
-        return frame
-    marked: Tensor = draw_bounding_boxes(frame, boxes[wide], colors="#2f6df6")
-    return marked
+    return with_boxes(frame, boxes, ["#2f6df6"] * len(boxes))
