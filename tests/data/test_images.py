@@ -21,7 +21,6 @@ from PIL import Image, ImageFile, features
 
 from platefree.data import image
 from platefree.data.image import (
-    IMAGE_SUFFIXES,
     MAX_PIXELS,
     ImageHeader,
     OversizedImage,
@@ -29,6 +28,7 @@ from platefree.data.image import (
     read_header,
     read_image,
 )
+from platefree.data.picture_files import IMAGE_SUFFIXES
 from platefree.errors import ImageError
 
 REAL = Path(__file__).parents[3] / "shared" / "data" / "two-cameras"

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from messages import facts, says
 
-from platefree.data.image import find_pictures
+from platefree.data.picture_files import find_pictures
 from platefree.data.table import read_table, write_table
 from platefree.errors import DataError, StorageError
 from platefree.types import LABELS, Sightings

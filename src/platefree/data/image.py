@@ -13,8 +13,6 @@ import os
 import threading
 import warnings
 import zlib
-from collections import Counter
-from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from io import BufferedReader
@@ -27,7 +25,6 @@ from PIL import ExifTags, Image, ImageFile
 
 from platefree.data.foreign_files import PEEK, foreign_kind
 from platefree.data.heic import is_heic, register_heic
-from platefree.data.other_files import is_no_picture
 from platefree.data.plain_jpeg import plain_jpeg
 from platefree.errors import ImageError, OversizedImage
 from platefree.inputs.plain_files import MB, Expected, open_input
@@ -45,12 +42,6 @@ _STRIP = 1_000_000  # pixels that are converted at a time
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF", "PPM", "HEIF")
 """The formats that are decoded, by their names in Pillow; HEIF with ``platefree[heic]``."""
-
-IMAGE_SUFFIXES = (
-    ".jpg", ".jpeg", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif",
-    ".ppm", ".pgm", ".heic", ".heif",
-)  # fmt: skip
-"""Endings, in lower case, of the files that count as pictures when a folder is searched."""
 
 _START = 2048  # bytes: the tables of most JPEGs end before, and their pixels begin
 
@@ -191,40 +182,6 @@ def read_displayed_part(path: str | Path, box: tuple[int, int, int, int]) -> Ima
         image = _open(file, path)
         orientation = _orientation(image)
         return _part(image, path, _stored_box(box, image.size, orientation), orientation)
-
-
-def find_pictures(
-    folder: str | Path, *, depth: int, passed_over: Counter[str] | None = None
-) -> Iterator[tuple[str, ...]]:
-    """Pictures in a folder, by suffix, as the parts of their paths relative to it.
-
-    They are sorted. Hidden files and folders are skipped, and whatever is more than ``depth``
-    folders down; links to folders are followed.
-
-    Args:
-        folder: where to search.
-        depth: how many folders down.
-        passed_over: counts the files that may be pictures too but have another ending, by that, and
-            the folders that are too far down.
-
-    Raises:
-        OSError: a folder cannot be listed.
-    """
-    with os.scandir(folder) as listing:
-        entries = sorted(listing, key=lambda entry: entry.name)
-    for entry in entries:
-        if entry.name.startswith((".", "__MACOSX")):
-            continue
-        if not entry.is_dir():
-            if entry.name.lower().endswith(IMAGE_SUFFIXES):
-                yield (entry.name,)
-            elif passed_over is not None and not is_no_picture(entry.name):
-                passed_over[os.path.splitext(entry.name)[1].lower() or "without an ending"] += 1
-        elif depth > 0:
-            for parts in find_pictures(entry.path, depth=depth - 1, passed_over=passed_over):
-                yield (entry.name, *parts)
-        elif passed_over is not None:
-            passed_over["folder further down"] += 1
 
 
 def _header(file: BufferedReader, path: str | Path) -> ImageHeader:

@@ -30,8 +30,8 @@ from platefree.data.dataset import DataSet
 from platefree.data.folder_labels import folder_labels
 from platefree.data.formula_cells import guarded
 from platefree.data.frame_columns import EDGES, FRAME_COLUMNS
-from platefree.data.image import IMAGE_SUFFIXES, find_pictures
 from platefree.data.listed_text import many, reading
+from platefree.data.picture_files import IMAGE_SUFFIXES, find_pictures
 from platefree.data.readers.detect import find_dataset, set_around
 from platefree.data.relocate import relocated
 from platefree.data.table_cells import MOST_BYTES, TABLE, TableCells, too_large

@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from platefree.data.dataset import DataSet, PairList
-from platefree.data.image import find_pictures
 from platefree.data.listed_text import Folder, Lines, many, reading
+from platefree.data.picture_files import find_pictures
 from platefree.data.readers.matlab import read_cells
 from platefree.data.readers.names import distinct_names
 from platefree.data.readers.pictures import Pictures, indices, prefix_of, split_ending

@@ -8,8 +8,8 @@ from typing import Self
 
 import numpy as np
 
-from platefree.data.image import IMAGE_SUFFIXES
 from platefree.data.listed_text import Folder, Lines
+from platefree.data.picture_files import IMAGE_SUFFIXES
 from platefree.types import Indices, Sightings, Times, same_text
 
 _ENDINGS = (".jpg", ".JPG", ".jpeg", ".JPEG", ".png", ".PNG", ".bmp", ".webp")
