@@ -56,7 +56,16 @@ CORE_ABOVE = ("gallery", "evaluation", "reports", "cli")
 """Rooms that ask for a network only where one is needed, within functions."""
 
 CORE_INFERENCE = {
-    *("embedder", "embedded_rows", "labelling", "loading", "model_card", "card_page", "parity"),
+    *(
+        "calibrated",
+        "embedder",
+        "embedded_rows",
+        "labelling",
+        "loading",
+        "model_card",
+        "card_page",
+        "parity",
+    ),
     *(
         "detector",
         "detector_card",

@@ -98,6 +98,7 @@ class _Card(_Model):
     members: Annotated[list[_Member], Field(max_length=1000)] = []
 
 
+_DEFAULTS: Mapping[str, Any] = {"classes": {}, "names": {}, "step": 0}
 _KINDS = ("weights-", "training-", "learnt-")  # how the names of files begin
 
 
@@ -181,7 +182,7 @@ def write_checkpoint(
     whole["fingerprint"] = whole["fingerprint"] or fingerprint_of(whole)
     if whole["fingerprint"] != fingerprint_of(whole):  # of an ensemble, which has its own
         whole["seal"] = fingerprint_of(whole)
-    write_text(folder / CARD, json.dumps(whole, indent=2, ensure_ascii=False) + "\n")
+    write_text(folder / CARD, _text(whole))
     written = Checkpoint(folder, whole)
     remove_older(written)
     return written
@@ -227,7 +228,31 @@ def read_checkpoint(folder: Path) -> Checkpoint:
         )
     checked(_Card, card, f"the card {path}", error=CheckpointError)
     _check_identity(path, card)
-    return Checkpoint(folder, {"classes": {}, "names": {}, "step": 0, **card})
+    absent = {key: each for key, each in _DEFAULTS.items() if key not in card}
+    return Checkpoint(folder, card | absent)
+
+
+def note_in_card(folder: Path, key: str, content: Any, fingerprint: str) -> None:  # noqa: ANN401
+    """Write one more part into the card of a checkpoint, which a training may replace meanwhile.
+
+    Args:
+        folder: of the checkpoint.
+        key: of the part; it decides nothing of the model.
+        content: plain JSON content.
+        fingerprint: of the model that the part is about.
+
+    Raises:
+        CheckpointError: there is no checkpoint, or it is of another model now.
+        StorageError: it cannot be written; the card that was there is kept.
+    """
+    with atomic_file(folder / CARD) as file:  # nobody else writes the card until the end
+        card = read_checkpoint(folder).card
+        if card["fingerprint"] != fingerprint:
+            raise CheckpointError(
+                f"{folder} holds model {card['fingerprint']} now, and not {fingerprint}: it was "
+                "replaced meanwhile, so do it again"
+            )
+        file.write((_text({**card, key: content})).encode())
 
 
 def read_whole(folder: Path, use: Callable[[Checkpoint], Made]) -> Made:
@@ -295,6 +320,10 @@ def _check_identity(path: Path, card: Mapping[str, Any]) -> None:
             f"weights, model and input is {found}; use an unchanged copy, and change settings for "
             "use when it is loaded (--set, --scales)"
         )
+
+
+def _text(card: Mapping[str, Any]) -> str:
+    return json.dumps(card, indent=2, ensure_ascii=False) + "\n"
 
 
 def _write(folder: Path, kind: str, step: int, content: bytes) -> dict[str, Any]:

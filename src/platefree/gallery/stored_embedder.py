@@ -12,7 +12,9 @@ from platefree.data.vehicle_boxes import BoxFractions
 from platefree.errors import DataError, ImageError
 from platefree.gallery.embeddings_card import AGAIN
 from platefree.gallery.stored import read_stored
+from platefree.inference.calibrated import calibration_at
 from platefree.inference.embedder import Unreadable
+from platefree.ranking.calibration import Calibration
 from platefree.ranking.comparison import ONLY_SPACE, Comparison
 from platefree.ranking.described import read_comparison
 from platefree.recipes.post import Post
@@ -30,6 +32,9 @@ class StoredEmbeddings:
         embeddings: the content of the folder.
         comparison: how their spaces combine.
         name: what reports call it; the folder, if it was loaded from one.
+
+    Attributes:
+        calibration: of the model, if that is where it was.
     """
 
     learns = "vehicle"
@@ -40,6 +45,7 @@ class StoredEmbeddings:
         self.fingerprint = embeddings.model
         self.claims: Mapping[str, float] = {}
         self.metadata: Mapping[str, Text] = {}
+        self.calibration: Calibration | None = None
 
     def knows(self, sightings: Sightings) -> bool:
         """Whether the embeddings of all rows of a table are stored."""
@@ -176,7 +182,9 @@ def load_stored(folder: str | Path, *, root: str | Path | None = None) -> Stored
             f"{folder} does not say how its spaces {', '.join(card.spaces)} combine, as "
             f"embeddings of an older platefree do not: give the model (--model), or {AGAIN}"
         )
-    return StoredEmbeddings(embeddings, comparison, str(folder))
+    opened = StoredEmbeddings(embeddings, comparison, str(folder))
+    opened.calibration = calibration_at(card.model_path, card.model)
+    return opened
 
 
 def _identities(table: Sightings) -> Iterator[tuple[str, int, tuple[float, ...]]]:

@@ -47,6 +47,12 @@ def _lines(card: ModelCard) -> Iterator[str]:
         yield "How well it finds vehicles was not measured here: 'platefree eval' does."
     for measured in card.figures:
         yield f"- {measured.describe()}: {measured.percentages()}"
+    if (calibration := card.probabilities()) is not None:
+        yield from ("", "## How sure a similarity is", "")
+        yield "Probabilities (`p_same`) were fitted to pairs of known vehicles:"
+        yield ""
+        yield from _listed(calibration.data)
+        yield from (f"- {name}: {value:.4g}" for name, value in calibration.measured.items())
     yield from ("", "## Where it fails", "")
     yield from (f"- {each}" for each in card.limits)
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Literal, Protocol
 
 from platefree.data.vehicle_boxes import BoxFractions
+from platefree.ranking.calibration import Calibration
 from platefree.ranking.comparison import Comparison
 from platefree.recipes.post import Post
 from platefree.types import Embeddings, Sightings, Text
@@ -42,6 +43,10 @@ class Embedder(Protocol):
     @property
     def claims(self) -> Mapping[str, float]:
         """The paper's figures, by ``DATA_SET TEST FIGURE``."""
+
+    @property
+    def calibration(self) -> Calibration | None:
+        """How sure its similarities are; None where 'platefree calibrate' was not run."""
 
     def class_names(self, column: str) -> tuple[str, ...]:
         """The labels of a column that it predicts, sorted; a `DataError` if it predicts none."""

@@ -37,8 +37,9 @@ def make_card(
     predicts = {column: list(names) for column, names in settings.also_predicts().items()}
     if settings.learns != "vehicle":
         predicts[settings.learns] = list(model.class_names(settings.learns))
+    fingerprint = exported_fingerprint(model, [each.file for each in networks], precision)
     return ModelCard(
-        fingerprint=exported_fingerprint(model, [each.file for each in networks], precision),
+        fingerprint=fingerprint,
         method=settings.method,
         precision=precision,
         networks=list(networks),
@@ -55,6 +56,7 @@ def make_card(
         licence=licence,
         compared=compared,
         limits=_limits(model),
+        calibration=_calibration(model, fingerprint, precision),
     ).sealed()
 
 
@@ -64,6 +66,13 @@ def exported_fingerprint(model: Model, files: Sequence[FileCard], precision: Pre
         return model.fingerprint
     described = " ".join([model.fingerprint, precision, *(each.sha256 for each in files)])
     return hashlib.sha256(described.encode()).hexdigest()[:12]
+
+
+def _calibration(model: Model, fingerprint: str, precision: Precision) -> dict[str, Any] | None:
+    """That of the checkpoint; eight bits change similarities, so they are calibrated anew."""
+    if model.calibration is None or precision == "int8":
+        return None
+    return model.calibration.of_model(fingerprint).model_dump()
 
 
 def _about(model: Model) -> dict[str, str]:

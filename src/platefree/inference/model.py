@@ -17,6 +17,7 @@ from platefree.inference.embedding import embed_batches, embed_in_processes
 from platefree.inference.embedding_network import Network
 from platefree.methods.base import Method
 from platefree.methods.catalogue import check_recipe, check_scales
+from platefree.ranking.calibration import Calibration
 from platefree.ranking.comparison import Comparison
 from platefree.recipes.post import NONE, Post
 from platefree.recipes.recipe import Recipe
@@ -36,6 +37,7 @@ class Model(Network):
         card: of its checkpoint.
         metadata: see `Network` and `with_metadata`.
         learnt: what it learnt from.
+        calibration: of its similarities.
     """
 
     def __init__(
@@ -49,12 +51,14 @@ class Model(Network):
         card: dict[str, Any] | None = None,
         metadata: Mapping[str, Text] | None = None,
         learnt: Learnt = NOTHING,
+        calibration: Calibration | None = None,
     ) -> None:
         super().__init__(method, recipe, device=device, metadata=metadata)
         self.name = name
         self.fingerprint = fingerprint
         self.card = card or {}
         self.learnt = learnt
+        self.calibration = calibration
 
     @property
     def comparison(self) -> Comparison:

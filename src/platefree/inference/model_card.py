@@ -26,6 +26,7 @@ from platefree.errors import CheckpointError, DataError
 from platefree.inputs.complaints import checked
 from platefree.inputs.documents import read_json
 from platefree.inputs.plain_files import GB, MB, Expected, read_input, require_utf8
+from platefree.ranking.calibration import Calibration, read_calibration
 from platefree.ranking.comparison import Comparison
 from platefree.ranking.described import read_comparison
 from platefree.recipes.post import Post
@@ -239,6 +240,7 @@ class ModelCard(FolderCard):
         post: the post-processing of its recipe.
         paper: the paper's figures, by ``DATA_SET TEST FIGURE``.
         figures: what was measured of it.
+        calibration: of its similarities, see `platefree.ranking.calibration`; decides nothing.
     """
 
     task: Literal["embed"] = "embed"
@@ -248,6 +250,7 @@ class ModelCard(FolderCard):
     post: dict[str, Any]
     paper: dict[str, float] = {}
     figures: list[Measured] = []
+    calibration: dict[str, Any] | None = None
 
     @model_validator(mode="after")
     def _each_network_has_a_fraction(self) -> Self:
@@ -257,6 +260,10 @@ class ModelCard(FolderCard):
                 "for each"
             )
         return self
+
+    def probabilities(self) -> Calibration | None:
+        """The calibration of its similarities, if there is one."""
+        return read_calibration(self.calibration, self.fingerprint, "the card")
 
     def network_files(self) -> list[FileCard]:
         """Those of its members."""
@@ -303,6 +310,7 @@ def read_model_card(folder: Path) -> ModelCard:
     path = folder / CARD
     card = checked(ModelCard, content, f"the card {path}", error=CheckpointError)
     checked(Post, card.post, f"post of {path}", error=CheckpointError)
+    read_calibration(card.calibration, card.fingerprint, str(path))
     check_seal(card, path)
     return card
 

@@ -23,6 +23,7 @@ from platefree.methods.catalogue import (
 )
 from platefree.methods.members import EnsembleSettings
 from platefree.nets.weights import check_shapes, load_into, read_learnt, save_checkpoint
+from platefree.ranking.calibration import read_calibration
 from platefree.recipes.recipe import Recipe
 from platefree.storage.locks import only_writer
 from platefree.work import Device
@@ -60,9 +61,16 @@ def _trained(checkpoint: Checkpoint, *, device: Device, overrides: Mapping[str, 
         recipe = check_recipe(checkpoint.card["recipe"])
     except (RecipeError, KeyError, ValueError) as error:
         raise CheckpointError(f"checkpoint {folder} cannot be rebuilt: {error}") from error
-    recipe = change_in_use(recipe, overrides)
+    written, recipe = recipe, change_in_use(recipe, overrides)
+    said = read_calibration(
+        checkpoint.card.get("calibration"), checkpoint.fingerprint, str(folder / CARD)
+    )
+    if written.model != recipe.model:
+        said = None  # as it is used now, its similarities are others
     if isinstance(recipe.model, EnsembleSettings):
-        return load_ensemble(checkpoint, recipe, choose_device(device))
+        ensemble = load_ensemble(checkpoint, recipe, choose_device(device))
+        ensemble.calibration = said
+        return ensemble
     try:
         build = partial(build_method, recipe, checkpoint.card["classes"], weights="none")
         check_shapes(build, checkpoint)
@@ -78,6 +86,7 @@ def _trained(checkpoint: Checkpoint, *, device: Device, overrides: Mapping[str, 
         device=choose_device(device),
         card=dict(checkpoint.card),
         learnt=read_learnt(checkpoint),
+        calibration=said,
     )
 
 

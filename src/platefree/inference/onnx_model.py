@@ -53,6 +53,7 @@ class OnnxModel:
         self.name, self.learnt, self.post = name, learnt, post
         self.fingerprint, self.learns = card.fingerprint, card.learns
         self.claims: Mapping[str, float] = card.paper
+        self.calibration = card.probabilities()
         self.metadata: Mapping[str, Text] = {}
         self._comparisons = [network.card.read_comparison() for network in networks]
         self.comparison = self._comparisons[0]
