@@ -461,6 +461,9 @@ class Hit:
         space: the embedding space of the comparison; empty if the model has only one.
         query: the query picture that it is nearest to; None if there is only one.
         number: of the sighting in its store, not compared; None in embeddings without a store.
+        p_same: probability that it is the vehicle, see `platefree.ranking.calibration`; None where
+            the model is not calibrated. Re-ranked hits keep that of their similarity.
+        in_words: *very likely*, *possible* or *unlikely*; empty where ``p_same`` is None.
     """
 
     rank: int
@@ -470,6 +473,8 @@ class Hit:
     space: str = ""
     query: Path | None = None
     number: int | None = field(default=None, compare=False)
+    p_same: float | None = None
+    in_words: str = ""
 
 
 def utc_text(time: np.datetime64) -> str:

@@ -145,9 +145,8 @@ def test_a_failed_note_leaves_a_model_that_loads(kind: str, request: pytest.Fixt
         note_calibration(folder, new)
     for at in range(1, counting.changes + 1):
         note_calibration(folder, old)
-        with written_to(FaultyDisk(at, FULL, lasting=True)):
-            with suppress(StorageError):
-                note_calibration(folder, new)
+        with written_to(FaultyDisk(at, FULL, lasting=True)), suppress(StorageError):
+            note_calibration(folder, new)
         assert pf.load_model(folder).calibration in (old, new)
 
 

@@ -32,10 +32,13 @@ def compare(
 ) -> None:
     """Compare the vehicles of two pictures.
 
-    The answer is their cosine similarity, from -1 to 1.
+    The answer is their cosine similarity, from -1 to 1, and of a calibrated model the probability
+    that they show one vehicle (1/2 before they are compared).
     """
+    from platefree.gallery.conclusion import shown, sure_json
     from platefree.inference.loading import load_model
     from platefree.inference.picture_comparison import compare as run_comparison
+    from platefree.ranking.calibration import ALONE
 
     loaded = load_model(model or usual_model(), device=device.value)
     result = run_comparison(loaded, first, second)
@@ -45,11 +48,13 @@ def compare(
                 "a": str(first),
                 "b": str(second),
                 "similarity": result.similarity,
+                **sure_json(result, ALONE),
                 "model": {"name": loaded.name, "fingerprint": result.model},
             }
         )
     else:
-        out.print(f"similarity {result.similarity:.4f}  (model {loaded.name}@{result.model})")
+        sure = f", p_same {shown(result.p_same)}: {result.in_words}" if result.in_words else ""
+        out.print(f"similarity {result.similarity:.4f}{sure}  (model {loaded.name}@{result.model})")
 
 
 def embed(

@@ -18,6 +18,7 @@ from platefree.cli.console import (
     done,
     note_skipped,
     notes,
+    out,
     picture_progress,
     print_json,
     work_of,
@@ -245,6 +246,7 @@ def _show(
     """Print the hits, and what to know before they are believed."""
     from platefree.cli.tables import hits_table, print_whole
     from platefree.data.listed_text import many
+    from platefree.gallery.conclusion import conclusion
 
     (post, several, where), gallery = asked, searched.gallery
     if as_json:
@@ -259,7 +261,8 @@ def _show(
                 "skipped": searched.skipped,
                 "left_out": [str(path) for path in searched.found.left_out],
                 "cautions": searched.found.cautions,
-                "hits": [_hit_json(hit) for hit in searched.found.hits],
+                "nothing_likely": searched.found.nothing_likely,
+                "hits": [_hit_json(hit, searched.found.candidates) for hit in searched.found.hits],
             }
         )
     else:
@@ -270,13 +273,18 @@ def _show(
             f"{', '.join(part for part in how if part)}, model {searched.model['name']}"
         )
         print_whole(hits_table(searched.found.hits, title))
-    _note_answer(searched.found, Path(gallery["path"]), searched.model["name"])
+    _note_answer(searched.found, Path(gallery["path"]), searched.model["name"], post)
+    if not as_json and (last := conclusion(searched.found.hits)):
+        out.print(last)
 
 
-def _hit_json(hit: "Hit") -> dict[str, Any]:
+def _hit_json(hit: "Hit", candidates: int) -> dict[str, Any]:
+    from platefree.gallery.conclusion import sure_json
+
     return {
         "rank": hit.rank,
         "similarity": hit.similarity,
+        **sure_json(hit, candidates),
         "image": str(hit.image),
         "exists": hit.image.exists(),
         **({"number": hit.number} if hit.number is not None else {}),
@@ -330,10 +338,12 @@ def _check_sheet(sheet: Path) -> None:
     check_writable(sheet)
 
 
-def _note_answer(found: "Answer", gallery: Path, model: str) -> None:
+def _note_answer(found: "Answer", gallery: Path, model: str, post: str) -> None:
     """What to know before the hits are believed."""
     from platefree.data.listed_text import many
+    from platefree.gallery.conclusion import what_p_same_is
     from platefree.gallery.gallery_card import is_gallery
+    from platefree.recipes.post import NONE
 
     missing = [hit.image for hit in found.hits if not hit.image.exists()]
     if missing:
@@ -352,10 +362,12 @@ def _note_answer(found: "Answer", gallery: Path, model: str) -> None:
         notes.print(f"note: {caution}", soft_wrap=True)
     if not any(hit.similarity == hit.similarity for hit in found.hits):
         return  # nothing was compared
-    notes.print(
+    said = (
         "A similarity is no probability: 1 is the same picture, and the first hit need not be the "
-        "same vehicle.",
-        soft_wrap=True,
+        "same vehicle."
     )
+    if any(hit.in_words for hit in found.hits):
+        said = what_p_same_is(found.candidates, post_processed=post != NONE)
+    notes.print(said, soft_wrap=True)
     if model == FLOOR:
         notes.print(f"note: {COLORS_ALONE}", soft_wrap=True)

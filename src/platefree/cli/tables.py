@@ -15,6 +15,7 @@ from platefree.data.check import TableCheck
 from platefree.data.listed_text import many
 from platefree.evaluation.results import Report
 from platefree.evaluation.trial_results import TrialResult
+from platefree.gallery.conclusion import shown
 from platefree.reports.figures import (
     FigureTable,
     figure_table,
@@ -160,11 +161,18 @@ def demo_table(floor: Mapping[str, float], trained: Mapping[str, float]) -> Tabl
 
 
 def hits_table(hits: Sequence[Hit], title: str) -> Table:
-    """Rank, similarity, known labels and path of each hit."""
+    """Rank, similarity, how sure it is, known labels and path of each hit."""
     known = [name for name in ("camera", "time", "vehicle") if any(name in h.labels for h in hits)]
     by_space = any(hit.space for hit in hits)
+    is_sure = any(hit.in_words for hit in hits)
     several = any(hit.query for hit in hits)
-    names = (*(["like"] if several else []), *(["compared as"] if by_space else []), *known, "path")
+    names = (
+        *(["p_same", ""] if is_sure else []),
+        *(["like"] if several else []),
+        *(["compared as"] if by_space else []),
+        *known,
+        "path",
+    )
     rows = []
     for hit in hits:
         labels = [hit.labels.get(name, "unknown") for name in known]
@@ -172,7 +180,8 @@ def hits_table(hits: Sequence[Hit], title: str) -> Table:
         like = [hit.query.name if hit.query else ""] if several else []
         path = str(hit.image) if hit.image.exists() else f"{hit.image} (no such file)"
         compared = "" if math.isnan(hit.similarity) else f"{hit.similarity:.4f}"
-        rows.append((str(hit.rank), compared, *like, *space, *labels, path))
+        sure = [shown(hit.p_same), hit.in_words] if is_sure else []
+        rows.append((str(hit.rank), compared, *sure, *like, *space, *labels, path))
     falling = not any(a.similarity < b.similarity for a, b in pairwise(hits))
     table = Table(box=box.SIMPLE_HEAD, title=title, caption=None if falling else _NOT_FALLING)
     for number, name in enumerate(("rank", "similarity", *names)):

@@ -10,6 +10,7 @@ import numpy as np
 from platefree.data.table import read_table
 from platefree.errors import DataError, MismatchError, RecipeError
 from platefree.gallery.cautions import cautions
+from platefree.gallery.conclusion import nothing_likely
 from platefree.gallery.conditions import Bools
 from platefree.gallery.filters import EVERYTHING, Filter, moment_of
 from platefree.gallery.own_pictures import OwnPictures
@@ -17,7 +18,9 @@ from platefree.gallery.store import MemoryStore, Reading
 from platefree.gallery.stored import is_embeddings_folder, load_embeddings
 from platefree.gallery.stored_embedder import StoredEmbeddings
 from platefree.inference.embedder import Embedder
+from platefree.ranking.calibration import in_words
 from platefree.ranking.steps import apply_steps, search_steps
+from platefree.ranking.view_relation import view_relation
 from platefree.recipes.post import NONE, Post
 from platefree.types import Embeddings, Hit, Indices, Ranking, Sightings
 from platefree.work import DEFAULT_WORK, Work
@@ -78,11 +81,19 @@ class Answer:
         hits: nearest first.
         left_out: pictures of the gallery that are a query picture itself, under whatever path.
         cautions: what speaks against trusting the hits, in sentences.
+        candidates: how many were searched, times the query pictures: the probabilities of the hits
+            are those of so many, see `platefree.ranking.calibration`.
     """
 
     hits: list[Hit]
     left_out: list[Path]
     cautions: list[str]
+    candidates: int = 0
+
+    @property
+    def nothing_likely(self) -> bool:
+        """Whether the model is calibrated and every hit is *unlikely*."""
+        return nothing_likely(self.hits)
 
 
 Query = str | Path | Sightings | Sequence[str | Path]
@@ -104,7 +115,8 @@ def search(
     Of several query pictures, the one nearest to a gallery picture decides (decided: pictures of
     different sides of a vehicle are each right for other hits, and a mean of them is like none).
     Hits keep their original similarity where post-processing changes their order, so that it means
-    the same in every search.
+    the same in every search. Those of a calibrated model say how sure they are (``p_same``), which
+    is of this similarity too.
 
     Args:
         model: from `load_model`, the one that made the gallery.
@@ -147,6 +159,7 @@ def answer(
     store = MemoryStore(gallery, model.comparison) if isinstance(gallery, Embeddings) else gallery
     wanted = max(top, CANDIDATES) if steps.steps else top
     nearest, candidates, numbers, own = _candidates(store, embedded, pictures, where, wanted)
+    searched = store.count(where.of_sightings()) - int(own.sum())
     best: dict[int, tuple[float, Hit]] = {}
     for number in range(len(pictures)):
         places = nearest.indices[number]
@@ -154,7 +167,9 @@ def answer(
         elsewhere = elsewhere[~own[places[elsewhere]]][:wanted]
         ranking = Ranking(places[None, elsewhere], nearest.distances[number][None, elsewhere])
         one = embedded.take(np.array([number]))
-        for place, final, hit in _hits(model, steps, one, candidates, ranking):
+        for place, final, hit in _hits(
+            model, steps, one, candidates, ranking, searched * len(pictures)
+        ):
             if place not in best or final < best[place][0]:
                 best[place] = final, hit
     order = sorted(best, key=lambda place: (best[place][0], place))[:top]
@@ -164,11 +179,11 @@ def answer(
             replace(hit, number=int(numbers[place])) for hit, place in zip(hits, order, strict=True)
         ]
     table = candidates.sightings
-    searched = store.count(where.of_sightings()) - int(own.sum())
     return Answer(
         hits if len(pictures) > 1 else [replace(hit, query=None) for hit in hits],
         [table.path(place) for place in np.flatnonzero(own).tolist()],
         cautions(pictures, searched, table.take(np.array(order, int))),
+        searched * len(pictures),
     )
 
 
@@ -194,7 +209,12 @@ def _candidates(
 
 
 def _hits(
-    model: Embedder, steps: Post, query: Embeddings, candidates: Embeddings, ranking: Ranking
+    model: Embedder,
+    steps: Post,
+    query: Embeddings,
+    candidates: Embeddings,
+    ranking: Ranking,
+    searched: int,
 ) -> Iterator[tuple[int, float, Hit]]:
     """The hits of one query picture, not yet ranked: place, distance after the steps, hit."""
     places = np.sort(ranking.indices[0])
@@ -205,19 +225,25 @@ def _hits(
         changes = search_steps(steps, query, near, ranking, model.comparison)
         ranking = apply_steps(ranking, changes).in_order()
     spaces = model.comparison.space_of(query, near)[0]
+    views = view_relation(query, near, model.comparison)[0] if model.calibration else None
     table = near.sightings
     for row, final in zip(ranking.indices[0].tolist(), ranking.distances[0].tolist(), strict=True):
         if row >= 0:
+            similarity, sure = 1.0 - original[row], None
+            if model.calibration and views is not None:
+                sure = float(model.calibration.p_same(similarity, views[row], searched))
             yield (
                 int(places[row]),
                 final,
                 Hit(
                     rank=0,
-                    similarity=1.0 - original[row],
+                    similarity=similarity,
                     image=table.path(row),
                     labels=table.labels(row),
                     space=str(spaces[row]),
                     query=query.sightings.path(0),
+                    p_same=sure,
+                    in_words=in_words(sure),
                 ),
             )
 

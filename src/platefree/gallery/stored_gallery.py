@@ -21,7 +21,9 @@ from platefree.gallery.search import Answer, Query, answer
 from platefree.gallery.sighting_identity import identities, joined
 from platefree.gallery.store import Compacted, identities_of
 from platefree.gallery.stored_query import StoredQuery
+from platefree.inference.calibrated import calibration_at
 from platefree.inference.embedder import Embedder
+from platefree.ranking.calibration import Calibration
 from platefree.ranking.described import read_comparison
 from platefree.recipes.post import NONE, Post
 from platefree.types import Contents, Embeddings, Hit, Indices, Sightings, utc_text
@@ -249,6 +251,7 @@ class Gallery:
                 found = Answer(_listed(now, where, top), [], [])
             elif isinstance(query, int):
                 own = StoredQuery(now.get(np.array([query])), self.comparison, str(self.folder))
+                own.calibration = self._calibration()
                 one = own.embeddings.sightings
                 found = answer(own, one, now, top=top, post=post, where=where)
             else:
@@ -257,6 +260,7 @@ class Gallery:
                 found.hits,
                 found.left_out,
                 found.cautions,
+                found.candidates,
                 model=self.card.model,
                 version=now.version,
                 exact=now.exact,
@@ -327,6 +331,13 @@ class Gallery:
                 f"another one with this model ('platefree gallery create', then 'platefree "
                 "gallery add'), which embeds all pictures again"
             )
+
+    def _calibration(self) -> Calibration | None:
+        """That of the model, which need not be loaded."""
+        if self._model is not None:
+            return self._model.calibration
+        given = self._given if isinstance(self._given, str | Path) else None
+        return calibration_at(given or self.card.model_path, self.card.model)
 
     def _new(self, asked: Contents) -> Indices:
         """The places of (n, 16) identities that are not stored, each once."""

@@ -150,7 +150,9 @@ class Calibration(_Part):
         """Whether it is as it was sealed."""
         return self.seal == self._own_seal()
 
-    def p_same(self, similarity: Values, relation: Indices, candidates: int) -> Values:
+    def p_same(
+        self, similarity: Values | float, relation: Indices | int, candidates: int
+    ) -> Values:
         """Probabilities that pairs show one vehicle; see `p_same`."""
         return p_same(self.curves, similarity, relation, candidates)
 
@@ -178,7 +180,9 @@ def prior(candidates: int) -> float:
     return 1 / max(candidates, 2)
 
 
-def p_same(curves: Curves, similarity: Values, relation: Indices, candidates: int) -> Values:
+def p_same(
+    curves: Curves, similarity: Values | float, relation: Indices | int, candidates: int
+) -> Values:
     """Probabilities that pairs show one vehicle.
 
     Args:
@@ -196,13 +200,13 @@ def p_same(curves: Curves, similarity: Values, relation: Indices, candidates: in
     return found
 
 
-def log_ratio(curves: Curves, similarity: Values, relation: Indices) -> Values:
+def log_ratio(curves: Curves, similarity: Values | float, relation: Indices | int) -> Values:
     """The log L of pairs, each by the curve of its relation; arguments are as of `p_same`."""
-    similarity = np.asarray(similarity, np.float64)
-    found = curves["any"].at(similarity)
+    values = np.asarray(similarity, np.float64)
+    found = curves["any"].at(values)
     for number, name in enumerate(RELATIONS):
         if number and name in curves:
-            found = np.where(relation == number, curves[name].at(similarity), found)
+            found = np.where(np.equal(relation, number), curves[name].at(values), found)
     return found
 
 

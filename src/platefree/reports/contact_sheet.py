@@ -36,7 +36,8 @@ def contact_sheet(
 ) -> Path:
     """Draw the query and its hits, nearest first, and save them as one picture.
 
-    Each hit is captioned with rank, similarity, camera, time and file name. A picture that cannot
+    Each hit is captioned with rank, similarity (and how sure it is, if that is known), camera, time
+    and file name. A picture that cannot
     be read is drawn as an empty frame that says so.
 
     Args:
@@ -101,6 +102,8 @@ def _blank(pictures: int, columns: int, above: int) -> Image.Image:
 
 def _caption(hit: Hit) -> tuple[str, ...]:
     first = f"{hit.rank}: similarity {hit.similarity:.3f}"
+    if hit.in_words:
+        first = f"{hit.rank}: {hit.similarity:.3f}, {hit.in_words}"
     time = hit.labels.get("time", "").replace("T", " ")
     return first, hit.labels.get("camera", ""), time, hit.image.name
 
