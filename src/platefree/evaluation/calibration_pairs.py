@@ -161,6 +161,10 @@ class CountedPairs:
         """Number of parts."""
         return len(self.weight)
 
+    def only(self, part: int) -> Bools:
+        """(f,) which parts are this one."""
+        return np.equal(np.arange(self.parts), part)
+
     def of(self, relation: int, among: Bools | slice = slice(None)) -> BinnedPairs:
         """The pairs whose vehicles are both among some parts.
 

@@ -19,7 +19,7 @@ from platefree.inference.model_card import is_model_folder, read_learnt_file, re
 from platefree.inference.onnx_model import OnnxModel
 from platefree.installs import training_install
 from platefree.recipes.post import Post
-from platefree.types import Indices, Sightings
+from platefree.types import Contents, Indices, Sightings
 
 
 def overlap_of(model: Embedder, post: Post, plan: Plan) -> Overlap:
@@ -36,6 +36,20 @@ def overlap_of(model: Embedder, post: Post, plan: Plan) -> Overlap:
         learnt = Learnt.together([learnt, _training_rows(table, fingerprint)])
     rows = table.take(scored_rows(plan))
     stored = model.embed(rows)[0].content if isinstance(model, StoredEmbeddings) else None
+    return overlap_of_rows(learnt, rows, fingerprint, stored)
+
+
+def overlap_of_rows(
+    learnt: Learnt, rows: Sightings, fingerprint: str, stored: Contents | None = None
+) -> Overlap:
+    """How much of some rows was learnt from.
+
+    Args:
+        learnt: what was.
+        rows: of a table.
+        fingerprint: of the whole table.
+        stored: contents of their pictures, if they are known; else the files are read.
+    """
     pictures, is_read = picture_hashes(rows, stored)
     seen = is_read & np.isin(pictures, learnt.pictures)
     vehicles, named = vehicle_hashes(rows, fingerprint), rows.vehicle != ""
