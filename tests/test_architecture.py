@@ -384,7 +384,7 @@ OWN_OPENS = {
     "cli.endings": {"open"},  # /dev/null in place of an output that nobody reads
     "recipes.builtin": {"read_text"},  # files of this package, below as well
     "experiments.ablation": {"read_text"},
-    "reports.page": {"read_text"},
+    "reports.skeleton": {"read_text"},
 }
 """Modules that may call what opens files, with the names of the calls."""
 

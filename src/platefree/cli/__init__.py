@@ -12,6 +12,7 @@ import typer
 
 from platefree.cli import (
     ablate_verbs,
+    calibrate_verb,
     city_verb,
     data_verbs,
     demo_verb,
@@ -45,6 +46,13 @@ class Verbs(PlainHelp):
         with formatter.indentation():
             formatter.write_text(self.help)
 
+    def format_options(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401
+        """Name the options in one line, so that there is room for verbs."""
+        formatter.write_text(
+            "Options: --debug (more notes, tracebacks of errors), --version, -h, --help"
+        )
+        self.format_commands(ctx, formatter)
+
     def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - typer's own class of contexts moved
         """Run a verb."""
         try:
@@ -71,6 +79,7 @@ app.command("embed", rich_help_panel=_FIND)(picture_verbs.embed)
 app.add_typer(gallery_verbs.app, name="gallery", rich_help_panel=_FIND)
 app.command("detect", rich_help_panel=_FIND)(detect_verb.detect)
 app.command("eval", rich_help_panel=_FIND)(eval_verb.evaluate)
+app.command("calibrate", rich_help_panel=_FIND)(calibrate_verb.calibrate)
 app.command("submit", rich_help_panel=_FIND)(submit_verb.submit)
 app.command("models", rich_help_panel=_FIND)(models_verb.models)
 app.command("doctor", rich_help_panel=_FIND)(info_verbs.doctor)

@@ -4,7 +4,6 @@ The outcome in one sentence stands first, with model, data and settings of every
 """
 
 from collections.abc import Mapping, Sequence
-from importlib.resources import files
 
 import numpy as np
 
@@ -25,13 +24,12 @@ from platefree.reports.figures import (
     metadata_table,
     steps_table,
 )
+from platefree.reports.skeleton import html_page
 from platefree.reports.strips import render_strips
 from platefree.reports.training_section import training_section
 
 _TITLE = "Vehicle re-identification report"
 _FINE_BINS = 2000  # over [-1, 1]; the chart joins them
-# Nothing may be fetched, whatever a label or a path contains.
-_POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 _CONTEXT = (
     "split",
     "seed",
@@ -81,7 +79,6 @@ are those before any post-processing, since post-processed distances depend on t
 
 def render_page(report: Report) -> str:
     """The whole report as the text of one HTML file."""
-    style = files("platefree.reports").joinpath("page.css").read_text(encoding="utf-8")
     bodies = {
         "figures": _figures(report),
         "reading": _HOW_TO_READ,
@@ -92,14 +89,13 @@ def render_page(report: Report) -> str:
     }
     bodies = {name: body for name, body in bodies.items() if body}
     sections = "".join(_section(name, body) for name, body in bodies.items())
-    return (
-        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
-        f"<title>{clean(report.protocol)}: {_TITLE}</title>"
-        f"<style>{style}</style></head><body>{HATCH}{_header(report, list(bodies))}"
-        f"<main>{sections}</main><footer>Written by platefree. The figures are also in the JSON "
-        "and Markdown files of the same name.</footer></body></html>\n"
+    return html_page(
+        f"{report.protocol}: {_TITLE}",
+        _header(report, list(bodies)),
+        sections,
+        before=HATCH,
+        footer="Written by platefree. The figures are also in the JSON and Markdown files of the "
+        "same name.",
     )
 
 
@@ -115,10 +111,10 @@ def _header(report: Report, sections: Sequence[str]) -> str:
     links = "".join(f'<li><a href="#{name}">{_SECTIONS[name]}</a></li>' for name in sections)
     warning = f'<p class="warning">{clean(report.warning)}</p>' if report.warning else ""
     return (
-        f'<header><h1>{_TITLE}</h1>{warning}<p class="verdict">{clean(report.verdict)}</p>'
+        f'<h1>{_TITLE}</h1>{warning}<p class="verdict">{clean(report.verdict)}</p>'
         f'<p class="context">{_context(report)}</p>'
         f'<nav aria-label="Sections"><ul>{links}</ul></nav>'
-        f'<div class="facts">{cards}</div></header>'
+        f'<div class="facts">{cards}</div>'
     )
 
 
