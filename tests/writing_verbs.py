@@ -9,6 +9,7 @@ from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
 from pathlib import Path
+from shutil import copytree
 
 import numpy as np
 import pytest
@@ -117,6 +118,15 @@ def _ablate(world: World, out: Path) -> Arguments:
     return ["ablate", rows, "--data", world.pictures, "--out", out / "table", "--seeds", 1]
 
 
+def _calibrate(world: World, out: Path) -> Arguments:
+    model = out / "model"
+    if not (model / "card.json").exists():
+        copytree(world.model, model)
+    report = out / "r" / "page.html"
+    words = ["calibrate", model, "--data", world.pictures, "--report", report]
+    return [*words, "--workers", 0]
+
+
 VERBS: dict[str, Callable[[World, Path], Arguments]] = {
     "split": lambda world, out: ["data", "split", world.pictures, "--out", out / "a" / "split.csv"],
     "merge": lambda world, out: ["data", "merge", world.pictures, "--out", out / "all.parquet"],
@@ -144,6 +154,7 @@ VERBS: dict[str, Callable[[World, Path], Arguments]] = {
         *("eval", world.model, "--data", world.pictures, "--report", out / "r" / "report.html"),
         *("--workers", 0),
     ],
+    "calibrate": _calibrate,
     "samples": lambda world, out: [
         *("samples", world.generator, "--data", world.pictures, "--out", out / "s" / "sheet.png"),
     ],

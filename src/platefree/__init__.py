@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from platefree.data.submission import write_submission
     from platefree.data.table import read_table, write_table
     from platefree.errors import PlatefreeError
+    from platefree.evaluation.calibrate import calibrate, measure_calibration
     from platefree.evaluation.challenge import submit
     from platefree.evaluation.evaluate import Scoring, evaluate
     from platefree.evaluation.examples import Examples
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from platefree.gallery.stored import load_embeddings, save_embeddings
     from platefree.gallery.stored_embedder import StoredEmbeddings, load_stored
     from platefree.gallery.stored_gallery import Gallery
+    from platefree.inference.calibrated import note_calibration
     from platefree.inference.detector import Detector, FoundOnFrame
     from platefree.inference.detector_export import export_detector
     from platefree.inference.detector_loading import load_detector
@@ -49,6 +51,7 @@ if TYPE_CHECKING:
     from platefree.inference.part_finding import find_parts, write_parts
     from platefree.inference.picture_comparison import PictureComparison, compare
     from platefree.methods.catalogue import load_recipe
+    from platefree.ranking.calibration import Calibration
     from platefree.ranking.comparison import Comparison, Cosine
     from platefree.ranking.exact import rank_exact
     from platefree.ranking.reciprocal import k_reciprocal, k_reciprocal_blocks, rerank_top
@@ -64,6 +67,7 @@ if TYPE_CHECKING:
     from platefree.work import Work
 
 __all__ = [
+    "Calibration",
     "Comparison",
     "Cosine",
     "DataSet",
@@ -96,6 +100,7 @@ __all__ = [
     "VehicleFinder",
     "Work",
     "bench_methods",
+    "calibrate",
     "check_table",
     "compare",
     "contact_sheet",
@@ -116,8 +121,10 @@ __all__ = [
     "load_recipe",
     "load_stored",
     "make_ensemble",
+    "measure_calibration",
     "merge_tables",
     "model_as_vehicle",
+    "note_calibration",
     "open_gallery",
     "query_picture",
     "rank_exact",
@@ -142,6 +149,7 @@ __all__ = [
 ]
 
 _HOME = {
+    "Calibration": "ranking.calibration",
     "Comparison": "ranking.comparison",
     "Cosine": "ranking.comparison",
     "DataSet": "data.dataset",
@@ -174,6 +182,7 @@ _HOME = {
     "VehicleFinder": "inference.embedder",
     "Work": "work",
     "bench_methods": "experiments.all_methods",
+    "calibrate": "evaluation.calibrate",
     "check_table": "data.check",
     "compare": "inference.picture_comparison",
     "contact_sheet": "reports.contact_sheet",
@@ -194,8 +203,10 @@ _HOME = {
     "load_recipe": "methods.catalogue",
     "load_stored": "gallery.stored_embedder",
     "make_ensemble": "inference.networks",
+    "measure_calibration": "evaluation.calibrate",
     "merge_tables": "data.merge",
     "model_as_vehicle": "data.merge",
+    "note_calibration": "inference.calibrated",
     "open_gallery": "gallery.search",
     "query_picture": "gallery.search",
     "rank_exact": "ranking.exact",
