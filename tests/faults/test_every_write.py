@@ -74,10 +74,11 @@ def test_a_failed_change_of_the_disk_loses_nothing(
     for at in tried:
         shutil.rmtree(out)
         out.mkdir()
+        arguments = VERBS[verb](world, out)  # what it changes is there before
         disk = FAILURES[failure].disk(out, at)
         with written_to(disk):
             try:
-                code, errors = call(VERBS[verb](world, out))
+                code, errors = call(arguments)
             except Killed:
                 assert FAILURES[failure].kills
             else:  # threads make a folder or two more or less
@@ -110,10 +111,11 @@ def test_a_failed_change_keeps_what_was_there(
         assert call(REPLACED[verb](world, out))[0] == 0
     assert state(out) == whole
     for at in chosen(counting.changes, pytestconfig):
+        arguments = REPLACED[verb](world, out)
         disk = FAILURES[failure].disk(out, at)
         with written_to(disk):
             try:
-                call(REPLACED[verb](world, out))
+                call(arguments)
             except Killed:
                 assert FAILURES[failure].kills
         if isinstance(disk, CachingDisk):

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from calibrations import made_calibration
-from faulty_disk import FULL, FaultyDisk
+from faulty_disk import FULL, CachingDisk, FaultyDisk, Killed
 from messages import facts
 
 import platefree as pf
@@ -17,7 +17,7 @@ from platefree.errors import CheckpointError, StorageError
 from platefree.inference import export
 from platefree.inference.calibrated import calibration_at, note_calibration
 from platefree.ranking.calibration import Calibration
-from platefree.storage.disk import written_to
+from platefree.storage.disk import TEMPORARY, written_to
 
 
 @pytest.fixture
@@ -145,9 +145,17 @@ def test_a_failed_note_leaves_a_model_that_loads(kind: str, request: pytest.Fixt
         note_calibration(folder, new)
     for at in range(1, counting.changes + 1):
         note_calibration(folder, old)
-        with written_to(FaultyDisk(at, FULL, lasting=True)), suppress(StorageError):
+        disks = [FaultyDisk(at), FaultyDisk(at, FULL, lasting=True)]
+        cut = [CachingDisk(folder, at, keeps_names=keeps) for keeps in (False, True)]
+        disk = [*disks, *cut][at % 4]
+        with written_to(disk), suppress(Killed, StorageError):
             note_calibration(folder, new)
-        assert pf.load_model(folder).calibration in (old, new)
+        if isinstance(disk, CachingDisk):
+            disk.cut()
+        assert calibration_at(folder, old.model) in (old, new)
+        note_calibration(folder, new)
+        assert pf.load_model(folder).calibration == new
+        assert not [path for path in folder.iterdir() if path.name.startswith(TEMPORARY)]
 
 
 def test_a_training_that_replaces_the_model_meanwhile_wins(
