@@ -1,4 +1,4 @@
-"""The verbs ``gallery create``, ``add``, ``info``, ``forget``, ``compact`` and ``export``."""
+"""The verbs of ``gallery``, from ``create`` to ``export``."""
 
 from pathlib import Path
 from typing import Annotated
@@ -35,6 +35,14 @@ Where = Annotated[
         "--where", metavar="WORDS", help='Conditions: "camera:gate,ramp since:2026-05-01 type:van".'
     ),
 ]
+Keep = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--keep",
+        metavar="DAYS",
+        help="Days to keep sightings, such as 90, or gate:30 for a camera.",
+    ),
+]
 GalleryModel = Annotated[
     str | None,
     typer.Option(
@@ -55,12 +63,14 @@ def create(
         typer.Option("--model", "-m", metavar="MODEL", help="Checkpoint folder, or color_stripes."),
     ] = "color_stripes",
     *,
+    keep: Keep = None,
     as_json: Json = False,
 ) -> None:
     """Make an empty gallery for the pictures of one model."""
+    from platefree.gallery.retention import Retention
     from platefree.gallery.stored_gallery import Gallery
 
-    gallery = Gallery.create(folder, model)
+    gallery = Gallery.create(folder, model, retention=Retention.of(keep) if keep else None)
     if as_json:
         print_json({"gallery": str(folder), "model": gallery.card.model})
     done(folder, "gallery")
@@ -80,6 +90,8 @@ def add(
 
     If it is stopped, the same command goes on where it was.
     """
+    from dataclasses import asdict
+
     from platefree.data.listed_text import many
     from platefree.data.table import read_table
     from platefree.gallery.stored import is_embeddings_folder, load_embeddings
@@ -96,8 +108,12 @@ def add(
             "goes on from there"
         ) from None
     note_skipped(found.skipped)
+    if found.expired:
+        notes.print(
+            f"note: {many(found.expired, 'sighting')} forgotten, which this gallery keeps no longer"
+        )
     if as_json:
-        print_json({"added": found.added, "known": found.known, "skipped": found.skipped})
+        print_json(asdict(found))
     known = f", {found.known:,} there already" if found.known else ""
     done(folder, f"{many(found.added, 'sighting')} added{known}")
 
@@ -119,6 +135,7 @@ def info(folder: Folder, *, as_json: Json = False) -> None:
     )
     out.print(f"model: {found.model_path} ({found.model})")
     out.print(f"time: {found.first or 'unknown'} to {found.last or 'unknown'}")
+    out.print(f"kept, days: {', '.join(found.retention) or 'for ever'}")
     for name, count in found.cameras.items():
         out.print(f"camera {name or 'unknown'}: {count:,}")
     for name, size in found.spaces.items():
@@ -161,6 +178,44 @@ def forget(
         )
     _note_readers(compacted.readers)
     done(folder, f"{many(found.count, 'sighting')} forgotten")
+
+
+@app.command("retain")
+def retain(
+    folder: Folder,
+    keep: Keep = None,
+    *,
+    for_ever: Annotated[bool, typer.Option("--for-ever", help="Keep sightings for ever.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Forget what is older than the days that its camera's sightings are kept.
+
+    With --keep the days are changed first. Sightings of unknown time are kept.
+    """
+    from dataclasses import asdict
+
+    from platefree.data.listed_text import many
+    from platefree.gallery.retention import Retention
+    from platefree.gallery.stored_gallery import Gallery
+
+    if for_ever and keep:
+        raise typer.BadParameter("say how many days, or --for-ever, and not both")
+    gallery = Gallery(folder)
+    if for_ever or keep:
+        gallery.keep(Retention.of(keep) if keep else None)
+    found = gallery.retain()
+    if as_json:
+        print_json(asdict(found))
+    for camera, count in found.removed.items():
+        notes.print(f"camera {camera or 'unknown'}: {many(count, 'sighting')} forgotten")
+    if found.undated and gallery.card.retention is not None:
+        notes.print(
+            f"note: {many(found.undated, 'sighting')} of unknown time kept: 'platefree gallery "
+            "forget --where time:unknown' forgets them",
+            soft_wrap=True,
+        )
+    _note_readers(found.readers)
+    done(folder, f"{many(sum(found.removed.values()), 'sighting')} forgotten")
 
 
 @app.command("compact")

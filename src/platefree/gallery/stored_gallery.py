@@ -1,7 +1,10 @@
 """A gallery: a folder in which sightings accumulate for months, with the model that embeds them."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
@@ -12,11 +15,17 @@ from platefree.data.table import read_table
 from platefree.errors import CheckpointError, MismatchError
 from platefree.gallery.embedded_blocks import Block, embed_block
 from platefree.gallery.filters import EVERYTHING, Filter
-from platefree.gallery.gallery_card import create_card, read_gallery_card
+from platefree.gallery.gallery_card import (
+    ModelEntry,
+    create_card,
+    read_gallery_card,
+    write_card,
+)
 from platefree.gallery.gallery_export import export_sightings
 from platefree.gallery.lance import LanceStore
 from platefree.gallery.lance_view import LanceView
 from platefree.gallery.opening import open_embedder
+from platefree.gallery.retention import LATE, Retention
 from platefree.gallery.search import Answer, Query, answer
 from platefree.gallery.sighting_identity import identities, joined
 from platefree.gallery.store import Compacted, identities_of
@@ -41,11 +50,13 @@ class Added:
         added: number of new sightings.
         known: number of sightings that were there already.
         skipped: why the others were left out, a sentence for each.
+        expired: number of sightings, new or old, that were kept no longer (`Gallery.retain`).
     """
 
     added: int
     known: int
     skipped: list[str]
+    expired: int = 0
 
 
 @dataclass(frozen=True)
@@ -59,6 +70,21 @@ class Forgotten:
 
     count: int
     files: list[Path]
+
+
+@dataclass(frozen=True)
+class Retained:
+    """What `Gallery.retain` did.
+
+    Attributes:
+        removed: number of sightings that were kept no longer, by camera.
+        undated: number of sightings of unknown time, which the rule keeps.
+        readers: see `Compacted.readers`.
+    """
+
+    removed: dict[str, int]
+    undated: int
+    readers: int = 0
 
 
 @dataclass(frozen=True)
@@ -97,6 +123,8 @@ class GalleryInfo:
         indexed: number of sightings in the index of each space; the others are compared one by one.
         megabytes: on the disk.
         version: rises with every change.
+        retention: days that sightings are kept, as `Retention.of` understands them; none is for
+            ever.
     """
 
     path: Path
@@ -111,6 +139,7 @@ class GalleryInfo:
     indexed: dict[str, int] = field(default_factory=dict)
     megabytes: float = 0.0
     version: int = 0
+    retention: list[str] = field(default_factory=list)
 
 
 class Gallery:
@@ -137,22 +166,27 @@ class Gallery:
             self._check(self._model)
 
     @classmethod
-    def create(cls, folder: str | Path, model: Embedder | str | Path) -> Self:
+    def create(
+        cls,
+        folder: str | Path,
+        model: Embedder | str | Path,
+        *,
+        retention: Retention | None = None,
+    ) -> Self:
         """Make an empty gallery.
 
         Args:
             folder: missing or empty.
             model: that embeds its pictures: open, or the path of a checkpoint folder, or
                 ``color_stripes``.
+            retention: how long sightings are kept; by default for ever.
 
         Raises:
             StorageError: something is in the folder, or it cannot be written.
             CheckpointError: there is no such model.
         """
         opened = open_embedder(model)
-        there = Path(opened.name)
-        path = str(there.resolve()) if there.exists() else opened.name
-        create_card(Path(folder), opened.fingerprint, path, opened.comparison.to_json())
+        create_card(Path(folder), _entry(opened), retention)
         return cls(folder, opened)
 
     @classmethod
@@ -187,7 +221,9 @@ class Gallery:
 
         A sighting is the same if its file has the same content, frame and box, wherever it lies.
         `BLOCK` pictures at a time are stored for good, so an addition that was stopped goes on
-        where it was when it is asked for again.
+        where it was when it is asked for again. In the end, what is kept no longer is removed
+        (`retain`), if some of it has been so for a day: so the rule holds to a day where something
+        is added daily, and files are not written again for every sighting.
 
         Args:
             sightings: a table, what `read_table` reads, or embeddings of this model, which are
@@ -202,7 +238,7 @@ class Gallery:
             return self._add_embedded(sightings, work)
         table = sightings if isinstance(sightings, Sightings) else read_table(sightings)
         added, known, skipped, model = 0, 0, list[str](), self.model
-        with self.store.writing():
+        with self._writing():
             for start in range(0, len(table), BLOCK):
                 rows = np.arange(start, min(start + BLOCK, len(table)))
                 block = Block.of(table.take(rows))
@@ -214,7 +250,7 @@ class Gallery:
                     skipped += made.skipped
                     if made.embeddings is not None:
                         added += len(self.store.add(made.embeddings, made.crops))
-        return Added(added, known, skipped)
+            return Added(added, known, skipped, self._expire())
 
     def search(
         self,
@@ -242,7 +278,7 @@ class Gallery:
             MismatchError: the model is not that of the gallery.
         """
         began = time.perf_counter()
-        with self.store.snapshot() as now:
+        with self._reading() as now:
             if not now.version:  # nothing was ever added
                 found = Answer([], [], [])
             elif query is None:
@@ -273,20 +309,56 @@ class Gallery:
             DataError: the conditions are not on sightings alone.
             StorageError: the folder cannot be written, or another process is writing.
         """
-        with self.store.writing():
+        with self._writing():
             with self.store.snapshot() as now:
                 table = now.get(now.latest(where, _NAMED)).sightings
             files = sorted({table.path(row) for row in range(len(table))})
             count = self.store.delete(where)
         return Forgotten(count, [path for path in files if path.exists()])
 
+    def keep(self, retention: Retention | None) -> None:
+        """Change how long sightings are kept; `retain` carries it out.
+
+        Raises:
+            StorageError: the folder cannot be written, or another process is writing.
+        """
+        with self._writing():
+            self.card = self.card.model_copy(update={"retention": retention})
+            write_card(self.folder, self.card)
+
+    def retain(self, now: datetime | None = None) -> Retained:
+        """Forget what is kept no longer, and remove it from the disk.
+
+        Args:
+            now: the moment from which ages are counted; by default the present.
+
+        Raises:
+            StorageError: the folder cannot be written, or another process is writing.
+        """
+        with self._writing():
+            with self.store.snapshot() as before:
+                expired = self._expired(before, now or datetime.now(UTC))
+                undated = before.count(Filter(unknown_time="only"))
+                removed = {
+                    camera: count
+                    for where in expired
+                    for camera in where.cameras
+                    if (count := before.count(replace(where, cameras=[camera])))
+                }
+            if not removed:
+                return Retained({}, undated)
+            for where in expired:
+                self.store.delete(where)
+            return Retained(removed, undated, self.store.compact().readers)
+
     def compact(self) -> Compacted:
         """Remove from the disk what was forgotten or superseded; see `Store.compact`."""
-        return self.store.compact()
+        with self._writing():
+            return self.store.compact()
 
     def info(self) -> GalleryInfo:
         """What it holds."""
-        with self.store.snapshot() as now:
+        with self._reading() as now:
             times = self._first_and_last(now)
             return GalleryInfo(
                 path=self.folder,
@@ -301,6 +373,7 @@ class Gallery:
                 indexed={name.partition("_")[2]: rows for name, rows in now.indexed.items()},
                 megabytes=round(self.store.bytes_on_disk() / 2**20, 3),
                 version=now.version,
+                retention=self.card.retention.words() if self.card.retention else [],
             )
 
     def export(self, place: str | Path, where: Filter = EVERYTHING) -> int:
@@ -316,8 +389,33 @@ class Gallery:
         Raises:
             StorageError: it cannot be written.
         """
-        with self.store.snapshot() as now:
+        with self._reading() as now:
             return export_sightings(now, Path(place), where)
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Within the block no other process writes, and the card is the one on the disk."""
+        with self.store.writing():
+            self.card = read_gallery_card(self.folder)
+            yield
+
+    @contextmanager
+    def _reading(self) -> Iterator[LanceView]:
+        """What is stored now."""
+        with self.store.snapshot() as now:
+            yield now
+
+    def _expired(self, now: LanceView, moment: datetime) -> list[Filter]:
+        """The conditions on sightings that are kept no longer, of those that there are."""
+        rule = self.card.retention
+        conditions = rule.expired(now.tally("camera"), moment) if rule is not None else []
+        return [where for where in conditions if now.count(where)]
+
+    def _expire(self) -> int:
+        """Carry the rule out if something is older than it allows by `LATE`."""
+        with self.store.snapshot() as now:
+            late = self._expired(now, datetime.now(UTC) - LATE)
+        return sum(self.retain().removed.values()) if late else 0
 
     def _check(self, model: Embedder) -> None:
         if model.fingerprint != self.card.model:
@@ -338,11 +436,12 @@ class Gallery:
         if embeddings.content is None:
             contents = picture_contents(embeddings.sightings)
             embeddings = replace(embeddings, content=contents)
-        with self.store.writing():
+        with self._writing():
             new = self._new(identities_of(embeddings))
             self.store.add(embeddings.take(new))
+            expired = self._expire()
         work.progress(len(embeddings))
-        return Added(len(new), len(embeddings) - len(new), [])
+        return Added(len(new), len(embeddings) - len(new), [], expired)
 
     @staticmethod
     def _first_and_last(now: LanceView) -> tuple[str, str]:
@@ -351,6 +450,15 @@ class Gallery:
             return "", ""
         times = now.get(known[[-1, 0]]).sightings.time
         return utc_text(times[0]), utc_text(times[1])
+
+
+def _entry(model: Embedder) -> ModelEntry:
+    """A model as a card names it."""
+    there = Path(model.name)
+    path = str(there.resolve()) if there.exists() else model.name
+    return ModelEntry(
+        model=model.fingerprint, model_path=path, comparison=model.comparison.to_json()
+    )
 
 
 def _listed(now: LanceView, where: Filter, top: int) -> list[Hit]:
