@@ -1,5 +1,6 @@
 """The verbs of ``gallery``, from ``create`` to ``export``."""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -35,6 +36,16 @@ Where = Annotated[
         "--where", metavar="WORDS", help='Conditions: "camera:gate,ramp since:2026-05-01 type:van".'
     ),
 ]
+
+
+class MissingPictures(StrEnum):
+    """What becomes of sightings whose picture is gone."""
+
+    refuse = "refuse"
+    small = "small"
+    forget = "forget"
+
+
 Keep = Annotated[
     list[str] | None,
     typer.Option(
@@ -134,6 +145,8 @@ def info(folder: Folder, *, as_json: Json = False) -> None:
         f"{many(found.sightings, 'sighting')}, {found.megabytes:,.1f} MB, made {found.created}"
     )
     out.print(f"model: {found.model_path} ({found.model})")
+    if found.coming:
+        out.print(f"coming: model {found.coming}, {many(found.ready, 'sighting')} embedded so far")
     out.print(f"time: {found.first or 'unknown'} to {found.last or 'unknown'}")
     out.print(f"kept, days: {', '.join(found.retention) or 'for ever'}")
     for name, count in found.cameras.items():
@@ -216,6 +229,56 @@ def retain(
         )
     _note_readers(found.readers)
     done(folder, f"{many(sum(found.removed.values()), 'sighting')} forgotten")
+
+
+@app.command("reembed")
+def reembed(
+    folder: Folder,
+    model: Annotated[
+        str,
+        typer.Option("--model", "-m", metavar="NEW", help="The new model, or its embeddings."),
+    ],
+    missing: Annotated[
+        MissingPictures,
+        typer.Option("--missing", help="What becomes of sightings whose picture is gone."),
+    ] = MissingPictures.refuse,
+    *,
+    workers: Workers = -1,
+    device: DeviceOption = DeviceName.auto,
+    as_json: Json = False,
+) -> None:
+    """Embed all sightings again with another model, whose gallery it is then.
+
+    Meanwhile the gallery is searched with the old one. If it is stopped, the same command goes on
+    where it was. A picture that is gone: the gallery stays as it is (refuse), its small picture is
+    embedded (small), or it is left out (forget).
+    """
+    from dataclasses import asdict
+
+    from platefree.data.listed_text import many
+    from platefree.errors import DataError
+    from platefree.gallery.stored_gallery import Gallery
+
+    gallery = Gallery(folder)
+    try:
+        with picture_progress("embedding again", gallery.store.count()) as advance:
+            work = work_of(device, workers, progress=advance)
+            found = gallery.reembed(model, missing=missing.value, work=work)
+    except KeyboardInterrupt:
+        raise Interrupted(
+            f"stopped; {folder} is of the model that it was of: the same command goes on from there"
+        ) from None
+    note_skipped(found.missing)
+    if as_json:
+        print_json(asdict(found))
+    if not found.switched:
+        raise DataError(
+            f"{folder} stays with its model: {many(len(found.missing), 'picture')} of "
+            f"{many(found.embedded + len(found.missing), 'sighting')} cannot be embedded; bring "
+            "them back and run it again, or embed their small pictures (--missing small), or "
+            "leave them out (--missing forget)"
+        )
+    done(folder, f"{many(found.embedded, 'sighting')} of model {gallery.card.model}")
 
 
 @app.command("compact")

@@ -22,17 +22,19 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from datetime import timedelta
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from platefree.data.content import picture_contents
 from platefree.errors import DataError, MismatchError
 from platefree.gallery.conditions import Bools
 from platefree.gallery.filters import EVERYTHING, Filter
 from platefree.gallery.lance_engine import all_synced, engine, reading_errors, writing_errors
-from platefree.gallery.lance_rows import SPACE, rows_of
+from platefree.gallery.lance_rows import MODEL, SPACE, rows_of
 from platefree.gallery.lance_view import PARTITIONS, LanceView
 from platefree.gallery.reader_leases import leased_versions, reader_lease
 from platefree.gallery.store import Compacted
@@ -76,6 +78,15 @@ class LanceStore:
     def version(self) -> int:
         """Rises with every change; 0 if nothing was ever added."""
         return self._now().version
+
+    @property
+    def model(self) -> str:
+        """Fingerprint of the model that made what is stored; empty if nothing was ever added."""
+        return self._now().model
+
+    def use(self, comparison: Comparison, model: str) -> None:
+        """Take what another process has put in the place of all: rows of another model."""
+        self.comparison, self._model = comparison, model
 
     @property
     def exact(self) -> bool:
@@ -159,12 +170,15 @@ class LanceStore:
                 return numbers
             given = [b""] * len(embeddings) if crops is None else crops
             rows = rows_of(embeddings, self.comparison, given, numbers)
-            with writing_errors(self.folder), all_synced(self.folder):
-                if dataset is None:
-                    dataset = engine().write_dataset(rows, self._place)
-                else:
-                    dataset.insert(rows)
-                self._tidy(dataset)
+            with writing_errors(self.folder):
+                with all_synced(self.folder):
+                    if dataset is None:
+                        dataset = engine().write_dataset(rows, self._place)
+                    else:
+                        dataset.insert(rows)
+                    accumulated = self._tidy(dataset)
+                if accumulated:
+                    self._remove_superseded(dataset)
         return numbers
 
     def delete(self, where: Filter) -> int:
@@ -174,12 +188,36 @@ class LanceStore:
             dataset = self._opened()
             if dataset is None:
                 return 0
-            with writing_errors(self.folder), all_synced(self.folder):
-                count = int(dataset.count_rows(filter=sql))
-                if count:
-                    dataset.delete(sql)
-                    self._tidy(dataset)
+            with writing_errors(self.folder):
+                with all_synced(self.folder):
+                    count = int(dataset.count_rows(filter=sql))
+                    if count:
+                        dataset.delete(sql)
+                    accumulated = bool(count) and self._tidy(dataset)
+                if accumulated:
+                    self._remove_superseded(dataset)
         return count
+
+    def replace(self, rows: Iterator[pa.Table], comparison: Comparison) -> None:
+        """Put other rows in the place of all, in one commit: every reader sees these, or those.
+
+        Args:
+            rows: from `rows_of`, at least one table; those of a number that was stored keep it.
+            comparison: how the spaces of their embeddings combine.
+
+        Raises:
+            StorageError: they cannot be written, or another process is writing.
+        """
+        first = next(rows)
+        batches = (batch for table in chain([first], rows) for batch in table.to_batches())
+        with self.writing(), writing_errors(self.folder):
+            with all_synced(self.folder):
+                reader = pa.RecordBatchReader.from_batches(first.schema, batches)
+                dataset = engine().write_dataset(reader, self._place, mode="overwrite")
+                self._first = dataset  # the schema is another one
+                self.use(comparison, str(first.schema.metadata[MODEL].decode()))
+                self._index(dataset)
+            self._remove_superseded(dataset)
 
     def compact(self) -> Compacted:
         """Remove from the disk what was deleted or superseded, and gather what lies apart."""
@@ -187,10 +225,11 @@ class LanceStore:
             dataset, before = self._opened(), self.bytes_on_disk()
             if dataset is None:
                 return Compacted(before, before)
-            with writing_errors(self.folder), all_synced(self.folder):
-                purged = _purge(dataset)
-                _gather(dataset, TIERS[-1])
-                self._index(dataset, everything=True, anew=purged)
+            with writing_errors(self.folder):
+                with all_synced(self.folder):
+                    purged = _purge(dataset)
+                    _gather(dataset, TIERS[-1])
+                    self._index(dataset, everything=True, anew=purged)
                 readers = self._remove_superseded(dataset)
             return Compacted(before, self.bytes_on_disk(), readers)
 
@@ -245,15 +284,20 @@ class LanceStore:
         if model and embeddings.model != model:
             raise MismatchError(
                 f"{self.folder} was made with model {model}, the new sightings with "
-                f"{embeddings.model}: make another gallery with this model ('platefree gallery "
-                "create', then 'platefree gallery add'), which embeds all pictures again"
+                f"{embeddings.model}: embed the gallery again with this model ('platefree gallery "
+                f"reembed {self.folder} --model MODEL'), or make another one ('platefree gallery "
+                "create', then 'platefree gallery add')"
             )
         sizes = {name: rows.shape[1] for name, rows in embeddings.spaces.items()}
         if dataset is not None and sizes != view.spaces:
             raise MismatchError(f"{self.folder} has the spaces {view.spaces}, not {sizes}")
 
-    def _tidy(self, dataset: Any) -> None:  # noqa: ANN401
-        """Put in order what has accumulated, see the first lines of this file."""
+    def _tidy(self, dataset: Any) -> bool:  # noqa: ANN401
+        """Put in order what has accumulated, see the first lines of this file.
+
+        Returns:
+            Whether superseded versions are to be removed, once the new files are on the disk.
+        """
         sizes = np.array([_rows_in(each) for each in dataset.get_fragments()])
         full = [below for below in TIERS if (sizes < below).sum() >= MANY]
         if len(sizes) >= MOST:
@@ -262,8 +306,7 @@ class LanceStore:
             _gather(dataset, full[-1])
         self._index(dataset)
         versions = len(os.listdir(self.folder / TABLE / "_versions"))
-        if full or len(sizes) >= MOST or versions > VERSIONS:
-            self._remove_superseded(dataset)
+        return bool(full) or len(sizes) >= MOST or versions > VERSIONS
 
     def _index(self, dataset: Any, *, everything: bool = False, anew: bool = False) -> None:  # noqa: ANN401
         """Build or extend the indexes, where they pay.

@@ -1,8 +1,9 @@
 """A gallery: a folder in which sightings accumulate for months, with the model that embeds them."""
 
+import hashlib
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,7 +13,7 @@ import numpy as np
 
 from platefree.data.content import picture_contents
 from platefree.data.table import read_table
-from platefree.errors import CheckpointError, MismatchError
+from platefree.errors import CheckpointError, DataError, MismatchError
 from platefree.gallery.embedded_blocks import Block, embed_block
 from platefree.gallery.filters import EVERYTHING, Filter
 from platefree.gallery.gallery_card import (
@@ -25,19 +26,27 @@ from platefree.gallery.gallery_export import export_sightings
 from platefree.gallery.lance import LanceStore
 from platefree.gallery.lance_view import LanceView
 from platefree.gallery.opening import open_embedder
+from platefree.gallery.reembedding import Missing, Reembedded, Reembedding
 from platefree.gallery.retention import LATE, Retention
 from platefree.gallery.search import Answer, Query, answer
 from platefree.gallery.sighting_identity import identities, joined
 from platefree.gallery.store import Compacted, identities_of
+from platefree.gallery.stored import stored_model_path
 from platefree.gallery.stored_query import StoredQuery
+from platefree.gallery.vectors_beside import VectorsBeside
 from platefree.inference.embedder import Embedder
 from platefree.ranking.described import read_comparison
 from platefree.recipes.post import NONE, Post
+from platefree.storage.disk import disk
+from platefree.storage.files import remove
+from platefree.storage.locks import only_writer
 from platefree.types import Contents, Embeddings, Hit, Indices, Sightings, utc_text
 from platefree.work import DEFAULT_WORK, Work
 
 BLOCK = 512
 """Pictures that are embedded and added at a time: the most that a killed addition loses."""
+
+_BESIDE = "reembedding"  # the folder of the vectors of a coming model
 
 _NAMED = 1_000  # pictures of forgotten sightings that are looked for
 
@@ -123,6 +132,8 @@ class GalleryInfo:
         indexed: number of sightings in the index of each space; the others are compared one by one.
         megabytes: on the disk.
         version: rises with every change.
+        coming: fingerprint of the model that it is being embedded with again; empty if none is.
+        ready: number of sightings that have vectors of that model.
         retention: days that sightings are kept, as `Retention.of` understands them; none is for
             ever.
     """
@@ -139,6 +150,8 @@ class GalleryInfo:
     indexed: dict[str, int] = field(default_factory=dict)
     megabytes: float = 0.0
     version: int = 0
+    coming: str = ""
+    ready: int = 0
     retention: list[str] = field(default_factory=list)
 
 
@@ -162,6 +175,7 @@ class Gallery:
         self.comparison = read_comparison(self.card.comparison)
         self.store = LanceStore(self.folder, self.comparison, self.card.model)
         self._given, self._model = model, None if isinstance(model, str | Path) else model
+        self._open_card()
         if self._model is not None:
             self._check(self._model)
 
@@ -354,10 +368,74 @@ class Gallery:
     def compact(self) -> Compacted:
         """Remove from the disk what was forgotten or superseded; see `Store.compact`."""
         with self._writing():
+            if (beside := self._beside()) is not None:
+                beside.keep_only(self.store.latest())
             return self.store.compact()
+
+    def reembed(
+        self,
+        model: Embedder | str | Path,
+        *,
+        missing: Missing = "refuse",
+        work: Work = DEFAULT_WORK,
+    ) -> Reembedded:
+        """Embed all sightings again with another model, whose gallery it is afterwards.
+
+        Meanwhile it is searched with the old one, and sightings are added and forgotten. `BLOCK`
+        pictures at a time are stored for good, so work that was stopped goes on where it was when
+        it is asked for again. When all are embedded one commit puts the new vectors in the place
+        of the old; sightings keep their numbers.
+
+        Args:
+            model: the new one, as for `create`; also embeddings that it made of these pictures.
+            missing: what becomes of sightings whose picture is gone, has changed or cannot be read.
+            work: device, workers and progress.
+
+        Returns:
+            What was done. With the model of the gallery itself nothing is; vectors of another one
+            that was coming are dropped.
+
+        Raises:
+            DataError: nothing is stored.
+            StorageError: the folder cannot be written, or another process is writing.
+        """
+        new = open_embedder(model, work)
+        with only_writer(self.folder / _BESIDE):
+            with self._writing():
+                beside = self._announce(new)
+            if beside is None:
+                return Reembedded(True, self.store.count(), 0, [])
+            task = Reembedding(new, beside, missing, work)
+            task.embed_all(self.store)
+            with self._writing():
+                task.embed_all(self.store)
+                with self.store.snapshot() as now:
+                    without, count = task.without(now), now.count()
+                    if (without and missing != "forget") or len(without) == count:
+                        return Reembedded(False, count - len(without), task.small, without)
+                    self.store.replace(task.rows(now), new.comparison)
+                self._model = self._given = new
+                self._settle()
+                self.store.compact()  # the rows before, which were read until now
+        with suppress(OSError):  # another one has begun
+            disk().remove_folder(self.folder / _BESIDE)
+        return Reembedded(True, count - len(without), task.small, without)
+
+    def _announce(self, new: Embedder) -> VectorsBeside | None:
+        """Write into the card which model is coming; None if it is that of the gallery already."""
+        coming = None if new.fingerprint == self.card.model else _entry(new)
+        if coming is not None and not self.store.count():
+            raise DataError(
+                f"{self.folder} holds no sightings to embed again: make another gallery with this "
+                "model ('platefree gallery create')"
+            )
+        write_card(self.folder, self.card.model_copy(update={"coming": coming}))
+        self._settle()
+        return self._beside()
 
     def info(self) -> GalleryInfo:
         """What it holds."""
+        beside = self._beside()
         with self._reading() as now:
             times = self._first_and_last(now)
             return GalleryInfo(
@@ -373,6 +451,8 @@ class Gallery:
                 indexed={name.partition("_")[2]: rows for name, rows in now.indexed.items()},
                 megabytes=round(self.store.bytes_on_disk() / 2**20, 3),
                 version=now.version,
+                coming=self.card.coming.model if self.card.coming else "",
+                ready=0 if beside is None else len(np.intersect1d(beside.numbers, now.latest())),
                 retention=self.card.retention.words() if self.card.retention else [],
             )
 
@@ -396,14 +476,48 @@ class Gallery:
     def _writing(self) -> Iterator[None]:
         """Within the block no other process writes, and the card is the one on the disk."""
         with self.store.writing():
-            self.card = read_gallery_card(self.folder)
+            self._settle()
             yield
 
     @contextmanager
     def _reading(self) -> Iterator[LanceView]:
-        """What is stored now."""
+        """What is stored now, of the model that it is of now."""
+        with self.store.snapshot() as now:
+            if now.model in ("", self.card.model):
+                yield now
+                return
+        self._open_card()  # it was embedded again meanwhile
         with self.store.snapshot() as now:
             yield now
+
+    def _open_card(self) -> None:
+        """Read the card; the model of the gallery is the one that its rows are of."""
+        card = read_gallery_card(self.folder)
+        if card.coming is not None and card.coming.model == self.store.model:
+            card = card.of_model(card.coming)
+        if card.model != self.card.model:
+            self.comparison = read_comparison(card.comparison)
+            self.store.use(self.comparison, card.model)
+            if self._model is not self._given:  # else whoever gave it hears that it is another's
+                self._model = None
+        self.card = card
+
+    def _settle(self) -> None:
+        """Read the card and write it as it is now; remove vectors of models that do not come."""
+        self._open_card()
+        if self.card != read_gallery_card(self.folder):
+            write_card(self.folder, self.card)
+        beside, place = self._beside(), self.folder / _BESIDE
+        for each in place.iterdir() if place.is_dir() else ():
+            if each.is_dir() and (beside is None or each != beside.folder):
+                remove(each)
+
+    def _beside(self) -> VectorsBeside | None:
+        """The vectors of the coming model; None if there is none."""
+        if self.card.coming is None:
+            return None
+        name = hashlib.sha256(self.card.coming.model.encode()).hexdigest()[:16]
+        return VectorsBeside(self.folder / _BESIDE / name)
 
     def _expired(self, now: LanceView, moment: datetime) -> list[Filter]:
         """The conditions on sightings that are kept no longer, of those that there are."""
@@ -421,9 +535,10 @@ class Gallery:
         if model.fingerprint != self.card.model:
             raise MismatchError(
                 f"{self.folder} was made with model {self.card.model}, and this is "
-                f"{model.fingerprint} ({model.name}): give the model of the gallery, or make "
-                f"another one with this model ('platefree gallery create', then 'platefree "
-                "gallery add'), which embeds all pictures again"
+                f"{model.fingerprint} ({model.name}): give the model of the gallery, or embed all "
+                f"its pictures again ('platefree gallery reembed {self.folder} --model "
+                f"{model.name}'), or make another one with this model ('platefree gallery "
+                "create', then 'platefree gallery add')"
             )
 
     def _new(self, asked: Contents) -> Indices:
@@ -456,6 +571,7 @@ def _entry(model: Embedder) -> ModelEntry:
     """A model as a card names it."""
     there = Path(model.name)
     path = str(there.resolve()) if there.exists() else model.name
+    path = stored_model_path(there) or path  # stored embeddings know no new picture
     return ModelEntry(
         model=model.fingerprint, model_path=path, comparison=model.comparison.to_json()
     )
