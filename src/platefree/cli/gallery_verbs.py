@@ -119,10 +119,7 @@ def add(
             "goes on from there"
         ) from None
     note_skipped(found.skipped)
-    if found.expired:
-        notes.print(
-            f"note: {many(found.expired, 'sighting')} forgotten, which this gallery keeps no longer"
-        )
+    _note_expired(found.expired)
     if as_json:
         print_json(asdict(found))
     known = f", {found.known:,} there already" if found.known else ""
@@ -304,6 +301,9 @@ def export(
     ],
     where: Where = "",
     *,
+    embeddings: Annotated[
+        bool, typer.Option("--embeddings", help="Their embeddings too, for 'gallery import'.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Write sightings as a table, or as a folder with their small pictures."""
@@ -311,10 +311,45 @@ def export(
     from platefree.gallery.filter_words import filter_of
     from platefree.gallery.stored_gallery import Gallery
 
-    count = Gallery(folder).export(place, filter_of(where))
+    count = Gallery(folder).export(place, filter_of(where), embeddings=embeddings)
     if as_json:
         print_json({"written": count, "path": str(place)})
     done(place, many(count, "sighting"))
+
+
+@app.command("import")
+def import_(
+    folder: Folder,
+    place: Annotated[
+        Path, typer.Argument(metavar="FROM", help="Gallery, or export with embeddings.")
+    ],
+    *,
+    as_json: Json = False,
+) -> None:
+    """Take in embedded sightings of the same model, from a gallery or an export.
+
+    What is there already is passed over. Nothing is embedded, and no picture file is needed.
+    """
+    from dataclasses import asdict
+
+    from platefree.data.listed_text import many
+    from platefree.gallery.stored_gallery import Gallery
+
+    found = Gallery(folder).import_from(place)
+    if as_json:
+        print_json(asdict(found))
+    _note_expired(found.expired)
+    known = f", {found.known:,} there already" if found.known else ""
+    done(folder, f"{many(found.added, 'sighting')} added{known}")
+
+
+def _note_expired(count: int) -> None:
+    from platefree.data.listed_text import many
+
+    if count:
+        notes.print(
+            f"note: {many(count, 'sighting')} forgotten, which this gallery keeps no longer"
+        )
 
 
 def _note_readers(readers: int) -> None:

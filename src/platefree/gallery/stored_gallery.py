@@ -2,7 +2,7 @@
 
 import hashlib
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -19,10 +19,12 @@ from platefree.gallery.filters import EVERYTHING, Filter
 from platefree.gallery.gallery_card import (
     ModelEntry,
     create_card,
+    is_gallery,
     read_gallery_card,
     write_card,
 )
 from platefree.gallery.gallery_export import export_sightings
+from platefree.gallery.gallery_import import Part, parts_of_files, parts_of_gallery
 from platefree.gallery.lance import LanceStore
 from platefree.gallery.lance_view import LanceView
 from platefree.gallery.opening import open_embedder
@@ -456,12 +458,41 @@ class Gallery:
                 retention=self.card.retention.words() if self.card.retention else [],
             )
 
-    def export(self, place: str | Path, where: Filter = EVERYTHING) -> int:
+    def import_from(self, place: str | Path) -> Added:
+        """Take in sightings with their embeddings; those that are there already are passed over.
+
+        Args:
+            place: another gallery, a folder or table that `export` wrote with embeddings, any
+                table with such columns (`platefree.gallery.embedded_tables`), or a folder of
+                embeddings.
+
+        Raises:
+            MismatchError: it is of another model.
+            DataError: it is nothing of this, or damaged.
+            StorageError: the folder cannot be written, or another process is writing.
+        """
+        place = Path(place)
+        if not is_gallery(place):
+            return self._import(parts_of_files(place, self.card.model))
+        other = Gallery(place)
+        if other.card.model != self.card.model:
+            raise MismatchError(
+                f"{place} is of model {other.card.model}, {self.folder} of {self.card.model}: "
+                f"embed it again first ('platefree gallery reembed {place} --model "
+                f"{self.card.model_path}')"
+            )
+        with other._reading() as now:
+            return self._import(parts_of_gallery(now))
+
+    def export(
+        self, place: str | Path, where: Filter = EVERYTHING, *, embeddings: bool = False
+    ) -> int:
         """Write sightings to a ``.csv`` or ``.parquet`` file, or to a folder with their pictures.
 
         Args:
             place: see `export_sightings`.
             where: conditions that they meet.
+            embeddings: whether their embeddings are written too, for `import_from`.
 
         Returns:
             How many were written.
@@ -470,7 +501,7 @@ class Gallery:
             StorageError: it cannot be written.
         """
         with self._reading() as now:
-            return export_sightings(now, Path(place), where)
+            return export_sightings(now, Path(place), where, embeddings=embeddings)
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
@@ -551,12 +582,19 @@ class Gallery:
         if embeddings.content is None:
             contents = picture_contents(embeddings.sightings)
             embeddings = replace(embeddings, content=contents)
-        with self._writing():
-            new = self._new(identities_of(embeddings))
-            self.store.add(embeddings.take(new))
-            expired = self._expire()
+        added = self._import([(embeddings, None)])
         work.progress(len(embeddings))
-        return Added(len(new), len(embeddings) - len(new), [], expired)
+        return added
+
+    def _import(self, parts: Iterable[Part]) -> Added:
+        added, known = 0, 0
+        with self._writing():
+            for embeddings, crops in parts:
+                new = self._new(identities_of(embeddings))
+                small = None if crops is None else [crops[row] for row in new.tolist()]
+                self.store.add(embeddings.take(new), small)
+                added, known = added + len(new), known + len(embeddings) - len(new)
+            return Added(added, known, [], self._expire())
 
     @staticmethod
     def _first_and_last(now: LanceView) -> tuple[str, str]:
