@@ -382,10 +382,11 @@ def run_until_killed(folder: Path, said: list[list[str]], chance: random.Random)
     with told.open("w") as file:
         command = [sys.executable, str(HERE / "write_lance.py"), *map(str, words)]
         writer = subprocess.Popen(command, stdout=file, stderr=subprocess.PIPE)
-    while not told.read_text().startswith("ready"):
+    wanted = chance.randrange(1, 28)  # lines, however slow the machine is; the first is "ready"
+    while told.read_text().count("\n") < wanted:
         assert writer.poll() is None, writer.communicate()[1]
-        time.sleep(0.01)
-    time.sleep(chance.uniform(0.0, 1.2))
+        time.sleep(0.002)
+    time.sleep(chance.uniform(0.0, 0.1))
     assert writer.poll() is None, writer.communicate()[1]
     writer.kill()
     writer.communicate()

@@ -17,9 +17,10 @@ is put in order by the writer, after a change, by these rules:
 `compact` does all of it at once, and rewrites the fragments in which rows were deleted.
 """
 
+import logging
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import replace
 from datetime import timedelta
 from itertools import chain
@@ -30,7 +31,7 @@ import numpy as np
 import pyarrow as pa
 
 from platefree.data.content import picture_contents
-from platefree.errors import DataError, MismatchError
+from platefree.errors import DataError, MismatchError, PlatefreeError, StorageError
 from platefree.gallery.conditions import Bools
 from platefree.gallery.filters import EVERYTHING, Filter
 from platefree.gallery.lance_engine import all_synced, engine, reading_errors, writing_errors
@@ -55,6 +56,8 @@ UNINDEXED = 16_384
 _SCALAR_INDEXES = {"number": "BTREE", "time": "BTREE", "camera": "BITMAP"}
 _SEGMENTS = 8  # parts of an index that were added one after the other; then it is built anew
 _AT_ONCE = 1 << 24  # rows of one addition
+_log = logging.getLogger(__name__)
+
 _TRIES = 20  # to open a version before the writer removes it
 
 
@@ -170,15 +173,12 @@ class LanceStore:
                 return numbers
             given = [b""] * len(embeddings) if crops is None else crops
             rows = rows_of(embeddings, self.comparison, given, numbers)
-            with writing_errors(self.folder):
-                with all_synced(self.folder):
-                    if dataset is None:
-                        dataset = engine().write_dataset(rows, self._place)
-                    else:
-                        dataset.insert(rows)
-                    accumulated = self._tidy(dataset)
-                if accumulated:
-                    self._remove_superseded(dataset)
+            with self._changing():
+                if dataset is None:
+                    dataset = engine().write_dataset(rows, self._place)
+                else:
+                    dataset.insert(rows)
+            self._tidy(dataset)
         return numbers
 
     def delete(self, where: Filter) -> int:
@@ -188,14 +188,12 @@ class LanceStore:
             dataset = self._opened()
             if dataset is None:
                 return 0
-            with writing_errors(self.folder):
-                with all_synced(self.folder):
-                    count = int(dataset.count_rows(filter=sql))
-                    if count:
-                        dataset.delete(sql)
-                    accumulated = bool(count) and self._tidy(dataset)
-                if accumulated:
-                    self._remove_superseded(dataset)
+            with self._changing():
+                count = int(dataset.count_rows(filter=sql))
+                if count:
+                    dataset.delete(sql)
+            if count:
+                self._tidy(dataset)
         return count
 
     def replace(self, rows: Iterator[pa.Table], comparison: Comparison) -> None:
@@ -210,14 +208,15 @@ class LanceStore:
         """
         first = next(rows)
         batches = (batch for table in chain([first], rows) for batch in table.to_batches())
-        with self.writing(), writing_errors(self.folder):
-            with all_synced(self.folder):
+        with self.writing():
+            with self._changing():
                 reader = pa.RecordBatchReader.from_batches(first.schema, batches)
                 dataset = engine().write_dataset(reader, self._place, mode="overwrite")
                 self._first = dataset  # the schema is another one
                 self.use(comparison, str(first.schema.metadata[MODEL].decode()))
                 self._index(dataset)
-            self._remove_superseded(dataset)
+            with writing_errors(self.folder):
+                self._remove_superseded(dataset)
 
     def compact(self) -> Compacted:
         """Remove from the disk what was deleted or superseded, and gather what lies apart."""
@@ -225,11 +224,11 @@ class LanceStore:
             dataset, before = self._opened(), self.bytes_on_disk()
             if dataset is None:
                 return Compacted(before, before)
+            with self._changing():
+                purged = _purge(dataset)
+                _gather(dataset, TIERS[-1])
+                self._index(dataset, everything=True, anew=purged)
             with writing_errors(self.folder):
-                with all_synced(self.folder):
-                    purged = _purge(dataset)
-                    _gather(dataset, TIERS[-1])
-                    self._index(dataset, everything=True, anew=purged)
                 readers = self._remove_superseded(dataset)
             return Compacted(before, self.bytes_on_disk(), readers)
 
@@ -292,12 +291,39 @@ class LanceStore:
         if dataset is not None and sizes != view.spaces:
             raise MismatchError(f"{self.folder} has the spaces {view.spaces}, not {sizes}")
 
-    def _tidy(self, dataset: Any) -> bool:  # noqa: ANN401
+    @contextmanager
+    def _changing(self) -> Iterator[None]:
+        """Within the block the engine writes; at its end all of it is on the disk."""
+        try:
+            with writing_errors(self.folder), all_synced(self.folder):
+                yield
+        except StorageError:
+            self._clear_up()
+            raise
+
+    def _clear_up(self) -> None:
+        """Remove what a failed change left, which else would keep a full disk full."""
+        with suppress(PlatefreeError), writing_errors(self.folder):
+            dataset = self._opened()
+            if dataset is not None:
+                self._remove_superseded(dataset)
+
+    def _tidy(self, dataset: Any) -> None:  # noqa: ANN401
         """Put in order what has accumulated, see the first lines of this file.
 
-        Returns:
-            Whether superseded versions are to be removed, once the new files are on the disk.
+        The change before it is on the disk already, and stays if this fails.
         """
+        try:
+            with self._changing():
+                accumulated = self._gathered(dataset)
+            if accumulated:  # and the new files are on the disk
+                with writing_errors(self.folder):
+                    self._remove_superseded(dataset)
+        except StorageError as error:
+            _log.warning("%s: what was stored is safe, and is put in order later", error)
+
+    def _gathered(self, dataset: Any) -> bool:  # noqa: ANN401
+        """Gather fragments and extend indexes; whether superseded versions are to be removed."""
         sizes = np.array([_rows_in(each) for each in dataset.get_fragments()])
         full = [below for below in TIERS if (sizes < below).sum() >= MANY]
         if len(sizes) >= MOST:
