@@ -8,11 +8,12 @@ is put in order by the writer, after a change, by these rules:
 - fragments are gathered into one when there are `MANY` of fewer rows than a number of `TIERS`, and
   into the largest when there are `MOST`: thousands of small additions stay few files, and no row
   is written again and again;
-- superseded versions, and what killed writers left, are removed whenever fragments were gathered,
-  and after `VERSIONS` changes, but for those that somebody reads (`reader_leases`);
+- superseded versions, and what killed writers left, are removed whenever fragments were gathered
+  or an index was written, and after `VERSIONS` changes, but for those that somebody reads
+  (`reader_leases`);
 - from `INDEX_FROM` rows on each space has an index; new rows are searched beside it, and taken in
   when they are more than `UNINDEXED`. Until then, and where a comparison cannot use one, every
-  distance is computed.
+  distance is computed. An index that was extended is kept in few parts (`_extend`).
 
 `compact` does all of it at once, and rewrites the fragments in which rows were deleted.
 """
@@ -54,7 +55,7 @@ TIERS = (256, 4_096)
 MANY, MOST, VERSIONS = 8, 256, 64
 UNINDEXED = 16_384
 _SCALAR_INDEXES = {"number": "BTREE", "time": "BTREE", "camera": "BITMAP"}
-_SEGMENTS = 8  # parts of an index that were added one after the other; then it is built anew
+_OUTGROWN = 8  # times as many rows as came after it: then a part of an index stays as it is
 _AT_ONCE = 1 << 24  # rows of one addition
 _log = logging.getLogger(__name__)
 
@@ -330,36 +331,36 @@ class LanceStore:
             dataset.optimize.compact_files()
         elif full:
             _gather(dataset, full[-1])
-        self._index(dataset)
+        written = self._index(dataset)
         versions = len(os.listdir(self.folder / TABLE / "_versions"))
-        return bool(full) or len(sizes) >= MOST or versions > VERSIONS
+        return written or bool(full) or len(sizes) >= MOST or versions > VERSIONS
 
-    def _index(self, dataset: Any, *, everything: bool = False, anew: bool = False) -> None:  # noqa: ANN401
+    def _index(self, dataset: Any, *, everything: bool = False, anew: bool = False) -> bool:  # noqa: ANN401
         """Build or extend the indexes, where they pay.
 
         Args:
             dataset: the table.
             everything: whether the last row has to be in them.
             anew: whether they may name what is stored no more.
+
+        Returns:
+            Whether one was written.
         """
-        rows = dataset.count_rows()
-        if rows < INDEX_FROM:
-            return
+        before = dataset.version
+        if dataset.count_rows() < INDEX_FROM:
+            return False
         built = {each.field_names[0]: each for each in dataset.describe_indices()}
-        behind = 0
         for column, kind in _SCALAR_INDEXES.items():
             if column not in built or anew:
                 dataset.create_scalar_index(column, kind)
             else:
-                behind = max(behind, rows - built[column].num_rows_indexed)
+                _extend(dataset, built[column], everything=everything)
         for column in self._searched_columns(dataset):
-            found = built.get(column)
-            if found is None or len(found.segments) > _SEGMENTS:
+            if column not in built:
                 _index_vectors(dataset, column)
             else:
-                behind = max(behind, rows - found.num_rows_indexed)
-        if behind > (0 if everything else UNINDEXED):
-            dataset.optimize.optimize_indices()
+                _extend(dataset, built[column], everything=everything)
+        return bool(dataset.version > before)
 
     def _searched_columns(self, dataset: Any) -> list[str]:  # noqa: ANN401
         """The columns of vectors that an index helps to search; it takes 8 numbers at a time."""
@@ -399,6 +400,28 @@ def _gather(dataset: Any, below: int) -> None:  # noqa: ANN401
 
 def _rows_in(fragment: Any) -> int:  # noqa: ANN401
     return int(fragment.physical_rows - fragment.num_deletions)
+
+
+def _extend(dataset: Any, index: Any, *, everything: bool) -> None:  # noqa: ANN401
+    """Take rows into an index that are not in it, when they are many, or when all have to be.
+
+    They become a part of their own, which every search looks at too, together with the last parts
+    that are not `_OUTGROWN` times as many. So there are few parts, and no row is written again
+    and again; putting everything into one makes one part of all.
+    """
+    rows = {each.fragment_id: _rows_in(each) for each in dataset.get_fragments()}
+    parts = [sum(rows.get(each, 0) for each in part.fragment_ids) for part in index.segments]
+    new = sum(rows.values()) - sum(parts)
+    if everything and (new or len(parts) > 1):
+        merged = len(parts)
+    elif new > UNINDEXED:
+        merged, size = 0, new
+        while merged < len(parts) and parts[-1 - merged] < _OUTGROWN * size:
+            size += parts[-1 - merged]
+            merged += 1
+    else:
+        return
+    dataset.optimize.optimize_indices(index_names=[index.name], num_indices_to_merge=merged)
 
 
 def _index_vectors(dataset: Any, column: str) -> None:  # noqa: ANN401
