@@ -198,9 +198,10 @@ def retain(
     for_ever: Annotated[bool, typer.Option("--for-ever", help="Keep sightings for ever.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Forget what is older than the days that its camera's sightings are kept.
+    """Forget sightings that are older than they are kept.
 
-    With --keep the days are changed first. Sightings of unknown time are kept.
+    Days are counted from when a sighting was captured, for its camera or for every camera. With
+    --keep the days are changed first. Sightings of unknown time are kept.
     """
     from dataclasses import asdict
 
@@ -244,11 +245,12 @@ def reembed(
     device: DeviceOption = DeviceName.auto,
     as_json: Json = False,
 ) -> None:
-    """Embed all sightings again with another model, whose gallery it is then.
+    """Embed all sightings again, with another model.
 
-    Meanwhile the gallery is searched with the old one. If it is stopped, the same command goes on
-    where it was. A picture that is gone: the gallery stays as it is (refuse), its small picture is
-    embedded (small), or it is left out (forget).
+    When all are embedded it is the gallery of that model. Meanwhile the gallery is searched with
+    the old one. If it is stopped, the same command goes on where it was. A picture that is gone:
+    the gallery stays as it is (refuse), its small picture is embedded (small), or it is left out
+    (forget).
     """
     from dataclasses import asdict
 
@@ -326,9 +328,10 @@ def import_(
     *,
     as_json: Json = False,
 ) -> None:
-    """Take in embedded sightings of the same model, from a gallery or an export.
+    """Take in embedded sightings of the same model.
 
-    What is there already is passed over. Nothing is embedded, and no picture file is needed.
+    From another gallery, an export with embeddings, or a table that has them. What is there already
+    is passed over. Nothing is embedded, and no picture file is needed.
     """
     from dataclasses import asdict
 
