@@ -1,9 +1,10 @@
 """A gallery after thousands of single additions, beside the same rows added at once.
 
 Rows are drawn, and small pictures are 4 KB of noise. No step by hand: what is put in order, the
-gallery puts in order itself. A reader asks while the additions go on.
+gallery puts in order itself. A reader asks while the additions go on. By default one addition
+follows the other; ``--over 3600`` spreads them over an hour, with pauses as traffic has them.
 
-    python benchmarks/gallery_additions.py [--additions 10000] [--dimensions 512]
+    PYTHONPATH=src python benchmarks/gallery_additions.py [--additions 10000] [--over 3600]
 """
 
 import argparse
@@ -56,6 +57,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--additions", type=int, default=10_000)
     parser.add_argument("--dimensions", type=int, default=512)
+    parser.add_argument("--over", type=float, default=0, help="seconds that they are spread over")
     given = parser.parse_args()
     rows, crops = draw(given.additions, given.dimensions)
     query = rows.take(np.array([0]))
@@ -63,7 +65,10 @@ def main() -> None:
         single, at_once = (LanceStore(Path(folder) / name, ONLY_SPACE) for name in ("one", "all"))
         at_once.add(rows, crops)
         took, asked, files = list[float](), list[float](), 0
+        pauses = np.random.default_rng(1).exponential(size=given.additions)
+        due = time.monotonic() + np.cumsum(pauses) * given.over / pauses.sum()
         for row in range(given.additions):
+            time.sleep(max(0.0, due[row] - time.monotonic()))
             began = time.perf_counter()
             single.add(rows.take(np.array([row])), crops[row : row + 1])
             took.append(1000 * (time.perf_counter() - began))

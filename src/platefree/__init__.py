@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from platefree.evaluation.view_sources import with_views
     from platefree.experiments.all_methods import bench_methods
     from platefree.gallery.filters import Filter
+    from platefree.gallery.retention import Retention
     from platefree.gallery.search import open_gallery, query_picture, search
     from platefree.gallery.store import MemoryStore, Store
     from platefree.gallery.stored import load_embeddings, save_embeddings
@@ -91,6 +92,7 @@ __all__ = [
     "Ranking",
     "Recipe",
     "Report",
+    "Retention",
     "Run",
     "Scoring",
     "Sightings",
@@ -173,6 +175,7 @@ _HOME = {
     "Ranking": "types",
     "Recipe": "recipes.recipe",
     "Report": "evaluation.results",
+    "Retention": "gallery.retention",
     "Run": "training.run_folder",
     "Scoring": "evaluation.evaluate",
     "Sightings": "types",

@@ -23,7 +23,15 @@ def lot(run: Run, drawn_folder: Path, tmp_path: Path) -> Path:
     folder = tmp_path / "lot"
     assert run("gallery", "create", folder)[0] == 0
     code, out, err = run("gallery", "add", folder, drawn_folder, "--workers", 0, "--json")
-    assert (code, json.loads(out)) == (0, {"added": 96, "known": 0, "skipped": []}), err
+    assert (code, json.loads(out)) == (
+        0,
+        {
+            "added": 96,
+            "known": 0,
+            "skipped": [],
+            "expired": 0,
+        },
+    ), err
     return folder
 
 

@@ -25,6 +25,7 @@ from platefree.data.readers.labels_xml import read_items
 from platefree.data.readers.matlab import read_cells
 from platefree.data.table import read_table
 from platefree.data.vehicle_boxes import read_vehicle_boxes
+from platefree.gallery.embedded_tables import has_embeddings, read_embedded, write_embedded
 from platefree.inference.detector_card import DetectorCard
 from platefree.inference.model_card import FileCard, ModelCard, NetworkCard
 from platefree.inference.onnx_detector import open_detector_folder
@@ -430,6 +431,42 @@ def stored(path: Path) -> None:
     found.sightings.fingerprint()
 
 
+def embedded(name: str) -> Callable[[Path], None]:
+    """A table with embeddings."""
+
+    def make(folder: Path) -> None:
+        rows = np.eye(6, 8, dtype=np.float32)
+        table = pf.Sightings.from_columns(folder, {"image": [f"{each}.jpg" for each in range(6)]})
+        content = np.arange(1, 97, dtype=np.uint8).reshape(6, 16)
+        write_embedded(pf.Embeddings({"main": rows}, table, "0123456789ab", content), folder / name)
+
+    return make
+
+
+def embedded_rows(path: Path) -> None:
+    if has_embeddings(path):
+        found = read_embedded(path)
+        assert all(np.isfinite(rows).all() for rows in found.spaces.values())
+        assert found.content is None or found.content.shape == (len(found), 16)
+    else:
+        read_table(path)
+
+
+def gallery(folder: Path) -> None:
+    """The card of a gallery whose sightings are kept for some days."""
+    pf.Gallery.create(
+        folder / "lot",
+        "color_stripes",
+        retention=pf.Retention(days=90, cameras={"gate": 0.5}),
+    )
+    shutil.copy(folder / "lot" / "gallery.json", folder)
+
+
+def gallery_card(path: Path) -> None:
+    shutil.copy(path, path.parent / "lot")
+    pf.Gallery.open(path.parent / "lot").info()
+
+
 # --- pictures ---------------------------------------------------------------------------------
 
 
@@ -491,6 +528,9 @@ FORMATS = {
         "network.onnx", "bytes", exported, exported_network, 300
     ),
     "weights safetensors": Format("weights.safetensors", "bytes", model, weights, 100),
+    "embedded CSV": Format("e.csv", "text", embedded("e.csv"), embedded_rows, 300),
+    "embedded Parquet": Format("e.parquet", "bytes", embedded("e.parquet"), embedded_rows, 300),
+    "card of a gallery": Format("gallery.json", "json", gallery, gallery_card, 150),
     **{
         f"embeddings {name}": Format(name, damage, embeddings_part(name), stored, 200)
         for name, damage in (

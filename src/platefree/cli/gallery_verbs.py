@@ -1,5 +1,6 @@
-"""The verbs ``gallery create``, ``add``, ``info``, ``forget``, ``compact`` and ``export``."""
+"""The verbs of ``gallery``, from ``create`` to ``export``."""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -35,6 +36,24 @@ Where = Annotated[
         "--where", metavar="WORDS", help='Conditions: "camera:gate,ramp since:2026-05-01 type:van".'
     ),
 ]
+
+
+class MissingPictures(StrEnum):
+    """What becomes of sightings whose picture is gone."""
+
+    refuse = "refuse"
+    small = "small"
+    forget = "forget"
+
+
+Keep = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--keep",
+        metavar="DAYS",
+        help="Days to keep sightings, such as 90, or gate:30 for a camera.",
+    ),
+]
 GalleryModel = Annotated[
     str | None,
     typer.Option(
@@ -55,12 +74,14 @@ def create(
         typer.Option("--model", "-m", metavar="MODEL", help="Checkpoint folder, or color_stripes."),
     ] = "color_stripes",
     *,
+    keep: Keep = None,
     as_json: Json = False,
 ) -> None:
     """Make an empty gallery for the pictures of one model."""
+    from platefree.gallery.retention import Retention
     from platefree.gallery.stored_gallery import Gallery
 
-    gallery = Gallery.create(folder, model)
+    gallery = Gallery.create(folder, model, retention=Retention.of(keep) if keep else None)
     if as_json:
         print_json({"gallery": str(folder), "model": gallery.card.model})
     done(folder, "gallery")
@@ -80,6 +101,8 @@ def add(
 
     If it is stopped, the same command goes on where it was.
     """
+    from dataclasses import asdict
+
     from platefree.data.listed_text import many
     from platefree.data.table import read_table
     from platefree.gallery.stored import is_embeddings_folder, load_embeddings
@@ -96,8 +119,9 @@ def add(
             "goes on from there"
         ) from None
     note_skipped(found.skipped)
+    _note_expired(found.expired)
     if as_json:
-        print_json({"added": found.added, "known": found.known, "skipped": found.skipped})
+        print_json(asdict(found))
     known = f", {found.known:,} there already" if found.known else ""
     done(folder, f"{many(found.added, 'sighting')} added{known}")
 
@@ -118,7 +142,10 @@ def info(folder: Folder, *, as_json: Json = False) -> None:
         f"{many(found.sightings, 'sighting')}, {found.megabytes:,.1f} MB, made {found.created}"
     )
     out.print(f"model: {found.model_path} ({found.model})")
+    if found.coming:
+        out.print(f"coming: model {found.coming}, {many(found.ready, 'sighting')} embedded so far")
     out.print(f"time: {found.first or 'unknown'} to {found.last or 'unknown'}")
+    out.print(f"kept, days: {', '.join(found.retention) or 'for ever'}")
     for name, count in found.cameras.items():
         out.print(f"camera {name or 'unknown'}: {count:,}")
     for name, size in found.spaces.items():
@@ -163,6 +190,96 @@ def forget(
     done(folder, f"{many(found.count, 'sighting')} forgotten")
 
 
+@app.command("retain")
+def retain(
+    folder: Folder,
+    keep: Keep = None,
+    *,
+    for_ever: Annotated[bool, typer.Option("--for-ever", help="Keep sightings for ever.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Forget sightings that are older than they are kept.
+
+    Days are counted from when a sighting was captured, for its camera or for every camera. With
+    --keep the days are changed first. Sightings of unknown time are kept.
+    """
+    from dataclasses import asdict
+
+    from platefree.data.listed_text import many
+    from platefree.gallery.retention import Retention
+    from platefree.gallery.stored_gallery import Gallery
+
+    if for_ever and keep:
+        raise typer.BadParameter("say how many days, or --for-ever, and not both")
+    gallery = Gallery(folder)
+    if for_ever or keep:
+        gallery.keep(Retention.of(keep) if keep else None)
+    found = gallery.retain()
+    if as_json:
+        print_json(asdict(found))
+    for camera, count in found.removed.items():
+        notes.print(f"camera {camera or 'unknown'}: {many(count, 'sighting')} forgotten")
+    if found.undated and gallery.card.retention is not None:
+        notes.print(
+            f"note: {many(found.undated, 'sighting')} of unknown time kept: 'platefree gallery "
+            "forget --where time:unknown' forgets them",
+            soft_wrap=True,
+        )
+    _note_readers(found.readers)
+    done(folder, f"{many(sum(found.removed.values()), 'sighting')} forgotten")
+
+
+@app.command("reembed")
+def reembed(
+    folder: Folder,
+    model: Annotated[
+        str,
+        typer.Option("--model", "-m", metavar="NEW", help="The new model, or its embeddings."),
+    ],
+    missing: Annotated[
+        MissingPictures,
+        typer.Option("--missing", help="What becomes of sightings whose picture is gone."),
+    ] = MissingPictures.refuse,
+    *,
+    workers: Workers = -1,
+    device: DeviceOption = DeviceName.auto,
+    as_json: Json = False,
+) -> None:
+    """Embed all sightings again, with another model.
+
+    When all are embedded it is the gallery of that model. Meanwhile the gallery is searched with
+    the old one. If it is stopped, the same command goes on where it was. A picture that is gone:
+    the gallery stays as it is (refuse), its small picture is embedded (small), or it is left out
+    (forget).
+    """
+    from dataclasses import asdict
+
+    from platefree.data.listed_text import many
+    from platefree.errors import DataError
+    from platefree.gallery.stored_gallery import Gallery
+
+    gallery = Gallery(folder)
+    try:
+        with picture_progress("embedding again", gallery.store.count()) as advance:
+            work = work_of(device, workers, progress=advance)
+            found = gallery.reembed(model, missing=missing.value, work=work)
+    except KeyboardInterrupt:
+        raise Interrupted(
+            f"stopped; {folder} is of the model that it was of: the same command goes on from there"
+        ) from None
+    note_skipped(found.missing)
+    if as_json:
+        print_json(asdict(found))
+    if not found.switched:
+        raise DataError(
+            f"{folder} stays with its model: {many(len(found.missing), 'picture')} of "
+            f"{many(found.embedded + len(found.missing), 'sighting')} cannot be embedded; bring "
+            "them back and run it again, or embed their small pictures (--missing small), or "
+            "leave them out (--missing forget)"
+        )
+    done(folder, f"{many(found.embedded, 'sighting')} of model {gallery.card.model}")
+
+
 @app.command("compact")
 def compact(folder: Folder, *, as_json: Json = False) -> None:
     """Remove from the disk what was forgotten or superseded."""
@@ -186,6 +303,9 @@ def export(
     ],
     where: Where = "",
     *,
+    embeddings: Annotated[
+        bool, typer.Option("--embeddings", help="Their embeddings too, for 'gallery import'.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Write sightings as a table, or as a folder with their small pictures."""
@@ -193,10 +313,46 @@ def export(
     from platefree.gallery.filter_words import filter_of
     from platefree.gallery.stored_gallery import Gallery
 
-    count = Gallery(folder).export(place, filter_of(where))
+    count = Gallery(folder).export(place, filter_of(where), embeddings=embeddings)
     if as_json:
         print_json({"written": count, "path": str(place)})
     done(place, many(count, "sighting"))
+
+
+@app.command("import")
+def import_(
+    folder: Folder,
+    place: Annotated[
+        Path, typer.Argument(metavar="FROM", help="Gallery, or export with embeddings.")
+    ],
+    *,
+    as_json: Json = False,
+) -> None:
+    """Take in embedded sightings of the same model.
+
+    From another gallery, an export with embeddings, or a table that has them. What is there already
+    is passed over. Nothing is embedded, and no picture file is needed.
+    """
+    from dataclasses import asdict
+
+    from platefree.data.listed_text import many
+    from platefree.gallery.stored_gallery import Gallery
+
+    found = Gallery(folder).import_from(place)
+    if as_json:
+        print_json(asdict(found))
+    _note_expired(found.expired)
+    known = f", {found.known:,} there already" if found.known else ""
+    done(folder, f"{many(found.added, 'sighting')} added{known}")
+
+
+def _note_expired(count: int) -> None:
+    from platefree.data.listed_text import many
+
+    if count:
+        notes.print(
+            f"note: {many(count, 'sighting')} forgotten, which this gallery keeps no longer"
+        )
 
 
 def _note_readers(readers: int) -> None:

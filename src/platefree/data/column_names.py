@@ -73,6 +73,9 @@ _OTHER_BOXES = (
 )  # fmt: skip
 """Boxes that are stored in another way."""
 
+EMBEDDED_SPACE = "space_"
+"""What the columns of embeddings begin with, in a table that has some."""
+
 _NAMED = 40  # columns in a note; a table can have thousands
 _MOST = 5000  # columns; looking for misspelt names takes a second by then
 
@@ -110,6 +113,13 @@ def known_columns(path: Path, header: Sequence[str]) -> dict[str, int]:
     _refuse_unclear(path, others, found)
     _note(path, header, renamed | boxed, found)
     return found
+
+
+def is_embedded(name: str, header: Sequence[str]) -> bool:
+    """Whether a column belongs to the embeddings of a table (`gallery.embedded_tables`)."""
+    if "fingerprint" not in header:
+        return False
+    return name in ("fingerprint", "content") or name.startswith(EMBEDDED_SPACE)
 
 
 def _plain(name: str) -> str:
@@ -187,6 +197,7 @@ def _note(
     path: Path, header: Sequence[str], renamed: Mapping[str, int], found: Mapping[str, int]
 ) -> None:
     used = set(found.values())
+    used |= {place for place, name in enumerate(header) if is_embedded(name, header)}
     read = [f"{header[place].strip()!r} is read as {name!r}" for name, place in renamed.items()]
     names = [repr(name.strip()[:40]) if name.strip() else "one without a name" for name in header]
     unused = [name for place, name in enumerate(names) if place not in used]

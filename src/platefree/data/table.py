@@ -47,6 +47,8 @@ TABLE_NAMES = ("images.csv", "images.parquet", "table.csv", "table.parquet")
 
 _LINES, _PIECE = 1024, 65_536  # rows of CSV and of Parquet that are read at a time
 
+_NO_COLUMNS: Mapping[str, "pa.Array[Any]"] = {}
+
 _log = logging.getLogger(__name__)
 
 
@@ -91,11 +93,18 @@ def read_table(path: str | Path, *, root: str | Path | None = None) -> Sightings
     raise DataError(f"{path} is no table, expected a .csv or .parquet file, or a folder")
 
 
-def write_table(sightings: Sightings, path: str | Path) -> None:
+def write_table(
+    sightings: Sightings, path: str | Path, more: Mapping[str, "pa.Array[Any]"] = _NO_COLUMNS
+) -> None:
     """Write a table as CSV or Parquet, by the suffix of ``path``, atomically.
 
     Columns without any known value are left out. Paths are relative to the folder of ``path``
     where the pictures lie under it, else absolute. Times are UTC.
+
+    Args:
+        sightings: the n rows.
+        path: of the file.
+        more: (n,) further columns, of texts or of lists of numbers.
 
     Raises:
         DataError: the suffix is neither ``.csv`` nor ``.parquet``, or a text is not Unicode.
@@ -110,7 +119,7 @@ def write_table(sightings: Sightings, path: str | Path) -> None:
         columns[name] = [literal(label) for label in getattr(sightings, name).tolist()]
     try:
         with atomic_file(path) as file:
-            writers[path.suffix.lower()](file, columns, sightings)
+            writers[path.suffix.lower()](file, columns, sightings, more)
     except UnicodeEncodeError as error:
         raise DataError(f"{path}: {error.object!r} is not Unicode text: rename it") from error
 
@@ -140,7 +149,12 @@ def _read_csv(path: Path) -> Sightings:
     return sightings_of(path, cells)
 
 
-def _write_csv(file: BinaryIO, columns: Mapping[str, list[str]], sightings: Sightings) -> None:
+def _write_csv(
+    file: BinaryIO,
+    columns: Mapping[str, list[str]],
+    sightings: Sightings,
+    more: Mapping[str, "pa.Array[Any]"],
+) -> None:
     texts = {name: list(map(guarded, column)) for name, column in columns.items()}
     numbers: dict[str, list[str]] = {}
     if sightings.knows("time"):
@@ -151,12 +165,20 @@ def _write_csv(file: BinaryIO, columns: Mapping[str, list[str]], sightings: Sigh
     if sightings.knows("box"):
         edges = zip(EDGES, sightings.box.T, strict=True)
         numbers |= {name: [_shortest(value) for value in edge] for name, edge in edges}
+    numbers |= {name: [_cell(value) for value in column] for name, column in more.items()}
     # Python 3.11 leaves a lone carriage return unquoted, and then reads it as the end of a row.
     returns = any("\r" in cell for column in texts.values() for cell in column)
     quoting: Any = csv.QUOTE_ALL if returns else csv.QUOTE_MINIMAL
     writer = csv.writer(Utf8(file), lineterminator="\n", quoting=quoting)
     writer.writerow([*texts, *numbers])
     writer.writerows(zip(*texts.values(), *numbers.values(), strict=True))
+
+
+def _cell(value: Any) -> str:  # noqa: ANN401 - of pyarrow
+    """A text, or a list of numbers in brackets, which no spreadsheet takes for a formula."""
+    if isinstance(value, pa.StringScalar):
+        return guarded(value.as_py())
+    return f"[{', '.join(map(str, value.values.to_numpy()))}]"
 
 
 def _shortest(value: np.float32) -> str:
@@ -242,7 +264,12 @@ def _texts(column: Any) -> list[str]:  # noqa: ANN401 - arrays of pyarrow, of tw
     return texts
 
 
-def _write_parquet(file: BinaryIO, columns: Mapping[str, list[str]], sightings: Sightings) -> None:
+def _write_parquet(
+    file: BinaryIO,
+    columns: Mapping[str, list[str]],
+    sightings: Sightings,
+    more: Mapping[str, "pa.Array[Any]"],
+) -> None:
     arrays: dict[str, pa.Array[Any]] = {
         name: pa.array([value or None for value in column], pa.string())
         for name, column in columns.items()
@@ -254,7 +281,7 @@ def _write_parquet(file: BinaryIO, columns: Mapping[str, list[str]], sightings: 
     if sightings.knows("box"):
         for name, edge in zip(EDGES, sightings.box.T, strict=True):
             arrays[name] = pa.array(edge, pa.float32(), mask=np.isnan(edge))
-    pq.write_table(pa.table(arrays), file)
+    pq.write_table(pa.table(arrays | dict(more)), file)
 
 
 # --- folders ----------------------------------------------------------------------------------

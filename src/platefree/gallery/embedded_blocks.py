@@ -60,7 +60,7 @@ def embed_block(model: Embedder, block: Block, work: Work) -> EmbeddedBlock:
         reasons = [str(each) for each in small if isinstance(each, Exception)]
         missing = len(block.table) - len(reasons)
         return EmbeddedBlock(None, [], reasons + [str(error)] * missing)
-    kept = np.array(list(_kept(block.table, made.sightings)), np.int64)
+    kept = kept_rows(block.table, made.sightings)
     crops = [small[row] for row in kept.tolist()]
     return EmbeddedBlock(
         replace(made, content=block.contents[kept]),
@@ -69,8 +69,12 @@ def embed_block(model: Embedder, block: Block, work: Work) -> EmbeddedBlock:
     )
 
 
+def kept_rows(table: Sightings, kept: Sightings) -> Indices:
+    """(m,) the rows of a table that were kept, in their order."""
+    return np.array(list(_kept(table, kept)), np.int64)
+
+
 def _kept(table: Sightings, kept: Sightings) -> Iterator[int]:
-    """The rows of a table that were kept, in their order."""
     row = 0
     for each in range(len(kept)):
         while not _is_same(table, row, kept, each):

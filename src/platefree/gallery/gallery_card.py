@@ -3,12 +3,13 @@
 import os
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from platefree.errors import DataError, StorageError
 from platefree.gallery.embeddings_card import first_problem
+from platefree.gallery.retention import Retention
 from platefree.inputs.documents import read_json
 from platefree.inputs.plain_files import MB, Expected, require_utf8
 from platefree.storage.disk import storage_errors
@@ -22,6 +23,22 @@ VERSION: Final = 1
 _CARD_FILE = Expected("the card of a gallery", MB)
 
 
+class ModelEntry(BaseModel):
+    """A model in the card of a gallery.
+
+    Attributes:
+        model: its fingerprint.
+        model_path: where it was loaded from.
+        comparison: how its spaces combine, as `Comparison.to_json` describes it.
+    """
+
+    model_config = ConfigDict(strict=True, frozen=True)
+
+    model: str
+    model_path: str | None
+    comparison: dict[str, Any]
+
+
 class GalleryCard(BaseModel):
     """The content of ``gallery.json``.
 
@@ -32,6 +49,9 @@ class GalleryCard(BaseModel):
         model_path: where the model was loaded from.
         comparison: how its spaces combine, as `Comparison.to_json` describes it.
         created: when, ISO 8601.
+        retention: how long sightings are kept; None is for ever.
+        coming: the model that they are being embedded with again. It is the model of the gallery
+            from the moment at which the table says so.
     """
 
     model_config = ConfigDict(strict=True, frozen=True)
@@ -42,6 +62,12 @@ class GalleryCard(BaseModel):
     model_path: str | None
     comparison: dict[str, Any]
     created: str
+    retention: Retention | None = None
+    coming: ModelEntry | None = None
+
+    def of_model(self, entry: ModelEntry) -> Self:
+        """The card when the gallery is one of this model, and no other is coming."""
+        return self.model_copy(update={**dict(entry), "coming": None})
 
 
 def is_gallery(folder: str | Path) -> bool:
@@ -49,8 +75,13 @@ def is_gallery(folder: str | Path) -> bool:
     return os.path.isfile(Path(folder) / CARD)
 
 
-def create_card(folder: Path, model: str, path: str | None, comparison: dict[str, Any]) -> None:
+def create_card(folder: Path, entry: ModelEntry, retention: Retention | None = None) -> None:
     """Make the folder of an empty gallery.
+
+    Args:
+        folder: missing or empty.
+        entry: its model.
+        retention: how long it keeps sightings.
 
     Raises:
         StorageError: something is there already, or it cannot be written.
@@ -63,14 +94,18 @@ def create_card(folder: Path, model: str, path: str | None, comparison: dict[str
                 f"{folder} is {what} already: add to it ('platefree gallery add'), or choose "
                 "another folder"
             )
-    card = GalleryCard(
-        model=model,
-        model_path=path,
-        comparison=comparison,
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
-    )
+    created = datetime.now(UTC).isoformat(timespec="seconds")
     with only_writer(folder):
-        write_text(folder / CARD, card.model_dump_json(indent=2) + "\n")
+        write_card(folder, GalleryCard(**dict(entry), created=created, retention=retention))
+
+
+def write_card(folder: Path, card: GalleryCard) -> None:
+    """Put a card in the place of the one that is there, for the only writer of the folder.
+
+    Raises:
+        StorageError: it cannot be written.
+    """
+    write_text(folder / CARD, card.model_dump_json(indent=2) + "\n")
 
 
 def read_gallery_card(folder: Path) -> GalleryCard:

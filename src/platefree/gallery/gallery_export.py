@@ -4,6 +4,9 @@
 - a folder: ``images.csv`` with the small pictures in ``pictures/NUMBER.jpg``, a data set of its own
   that can be moved and read with nothing else, and ``originals.csv``, the same rows in the same
   order with their own pictures, frames and boxes.
+
+With embeddings, a table has them too (`platefree.gallery.embedded_tables`), and a folder has
+``embedded.parquet``: `platefree.gallery.gallery_import` reads both.
 """
 
 from dataclasses import replace
@@ -13,21 +16,26 @@ import numpy as np
 
 from platefree.data.table import write_table
 from platefree.errors import StorageError
+from platefree.gallery.embedded_tables import write_embedded
 from platefree.gallery.filters import Filter
 from platefree.gallery.store import Reading
 from platefree.storage.files import atomic_folder, new_file
 from platefree.types import Indices, Sightings, unknown_boxes, unknown_frames
 
+SMALL_PICTURES, EMBEDDED = "images.csv", "embedded.parquet"
+"""Files of a folder: the rows with their small pictures, and with their embeddings."""
+
 _AT_A_TIME = 1_000  # small pictures in memory
 
 
-def export_sightings(now: Reading, place: Path, where: Filter) -> int:
+def export_sightings(now: Reading, place: Path, where: Filter, *, embeddings: bool = False) -> int:
     """Write sightings in the order in which they were added.
 
     Args:
         now: the gallery.
         place: a ``.csv`` or ``.parquet`` file, or a folder that does not exist or is empty.
         where: conditions that they meet.
+        embeddings: whether their embeddings are written too.
 
     Returns:
         How many were written.
@@ -36,15 +44,21 @@ def export_sightings(now: Reading, place: Path, where: Filter) -> int:
         StorageError: it cannot be written, or the folder holds something.
     """
     numbers = np.sort(now.latest(where))
-    table = now.get(numbers).sightings
+    rows = now.get(numbers)
+    table = rows.sightings
     if place.suffix.lower() in (".csv", ".parquet"):
-        write_table(table, place)
+        if embeddings:
+            write_embedded(rows, place)
+        else:
+            write_table(table, place)
         return len(table)
     if place.exists() and (not place.is_dir() or any(place.iterdir())):
         raise StorageError(f"{place} is there already: choose another folder, or a .csv file")
     with atomic_folder(place) as folder:
         write_table(table, folder / "originals.csv")
-        write_table(_with_own_pictures(now, numbers, table, folder), folder / "images.csv")
+        write_table(_with_own_pictures(now, numbers, table, folder), folder / SMALL_PICTURES)
+        if embeddings:
+            write_embedded(rows, folder / EMBEDDED)
     return len(table)
 
 

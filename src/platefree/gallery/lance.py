@@ -8,31 +8,35 @@ is put in order by the writer, after a change, by these rules:
 - fragments are gathered into one when there are `MANY` of fewer rows than a number of `TIERS`, and
   into the largest when there are `MOST`: thousands of small additions stay few files, and no row
   is written again and again;
-- superseded versions, and what killed writers left, are removed whenever fragments were gathered,
-  and after `VERSIONS` changes, but for those that somebody reads (`reader_leases`);
+- superseded versions, and what killed writers left, are removed whenever fragments were gathered
+  or an index was written, and after `VERSIONS` changes, but for those that somebody reads
+  (`reader_leases`);
 - from `INDEX_FROM` rows on each space has an index; new rows are searched beside it, and taken in
   when they are more than `UNINDEXED`. Until then, and where a comparison cannot use one, every
-  distance is computed.
+  distance is computed. An index that was extended is kept in few parts (`_extend`).
 
 `compact` does all of it at once, and rewrites the fragments in which rows were deleted.
 """
 
+import logging
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import replace
 from datetime import timedelta
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from platefree.data.content import picture_contents
-from platefree.errors import DataError, MismatchError
+from platefree.errors import DataError, MismatchError, PlatefreeError, StorageError
 from platefree.gallery.conditions import Bools
 from platefree.gallery.filters import EVERYTHING, Filter
 from platefree.gallery.lance_engine import all_synced, engine, reading_errors, writing_errors
-from platefree.gallery.lance_rows import SPACE, rows_of
+from platefree.gallery.lance_rows import MODEL, SPACE, rows_of
 from platefree.gallery.lance_view import PARTITIONS, LanceView
 from platefree.gallery.reader_leases import leased_versions, reader_lease
 from platefree.gallery.store import Compacted
@@ -51,8 +55,10 @@ TIERS = (256, 4_096)
 MANY, MOST, VERSIONS = 8, 256, 64
 UNINDEXED = 16_384
 _SCALAR_INDEXES = {"number": "BTREE", "time": "BTREE", "camera": "BITMAP"}
-_SEGMENTS = 8  # parts of an index that were added one after the other; then it is built anew
+_OUTGROWN = 8  # times as many rows as came after it: then a part of an index stays as it is
 _AT_ONCE = 1 << 24  # rows of one addition
+_log = logging.getLogger(__name__)
+
 _TRIES = 20  # to open a version before the writer removes it
 
 
@@ -76,6 +82,15 @@ class LanceStore:
     def version(self) -> int:
         """Rises with every change; 0 if nothing was ever added."""
         return self._now().version
+
+    @property
+    def model(self) -> str:
+        """Fingerprint of the model that made what is stored; empty if nothing was ever added."""
+        return self._now().model
+
+    def use(self, comparison: Comparison, model: str) -> None:
+        """Take what another process has put in the place of all: rows of another model."""
+        self.comparison, self._model = comparison, model
 
     @property
     def exact(self) -> bool:
@@ -159,12 +174,12 @@ class LanceStore:
                 return numbers
             given = [b""] * len(embeddings) if crops is None else crops
             rows = rows_of(embeddings, self.comparison, given, numbers)
-            with writing_errors(self.folder), all_synced(self.folder):
+            with self._changing():
                 if dataset is None:
                     dataset = engine().write_dataset(rows, self._place)
                 else:
                     dataset.insert(rows)
-                self._tidy(dataset)
+            self._tidy(dataset)
         return numbers
 
     def delete(self, where: Filter) -> int:
@@ -174,12 +189,35 @@ class LanceStore:
             dataset = self._opened()
             if dataset is None:
                 return 0
-            with writing_errors(self.folder), all_synced(self.folder):
+            with self._changing():
                 count = int(dataset.count_rows(filter=sql))
                 if count:
                     dataset.delete(sql)
-                    self._tidy(dataset)
+            if count:
+                self._tidy(dataset)
         return count
+
+    def replace(self, rows: Iterator[pa.Table], comparison: Comparison) -> None:
+        """Put other rows in the place of all, in one commit: every reader sees these, or those.
+
+        Args:
+            rows: from `rows_of`, at least one table; those of a number that was stored keep it.
+            comparison: how the spaces of their embeddings combine.
+
+        Raises:
+            StorageError: they cannot be written, or another process is writing.
+        """
+        first = next(rows)
+        batches = (batch for table in chain([first], rows) for batch in table.to_batches())
+        with self.writing():
+            with self._changing():
+                reader = pa.RecordBatchReader.from_batches(first.schema, batches)
+                dataset = engine().write_dataset(reader, self._place, mode="overwrite")
+                self._first = dataset  # the schema is another one
+                self.use(comparison, str(first.schema.metadata[MODEL].decode()))
+                self._index(dataset)
+            with writing_errors(self.folder):
+                self._remove_superseded(dataset)
 
     def compact(self) -> Compacted:
         """Remove from the disk what was deleted or superseded, and gather what lies apart."""
@@ -187,10 +225,11 @@ class LanceStore:
             dataset, before = self._opened(), self.bytes_on_disk()
             if dataset is None:
                 return Compacted(before, before)
-            with writing_errors(self.folder), all_synced(self.folder):
+            with self._changing():
                 purged = _purge(dataset)
                 _gather(dataset, TIERS[-1])
                 self._index(dataset, everything=True, anew=purged)
+            with writing_errors(self.folder):
                 readers = self._remove_superseded(dataset)
             return Compacted(before, self.bytes_on_disk(), readers)
 
@@ -245,52 +284,83 @@ class LanceStore:
         if model and embeddings.model != model:
             raise MismatchError(
                 f"{self.folder} was made with model {model}, the new sightings with "
-                f"{embeddings.model}: make another gallery with this model ('platefree gallery "
-                "create', then 'platefree gallery add'), which embeds all pictures again"
+                f"{embeddings.model}: embed the gallery again with this model ('platefree gallery "
+                f"reembed {self.folder} --model MODEL'), or make another one ('platefree gallery "
+                "create', then 'platefree gallery add')"
             )
         sizes = {name: rows.shape[1] for name, rows in embeddings.spaces.items()}
         if dataset is not None and sizes != view.spaces:
             raise MismatchError(f"{self.folder} has the spaces {view.spaces}, not {sizes}")
 
+    @contextmanager
+    def _changing(self) -> Iterator[None]:
+        """Within the block the engine writes; at its end all of it is on the disk."""
+        try:
+            with writing_errors(self.folder), all_synced(self.folder):
+                yield
+        except StorageError:
+            self._clear_up()
+            raise
+
+    def _clear_up(self) -> None:
+        """Remove what a failed change left, which else would keep a full disk full."""
+        with suppress(PlatefreeError), writing_errors(self.folder):
+            dataset = self._opened()
+            if dataset is not None:
+                self._remove_superseded(dataset)
+
     def _tidy(self, dataset: Any) -> None:  # noqa: ANN401
-        """Put in order what has accumulated, see the first lines of this file."""
+        """Put in order what has accumulated, see the first lines of this file.
+
+        The change before it is on the disk already, and stays if this fails.
+        """
+        try:
+            with self._changing():
+                accumulated = self._gathered(dataset)
+            if accumulated:  # and the new files are on the disk
+                with writing_errors(self.folder):
+                    self._remove_superseded(dataset)
+        except StorageError as error:
+            _log.warning("%s: what was stored is safe, and is put in order later", error)
+
+    def _gathered(self, dataset: Any) -> bool:  # noqa: ANN401
+        """Gather fragments and extend indexes; whether superseded versions are to be removed."""
         sizes = np.array([_rows_in(each) for each in dataset.get_fragments()])
         full = [below for below in TIERS if (sizes < below).sum() >= MANY]
         if len(sizes) >= MOST:
             dataset.optimize.compact_files()
         elif full:
             _gather(dataset, full[-1])
-        self._index(dataset)
+        written = self._index(dataset)
         versions = len(os.listdir(self.folder / TABLE / "_versions"))
-        if full or len(sizes) >= MOST or versions > VERSIONS:
-            self._remove_superseded(dataset)
+        return written or bool(full) or len(sizes) >= MOST or versions > VERSIONS
 
-    def _index(self, dataset: Any, *, everything: bool = False, anew: bool = False) -> None:  # noqa: ANN401
+    def _index(self, dataset: Any, *, everything: bool = False, anew: bool = False) -> bool:  # noqa: ANN401
         """Build or extend the indexes, where they pay.
 
         Args:
             dataset: the table.
             everything: whether the last row has to be in them.
             anew: whether they may name what is stored no more.
+
+        Returns:
+            Whether one was written.
         """
-        rows = dataset.count_rows()
-        if rows < INDEX_FROM:
-            return
+        before = dataset.version
+        if dataset.count_rows() < INDEX_FROM:
+            return False
         built = {each.field_names[0]: each for each in dataset.describe_indices()}
-        behind = 0
         for column, kind in _SCALAR_INDEXES.items():
             if column not in built or anew:
                 dataset.create_scalar_index(column, kind)
             else:
-                behind = max(behind, rows - built[column].num_rows_indexed)
+                _extend(dataset, built[column], everything=everything)
         for column in self._searched_columns(dataset):
-            found = built.get(column)
-            if found is None or len(found.segments) > _SEGMENTS:
+            if column not in built:
                 _index_vectors(dataset, column)
             else:
-                behind = max(behind, rows - found.num_rows_indexed)
-        if behind > (0 if everything else UNINDEXED):
-            dataset.optimize.optimize_indices()
+                _extend(dataset, built[column], everything=everything)
+        return bool(dataset.version > before)
 
     def _searched_columns(self, dataset: Any) -> list[str]:  # noqa: ANN401
         """The columns of vectors that an index helps to search; it takes 8 numbers at a time."""
@@ -330,6 +400,28 @@ def _gather(dataset: Any, below: int) -> None:  # noqa: ANN401
 
 def _rows_in(fragment: Any) -> int:  # noqa: ANN401
     return int(fragment.physical_rows - fragment.num_deletions)
+
+
+def _extend(dataset: Any, index: Any, *, everything: bool) -> None:  # noqa: ANN401
+    """Take rows into an index that are not in it, when they are many, or when all have to be.
+
+    They become a part of their own, which every search looks at too, together with the last parts
+    that are not `_OUTGROWN` times as many. So there are few parts, and no row is written again
+    and again; putting everything into one makes one part of all.
+    """
+    rows = {each.fragment_id: _rows_in(each) for each in dataset.get_fragments()}
+    parts = [sum(rows.get(each, 0) for each in part.fragment_ids) for part in index.segments]
+    new = sum(rows.values()) - sum(parts)
+    if everything and (new or len(parts) > 1):
+        merged = len(parts)
+    elif new > UNINDEXED:
+        merged, size = 0, new
+        while merged < len(parts) and parts[-1 - merged] < _OUTGROWN * size:
+            size += parts[-1 - merged]
+            merged += 1
+    else:
+        return
+    dataset.optimize.optimize_indices(index_names=[index.name], num_indices_to_merge=merged)
 
 
 def _index_vectors(dataset: Any, column: str) -> None:  # noqa: ANN401

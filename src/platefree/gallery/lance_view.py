@@ -160,8 +160,9 @@ class LanceView:
         if query.model != self.model:
             raise MismatchError(
                 f"{self._folder} was made with model {self.model}, the query with {query.model}: "
-                "give the model of the gallery, or make another gallery ('platefree gallery "
-                "create', then 'platefree gallery add') to embed its pictures again"
+                f"give the model of the gallery, embed its pictures again ('platefree gallery "
+                f"reembed {self._folder} --model MODEL'), or make another gallery ('platefree "
+                "gallery create', then 'platefree gallery add')"
             )
         empty = {name: np.empty((0, size), np.float32) for name, size in self.spaces.items()}
         no_rows = query.sightings.take(np.empty(0, np.int64))

@@ -1,7 +1,11 @@
 """A gallery: a folder in which sightings accumulate for months, with the model that embeds them."""
 
+import hashlib
 import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
@@ -9,28 +13,44 @@ import numpy as np
 
 from platefree.data.content import picture_contents
 from platefree.data.table import read_table
-from platefree.errors import CheckpointError, MismatchError
+from platefree.errors import CheckpointError, DataError, MismatchError
 from platefree.gallery.embedded_blocks import Block, embed_block
 from platefree.gallery.filters import EVERYTHING, Filter
-from platefree.gallery.gallery_card import create_card, read_gallery_card
+from platefree.gallery.gallery_card import (
+    ModelEntry,
+    create_card,
+    is_gallery,
+    read_gallery_card,
+    write_card,
+)
 from platefree.gallery.gallery_export import export_sightings
+from platefree.gallery.gallery_import import Part, parts_of_files, parts_of_gallery
 from platefree.gallery.lance import LanceStore
 from platefree.gallery.lance_view import LanceView
 from platefree.gallery.opening import open_embedder
+from platefree.gallery.reembedding import Missing, Reembedded, Reembedding
+from platefree.gallery.retention import LATE, Retention
 from platefree.gallery.search import Answer, Query, answer
 from platefree.gallery.sighting_identity import identities, joined
 from platefree.gallery.store import Compacted, identities_of
+from platefree.gallery.stored import stored_model_path
 from platefree.gallery.stored_query import StoredQuery
 from platefree.inference.calibrated import calibration_at
+from platefree.gallery.vectors_beside import VectorsBeside
 from platefree.inference.embedder import Embedder
 from platefree.ranking.calibration import Calibration
 from platefree.ranking.described import read_comparison
 from platefree.recipes.post import NONE, Post
+from platefree.storage.disk import disk
+from platefree.storage.files import remove
+from platefree.storage.locks import only_writer
 from platefree.types import Contents, Embeddings, Hit, Indices, Sightings, utc_text
 from platefree.work import DEFAULT_WORK, Work
 
 BLOCK = 512
 """Pictures that are embedded and added at a time: the most that a killed addition loses."""
+
+_BESIDE = "reembedding"  # the folder of the vectors of a coming model
 
 _NAMED = 1_000  # pictures of forgotten sightings that are looked for
 
@@ -43,11 +63,13 @@ class Added:
         added: number of new sightings.
         known: number of sightings that were there already.
         skipped: why the others were left out, a sentence for each.
+        expired: number of sightings, new or old, that were kept no longer (`Gallery.retain`).
     """
 
     added: int
     known: int
     skipped: list[str]
+    expired: int = 0
 
 
 @dataclass(frozen=True)
@@ -61,6 +83,21 @@ class Forgotten:
 
     count: int
     files: list[Path]
+
+
+@dataclass(frozen=True)
+class Retained:
+    """What `Gallery.retain` did.
+
+    Attributes:
+        removed: number of sightings that were kept no longer, by camera.
+        undated: number of sightings of unknown time, which the rule keeps.
+        readers: see `Compacted.readers`.
+    """
+
+    removed: dict[str, int]
+    undated: int
+    readers: int = 0
 
 
 @dataclass(frozen=True)
@@ -99,6 +136,10 @@ class GalleryInfo:
         indexed: number of sightings in the index of each space; the others are compared one by one.
         megabytes: on the disk.
         version: rises with every change.
+        coming: fingerprint of the model that it is being embedded with again; empty if none is.
+        ready: number of sightings that have vectors of that model.
+        retention: days that sightings are kept, as `Retention.of` understands them; none is for
+            ever.
     """
 
     path: Path
@@ -113,6 +154,9 @@ class GalleryInfo:
     indexed: dict[str, int] = field(default_factory=dict)
     megabytes: float = 0.0
     version: int = 0
+    coming: str = ""
+    ready: int = 0
+    retention: list[str] = field(default_factory=list)
 
 
 class Gallery:
@@ -135,26 +179,32 @@ class Gallery:
         self.comparison = read_comparison(self.card.comparison)
         self.store = LanceStore(self.folder, self.comparison, self.card.model)
         self._given, self._model = model, None if isinstance(model, str | Path) else model
+        self._open_card()
         if self._model is not None:
             self._check(self._model)
 
     @classmethod
-    def create(cls, folder: str | Path, model: Embedder | str | Path) -> Self:
+    def create(
+        cls,
+        folder: str | Path,
+        model: Embedder | str | Path,
+        *,
+        retention: Retention | None = None,
+    ) -> Self:
         """Make an empty gallery.
 
         Args:
             folder: missing or empty.
             model: that embeds its pictures: open, or the path of a checkpoint folder, or
                 ``color_stripes``.
+            retention: how long sightings are kept; by default for ever.
 
         Raises:
             StorageError: something is in the folder, or it cannot be written.
             CheckpointError: there is no such model.
         """
         opened = open_embedder(model)
-        there = Path(opened.name)
-        path = str(there.resolve()) if there.exists() else opened.name
-        create_card(Path(folder), opened.fingerprint, path, opened.comparison.to_json())
+        create_card(Path(folder), _entry(opened), retention)
         return cls(folder, opened)
 
     @classmethod
@@ -189,7 +239,9 @@ class Gallery:
 
         A sighting is the same if its file has the same content, frame and box, wherever it lies.
         `BLOCK` pictures at a time are stored for good, so an addition that was stopped goes on
-        where it was when it is asked for again.
+        where it was when it is asked for again. In the end, what is kept no longer is removed
+        (`retain`), if some of it has been so for a day: so the rule holds to a day where something
+        is added daily, and files are not written again for every sighting.
 
         Args:
             sightings: a table, what `read_table` reads, or embeddings of this model, which are
@@ -204,7 +256,7 @@ class Gallery:
             return self._add_embedded(sightings, work)
         table = sightings if isinstance(sightings, Sightings) else read_table(sightings)
         added, known, skipped, model = 0, 0, list[str](), self.model
-        with self.store.writing():
+        with self._writing():
             for start in range(0, len(table), BLOCK):
                 rows = np.arange(start, min(start + BLOCK, len(table)))
                 block = Block.of(table.take(rows))
@@ -216,7 +268,7 @@ class Gallery:
                     skipped += made.skipped
                     if made.embeddings is not None:
                         added += len(self.store.add(made.embeddings, made.crops))
-        return Added(added, known, skipped)
+            return Added(added, known, skipped, self._expire())
 
     def search(
         self,
@@ -244,7 +296,7 @@ class Gallery:
             MismatchError: the model is not that of the gallery.
         """
         began = time.perf_counter()
-        with self.store.snapshot() as now:
+        with self._reading() as now:
             if not now.version:  # nothing was ever added
                 found = Answer([], [], [])
             elif query is None:
@@ -277,20 +329,120 @@ class Gallery:
             DataError: the conditions are not on sightings alone.
             StorageError: the folder cannot be written, or another process is writing.
         """
-        with self.store.writing():
+        with self._writing():
             with self.store.snapshot() as now:
                 table = now.get(now.latest(where, _NAMED)).sightings
             files = sorted({table.path(row) for row in range(len(table))})
             count = self.store.delete(where)
         return Forgotten(count, [path for path in files if path.exists()])
 
+    def keep(self, retention: Retention | None) -> None:
+        """Change how long sightings are kept; `retain` carries it out.
+
+        Raises:
+            StorageError: the folder cannot be written, or another process is writing.
+        """
+        with self._writing():
+            self.card = self.card.model_copy(update={"retention": retention})
+            write_card(self.folder, self.card)
+
+    def retain(self, now: datetime | None = None) -> Retained:
+        """Forget what is kept no longer, and remove it from the disk.
+
+        Args:
+            now: the moment from which ages are counted; by default the present.
+
+        Raises:
+            StorageError: the folder cannot be written, or another process is writing.
+        """
+        with self._writing():
+            with self.store.snapshot() as before:
+                expired = self._expired(before, now or datetime.now(UTC))
+                undated = before.count(Filter(unknown_time="only"))
+                removed = {
+                    camera: count
+                    for where in expired
+                    for camera in where.cameras
+                    if (count := before.count(replace(where, cameras=[camera])))
+                }
+            if not removed:
+                return Retained({}, undated)
+            for where in expired:
+                self.store.delete(where)
+            return Retained(removed, undated, self.store.compact().readers)
+
     def compact(self) -> Compacted:
         """Remove from the disk what was forgotten or superseded; see `Store.compact`."""
-        return self.store.compact()
+        with self._writing():
+            if (beside := self._beside()) is not None:
+                beside.keep_only(self.store.latest())
+            return self.store.compact()
+
+    def reembed(
+        self,
+        model: Embedder | str | Path,
+        *,
+        missing: Missing = "refuse",
+        work: Work = DEFAULT_WORK,
+    ) -> Reembedded:
+        """Embed all sightings again with another model, whose gallery it is afterwards.
+
+        Meanwhile it is searched with the old one, and sightings are added and forgotten. `BLOCK`
+        pictures at a time are stored for good, so work that was stopped goes on where it was when
+        it is asked for again. When all are embedded one commit puts the new vectors in the place
+        of the old; sightings keep their numbers.
+
+        Args:
+            model: the new one, as for `create`; also embeddings that it made of these pictures.
+            missing: what becomes of sightings whose picture is gone, has changed or cannot be read.
+            work: device, workers and progress.
+
+        Returns:
+            What was done. With the model of the gallery itself nothing is; vectors of another one
+            that was coming are dropped.
+
+        Raises:
+            DataError: nothing is stored.
+            StorageError: the folder cannot be written, or another process is writing.
+        """
+        new = open_embedder(model, work)
+        with only_writer(self.folder / _BESIDE):
+            with self._writing():
+                beside = self._announce(new)
+            if beside is None:
+                return Reembedded(True, self.store.count(), 0, [])
+            task = Reembedding(new, beside, missing, work)
+            task.embed_all(self.store)
+            with self._writing():
+                task.embed_all(self.store)
+                with self.store.snapshot() as now:
+                    without, count = task.without(now), now.count()
+                    if (without and missing != "forget") or len(without) == count:
+                        return Reembedded(False, count - len(without), task.small, without)
+                    self.store.replace(task.rows(now), new.comparison)
+                self._model = self._given = new
+                self._settle()
+                self.store.compact()  # the rows before, which were read until now
+        with suppress(OSError):  # another one has begun
+            disk().remove_folder(self.folder / _BESIDE)
+        return Reembedded(True, count - len(without), task.small, without)
+
+    def _announce(self, new: Embedder) -> VectorsBeside | None:
+        """Write into the card which model is coming; None if it is that of the gallery already."""
+        coming = None if new.fingerprint == self.card.model else _entry(new)
+        if coming is not None and not self.store.count():
+            raise DataError(
+                f"{self.folder} holds no sightings to embed again: make another gallery with this "
+                "model ('platefree gallery create')"
+            )
+        write_card(self.folder, self.card.model_copy(update={"coming": coming}))
+        self._settle()
+        return self._beside()
 
     def info(self) -> GalleryInfo:
         """What it holds."""
-        with self.store.snapshot() as now:
+        beside = self._beside()
+        with self._reading() as now:
             times = self._first_and_last(now)
             return GalleryInfo(
                 path=self.folder,
@@ -305,14 +457,46 @@ class Gallery:
                 indexed={name.partition("_")[2]: rows for name, rows in now.indexed.items()},
                 megabytes=round(self.store.bytes_on_disk() / 2**20, 3),
                 version=now.version,
+                coming=self.card.coming.model if self.card.coming else "",
+                ready=0 if beside is None else len(np.intersect1d(beside.numbers, now.latest())),
+                retention=self.card.retention.words() if self.card.retention else [],
             )
 
-    def export(self, place: str | Path, where: Filter = EVERYTHING) -> int:
+    def import_from(self, place: str | Path) -> Added:
+        """Take in sightings with their embeddings; those that are there already are passed over.
+
+        Args:
+            place: another gallery, a folder or table that `export` wrote with embeddings, any
+                table with such columns (`platefree.gallery.embedded_tables`), or a folder of
+                embeddings.
+
+        Raises:
+            MismatchError: it is of another model.
+            DataError: it is nothing of this, or damaged.
+            StorageError: the folder cannot be written, or another process is writing.
+        """
+        place = Path(place)
+        if not is_gallery(place):
+            return self._import(parts_of_files(place, self.card.model))
+        other = Gallery(place)
+        if other.card.model != self.card.model:
+            raise MismatchError(
+                f"{place} is of model {other.card.model}, {self.folder} of {self.card.model}: "
+                f"embed it again first ('platefree gallery reembed {place} --model "
+                f"{self.card.model_path}')"
+            )
+        with other._reading() as now:
+            return self._import(parts_of_gallery(now))
+
+    def export(
+        self, place: str | Path, where: Filter = EVERYTHING, *, embeddings: bool = False
+    ) -> int:
         """Write sightings to a ``.csv`` or ``.parquet`` file, or to a folder with their pictures.
 
         Args:
             place: see `export_sightings`.
             where: conditions that they meet.
+            embeddings: whether their embeddings are written too, for `import_from`.
 
         Returns:
             How many were written.
@@ -320,16 +504,76 @@ class Gallery:
         Raises:
             StorageError: it cannot be written.
         """
+        with self._reading() as now:
+            return export_sightings(now, Path(place), where, embeddings=embeddings)
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Within the block no other process writes, and the card is the one on the disk."""
+        with self.store.writing():
+            self._settle()
+            yield
+
+    @contextmanager
+    def _reading(self) -> Iterator[LanceView]:
+        """What is stored now, of the model that it is of now."""
         with self.store.snapshot() as now:
-            return export_sightings(now, Path(place), where)
+            if now.model in ("", self.card.model):
+                yield now
+                return
+        self._open_card()  # it was embedded again meanwhile
+        with self.store.snapshot() as now:
+            yield now
+
+    def _open_card(self) -> None:
+        """Read the card; the model of the gallery is the one that its rows are of."""
+        card = read_gallery_card(self.folder)
+        if card.coming is not None and card.coming.model == self.store.model:
+            card = card.of_model(card.coming)
+        if card.model != self.card.model:
+            self.comparison = read_comparison(card.comparison)
+            self.store.use(self.comparison, card.model)
+            if self._model is not self._given:  # else whoever gave it hears that it is another's
+                self._model = None
+        self.card = card
+
+    def _settle(self) -> None:
+        """Read the card and write it as it is now; remove vectors of models that do not come."""
+        self._open_card()
+        if self.card != read_gallery_card(self.folder):
+            write_card(self.folder, self.card)
+        beside, place = self._beside(), self.folder / _BESIDE
+        for each in place.iterdir() if place.is_dir() else ():
+            if each.is_dir() and (beside is None or each != beside.folder):
+                remove(each)
+
+    def _beside(self) -> VectorsBeside | None:
+        """The vectors of the coming model; None if there is none."""
+        if self.card.coming is None:
+            return None
+        name = hashlib.sha256(self.card.coming.model.encode()).hexdigest()[:16]
+        return VectorsBeside(self.folder / _BESIDE / name)
+
+    def _expired(self, now: LanceView, moment: datetime) -> list[Filter]:
+        """The conditions on sightings that are kept no longer, of those that there are."""
+        rule = self.card.retention
+        conditions = rule.expired(now.tally("camera"), moment) if rule is not None else []
+        return [where for where in conditions if now.count(where)]
+
+    def _expire(self) -> int:
+        """Carry the rule out if something is older than it allows by `LATE`."""
+        with self.store.snapshot() as now:
+            late = self._expired(now, datetime.now(UTC) - LATE)
+        return sum(self.retain().removed.values()) if late else 0
 
     def _check(self, model: Embedder) -> None:
         if model.fingerprint != self.card.model:
             raise MismatchError(
                 f"{self.folder} was made with model {self.card.model}, and this is "
-                f"{model.fingerprint} ({model.name}): give the model of the gallery, or make "
-                f"another one with this model ('platefree gallery create', then 'platefree "
-                "gallery add'), which embeds all pictures again"
+                f"{model.fingerprint} ({model.name}): give the model of the gallery, or embed all "
+                f"its pictures again ('platefree gallery reembed {self.folder} --model "
+                f"{model.name}'), or make another one with this model ('platefree gallery "
+                "create', then 'platefree gallery add')"
             )
 
     def _calibration(self) -> Calibration | None:
@@ -349,11 +593,19 @@ class Gallery:
         if embeddings.content is None:
             contents = picture_contents(embeddings.sightings)
             embeddings = replace(embeddings, content=contents)
-        with self.store.writing():
-            new = self._new(identities_of(embeddings))
-            self.store.add(embeddings.take(new))
+        added = self._import([(embeddings, None)])
         work.progress(len(embeddings))
-        return Added(len(new), len(embeddings) - len(new), [])
+        return added
+
+    def _import(self, parts: Iterable[Part]) -> Added:
+        added, known = 0, 0
+        with self._writing():
+            for embeddings, crops in parts:
+                new = self._new(identities_of(embeddings))
+                small = None if crops is None else [crops[row] for row in new.tolist()]
+                self.store.add(embeddings.take(new), small)
+                added, known = added + len(new), known + len(embeddings) - len(new)
+            return Added(added, known, [], self._expire())
 
     @staticmethod
     def _first_and_last(now: LanceView) -> tuple[str, str]:
@@ -362,6 +614,16 @@ class Gallery:
             return "", ""
         times = now.get(known[[-1, 0]]).sightings.time
         return utc_text(times[0]), utc_text(times[1])
+
+
+def _entry(model: Embedder) -> ModelEntry:
+    """A model as a card names it."""
+    there = Path(model.name)
+    path = str(there.resolve()) if there.exists() else model.name
+    path = stored_model_path(there) or path  # stored embeddings know no new picture
+    return ModelEntry(
+        model=model.fingerprint, model_path=path, comparison=model.comparison.to_json()
+    )
 
 
 def _listed(now: LanceView, where: Filter, top: int) -> list[Hit]:

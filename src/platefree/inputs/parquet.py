@@ -5,6 +5,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from platefree.errors import PlatefreeError
 from platefree.inputs.plain_files import GB, Expected, open_input
 
 MOST_ROWS = 10_000_000
@@ -38,17 +39,34 @@ def read_parquet(path: str | Path, expected: Expected, schema: pa.Schema | None 
         except MemoryError:
             raise
         except (OSError, ValueError, KeyError, pa.ArrowException) as error:
-            reason = " ".join(str(error).split())[:200]
-            raise expected.error(
-                f"{path} is damaged or not Parquet ({reason}), expected {expected.noun}: write or "
-                "copy it again"
-            ) from error
+            raise _damaged(path, expected, error) from error
     if missing:
         raise expected.error(
             f"{path} lacks the column {missing[0]!r}, expected {expected.noun} with "
             f"{', '.join(wanted.names)}"
         )
     raise expected.error(f"{path} has {rows:,} rows, expected at most {MOST_ROWS:,}: divide it")
+
+
+def read_parquet_names(path: str | Path, expected: Expected) -> list[str]:
+    """The names of the columns of a Parquet file.
+
+    Raises:
+        PlatefreeError: an ``expected.error``: the file cannot be read, or is damaged.
+    """
+    with open_input(path, expected) as file:
+        try:
+            return list(pq.ParquetFile(file).schema_arrow.names)
+        except (OSError, ValueError, pa.ArrowException) as error:
+            raise _damaged(path, expected, error) from error
+
+
+def _damaged(path: str | Path, expected: Expected, error: Exception) -> PlatefreeError:
+    reason = " ".join(str(error).split())[:200]
+    return expected.error(
+        f"{path} is damaged or not Parquet ({reason}), expected {expected.noun}: write or copy it "
+        "again"
+    )
 
 
 def _batches(

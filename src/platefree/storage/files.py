@@ -116,6 +116,26 @@ def atomic_folder(path: Path) -> Iterator[Path]:
             sync_folder(path.parent)
 
 
+@contextmanager
+def temporary_folder(path: Path) -> Iterator[Path]:
+    """Yield a new folder for files that are needed within the block alone.
+
+    What a killed run leaves of it is removed by the next only writer of a folder above it.
+
+    Args:
+        path: that tells it from others; nothing comes to be there.
+
+    Raises:
+        StorageError: the folder cannot be written.
+    """
+    temporary = neighbour(path)
+    with storage_errors(path):
+        make_folders(path.parent)
+        with locked_for(neighbour(path, LOCK), path, patience=_PATIENCE), _removed(temporary):
+            disk().make_folder(temporary)
+            yield temporary
+
+
 def _take_the_place(new: Path, path: Path, old: Path) -> None:
     """Rename a folder to ``path``; what was there is put to ``old``, or back after a failure."""
     if not path.exists():

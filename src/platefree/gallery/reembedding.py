@@ -1,0 +1,166 @@
+"""Embed the sightings of a gallery again with another model, while it is searched and added to.
+
+The new vectors lie beside the gallery until all are there, those of `BLOCK` pictures at a time for
+good. Then one commit of the table puts them in the place of the old ones: nobody ever sees both.
+Whoever is killed on the way goes on where it was.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+import numpy as np
+import pyarrow as pa
+
+from platefree.data.content import known_contents, picture_contents
+from platefree.errors import DataError
+from platefree.gallery.embedded_blocks import kept_rows
+from platefree.gallery.lance_rows import rows_of
+from platefree.gallery.store import Reading, Store
+from platefree.gallery.vectors_beside import VectorsBeside
+from platefree.inference.embedder import Embedder
+from platefree.storage.files import new_file, temporary_folder
+from platefree.types import Embeddings, Indices, Sightings, unknown_boxes, unknown_frames
+from platefree.work import Work, no_progress
+
+BLOCK = 512
+"""Pictures whose vectors are stored at a time: the most that a killed run loses."""
+
+_AT_A_TIME = 8 * BLOCK  # of one version of the gallery, which stays on the disk so long
+
+Missing = Literal["refuse", "small", "forget"]
+"""What becomes of sightings whose picture is gone, has changed or cannot be read: with ``refuse``
+the gallery keeps its model, with ``small`` the small pictures are embedded in their place, with
+``forget`` they are left out."""
+
+
+@dataclass(frozen=True)
+class Reembedded:
+    """What `Gallery.reembed` did.
+
+    Attributes:
+        switched: whether the gallery is of the new model now.
+        embedded: number of sightings that have its vectors.
+        small: of these, how many were embedded from their small pictures by this call.
+        missing: why the others have none, a sentence for each.
+    """
+
+    switched: bool
+    embedded: int
+    small: int
+    missing: list[str]
+
+
+@dataclass
+class Reembedding:
+    """The work of one call.
+
+    Attributes:
+        model: the new one.
+        vectors: its vectors so far.
+        missing: what becomes of pictures that are not there.
+        work: device, workers and progress.
+        reasons: number of a sighting without vectors -> why.
+        small: how many were embedded from their small pictures.
+    """
+
+    model: Embedder
+    vectors: VectorsBeside
+    missing: Missing
+    work: Work
+    reasons: dict[int, str] = field(default_factory=dict)
+    small: int = 0
+
+    def embed_all(self, store: Store) -> None:
+        """Embed what has no vectors yet, also what is added meanwhile."""
+        while True:
+            with store.snapshot() as now:
+                pending = self._pending(now)
+                for start in range(0, min(len(pending), _AT_A_TIME), BLOCK):
+                    self._embed(now, pending[start : start + BLOCK])
+            if not len(pending):
+                return
+
+    def rows(self, now: Reading) -> Iterator[pa.Table]:
+        """The rows of a gallery with the new vectors; those without are left out."""
+        left = set(now.latest().tolist())
+        for numbers, spaces in self.vectors.blocks():
+            kept = np.array([number in left for number in numbers.tolist()], np.bool_)
+            left.difference_update(numbers.tolist())
+            if kept.any():
+                stored, crops = now.get(numbers[kept]), now.crops(numbers[kept])
+                vectors = {name: rows[kept] for name, rows in spaces.items()}
+                new = Embeddings(vectors, stored.sightings, self.model.fingerprint, stored.content)
+                yield rows_of(new, self.model.comparison, crops, numbers[kept])
+
+    def without(self, now: Reading) -> list[str]:
+        """Why sightings that are stored now have no vectors, a sentence for each."""
+        there = set(now.latest().tolist())
+        return [reason for number, reason in sorted(self.reasons.items()) if number in there]
+
+    def _pending(self, now: Reading) -> Indices:
+        tried = np.array(list(self.reasons), np.int64)
+        return np.setdiff1d(now.latest(), np.concatenate([self.vectors.numbers, tried]))
+
+    def _embed(self, now: Reading, numbers: Indices) -> None:
+        """Embed a block; what has no vectors afterwards has a reason."""
+        stored = now.get(numbers)
+        reasons = _changed(stored)
+        frames = stored.sightings.frame >= 0
+        for kind in (~frames, frames):  # a model that reads no videos refuses a table of frames
+            rows = np.array([row for row in np.flatnonzero(kind) if row not in reasons], np.int64)
+            reasons |= self._keep(numbers, rows, stored.sightings.take(rows))
+        if self.missing == "small" and reasons:
+            rows = np.array(sorted(reasons), np.int64)
+            left = self._embed_small(now, numbers, rows, stored.sightings)
+            self.small += len(reasons) - len(left)
+            reasons = {row: reasons[row] for row in left}
+        self.reasons |= {int(numbers[row]): reason for row, reason in reasons.items()}
+        self.work.progress(len(numbers))
+
+    def _embed_small(
+        self, now: Reading, numbers: Indices, rows: Indices, table: Sightings
+    ) -> list[int]:
+        """Embed the small pictures of some rows of a block; the rows that have none."""
+        crops = dict(zip(rows.tolist(), now.crops(numbers[rows]), strict=True))
+        having = np.array([row for row, crop in crops.items() if crop], np.int64)
+        with temporary_folder(self.vectors.folder / "small") as folder:
+            for row in having.tolist():
+                with new_file(folder / f"{row}.jpg") as file:
+                    file.write(crops[row])
+            small = replace(
+                table.take(having),
+                root=folder,
+                image=np.array([*(f"{row}.jpg" for row in having), ""], object)[:-1],
+                frame=unknown_frames(len(having)),
+                box=unknown_boxes(len(having)),
+            )
+            lost = self._keep(numbers, having, small)
+        return [row for row, crop in crops.items() if not crop or row in lost]
+
+    def _keep(self, numbers: Indices, rows: Indices, table: Sightings) -> dict[int, str]:
+        """Embed some rows of a block and keep their vectors; row -> why it could not be."""
+        if not len(rows):
+            return {}
+        silent = replace(self.work, progress=no_progress)
+        try:
+            made, skipped = self.model.embed(table, unreadable="skip", work=silent)
+        except DataError as error:  # not one of them can be read
+            return {row: f"{table.path(at)}: {error}" for at, row in enumerate(rows.tolist())}
+        kept = kept_rows(table, made.sightings)
+        self.vectors.add(numbers[rows[kept]], made)
+        lost = np.delete(rows, kept)
+        return dict(zip(lost.tolist(), skipped, strict=True))
+
+
+def _changed(stored: Embeddings) -> dict[int, str]:
+    """The rows whose files hold another picture than when they were added, with what to say."""
+    if stored.content is None:
+        return {}
+    held = picture_contents(stored.sightings)
+    known = known_contents(held) & known_contents(stored.content)
+    changed = known & (held != stored.content).any(axis=1)
+    return {
+        row: f"{stored.sightings.path(row)} holds another picture than when it was added"
+        for row in np.flatnonzero(changed).tolist()
+    }
