@@ -152,14 +152,11 @@ class _Asked:
     top: int
     post: str
 
-    def described(self, steps: "Post") -> str:
-        """Which steps are done, in words."""
-        from platefree.gallery.search import CANDIDATES
-
+    def described(self, steps: "Post", found: "Answer") -> str:
+        """Which steps were done, in words."""
         if not steps.steps:
             return "not post-processed"
-        nearest = max(self.top, CANDIDATES)
-        return f"the nearest {nearest} post-processed: {steps.describe()}"
+        return f"the nearest {found.candidates} post-processed: {steps.describe()}"
 
 
 def _search_pictures(
@@ -196,7 +193,7 @@ def _search_pictures(
         {"name": loaded.name, "fingerprint": loaded.fingerprint},
         {"path": str(place), "pictures": len(opened), "search": "exact"},
         _paths(asked.pictures),
-        asked.described(loaded.post.with_steps(asked.post)),
+        asked.described(loaded.post.with_steps(asked.post), found),
         skipped,
     )
 
@@ -222,7 +219,7 @@ def _search_gallery(asked: _Asked, place: Path, model: str | None, work: "Work")
         "searched": found.searched,
         "seconds": round(found.seconds, 4),
     }
-    described = asked.described(steps.with_steps(asked.post))
+    described = asked.described(steps.with_steps(asked.post), found)
     name = gallery.card.model_path or gallery.card.model
     if isinstance(query, int):
         table = gallery.store.get(np.array([query])).sightings

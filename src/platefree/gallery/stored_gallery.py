@@ -69,14 +69,12 @@ class GalleryAnswer(Answer):
         model: fingerprint of the model.
         version: of the gallery.
         exact: whether every distance was computed.
-        searched: number of sightings that meet the conditions.
         seconds: that the search took.
     """
 
     model: str = ""
     version: int = 0
     exact: bool = True
-    searched: int = 0
     seconds: float = 0.0
 
 
@@ -246,7 +244,7 @@ class Gallery:
             if not now.version:  # nothing was ever added
                 found = Answer([], [], [])
             elif query is None:
-                found = Answer(_listed(now, where, top), [], [])
+                found = Answer(_listed(now, where, top), [], [], now.count(where))
             elif isinstance(query, int):
                 own = StoredQuery(now.get(np.array([query])), self.comparison, str(self.folder))
                 one = own.embeddings.sightings
@@ -257,10 +255,11 @@ class Gallery:
                 found.hits,
                 found.left_out,
                 found.cautions,
+                found.searched,
+                found.candidates,
                 model=self.card.model,
                 version=now.version,
                 exact=now.exact,
-                searched=now.count(where.of_sightings()),
                 seconds=time.perf_counter() - began,
             )
 
