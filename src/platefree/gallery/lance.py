@@ -35,7 +35,7 @@ from platefree.gallery.lance_engine import all_synced, engine, reading_errors, w
 from platefree.gallery.lance_rows import SPACE, rows_of
 from platefree.gallery.lance_view import PARTITIONS, LanceView
 from platefree.gallery.reader_leases import leased_versions, reader_lease
-from platefree.gallery.store import Compacted
+from platefree.gallery.store import Compacted, PastVersion
 from platefree.ranking.comparison import Comparison
 from platefree.ranking.space_searches import searched_spaces
 from platefree.storage.locks import only_writer
@@ -107,6 +107,16 @@ class LanceStore:
         with self.snapshot() as now:
             return now.holds(identities)
 
+    def has(self, numbers: Indices) -> Bools:
+        """(n,) which of these numbers are stored."""
+        with self.snapshot() as now:
+            return now.has(numbers)
+
+    def time_span(self) -> tuple[np.datetime64, np.datetime64]:
+        """The earliest and the latest known time; NaT if none is known."""
+        with self.snapshot() as now:
+            return now.time_span()
+
     def count(self, where: Filter = EVERYTHING) -> int:
         """How many sightings meet the conditions."""
         with self.snapshot() as now:
@@ -118,8 +128,19 @@ class LanceStore:
             return now.tally(column)
 
     @contextmanager
-    def snapshot(self) -> Iterator[LanceView]:
-        """What is stored now: within the block it stays as it is, whoever writes."""
+    def snapshot(self, version: int | None = None) -> Iterator[LanceView]:
+        """What is stored now: within the block it stays as it is, whoever writes.
+
+        Args:
+            version: an older one instead, which is on the disk until a writer puts it in order.
+
+        Raises:
+            PastVersion: it is no longer there.
+        """
+        if version is not None:
+            with reader_lease(self.folder, version):
+                yield LanceView(self._past(version), self.comparison, self.folder)
+            return
         for _ in range(_TRIES):
             view = self._now()
             with reader_lease(self.folder, view.version) if view.version else nullcontext():
@@ -235,6 +256,15 @@ class LanceStore:
             except ValueError:  # a writer has just removed it
                 continue
         raise DataError(f"{self.folder} changed {_TRIES} times while it was opened; try again")
+
+    def _past(self, version: int) -> Any:  # noqa: ANN401
+        """An older version of the table; None if nothing was added yet."""
+        newest = self._opened()
+        if not version or newest is None:
+            return None
+        if version not in {each["version"] for each in newest.versions()}:
+            raise PastVersion(version, newest.version)  # it may still open, from a cache
+        return newest.checkout_version(version)
 
     def _now(self) -> LanceView:
         return LanceView(self._opened(), self.comparison, self.folder)

@@ -23,7 +23,7 @@ from platefree.gallery.lance_rows import (
     spaces_of,
     times_of,
 )
-from platefree.gallery.store import latest_first, refuse_absent
+from platefree.gallery.store import latest_first, refuse_absent, span_of
 from platefree.ranking.comparison import Comparison, cosine_distance
 from platefree.ranking.exact import check_comparable
 from platefree.ranking.space_searches import SpaceSearch, space_searches
@@ -130,6 +130,18 @@ class LanceView:
             there |= np.asarray(pc.is_in(wanted, value_set=batch["identity"]))
         return there
 
+    def has(self, numbers: Indices) -> Bools:
+        """(n,) which of these numbers are stored."""
+        found = [part["number"].to_numpy() for part in self._parts(np.unique(numbers), [])]
+        return np.isin(numbers, np.concatenate(found))
+
+    def time_span(self) -> tuple[np.datetime64, np.datetime64]:
+        """The earliest and the latest known time; NaT if none is known."""
+        spans = [
+            span_of(times_of(batch["time"].to_numpy())) for batch in self._batches(["time"], None)
+        ]
+        return span_of(np.array(spans, "datetime64[ms]").reshape(-1))
+
     def count(self, where: Filter = EVERYTHING) -> int:
         """How many sightings meet the conditions."""
         if self._dataset is None:
@@ -201,17 +213,19 @@ class LanceView:
 
     def _rows(self, numbers: Indices, columns: list[str]) -> pa.Table:
         """The rows of these numbers, in this order."""
-        distinct = np.unique(numbers)
-        parts = [
-            self._table(["number", *columns], OneOf("number", tuple(part.tolist())).sql())
-            for part in np.array_split(distinct, len(distinct) // _AT_A_TIME + 1)
-        ]
-        rows = pa.concat_tables(parts)
+        rows = pa.concat_tables(self._parts(np.unique(numbers), columns))
         stored = rows["number"].to_numpy()
         order = np.argsort(stored)
         places = np.searchsorted(stored, numbers, sorter=order)
         refuse_absent(numbers, np.append(stored[order], -1)[places] == numbers)
         return rows.take(order[places]) if len(numbers) else rows
+
+    def _parts(self, distinct: Indices, columns: list[str]) -> list[pa.Table]:
+        """The rows of these numbers that there are, in any order, and their numbers."""
+        return [
+            self._table(["number", *columns], OneOf("number", tuple(part.tolist())).sql())
+            for part in np.array_split(distinct, len(distinct) // _AT_A_TIME + 1)
+        ]
 
     def _table(self, columns: list[str], sql: str | None, **options: Any) -> pa.Table:  # noqa: ANN401
         if self._dataset is None:

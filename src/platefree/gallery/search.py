@@ -1,7 +1,7 @@
 """Where else was this vehicle? Exact search in a folder, a table, stored embeddings or a store."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -147,7 +147,7 @@ def answer(
         DataError: a sighting of the feedback is not stored.
     """
     steps = check_search_post(model.post.with_steps(post) if isinstance(post, str) else post)
-    pictures = query if isinstance(query, Sightings) else query_pictures(_paths(query))
+    pictures = as_pictures(query)
     if not len(pictures) or top < 1:
         raise DataError(f"{len(pictures)} query pictures, top {top}: expected 1 or more of each")
     _check_query(steps, pictures)
@@ -199,9 +199,26 @@ def _check_query(post: Post, query: Sightings) -> None:
             )
 
 
-def query_picture(path: str | Path, *, camera: str = "", time: str = "") -> Sightings:
-    """A query picture with its camera and time, as a table of one row; see `query_pictures`."""
-    return query_pictures([path], camera=camera, time=time)
+Box = tuple[float, float, float, float]
+"""Left, top, right, bottom in pixels of a picture."""
+
+
+def query_picture(
+    path: str | Path, *, camera: str = "", time: str = "", box: Box | None = None
+) -> Sightings:
+    """A query picture with its camera and time, as a table of one row; see `query_pictures`.
+
+    Args:
+        path: of the picture.
+        camera: that captured it; empty is unknown.
+        time: when, ISO 8601; empty is unknown.
+        box: of the vehicle in the picture; by default the whole picture is it.
+
+    Raises:
+        DataError: the time is not ISO 8601, or the box has no area.
+    """
+    found = query_pictures([path], camera=camera, time=time)
+    return found if box is None else replace(found, box=np.array([box], np.float32))
 
 
 def query_pictures(paths: Sequence[str | Path], *, camera: str = "", time: str = "") -> Sightings:
@@ -224,5 +241,8 @@ def query_pictures(paths: Sequence[str | Path], *, camera: str = "", time: str =
     return Sightings.from_columns(Path(), columns)
 
 
-def _paths(query: str | Path | Sequence[str | Path]) -> Sequence[str | Path]:
-    return [query] if isinstance(query, str | Path) else query
+def as_pictures(query: Query) -> Sightings:
+    """The query pictures as a table."""
+    if isinstance(query, Sightings):
+        return query
+    return query_pictures([query] if isinstance(query, str | Path) else query)

@@ -1,6 +1,5 @@
 """A gallery: a folder in which sightings accumulate for months, with the model that embeds them."""
 
-import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
@@ -9,22 +8,25 @@ import numpy as np
 
 from platefree.data.content import picture_contents
 from platefree.data.table import read_table
-from platefree.errors import CheckpointError, MismatchError
+from platefree.errors import CheckpointError, DataError, MismatchError
+from platefree.gallery.again import Repeated, compare_again
 from platefree.gallery.embedded_blocks import Block, embed_block
+from platefree.gallery.feedback import NO_FEEDBACK, Feedback
 from platefree.gallery.filters import EVERYTHING, Filter
+from platefree.gallery.gallery_answer import GalleryAnswer, Question, ask
 from platefree.gallery.gallery_card import create_card, read_gallery_card
 from platefree.gallery.gallery_export import export_sightings
 from platefree.gallery.lance import LanceStore
 from platefree.gallery.lance_view import LanceView
 from platefree.gallery.opening import open_embedder
-from platefree.gallery.search import Answer, Query, answer
+from platefree.gallery.recorded_answer import RecordedAnswer, read_answer
+from platefree.gallery.search import Query, as_pictures, check_search_post
 from platefree.gallery.sighting_identity import identities, joined
-from platefree.gallery.store import Compacted, identities_of
-from platefree.gallery.stored_query import StoredQuery
+from platefree.gallery.store import Compacted, PastVersion, identities_of, refuse_absent
 from platefree.inference.embedder import Embedder
 from platefree.ranking.described import read_comparison
 from platefree.recipes.post import NONE, Post
-from platefree.types import Contents, Embeddings, Hit, Indices, Sightings, utc_text
+from platefree.types import Contents, Embeddings, Indices, Sightings, utc_text
 from platefree.work import DEFAULT_WORK, Work
 
 BLOCK = 512
@@ -59,23 +61,6 @@ class Forgotten:
 
     count: int
     files: list[Path]
-
-
-@dataclass(frozen=True)
-class GalleryAnswer(Answer):
-    """What a search of a gallery found, and what it has to be asked to find it again.
-
-    Attributes:
-        model: fingerprint of the model.
-        version: of the gallery.
-        exact: whether every distance was computed.
-        seconds: that the search took.
-    """
-
-    model: str = ""
-    version: int = 0
-    exact: bool = True
-    seconds: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -221,9 +206,10 @@ class Gallery:
         where: Filter = EVERYTHING,
         top: int = 20,
         post: Post | str = NONE,
+        feedback: Feedback = NO_FEEDBACK,
         work: Work = DEFAULT_WORK,
     ) -> GalleryAnswer:
-        """The sightings most like the query, nearest first; see `platefree.gallery.search.search`.
+        """The sightings most like the query, nearest first; see `platefree.gallery.search.answer`.
 
         The whole answer is of one version of the gallery, whoever writes meanwhile.
 
@@ -233,35 +219,67 @@ class Gallery:
             where: conditions that every hit meets.
             top: the largest number of hits.
             post: steps on the nearest candidates.
+            feedback: which stored sightings show the vehicle, and which do not.
             work: device, workers and progress.
 
         Raises:
             DataError: there is no sighting of this number, or nothing is asked for.
             MismatchError: the model is not that of the gallery.
         """
-        began = time.perf_counter()
+        stored = query is None or isinstance(query, int)
+        if isinstance(post, str):  # a stored sighting is searched without the model
+            post = (Post() if stored else self.model.post).with_steps(post)
+        question = Question(
+            None if query is None or isinstance(query, int) else as_pictures(query),
+            query if isinstance(query, int) else None,
+            where,
+            top,
+            check_search_post(post),
+            feedback,
+        )
         with self.store.snapshot() as now:
-            if not now.version:  # nothing was ever added
-                found = Answer([], [], [])
-            elif query is None:
-                found = Answer(_listed(now, where, top), [], [], now.count(where))
-            elif isinstance(query, int):
-                own = StoredQuery(now.get(np.array([query])), self.comparison, str(self.folder))
-                one = own.embeddings.sightings
-                found = answer(own, one, now, top=top, post=post, where=where)
-            else:
-                found = answer(self.model, query, now, top=top, post=post, where=where, work=work)
-            return GalleryAnswer(
-                found.hits,
-                found.left_out,
-                found.cautions,
-                found.searched,
-                found.candidates,
-                model=self.card.model,
-                version=now.version,
-                exact=now.exact,
-                seconds=time.perf_counter() - began,
+            return self._ask(question, now, work)
+
+    def search_again(
+        self, recorded: RecordedAnswer | str | Path, *, work: Work = DEFAULT_WORK
+    ) -> Repeated:
+        """Make a search again that ``platefree search --json`` recorded.
+
+        It is made at the same version of the gallery if that is still on the disk, and at the
+        newest if not. What was forgotten since is not shown in either case.
+
+        Args:
+            recorded: the answer, or the file that holds it.
+            work: device, workers and progress.
+
+        Returns:
+            What was found, and how it differs from the recorded hits.
+
+        Raises:
+            DataError: the file is no answer, a picture is gone or was changed, or the answer is of
+                another gallery.
+            MismatchError: it is of another model.
+        """
+        before = read_answer(recorded) if isinstance(recorded, str | Path) else recorded
+        if before.model.fingerprint != self.card.model:
+            raise MismatchError(
+                f"the answer is of model {before.model.fingerprint}, and {self.folder} of "
+                f"{self.card.model}: no other model finds the same"
             )
+        if before.gallery.created != self.card.created:
+            raise DataError(
+                f"the answer is of a gallery that was made {before.gallery.created}, and "
+                f"{self.folder} was made {self.card.created}: give the gallery of the answer"
+            )
+        question = before.question()
+        with self.store.snapshot() as now:
+            refuse_absent(question.numbers, now.has(question.numbers))
+            try:
+                with self.store.snapshot(before.gallery.version) as then:
+                    found = self._ask(question, then, work)
+            except PastVersion:
+                found = self._ask(question, now, work)
+            return compare_again(before, found, now)
 
     def forget(self, where: Filter) -> Forgotten:
         """Forget sightings: their rows, embeddings and small pictures are found no more.
@@ -286,7 +304,7 @@ class Gallery:
     def info(self) -> GalleryInfo:
         """What it holds."""
         with self.store.snapshot() as now:
-            times = self._first_and_last(now)
+            first, last = now.time_span()
             return GalleryInfo(
                 path=self.folder,
                 created=self.card.created,
@@ -294,8 +312,8 @@ class Gallery:
                 model_path=self.card.model_path,
                 sightings=now.count(),
                 cameras=dict(sorted(now.tally("camera").items())),
-                first=times[0],
-                last=times[1],
+                first=utc_text(first),
+                last=utc_text(last),
                 spaces=now.spaces,
                 indexed={name.partition("_")[2]: rows for name, rows in now.indexed.items()},
                 megabytes=round(self.store.bytes_on_disk() / 2**20, 3),
@@ -317,6 +335,10 @@ class Gallery:
         """
         with self.store.snapshot() as now:
             return export_sightings(now, Path(place), where)
+
+    def _ask(self, question: Question, now: LanceView, work: Work) -> GalleryAnswer:
+        model = None if question.pictures is None else self.model
+        return replace(ask(question, model, now, work), model=self.card.model)
 
     def _check(self, model: Embedder) -> None:
         if model.fingerprint != self.card.model:
@@ -342,21 +364,3 @@ class Gallery:
             self.store.add(embeddings.take(new))
         work.progress(len(embeddings))
         return Added(len(new), len(embeddings) - len(new), [])
-
-    @staticmethod
-    def _first_and_last(now: LanceView) -> tuple[str, str]:
-        known = now.latest(Filter(since="0001-01-01"))
-        if not len(known):
-            return "", ""
-        times = now.get(known[[-1, 0]]).sightings.time
-        return utc_text(times[0]), utc_text(times[1])
-
-
-def _listed(now: LanceView, where: Filter, top: int) -> list[Hit]:
-    """The latest sightings that meet the conditions."""
-    numbers = now.latest(where, top)
-    table = now.get(numbers).sightings
-    return [
-        Hit(rank, float("nan"), table.path(row), table.labels(row), number=number)
-        for rank, (row, number) in enumerate(enumerate(numbers.tolist()), start=1)
-    ]
