@@ -164,7 +164,14 @@ def hits_table(hits: Sequence[Hit], title: str) -> Table:
     known = [name for name in ("camera", "time", "vehicle") if any(name in h.labels for h in hits)]
     by_space = any(hit.space for hit in hits)
     several = any(hit.query for hit in hits)
-    names = (*(["like"] if several else []), *(["compared as"] if by_space else []), *known, "path")
+    numbered = any(hit.number is not None for hit in hits)
+    names = (
+        *(["number"] if numbered else []),
+        *(["like"] if several else []),
+        *(["compared as"] if by_space else []),
+        *known,
+        "path",
+    )
     rows = []
     for hit in hits:
         labels = [hit.labels.get(name, "unknown") for name in known]
@@ -172,7 +179,8 @@ def hits_table(hits: Sequence[Hit], title: str) -> Table:
         like = [hit.query.name if hit.query else ""] if several else []
         path = str(hit.image) if hit.image.exists() else f"{hit.image} (no such file)"
         compared = "" if math.isnan(hit.similarity) else f"{hit.similarity:.4f}"
-        rows.append((str(hit.rank), compared, *like, *space, *labels, path))
+        own = [str(hit.number)] if numbered else []
+        rows.append((str(hit.rank), compared, *own, *like, *space, *labels, path))
     falling = not any(a.similarity < b.similarity for a, b in pairwise(hits))
     table = Table(box=box.SIMPLE_HEAD, title=title, caption=None if falling else _NOT_FALLING)
     for number, name in enumerate(("rank", "similarity", *names)):

@@ -1,7 +1,8 @@
 """A search that is made again: whether it finds the same, and if not, what differs."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 
@@ -45,6 +46,12 @@ class Repeated:
         """Whether the hits are the same, in the same order, and as similar."""
         differs = self.added or self.lost or self.reordered
         return not differs and self.difference <= _ROUNDING
+
+    def to_json(self) -> dict[str, Any]:
+        """What differs, ready for ``json.dumps``."""
+        parts = {each.name: getattr(self, each.name) for each in fields(self)}
+        del parts["answer"]
+        return {"same": self.same, **parts}
 
     def sentences(self) -> list[str]:
         """For the one who reads the hits."""

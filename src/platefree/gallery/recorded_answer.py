@@ -225,7 +225,7 @@ def _asked(question: Question) -> dict[str, Any]:
     return {
         "pictures": [] if question.pictures is None else _described(question.pictures),
         "number": question.number,
-        "where": {name: value for name, value in listed.items() if where[name] != defaults[name]},
+        "where": {name: v for name, v in listed.items() if v not in ([], defaults[name])},
         "top": question.top,
         "post": question.post.model_dump(mode="json"),
         "yes": list(question.feedback.yes),
