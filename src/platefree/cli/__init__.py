@@ -21,6 +21,7 @@ from platefree.cli import (
     export_verb,
     gallery_verbs,
     info_verbs,
+    journey_verb,
     label_verb,
     models_verb,
     parts_verb,
@@ -45,6 +46,14 @@ class Verbs(PlainHelp):
         with formatter.indentation():
             formatter.write_text(self.help)
 
+    def format_options(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401
+        """List the options close to what it is for, for the same reason."""
+        rows = [each.get_help_record(ctx) for each in self.get_params(ctx)]
+        formatter.write_heading("Options")
+        with formatter.indentation():
+            formatter.write_dl([row for row in rows if row is not None])
+        self.format_commands(ctx, formatter)
+
     def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - typer's own class of contexts moved
         """Run a verb."""
         try:
@@ -66,6 +75,7 @@ app = typer.Typer(
 _FIND, _MAKE = "Find vehicles", "Prepare pictures, train models"
 
 app.command("search", rich_help_panel=_FIND)(search_verbs.search)
+app.command("journey", rich_help_panel=_FIND)(journey_verb.journey)
 app.command("compare", rich_help_panel=_FIND)(picture_verbs.compare)
 app.command("embed", rich_help_panel=_FIND)(picture_verbs.embed)
 app.add_typer(gallery_verbs.app, name="gallery", rich_help_panel=_FIND)

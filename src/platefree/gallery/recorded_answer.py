@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from platefree.data.content import UNKNOWN, file_content, picture_contents
 from platefree.errors import DataError
 from platefree.gallery.feedback import Feedback
-from platefree.gallery.filters import Filter, UnknownTime, absolute
+from platefree.gallery.filters import Filter, UnknownTime, absolute, moment_of
 from platefree.gallery.gallery_answer import GalleryAnswer, Question
 from platefree.gallery.gallery_card import GalleryCard
 from platefree.gallery.search import check_search_post, query_pictures
@@ -119,10 +119,35 @@ class RecordedGallery(_Report):
 
 
 class RecordedHit(_Report):
-    """What was found: the number of the sighting, and its similarity."""
+    """What was found: the sighting, its similarity, and what a journey needs of its labels."""
 
+    rank: Annotated[int, Field(ge=1)]
     number: Number
     similarity: Similarity | None = None
+    image: str = ""
+    camera: str = ""
+    source: str = ""
+    track: str = ""
+    time: str = ""
+
+    @field_validator("time")
+    @classmethod
+    def _is_a_time(cls, time: str) -> str:
+        try:
+            return utc_text(moment_of(time)) if time else ""
+        except DataError as error:
+            raise ValueError(f"time: {error}") from error
+
+    def hit(self) -> Hit:
+        """The hit, with these labels."""
+        named = {name: getattr(self, name) for name in ("camera", "source", "track", "time")}
+        return Hit(
+            self.rank,
+            math.nan if self.similarity is None else self.similarity,
+            Path(self.image),
+            {name: value for name, value in named.items() if value},
+            number=self.number,
+        )
 
 
 class RecordedAnswer(_Report):

@@ -1,5 +1,6 @@
 """A gallery: a folder in which sightings accumulate for months, with the model that embeds them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
@@ -10,23 +11,25 @@ from platefree.data.content import picture_contents
 from platefree.data.table import read_table
 from platefree.errors import CheckpointError, DataError, MismatchError
 from platefree.gallery.again import Repeated, compare_again
+from platefree.gallery.camera_distances import CameraDistances
 from platefree.gallery.embedded_blocks import Block, embed_block
 from platefree.gallery.feedback import NO_FEEDBACK, Feedback
 from platefree.gallery.filters import EVERYTHING, Filter
 from platefree.gallery.gallery_answer import GalleryAnswer, Question, ask
 from platefree.gallery.gallery_card import create_card, read_gallery_card
 from platefree.gallery.gallery_export import export_sightings
+from platefree.gallery.journeys import NOWHERE, Journeys, journeys_of
 from platefree.gallery.lance import LanceStore
 from platefree.gallery.lance_view import LanceView
 from platefree.gallery.opening import open_embedder
 from platefree.gallery.recorded_answer import RecordedAnswer, read_answer
-from platefree.gallery.search import Query, as_pictures, check_search_post
+from platefree.gallery.search import Answer, Query, as_pictures, check_search_post
 from platefree.gallery.sighting_identity import identities, joined
 from platefree.gallery.store import Compacted, PastVersion, identities_of, refuse_absent
 from platefree.inference.embedder import Embedder
 from platefree.ranking.described import read_comparison
 from platefree.recipes.post import NONE, Post
-from platefree.types import Contents, Embeddings, Indices, Sightings, utc_text
+from platefree.types import Contents, Embeddings, Hit, Indices, Sightings, utc_text
 from platefree.work import DEFAULT_WORK, Work
 
 BLOCK = 512
@@ -280,6 +283,17 @@ class Gallery:
             except PastVersion:
                 found = self._ask(question, now, work)
             return compare_again(before, found, now)
+
+    def journeys(
+        self, found: Answer | Sequence[Hit], distances: CameraDistances = NOWHERE
+    ) -> Journeys:
+        """Where the vehicle of some hits went, if they are all of one; see `journeys_of`.
+
+        Args:
+            found: an answer, or those of its hits that somebody believes.
+            distances: between cameras, from `read_camera_distances`.
+        """
+        return journeys_of(found.hits if isinstance(found, Answer) else found, distances)
 
     def forget(self, where: Filter) -> Forgotten:
         """Forget sightings: their rows, embeddings and small pictures are found no more.
