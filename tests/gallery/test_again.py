@@ -14,7 +14,7 @@ from platefree.errors import DataError, MismatchError
 from platefree.gallery.again import Repeated
 from platefree.gallery.feedback import Feedback
 from platefree.gallery.gallery_answer import GalleryAnswer
-from platefree.gallery.recorded_answer import RecordedFilter, record, recorded_hit
+from platefree.gallery.recorded_answer import RecordedFilter, record
 from platefree.recipes.post import Post, Rerank
 
 
@@ -32,8 +32,9 @@ def lot(model: pf.Model, drawn_table: pf.Sightings, tmp_path: Path) -> pf.Galler
 
 
 def written(answer: GalleryAnswer, of: pf.Gallery, path: Path, **changes: Any) -> Path:  # noqa: ANN401
-    content = record(answer, of.card) | {"hits": [recorded_hit(hit) for hit in answer.hits]}
-    path.write_text(json.dumps(content | changes))
+    of.save_answer(answer, path)
+    if changes:
+        path.write_text(json.dumps(json.loads(path.read_text()) | changes))
     return path
 
 
@@ -196,6 +197,15 @@ def test_an_answer_is_data_that_is_checked(
             lot.search_again(path)
     path.write_text(json.dumps(content | {"later": [1], "hits": [{**hit, "p_same": 0.5}]}))
     assert not lot.search_again(path).same  # what is only told may say more
+
+
+def test_an_answer_that_no_json_holds(
+    lot: pf.Gallery, drawn_table: pf.Sightings, tmp_path: Path
+) -> None:
+    query = tmp_path / "\udcff.jpg"
+    query.write_bytes(drawn_table.path(80).read_bytes())
+    with pytest.raises(DataError, match=facts("answer.json")):
+        lot.save_answer(lot.search(query), tmp_path / "answer.json")
 
 
 def test_every_condition_is_recorded() -> None:

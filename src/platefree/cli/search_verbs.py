@@ -395,7 +395,7 @@ def _show(
                 "skipped": searched.skipped,
                 "left_out": [str(path) for path in searched.found.left_out],
                 "cautions": searched.found.cautions,
-                "hits": [{**recorded_hit(hit), **hit.labels} for hit in searched.found.hits],
+                "hits": [recorded_hit(hit) for hit in searched.found.hits],
             }
         )
     else:

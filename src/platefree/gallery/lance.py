@@ -34,6 +34,7 @@ from platefree.gallery.filters import EVERYTHING, Filter
 from platefree.gallery.lance_engine import all_synced, engine, reading_errors, writing_errors
 from platefree.gallery.lance_rows import SPACE, rows_of
 from platefree.gallery.lance_view import PARTITIONS, LanceView
+from platefree.gallery.other_models import of_another_model
 from platefree.gallery.reader_leases import leased_versions, reader_lease
 from platefree.gallery.store import Compacted, PastVersion
 from platefree.ranking.comparison import Comparison
@@ -273,11 +274,7 @@ class LanceStore:
         view = LanceView(dataset, self.comparison, self.folder)
         model = view.model or self._model
         if model and embeddings.model != model:
-            raise MismatchError(
-                f"{self.folder} was made with model {model}, the new sightings with "
-                f"{embeddings.model}: make another gallery with this model ('platefree gallery "
-                "create', then 'platefree gallery add'), which embeds all pictures again"
-            )
+            raise of_another_model(self.folder, model, embeddings.model)
         sizes = {name: rows.shape[1] for name, rows in embeddings.spaces.items()}
         if dataset is not None and sizes != view.spaces:
             raise MismatchError(f"{self.folder} has the spaces {view.spaces}, not {sizes}")

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from platefree.errors import DataError, MismatchError
+from platefree.errors import DataError
 from platefree.gallery.conditions import Bools, OneOf
 from platefree.gallery.filters import EVERYTHING, Filter
 from platefree.gallery.lance_engine import reading_errors
@@ -23,6 +23,7 @@ from platefree.gallery.lance_rows import (
     spaces_of,
     times_of,
 )
+from platefree.gallery.other_models import of_another_model
 from platefree.gallery.store import latest_first, refuse_absent, span_of
 from platefree.ranking.comparison import Comparison, cosine_distance
 from platefree.ranking.exact import check_comparable
@@ -170,11 +171,7 @@ class LanceView:
     def _check(self, query: Embeddings) -> None:
         """Raise a `MismatchError` if the query is of another model or has other spaces."""
         if query.model != self.model:
-            raise MismatchError(
-                f"{self._folder} was made with model {self.model}, the query with {query.model}: "
-                "give the model of the gallery, or make another gallery ('platefree gallery "
-                "create', then 'platefree gallery add') to embed its pictures again"
-            )
+            raise of_another_model(self._folder, self.model, query.model)
         empty = {name: np.empty((0, size), np.float32) for name, size in self.spaces.items()}
         no_rows = query.sightings.take(np.empty(0, np.int64))
         check_comparable(query, query.part(empty, no_rows, np.empty(0, np.int64)))

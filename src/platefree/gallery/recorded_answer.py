@@ -5,6 +5,7 @@ that is searched is never taken from it, and a picture that it names is read onl
 it held when it was searched.
 """
 
+import json
 import math
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -21,9 +22,10 @@ from platefree.gallery.gallery_answer import GalleryAnswer, Question
 from platefree.gallery.gallery_card import GalleryCard
 from platefree.gallery.search import check_search_post, query_pictures
 from platefree.inputs.complaints import checked
-from platefree.inputs.documents import read_json
+from platefree.inputs.documents import check_plain, read_json
 from platefree.inputs.plain_files import MB, Expected
 from platefree.recipes.post import Post
+from platefree.storage.files import write_text
 from platefree.types import Hit, Sightings, utc_text
 
 FORMAT: Final = "platefree-answer"
@@ -229,8 +231,26 @@ def read_answer(path: str | Path) -> RecordedAnswer:
     return checked(RecordedAnswer, content, f"the answer {path}", error=DataError)
 
 
+def write_answer(answer: GalleryAnswer, card: GalleryCard, path: str | Path) -> None:
+    """Write what `read_answer` reads.
+
+    Args:
+        answer: of a gallery.
+        card: of the gallery.
+        path: of the file.
+
+    Raises:
+        StorageError: it cannot be written.
+        DataError: a path or a label is no Unicode, which no JSON holds.
+    """
+    content = {**record(answer, card), "hits": [recorded_hit(hit) for hit in answer.hits]}
+    check_plain(content, f"the answer {path}", DataError)
+    text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
+    write_text(Path(path), text + "\n")
+
+
 def recorded_hit(hit: Hit) -> dict[str, Any]:
-    """What a hit says besides its labels."""
+    """A hit, as JSON."""
     return {
         "rank": hit.rank,
         "similarity": None if math.isnan(hit.similarity) else hit.similarity,
@@ -239,6 +259,7 @@ def recorded_hit(hit: Hit) -> dict[str, Any]:
         **({"number": hit.number} if hit.number is not None else {}),
         **({"query": str(hit.query)} if hit.query else {}),
         **({"space": hit.space} if hit.space else {}),
+        **hit.labels,
     }
 
 

@@ -22,7 +22,8 @@ from platefree.gallery.journeys import NOWHERE, Journeys, journeys_of
 from platefree.gallery.lance import LanceStore
 from platefree.gallery.lance_view import LanceView
 from platefree.gallery.opening import open_embedder
-from platefree.gallery.recorded_answer import RecordedAnswer, read_answer
+from platefree.gallery.other_models import of_another_model
+from platefree.gallery.recorded_answer import RecordedAnswer, read_answer, write_answer
 from platefree.gallery.search import Answer, Query, as_pictures, check_search_post
 from platefree.gallery.sighting_identity import identities, joined
 from platefree.gallery.store import Compacted, PastVersion, identities_of, refuse_absent
@@ -243,10 +244,19 @@ class Gallery:
         with self.store.snapshot() as now:
             return self._ask(question, now, work)
 
+    def save_answer(self, answer: GalleryAnswer, path: str | Path) -> None:
+        """Write an answer with all that `search_again` needs, as ``platefree search --json``.
+
+        Raises:
+            StorageError: it cannot be written.
+            DataError: a path or a label is no Unicode, which no JSON holds.
+        """
+        write_answer(answer, self.card, path)
+
     def search_again(
         self, recorded: RecordedAnswer | str | Path, *, work: Work = DEFAULT_WORK
     ) -> Repeated:
-        """Make a search again that ``platefree search --json`` recorded.
+        """Make a search again that `save_answer` or ``platefree search --json`` recorded.
 
         It is made at the same version of the gallery if that is still on the disk, and at the
         newest if not. What was forgotten since is not shown in either case.
@@ -356,12 +366,8 @@ class Gallery:
 
     def _check(self, model: Embedder) -> None:
         if model.fingerprint != self.card.model:
-            raise MismatchError(
-                f"{self.folder} was made with model {self.card.model}, and this is "
-                f"{model.fingerprint} ({model.name}): give the model of the gallery, or make "
-                f"another one with this model ('platefree gallery create', then 'platefree "
-                "gallery add'), which embeds all pictures again"
-            )
+            this = f"{model.fingerprint} ({model.name})"
+            raise of_another_model(self.folder, self.card.model, this)
 
     def _new(self, asked: Contents) -> Indices:
         """The places of (n, 16) identities that are not stored, each once."""
