@@ -1,16 +1,23 @@
-"""What somebody says of three hits brings the other pictures of the vehicle forward."""
+"""What somebody says of three hits brings the other pictures of the vehicle forward.
+
+Pictures are drawn around their vehicles here; `benchmarks/search_feedback.py` measures real ones.
+"""
+
+from pathlib import Path
 
 import numpy as np
+from loops import random_embeddings
 
 import platefree as pf
 from platefree.gallery.feedback import moved_query
+from platefree.ranking.comparison import ONLY_SPACE
 
 
-def test_one_yes_and_two_no_find_more(drawn_table: pf.Sightings) -> None:
+def test_one_yes_and_two_no_find_more() -> None:
     """The rest is scored: what was confirmed or rejected counts in neither ranking."""
-    model = pf.load_model("color_stripes")
-    rows, _ = model.embed(drawn_table)
-    vehicles = drawn_table.vehicle
+    vehicles = np.repeat([f"v{number}" for number in range(30)], 6)
+    columns = {"image": [f"{row}.jpg" for row in range(180)], "vehicle": vehicles}
+    rows = random_embeddings(pf.Sightings.from_columns(Path(), columns), size=32)
     precisions: dict[str, list[float]] = {"without": [], "with": []}
     for vehicle in sorted(set(vehicles.tolist())):
         own, *others = np.flatnonzero(vehicles == vehicle).tolist()
@@ -18,9 +25,9 @@ def test_one_yes_and_two_no_find_more(drawn_table: pf.Sightings) -> None:
         similar = rows.spaces["main"] @ query.spaces["main"][0]
         yes = max(others, key=lambda row: similar[row])
         no = np.argsort(np.where(vehicles == vehicle, -2, similar))[-2:]
-        moved = moved_query(query, rows.take(np.array([yes])), rows.take(no), model.comparison)
+        moved = moved_query(query, rows.take(np.array([yes])), rows.take(no), ONLY_SPACE)
         for name, asked in (("without", query), ("with", moved)):
-            order = np.argsort(model.comparison.distances(asked, rows)[0], kind="stable").tolist()
+            order = np.argsort(ONLY_SPACE.distances(asked, rows)[0], kind="stable").tolist()
             rest = [row for row in order if row not in (own, yes, *no.tolist())]
             ranks = [rank for rank, row in enumerate(rest, 1) if vehicles[row] == vehicle]
             assert len(ranks) == 4
