@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from platefree.cli.console import Json, notes, out, print_json
+from platefree.cli.console import Json, notes, out, print_json, printable
 
 if TYPE_CHECKING:
     from platefree.gallery.journeys import Journey, Journeys, Stop
@@ -147,7 +147,8 @@ def _print_csv(found: "Journeys") -> None:
     writer.writerow(_COLUMNS)
     for number, each in enumerate(found.journeys, start=1):
         for row in _rows(each, number):
-            writer.writerow([row[0], row[1], guarded(row[2]), *row[3:-1], guarded(row[-1])])
+            camera, why = (printable(guarded(cell)) for cell in (row[2], row[-1]))
+            writer.writerow([*row[:2], camera, *row[3:-1], why])
 
 
 def _print_tables(found: "Journeys") -> None:
