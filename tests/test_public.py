@@ -239,6 +239,7 @@ def run_command(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
+    command, _, redirected = command.partition(" > ")
     words = shlex.split(command)
     if words[1] == "train":
         words += quick_settings(words[2])
@@ -250,6 +251,8 @@ def run_command(
     assert stopped.value.code == 0, f"{page}: {command}\n{told.err}"
     assert "LEAKED" not in told.out + told.err, f"{page}: {command}"
     assert "not comparable" not in told.out, f"{page}: {command}"
+    if redirected:
+        Path(redirected).write_text(told.out)
 
 
 def test_the_notices_are_those_that_the_packages_of_weights_come_with() -> None:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from platefree.evaluation.results import Report
     from platefree.evaluation.view_sources import with_views
     from platefree.experiments.all_methods import bench_methods
+    from platefree.gallery.feedback import Feedback
     from platefree.gallery.filters import Filter
     from platefree.gallery.retention import Retention
     from platefree.gallery.search import open_gallery, query_picture, search
@@ -76,6 +77,7 @@ __all__ = [
     "Embedder",
     "Embeddings",
     "Examples",
+    "Feedback",
     "Filter",
     "FoundOnFrame",
     "Gallery",
@@ -159,6 +161,7 @@ _HOME = {
     "Embedder": "inference.embedder",
     "Embeddings": "types",
     "Examples": "evaluation.examples",
+    "Feedback": "gallery.feedback",
     "Filter": "gallery.filters",
     "FoundOnFrame": "inference.detector",
     "Gallery": "gallery.stored_gallery",

@@ -9,12 +9,15 @@ import numpy as np
 import pytest
 from conftest import Run
 from messages import says
+from PIL import Image
 from test_cli import refused
 
 import platefree as pf
+from platefree.data.frame_boxes import KINDS
 from platefree.errors import DataError
 from platefree.gallery.filter_words import filter_of
 from platefree.gallery.filters import Filter
+from platefree.inference.detector import FoundOnFrame
 from platefree.storage.locks import only_writer
 
 
@@ -172,3 +175,120 @@ def test_conditions_in_words() -> None:
     ):
         with pytest.raises(DataError):
             filter_of(wrong)
+
+
+def test_feedback_moves_a_search(run: Run, lot: Path, drawn_table: pf.Sightings) -> None:
+    query = drawn_table.path(0)
+    before = searched(run, query, "--gallery", lot, "--top", 96)["hits"]
+    yes, *no = (before[place]["number"] for place in (5, 0, 2))
+    said = ("--yes", yes, "--no", ",".join(map(str, no)))
+    after = searched(run, query, "--gallery", lot, "--top", 96, *said)
+    assert (after["asked"]["yes"], after["asked"]["no"]) == ([yes], no)
+    assert len(after["hits"]) == len(before) - 2
+    assert not {hit["number"] for hit in after["hits"]} & set(no)
+    assert after["hits"][0]["number"] == yes
+    by_python = pf.Gallery.open(lot).search(query, top=96, feedback=pf.Feedback(yes=[yes], no=no))
+    assert [hit["number"] for hit in after["hits"]] == [hit.number for hit in by_python.hits]
+    shown = run("search", query, "--gallery", lot, "--top", 3, *said)[1]
+    assert says(shown, "number", yes)  # which the next search is told
+
+
+def test_a_vehicle_in_a_larger_picture(
+    run: Run, lot: Path, drawn_table: pf.Sightings, tmp_path: Path
+) -> None:
+    """Its box gives what the picture that is cut to it gives."""
+    street = Image.new("RGB", (300, 200), "grey")
+    with Image.open(drawn_table.path(0)) as vehicle:
+        street.paste(vehicle, (120, 80))
+    street.save(tmp_path / "street.png")
+    street.crop((120, 80, 168, 128)).save(tmp_path / "cut.png")
+    boxed = searched(
+        run, tmp_path / "street.png", "--gallery", lot, "--box", "120,80,48,48", "--top", 96
+    )
+    cut = searched(run, tmp_path / "cut.png", "--gallery", lot, "--top", 96)
+    whole = searched(run, tmp_path / "street.png", "--gallery", lot, "--top", 96)
+    images = [[hit["image"] for hit in each["hits"]] for each in (boxed, cut, whole)]
+    assert images[0] == images[1] != images[2]
+    assert boxed["asked"]["pictures"][0]["box"] == [120, 80, 168, 128]
+    assert boxed["cautions"] == []
+    assert whole["cautions"] != []  # it looks like a whole street
+
+
+def test_an_answer_is_repeated(
+    run: Run, lot: Path, drawn_folder: Path, drawn_table: pf.Sightings, tmp_path: Path
+) -> None:
+    query, answer = drawn_table.path(0), tmp_path / "answer.json"
+    words = ("--gallery", lot, "--top", 7, "--where", "camera:cam2,cam3", "--post", "expand,rerank")
+    code, out, err = run("search", query, *words, "--json")
+    assert code == 0, err
+    answer.write_text(out)
+    before = json.loads(out)
+    assert before["gallery"]["searched"] == 64
+    code, out, err = run("search", "--gallery", lot, "--again", answer, "--json")
+    assert code == 0, err
+    after = json.loads(out)
+    assert after["hits"] == before["hits"]
+    assert after["asked"] == before["asked"]
+    assert (after["again"]["same"], after["again"]["added"]) == (True, [])
+    assert after["post"] == before["post"]
+    assert says(err, "same hits", before["gallery"]["version"])
+
+    camera = before["hits"][0]["camera"]
+    run("gallery", "forget", lot, "--where", f"camera:{camera}")
+    code, out, err = run("search", "--gallery", lot, "--again", answer)
+    assert code == 0, err
+    lost = [hit["number"] for hit in before["hits"] if hit["camera"] == camera]
+    assert lost
+    assert says(err, "not the same", before["gallery"]["version"], "forgotten since", lost[0])
+    answer.write_text("{}")
+    refused(run("search", "--gallery", lot, "--again", answer), "answer.json", "no answer")
+    for more in (["x.jpg"], ["--top", "3"], ["--where", "camera:cam1"], ["--no", "5"]):
+        code, _, err = run("search", *more, "--gallery", lot, "--again", answer)
+        assert code == 2
+        assert says(err, "leave", more[0] if more[0].startswith("--") else "QUERY")
+    refused(run("search", "--gallery", drawn_folder, "--again", answer), "no gallery")
+
+
+def test_what_feedback_and_boxes_refuse(
+    run: Run, lot: Path, drawn_folder: Path, drawn_table: pf.Sightings
+) -> None:
+    query = drawn_table.path(0)
+    for words in (
+        (query, query, "--gallery", lot, "--box", "1,2,3,4"),
+        (query, "--gallery", lot, "--box", "1,2,3"),
+        (query, "--gallery", lot, "--yes", "first"),
+        (query, "--gallery", drawn_folder, "--yes", "1"),
+        (16777216, "--gallery", lot, "--box", "1,2,3,4"),
+    ):
+        assert run("search", *words)[0] == 2
+    refused(run("search", query, "--gallery", lot, "--no", 12), 12, "deleted")
+    refused(run("search", query, "--gallery", lot, "--yes", 7, "--no", 7), 7)
+    refused(run("search", "--gallery", lot, "--no", 7), "feedback")
+    refused(run("search", query, "--gallery", lot, "--box", "4,4,0,9"), "box")
+    refused(run("search", query, "--gallery", lot, "--box", "900,4,10,10"), query.name)
+
+
+def test_a_query_without_a_vehicle_is_pointed_out(
+    run: Run, lot: Path, drawn_table: pf.Sightings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the detector inside the package, as soon as there is one."""
+
+    class Sees:
+        def __init__(self, *kinds: int) -> None:
+            self.kinds = kinds
+
+        def detect(self, frames: list[Any]) -> list[FoundOnFrame]:
+            assert [frame.shape for frame in frames] == [(48, 48, 3)]
+            n = len(self.kinds)
+            return [FoundOnFrame(np.zeros((n, 4)), np.array(self.kinds, int), np.ones(n))]
+
+    query, car, plate = drawn_table.path(0), KINDS.index("car"), KINDS.index("plate")
+    monkeypatch.setattr("platefree.inference.shipped.detector_inside", lambda: "inside")
+    for kinds, empty in (((car,), False), ((plate,), True), ((), True), ((plate, car), False)):
+        monkeypatch.setattr(
+            "platefree.inference.detector_loading.load_detector",
+            lambda *_, of=kinds, **__: Sees(*of),
+        )
+        cautions = searched(run, query, "--gallery", lot)["cautions"]
+        assert any(says(each, "no vehicle", query.name) for each in cautions) == empty
+    searched(run, "--gallery", lot)  # nothing to look at

@@ -25,7 +25,12 @@ from platefree.data.readers.labels_xml import read_items
 from platefree.data.readers.matlab import read_cells
 from platefree.data.table import read_table
 from platefree.data.vehicle_boxes import read_vehicle_boxes
+from platefree.gallery.camera_distances import read_camera_distances
 from platefree.gallery.embedded_tables import has_embeddings, read_embedded, write_embedded
+from platefree.gallery.gallery_answer import GalleryAnswer, Question
+from platefree.gallery.gallery_card import GalleryCard
+from platefree.gallery.journeys import journeys_of
+from platefree.gallery.recorded_answer import read_answer, write_answer
 from platefree.inference.detector_card import DetectorCard
 from platefree.inference.model_card import FileCard, ModelCard, NetworkCard
 from platefree.inference.onnx_detector import open_detector_folder
@@ -69,6 +74,8 @@ XML = """\
 <Item imageName="0002_c002.jpg" vehicleID="0002" cameraID="c002" colorID="2" typeID="-1"/>
 </Items></TrainingImages>
 """
+PLACES = '[{"name": "c1", "map": [0, 1.5], "lens": 4}, {"name": "c2", "map": [300, -2e3]}]'
+WAYS = 'from,to,metres\nc1,c2,400\n"c, 2",c3,0.5\nc3,c1,9\n'
 LIST = "0001_c001_00016450_0.jpg\n0002_c002_00016450_0.jpg 1 2\n\n车 3\n"
 
 
@@ -502,9 +509,34 @@ PICTURES = {
     for kind in ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF", "PPM")
 }
 
+
+def answer(folder: Path) -> None:
+    Image.new("RGB", (40, 30), "red").save(folder / "query.png")
+    query = pf.query_picture(folder / "query.png", time="2026-05-01T07:00Z", box=(1, 2, 30, 20))
+    where = pf.Filter(cameras=["gate", ""], between=("22:00", "06:00"), not_numbers=[4])
+    question = Question(query, None, where, 5, pf.Post(steps=["rerank"]), pf.Feedback([7], [8]))
+    labels = {"camera": "gate", "track": "1", "time": "2026-05-01T07:00:00Z"}
+    hits = [pf.Hit(rank, 0.5, Path("a.jpg"), labels, number=rank + 10) for rank in (1, 2)]
+    card = GalleryCard(model="m", model_path=None, comparison={}, created="2026-05-01T07:00+00:00")
+    found = GalleryAnswer(hits, [], [], 9, 100, model="m", version=3, question=question)
+    write_answer(found, card, folder / "answer.json")
+
+
+def asked_again(path: Path) -> object:
+    found = read_answer(path)
+    return found.question(), journeys_of([hit.hit() for hit in found.hits])
+
+
 FORMATS = {
     "table CSV": Format("t.csv", "text", text(CSV, "t.csv"), table, 500),
     "table Parquet": Format("t.parquet", "bytes", parquet_table, table, 500),
+    "answer JSON": Format("answer.json", "json", answer, asked_again, 500),
+    "places of cameras": Format(
+        "cameras.json", "json", text(PLACES, "cameras.json"), read_camera_distances, 200
+    ),
+    "ways between cameras": Format(
+        "ways.csv", "text", text(WAYS, "ways.csv"), read_camera_distances, 200
+    ),
     "label XML": Format("l.xml", "text", text(XML, "l.xml"), read_items, 500),
     "list": Format("list.txt", "text", text(LIST, "list.txt"), words, 300),
     "MATLAB": Format("names.mat", "bytes", matlab, cells, 300),

@@ -17,7 +17,7 @@ from PIL import Image
 
 import platefree as pf
 from platefree.errors import CheckpointError, DataError, MismatchError, StorageError
-from platefree.gallery import stored_gallery
+from platefree.gallery import gallery_answer, stored_gallery
 from platefree.gallery.search import answer
 
 HERE = Path(__file__).parent
@@ -149,7 +149,7 @@ def test_bad_pictures_never_stop_the_others(
 ADDING = """
 import sys
 import platefree as pf
-from platefree.gallery import stored_gallery
+from platefree.gallery import gallery_answer, stored_gallery
 from platefree.work import Work
 stored_gallery.BLOCK = 4
 print("ready", flush=True)
@@ -326,14 +326,14 @@ def test_an_answer_is_of_one_version(
 ) -> None:
     """What is forgotten while a search is on its way is still whole in its answer."""
     whole = lot.search(pictures.path(4), top=10)
-    real = stored_gallery.answer
+    real = gallery_answer.answer
 
     def slow(*arguments: object, **options: object) -> object:
         lot.forget(pf.Filter(cameras=["cam1"]))
         lot.compact()
         return real(*arguments, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(stored_gallery, "answer", slow)
+    monkeypatch.setattr(gallery_answer, "answer", slow)
     meanwhile = lot.search(pictures.path(4), top=10)
     assert [hit.image for hit in meanwhile.hits] == [hit.image for hit in whole.hits]
     assert meanwhile.version == whole.version

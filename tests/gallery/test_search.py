@@ -93,9 +93,9 @@ def test_comparing_is_symmetric_and_one_for_the_same_picture(
 def test_a_reranked_search_is_the_loops_among_its_candidates(
     model: pf.Model, drawn_table: pf.Sightings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from platefree.gallery import search as retrieval
+    from platefree.gallery import candidates
 
-    monkeypatch.setattr(retrieval, "CANDIDATES", 30)
+    monkeypatch.setattr(candidates, "CANDIDATES", 30)
     gallery, _ = model.embed(drawn_table)
     rows = gallery.spaces["main"].astype(np.float64)
     for query in (0, 17, 40):

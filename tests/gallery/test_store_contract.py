@@ -19,7 +19,7 @@ import platefree as pf
 from platefree.errors import DataError, MismatchError
 from platefree.gallery.filters import EVERYTHING
 from platefree.gallery.lance import LanceStore
-from platefree.gallery.store import identities_of
+from platefree.gallery.store import PastVersion, identities_of
 from platefree.ranking.comparison import ONLY_SPACE, Comparison
 from platefree.ranking.homogeneous import Euclidean
 from platefree.ranking.joined_spaces import WeightedMean
@@ -282,6 +282,50 @@ def test_a_snapshot_stays_as_it_is(make: Make) -> None:
         assert len(before.get(numbers)) == 20
         assert before.version == version < store.version
     assert store.count() == 17
+
+
+def test_numbers_are_there_or_not(make: Make) -> None:
+    store = make(drawn(25, 5), ONLY_SPACE)
+    numbers, _ = whole(store)
+    absent = int(numbers.max()) + 1
+    asked = np.array([absent, *numbers[::-1].tolist(), -1, int(numbers[0])])
+    assert store.has(asked).tolist() == [False, True, True, True, True, True, False, True]
+    assert store.has(np.empty(0, np.int64)).tolist() == []
+    store.delete(pf.Filter(not_numbers=[int(numbers[2])]))
+    assert store.has(numbers).tolist() == [False, False, True, False, False]
+
+
+def test_the_first_and_the_last_time(make: Make) -> None:
+    store = make(drawn(26, 40), ONLY_SPACE)
+    store.add(drawn(27, 40))
+    times = [time for time in whole(store)[1].sightings.time if not np.isnat(time)]
+    assert store.time_span() == (min(times), max(times))
+    store.delete(pf.Filter(unknown_time="out", since="0001-01-01"))
+    assert store.count() > 0
+    assert all(np.isnat(time) for time in store.time_span())
+    store.delete(EVERYTHING)
+    assert all(np.isnat(time) for time in store.time_span())
+
+
+def test_an_older_version_is_as_it_was_or_refused(make: Make) -> None:
+    store = make(drawn(28, 5), ONLY_SPACE)
+    version, numbers = store.version, np.sort(store.latest())
+    store.add(drawn(29, 3))
+    store.delete(pf.Filter(not_numbers=numbers.tolist()))
+    try:
+        with store.snapshot(version) as then:
+            assert then.version == version
+            assert np.sort(then.latest()).tolist() == numbers.tolist()
+            store.compact()  # while it is read it stays
+            assert then.count() == 5
+    except PastVersion:
+        assert isinstance(store, pf.MemoryStore)  # which keeps none
+    with store.snapshot(store.version) as now:
+        assert now.count() == 5
+    store.compact()
+    for wrong in (version, store.version + 1):
+        with pytest.raises(PastVersion, match=facts(wrong, store.version)):
+            store.snapshot(wrong).__enter__()
 
 
 def test_another_model_and_other_spaces_are_refused(make: Make) -> None:

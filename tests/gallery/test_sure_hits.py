@@ -58,7 +58,7 @@ def test_hits_say_how_sure_they_are(
         own = sum(bool(drawn_table.camera[row] == "cam2") for row in asked)
         wanted = candidates - (len(asked) * own if condition is where else 0)
         found = retrieval.answer(model, query, gallery, where=condition, top=9)
-        assert found.candidates == wanted
+        assert found.compared == wanted
         for hit in found.hits:
             assert hit.p_same == pytest.approx(by_hand(hit.similarity, wanted), abs=1e-6)
             words = (0.9, "very likely"), (0.1, "possible"), (0.0, "unlikely")
@@ -181,7 +181,7 @@ def test_a_stored_sighting_is_asked_for_without_loading_the_model(
     number = pf.Gallery.open(lot).search(top=1).hits[0].number
     for opened in (pf.Gallery.open(lot), pf.Gallery.open(lot, pf.load_model(calibrated))):
         answer = opened.search(number, top=5)
-        assert answer.candidates == 95
+        assert answer.compared == 95
         for hit in answer.hits:
             assert hit.p_same == pytest.approx(by_hand(hit.similarity, 95), abs=1e-4)
     listed = pf.Gallery.open(lot).search(top=3)

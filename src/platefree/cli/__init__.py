@@ -22,6 +22,7 @@ from platefree.cli import (
     export_verb,
     gallery_verbs,
     info_verbs,
+    journey_verb,
     label_verb,
     models_verb,
     parts_verb,
@@ -74,6 +75,7 @@ app = typer.Typer(
 _FIND, _MAKE = "Find vehicles", "Prepare pictures, train models"
 
 app.command("search", rich_help_panel=_FIND)(search_verbs.search)
+app.command("journey", rich_help_panel=_FIND)(journey_verb.journey)
 app.command("compare", rich_help_panel=_FIND)(picture_verbs.compare)
 app.command("embed", rich_help_panel=_FIND)(picture_verbs.embed)
 app.add_typer(gallery_verbs.app, name="gallery", rich_help_panel=_FIND)

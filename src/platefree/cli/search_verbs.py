@@ -1,6 +1,7 @@
 """The verb ``search``, in every kind of gallery."""
 
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
@@ -24,15 +25,18 @@ from platefree.cli.console import (
     work_of,
 )
 from platefree.cli.usual_model import COLORS_ALONE, FLOOR, usual_model
-from platefree.errors import CheckpointError
+from platefree.errors import CheckpointError, DataError
 from platefree.storage.files import check_writable
 
 if TYPE_CHECKING:
+    from platefree.gallery.feedback import Feedback
     from platefree.gallery.filters import Filter
+    from platefree.gallery.gallery_answer import GalleryAnswer
     from platefree.gallery.search import Answer
     from platefree.gallery.stored_embedder import StoredEmbeddings
+    from platefree.gallery.stored_gallery import Gallery
     from platefree.recipes.post import Post
-    from platefree.types import Hit, Sightings
+    from platefree.types import Sightings
     from platefree.work import Work
 
 
@@ -47,6 +51,8 @@ class Searched:
         queries: the pictures that asked.
         described: which steps were done, in words.
         skipped: why some pictures were left out.
+        document: what is needed to repeat it.
+        pictures: the query pictures, as far as they are no stored sightings.
     """
 
     found: "Answer"
@@ -55,9 +61,12 @@ class Searched:
     queries: list[Path]
     described: str
     skipped: list[str] = field(default_factory=list)
+    document: dict[str, Any] = field(default_factory=dict)
+    pictures: "Sightings | None" = None
 
 
 def search(
+    context: typer.Context,
     gallery: Annotated[
         Path,
         typer.Option(
@@ -94,6 +103,19 @@ def search(
             help="Some of expand, rerank, camera, time, tracks, on the nearest 100.",
         ),
     ] = "none",
+    yes: Annotated[
+        str, typer.Option(metavar="NUMBERS", help="Sightings that show it: looks for their like.")
+    ] = "",
+    no: Annotated[
+        str, typer.Option(metavar="NUMBERS", help="Others: looks away, and shows them no more.")
+    ] = "",
+    box: Annotated[
+        str, typer.Option(metavar="X,Y,W,H", help="Where in the picture it is, in pixels.")
+    ] = "",
+    again: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Repeat what --json printed of a gallery."),
+    ] = None,
     camera: Annotated[
         str, typer.Option(metavar="NAME", help="Camera of the query, for that step.")
     ] = "",
@@ -108,27 +130,30 @@ def search(
 
     Of several query pictures, the one nearest to a gallery picture decides.
     """
-    from platefree.gallery.filter_words import filter_of
     from platefree.gallery.gallery_card import is_gallery
-    from platefree.gallery.search import check_search_post, query_pictures
-    from platefree.recipes.post import Post
 
-    check_search_post(Post().with_steps(post))
     if sheet is not None:
         _check_sheet(sheet)
-    queries, conditions = queries or [], filter_of(where)
-    if not queries and (not is_gallery(gallery) or sheet is not None):
-        raise typer.BadParameter("give a picture of the vehicle", param_hint="QUERY")
     if is_gallery(gallery) and root is not None:
         raise typer.BadParameter("a gallery keeps small pictures of its own", param_hint="--root")
-    pictures = query_pictures(queries, camera=camera, time=time)
-    asked = _Asked(pictures, conditions, top, post)
-    if is_gallery(gallery):
-        searched = _search_gallery(asked, gallery, model, work_of(device, workers))
+    if again is not None:
+        _refuse_others(context)
+        searched = _search_again(again, gallery, model, work_of(device, workers))
+        queries = searched.document["queries"]
+        post, where = ",".join(searched.document["asked"]["post"]["steps"]) or post, ""
     else:
-        searched = _search_pictures(asked, gallery, model, root, (device, workers))
-    several = "by the nearest of the query pictures" if len(queries) > 1 else ""
-    _show(searched, queries, (post, several, where), as_json=as_json)
+        queries = queries or []
+        if not queries and (not is_gallery(gallery) or sheet is not None):
+            raise typer.BadParameter("give a picture of the vehicle", param_hint="QUERY")
+        asked = _asked(queries, where, top, post, camera=camera, time=time, box=box, said=(yes, no))
+        if is_gallery(gallery):
+            searched = _search_gallery(asked, gallery, model, work_of(device, workers))
+        elif asked.feedback:
+            raise typer.BadParameter("only the hits of a gallery have numbers", param_hint="--yes")
+        else:
+            searched = _search_pictures(asked, gallery, model, root, (device, workers))
+    searched = _checked(searched, device)
+    _show(searched, queries, (post, where), as_json=as_json)
     if sheet is not None:
         from platefree.data.listed_text import many
         from platefree.reports.contact_sheet import contact_sheet
@@ -144,6 +169,66 @@ def search(
         done(drawn, "contact sheet")
 
 
+_OF_THE_ANSWER = ("queries", "top", "where", "post", "yes", "no", "box", "camera", "time")
+
+
+def _refuse_others(context: typer.Context) -> None:
+    """An answer says itself what was asked."""
+    for name in _OF_THE_ANSWER:
+        source = context.get_parameter_source(name)
+        if source is not None and source.name == "COMMANDLINE":
+            option = "QUERY" if name == "queries" else f"--{name}"
+            raise typer.BadParameter(f"the answer says what was asked: leave {option} out")
+
+
+def _asked(
+    queries: list[str],
+    where: str,
+    top: int,
+    post: str,
+    *,
+    camera: str,
+    time: str,
+    box: str,
+    said: tuple[str, str],
+) -> "_Asked":
+    """What the words of the command line ask for."""
+    from platefree.gallery.feedback import Feedback
+    from platefree.gallery.filter_words import filter_of
+    from platefree.gallery.search import check_search_post, query_picture, query_pictures
+    from platefree.recipes.post import Post
+
+    check_search_post(Post().with_steps(post))
+    feedback = Feedback(_numbers(said[0], "--yes"), _numbers(said[1], "--no"))
+    if box and len(queries) != 1:
+        raise typer.BadParameter("a box is in one query picture", param_hint="--box")
+    if box:
+        picture = query_picture(queries[0], camera=camera, time=time, box=_edges(box))
+        return _Asked(picture, filter_of(where), top, post, feedback)
+    pictures = query_pictures(queries, camera=camera, time=time)
+    return _Asked(pictures, filter_of(where), top, post, feedback)
+
+
+def _numbers(text: str, option: str) -> list[int]:
+    """The numbers of sightings, as they are typed."""
+    words = text.split(",") if text else []
+    if not all(word.strip().isdecimal() for word in words):
+        raise typer.BadParameter(f"{text!r}, expected numbers such as 12,15", param_hint=option)
+    return [int(word) for word in words]
+
+
+def _edges(text: str) -> tuple[float, float, float, float]:
+    """Left, top, right and bottom of a box that is typed as its corner and size."""
+    try:
+        left, top, width, height = map(float, text.split(","))
+    except ValueError:
+        raise typer.BadParameter(
+            f"{text!r}, expected the left, top, width and height such as 120,80,200,150",
+            param_hint="--box",
+        ) from None
+    return left, top, left + width, top + height
+
+
 @dataclass(frozen=True)
 class _Asked:
     """What is looked for."""
@@ -152,15 +237,14 @@ class _Asked:
     where: "Filter"
     top: int
     post: str
+    feedback: "Feedback"
 
-    def described(self, steps: "Post") -> str:
-        """Which steps are done, in words."""
-        from platefree.gallery.search import CANDIDATES
 
-        if not steps.steps:
-            return "not post-processed"
-        nearest = max(self.top, CANDIDATES)
-        return f"the nearest {nearest} post-processed: {steps.describe()}"
+def _described(steps: "Post", found: "Answer") -> str:
+    """Which steps were done, in words."""
+    if not steps.steps:
+        return "not post-processed"
+    return f"the nearest {found.candidates:,} post-processed: {steps.describe()}"
 
 
 def _search_pictures(
@@ -197,38 +281,74 @@ def _search_pictures(
         {"name": loaded.name, "fingerprint": loaded.fingerprint},
         {"path": str(place), "pictures": len(opened), "search": "exact"},
         _paths(asked.pictures),
-        asked.described(loaded.post.with_steps(asked.post)),
+        _described(loaded.post.with_steps(asked.post), found),
         skipped,
+        pictures=asked.pictures,
     )
 
 
 def _search_gallery(asked: _Asked, place: Path, model: str | None, work: "Work") -> Searched:
     """Search in a gallery that grows; without a picture, its latest sightings."""
-    import numpy as np
-
     from platefree.gallery.stored_gallery import Gallery
-    from platefree.recipes.post import Post
 
     gallery, table = Gallery(place, model), asked.pictures
     query: Sightings | int | None = table if len(table) else None
     if len(table) == 1 and (name := str(table.image[0])).isdecimal() and not Path(name).exists():
         query = int(name)
-    found = gallery.search(query, where=asked.where, top=asked.top, post=asked.post, work=work)
-    steps = gallery.model.post if query is table else Post()
-    about = {
-        "path": str(place),
-        "pictures": gallery.store.count(),
-        "search": "exact" if found.exact else "approximate",
-        "version": found.version,
-        "searched": found.searched,
-        "seconds": round(found.seconds, 4),
-    }
-    described = asked.described(steps.with_steps(asked.post))
-    name = gallery.card.model_path or gallery.card.model
-    if isinstance(query, int):
-        table = gallery.store.get(np.array([query])).sightings
+        if table.knows("box"):
+            raise typer.BadParameter("a stored sighting has its own box", param_hint="--box")
+    found = gallery.search(
+        query,
+        where=asked.where,
+        top=asked.top,
+        post=asked.post,
+        feedback=asked.feedback,
+        work=work,
+    )
+    return _of_gallery(found, gallery)
+
+
+def _search_again(answer: Path, place: Path, model: str | None, work: "Work") -> Searched:
+    """Repeat a search of a gallery, and say whether it finds the same."""
+    from platefree.gallery.stored_gallery import Gallery
+
+    gallery = Gallery(place, model)
+    repeated = gallery.search_again(answer, work=work)
+    question = repeated.answer.question
+    named = [] if question.number is None else [str(question.number)]
+    if question.pictures is not None:
+        named = [str(path) for path in _paths(question.pictures)]
+    for sentence in repeated.sentences():
+        notes.print(f"again: {sentence}", soft_wrap=True)
+    searched = _of_gallery(repeated.answer, gallery)
+    return replace(
+        searched,
+        document={**searched.document, "queries": named, "again": repeated.to_json()},
+    )
+
+
+def _of_gallery(found: "GalleryAnswer", gallery: "Gallery") -> Searched:
+    """An answer of a gallery with all that is needed to repeat it."""
+    import numpy as np
+
+    from platefree.gallery.recorded_answer import record
+
+    document = record(found, gallery.card)
+    path = gallery.card.model_path
+    model = {"name": path or gallery.card.model, **document.pop("model")}
+    held = {"path": str(gallery.folder), "pictures": gallery.store.count()}
+    question, table = found.question, found.question.pictures
+    if question.number is not None:
+        with suppress(DataError):  # forgotten meanwhile
+            table = gallery.store.get(np.array([question.number])).sightings
     return Searched(
-        found, {"name": name, "fingerprint": found.model}, about, _paths(table), described
+        found,
+        model,
+        {**held, **document.pop("gallery")},
+        [] if table is None else _paths(table),
+        _described(question.post, found),
+        document=document,
+        pictures=question.pictures,
     )
 
 
@@ -236,10 +356,23 @@ def _paths(table: "Sightings") -> list[Path]:
     return [table.path(row) for row in range(len(table))]
 
 
+def _checked(searched: Searched, device: DeviceName) -> Searched:
+    """With a note on query pictures without a vehicle, if a detector is inside the package."""
+    from platefree.gallery.query_vehicles import without_vehicle
+    from platefree.inference.detector_loading import load_detector
+    from platefree.inference.shipped import detector_inside
+
+    if searched.pictures is None or detector_inside() is None:
+        return searched
+    empty = without_vehicle(load_detector(device=device.value), searched.pictures)
+    found = replace(searched.found, cautions=[*empty, *searched.found.cautions])
+    return replace(searched, found=found)
+
+
 def _show(
     searched: Searched,
     queries: list[str],
-    asked: tuple[str, str, str],
+    asked: tuple[str, str],
     *,
     as_json: bool,
 ) -> None:
@@ -247,11 +380,14 @@ def _show(
     from platefree.cli.tables import hits_table, print_whole
     from platefree.data.listed_text import many
     from platefree.gallery.conclusion import conclusion
+    from platefree.gallery.recorded_answer import recorded_hit
 
-    (post, several, where), gallery = asked, searched.gallery
+    (post, where), gallery, found = asked, searched.gallery, searched.found
+    several = "by the nearest of the query pictures" if len(queries) > 1 else ""
     if as_json:
         print_json(
             {
+                **searched.document,
                 "queries": queries,
                 "combined": several or None,
                 "model": searched.model,
@@ -259,10 +395,10 @@ def _show(
                 "where": where,
                 "post": {"steps": post, "described": searched.described},
                 "skipped": searched.skipped,
-                "left_out": [str(path) for path in searched.found.left_out],
-                "cautions": searched.found.cautions,
-                "nothing_likely": searched.found.nothing_likely,
-                "hits": [_hit_json(hit, searched.found.candidates) for hit in searched.found.hits],
+                "left_out": [str(path) for path in found.left_out],
+                "cautions": found.cautions,
+                "nothing_likely": found.nothing_likely,
+                "hits": [recorded_hit(hit, found.compared) for hit in found.hits],
             }
         )
     else:
@@ -272,26 +408,10 @@ def _show(
             f"{names} in {many(gallery['pictures'], 'picture')}, "
             f"{', '.join(part for part in how if part)}, model {searched.model['name']}"
         )
-        print_whole(hits_table(searched.found.hits, title))
-    _note_answer(searched.found, Path(gallery["path"]), searched.model["name"], post)
-    if not as_json and (last := conclusion(searched.found.hits)):
+        print_whole(hits_table(found.hits, title))
+    _note_answer(found, Path(gallery["path"]), searched.model["name"], post)
+    if not as_json and (last := conclusion(found.hits)):
         out.print(last)
-
-
-def _hit_json(hit: "Hit", candidates: int) -> dict[str, Any]:
-    from platefree.gallery.conclusion import sure_json
-
-    return {
-        "rank": hit.rank,
-        "similarity": hit.similarity,
-        **sure_json(hit, candidates),
-        "image": str(hit.image),
-        "exists": hit.image.exists(),
-        **({"number": hit.number} if hit.number is not None else {}),
-        **({"query": str(hit.query)} if hit.query else {}),
-        **({"space": hit.space} if hit.space else {}),
-        **hit.labels,
-    }
 
 
 def _chosen(
@@ -367,7 +487,7 @@ def _note_answer(found: "Answer", gallery: Path, model: str, post: str) -> None:
         "same vehicle."
     )
     if any(hit.in_words for hit in found.hits):
-        said = what_p_same_is(found.candidates, post_processed=post != NONE)
+        said = what_p_same_is(found.compared, post_processed=post != NONE)
     notes.print(said, soft_wrap=True)
     if model == FLOOR:
         notes.print(f"note: {COLORS_ALONE}", soft_wrap=True)

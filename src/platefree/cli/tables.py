@@ -166,8 +166,10 @@ def hits_table(hits: Sequence[Hit], title: str) -> Table:
     by_space = any(hit.space for hit in hits)
     is_sure = any(hit.in_words for hit in hits)
     several = any(hit.query for hit in hits)
+    numbered = any(hit.number is not None for hit in hits)
     names = (
         *(["p_same", ""] if is_sure else []),
+        *(["number"] if numbered else []),
         *(["like"] if several else []),
         *(["compared as"] if by_space else []),
         *known,
@@ -181,7 +183,8 @@ def hits_table(hits: Sequence[Hit], title: str) -> Table:
         path = str(hit.image) if hit.image.exists() else f"{hit.image} (no such file)"
         compared = "" if math.isnan(hit.similarity) else f"{hit.similarity:.4f}"
         sure = [shown(hit.p_same), hit.in_words] if is_sure else []
-        rows.append((str(hit.rank), compared, *sure, *like, *space, *labels, path))
+        own = [str(hit.number)] if numbered else []
+        rows.append((str(hit.rank), compared, *sure, *own, *like, *space, *labels, path))
     falling = not any(a.similarity < b.similarity for a, b in pairwise(hits))
     table = Table(box=box.SIMPLE_HEAD, title=title, caption=None if falling else _NOT_FALLING)
     for number, name in enumerate(("rank", "similarity", *names)):

@@ -33,6 +33,14 @@ def cautions(query: Sightings, searched: int, hits: Sightings) -> list[str]:
     return found + _whole_scenes(query, hits)
 
 
+def few_left(hits: int, candidates: int) -> str:
+    """What to know where steps left fewer hits than were asked for, and not all were looked at."""
+    return (
+        f"{many(hits, 'hit')} left of the {candidates:,} nearest pictures, and others were not "
+        "looked at: a condition (--where), such as on cameras and times, looks at all"
+    )
+
+
 def _whole_scenes(query: Sightings, hits: Sightings) -> list[str]:
     """Query pictures that look like a whole street, beside the hits.
 

@@ -38,8 +38,9 @@ from platefree.gallery.filters import EVERYTHING, Filter
 from platefree.gallery.lance_engine import all_synced, engine, reading_errors, writing_errors
 from platefree.gallery.lance_rows import MODEL, SPACE, rows_of
 from platefree.gallery.lance_view import PARTITIONS, LanceView
+from platefree.gallery.other_models import of_another_model
 from platefree.gallery.reader_leases import leased_versions, reader_lease
-from platefree.gallery.store import Compacted
+from platefree.gallery.store import Compacted, PastVersion
 from platefree.ranking.comparison import Comparison
 from platefree.ranking.space_searches import searched_spaces
 from platefree.storage.locks import only_writer
@@ -122,6 +123,16 @@ class LanceStore:
         with self.snapshot() as now:
             return now.holds(identities)
 
+    def has(self, numbers: Indices) -> Bools:
+        """(n,) which of these numbers are stored."""
+        with self.snapshot() as now:
+            return now.has(numbers)
+
+    def time_span(self) -> tuple[np.datetime64, np.datetime64]:
+        """The earliest and the latest known time; NaT if none is known."""
+        with self.snapshot() as now:
+            return now.time_span()
+
     def count(self, where: Filter = EVERYTHING) -> int:
         """How many sightings meet the conditions."""
         with self.snapshot() as now:
@@ -133,8 +144,19 @@ class LanceStore:
             return now.tally(column)
 
     @contextmanager
-    def snapshot(self) -> Iterator[LanceView]:
-        """What is stored now: within the block it stays as it is, whoever writes."""
+    def snapshot(self, version: int | None = None) -> Iterator[LanceView]:
+        """What is stored now: within the block it stays as it is, whoever writes.
+
+        Args:
+            version: an older one instead, which is on the disk until a writer puts it in order.
+
+        Raises:
+            PastVersion: it is no longer there.
+        """
+        if version is not None:
+            with reader_lease(self.folder, version):
+                yield LanceView(self._past(version), self.comparison, self.folder)
+            return
         for _ in range(_TRIES):
             view = self._now()
             with reader_lease(self.folder, view.version) if view.version else nullcontext():
@@ -275,6 +297,15 @@ class LanceStore:
                 continue
         raise DataError(f"{self.folder} changed {_TRIES} times while it was opened; try again")
 
+    def _past(self, version: int) -> Any:  # noqa: ANN401
+        """An older version of the table; None if nothing was added yet."""
+        newest = self._opened()
+        if not version or newest is None:
+            return None
+        if version not in {each["version"] for each in newest.versions()}:
+            raise PastVersion(version, newest.version)  # it may still open, from a cache
+        return newest.checkout_version(version)
+
     def _now(self) -> LanceView:
         return LanceView(self._opened(), self.comparison, self.folder)
 
@@ -282,12 +313,7 @@ class LanceStore:
         view = LanceView(dataset, self.comparison, self.folder)
         model = view.model or self._model
         if model and embeddings.model != model:
-            raise MismatchError(
-                f"{self.folder} was made with model {model}, the new sightings with "
-                f"{embeddings.model}: embed the gallery again with this model ('platefree gallery "
-                f"reembed {self.folder} --model MODEL'), or make another one ('platefree gallery "
-                "create', then 'platefree gallery add')"
-            )
+            raise of_another_model(self.folder, model, embeddings.model)
         sizes = {name: rows.shape[1] for name, rows in embeddings.spaces.items()}
         if dataset is not None and sizes != view.spaces:
             raise MismatchError(f"{self.folder} has the spaces {view.spaces}, not {sizes}")

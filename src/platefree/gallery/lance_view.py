@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from platefree.errors import DataError, MismatchError
+from platefree.errors import DataError
 from platefree.gallery.conditions import Bools, OneOf
 from platefree.gallery.filters import EVERYTHING, Filter
 from platefree.gallery.lance_engine import reading_errors
@@ -23,7 +23,8 @@ from platefree.gallery.lance_rows import (
     spaces_of,
     times_of,
 )
-from platefree.gallery.store import latest_first, refuse_absent
+from platefree.gallery.other_models import of_another_model
+from platefree.gallery.store import latest_first, refuse_absent, span_of
 from platefree.ranking.comparison import Comparison, cosine_distance
 from platefree.ranking.exact import check_comparable
 from platefree.ranking.space_searches import SpaceSearch, space_searches
@@ -130,6 +131,18 @@ class LanceView:
             there |= np.asarray(pc.is_in(wanted, value_set=batch["identity"]))
         return there
 
+    def has(self, numbers: Indices) -> Bools:
+        """(n,) which of these numbers are stored."""
+        found = [part["number"].to_numpy() for part in self._parts(np.unique(numbers), [])]
+        return np.isin(numbers, np.concatenate(found))
+
+    def time_span(self) -> tuple[np.datetime64, np.datetime64]:
+        """The earliest and the latest known time; NaT if none is known."""
+        spans = [
+            span_of(times_of(batch["time"].to_numpy())) for batch in self._batches(["time"], None)
+        ]
+        return span_of(np.array(spans, "datetime64[ms]").reshape(-1))
+
     def count(self, where: Filter = EVERYTHING) -> int:
         """How many sightings meet the conditions."""
         if self._dataset is None:
@@ -158,12 +171,7 @@ class LanceView:
     def _check(self, query: Embeddings) -> None:
         """Raise a `MismatchError` if the query is of another model or has other spaces."""
         if query.model != self.model:
-            raise MismatchError(
-                f"{self._folder} was made with model {self.model}, the query with {query.model}: "
-                f"give the model of the gallery, embed its pictures again ('platefree gallery "
-                f"reembed {self._folder} --model MODEL'), or make another gallery ('platefree "
-                "gallery create', then 'platefree gallery add')"
-            )
+            raise of_another_model(self._folder, self.model, query.model)
         empty = {name: np.empty((0, size), np.float32) for name, size in self.spaces.items()}
         no_rows = query.sightings.take(np.empty(0, np.int64))
         check_comparable(query, query.part(empty, no_rows, np.empty(0, np.int64)))
@@ -202,17 +210,19 @@ class LanceView:
 
     def _rows(self, numbers: Indices, columns: list[str]) -> pa.Table:
         """The rows of these numbers, in this order."""
-        distinct = np.unique(numbers)
-        parts = [
-            self._table(["number", *columns], OneOf("number", tuple(part.tolist())).sql())
-            for part in np.array_split(distinct, len(distinct) // _AT_A_TIME + 1)
-        ]
-        rows = pa.concat_tables(parts)
+        rows = pa.concat_tables(self._parts(np.unique(numbers), columns))
         stored = rows["number"].to_numpy()
         order = np.argsort(stored)
         places = np.searchsorted(stored, numbers, sorter=order)
         refuse_absent(numbers, np.append(stored[order], -1)[places] == numbers)
         return rows.take(order[places]) if len(numbers) else rows
+
+    def _parts(self, distinct: Indices, columns: list[str]) -> list[pa.Table]:
+        """The rows of these numbers that there are, in any order, and their numbers."""
+        return [
+            self._table(["number", *columns], OneOf("number", tuple(part.tolist())).sql())
+            for part in np.array_split(distinct, len(distinct) // _AT_A_TIME + 1)
+        ]
 
     def _table(self, columns: list[str], sql: str | None, **options: Any) -> pa.Table:  # noqa: ANN401
         if self._dataset is None:

@@ -1,6 +1,6 @@
 """Where else was this vehicle? Exact search in a folder, a table, stored embeddings or a store."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -9,24 +9,19 @@ import numpy as np
 
 from platefree.data.table import read_table
 from platefree.errors import DataError, MismatchError, RecipeError
-from platefree.gallery.cautions import cautions
+from platefree.gallery.candidates import Asked, find, ranked
+from platefree.gallery.cautions import cautions, few_left
 from platefree.gallery.conclusion import nothing_likely
-from platefree.gallery.conditions import Bools
+from platefree.gallery.feedback import NO_FEEDBACK, Feedback
 from platefree.gallery.filters import EVERYTHING, Filter, moment_of
-from platefree.gallery.own_pictures import OwnPictures
 from platefree.gallery.store import MemoryStore, Reading
 from platefree.gallery.stored import is_embeddings_folder, load_embeddings
 from platefree.gallery.stored_embedder import StoredEmbeddings
+from platefree.gallery.sure_hits import with_probabilities
 from platefree.inference.embedder import Embedder
-from platefree.ranking.calibration import in_words
-from platefree.ranking.steps import apply_steps, search_steps
-from platefree.ranking.view_relation import view_relation
 from platefree.recipes.post import NONE, Post
-from platefree.types import Embeddings, Hit, Indices, Ranking, Sightings
+from platefree.types import Embeddings, Hit, Sightings
 from platefree.work import DEFAULT_WORK, Work
-
-CANDIDATES = 100
-"""How many of the nearest pictures are post-processed, whatever the size of the gallery."""
 
 SEARCH_STEPS = ("expand", "rerank", "camera", "time", "tracks")
 """The post-processing steps of a search."""
@@ -81,14 +76,18 @@ class Answer:
         hits: nearest first.
         left_out: pictures of the gallery that are a query picture itself, under whatever path.
         cautions: what speaks against trusting the hits, in sentences.
-        candidates: how many were searched, times the query pictures: the probabilities of the hits
-            are those of so many, see `platefree.ranking.calibration`.
+        searched: number of sightings that meet the conditions.
+        candidates: how many of the nearest were post-processed; 0 if nothing was.
+        compared: pairs of a query picture and another sighting that were compared: the
+            probabilities of the hits are of so many, see `platefree.ranking.calibration`.
     """
 
     hits: list[Hit]
     left_out: list[Path]
     cautions: list[str]
+    searched: int = 0
     candidates: int = 0
+    compared: int = 0
 
     @property
     def nothing_likely(self) -> bool:
@@ -124,9 +123,9 @@ def search(
             with the camera and time that the steps ``camera`` and ``time`` need.
         gallery: from `open_gallery`, `Model.embed`, or a store.
         top: the largest number of hits.
-        post: steps on the nearest `CANDIDATES` pictures (``top``, if that is more) of each query
-            picture, such as ``rerank`` or ``expand,tracks``, with the options of the model's
-            recipe.
+        post: steps on the nearest `CANDIDATES` pictures (``top``, if that is more; see `find`) of
+            each query picture, such as ``rerank`` or ``expand,tracks``, with the options of the
+            model's recipe. With ``tracks`` the nearest picture of each pass is shown.
         where: conditions that every hit meets.
         work: device, workers and progress.
 
@@ -147,105 +146,44 @@ def answer(
     top: int = 20,
     post: Post | str = NONE,
     where: Filter = EVERYTHING,
+    feedback: Feedback = NO_FEEDBACK,
     work: Work = DEFAULT_WORK,
 ) -> Answer:
-    """As `search`, with what was left out and what speaks against the hits."""
+    """As `search`, with what was left out and what speaks against the hits.
+
+    With feedback the query is moved (`moved_query`), and rejected sightings are left out. Hits keep
+    their similarity to the pictures that were asked for, and ``at_least`` is a condition on that.
+
+    Raises:
+        DataError: a sighting of the feedback is not stored.
+    """
     steps = check_search_post(model.post.with_steps(post) if isinstance(post, str) else post)
-    pictures = query if isinstance(query, Sightings) else query_pictures(_paths(query))
+    pictures = as_pictures(query)
     if not len(pictures) or top < 1:
         raise DataError(f"{len(pictures)} query pictures, top {top}: expected 1 or more of each")
     _check_query(steps, pictures)
     embedded, _ = model.embed(pictures, work=work)
     store = MemoryStore(gallery, model.comparison) if isinstance(gallery, Embeddings) else gallery
-    wanted = max(top, CANDIDATES) if steps.steps else top
-    nearest, candidates, numbers, own = _candidates(store, embedded, pictures, where, wanted)
-    searched = store.count(where.of_sightings()) - int(own.sum())
-    best: dict[int, tuple[float, Hit]] = {}
-    for number in range(len(pictures)):
-        places = nearest.indices[number]
-        elsewhere = np.flatnonzero(places >= 0)
-        elsewhere = elsewhere[~own[places[elsewhere]]][:wanted]
-        ranking = Ranking(places[None, elsewhere], nearest.distances[number][None, elsewhere])
-        one = embedded.take(np.array([number]))
-        for place, final, hit in _hits(
-            model, steps, one, candidates, ranking, searched * len(pictures)
-        ):
-            if place not in best or final < best[place][0]:
-                best[place] = final, hit
-    order = sorted(best, key=lambda place: (best[place][0], place))[:top]
-    hits = [replace(best[place][1], rank=rank) for rank, place in enumerate(order, start=1)]
-    if store is gallery:
-        hits = [
-            replace(hit, number=int(numbers[place])) for hit, place in zip(hits, order, strict=True)
-        ]
-    table = candidates.sightings
+    asked = Asked.of(pictures, embedded, where, feedback, store)
+    found = find(asked, store, steps, top)
+    own = np.flatnonzero(found.own).tolist()
+    searched = store.count(asked.where.of_sightings())
+    compared = (searched - len(own)) * len(pictures)
+    hits = ranked(found, top, several=len(pictures) > 1, stored=store is gallery)
+    if model.calibration is not None:
+        compare = model.calibration, model.comparison, compared
+        hits = with_probabilities(hits, found, asked.shown, *compare)
+    table = found.candidates.sightings
+    shown = table.take(np.array(found.places[:top], np.int64))
+    few = [] if found.ended or len(hits) == top else [few_left(len(hits), found.count)]
     return Answer(
-        hits if len(pictures) > 1 else [replace(hit, query=None) for hit in hits],
-        [table.path(place) for place in np.flatnonzero(own).tolist()],
-        cautions(pictures, searched, table.take(np.array(order, int))),
-        searched * len(pictures),
+        hits,
+        [table.path(place) for place in own],
+        few + cautions(pictures, searched - len(own), shown),
+        searched,
+        found.count if steps.steps else 0,
+        compared,
     )
-
-
-def _candidates(
-    store: Reading, embedded: Embeddings, pictures: Sightings, where: Filter, wanted: int
-) -> tuple[Ranking, Embeddings, Indices, Bools]:
-    """The nearest pictures of each query picture: ``wanted``, and those that are query pictures.
-
-    Returns:
-        The ranking of places in the candidates, the candidates in the order of their numbers,
-        (n,) these numbers, and (n,) which of them are a query picture.
-    """
-    pictures_of_query, extra = OwnPictures(pictures), len(pictures)
-    while True:
-        nearest = store.search(embedded, where, wanted + extra)
-        rows = np.unique(nearest.indices[nearest.indices >= 0])
-        candidates = store.get(rows)
-        own = pictures_of_query.among(candidates)
-        if own.sum() <= extra:
-            places = np.where(nearest.indices >= 0, np.searchsorted(rows, nearest.indices), -1)
-            return Ranking(places, nearest.distances), candidates, rows, own
-        extra = int(own.sum())
-
-
-def _hits(
-    model: Embedder,
-    steps: Post,
-    query: Embeddings,
-    candidates: Embeddings,
-    ranking: Ranking,
-    searched: int,
-) -> Iterator[tuple[int, float, Hit]]:
-    """The hits of one query picture, not yet ranked: place, distance after the steps, hit."""
-    places = np.sort(ranking.indices[0])
-    near = candidates.take(places)
-    ranking = Ranking(np.searchsorted(places, ranking.indices), ranking.distances)
-    original = dict(zip(ranking.indices[0].tolist(), ranking.distances[0].tolist(), strict=True))
-    if steps.steps:
-        changes = search_steps(steps, query, near, ranking, model.comparison)
-        ranking = apply_steps(ranking, changes).in_order()
-    spaces = model.comparison.space_of(query, near)[0]
-    views = view_relation(query, near, model.comparison)[0] if model.calibration else None
-    table = near.sightings
-    for row, final in zip(ranking.indices[0].tolist(), ranking.distances[0].tolist(), strict=True):
-        if row >= 0:
-            similarity, sure = 1.0 - original[row], None
-            if model.calibration and views is not None:
-                sure = float(model.calibration.p_same(similarity, views[row], searched))
-            yield (
-                int(places[row]),
-                final,
-                Hit(
-                    rank=0,
-                    similarity=similarity,
-                    image=table.path(row),
-                    labels=table.labels(row),
-                    space=str(spaces[row]),
-                    query=query.sightings.path(0),
-                    p_same=sure,
-                    in_words=in_words(sure),
-                ),
-            )
 
 
 def check_search_post(post: Post) -> Post:
@@ -278,9 +216,26 @@ def _check_query(post: Post, query: Sightings) -> None:
             )
 
 
-def query_picture(path: str | Path, *, camera: str = "", time: str = "") -> Sightings:
-    """A query picture with its camera and time, as a table of one row; see `query_pictures`."""
-    return query_pictures([path], camera=camera, time=time)
+Box = tuple[float, float, float, float]
+"""Left, top, right, bottom in pixels of a picture."""
+
+
+def query_picture(
+    path: str | Path, *, camera: str = "", time: str = "", box: Box | None = None
+) -> Sightings:
+    """A query picture with its camera and time, as a table of one row; see `query_pictures`.
+
+    Args:
+        path: of the picture.
+        camera: that captured it; empty is unknown.
+        time: when, ISO 8601; empty is unknown.
+        box: of the vehicle in the picture; by default the whole picture is it.
+
+    Raises:
+        DataError: the time is not ISO 8601, or the box has no area.
+    """
+    found = query_pictures([path], camera=camera, time=time)
+    return found if box is None else replace(found, box=np.array([box], np.float32))
 
 
 def query_pictures(paths: Sequence[str | Path], *, camera: str = "", time: str = "") -> Sightings:
@@ -303,5 +258,8 @@ def query_pictures(paths: Sequence[str | Path], *, camera: str = "", time: str =
     return Sightings.from_columns(Path(), columns)
 
 
-def _paths(query: str | Path | Sequence[str | Path]) -> Sequence[str | Path]:
-    return [query] if isinstance(query, str | Path) else query
+def as_pictures(query: Query) -> Sightings:
+    """The query pictures as a table."""
+    if isinstance(query, Sightings):
+        return query
+    return query_pictures([query] if isinstance(query, str | Path) else query)

@@ -15,7 +15,7 @@ from platefree.gallery.filters import EVERYTHING, Filter
 from platefree.gallery.sighting_identity import identities, joined
 from platefree.ranking.comparison import Comparison
 from platefree.ranking.exact import check_comparable, rank_exact
-from platefree.types import COLUMNS, Contents, Embeddings, Indices, Ranking, Sightings
+from platefree.types import COLUMNS, Contents, Embeddings, Indices, Ranking, Sightings, Times
 
 
 class Reading(Protocol):
@@ -67,6 +67,12 @@ class Reading(Protocol):
     def holds(self, identities: Contents) -> Bools:
         """(n,) which of (n, 16) identities (`sighting_identity`) are stored."""
 
+    def has(self, numbers: Indices) -> Bools:
+        """(n,) which of these numbers are stored."""
+
+    def time_span(self) -> tuple[np.datetime64, np.datetime64]:
+        """The earliest and the latest known time; NaT if none is known."""
+
     def count(self, where: Filter = EVERYTHING) -> int:
         """How many sightings meet the conditions."""
 
@@ -104,8 +110,22 @@ class Store(Reading, Protocol):
     def compact(self) -> "Compacted":
         """Remove from the disk what was deleted or superseded, and gather what lies apart."""
 
-    def snapshot(self) -> AbstractContextManager[Reading]:
-        """What is stored now: within the block it stays as it is, whoever writes."""
+    def snapshot(self, version: int | None = None) -> AbstractContextManager[Reading]:
+        """What is stored now: within the block it stays as it is, whoever writes.
+
+        Args:
+            version: an older one instead, which may hold what was deleted since.
+
+        Raises:
+            PastVersion: it is no longer there.
+        """
+
+
+class PastVersion(DataError):
+    """A version of a store is asked for that is no longer there."""
+
+    def __init__(self, version: int, newest: int) -> None:
+        super().__init__(f"version {version} is no longer there, the newest is {newest}")
 
 
 @dataclass(frozen=True)
@@ -187,6 +207,14 @@ class MemoryStore:
         """(n,) which of these identities are stored."""
         return np.isin(joined(identities), joined(identities_of(self._embeddings)))
 
+    def has(self, numbers: Indices) -> Bools:
+        """(n,) which of these numbers are stored."""
+        return np.isin(numbers, self._numbers)
+
+    def time_span(self) -> tuple[np.datetime64, np.datetime64]:
+        """The earliest and the latest known time; NaT if none is known."""
+        return span_of(self._embeddings.sightings.time)
+
     def delete(self, where: Filter) -> int:
         """Delete the sightings that meet the conditions; with no condition, all."""
         forgotten = where.without_query().mask(self._embeddings.sightings, self._numbers)
@@ -210,8 +238,10 @@ class MemoryStore:
         return Compacted(0, 0)
 
     @contextmanager
-    def snapshot(self) -> Iterator["MemoryStore"]:
-        """What is stored now."""
+    def snapshot(self, version: int | None = None) -> Iterator["MemoryStore"]:
+        """What is stored now; older versions are not kept."""
+        if version not in (None, self.version):
+            raise PastVersion(version or 0, self.version)
         now = MemoryStore(self._embeddings, self.comparison)
         now._numbers, now._crops, now.version = self._numbers, list(self._crops), self.version
         yield now
@@ -237,6 +267,14 @@ def latest_first(
     unknown = np.isnat(times)
     late = np.where(unknown, 0, -times.astype("datetime64[ms]").view(np.int64))
     return numbers[np.lexsort((numbers, late, unknown))]
+
+
+def span_of(times: Times) -> tuple[np.datetime64, np.datetime64]:
+    """The earliest and the latest known of (n,) times; NaT if none is known."""
+    known = times[~np.isnat(times)]
+    if not len(known):
+        return np.datetime64("NaT", "ms"), np.datetime64("NaT", "ms")
+    return known.min(), known.max()
 
 
 def refuse_absent(numbers: Indices, there: Bools) -> None:

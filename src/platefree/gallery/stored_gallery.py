@@ -1,8 +1,7 @@
 """A gallery: a folder in which sightings accumulate for months, with the model that embeds them."""
 
 import hashlib
-import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -14,8 +13,12 @@ import numpy as np
 from platefree.data.content import picture_contents
 from platefree.data.table import read_table
 from platefree.errors import CheckpointError, DataError, MismatchError
+from platefree.gallery.again import Repeated, compare_again
+from platefree.gallery.camera_distances import CameraDistances
 from platefree.gallery.embedded_blocks import Block, embed_block
+from platefree.gallery.feedback import NO_FEEDBACK, Feedback
 from platefree.gallery.filters import EVERYTHING, Filter
+from platefree.gallery.gallery_answer import GalleryAnswer, Question, ask
 from platefree.gallery.gallery_card import (
     ModelEntry,
     create_card,
@@ -25,18 +28,20 @@ from platefree.gallery.gallery_card import (
 )
 from platefree.gallery.gallery_export import export_sightings
 from platefree.gallery.gallery_import import Part, parts_of_files, parts_of_gallery
+from platefree.gallery.journeys import NOWHERE, Journeys, journeys_of
 from platefree.gallery.lance import LanceStore
 from platefree.gallery.lance_view import LanceView
 from platefree.gallery.opening import open_embedder
+from platefree.gallery.other_models import of_another_model
+from platefree.gallery.recorded_answer import RecordedAnswer, read_answer, write_answer
 from platefree.gallery.reembedding import Missing, Reembedded, Reembedding
 from platefree.gallery.retention import LATE, Retention
-from platefree.gallery.search import Answer, Query, answer
+from platefree.gallery.search import Answer, Query, as_pictures, check_search_post
 from platefree.gallery.sighting_identity import identities, joined
-from platefree.gallery.store import Compacted, identities_of
+from platefree.gallery.store import Compacted, PastVersion, identities_of, refuse_absent
 from platefree.gallery.stored import stored_model_path
-from platefree.gallery.stored_query import StoredQuery
-from platefree.inference.calibrated import calibration_at
 from platefree.gallery.vectors_beside import VectorsBeside
+from platefree.inference.calibrated import calibration_at
 from platefree.inference.embedder import Embedder
 from platefree.ranking.calibration import Calibration
 from platefree.ranking.described import read_comparison
@@ -98,25 +103,6 @@ class Retained:
     removed: dict[str, int]
     undated: int
     readers: int = 0
-
-
-@dataclass(frozen=True)
-class GalleryAnswer(Answer):
-    """What a search of a gallery found, and what it has to be asked to find it again.
-
-    Attributes:
-        model: fingerprint of the model.
-        version: of the gallery.
-        exact: whether every distance was computed.
-        searched: number of sightings that meet the conditions.
-        seconds: that the search took.
-    """
-
-    model: str = ""
-    version: int = 0
-    exact: bool = True
-    searched: int = 0
-    seconds: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -277,9 +263,10 @@ class Gallery:
         where: Filter = EVERYTHING,
         top: int = 20,
         post: Post | str = NONE,
+        feedback: Feedback = NO_FEEDBACK,
         work: Work = DEFAULT_WORK,
     ) -> GalleryAnswer:
-        """The sightings most like the query, nearest first; see `platefree.gallery.search.search`.
+        """The sightings most like the query, nearest first; see `platefree.gallery.search.answer`.
 
         The whole answer is of one version of the gallery, whoever writes meanwhile.
 
@@ -289,36 +276,87 @@ class Gallery:
             where: conditions that every hit meets.
             top: the largest number of hits.
             post: steps on the nearest candidates.
+            feedback: which stored sightings show the vehicle, and which do not.
             work: device, workers and progress.
 
         Raises:
             DataError: there is no sighting of this number, or nothing is asked for.
             MismatchError: the model is not that of the gallery.
         """
-        began = time.perf_counter()
+        stored = query is None or isinstance(query, int)
+        if isinstance(post, str):  # a stored sighting is searched without the model
+            post = (Post() if stored else self.model.post).with_steps(post)
+        question = Question(
+            None if query is None or isinstance(query, int) else as_pictures(query),
+            query if isinstance(query, int) else None,
+            where,
+            top,
+            check_search_post(post),
+            feedback,
+        )
         with self._reading() as now:
-            if not now.version:  # nothing was ever added
-                found = Answer([], [], [])
-            elif query is None:
-                found = Answer(_listed(now, where, top), [], [])
-            elif isinstance(query, int):
-                own = StoredQuery(now.get(np.array([query])), self.comparison, str(self.folder))
-                own.calibration = self._calibration()
-                one = own.embeddings.sightings
-                found = answer(own, one, now, top=top, post=post, where=where)
-            else:
-                found = answer(self.model, query, now, top=top, post=post, where=where, work=work)
-            return GalleryAnswer(
-                found.hits,
-                found.left_out,
-                found.cautions,
-                found.candidates,
-                model=self.card.model,
-                version=now.version,
-                exact=now.exact,
-                searched=now.count(where.of_sightings()),
-                seconds=time.perf_counter() - began,
+            return self._ask(question, now, work)
+
+    def save_answer(self, answer: GalleryAnswer, path: str | Path) -> None:
+        """Write an answer with all that `search_again` needs, as ``platefree search --json``.
+
+        Raises:
+            StorageError: it cannot be written.
+            DataError: a path or a label is no Unicode, which no JSON holds.
+        """
+        write_answer(answer, self.card, path)
+
+    def search_again(
+        self, recorded: RecordedAnswer | str | Path, *, work: Work = DEFAULT_WORK
+    ) -> Repeated:
+        """Make a search again that `save_answer` or ``platefree search --json`` recorded.
+
+        It is made at the same version of the gallery if that is still on the disk, and at the
+        newest if not. What was forgotten since is not shown in either case.
+
+        Args:
+            recorded: the answer, or the file that holds it.
+            work: device, workers and progress.
+
+        Returns:
+            What was found, and how it differs from the recorded hits.
+
+        Raises:
+            DataError: the file is no answer, a picture is gone or was changed, or the answer is of
+                another gallery.
+            MismatchError: it is of another model.
+        """
+        before = read_answer(recorded) if isinstance(recorded, str | Path) else recorded
+        if before.model.fingerprint != self.card.model:
+            raise MismatchError(
+                f"the answer is of model {before.model.fingerprint}, and {self.folder} of "
+                f"{self.card.model}: no other model finds the same"
             )
+        if before.gallery.created != self.card.created:
+            raise DataError(
+                f"the answer is of a gallery that was made {before.gallery.created}, and "
+                f"{self.folder} was made {self.card.created}: give the gallery of the answer"
+            )
+        question = before.question()
+        with self.store.snapshot() as now:
+            refuse_absent(question.numbers, now.has(question.numbers))
+            try:
+                with self.store.snapshot(before.gallery.version) as then:
+                    found = self._ask(question, then, work)
+            except PastVersion:
+                found = self._ask(question, now, work)
+            return compare_again(before, found, now)
+
+    def journeys(
+        self, found: Answer | Sequence[Hit], distances: CameraDistances = NOWHERE
+    ) -> Journeys:
+        """Where the vehicle of some hits went, if they are all of one; see `journeys_of`.
+
+        Args:
+            found: an answer, or those of its hits that somebody believes.
+            distances: between cameras, from `read_camera_distances`.
+        """
+        return journeys_of(found.hits if isinstance(found, Answer) else found, distances)
 
     def forget(self, where: Filter) -> Forgotten:
         """Forget sightings: their rows, embeddings and small pictures are found no more.
@@ -443,7 +481,7 @@ class Gallery:
         """What it holds."""
         beside = self._beside()
         with self._reading() as now:
-            times = self._first_and_last(now)
+            first, last = now.time_span()
             return GalleryInfo(
                 path=self.folder,
                 created=self.card.created,
@@ -451,8 +489,8 @@ class Gallery:
                 model_path=self.card.model_path,
                 sightings=now.count(),
                 cameras=dict(sorted(now.tally("camera").items())),
-                first=times[0],
-                last=times[1],
+                first=utc_text(first),
+                last=utc_text(last),
                 spaces=now.spaces,
                 indexed={name.partition("_")[2]: rows for name, rows in now.indexed.items()},
                 megabytes=round(self.store.bytes_on_disk() / 2**20, 3),
@@ -566,15 +604,15 @@ class Gallery:
             late = self._expired(now, datetime.now(UTC) - LATE)
         return sum(self.retain().removed.values()) if late else 0
 
+    def _ask(self, question: Question, now: LanceView, work: Work) -> GalleryAnswer:
+        model = None if question.pictures is None else self.model
+        found = ask(question, model, now, work, calibration=self._calibration())
+        return replace(found, model=self.card.model)
+
     def _check(self, model: Embedder) -> None:
         if model.fingerprint != self.card.model:
-            raise MismatchError(
-                f"{self.folder} was made with model {self.card.model}, and this is "
-                f"{model.fingerprint} ({model.name}): give the model of the gallery, or embed all "
-                f"its pictures again ('platefree gallery reembed {self.folder} --model "
-                f"{model.name}'), or make another one with this model ('platefree gallery "
-                "create', then 'platefree gallery add')"
-            )
+            this = f"{model.fingerprint} ({model.name})"
+            raise of_another_model(self.folder, self.card.model, this)
 
     def _calibration(self) -> Calibration | None:
         """That of the model, which need not be loaded."""
@@ -607,14 +645,6 @@ class Gallery:
                 added, known = added + len(new), known + len(embeddings) - len(new)
             return Added(added, known, [], self._expire())
 
-    @staticmethod
-    def _first_and_last(now: LanceView) -> tuple[str, str]:
-        known = now.latest(Filter(since="0001-01-01"))
-        if not len(known):
-            return "", ""
-        times = now.get(known[[-1, 0]]).sightings.time
-        return utc_text(times[0]), utc_text(times[1])
-
 
 def _entry(model: Embedder) -> ModelEntry:
     """A model as a card names it."""
@@ -624,13 +654,3 @@ def _entry(model: Embedder) -> ModelEntry:
     return ModelEntry(
         model=model.fingerprint, model_path=path, comparison=model.comparison.to_json()
     )
-
-
-def _listed(now: LanceView, where: Filter, top: int) -> list[Hit]:
-    """The latest sightings that meet the conditions."""
-    numbers = now.latest(where, top)
-    table = now.get(numbers).sightings
-    return [
-        Hit(rank, float("nan"), table.path(row), table.labels(row), number=number)
-        for rank, (row, number) in enumerate(enumerate(numbers.tolist()), start=1)
-    ]

@@ -41,13 +41,18 @@ def shipped_embedder() -> str:
     return name
 
 
+def detector_inside() -> str | None:
+    """The name of the detector of vehicles; of several the first, None without one."""
+    return _first("frames")
+
+
 def shipped_detector() -> str:
-    """The name of the detector of vehicles; of several the first.
+    """As `detector_inside`.
 
     Raises:
         CheckpointError: none is inside.
     """
-    if (name := _first("frames")) is None:
+    if (name := detector_inside()) is None:
         raise CheckpointError(NO_DETECTOR_INSIDE)
     return name
 
