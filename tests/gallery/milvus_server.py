@@ -1,0 +1,167 @@
+"""A real Milvus server for tests, in a network of its own.
+
+``python tests/gallery/milvus_server.py COMMAND ...`` runs a command where a server listens at the
+address in ``PLATEFREE_TEST_MILVUS``. Command and server see no network but their own. Where the
+server cannot be installed or started, it says why and ends with `SKIPPED`.
+
+The server's binary comes from the package ``milvus``, which wants an environment of its own: it is
+made in ``~/.cache/platefree-tests`` (or ``PLATEFREE_TEST_CACHE``) once.
+"""
+
+import importlib.util
+import logging
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import venv
+from pathlib import Path
+
+PACKAGE = "milvus==2.3.5"
+ADDRESS = "PLATEFREE_TEST_MILVUS"
+SKIPPED = 75
+"""The exit code where there is no server (EX_TEMPFAIL)."""
+
+_INSIDE = "PLATEFREE_TEST_MILVUS_INSIDE"
+_PATIENCE = 120.0  # seconds for a server to start
+_SETTINGS = {  # ms: how long reads wait for writes, and new collections for being loaded
+    "proxy.timeTickInterval": 40,
+    "queryCoord.checkInterval": 100,
+    "queryCoord.distPullInterval": 100,
+}
+_UNSHARE = ("unshare", "--net", "--pid", "--fork", "--kill-child", "--mount-proc")
+
+
+class NoServer(Exception):
+    """The server cannot be installed or started; the message says why."""
+
+
+class MilvusServer:
+    """A server with its data in a folder.
+
+    Args:
+        folder: of its data and logs; what is there already is served again.
+        port: where it listens.
+    """
+
+    def __init__(self, folder: Path, port: int) -> None:
+        self.folder, self.port = folder, port
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        programs = environment() / "programs"  # unpacked once
+        programs.mkdir(exist_ok=True)
+        if not (self.folder / "bin").exists():
+            (self.folder / "bin").symlink_to(programs)
+        words = [environment() / "bin" / "milvus-server", "--data", self.folder]
+        words += ["--proxy-port", self.port]
+        for name, value in _SETTINGS.items():
+            words += ["--extra-config", f"{name}={value}"]
+        with (self.folder / "output.txt").open("ab") as output:
+            self._process = subprocess.Popen(
+                [*map(str, words)],
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+        self._wait()
+
+    def stop(self) -> None:
+        """End it at once, as a machine that fails does."""
+        if self._process is not None:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+            self._process = None
+
+    def _wait(self) -> None:
+        end = time.monotonic() + _PATIENCE
+        while time.monotonic() < end:
+            assert self._process is not None
+            if self._process.poll() is not None:
+                break
+            if _answers(self.port):
+                return
+            time.sleep(0.2)
+        self.stop()
+        raise NoServer(f"the server did not start, see {self.folder}")
+
+
+def environment() -> Path:
+    """The environment with the server, which is made if need be."""
+    cache = Path(os.environ.get("PLATEFREE_TEST_CACHE") or Path.home() / ".cache/platefree-tests")
+    made = cache / PACKAGE
+    if not (made / "complete").exists():
+        shutil.rmtree(made, ignore_errors=True)
+        venv.create(made, with_pip=True)
+        pip = [str(made / "bin" / "python"), "-m", "pip", "install", "-q"]
+        wanted = [*pip, "--disable-pip-version-check", "setuptools<70", PACKAGE]
+        done = subprocess.run(wanted, capture_output=True, text=True, check=False)
+        if done.returncode:
+            last = (done.stderr.strip().splitlines() or ["pip failed"])[-1]
+            raise NoServer(f"{PACKAGE} cannot be installed: {last}")
+        (made / "complete").touch()
+    return made
+
+
+def free_port() -> int:
+    """A port where nothing listens."""
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+def main(command: list[str]) -> int:
+    """Run a command beside a server."""
+    try:
+        if _INSIDE not in os.environ:
+            if importlib.util.find_spec("pymilvus") is None:
+                raise NoServer("pymilvus is not installed (pip install '.[milvus]')")
+            environment()  # while there is a network
+            return _enter(command)
+        subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+        with tempfile.TemporaryDirectory() as folder:
+            server = MilvusServer(Path(folder) / "server", 19530)
+            server.start()
+            try:
+                where = {ADDRESS: f"milvus://127.0.0.1:{server.port}"}
+                return subprocess.run(command, env={**os.environ, **where}, check=False).returncode
+            finally:
+                server.stop()
+    except NoServer as error:
+        print(f"skipped, no Milvus server: {error}")
+        return SKIPPED
+
+
+def _enter(command: list[str]) -> int:
+    """Run this script in a network of its own."""
+    as_root = [] if os.geteuid() == 0 else ["--map-root-user"]
+    enter = [*_UNSHARE, *as_root]
+    if shutil.which("unshare") is None or shutil.which("ip") is None:
+        raise NoServer("a network of its own needs the programs unshare and ip")
+    tried = subprocess.run([*enter, "true"], capture_output=True, text=True, check=False)
+    if tried.returncode:
+        raise NoServer(f"no network of its own can be made here: {tried.stderr.strip()}")
+    words = [*enter, sys.executable, __file__, *command]
+    return subprocess.run(words, env={**os.environ, _INSIDE: "1"}, check=False).returncode
+
+
+def _answers(port: int) -> bool:
+    """Whether a server is ready at a port."""
+    from pymilvus import MilvusClient, MilvusException
+
+    logging.getLogger("pymilvus").setLevel(logging.CRITICAL)
+    try:
+        MilvusClient(f"http://127.0.0.1:{port}", timeout=1, dedicated=True).list_collections()
+    except MilvusException:
+        return False
+    return True
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
