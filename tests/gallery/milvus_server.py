@@ -19,15 +19,17 @@ import sys
 import tempfile
 import time
 import venv
+from contextlib import suppress
 from pathlib import Path
 
 PACKAGE = "milvus==2.3.5"
-ADDRESS = "PLATEFREE_TEST_MILVUS"
+ADDRESS, FOLDER = "PLATEFREE_TEST_MILVUS", "PLATEFREE_TEST_MILVUS_FOLDER"
 SKIPPED = 75
 """The exit code where there is no server (EX_TEMPFAIL)."""
 
 _INSIDE = "PLATEFREE_TEST_MILVUS_INSIDE"
-_PATIENCE = 120.0  # seconds for a server to start
+_PATIENCE, _FAREWELL = 120.0, 30.0  # seconds for a server to start and to end
+_LAST_PORT = 2379  # that is closed when it ends
 _SETTINGS = {  # ms: how long reads wait for writes, and new collections for being loaded
     "proxy.timeTickInterval": 40,
     "queryCoord.checkInterval": 100,
@@ -43,14 +45,16 @@ class NoServer(Exception):
 class MilvusServer:
     """A server with its data in a folder.
 
+    Only one runs in a network, since some of its ports are always the same.
+
     Args:
         folder: of its data and logs; what is there already is served again.
-        port: where it listens.
     """
 
-    def __init__(self, folder: Path, port: int) -> None:
-        self.folder, self.port = folder, port
-        self._process: subprocess.Popen[bytes] | None = None
+    port = 19530
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
 
     def start(self) -> None:
         """Start it, and wait until it answers."""
@@ -64,32 +68,33 @@ class MilvusServer:
         for name, value in _SETTINGS.items():
             words += ["--extra-config", f"{name}={value}"]
         with (self.folder / "output.txt").open("ab") as output:
-            self._process = subprocess.Popen(
-                [*map(str, words)],
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
+            process = subprocess.Popen(
+                [*map(str, words)], stdout=output, stderr=output, start_new_session=True
             )
-        self._wait()
+        self._number.write_text(str(process.pid))
+        end = time.monotonic() + _PATIENCE
+        while not _answers(self.port):
+            if process.poll() is not None or time.monotonic() > end:
+                self.stop()
+                raise NoServer(f"the server did not start, see {self.folder}")
+            time.sleep(0.2)
 
     def stop(self) -> None:
-        """End it at once, as a machine that fails does."""
-        if self._process is not None:
-            os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait()
-            self._process = None
+        """End it, whoever started it."""
+        if not self._number.exists():
+            return
+        number = int(self._number.read_text())
+        self._number.unlink()
+        for how in (signal.SIGTERM, signal.SIGKILL):
+            with suppress(ProcessLookupError):
+                os.killpg(number, how)
+            end = time.monotonic() + _FAREWELL
+            while any(map(_listens, (self.port, _LAST_PORT))) and time.monotonic() < end:
+                time.sleep(0.1)
 
-    def _wait(self) -> None:
-        end = time.monotonic() + _PATIENCE
-        while time.monotonic() < end:
-            assert self._process is not None
-            if self._process.poll() is not None:
-                break
-            if _answers(self.port):
-                return
-            time.sleep(0.2)
-        self.stop()
-        raise NoServer(f"the server did not start, see {self.folder}")
+    @property
+    def _number(self) -> Path:
+        return self.folder / "process.txt"
 
 
 def environment() -> Path:
@@ -109,13 +114,6 @@ def environment() -> Path:
     return made
 
 
-def free_port() -> int:
-    """A port where nothing listens."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
-
-
 def main(command: list[str]) -> int:
     """Run a command beside a server."""
     try:
@@ -125,11 +123,11 @@ def main(command: list[str]) -> int:
             environment()  # while there is a network
             return _enter(command)
         subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
-        with tempfile.TemporaryDirectory() as folder:
-            server = MilvusServer(Path(folder) / "server", 19530)
-            server.start()
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+            server = MilvusServer(Path(folder) / "server")
             try:
-                where = {ADDRESS: f"milvus://127.0.0.1:{server.port}"}
+                server.start()
+                where = {ADDRESS: f"milvus://127.0.0.1:{server.port}", FOLDER: str(server.folder)}
                 return subprocess.run(command, env={**os.environ, **where}, check=False).returncode
             finally:
                 server.stop()
@@ -149,6 +147,12 @@ def _enter(command: list[str]) -> int:
         raise NoServer(f"no network of its own can be made here: {tried.stderr.strip()}")
     words = [*enter, sys.executable, __file__, *command]
     return subprocess.run(words, env={**os.environ, _INSIDE: "1"}, check=False).returncode
+
+
+def _listens(port: int) -> bool:
+    """Whether anything listens at a port."""
+    with socket.socket() as one:
+        return one.connect_ex(("127.0.0.1", port)) == 0
 
 
 def _answers(port: int) -> bool:

@@ -108,7 +108,7 @@ def search(
     Of several query pictures, the one nearest to a gallery picture decides.
     """
     from platefree.gallery.filter_words import filter_of
-    from platefree.gallery.gallery_card import is_gallery
+    from platefree.gallery.gallery_places import is_gallery
     from platefree.gallery.search import check_search_post, query_pictures
     from platefree.recipes.post import Post
 
@@ -215,7 +215,7 @@ def _search_gallery(asked: _Asked, place: Path, model: str | None, work: "Work")
     found = gallery.search(query, where=asked.where, top=asked.top, post=asked.post, work=work)
     steps = gallery.model.post if query is table else Post()
     about = {
-        "path": str(place),
+        "path": str(gallery.folder),
         "pictures": gallery.store.count(),
         "search": "exact" if found.exact else "approximate",
         "version": found.version,
@@ -333,7 +333,7 @@ def _check_sheet(sheet: Path) -> None:
 def _note_answer(found: "Answer", gallery: Path, model: str) -> None:
     """What to know before the hits are believed."""
     from platefree.data.listed_text import many
-    from platefree.gallery.gallery_card import is_gallery
+    from platefree.gallery.gallery_places import is_gallery
 
     missing = [hit.image for hit in found.hits if not hit.image.exists()]
     if missing:

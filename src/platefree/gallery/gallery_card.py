@@ -49,7 +49,17 @@ def is_gallery(folder: str | Path) -> bool:
     return os.path.isfile(Path(folder) / CARD)
 
 
-def create_card(folder: Path, model: str, path: str | None, comparison: dict[str, Any]) -> None:
+def new_card(model: str, path: str | None, comparison: dict[str, Any]) -> GalleryCard:
+    """The card of a gallery that is made now."""
+    return GalleryCard(
+        model=model,
+        model_path=path,
+        comparison=comparison,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+
+
+def create_card(folder: Path, card: GalleryCard) -> None:
     """Make the folder of an empty gallery.
 
     Raises:
@@ -63,12 +73,6 @@ def create_card(folder: Path, model: str, path: str | None, comparison: dict[str
                 f"{folder} is {what} already: add to it ('platefree gallery add'), or choose "
                 "another folder"
             )
-    card = GalleryCard(
-        model=model,
-        model_path=path,
-        comparison=comparison,
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
-    )
     with only_writer(folder):
         write_text(folder / CARD, card.model_dump_json(indent=2) + "\n")
 
@@ -82,15 +86,28 @@ def read_gallery_card(folder: Path) -> GalleryCard:
     path = folder / CARD
     if not is_gallery(folder):
         raise DataError(f"{folder} is no gallery: 'platefree gallery create' makes one")
-    card = read_json(path, _CARD_FILE)
+    return parse_card(read_json(path, _CARD_FILE), str(path))
+
+
+def parse_card(card: Any, place: str) -> GalleryCard:  # noqa: ANN401
+    """The card that the content of JSON is.
+
+    Args:
+        card: the content.
+        place: where it is from, for messages.
+
+    Raises:
+        DataError: it is damaged, or of a newer version.
+    """
     if not isinstance(card, dict) or card.get("format") != FORMAT:
-        raise DataError(f"{path} is no card of a gallery; 'platefree gallery create' makes one")
+        raise DataError(f"{place} is no card of a gallery; 'platefree gallery create' makes one")
     version = card.get("version")
     if isinstance(version, int) and version > VERSION:
         raise DataError(
-            f"{path} has version {version}, this platefree reads up to {VERSION}: upgrade platefree"
+            f"{place} has version {version}, this platefree reads up to {VERSION}: upgrade "
+            "platefree"
         )
     try:
         return GalleryCard.model_validate(card)
     except ValidationError as error:
-        raise DataError(f"{path} is damaged: {first_problem(error)}") from error
+        raise DataError(f"{place} is damaged: {first_problem(error)}") from error

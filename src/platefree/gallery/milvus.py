@@ -27,7 +27,6 @@ from platefree.gallery.lance_rows import rows_of, schema_of
 from platefree.gallery.milvus_changes import ROW_BITS, ChangeLog, Changes, numbers_of
 from platefree.gallery.milvus_engine import (
     MilvusAddress,
-    MilvusServer,
     answered,
     milvus_address,
     retried,
@@ -62,7 +61,7 @@ class MilvusStore:
         if found is None:
             raise DataError(f"{address} is no address, expected milvus://HOST:PORT/NAME")
         self.address, self.comparison, self._model = found, comparison, model
-        self.log = ChangeLog(MilvusServer(found), f"{found.name}_changes")
+        self.log = ChangeLog.of(found)
         self._open: list[Changes] = []  # what is being read
 
     # --- reading what is stored now ---
@@ -224,7 +223,7 @@ class MilvusStore:
             with ThreadPoolExecutor() as pool:  # the server takes seconds for each
                 list(pool.map(lambda space: self._create(new, space), new.sizes))
             self.log.note(NOTE, new.to_json())
-            return new
+            return self._spaces(embeddings)  # somebody else's may have been noted before
         if new.sizes != there.sizes:
             raise MismatchError(f"{self.address} has the spaces {there.sizes}, not {new.sizes}")
         return there

@@ -24,10 +24,10 @@ from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from time import monotonic, sleep
-from typing import Any
+from typing import Any, Self
 
 from platefree.errors import StorageError
-from platefree.gallery.milvus_engine import MilvusServer, Records, milvus_client
+from platefree.gallery.milvus_engine import MilvusAddress, MilvusServer, Records, milvus_client
 
 ROW_BITS = 24
 """A sighting's number is that of the change that added it, and in the lowest bits its place."""
@@ -90,6 +90,11 @@ class ChangeLog:
     def __init__(self, server: MilvusServer, collection: str) -> None:
         self.server, self.collection = server, collection
         self._newest, self._there, self._many = 0, False, False
+
+    @classmethod
+    def of(cls, address: MilvusAddress) -> Self:
+        """The records of the gallery at an address."""
+        return cls(MilvusServer(address), f"{address.name}_changes")
 
     def exists(self) -> bool:
         """Whether there are any."""
@@ -224,10 +229,14 @@ def _counted(records: Records) -> tuple[int, int]:
 
 
 def _texts(records: Records, key: Callable[[dict[str, Any]], Any]) -> dict[Any, str]:
-    """The texts of records, whose parts are joined."""
+    """The texts of records, whose parts are joined; of two with one name, the earlier."""
+    first = dict[Any, int]()
+    for each in records:
+        first[key(each)] = min(each["at"], first.get(key(each), each["at"]))
     parts = defaultdict[Any, dict[int, str]](dict)
     for each in records:
-        parts[key(each)][each["part"]] = each["text"]
+        if each["at"] == first[key(each)]:
+            parts[key(each)][each["part"]] = each["text"]
     return {name: "".join(text for _, text in sorted(each.items())) for name, each in parts.items()}
 
 

@@ -1,4 +1,4 @@
-"""A gallery: a folder in which sightings accumulate for months, with the model that embeds them."""
+"""A gallery: a place where sightings accumulate for months, with the model that embeds them."""
 
 import time
 from dataclasses import dataclass, field, replace
@@ -12,14 +12,19 @@ from platefree.data.table import read_table
 from platefree.errors import CheckpointError, MismatchError
 from platefree.gallery.embedded_blocks import Block, embed_block
 from platefree.gallery.filters import EVERYTHING, Filter
-from platefree.gallery.gallery_card import create_card, read_gallery_card
+from platefree.gallery.gallery_card import new_card
 from platefree.gallery.gallery_export import export_sightings
-from platefree.gallery.lance import LanceStore
-from platefree.gallery.lance_view import LanceView
+from platefree.gallery.gallery_places import (
+    Place,
+    create_card,
+    gallery_place,
+    open_store,
+    read_card,
+)
 from platefree.gallery.opening import open_embedder
 from platefree.gallery.search import Answer, Query, answer
 from platefree.gallery.sighting_identity import identities, joined
-from platefree.gallery.store import Compacted, identities_of
+from platefree.gallery.store import Compacted, Reading, identities_of
 from platefree.gallery.stored_query import StoredQuery
 from platefree.inference.embedder import Embedder
 from platefree.ranking.described import read_comparison
@@ -85,7 +90,7 @@ class GalleryInfo:
     """What a gallery holds.
 
     Attributes:
-        path: its folder.
+        path: its folder, or its address on a Milvus server.
         created: when, ISO 8601.
         model: fingerprint of the model.
         model_path: where the model was loaded from.
@@ -95,11 +100,11 @@ class GalleryInfo:
         last: the latest.
         spaces: dimensions by space.
         indexed: number of sightings in the index of each space; the others are compared one by one.
-        megabytes: on the disk.
+        megabytes: on the disk; 0 where a server alone knows it.
         version: rises with every change.
     """
 
-    path: Path
+    path: Place
     created: str
     model: str
     model_path: str | None
@@ -114,12 +119,13 @@ class GalleryInfo:
 
 
 class Gallery:
-    """Sightings in a folder, each with its embeddings and a small picture.
+    """Sightings in a folder or on a server, each with its embeddings and a small picture.
 
-    Use `create` or `open`. Any number of processes may search while one adds or forgets.
+    Use `create` or `open`. Any number of processes may search while one adds or forgets; on a
+    Milvus server any number may add and forget.
 
     Args:
-        folder: of the gallery, which exists.
+        folder: of the gallery, which exists; or its address, ``milvus://host:port/name``.
         model: the model that made it; by default the one that its card names, loaded when needed.
 
     Raises:
@@ -127,21 +133,21 @@ class Gallery:
         MismatchError: it was made by another model.
     """
 
-    def __init__(self, folder: str | Path, model: Embedder | str | Path | None = None) -> None:
-        self.folder = Path(folder)
-        self.card = read_gallery_card(self.folder)
+    def __init__(self, folder: str | Place, model: Embedder | str | Path | None = None) -> None:
+        self.folder = gallery_place(folder)
+        self.card = read_card(self.folder)
         self.comparison = read_comparison(self.card.comparison)
-        self.store = LanceStore(self.folder, self.comparison, self.card.model)
+        self.store = open_store(self.folder, self.comparison, self.card.model)
         self._given, self._model = model, None if isinstance(model, str | Path) else model
         if self._model is not None:
             self._check(self._model)
 
     @classmethod
-    def create(cls, folder: str | Path, model: Embedder | str | Path) -> Self:
+    def create(cls, folder: str | Place, model: Embedder | str | Path) -> Self:
         """Make an empty gallery.
 
         Args:
-            folder: missing or empty.
+            folder: missing or empty; or an address with a new name.
             model: that embeds its pictures: open, or the path of a checkpoint folder, or
                 ``color_stripes``.
 
@@ -152,11 +158,12 @@ class Gallery:
         opened = open_embedder(model)
         there = Path(opened.name)
         path = str(there.resolve()) if there.exists() else opened.name
-        create_card(Path(folder), opened.fingerprint, path, opened.comparison.to_json())
+        card = new_card(opened.fingerprint, path, opened.comparison.to_json())
+        create_card(gallery_place(folder), card)
         return cls(folder, opened)
 
     @classmethod
-    def open(cls, folder: str | Path, model: Embedder | str | Path | None = None) -> Self:
+    def open(cls, folder: str | Place, model: Embedder | str | Path | None = None) -> Self:
         """Open a gallery; see the class."""
         return cls(folder, model)
 
@@ -345,7 +352,7 @@ class Gallery:
         return Added(len(new), len(embeddings) - len(new), [])
 
     @staticmethod
-    def _first_and_last(now: LanceView) -> tuple[str, str]:
+    def _first_and_last(now: Reading) -> tuple[str, str]:
         known = now.latest(Filter(since="0001-01-01"))
         if not len(known):
             return "", ""
@@ -353,7 +360,7 @@ class Gallery:
         return utc_text(times[0]), utc_text(times[1])
 
 
-def _listed(now: LanceView, where: Filter, top: int) -> list[Hit]:
+def _listed(now: Reading, where: Filter, top: int) -> list[Hit]:
     """The latest sightings that meet the conditions."""
     numbers = now.latest(where, top)
     table = now.get(numbers).sightings
