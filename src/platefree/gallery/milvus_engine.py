@@ -27,6 +27,8 @@ RETRY_SECONDS = 60.0
 
 _ADDRESS = re.compile(r"milvus:/{1,2}([\w.-]+|\[[0-9a-fA-F:]+\])(?::(\d{1,5}))?/([A-Za-z]\w{0,99})")
 _PORT = "19530"
+_RECONNECT = {"grpc.initial_reconnect_backoff_ms": 200, "grpc.max_reconnect_backoff_ms": 2_000}
+"""Otherwise the client may notice only after two minutes that the server is there again."""
 _Result = TypeVar("_Result")
 Records = list[dict[str, Any]]
 
@@ -177,6 +179,7 @@ class MilvusServer:
                 f"http://{where.host}:{where.port}",
                 token=os.environ.get(TOKEN, ""),
                 timeout=ANSWER_SECONDS,
+                grpc_options=_RECONNECT,
             )
         return self._opened
 
