@@ -24,6 +24,7 @@ from platefree.gallery.filters import EVERYTHING
 from platefree.gallery.gallery_places import is_gallery
 from platefree.gallery.milvus import MilvusStore
 from platefree.gallery.milvus_engine import milvus_address
+from platefree.gallery.milvus_view import MilvusView
 from platefree.ranking.comparison import ONLY_SPACE
 from platefree.types import Sightings
 
@@ -204,6 +205,21 @@ def test_removed_under_a_long_reader_is_an_error(
 
 
 @needs_milvus
+def test_a_reader_keeps_what_was_about_to_be_deleted_when_it_began(hasty: None) -> None:
+    store = new_milvus()
+    store.add(*batch(0, 5))
+    other = MilvusStore(store.address, ONLY_SPACE)
+    change, changes = other.log.begin()
+    everything = MilvusView(other.log, changes, ONLY_SPACE).expression(EVERYTHING)
+    with store.snapshot() as now:
+        other.log.delete(change, everything)
+        assert store.compact().readers == 1
+        assert (now.count(), store.count()) == (5, 0)
+    assert store.compact().readers == 0
+    assert store.log.server.count(store.address.name, "number >= 0", at=0) == 0
+
+
+@needs_milvus
 def test_names_are_names(hasty: None) -> None:
     names = ["it's", '"', "\\", '"] or number > 0 or camera in ["', "北 \n\t", "a\x00b", "%", "{x}"]
     table = Sightings.from_columns(
@@ -234,6 +250,9 @@ def test_what_no_server_takes_is_refused_at_once(hasty: None) -> None:
     embeddings, _ = batch(0, 3)
     with pytest.raises(DataError, match=facts("crop", "65,535")):
         store.add(embeddings, [b"x" * 60_000, b"", b""])
+    embeddings.spaces["main"][1, 2] = np.nan
+    with pytest.raises(DataError, match=facts("main", "NaN")):
+        store.add(embeddings)
     assert store.count() == 0
 
 

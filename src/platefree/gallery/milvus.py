@@ -137,6 +137,9 @@ class MilvusStore:
         if embeddings.content is None:
             embeddings = replace(embeddings, content=picture_contents(embeddings.sightings))
         schema_of(embeddings)  # refuses names of spaces
+        for name, rows in embeddings.spaces.items():
+            if not np.isfinite(rows).all():
+                raise DataError(f"space {name} has NaN or infinite numbers, which cannot be stored")
         given = [b""] * len(embeddings) if crops is None else crops
         return retried(lambda: self._added(embeddings, given), self.address)
 
@@ -167,8 +170,11 @@ class MilvusStore:
             if stored is None:
                 return Compacted(0, 0)
             removed = self._remove_unfinished(stored, changes)
-            oldest = min((each.newest for each in self._open), default=changes.newest)
-            due = {change: text for change, text in changes.deletions.items() if change <= oldest}
+            due = {
+                change: text
+                for change, text in changes.deletions.items()
+                if all(change in each.deletions for each in self._open)
+            }
             if due:
                 self._announce()
                 for text in due.values():
@@ -177,8 +183,8 @@ class MilvusStore:
             if due or removed:
                 for collection in stored.collections.values():
                     self.log.server.rewrite(collection)
-            kept = max(changes.deletions.keys() - due.keys(), default=0)
-            return Compacted(0, 0, sum(each.newest < kept for each in self._open))
+            kept = changes.deletions.keys() - due.keys()
+            return Compacted(0, 0, sum(bool(kept - each.deletions.keys()) for each in self._open))
 
     def bytes_on_disk(self) -> int:
         """Known to the server alone: 0."""
