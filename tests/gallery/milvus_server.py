@@ -38,6 +38,7 @@ _SETTINGS = {
     "common.session.ttl": 5,  # s: what one that was killed held is free again
 }
 _UNSHARE = ("unshare", "--net", "--pid", "--fork", "--kill-child", "--mount-proc")
+_STARTED: list["subprocess.Popen[bytes]"] = []  # they outlive the tests that started them
 
 
 class NoServer(Exception):
@@ -74,6 +75,7 @@ class MilvusServer:
                 stderr=output,
                 start_new_session=True,
             )
+        _STARTED.append(process)
         self._number.write_text(str(process.pid))
         end = time.monotonic() + _PATIENCE
         while not _answers():
