@@ -4,7 +4,9 @@ The oracle is a loop over the rows that the store itself gives back, and plain P
 conditions (`test_stores.meets`).
 """
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from messages import facts
+from milvus_server import ADDRESS
+from milvus_stores import hasty_milvus, needs_milvus, new_milvus
 from test_stores import FILTERS, meets, random_table
 
 import platefree as pf
@@ -39,14 +43,21 @@ def lance(folder: Path, first: Embeddings, comparison: Comparison) -> pf.Store:
     return store
 
 
-STORES = {"memory": memory, "lance": lance}
+def milvus(folder: Path, first: Embeddings, comparison: Comparison) -> pf.Store:
+    store = new_milvus(comparison)
+    store.add(first)
+    return store
 
 
-@pytest.fixture(params=STORES)
-def make(request: pytest.FixtureRequest, tmp_path: Path) -> Make:
+STORES = {"memory": memory, "lance": lance, "milvus": milvus}
+
+
+@pytest.fixture(params=["memory", "lance", pytest.param("milvus", marks=needs_milvus)])
+def make(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Make]:
     made = STORES[request.param]
     places = iter(tmp_path / str(number) for number in range(1000))
-    return lambda first, comparison: made(next(places), first, comparison)
+    with hasty_milvus() if made is milvus else nullcontext():
+        yield lambda first, comparison: made(next(places), first, comparison)
 
 
 def unit(rows: Floats) -> Floats:
@@ -132,6 +143,8 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> list[pf.Store]:
     """One store of each kind, after three additions."""
     stores = []
     for made in STORES.values():
+        if made is milvus and ADDRESS not in os.environ:
+            continue
         store = made(tmp_path_factory.mktemp("filled") / "lot", drawn(1, 60), ONLY_SPACE)
         store.add(drawn(2, 1))
         store.add(drawn(3, 40))

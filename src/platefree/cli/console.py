@@ -198,7 +198,7 @@ def _finite(content: Any) -> Any:  # noqa: ANN401
     return None if isinstance(content, float) and not math.isfinite(content) else content
 
 
-def done(path: Path, what: str) -> None:
+def done(path: str | Path, what: str) -> None:
     """Print the last line of a verb: the path of its output."""
     notes.print(Text.assemble(f"{what}: ", (printable(str(path)), "bold")), soft_wrap=True)
 

@@ -29,7 +29,10 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-Folder = Annotated[Path, typer.Argument(metavar="GALLERY", help="Folder of the gallery.")]
+Folder = Annotated[
+    str,
+    typer.Argument(metavar="GALLERY", help="Its folder, or milvus://HOST:PORT/NAME on a server."),
+]
 Where = Annotated[
     str,
     typer.Option(
@@ -68,7 +71,12 @@ GalleryModel = Annotated[
 
 @app.command("create")
 def create(
-    folder: Annotated[Path, typer.Argument(metavar="GALLERY", help="Missing or empty folder.")],
+    folder: Annotated[
+        str,
+        typer.Argument(
+            metavar="GALLERY", help="Missing or empty folder, or milvus://HOST:PORT/NAME."
+        ),
+    ],
     model: Annotated[
         str,
         typer.Option("--model", "-m", metavar="MODEL", help="Checkpoint folder, or color_stripes."),
@@ -138,9 +146,8 @@ def info(folder: Folder, *, as_json: Json = False) -> None:
     if as_json:
         print_json({**asdict(found), "path": str(found.path)})
         return
-    out.print(
-        f"{many(found.sightings, 'sighting')}, {found.megabytes:,.1f} MB, made {found.created}"
-    )
+    on_disk = f"{found.megabytes:,.1f} MB, " if found.megabytes else ""
+    out.print(f"{many(found.sightings, 'sighting')}, {on_disk}made {found.created}")
     out.print(f"model: {found.model_path} ({found.model})")
     if found.coming:
         out.print(f"coming: model {found.coming}, {many(found.ready, 'sighting')} embedded so far")
@@ -289,7 +296,8 @@ def compact(folder: Folder, *, as_json: Json = False) -> None:
     if as_json:
         print_json({"before": found.before, "after": found.after, "readers": found.readers})
     _note_readers(found.readers)
-    done(folder, f"{found.before / 2**20:,.1f} MB before, {found.after / 2**20:,.1f} MB now")
+    size = f"{found.before / 2**20:,.1f} MB before, {found.after / 2**20:,.1f} MB now"
+    done(folder, size if found.before else "cleared up; the server frees its disks later")
 
 
 @app.command("export")

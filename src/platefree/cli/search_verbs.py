@@ -130,7 +130,7 @@ def search(
 
     Of several query pictures, the one nearest to a gallery picture decides.
     """
-    from platefree.gallery.gallery_card import is_gallery
+    from platefree.gallery.gallery_places import is_gallery
 
     if sheet is not None:
         _check_sheet(sheet)
@@ -462,7 +462,7 @@ def _note_answer(found: "Answer", gallery: Path, model: str, post: str) -> None:
     """What to know before the hits are believed."""
     from platefree.data.listed_text import many
     from platefree.gallery.conclusion import what_p_same_is
-    from platefree.gallery.gallery_card import is_gallery
+    from platefree.gallery.gallery_places import is_gallery
     from platefree.recipes.post import NONE
 
     missing = [hit.image for hit in found.hits if not hit.image.exists()]

@@ -75,13 +75,18 @@ def is_gallery(folder: str | Path) -> bool:
     return os.path.isfile(Path(folder) / CARD)
 
 
-def create_card(folder: Path, entry: ModelEntry, retention: Retention | None = None) -> None:
+def new_card(entry: ModelEntry, retention: Retention | None = None) -> GalleryCard:
+    """The card of a gallery that is made now, of a model, which keeps sightings so long."""
+    created = datetime.now(UTC).isoformat(timespec="seconds")
+    return GalleryCard(**dict(entry), created=created, retention=retention)
+
+
+def create_card(folder: Path, card: GalleryCard) -> None:
     """Make the folder of an empty gallery.
 
     Args:
         folder: missing or empty.
-        entry: its model.
-        retention: how long it keeps sightings.
+        card: its card.
 
     Raises:
         StorageError: something is there already, or it cannot be written.
@@ -94,9 +99,8 @@ def create_card(folder: Path, entry: ModelEntry, retention: Retention | None = N
                 f"{folder} is {what} already: add to it ('platefree gallery add'), or choose "
                 "another folder"
             )
-    created = datetime.now(UTC).isoformat(timespec="seconds")
     with only_writer(folder):
-        write_card(folder, GalleryCard(**dict(entry), created=created, retention=retention))
+        write_card(folder, card)
 
 
 def write_card(folder: Path, card: GalleryCard) -> None:
@@ -117,15 +121,28 @@ def read_gallery_card(folder: Path) -> GalleryCard:
     path = folder / CARD
     if not is_gallery(folder):
         raise DataError(f"{folder} is no gallery: 'platefree gallery create' makes one")
-    card = read_json(path, _CARD_FILE)
+    return parse_card(read_json(path, _CARD_FILE), str(path))
+
+
+def parse_card(card: Any, place: str) -> GalleryCard:  # noqa: ANN401
+    """The card that the content of JSON is.
+
+    Args:
+        card: the content.
+        place: where it is from, for messages.
+
+    Raises:
+        DataError: it is damaged, or of a newer version.
+    """
     if not isinstance(card, dict) or card.get("format") != FORMAT:
-        raise DataError(f"{path} is no card of a gallery; 'platefree gallery create' makes one")
+        raise DataError(f"{place} is no card of a gallery; 'platefree gallery create' makes one")
     version = card.get("version")
     if isinstance(version, int) and version > VERSION:
         raise DataError(
-            f"{path} has version {version}, this platefree reads up to {VERSION}: upgrade platefree"
+            f"{place} has version {version}, this platefree reads up to {VERSION}: upgrade "
+            "platefree"
         )
     try:
         return GalleryCard.model_validate(card)
     except ValidationError as error:
-        raise DataError(f"{path} is damaged: {first_problem(error)}") from error
+        raise DataError(f"{place} is damaged: {first_problem(error)}") from error

@@ -112,7 +112,7 @@ def embeddings_of(rows: pa.Table, model: str) -> Embeddings:
     }
     columns["time"] = times_of(rows["time"].to_numpy())
     columns["frame"] = rows["frame"].to_numpy()
-    columns["box"] = _vectors_of(rows["box"], np.float32)
+    columns["box"] = vectors_of(rows["box"], np.float32)
     content = np.frombuffer(b"".join(each or b"" for each in rows["content"].to_pylist()), np.uint8)
     return Embeddings(
         spaces_of(rows),
@@ -127,7 +127,7 @@ def spaces_of(rows: pa.Table) -> dict[str, Floats]:
     found = {}
     for field in rows.schema:
         if field.name.startswith(SPACE):
-            vectors = _vectors_of(rows[field.name], np.float16).astype(np.float32)
+            vectors = vectors_of(rows[field.name], np.float16).astype(np.float32)
             found[field.name.removeprefix(SPACE)] = l2_normalised(vectors, vectors)
     return found
 
@@ -170,7 +170,7 @@ def _vectors(embeddings: Embeddings, field: "pa.Field[Any]") -> "pa.Array[Any]":
     return pa.FixedSizeListArray.from_arrays(flat, rows.shape[1])
 
 
-def _vectors_of(column: "pa.ChunkedArray[Any]", kind: type[Any]) -> Any:  # noqa: ANN401
+def vectors_of(column: "pa.ChunkedArray[Any]", kind: type[Any]) -> Any:  # noqa: ANN401
     """(n, d) numbers of a column of lists of one length."""
     size = column.type.list_size
     parts = [np.asarray(pc.list_flatten(chunk)).reshape(-1, size) for chunk in column.chunks]

@@ -1,6 +1,5 @@
-"""A gallery: a folder in which sightings accumulate for months, with the model that embeds them."""
+"""A gallery: a place where sightings accumulate for months, with the model that embeds them."""
 
-import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -15,22 +14,26 @@ from platefree.data.table import read_table
 from platefree.errors import CheckpointError, DataError, MismatchError
 from platefree.gallery.again import Repeated, compare_again
 from platefree.gallery.camera_distances import CameraDistances
+from platefree.gallery.coming_model import BESIDE, remove_others, vectors_beside
 from platefree.gallery.embedded_blocks import Block, embed_block
 from platefree.gallery.feedback import NO_FEEDBACK, Feedback
 from platefree.gallery.filters import EVERYTHING, Filter
 from platefree.gallery.gallery_answer import GalleryAnswer, Question, ask
-from platefree.gallery.gallery_card import (
-    ModelEntry,
-    create_card,
-    is_gallery,
-    read_gallery_card,
-    write_card,
-)
+from platefree.gallery.gallery_card import ModelEntry, new_card
 from platefree.gallery.gallery_export import export_sightings
 from platefree.gallery.gallery_import import Part, parts_of_files, parts_of_gallery
+from platefree.gallery.gallery_places import (
+    Place,
+    View,
+    create_card,
+    gallery_place,
+    is_gallery,
+    open_store,
+    read_card,
+    write_card,
+)
 from platefree.gallery.journeys import NOWHERE, Journeys, journeys_of
 from platefree.gallery.lance import LanceStore
-from platefree.gallery.lance_view import LanceView
 from platefree.gallery.opening import open_embedder
 from platefree.gallery.other_models import of_another_model
 from platefree.gallery.recorded_answer import RecordedAnswer, read_answer, write_answer
@@ -38,7 +41,7 @@ from platefree.gallery.reembedding import Missing, Reembedded, Reembedding
 from platefree.gallery.retention import LATE, Retention
 from platefree.gallery.search import Answer, Query, as_pictures, check_search_post
 from platefree.gallery.sighting_identity import identities, joined
-from platefree.gallery.store import Compacted, PastVersion, identities_of, refuse_absent
+from platefree.gallery.store import Compacted, PastVersion, Reading, identities_of, refuse_absent
 from platefree.gallery.stored import stored_model_path
 from platefree.gallery.vectors_beside import VectorsBeside
 from platefree.inference.calibrated import calibration_at
@@ -47,7 +50,6 @@ from platefree.ranking.calibration import Calibration
 from platefree.ranking.described import read_comparison
 from platefree.recipes.post import NONE, Post
 from platefree.storage.disk import disk
-from platefree.storage.files import remove
 from platefree.storage.locks import only_writer
 from platefree.types import Contents, Embeddings, Hit, Indices, Sightings, utc_text
 from platefree.work import DEFAULT_WORK, Work
@@ -55,7 +57,6 @@ from platefree.work import DEFAULT_WORK, Work
 BLOCK = 512
 """Pictures that are embedded and added at a time: the most that a killed addition loses."""
 
-_BESIDE = "reembedding"  # the folder of the vectors of a coming model
 
 _NAMED = 1_000  # pictures of forgotten sightings that are looked for
 
@@ -110,7 +111,7 @@ class GalleryInfo:
     """What a gallery holds.
 
     Attributes:
-        path: its folder.
+        path: its folder, or its address on a Milvus server.
         created: when, ISO 8601.
         model: fingerprint of the model.
         model_path: where the model was loaded from.
@@ -120,7 +121,7 @@ class GalleryInfo:
         last: the latest.
         spaces: dimensions by space.
         indexed: number of sightings in the index of each space; the others are compared one by one.
-        megabytes: on the disk.
+        megabytes: on the disk; 0 where a server alone knows it.
         version: rises with every change.
         coming: fingerprint of the model that it is being embedded with again; empty if none is.
         ready: number of sightings that have vectors of that model.
@@ -128,7 +129,7 @@ class GalleryInfo:
             ever.
     """
 
-    path: Path
+    path: Place
     created: str
     model: str
     model_path: str | None
@@ -146,12 +147,13 @@ class GalleryInfo:
 
 
 class Gallery:
-    """Sightings in a folder, each with its embeddings and a small picture.
+    """Sightings in a folder or on a server, each with its embeddings and a small picture.
 
-    Use `create` or `open`. Any number of processes may search while one adds or forgets.
+    Use `create` or `open`. Any number of processes may search while one adds or forgets; on a
+    Milvus server any number may add and forget.
 
     Args:
-        folder: of the gallery, which exists.
+        folder: of the gallery, which exists; or its address, ``milvus://host:port/name``.
         model: the model that made it; by default the one that its card names, loaded when needed.
 
     Raises:
@@ -159,11 +161,11 @@ class Gallery:
         MismatchError: it was made by another model.
     """
 
-    def __init__(self, folder: str | Path, model: Embedder | str | Path | None = None) -> None:
-        self.folder = Path(folder)
-        self.card = read_gallery_card(self.folder)
+    def __init__(self, folder: str | Place, model: Embedder | str | Path | None = None) -> None:
+        self.folder = gallery_place(folder)
+        self.card = read_card(self.folder)
         self.comparison = read_comparison(self.card.comparison)
-        self.store = LanceStore(self.folder, self.comparison, self.card.model)
+        self.store = open_store(self.folder, self.comparison, self.card.model)
         self._given, self._model = model, None if isinstance(model, str | Path) else model
         self._open_card()
         if self._model is not None:
@@ -172,7 +174,7 @@ class Gallery:
     @classmethod
     def create(
         cls,
-        folder: str | Path,
+        folder: str | Place,
         model: Embedder | str | Path,
         *,
         retention: Retention | None = None,
@@ -180,7 +182,7 @@ class Gallery:
         """Make an empty gallery.
 
         Args:
-            folder: missing or empty.
+            folder: missing or empty; or an address with a new name.
             model: that embeds its pictures: open, or the path of a checkpoint folder, or
                 ``color_stripes``.
             retention: how long sightings are kept; by default for ever.
@@ -190,11 +192,11 @@ class Gallery:
             CheckpointError: there is no such model.
         """
         opened = open_embedder(model)
-        create_card(Path(folder), _entry(opened), retention)
+        create_card(gallery_place(folder), new_card(_entry(opened), retention))
         return cls(folder, opened)
 
     @classmethod
-    def open(cls, folder: str | Path, model: Embedder | str | Path | None = None) -> Self:
+    def open(cls, folder: str | Place, model: Embedder | str | Path | None = None) -> Self:
         """Open a gallery; see the class."""
         return cls(folder, model)
 
@@ -443,8 +445,13 @@ class Gallery:
             DataError: nothing is stored.
             StorageError: the folder cannot be written, or another process is writing.
         """
-        new = open_embedder(model, work)
-        with only_writer(self.folder / _BESIDE):
+        if not isinstance(self.folder, Path) or not isinstance(self.store, LanceStore):
+            raise DataError(
+                f"{self.folder} is on a server, where no gallery is embedded again: make another "
+                "one with this model ('platefree gallery create', then 'platefree gallery add')"
+            )
+        new, place = open_embedder(model, work), self.folder / BESIDE
+        with only_writer(place):
             with self._writing():
                 beside = self._announce(new)
             if beside is None:
@@ -462,7 +469,7 @@ class Gallery:
                 self._settle()
                 self.store.compact()  # the rows before, which were read until now
         with suppress(OSError):  # another one has begun
-            disk().remove_folder(self.folder / _BESIDE)
+            disk().remove_folder(place)
         return Reembedded(True, count - len(without), task.small, without)
 
     def _announce(self, new: Embedder) -> VectorsBeside | None:
@@ -513,9 +520,8 @@ class Gallery:
             DataError: it is nothing of this, or damaged.
             StorageError: the folder cannot be written, or another process is writing.
         """
-        place = Path(place)
         if not is_gallery(place):
-            return self._import(parts_of_files(place, self.card.model))
+            return self._import(parts_of_files(Path(place), self.card.model))
         other = Gallery(place)
         if other.card.model != self.card.model:
             raise MismatchError(
@@ -553,7 +559,7 @@ class Gallery:
             yield
 
     @contextmanager
-    def _reading(self) -> Iterator[LanceView]:
+    def _reading(self) -> Iterator[View]:
         """What is stored now, of the model that it is of now."""
         with self.store.snapshot() as now:
             if now.model in ("", self.card.model):
@@ -565,7 +571,10 @@ class Gallery:
 
     def _open_card(self) -> None:
         """Read the card; the model of the gallery is the one that its rows are of."""
-        card = read_gallery_card(self.folder)
+        card = read_card(self.folder)
+        if not isinstance(self.store, LanceStore):  # no other model comes to a server
+            self.card = card
+            return
         if card.coming is not None and card.coming.model == self.store.model:
             card = card.of_model(card.coming)
         if card.model != self.card.model:
@@ -578,21 +587,15 @@ class Gallery:
     def _settle(self) -> None:
         """Read the card and write it as it is now; remove vectors of models that do not come."""
         self._open_card()
-        if self.card != read_gallery_card(self.folder):
+        if self.card != read_card(self.folder):
             write_card(self.folder, self.card)
-        beside, place = self._beside(), self.folder / _BESIDE
-        for each in place.iterdir() if place.is_dir() else ():
-            if each.is_dir() and (beside is None or each != beside.folder):
-                remove(each)
+        remove_others(self.folder, self.card)
 
     def _beside(self) -> VectorsBeside | None:
         """The vectors of the coming model; None if there is none."""
-        if self.card.coming is None:
-            return None
-        name = hashlib.sha256(self.card.coming.model.encode()).hexdigest()[:16]
-        return VectorsBeside(self.folder / _BESIDE / name)
+        return vectors_beside(self.folder, self.card)
 
-    def _expired(self, now: LanceView, moment: datetime) -> list[Filter]:
+    def _expired(self, now: Reading, moment: datetime) -> list[Filter]:
         """The conditions on sightings that are kept no longer, of those that there are."""
         rule = self.card.retention
         conditions = rule.expired(now.tally("camera"), moment) if rule is not None else []
@@ -604,7 +607,7 @@ class Gallery:
             late = self._expired(now, datetime.now(UTC) - LATE)
         return sum(self.retain().removed.values()) if late else 0
 
-    def _ask(self, question: Question, now: LanceView, work: Work) -> GalleryAnswer:
+    def _ask(self, question: Question, now: Reading, work: Work) -> GalleryAnswer:
         model = None if question.pictures is None else self.model
         found = ask(question, model, now, work, calibration=self._calibration())
         return replace(found, model=self.card.model)
