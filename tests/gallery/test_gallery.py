@@ -18,6 +18,7 @@ from PIL import Image
 import platefree as pf
 from platefree.errors import CheckpointError, DataError, MismatchError, StorageError
 from platefree.gallery import gallery_answer, stored_gallery
+from platefree.gallery.gallery_results import Added
 from platefree.gallery.search import answer
 
 HERE = Path(__file__).parent
@@ -117,13 +118,13 @@ def test_the_nearest_are_no_less_similar_than_asked(
 
 
 def test_adding_again_adds_nothing(lot: pf.Gallery, pictures: pf.Sightings, tmp_path: Path) -> None:
-    assert lot.add(pictures) == stored_gallery.Added(0, 40, [])
+    assert lot.add(pictures) == Added(0, 40, [])
     shutil.copytree(pictures.root, tmp_path / "copied")
     again = lot.add(replace(pictures, root=tmp_path / "copied"))
     assert (again.added, again.known) == (0, 40)
     twice = pictures.take(np.array([0, 0]))
     other = pf.Gallery.create(tmp_path / "other", lot.model)
-    assert other.add(twice) == stored_gallery.Added(1, 1, [])
+    assert other.add(twice) == Added(1, 1, [])
     boxed = replace(pictures.take(np.array([0])), box=np.array([[1, 1, 30, 30]], np.float32))
     assert other.add(boxed).added == 1
 
@@ -149,7 +150,7 @@ def test_bad_pictures_never_stop_the_others(
 ADDING = """
 import sys
 import platefree as pf
-from platefree.gallery import gallery_answer, stored_gallery
+from platefree.gallery import stored_gallery
 from platefree.work import Work
 stored_gallery.BLOCK = 4
 print("ready", flush=True)
@@ -211,7 +212,7 @@ def test_embeddings_are_added_as_they_are(
 ) -> None:
     embeddings, _ = model.embed(pictures)
     gallery = pf.Gallery.create(tmp_path / "lot", model)
-    assert gallery.add(embeddings) == stored_gallery.Added(40, 0, [])
+    assert gallery.add(embeddings) == Added(40, 0, [])
     assert gallery.add(pictures).added == 0
     with pytest.raises(MismatchError, match=facts("gallery create", model.fingerprint)):
         gallery.add(replace(embeddings, model="another"))

@@ -17,7 +17,7 @@ from messages import facts, says
 import platefree as pf
 from platefree.errors import DataError, MismatchError
 from platefree.gallery.embedded_tables import read_embedded, write_embedded
-from platefree.gallery.stored_gallery import Added
+from platefree.gallery.gallery_results import Added
 from platefree.types import Embeddings, Sightings
 
 WORK = pf.Work(workers=0)

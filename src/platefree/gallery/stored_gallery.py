@@ -1,8 +1,8 @@
 """A gallery: a place where sightings accumulate for months, with the model that embeds them."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
@@ -11,10 +11,10 @@ import numpy as np
 
 from platefree.data.content import picture_contents
 from platefree.data.table import read_table
-from platefree.errors import CheckpointError, DataError, MismatchError
+from platefree.errors import DataError, MismatchError
 from platefree.gallery.again import Repeated, compare_again
 from platefree.gallery.camera_distances import CameraDistances
-from platefree.gallery.coming_model import BESIDE, remove_others, vectors_beside
+from platefree.gallery.coming_model import BESIDE
 from platefree.gallery.embedded_blocks import Block, embed_block
 from platefree.gallery.feedback import NO_FEEDBACK, Feedback
 from platefree.gallery.filters import EVERYTHING, Filter
@@ -24,18 +24,16 @@ from platefree.gallery.gallery_export import export_sightings
 from platefree.gallery.gallery_import import Part, parts_of_files, parts_of_gallery
 from platefree.gallery.gallery_places import (
     Place,
-    View,
     create_card,
     gallery_place,
     is_gallery,
-    open_store,
-    read_card,
     write_card,
 )
+from platefree.gallery.gallery_results import Added, Forgotten, GalleryInfo, Retained
 from platefree.gallery.journeys import NOWHERE, Journeys, journeys_of
 from platefree.gallery.lance import LanceStore
+from platefree.gallery.open_gallery import OpenGallery
 from platefree.gallery.opening import open_embedder
-from platefree.gallery.other_models import of_another_model
 from platefree.gallery.recorded_answer import RecordedAnswer, read_answer, write_answer
 from platefree.gallery.reembedding import Missing, Reembedded, Reembedding
 from platefree.gallery.retention import LATE, Retention
@@ -44,10 +42,7 @@ from platefree.gallery.sighting_identity import identities, joined
 from platefree.gallery.store import Compacted, PastVersion, Reading, identities_of, refuse_absent
 from platefree.gallery.stored import stored_model_path
 from platefree.gallery.vectors_beside import VectorsBeside
-from platefree.inference.calibrated import calibration_at
 from platefree.inference.embedder import Embedder
-from platefree.ranking.calibration import Calibration
-from platefree.ranking.described import read_comparison
 from platefree.recipes.post import NONE, Post
 from platefree.storage.disk import disk
 from platefree.storage.locks import only_writer
@@ -57,96 +52,10 @@ from platefree.work import DEFAULT_WORK, Work
 BLOCK = 512
 """Pictures that are embedded and added at a time: the most that a killed addition loses."""
 
-
 _NAMED = 1_000  # pictures of forgotten sightings that are looked for
 
 
-@dataclass(frozen=True)
-class Added:
-    """What `Gallery.add` did.
-
-    Attributes:
-        added: number of new sightings.
-        known: number of sightings that were there already.
-        skipped: why the others were left out, a sentence for each.
-        expired: number of sightings, new or old, that were kept no longer (`Gallery.retain`).
-    """
-
-    added: int
-    known: int
-    skipped: list[str]
-    expired: int = 0
-
-
-@dataclass(frozen=True)
-class Forgotten:
-    """What `Gallery.forget` did.
-
-    Attributes:
-        count: number of sightings that are found no more.
-        files: their pictures, as far as they are outside of the gallery and still there.
-    """
-
-    count: int
-    files: list[Path]
-
-
-@dataclass(frozen=True)
-class Retained:
-    """What `Gallery.retain` did.
-
-    Attributes:
-        removed: number of sightings that were kept no longer, by camera.
-        undated: number of sightings of unknown time, which the rule keeps.
-        readers: see `Compacted.readers`.
-    """
-
-    removed: dict[str, int]
-    undated: int
-    readers: int = 0
-
-
-@dataclass(frozen=True)
-class GalleryInfo:
-    """What a gallery holds.
-
-    Attributes:
-        path: its folder, or its address on a Milvus server.
-        created: when, ISO 8601.
-        model: fingerprint of the model.
-        model_path: where the model was loaded from.
-        sightings: their number.
-        cameras: sightings by camera, the empty text is unknown.
-        first: the earliest known time, ISO 8601 in UTC; empty if none is known.
-        last: the latest.
-        spaces: dimensions by space.
-        indexed: number of sightings in the index of each space; the others are compared one by one.
-        megabytes: on the disk; 0 where a server alone knows it.
-        version: rises with every change.
-        coming: fingerprint of the model that it is being embedded with again; empty if none is.
-        ready: number of sightings that have vectors of that model.
-        retention: days that sightings are kept, as `Retention.of` understands them; none is for
-            ever.
-    """
-
-    path: Place
-    created: str
-    model: str
-    model_path: str | None
-    sightings: int
-    cameras: dict[str, int] = field(default_factory=dict)
-    first: str = ""
-    last: str = ""
-    spaces: dict[str, int] = field(default_factory=dict)
-    indexed: dict[str, int] = field(default_factory=dict)
-    megabytes: float = 0.0
-    version: int = 0
-    coming: str = ""
-    ready: int = 0
-    retention: list[str] = field(default_factory=list)
-
-
-class Gallery:
+class Gallery(OpenGallery):
     """Sightings in a folder or on a server, each with its embeddings and a small picture.
 
     Use `create` or `open`. Any number of processes may search while one adds or forgets; on a
@@ -160,16 +69,6 @@ class Gallery:
         DataError: there is no gallery, or it is damaged or of a newer version.
         MismatchError: it was made by another model.
     """
-
-    def __init__(self, folder: str | Place, model: Embedder | str | Path | None = None) -> None:
-        self.folder = gallery_place(folder)
-        self.card = read_card(self.folder)
-        self.comparison = read_comparison(self.card.comparison)
-        self.store = open_store(self.folder, self.comparison, self.card.model)
-        self._given, self._model = model, None if isinstance(model, str | Path) else model
-        self._open_card()
-        if self._model is not None:
-            self._check(self._model)
 
     @classmethod
     def create(
@@ -199,26 +98,6 @@ class Gallery:
     def open(cls, folder: str | Place, model: Embedder | str | Path | None = None) -> Self:
         """Open a gallery; see the class."""
         return cls(folder, model)
-
-    @property
-    def model(self) -> Embedder:
-        """The model that made it.
-
-        Raises:
-            CheckpointError: it is no longer where it was.
-            MismatchError: another one is there now.
-        """
-        if self._model is None:
-            path = self._given or self.card.model_path
-            try:
-                self._model = open_embedder(path or "")
-            except CheckpointError as error:
-                raise CheckpointError(
-                    f"{self.folder} was made with the model at {path}, which cannot be opened "
-                    f"({error}): give its path as it is now (--model)"
-                ) from error
-            self._check(self._model)
-        return self._model
 
     def add(
         self, sightings: Sightings | Embeddings | str | Path, *, work: Work = DEFAULT_WORK
@@ -551,50 +430,6 @@ class Gallery:
         with self._reading() as now:
             return export_sightings(now, Path(place), where, embeddings=embeddings)
 
-    @contextmanager
-    def _writing(self) -> Iterator[None]:
-        """Within the block no other process writes, and the card is the one on the disk."""
-        with self.store.writing():
-            self._settle()
-            yield
-
-    @contextmanager
-    def _reading(self) -> Iterator[View]:
-        """What is stored now, of the model that it is of now."""
-        with self.store.snapshot() as now:
-            if now.model in ("", self.card.model):
-                yield now
-                return
-        self._open_card()  # it was embedded again meanwhile
-        with self.store.snapshot() as now:
-            yield now
-
-    def _open_card(self) -> None:
-        """Read the card; the model of the gallery is the one that its rows are of."""
-        card = read_card(self.folder)
-        if not isinstance(self.store, LanceStore):  # no other model comes to a server
-            self.card = card
-            return
-        if card.coming is not None and card.coming.model == self.store.model:
-            card = card.of_model(card.coming)
-        if card.model != self.card.model:
-            self.comparison = read_comparison(card.comparison)
-            self.store.use(self.comparison, card.model)
-            if self._model is not self._given:  # else whoever gave it hears that it is another's
-                self._model = None
-        self.card = card
-
-    def _settle(self) -> None:
-        """Read the card and write it as it is now; remove vectors of models that do not come."""
-        self._open_card()
-        if self.card != read_card(self.folder):
-            write_card(self.folder, self.card)
-        remove_others(self.folder, self.card)
-
-    def _beside(self) -> VectorsBeside | None:
-        """The vectors of the coming model; None if there is none."""
-        return vectors_beside(self.folder, self.card)
-
     def _expired(self, now: Reading, moment: datetime) -> list[Filter]:
         """The conditions on sightings that are kept no longer, of those that there are."""
         rule = self.card.retention
@@ -611,18 +446,6 @@ class Gallery:
         model = None if question.pictures is None else self.model
         found = ask(question, model, now, work, calibration=self._calibration())
         return replace(found, model=self.card.model)
-
-    def _check(self, model: Embedder) -> None:
-        if model.fingerprint != self.card.model:
-            this = f"{model.fingerprint} ({model.name})"
-            raise of_another_model(self.folder, self.card.model, this)
-
-    def _calibration(self) -> Calibration | None:
-        """That of the model, which need not be loaded."""
-        if self._model is not None:
-            return self._model.calibration
-        given = self._given if isinstance(self._given, str | Path) else None
-        return calibration_at(given or self.card.model_path, self.card.model)
 
     def _new(self, asked: Contents) -> Indices:
         """The places of (n, 16) identities that are not stored, each once."""

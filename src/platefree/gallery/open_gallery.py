@@ -1,0 +1,123 @@
+"""A gallery that is open: its card, store and model, as they are while others change them."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from platefree.errors import CheckpointError
+from platefree.gallery.coming_model import remove_others, vectors_beside
+from platefree.gallery.gallery_places import (
+    Place,
+    View,
+    gallery_place,
+    open_store,
+    read_card,
+    write_card,
+)
+from platefree.gallery.lance import LanceStore
+from platefree.gallery.opening import open_embedder
+from platefree.gallery.other_models import of_another_model
+from platefree.gallery.vectors_beside import VectorsBeside
+from platefree.inference.calibrated import calibration_at
+from platefree.inference.embedder import Embedder
+from platefree.ranking.calibration import Calibration
+from platefree.ranking.described import read_comparison
+
+
+class OpenGallery:
+    """A gallery that is open, in a folder or on a server.
+
+    Args:
+        folder: of the gallery, which exists; or its address, ``milvus://host:port/name``.
+        model: the model that made it; by default the one that its card names, loaded when needed.
+
+    Raises:
+        DataError: there is no gallery, or it is damaged or of a newer version.
+        MismatchError: it was made by another model.
+    """
+
+    def __init__(self, folder: str | Place, model: Embedder | str | Path | None = None) -> None:
+        self.folder = gallery_place(folder)
+        self.card = read_card(self.folder)
+        self.comparison = read_comparison(self.card.comparison)
+        self.store = open_store(self.folder, self.comparison, self.card.model)
+        self._given, self._model = model, None if isinstance(model, str | Path) else model
+        self._open_card()
+        if self._model is not None:
+            self._check(self._model)
+
+    @property
+    def model(self) -> Embedder:
+        """The model that made it.
+
+        Raises:
+            CheckpointError: it is no longer where it was.
+            MismatchError: another one is there now.
+        """
+        if self._model is None:
+            path = self._given or self.card.model_path
+            try:
+                self._model = open_embedder(path or "")
+            except CheckpointError as error:
+                raise CheckpointError(
+                    f"{self.folder} was made with the model at {path}, which cannot be opened "
+                    f"({error}): give its path as it is now (--model)"
+                ) from error
+            self._check(self._model)
+        return self._model
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Within the block no other process writes, and the card is the one on the disk."""
+        with self.store.writing():
+            self._settle()
+            yield
+
+    @contextmanager
+    def _reading(self) -> Iterator[View]:
+        """What is stored now, of the model that it is of now."""
+        with self.store.snapshot() as now:
+            if now.model in ("", self.card.model):
+                yield now
+                return
+        self._open_card()  # it was embedded again meanwhile
+        with self.store.snapshot() as now:
+            yield now
+
+    def _open_card(self) -> None:
+        """Read the card; the model of the gallery is the one that its rows are of."""
+        card = read_card(self.folder)
+        if not isinstance(self.store, LanceStore):  # no other model comes to a server
+            self.card = card
+            return
+        if card.coming is not None and card.coming.model == self.store.model:
+            card = card.of_model(card.coming)
+        if card.model != self.card.model:
+            self.comparison = read_comparison(card.comparison)
+            self.store.use(self.comparison, card.model)
+            if self._model is not self._given:  # else whoever gave it hears that it is another's
+                self._model = None
+        self.card = card
+
+    def _settle(self) -> None:
+        """Read the card and write it as it is now; remove vectors of models that do not come."""
+        self._open_card()
+        if self.card != read_card(self.folder):
+            write_card(self.folder, self.card)
+        remove_others(self.folder, self.card)
+
+    def _beside(self) -> VectorsBeside | None:
+        """The vectors of the coming model; None if there is none."""
+        return vectors_beside(self.folder, self.card)
+
+    def _check(self, model: Embedder) -> None:
+        if model.fingerprint != self.card.model:
+            this = f"{model.fingerprint} ({model.name})"
+            raise of_another_model(self.folder, self.card.model, this)
+
+    def _calibration(self) -> Calibration | None:
+        """That of the model, which need not be loaded."""
+        if self._model is not None:
+            return self._model.calibration
+        given = self._given if isinstance(self._given, str | Path) else None
+        return calibration_at(given or self.card.model_path, self.card.model)
