@@ -42,7 +42,7 @@ SIZES = {"main": {"main": 8}, "views": {"same_view": 6, "different_view": 6, "vi
 COMPARISONS: dict[str, Comparison] = {"main": ONLY_SPACE, "views": TWO_SPACES}
 
 
-@pytest.fixture(params=STORES)
+@pytest.fixture(params=["memory", "lance"])
 def make(request: pytest.FixtureRequest, tmp_path: Path) -> Make:
     made = STORES[request.param]
     return lambda first, comparison: made(tmp_path / "store", first, comparison)
