@@ -10,6 +10,7 @@ on to another one. Lane 0 is next to the middle of the street; the last one is t
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache, partial
 from itertools import pairwise
 
 import numpy as np
@@ -125,6 +126,7 @@ class Driving:
     ) -> None:
         self._network, self._lines, self._motorists = network, lines, motorists
         self._watched = watched
+        self._turn = cache(partial(turn_between, network))
         self._random = [stream(Purpose.DRIVE, seed, n) for n in range(len(motorists))]
         self._cars: list[_Car] = []
         self._queues: dict[tuple[Leg, int], list[_Car]] = {}
@@ -286,11 +288,11 @@ class Driving:
     def _wished_speed(self, car: _Car) -> float:
         wished = car.motorist.driver.pace * self._network.streets[car.leg.street].limit
         left = self._length(car.leg) - car.along
-        if car.next_leg is not None and turn_between(self._network, car.leg, car.next_leg):
+        if car.next_leg is not None and self._turn(car.leg, car.next_leg):
             wished = min(wished, math.sqrt(_TURNING**2 + 2 * 1.3 * max(left, 0.0)))
         if car.place and car.along < 12.0:
             came = car.route[car.place - 1]
-            if turn_between(self._network, came, car.leg):
+            if self._turn(came, car.leg):
                 wished = min(wished, _TURNING)
         return wished
 
