@@ -116,6 +116,10 @@ class FilmRoom:
                     file.write(self._studio.encode(each.pixels, camera))
         return part.frames
 
+    def vehicles_on(self, camera: int, frame: int) -> tuple[PlacedVehicle, ...]:
+        """The vehicles that may be seen on a frame of a film."""
+        return self._placed(self._plan.takes[camera], frame)[1]
+
     def _asset(self, vehicle: int) -> VehicleAsset:
         return self._studio.build(self._plan.fleet[vehicle].order)
 
