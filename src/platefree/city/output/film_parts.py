@@ -14,7 +14,6 @@ from platefree.city.output.label_files import Box
 from platefree.city.scene import Bytes, PlacedVehicle, Scene, VehicleAsset
 from platefree.city.studio import Stage, Studio
 from platefree.city.world.streams import Purpose, draw_seed, stream
-from platefree.city.world.trips import Seen
 from platefree.inputs.documents import read_unicode
 from platefree.inputs.plain_files import GB, Expected
 from platefree.storage.files import Utf8, atomic_folder, new_file
@@ -30,7 +29,6 @@ _MARGIN = 0.04  # of a box, around the picture of a track
 _LEAST_SEEN = 0.7  # fraction of a vehicle in the picture of its track
 _SMALLEST = 32  # pixels, of the longer side of such a picture
 _TRUTH = Expected("the truth of a part of a film", GB)
-_CLOSE = 1.0  # metres beside the lens that a camera never draws
 
 
 class TruthRow(NamedTuple):
@@ -151,7 +149,7 @@ class FilmRoom:
         tracks, placed = [], []
         for track, passage in enumerate(take.passages):
             seen = passage.at(step)
-            if seen is None or _in_the_lens(seen, take):
+            if seen is None:
                 continue
             vehicle = passage.vehicle
             tracks.append(track)
@@ -204,12 +202,6 @@ def read_best(folder: Path) -> list[BestRow]:
     """
     cells = [line.split(",") for line in read_unicode(folder / BEST, _TRUTH).splitlines()]
     return [BestRow(int(track), float(score), int(frame)) for track, score, frame in cells]
-
-
-def _in_the_lens(seen: Seen, take: Take) -> bool:
-    """Whether a vehicle drives through the camera itself, where its mast stands in a lane."""
-    x, y, height = take.site.camera.position
-    return height < _CLOSE + 4.2 and abs(seen.x - x) < 6.0 and abs(seen.y - y) < _CLOSE + 1.3
 
 
 def _keep_better(

@@ -7,11 +7,13 @@ show the same as `platefree.city.render.renderer.render` would, but for the nois
 """
 
 import math
+from dataclasses import replace
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
 
-from platefree.city.optics import View, full_frame, mirrored, scaled, view_of
+from platefree.city.optics import View, body_to_world, full_frame, mirrored, scaled, view_of
 from platefree.city.render.actors import (
     FACTOR,
     Actor,
@@ -21,6 +23,7 @@ from platefree.city.render.actors import (
     scenery_shadow,
     thrown_shadow,
     to_camera_space,
+    transformed,
     window_of,
 )
 from platefree.city.render.backdrop import props_of, shade_props
@@ -51,7 +54,8 @@ from platefree.city.scene import (
 
 _SCENERY = 2**30  # number of its first triangle in the z-buffer; vehicles have lower ones
 _BORDER = 3  # pixels around a vehicle that are drawn with it
-_TURN = math.radians(0.5)  # shadows are drawn anew when a vehicle has turned by this
+_TURN = math.radians(0.5)  # a step of heading, for which a shadow is drawn
+_HEADINGS = 16  # shadows that are kept of a vehicle
 
 
 class FilmStage:
@@ -74,7 +78,7 @@ class FilmStage:
         fine = scaled(self._view, FACTOR)
         self._still = empty_samples(fine.height, fine.width)
         draw(self._still, fine, self._props.points, scenery.triangles, _SCENERY)
-        self._shadows: dict[tuple[int, int], tuple[VehicleAsset, Shadow]] = {}
+        self._shadows: WeakKeyDictionary[VehicleAsset, dict[int, Shadow]] = WeakKeyDictionary()
         self._whole = Window(0, 0, self._view.width, self._view.height)
         self._background = self._empty_street()
         self._levels = expose(self._background, camera, self._light.exposure)
@@ -128,17 +132,21 @@ class FilmStage:
     def _kept_shadow(
         self, vehicle: PlacedVehicle, points: Floats, light: Floats, cells: int
     ) -> Shadow:
-        """The shadow of a vehicle that has hardly turned moves along with it."""
-        key = id(vehicle.asset), round(vehicle.heading / _TURN)
+        """The shadow of a vehicle, which moves along with it until it turns.
+
+        It is that of the nearest whole number of steps of its heading, so that it does not depend
+        on the frames before.
+        """
+        kept = self._shadows.setdefault(vehicle.asset, {})
+        turns = round(vehicle.heading / _TURN)
+        if turns not in kept:
+            if len(kept) >= _HEADINGS:
+                kept.clear()
+            at_origin = replace(vehicle, position=(0.0, 0.0), heading=turns * _TURN)
+            turned = transformed(vehicle.asset.exterior.vertices, *body_to_world(at_origin))
+            kept[turns] = thrown_shadow(at_origin, turned, light, cells)
         shift = np.array(vehicle.position, np.float32)
-        kept = self._shadows.get(key)
-        if kept is None:
-            if len(self._shadows) > 256:
-                self._shadows.clear()
-            shadow = thrown_shadow(vehicle, points, light, cells)
-            kept = vehicle.asset, shadow._replace(corner=shadow.corner - shift)
-            self._shadows[key] = kept
-        return kept[1]._replace(corner=kept[1].corner + shift)
+        return kept[turns]._replace(corner=kept[turns].corner + shift)
 
     # --- windows ------------------------------------------------------------------------------
 
