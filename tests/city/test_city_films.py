@@ -187,7 +187,7 @@ def test_joined_parts_show_every_frame_at_its_time(tmp_path: Path) -> None:
 
 # --- whole films ------------------------------------------------------------------------------
 
-SETTINGS = FilmSettings(12, 2, 90, seed=3, rate=5, width=192, height=108)
+SETTINGS = FilmSettings(12, 2, 45, seed=3, rate=5, width=320, height=180)
 
 
 @pytest.fixture(scope="module")
@@ -240,7 +240,7 @@ def test_kill_9_loses_only_the_part_in_hand(films: Path, tmp_path: Path) -> None
     path = os.pathsep.join([*places, os.environ.get("PYTHONPATH", "")])
     words = [sys.executable, "-c", _CHILD.format(out=str(out))]
     child = subprocess.Popen(words, env={**os.environ, "PYTHONPATH": path})
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 900  # of a busy machine
     while not list(out.glob("parts/0*")) and time.monotonic() < deadline:
         time.sleep(0.01)
     child.send_signal(signal.SIGKILL)
@@ -255,11 +255,11 @@ def test_every_frame_is_in_the_film_and_in_the_truth(films: Path) -> None:
     for name in ("c001", "c002"):
         pictures = decoded(films / f"{name}.mp4")
         assert len(pictures) == SETTINGS.frames
-        assert pictures[0].shape == (108, 192, 3)
+        assert pictures[0].shape == (180, 320, 3)
         boxes = read_frame_boxes(films / "truth" / name / "frame_boxes.csv")
         assert boxes.frame.tolist() == [str(n) for n in range(SETTINGS.frames)]
         assert (boxes.box >= 0).all()
-        assert (boxes.box <= [192, 108, 192, 108]).all()
+        assert (boxes.box <= [320, 180, 320, 180]).all()
 
 
 def mot(films: Path, camera: str) -> NDArray[np.float64]:
@@ -339,7 +339,7 @@ def test_the_table_is_read_and_checked(films: Path) -> None:
 
 @pytest.fixture(scope="module")
 def long_plan() -> FilmPlan:
-    return plan_films(replace(SETTINGS, seconds=150, cameras=3, vehicles=60), BlockStudio())
+    return plan_films(replace(SETTINGS, seconds=120, cameras=3, vehicles=45), BlockStudio())
 
 
 def crossings(plan: FilmPlan) -> dict[int, list[tuple[float, int]]]:
