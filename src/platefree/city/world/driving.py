@@ -332,7 +332,7 @@ class Driving:
             if not 0 <= lane < self._lanes(car.leg):
                 continue
             gaps = [gap for gap, _ in self._ahead(car, lane)]
-            behind, after = self._behind(car, lane), self._behind(car, car.lane)
+            behind = self._behind(car, lane)
             if min(gaps, default=math.inf) < 4.0:
                 continue
             if behind is not None and car.rear - behind.front < 4.0:
@@ -340,10 +340,8 @@ class Driving:
             braking, loss = self._cost(car, behind), 0.0
             if behind is not None:
                 loss = self._following(behind, lane, self._wished_speed(behind)) + braking
-            if after is not None:
-                loss -= max(0.0, 0.3 * (after.speed < car.speed))
             gain = self._following(car, lane, wished) - change
-            if worth_changing(gain, max(loss, 0.0), braking, to_the_right=lane > car.lane):
+            if worth_changing(gain, loss, braking, to_the_right=lane > car.lane):
                 car.lanes, car.changed = (car.lane, lane), now
                 self._queues.setdefault((car.leg, lane), []).append(car)
                 self._queues[car.leg, lane].sort(key=lambda each: (each.along, each.number))

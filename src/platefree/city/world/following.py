@@ -4,8 +4,8 @@ Following is the Intelligent Driver Model of Treiber, Hennecke and Helbing, *Con
 states in empirical observations and microscopic simulations*, Physical Review E 62 (2000).
 Overtaking follows MOBIL of Kesting, Treiber and Helbing, *General lane-changing model MOBIL for
 car-following models*, Transportation Research Record 1999 (2007): a driver changes lanes if it is
-safe for the one behind, and gains more than the others lose; here in traffic that keeps to the
-right.
+safe for the one behind, and gains more than that one loses; here in traffic that keeps to the
+right. What the one behind in their own lane gains does not count.
 """
 
 import math
@@ -63,18 +63,18 @@ def acceleration(
 
 
 def worth_changing(
-    gain: float, loss_of_others: float, braking_behind: float, *, to_the_right: bool
+    gain: float, loss_behind: float, braking_behind: float, *, to_the_right: bool
 ) -> bool:
     """Whether a driver changes lanes.
 
     Args:
         gain: acceleration in the other lane less that in their own, metres / second^2.
-        loss_of_others: what those behind in both lanes lose together, likewise.
+        loss_behind: what the one who would be behind loses, likewise.
         braking_behind: of the vehicle that would be behind, likewise; positive brakes.
         to_the_right: the other lane is to the right.
     """
     bias = _KEEP_RIGHT if to_the_right else -_KEEP_RIGHT
-    return braking_behind <= SAFE and gain + bias - _POLITENESS * loss_of_others > _WORTH
+    return braking_behind <= SAFE and gain + bias - _POLITENESS * loss_behind > _WORTH
 
 
 def can_stop(speed: float, distance: float) -> bool:
