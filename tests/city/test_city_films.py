@@ -157,6 +157,15 @@ def test_boxes_are_round_the_drawn_pixels() -> None:
             assert 1 - label.hidden == pytest.approx(seen, abs=0.08)
 
 
+def test_what_is_behind_the_camera_is_not_labelled() -> None:
+    beside = PlacedVehicle(box_car(), (9.0, -1.7), 0.0)
+    behind = [PlacedVehicle(box_car(), (x, -20.0), 0.0) for x in (-6.0, -15.0, -40.0)]
+    vehicles = (*behind, beside)
+    picture = FilmStage(CAMERA, MOMENTS["day"]).take(vehicles, seed=0)
+    labels = label_scene(Scene(CAMERA, MOMENTS["day"], vehicles), picture)
+    assert [each.number for each in labels] == [3]
+
+
 # --- coding -----------------------------------------------------------------------------------
 
 

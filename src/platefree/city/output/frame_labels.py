@@ -88,6 +88,8 @@ def label_scene(scene: Scene, picture: Picture) -> list[OnScene]:
     view = view_of(scene.camera, full_frame(scene.camera))
     labels: list[OnScene] = []
     for number, vehicle in enumerate(scene.vehicles):
+        if _is_behind(view, vehicle):
+            continue
         points = _camera_points(view, vehicle)
         left, top, right, bottom = _reach(view, points)
         if left >= right or top >= bottom:
@@ -107,6 +109,13 @@ def label_scene(scene: Scene, picture: Picture) -> list[OnScene]:
         plate = box_round(own & (picture.part[top:bottom, left:right] == Part.PLATE))
         labels.append(OnScene(number, box, round(1.0 - seen, 3), _moved(plate, left, top)))
     return labels
+
+
+def _is_behind(view: View, vehicle: PlacedVehicle) -> bool:
+    """Whether all of a vehicle is surely behind the camera; quicker than to look at its mesh."""
+    middle = np.array([*vehicle.position, vehicle.asset.size[2] / 2], np.float32)
+    depth = float(view.rotation[2] @ (middle - view.position))
+    return depth < -sum(vehicle.asset.size)
 
 
 def _reach(view: View, points: NDArray[np.float32]) -> Box:
