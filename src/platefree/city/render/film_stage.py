@@ -212,14 +212,14 @@ class FilmStage:
         around = self._around(window)
         for actor in everyone:
             self._mark(around, actor, window)
-        actors = [actor for actor in everyone if actor.seen and _shows(fine, actor)]
+        actors = [actor for actor in everyone if actor.seen]
         outside, inside, shells, _ = draw_all(fine, actors, FACTOR, self._behind(window))
         layer = empty_layer(view.height, view.width)
         parts = np.zeros(outside.triangle.shape, np.uint8)
         for actor, pair in zip(actors, shells, strict=True):
             part = window_of(pair[0].points, fine)
             shade_vehicle((outside, inside), painted(actor, pair), setting, part, layer, parts)
-        wet = self._mirrored(view, everyone)
+        wet = self._mirrored(view, actors)
         anew = (layer.weight > 0) | (around.open_sky < 1) | (around.open_sun < 1)
         anew |= (around.extra > 0).any(axis=2) | (wet[..., 3] > 0)
         outside.triangle[np.repeat(np.repeat(~anew, FACTOR, 0), FACTOR, 1)] = EMPTY
@@ -254,10 +254,9 @@ class FilmStage:
             near = Surroundings(*(values[area] for values in around))
             mark_ground(near, actor.vehicle.asset, actor.place, actor.shadow, self._light)
 
-    def _mirrored(self, view: View, everyone: list[Actor]) -> Floats:
+    def _mirrored(self, view: View, actors: list[Actor]) -> Floats:
         if self._light.wet <= 0:
             return np.zeros((1, 1, 4), np.float32)
-        actors = [actor for actor in everyone if actor.seen]
         return reflections_of(view, actors, self._setting(view), streak_of(self._view.height))
 
     def _ground(self, view: View, around: Surroundings, wet: Floats, covered: Floats) -> Floats:
@@ -274,12 +273,6 @@ class FilmStage:
         )
         still = self._still
         return Samples(still.nearness[rows, columns].copy(), still.triangle[rows, columns].copy())
-
-
-def _shows(fine: View, actor: Actor) -> bool:
-    """Whether a vehicle may cover a sample of a view."""
-    top, bottom, left, right = window_of(to_camera_space(actor.points, fine), fine)
-    return top < bottom and left < right
 
 
 def _meet(windows: list[Window], window: Window) -> bool:
