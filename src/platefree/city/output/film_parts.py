@@ -7,13 +7,18 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
 from platefree.city.film_plan import FilmPart, FilmPlan, Take
+from platefree.city.optics import full_frame, view_of
 from platefree.city.output.film_coding import coded
 from platefree.city.output.frame_labels import OnScene, label_scene
 from platefree.city.output.label_files import Box
+from platefree.city.render.actors import may_show
 from platefree.city.scene import Bytes, PlacedVehicle, Scene, VehicleAsset
 from platefree.city.studio import Stage, Studio
 from platefree.city.world.streams import Purpose, draw_seed, stream
+from platefree.city.world.trips import Seen
 from platefree.inputs.documents import read_unicode
 from platefree.inputs.plain_files import GB, Expected
 from platefree.storage.files import Utf8, atomic_folder, new_file
@@ -25,6 +30,7 @@ FILM, TRUTH, BEST = "film.mp4", "truth.csv", "best.csv"
 """The files of a part, besides a picture of each track."""
 
 _VEHICLES = 64  # that a process keeps; each takes about 10 MB
+_SHADED, _LIT = 20.0, 44.0  # metres around a vehicle, without and with its lamps
 _MARGIN = 0.04  # of a box, around the picture of a track
 _LEAST_SEEN = 0.7  # fraction of a vehicle in the picture of its track
 _SMALLEST = 32  # pixels, of the longer side of such a picture
@@ -149,9 +155,9 @@ class FilmRoom:
         tracks, placed = [], []
         for track, passage in enumerate(take.passages):
             seen = passage.at(step)
-            if seen is None:
-                continue
             vehicle = passage.vehicle
+            if seen is None or not self._matters(take, seen, vehicle):
+                continue
             tracks.append(track)
             placed.append(
                 PlacedVehicle(
@@ -164,6 +170,13 @@ class FilmRoom:
                 )
             )
         return tracks, tuple(placed)
+
+    def _matters(self, take: Take, seen: Seen, vehicle: int) -> bool:
+        """Whether a vehicle, its shadow or its beams may be seen; the others are never built."""
+        camera = take.site.camera
+        reach = _LIT if self._plan.lamps[vehicle] else _SHADED
+        middle = np.array([seen.x, seen.y, 1.5], np.float32)
+        return may_show(view_of(camera, full_frame(camera)), middle, reach)
 
 
 def picture_name(track: int) -> str:

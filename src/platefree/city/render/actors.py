@@ -77,9 +77,9 @@ def actor_of(
     radius = 0.6 * float(np.hypot(*vehicle.asset.size[:2])) + 0.5
     reach = _BEAM_REACH if light.gloom > 0 and vehicle.lamps > 0 else _SHADOW_REACH
     middle = np.array([*vehicle.position, vehicle.asset.size[2] / 2], np.float32)
-    if not _near(view, middle, radius + reach):
+    if not may_show(view, middle, radius + reach):
         return None
-    seen = _near(view, middle, radius + vehicle.asset.size[2] / 2)
+    seen = may_show(view, middle, radius + vehicle.asset.size[2] / 2)
     rotation, shift = body_to_world(vehicle)
     points = transformed(vehicle.asset.exterior.vertices, rotation, shift)
     inner = transformed(vehicle.asset.interior.vertices, rotation, shift)
@@ -94,7 +94,7 @@ def actor_of(
     return Actor(index, vehicle, points, inner, place, shadow, seen)
 
 
-def _near(view: View, middle: Floats, radius: float) -> bool:
+def may_show(view: View, middle: Floats, radius: float) -> bool:
     """Whether a ball may be in the picture."""
     x, y, depth = view.rotation @ (middle - view.position)
     if depth < -radius:
