@@ -20,6 +20,7 @@ from platefree.city.plan import CitySettings, plan_city
 from platefree.city.scene import (
     Bytes,
     CameraModel,
+    Conditions,
     Crop,
     Mesh,
     Paint,
@@ -29,7 +30,7 @@ from platefree.city.scene import (
     Surface,
     VehicleAsset,
 )
-from platefree.city.studio import ModelName, Order
+from platefree.city.studio import ModelName, Order, Stage
 
 _JPEG = np.random.default_rng(0).bytes(6000)  # about what a crop of 128 pixels takes
 _COLORS = ("white", "black", "grey", "silver", "red", "blue")
@@ -70,6 +71,10 @@ class NoStudio:
             np.full(shape, Part.BODY, np.uint8),
             np.ones(shape, np.bool_),
         )
+
+    def stage(self, camera: CameraModel, conditions: Conditions) -> Stage:
+        """Never asked for."""
+        raise NotImplementedError
 
     def encode(self, pixels: Bytes, camera: CameraModel) -> bytes:
         """Always the same bytes."""

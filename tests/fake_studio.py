@@ -6,10 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from platefree.city.optics import project, view_of
+from platefree.city.optics import full_frame, project, view_of
 from platefree.city.scene import (
     Bytes,
     CameraModel,
+    Conditions,
     Crop,
     Mesh,
     Paint,
@@ -45,6 +46,19 @@ def block_asset(size: tuple[float, float, float], color: str = "white") -> Vehic
 
 
 @dataclass(frozen=True)
+class BlockStage:
+    """Films of grey blocks."""
+
+    studio: "BlockStudio"
+    camera: CameraModel
+    conditions: Conditions
+
+    def take(self, vehicles: tuple[PlacedVehicle, ...], seed: int) -> Picture:
+        scene = Scene(self.camera, self.conditions, vehicles, seed=seed)
+        return self.studio.render(scene, full_frame(self.camera))
+
+
+@dataclass(frozen=True)
 class BlockStudio:
     """Pictures of grey blocks."""
 
@@ -71,10 +85,14 @@ class BlockStudio:
             middle = (rows.start + rows.stop) // 2
             part[rows.start : middle, columns] = Part.WINDOW
         silhouette = np.zeros(shape, np.bool_)
-        silhouette[self._box(scene, crop, 0)] = True
+        if scene.vehicles:
+            silhouette[self._box(scene, crop, 0)] = True
         pixels = np.full((*shape, 3), scene.seed % 200, np.uint8)
         pixels[vehicle == 0] = 230
         return Picture(pixels, vehicle, part, silhouette)
+
+    def stage(self, camera: CameraModel, conditions: Conditions) -> BlockStage:
+        return BlockStage(self, camera, conditions)
 
     def encode(self, pixels: Bytes, camera: CameraModel) -> bytes:
         buffer = io.BytesIO()

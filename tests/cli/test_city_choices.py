@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from fake_studio import BlockStudio
 
+from platefree.city.film_plan import LIGHTS
 from platefree.city.plan import PRESETS, CitySettings
 from platefree.city.studio import FLEETS
 from platefree.city.world.roads import ROADS
@@ -17,6 +18,7 @@ def test_the_choices_are_those_of_the_library() -> None:
     assert [each.value for each in city_verb.MountingName] == ["any", *MOUNTINGS]
     assert [each.value for each in city_verb.RoadsName] == list(ROADS)
     assert [each.value for each in city_verb.FleetName] == list(FLEETS)
+    assert [each.value for each in city_verb.LightName] == list(LIGHTS)
     assert all(settings.preset == name for name, settings in PRESETS.items())
 
 

@@ -2,9 +2,18 @@
 
 from dataclasses import dataclass
 
+from platefree.city.render.film_stage import FilmStage
 from platefree.city.render.renderer import render
 from platefree.city.render.sensor import encode_jpeg
-from platefree.city.scene import Bytes, CameraModel, Crop, Picture, Scene, VehicleAsset
+from platefree.city.scene import (
+    Bytes,
+    CameraModel,
+    Conditions,
+    Crop,
+    Picture,
+    Scene,
+    VehicleAsset,
+)
 from platefree.city.studio import ModelName, Order
 from platefree.city.vehicles.models import MODELS, VehicleModel, varied_models
 from platefree.city.vehicles.near_duplicates import draw_near_duplicate
@@ -52,6 +61,10 @@ class Atelier:
     def render(self, scene: Scene, crop: Crop) -> Picture:
         """Take a picture."""
         return render(scene, crop)
+
+    def stage(self, camera: CameraModel, conditions: Conditions) -> FilmStage:
+        """Set up a camera that films."""
+        return FilmStage(camera, conditions)
 
     def encode(self, pixels: Bytes, camera: CameraModel) -> bytes:
         """A picture as the JPEG file that the camera would send."""

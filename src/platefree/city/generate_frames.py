@@ -14,6 +14,7 @@ import json
 from collections import Counter
 from dataclasses import asdict, dataclass
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -149,7 +150,7 @@ def _render(
     size = FrameSize(settings.width, settings.height)
     room = partial(FrameRoom, folder, studio or _own_studio(), settings.seed, size)
     done = settings.frames - left
-    for count in (0, *render_shards(room, missing, workers)):
+    for count in chain([0], render_shards(room, missing, workers)):
         done += count
         if on_progress is not None:
             on_progress(done, settings.frames)

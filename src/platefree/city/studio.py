@@ -7,7 +7,16 @@ scenes into pictures. The tests plan whole cities with a studio that draws recta
 from dataclasses import dataclass
 from typing import Protocol
 
-from platefree.city.scene import Bytes, CameraModel, Crop, Picture, Scene, VehicleAsset
+from platefree.city.scene import (
+    Bytes,
+    CameraModel,
+    Conditions,
+    Crop,
+    Picture,
+    PlacedVehicle,
+    Scene,
+    VehicleAsset,
+)
 
 FLEETS = ("plain", "varied")
 """Kinds of vehicles that the city's own studio draws."""
@@ -43,6 +52,14 @@ class ModelName:
     type: str
 
 
+class Stage(Protocol):
+    """A camera that films; light and weather stand still."""
+
+    def take(self, vehicles: tuple[PlacedVehicle, ...], seed: int) -> Picture:
+        """The next frame: all vehicles that may be in it, and a seed of its noise."""
+        ...
+
+
 class Studio(Protocol):
     """Draws vehicles and takes pictures; equal arguments give equal results, in any process."""
 
@@ -60,6 +77,10 @@ class Studio(Protocol):
 
     def render(self, scene: Scene, crop: Crop) -> Picture:
         """Take a picture."""
+        ...
+
+    def stage(self, camera: CameraModel, conditions: Conditions) -> Stage:
+        """Set up a camera that films."""
         ...
 
     def encode(self, pixels: Bytes, camera: CameraModel) -> bytes:

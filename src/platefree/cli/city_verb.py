@@ -46,6 +46,15 @@ class FleetName(StrEnum):
     varied = "varied"
 
 
+class LightName(StrEnum):
+    """Light and weather of films."""
+
+    day = "day"
+    dusk = "dusk"
+    rain = "rain"
+    night = "night"
+
+
 class LayoutName(StrEnum):
     """Public data sets in whose layout a city can be written."""
 
@@ -95,6 +104,13 @@ def city(
             help="Frames for a detector instead.",
         ),
     ] = None,
+    films: Annotated[
+        int | None,
+        typer.Option(min=1, max=3600, metavar="N", help="Films of N seconds instead."),
+    ] = None,
+    light: Annotated[
+        LightName, typer.Option(metavar="NAME", help="Of films: day, dusk, rain, night.")
+    ] = LightName.day,
     seed: Annotated[
         int, typer.Option(min=0, max=2**31 - 1, metavar="N", help="Same seed, same bytes.")
     ] = 0,
@@ -105,15 +121,14 @@ def city(
             max=256,
             metavar="N",
             show_default="one per core",
-            help="Processes that render.",
+            help="Processes.",
         ),
     ] = None,
     layout: Annotated[
         list[LayoutName] | None,
         typer.Option(
             metavar="NAME",
-            help="Also write OUT-NAME in a data set's layout: vehicleid, veri-776, "
-            "veri-wild, cityflow or compcars.",
+            help="As vehicleid, veri-776, veri-wild, cityflow, compcars.",
         ),
     ] = None,
     *,
@@ -127,6 +142,12 @@ def city(
     """
     if frames is not None:
         _frames(folder, frames, seed, workers, as_json=as_json)
+        return
+    if films is not None:
+        given = {"cameras": cameras, "vehicles": vehicles, "width": size}
+        numbers = {name: value for name, value in given.items() if value is not None}
+        names = {"light": light.value, **({"fleet": fleet.value} if fleet else {})}
+        _films(folder, {"seconds": films, "seed": seed, **numbers}, names, workers, as_json=as_json)
         return
     from platefree.city.generate import estimated_bytes, generate_city
     from platefree.city.plan import PRESETS
@@ -184,6 +205,39 @@ def _frames(folder: Path, frames: int, seed: int, workers: int | None, *, as_jso
         shown = ", ".join(f"{count:,} {kind}" for kind, count in card["boxes"].items())
         out.print(f"{frames:,} frames, {card['empty']:,} of them empty; boxes: {shown}")
     done(folder, "frames")
+
+
+def _films(
+    folder: Path,
+    numbers: dict[str, int],
+    names: dict[str, str],
+    workers: int | None,
+    *,
+    as_json: bool,
+) -> None:
+    """Films, see `platefree.city.generate_films`."""
+    from platefree.city.film_plan import FilmSettings
+    from platefree.city.generate_films import generate_films
+
+    if "width" in numbers:
+        numbers["height"] = 2 * round(numbers["width"] * 9 / 32)
+    settings = FilmSettings(**numbers, **names)  # type: ignore[arg-type]
+    with stage_progress() as report:
+        card = generate_films(
+            folder,
+            settings,
+            workers=workers,
+            on_progress=lambda count, total: report("rendering", count, total),
+        )
+    if as_json:
+        print_json({"films_of": str(folder), **card})
+    else:
+        out.print(
+            f"{settings.cameras:,} films of {settings.seconds:,} seconds; they show "
+            f"{card['vehicles_seen']:,} vehicles in {card['tracks']:,} tracks, "
+            f"{card['pictures']:,} of them large enough for a picture"
+        )
+    done(folder, "films")
 
 
 def _layouts(folder: Path, names: list[LayoutName]) -> dict[Path, str]:

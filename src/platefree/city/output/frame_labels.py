@@ -7,6 +7,9 @@ is hidden or its longer side is shorter than `SMALLEST`. A plate's box is around
 pixels; one that is shorter than `SMALLEST_PLATE` is in question too.
 """
 
+from collections.abc import Sequence
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -32,6 +35,27 @@ def kind_of_type(vehicle_type: str) -> str:
     return kind
 
 
+class OnScene(NamedTuple):
+    """What is to be seen of one vehicle of a scene.
+
+    Attributes:
+        number: of the vehicle in the scene.
+        box: around its outline within the frame.
+        hidden: fraction of it that is not to be seen.
+        plate: around the visible pixels of its plate; of no area if there are none.
+    """
+
+    number: int
+    box: Box
+    hidden: float
+    plate: Box
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether too much is hidden, or it is too small."""
+        return self.hidden > MOST_HIDDEN or _longer(self.box) < SMALLEST
+
+
 def label_frame(scene: Scene, picture: Picture, types: tuple[str, ...]) -> list[OnFrame]:
     """Every vehicle of which something is within the frame, and every visible plate.
 
@@ -40,24 +64,80 @@ def label_frame(scene: Scene, picture: Picture, types: tuple[str, ...]) -> list[
         picture: the whole frame.
         types: of the scene's vehicles.
     """
-    view = view_of(scene.camera, full_frame(scene.camera))
+    return boxes_of_labels(label_scene(scene, picture), types)
+
+
+def boxes_of_labels(found: Sequence[OnScene], types: Sequence[str]) -> list[OnFrame]:
+    """The same, from what `label_scene` found."""
     labels: list[OnFrame] = []
-    for number, (vehicle, vehicle_type) in enumerate(zip(scene.vehicles, types, strict=True)):
+    for each in found:
+        kind = kind_of_type(types[each.number])
+        labels.append(OnFrame(kind, each.box, each.doubtful, each.hidden))
+        if _longer(each.plate):
+            labels.append(OnFrame("plate", each.plate, _longer(each.plate) < SMALLEST_PLATE))
+    return labels
+
+
+def label_scene(scene: Scene, picture: Picture) -> list[OnScene]:
+    """Every vehicle of which something is within the frame.
+
+    Args:
+        scene: what there is.
+        picture: the whole frame.
+    """
+    view = view_of(scene.camera, full_frame(scene.camera))
+    labels: list[OnScene] = []
+    for number, vehicle in enumerate(scene.vehicles):
+        if _is_behind(view, vehicle):
+            continue
         points = _camera_points(view, vehicle)
-        outline = _outline(view, points, vehicle)
-        box, own = box_round(outline), picture.vehicle == number
+        left, top, right, bottom = _reach(view, points)
+        if left >= right or top >= bottom:
+            continue
+        part = view._replace(
+            centre_x=view.centre_x - left, centre_y=view.centre_y - top,
+            width=right - left, height=bottom - top,
+        )  # fmt: skip
+        outline = _outline(part, points, vehicle)
         if not outline.any():
             continue
+        own = picture.vehicle[top:bottom, left:right] == number
+        box = _moved(box_round(outline), left, top)
         seen = float((outline & own).sum() / outline.sum()) * _share_inside(
             view, points, vehicle, box
         )
-        hidden = round(1.0 - seen, 3)
-        doubtful = hidden > MOST_HIDDEN or _longer(box) < SMALLEST
-        labels.append(OnFrame(kind_of_type(vehicle_type), box, doubtful, hidden))
-        plate = box_round(own & (picture.part == Part.PLATE))
-        if _longer(plate):
-            labels.append(OnFrame("plate", plate, _longer(plate) < SMALLEST_PLATE))
+        plate = box_round(own & (picture.part[top:bottom, left:right] == Part.PLATE))
+        labels.append(OnScene(number, box, round(1.0 - seen, 3), _moved(plate, left, top)))
     return labels
+
+
+def _is_behind(view: View, vehicle: PlacedVehicle) -> bool:
+    """Whether all of a vehicle is surely behind the camera; quicker than to look at its mesh."""
+    middle = np.array([*vehicle.position, vehicle.asset.size[2] / 2], np.float32)
+    depth = float(view.rotation[2] @ (middle - view.position))
+    return depth < -sum(vehicle.asset.size)
+
+
+def _reach(view: View, points: NDArray[np.float32]) -> Box:
+    """The part of a frame that a mesh may cover: all of it if something is beside the lens."""
+    depth = points[:, 2]
+    if depth.max() < NEAR:
+        return 0, 0, 0, 0
+    if depth.min() < NEAR:
+        return 0, 0, view.width, view.height
+    x = view.centre_x + view.focal_x * points[:, 0] / depth
+    y = view.centre_y + view.focal_y * points[:, 1] / depth
+    return (
+        max(int(x.min()) - 1, 0), max(int(y.min()) - 1, 0),
+        min(int(x.max()) + 2, view.width), min(int(y.max()) + 2, view.height),
+    )  # fmt: skip
+
+
+def _moved(box: Box, right: int, down: int) -> Box:
+    """A box within a part of a frame as one of the frame; an empty one stays empty."""
+    if not _longer(box):
+        return box
+    return box[0] + right, box[1] + down, box[2] + right, box[3] + down
 
 
 def _camera_points(view: View, vehicle: PlacedVehicle) -> NDArray[np.float32]:

@@ -242,6 +242,24 @@ def _shrink(source, out):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
                 out[i, j, n] = total * scale
 
 
+def expose(radiance: Floats, camera: CameraModel, exposure: float) -> Floats:
+    """The levels of a camera's picture before its lens and its noise.
+
+    Args:
+        radiance: (h, w, 3) float32.
+        camera: who looks.
+        exposure: factor before the tone curve.
+
+    Returns:
+        (h, w, 3) float32, 0 to 255.
+    """
+    curve = curve_of(camera)
+    levels = np.empty(radiance.shape, np.float32)
+    scale = (np.array(camera.gain) * exposure).astype(np.float32)
+    _expose(radiance, scale, np.float32(curve.saturation), curve.table, np.empty(3, "f4"), levels)
+    return levels
+
+
 def develop(
     radiance: Floats,
     camera: CameraModel,
@@ -264,11 +282,19 @@ def develop(
     Returns:
         (h, w, 3) uint8 sRGB.
     """
-    height, width, _ = radiance.shape
+    return print_levels(expose(radiance, camera, exposure), camera, native, gloom, random)
+
+
+def print_levels(
+    levels: Floats,
+    camera: CameraModel,
+    native: tuple[float, float],
+    gloom: float,
+    random: np.random.Generator,
+) -> Bytes:
+    """The picture a camera makes of `expose`'s levels; see `develop`."""
+    height, width, _ = levels.shape
     curve = curve_of(camera)
-    levels = np.empty((height, width, 3), np.float32)
-    scale = (np.array(camera.gain) * exposure).astype(np.float32)
-    _expose(radiance, scale, np.float32(curve.saturation), curve.table, np.empty(3, "f4"), levels)
     rows, columns = min(height, max(8, round(native[1]))), min(width, max(8, round(native[0])))
     if rows < 0.9 * height or columns < 0.9 * width:
         small = np.empty((rows, columns, 3), np.float32)
@@ -284,7 +310,7 @@ def develop(
     out = np.empty(levels.shape, np.uint8)
     offset = random.integers(0, _GRAIN, 4)
     _finish(levels, soft, np.float32(sharpen), fine, coarse, offset, np.float32(strength), out)
-    if out.shape[:2] == (height, width):
+    if (len(out), len(out[0])) == (height, width):
         return out
     enlarged = Image.fromarray(out).resize((width, height), Image.Resampling.BICUBIC)
     return np.asarray(enlarged)

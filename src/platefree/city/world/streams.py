@@ -27,6 +27,9 @@ class Purpose(IntEnum):
     BYSTANDER = 11
     LAYOUT = 12
     FRAME = 13
+    SIGNAL = 14
+    DRIVE = 15
+    FILM = 16
 
 
 def stream(purpose: Purpose, seed: int, *numbers: int) -> np.random.Generator:
