@@ -97,6 +97,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="N",
         help="read N times as many damaged files",
     )
+    parser.addoption(
+        "--kills",
+        type=int,
+        default=3,
+        metavar="N",
+        help="kill what writes a gallery at N moments",
+    )
+
+
+@pytest.fixture
+def kills(request: pytest.FixtureRequest) -> int:
+    """How often what writes a gallery is killed."""
+    return int(request.config.getoption("--kills"))
 
 
 def run_two_processes(script: Path, *arguments: str, timeout: float = 240) -> str:

@@ -447,7 +447,6 @@ def check_rows(folder: Path, said: list[list[str]]) -> None:
     assert store.count() == len(numbers)
 
 
-@pytest.mark.parametrize("kills", [4, pytest.param(50, marks=pytest.mark.slow)])
 def test_a_writer_killed_at_any_moment_loses_nothing_that_it_acknowledged(
     tmp_path: Path, kills: int
 ) -> None:

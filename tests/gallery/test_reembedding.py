@@ -262,7 +262,6 @@ def made_by(number: int, stored: Embeddings) -> Embeddings:
     return Embeddings({"main": rows}, stored.sightings, f"model {number}", stored.content)
 
 
-@pytest.mark.parametrize("kills", [3, pytest.param(50, marks=pytest.mark.slow)])
 def test_one_that_is_killed_at_any_moment_is_whole_and_of_one_model(
     lot: pf.Gallery, tmp_path: Path, kills: int
 ) -> None:
@@ -271,7 +270,7 @@ def test_one_that_is_killed_at_any_moment_is_whole_and_of_one_model(
     models = [made_by(number, stored) for number in range(2)]
     for number, each in enumerate(models):
         pf.save_embeddings(each, tmp_path / f"model-{number}")
-    chance, switches = random.Random(kills), 0  # noqa: S311
+    chance = random.Random(kills)  # noqa: S311
     lot.reembed(tmp_path / "model-0")
     for _ in range(kills):
         command = [sys.executable, HERE / "reembed_gallery.py", lot.folder]
@@ -282,10 +281,12 @@ def test_one_that_is_killed_at_any_moment_is_whole_and_of_one_model(
         )
         assert writer.stdout is not None
         assert writer.stdout.readline() == "ready\n"
-        time.sleep(chance.uniform(0, 2))
+        for _ in range(chance.randrange(3)):
+            assert writer.stdout.readline()  # another model has taken over
+        time.sleep(chance.uniform(0, 1))
         assert writer.poll() is None
         writer.kill()
-        switches += len(writer.communicate()[0].splitlines())
+        writer.communicate()
         gallery = pf.Gallery.open(lot.folder)
         there, found = whole(gallery)
         made = models[int(found.model[-1])]
@@ -294,7 +295,6 @@ def test_one_that_is_killed_at_any_moment_is_whole_and_of_one_model(
         np.testing.assert_allclose(found.spaces["main"], made.spaces["main"], atol=1e-3)
         hits = gallery.search(int(numbers[3]), top=40).hits
         assert len(hits) == 29
-    assert switches >= kills
     assert lot.reembed(tmp_path / "model-1").switched
 
 

@@ -36,13 +36,13 @@ def filter_of(text: str) -> Filter:
     try:
         words = shlex.split(text)
     except ValueError as error:
-        raise DataError(f"{text!r} has a quote without its end") from error
+        raise DataError(f"{text[:60]!r} has a quote without its end") from error
     for word in words:
         key, colon, value = word.partition(":")
         if not colon or key not in KEYS or not value:
             raise DataError(
-                f"{word!r} is no condition, expected words such as camera:gate, since:2026-05-01 "
-                f"or between:07:00-09:00, of {', '.join(KEYS)}"
+                f"{word[:60]!r} is no condition, expected words such as camera:gate, "
+                f"since:2026-05-01 or between:07:00-09:00, of {', '.join(KEYS)}"
             )
         name, meaning = _condition(key, value)
         if isinstance(meaning, list):

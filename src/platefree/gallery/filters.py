@@ -124,7 +124,7 @@ class Filter:
 
     def _time_conditions(self) -> list[Condition]:
         if self.unknown_time not in get_args(UnknownTime):
-            raise DataError(f"unknown_time is {self.unknown_time!r}, expected out, in or only")
+            raise DataError(f"unknown_time is {self.unknown_time[:60]!r}, expected out, in or only")
         if self.unknown_time == "only":
             return [Within("of_week", ((UNKNOWN_OF_WEEK, 0),))]
         zone, found = _zone(self.zone), list[Condition]()
@@ -275,7 +275,7 @@ def _intervals_of_day(start: str, end: str) -> list[tuple[int, int]]:
 def _weekday(text: str) -> int:
     found = [day for day in WEEKDAYS if text.lower() in (day, day[:3])]
     if not found:
-        raise DataError(f"weekday {text!r}, expected one of {', '.join(WEEKDAYS)}")
+        raise DataError(f"weekday {text[:60]!r}, expected one of {', '.join(WEEKDAYS)}")
     return WEEKDAYS.index(found[0])
 
 
@@ -284,7 +284,9 @@ def _zone(text: str) -> tzinfo:
         return UTC
     found = _ZONE.fullmatch(text)
     if found is None or int(found[2]) > 14:
-        raise DataError(f"zone {text!r} is no difference from UTC, expected for instance +07:00")
+        raise DataError(
+            f"zone {text[:60]!r} is no difference from UTC, expected for instance +07:00"
+        )
     minutes = int(found[2]) * 60 + int(found[3])
     return timezone(timedelta(minutes=-minutes if found[1] == "-" else minutes))
 
@@ -294,7 +296,7 @@ def _milliseconds(text: str, zone: tzinfo) -> int:
         moment = datetime.fromisoformat(text)
     except ValueError:
         raise DataError(
-            f"time {text!r} is not ISO 8601, expected for instance 2026-05-01T07:00+07:00"
+            f"time {text[:60]!r} is not ISO 8601, expected for instance 2026-05-01T07:00+07:00"
         ) from None
     return utc_milliseconds(moment if moment.tzinfo else moment.replace(tzinfo=zone))
 
@@ -309,5 +311,5 @@ def _time_of_day(text: str) -> int:
     try:
         found = time.fromisoformat(text)
     except ValueError:
-        raise DataError(f"time of day {text!r}, expected for instance 07:30") from None
+        raise DataError(f"time of day {text[:60]!r}, expected for instance 07:30") from None
     return ((found.hour * 60 + found.minute) * 60 + found.second) * 1000 + found.microsecond // 1000

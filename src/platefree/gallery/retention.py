@@ -54,8 +54,8 @@ class Retention(BaseModel):
             return cls.model_validate({"days": days, "cameras": cameras})
         except ValidationError as error:
             raise DataError(
-                f"{' '.join(words)!r} is no number of days ({first_problem(error)}), expected for "
-                "instance 90, or gate:30 for the camera gate"
+                f"{' '.join(words)[:60]!r} is no number of days ({first_problem(error)}), expected "
+                "for instance 90, or gate:30 for the camera gate"
             ) from error
 
     def words(self) -> list[str]:
