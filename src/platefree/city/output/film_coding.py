@@ -30,8 +30,8 @@ def coded(frames: Iterable[Bytes], rate: int, size: tuple[int, int]) -> bytes:
         rate: frames a second.
         size: width and height, even.
     """
-    with io.BytesIO() as buffer:
-        with av.open(buffer, "w", format="mp4") as container:
+    with io.BytesIO() as file:
+        with av.open(file, "w", format="mp4") as container:
             film = container.add_stream("libx264", rate=rate, options=_CODER)
             film.width, film.height, film.pix_fmt = *size, "yuv420p"
             film.gop_size, film.thread_count = 2 * rate, 1
@@ -41,7 +41,7 @@ def coded(frames: Iterable[Bytes], rate: int, size: tuple[int, int]) -> bytes:
                 frame.pts, frame.time_base = number, Fraction(1, rate)
                 container.mux(film.encode(frame))
             container.mux(film.encode(None))
-        return buffer.getvalue()
+        return file.getvalue()
 
 
 def join_parts(parts: Iterable[Path], file: BinaryIO, *, rate: int, begun: int) -> None:
