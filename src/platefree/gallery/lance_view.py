@@ -23,12 +23,11 @@ from platefree.gallery.lance_rows import (
     spaces_of,
     times_of,
 )
-from platefree.gallery.other_models import of_another_model
 from platefree.gallery.store import latest_first, refuse_absent, span_of
+from platefree.gallery.stored_view import Near, StoredView
 from platefree.ranking.comparison import Comparison, cosine_distance
-from platefree.ranking.exact import check_comparable
-from platefree.ranking.space_searches import SpaceSearch, space_searches
-from platefree.types import Contents, Embeddings, Floats, Indices, Ranking
+from platefree.ranking.space_searches import SpaceSearch
+from platefree.types import Contents, Embeddings, Indices
 
 PARTITIONS = 32
 """Parts of an index, all of them searched: the index saves memory traffic, and loses nothing."""
@@ -39,7 +38,7 @@ _BLOCK = 16_384  # rows that are compared at a time where no index can
 _AT_A_TIME = 50_000  # numbers in one condition
 
 
-class LanceView:
+class LanceView(StoredView):
     """A `Reading` of one version of a Lance table.
 
     Args:
@@ -49,7 +48,8 @@ class LanceView:
     """
 
     def __init__(self, dataset: Any, comparison: Comparison, folder: Path) -> None:  # noqa: ANN401
-        self._dataset, self.comparison, self._folder = dataset, comparison, folder
+        super().__init__(folder, comparison)
+        self._dataset, self._folder = dataset, folder
 
     @property
     def version(self) -> int:
@@ -87,25 +87,6 @@ class LanceView:
             for index in self._dataset.describe_indices()
             if index.field_names[0].startswith(SPACE)
         }
-
-    def search(self, query: Embeddings, where: Filter = EVERYTHING, top: int = 20) -> Ranking:
-        """The nearest sightings of each query that meet the conditions, nearest first."""
-        found = np.full((len(query), top), -1), np.full((len(query), top), np.inf, np.float32)
-        if self._dataset is None:
-            return Ranking(*found)
-        self._check(query)
-        for row in range(len(query)):
-            one = query.take(np.array([row]))
-            searches = space_searches(self.comparison, one)
-            if searches is None:
-                numbers, distances = self._scanned(one, where, top)
-            else:
-                parts = [self._nearest(one, each, where, top) for each in searches]
-                numbers, distances = map(np.concatenate, zip(*parts, strict=True))
-            order = np.lexsort((numbers, distances))[:top]
-            found[0][row, : len(order)] = numbers[order]
-            found[1][row, : len(order)] = distances[order]
-        return where.near(Ranking(*found))
 
     def get(self, numbers: Indices) -> Embeddings:
         """The sightings of these numbers, with their embeddings, in this order."""
@@ -168,17 +149,7 @@ class LanceView:
     def _metadata(self) -> dict[bytes, bytes]:
         return dict(self._dataset.schema.metadata or {})
 
-    def _check(self, query: Embeddings) -> None:
-        """Raise a `MismatchError` if the query is of another model or has other spaces."""
-        if query.model != self.model:
-            raise of_another_model(self._folder, self.model, query.model)
-        empty = {name: np.empty((0, size), np.float32) for name, size in self.spaces.items()}
-        no_rows = query.sightings.take(np.empty(0, np.int64))
-        check_comparable(query, query.part(empty, no_rows, np.empty(0, np.int64)))
-
-    def _nearest(
-        self, query: Embeddings, part: SpaceSearch, where: Filter, top: int
-    ) -> tuple[Indices, Floats]:
+    def _nearest(self, query: Embeddings, part: SpaceSearch, where: Filter, top: int) -> Near:
         """Numbers and distances of the nearest rows in one space, and a few more."""
         column, rows = f"{SPACE}{part.space}", query.spaces[part.space]
         nearest = {
@@ -197,16 +168,11 @@ class LanceView:
         distances = cosine_distance(rows, spaces_of(found)[part.space])[0]
         return found["number"].to_numpy(), distances
 
-    def _scanned(self, query: Embeddings, where: Filter, top: int) -> tuple[Indices, Floats]:
-        """The same by computing every distance."""
-        numbers, nearest = np.empty(0, np.int64), np.empty(0, np.float32)
+    def _scanned(self, query: Embeddings, where: Filter) -> Iterator[Near]:
+        """The distances of all rows, some thousand at a time."""
         for block in self.blocks(where):
             distances = self.comparison.distances(query, embeddings_of(block, self.model))[0]
-            numbers = np.concatenate([numbers, block["number"].to_numpy()])
-            nearest = np.concatenate([nearest, distances])
-            order = np.lexsort((numbers, nearest))[:top]
-            numbers, nearest = numbers[order], nearest[order]
-        return numbers, nearest
+            yield block["number"].to_numpy(), distances
 
     def _rows(self, numbers: Indices, columns: list[str]) -> pa.Table:
         """The rows of these numbers, in this order."""

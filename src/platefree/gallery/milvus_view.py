@@ -24,12 +24,11 @@ from platefree.gallery.milvus_changes import ROW_BITS, ChangeLog, Changes
 from platefree.gallery.milvus_engine import Records, answered
 from platefree.gallery.milvus_rows import rows_of_records
 from platefree.gallery.milvus_spaces import StoredSpaces
-from platefree.gallery.other_models import of_another_model
 from platefree.gallery.store import latest_first, refuse_absent, span_of
+from platefree.gallery.stored_view import Near, StoredView
 from platefree.ranking.comparison import Comparison, cosine_distance
-from platefree.ranking.exact import check_comparable
-from platefree.ranking.space_searches import SpaceSearch, space_searches
-from platefree.types import Contents, Embeddings, Floats, Indices, Ranking
+from platefree.ranking.space_searches import SpaceSearch
+from platefree.types import Contents, Embeddings, Indices
 
 _MORE = 32  # rows beyond those asked for: equal distances are put by number
 _MOST = 16_384  # rows that the server gives for one search
@@ -37,7 +36,7 @@ _BRUTE = 1_024  # rows below which no part of a collection has an index
 _WIDE, _NARROW = 1_000, 50_000  # rows that are read at a time, with their vectors and without
 
 
-class MilvusView:
+class MilvusView(StoredView):
     """A `Reading` of what the changes of a gallery say at one moment.
 
     Args:
@@ -47,7 +46,8 @@ class MilvusView:
     """
 
     def __init__(self, log: ChangeLog, changes: Changes, comparison: Comparison) -> None:
-        self.changes, self.comparison = changes, comparison
+        super().__init__(log.server.address, comparison)
+        self.changes = changes
         self._log, self._server, self._address = log, log.server, log.server.address
         self._stored = StoredSpaces.of(changes, self._address.name)
         self._checked = changes.read
@@ -83,25 +83,6 @@ class MilvusView:
                 for space, collection in self._stored.collections.items()
             }
         return {column: rows for column, rows in found.items() if rows}
-
-    def search(self, query: Embeddings, where: Filter = EVERYTHING, top: int = 20) -> Ranking:
-        """The nearest sightings of each query that meet the conditions, nearest first."""
-        found = np.full((len(query), top), -1), np.full((len(query), top), np.inf, np.float32)
-        if self._stored is None:
-            return Ranking(*found)
-        self._check(query)
-        for row in range(len(query)):
-            one = query.take(np.array([row]))
-            searches = space_searches(self.comparison, one)
-            if searches is None or top + _MORE > _MOST:
-                numbers, distances = self._scanned(one, where, top)
-            else:
-                parts = [self._nearest(one, each, where, top) for each in searches]
-                numbers, distances = map(np.concatenate, zip(*parts, strict=True))
-            order = np.lexsort((numbers, distances))[:top]
-            found[0][row, : len(order)] = numbers[order]
-            found[1][row, : len(order)] = distances[order]
-        return where.near(Ranking(*found))
 
     def get(self, numbers: Indices) -> Embeddings:
         """The sightings of these numbers, with their embeddings, in this order."""
@@ -171,17 +152,11 @@ class MilvusView:
         conditions = where.of_sightings().milvus()
         return self.changes.expression() + (f" and {conditions}" if conditions else "")
 
-    def _check(self, query: Embeddings) -> None:
-        """Raise a `MismatchError` if the query is of another model or has other spaces."""
-        if query.model != self.model:
-            raise of_another_model(self._address, self.model, query.model)
-        empty = {name: np.empty((0, size), np.float32) for name, size in self.spaces.items()}
-        no_rows = query.sightings.take(np.empty(0, np.int64))
-        check_comparable(query, query.part(empty, no_rows, np.empty(0, np.int64)))
+    def _searches(self, query: Embeddings, top: int) -> Sequence[SpaceSearch] | None:
+        """None also where the server would give too few rows."""
+        return None if top + _MORE > _MOST else super()._searches(query, top)
 
-    def _nearest(
-        self, query: Embeddings, part: SpaceSearch, where: Filter, top: int
-    ) -> tuple[Indices, Floats]:
+    def _nearest(self, query: Embeddings, part: SpaceSearch, where: Filter, top: int) -> Near:
         """Numbers and distances of the nearest rows in one space, and a few more."""
         assert self._stored is not None  # noqa: S101
         rows = query.spaces[part.space]
@@ -198,17 +173,11 @@ class MilvusView:
         numbers = np.array([each["id"] for each in found], np.int64)
         return numbers, cosine_distance(rows, vectors)[0]
 
-    def _scanned(self, query: Embeddings, where: Filter, top: int) -> tuple[Indices, Floats]:
-        """The same by computing every distance."""
-        numbers, nearest = np.empty(0, np.int64), np.empty(0, np.float32)
+    def _scanned(self, query: Embeddings, where: Filter) -> Iterator[Near]:
+        """The distances of all rows, some thousand at a time."""
         for part in self._records(self._met(where), ["number"], _WIDE):
             some = np.sort(np.array([each["number"] for each in part], np.int64))
-            distances = self.comparison.distances(query, self.get(some))[0]
-            numbers = np.concatenate([numbers, some])
-            nearest = np.concatenate([nearest, distances])
-            order = np.lexsort((numbers, nearest))[:top]
-            numbers, nearest = numbers[order], nearest[order]
-        return numbers, nearest
+            yield some, self.comparison.distances(query, self.get(some))[0]
 
     def _of_numbers(self, numbers: Indices, columns: Sequence[str]) -> pa.Table:
         """The rows of these numbers, in this order."""
