@@ -100,8 +100,8 @@ def calibrate(
         note_calibration(folder, calibration)
     about = {"name": loaded.name, "fingerprint": loaded.fingerprint}
     if as_json:
-        told = calibration_json(about, calibration, measured)
-        print_json({**told, "stored": str(folder) if stored else None})
+        content = calibration_json(about, calibration, measured)
+        print_json({**content, "stored": str(folder) if stored else None})
     else:
         _print(measured)
         out.print(f"outcome: {verdict(measured)}")

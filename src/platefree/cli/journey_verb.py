@@ -115,7 +115,7 @@ def _stop(stop: "Stop") -> dict[str, Any]:
 def _rows(each: "Journey", number: int) -> Iterator[list[str]]:
     """A row of `_COLUMNS` for each stop."""
     for place, stop in enumerate(each.stops):
-        told, best = _stop(stop), stop.best
+        shown, best = _stop(stop), stop.best
         leg = each.legs[place - 1] if place else None
         metres = None if leg is None else leg.metres
         speed = None if leg is None else leg.speed
@@ -128,8 +128,8 @@ def _rows(each: "Journey", number: int) -> Iterator[list[str]]:
             str(number),
             str(place + 1),
             stop.camera or "unknown",
-            told["first"],
-            told["last"],
+            shown["first"],
+            shown["last"],
             str(len(stop.hits)),
             str(best.number),
             "" if math.isnan(best.similarity) else f"{best.similarity:.4f}",

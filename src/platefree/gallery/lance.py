@@ -33,18 +33,18 @@ import pyarrow as pa
 
 from platefree.data.content import picture_contents
 from platefree.errors import DataError, MismatchError, PlatefreeError, StorageError
-from platefree.gallery.conditions import Bools
-from platefree.gallery.filters import EVERYTHING, Filter
+from platefree.gallery.filters import Filter
 from platefree.gallery.lance_engine import all_synced, engine, reading_errors, writing_errors
 from platefree.gallery.lance_rows import MODEL, SPACE, rows_of
 from platefree.gallery.lance_view import PARTITIONS, LanceView
 from platefree.gallery.other_models import of_another_model
+from platefree.gallery.present_rows import PresentRows
 from platefree.gallery.reader_leases import leased_versions, reader_lease
 from platefree.gallery.store import Compacted, PastVersion
 from platefree.ranking.comparison import Comparison
 from platefree.ranking.space_searches import searched_spaces
 from platefree.storage.locks import only_writer
-from platefree.types import Contents, Embeddings, Indices, Ranking
+from platefree.types import Embeddings, Indices
 
 TABLE = "sightings.lance"
 """The folder of the table, in that of the gallery."""
@@ -63,7 +63,7 @@ _log = logging.getLogger(__name__)
 _TRIES = 20  # to open a version before the writer removes it
 
 
-class LanceStore:
+class LanceStore(PresentRows):
     """A `Store` in a folder, by the engine of LanceDB.
 
     Args:
@@ -97,51 +97,6 @@ class LanceStore:
     def exact(self) -> bool:
         """Whether a search computes every distance."""
         return self._now().exact
-
-    def search(self, query: Embeddings, where: Filter = EVERYTHING, top: int = 20) -> Ranking:
-        """The nearest sightings of each query that meet the conditions, nearest first."""
-        with self.snapshot() as now:
-            return now.search(query, where, top)
-
-    def get(self, numbers: Indices) -> Embeddings:
-        """The sightings of these numbers, with their embeddings, in this order."""
-        with self.snapshot() as now:
-            return now.get(numbers)
-
-    def crops(self, numbers: Indices) -> list[bytes]:
-        """The small pictures of these sightings, as JPEG; empty where none was stored."""
-        with self.snapshot() as now:
-            return now.crops(numbers)
-
-    def latest(self, where: Filter = EVERYTHING, top: int | None = None) -> Indices:
-        """The numbers of the sightings that meet the conditions, the latest first."""
-        with self.snapshot() as now:
-            return now.latest(where, top)
-
-    def holds(self, identities: Contents) -> Bools:
-        """(n,) which of (n, 16) identities are stored."""
-        with self.snapshot() as now:
-            return now.holds(identities)
-
-    def has(self, numbers: Indices) -> Bools:
-        """(n,) which of these numbers are stored."""
-        with self.snapshot() as now:
-            return now.has(numbers)
-
-    def time_span(self) -> tuple[np.datetime64, np.datetime64]:
-        """The earliest and the latest known time; NaT if none is known."""
-        with self.snapshot() as now:
-            return now.time_span()
-
-    def count(self, where: Filter = EVERYTHING) -> int:
-        """How many sightings meet the conditions."""
-        with self.snapshot() as now:
-            return now.count(where)
-
-    def tally(self, column: str) -> dict[str, int]:
-        """How many sightings have each value of a label column."""
-        with self.snapshot() as now:
-            return now.tally(column)
 
     @contextmanager
     def snapshot(self, version: int | None = None) -> Iterator[LanceView]:

@@ -21,8 +21,7 @@ import numpy as np
 from platefree.data.content import picture_contents
 from platefree.errors import DataError, MismatchError, StorageError
 from platefree.gallery import milvus_changes
-from platefree.gallery.conditions import Bools
-from platefree.gallery.filters import EVERYTHING, Filter
+from platefree.gallery.filters import Filter
 from platefree.gallery.lance_rows import rows_of, schema_of
 from platefree.gallery.milvus_changes import ROW_BITS, ChangeLog, Changes, numbers_of
 from platefree.gallery.milvus_engine import (
@@ -35,14 +34,15 @@ from platefree.gallery.milvus_rows import INDEX, PARTITIONS, fields_of, requests
 from platefree.gallery.milvus_spaces import NOTE, StoredSpaces
 from platefree.gallery.milvus_view import MilvusView
 from platefree.gallery.other_models import of_another_model
+from platefree.gallery.present_rows import PresentRows
 from platefree.gallery.store import Compacted, PastVersion
 from platefree.ranking.comparison import Comparison
-from platefree.types import Contents, Embeddings, Indices, Ranking
+from platefree.types import Embeddings, Indices
 
 _AT_ONCE = 1 << 20  # rows of one addition
 
 
-class MilvusStore:
+class MilvusStore(PresentRows):
     """A `Store` on a Milvus server, 2.3 or later.
 
     Args:
@@ -76,42 +76,6 @@ class MilvusStore:
     def exact(self) -> bool:
         """Whether a search computes every distance."""
         return self._now().exact
-
-    def search(self, query: Embeddings, where: Filter = EVERYTHING, top: int = 20) -> Ranking:
-        """The nearest sightings of each query that meet the conditions, nearest first."""
-        return self._now().search(query, where, top)
-
-    def get(self, numbers: Indices) -> Embeddings:
-        """The sightings of these numbers, with their embeddings, in this order."""
-        return self._now().get(numbers)
-
-    def crops(self, numbers: Indices) -> list[bytes]:
-        """The small pictures of these sightings, as JPEG; empty where none was stored."""
-        return self._now().crops(numbers)
-
-    def latest(self, where: Filter = EVERYTHING, top: int | None = None) -> Indices:
-        """The numbers of the sightings that meet the conditions, the latest first."""
-        return self._now().latest(where, top)
-
-    def holds(self, identities: Contents) -> Bools:
-        """(n,) which of (n, 16) identities are stored."""
-        return self._now().holds(identities)
-
-    def has(self, numbers: Indices) -> Bools:
-        """(n,) which of these numbers are stored."""
-        return self._now().has(numbers)
-
-    def time_span(self) -> tuple[np.datetime64, np.datetime64]:
-        """The earliest and the latest known time; NaT if none is known."""
-        return self._now().time_span()
-
-    def count(self, where: Filter = EVERYTHING) -> int:
-        """How many sightings meet the conditions."""
-        return self._now().count(where)
-
-    def tally(self, column: str) -> dict[str, int]:
-        """How many sightings have each value of a label column."""
-        return self._now().tally(column)
 
     @contextmanager
     def snapshot(self, version: int | None = None) -> Iterator[MilvusView]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from platefree.errors import CheckpointError
 from platefree.gallery.coming_model import remove_others, vectors_beside
+from platefree.gallery.gallery_card import GalleryCard
 from platefree.gallery.gallery_places import (
     Place,
     View,
@@ -42,7 +43,7 @@ class OpenGallery:
         self.comparison = read_comparison(self.card.comparison)
         self.store = open_store(self.folder, self.comparison, self.card.model)
         self._given, self._model = model, None if isinstance(model, str | Path) else model
-        self._open_card()
+        self._take(self.card)
         if self._model is not None:
             self._check(self._model)
 
@@ -84,9 +85,14 @@ class OpenGallery:
         with self.store.snapshot() as now:
             yield now
 
-    def _open_card(self) -> None:
-        """Read the card; the model of the gallery is the one that its rows are of."""
+    def _open_card(self) -> GalleryCard:
+        """Read the card, which is returned as it is there."""
         card = read_card(self.folder)
+        self._take(card)
+        return card
+
+    def _take(self, card: GalleryCard) -> None:
+        """Go by a card; the model of the gallery is the one that its rows are of."""
         if not isinstance(self.store, LanceStore):  # no other model comes to a server
             self.card = card
             return
@@ -101,8 +107,8 @@ class OpenGallery:
 
     def _settle(self) -> None:
         """Read the card and write it as it is now; remove vectors of models that do not come."""
-        self._open_card()
-        if self.card != read_card(self.folder):
+        there = self._open_card()
+        if self.card != there:
             write_card(self.folder, self.card)
         remove_others(self.folder, self.card)
 

@@ -46,7 +46,7 @@ class _Part(BaseModel):
 
 
 class _Report(BaseModel):
-    """Typed, frozen; what is only told may say more."""
+    """Typed, frozen; what only reports may say more."""
 
     model_config = ConfigDict(extra="ignore", frozen=True, strict=True, allow_inf_nan=False)
 
