@@ -164,6 +164,18 @@ RootOption = Annotated[
 ]
 
 
+def numbers_of(text: str, option: str) -> list[int]:
+    """The numbers of sightings, as they are typed for an option.
+
+    Raises:
+        BadParameter: they are no numbers.
+    """
+    words = text.split(",") if text else []
+    if not all(word.strip().isdecimal() for word in words):
+        raise typer.BadParameter(f"{text!r}, expected numbers such as 12,15", param_hint=option)
+    return [int(word) for word in words]
+
+
 def work_of(
     device: DeviceName,
     workers: int = -1,

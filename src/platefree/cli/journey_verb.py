@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from platefree.cli.console import Json, notes, out, print_json, printable
+from platefree.cli.console import Json, notes, numbers_of, out, print_json, printable
 
 if TYPE_CHECKING:
     from platefree.gallery.journeys import Journey, Journeys, Stop
@@ -52,10 +52,7 @@ def journey(
         raise typer.BadParameter("CSV or JSON, not both", param_hint="--csv")
     hits = [hit.hit() for hit in read_answer(answer).hits]
     if only:
-        words = only.split(",")
-        if not all(word.strip().isdecimal() for word in words):
-            raise typer.BadParameter(f"{only!r}, expected numbers", param_hint="--only")
-        wanted = set(map(int, words))
+        wanted = set(numbers_of(only, "--only"))
         if absent := sorted(wanted - {hit.number for hit in hits}):
             raise DataError(f"{answer} has no hit {absent[0]}, only those that it lists")
         hits = [hit for hit in hits if hit.number in wanted]

@@ -19,6 +19,7 @@ from platefree.cli.console import (
     done,
     note_skipped,
     notes,
+    numbers_of,
     out,
     picture_progress,
     print_json,
@@ -199,7 +200,7 @@ def _asked(
     from platefree.recipes.post import Post
 
     check_search_post(Post().with_steps(post))
-    feedback = Feedback(_numbers(said[0], "--yes"), _numbers(said[1], "--no"))
+    feedback = Feedback(numbers_of(said[0], "--yes"), numbers_of(said[1], "--no"))
     if box and len(queries) != 1:
         raise typer.BadParameter("a box is in one query picture", param_hint="--box")
     if box:
@@ -207,14 +208,6 @@ def _asked(
         return _Asked(picture, filter_of(where), top, post, feedback)
     pictures = query_pictures(queries, camera=camera, time=time)
     return _Asked(pictures, filter_of(where), top, post, feedback)
-
-
-def _numbers(text: str, option: str) -> list[int]:
-    """The numbers of sightings, as they are typed."""
-    words = text.split(",") if text else []
-    if not all(word.strip().isdecimal() for word in words):
-        raise typer.BadParameter(f"{text!r}, expected numbers such as 12,15", param_hint=option)
-    return [int(word) for word in words]
 
 
 def _edges(text: str) -> tuple[float, float, float, float]:
