@@ -17,7 +17,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import numpy as np
 
-from platefree.data.film import Film, FilmFrame, open_film, opened
+from platefree.data.film import Film, FilmFrame, film_from, open_film
 from platefree.data.film_sampling import EVERY_FRAME, Sampling
 from platefree.data.image import read_header
 from platefree.data.picture_files import FILM_SUFFIXES
@@ -144,7 +144,9 @@ def open_footage(
         yield _of_pictures(str(place), files, rate, given)
     elif is_address(place):
         name = without_password(str(place))
-        with opened(name, str(place), dict(_STREAM), hardware=hardware, patience=patience) as film:
+        with film_from(
+            name, str(place), dict(_STREAM), hardware=hardware, patience=patience
+        ) as film:
             yield _of_film(film, given)
     else:
         with open_film(place, hardware=hardware) as film:
