@@ -350,15 +350,15 @@ def open_film(path: str | Path, *, hardware: str = "") -> Iterator[Film]:
     """
     with (
         open_input(path, FILM) as file,
-        opened(str(path), file, dict(_LOCAL), hardware=hardware) as film,
+        film_from(str(path), file, dict(_LOCAL), hardware=hardware) as film,
     ):
         yield film
 
 
 @contextmanager
-def opened(
+def film_from(
     name: str,
-    source: Any,  # noqa: ANN401 - a file or an address
+    file: Any,  # noqa: ANN401
     options: dict[str, str],
     *,
     hardware: str = "",
@@ -368,7 +368,7 @@ def opened(
 
     Args:
         name: for messages.
-        source: an open file, or an address.
+        file: an open file, or an address.
         options: of FFmpeg.
         hardware: as of `open_film`.
         patience: seconds without an answer before it is given up.
@@ -380,7 +380,7 @@ def opened(
         try:
             container = stack.enter_context(
                 av.open(
-                    *(source, "r"),
+                    file,
                     options=options,
                     buffer_size=_BUFFER,
                     timeout=patience,
