@@ -258,12 +258,18 @@ def test_a_stream_from_an_address_is_footage(tmp_path: Path, served: str) -> Non
     assert without_password("rtsp://a:b@cam:554/x?y=1") == "rtsp://cam:554/x?y=1"
 
 
-def test_a_film_cannot_make_us_call_anybody(tmp_path: Path, served: str) -> None:
+def test_a_playlist_opens_nothing_that_its_kind_may_not(tmp_path: Path, served: str) -> None:
     write_film(tmp_path / "live.ts", EVEN)
     playlist = "#EXTM3U\n#EXT-X-TARGETDURATION:6\n#EXTINF:6,\n{}/live.ts\n#EXT-X-ENDLIST\n"
+    for place in (served, tmp_path):
+        (tmp_path / "film.m3u8").write_text(playlist.format(place))
+        with pytest.raises(FilmError):
+            read(tmp_path / "film.m3u8")
     (tmp_path / "film.m3u8").write_text(playlist.format(served))
+    assert len(read(f"{served}/film.m3u8")) == 60  # as an address it may
+    (tmp_path / "film.m3u8").write_text(playlist.format(f"file://{tmp_path}"))
     with pytest.raises(FilmError):
-        read(tmp_path / "film.m3u8")
+        read(f"{served}/film.m3u8")
 
 
 def test_impossible_samplings_are_refused() -> None:

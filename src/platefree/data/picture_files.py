@@ -14,7 +14,7 @@ IMAGE_SUFFIXES = (
 FILM_SUFFIXES = (
     ".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".ts", ".mts", ".m2ts", ".mpg", ".mpeg",
     ".flv", ".f4v", ".wmv", ".asf", ".3gp", ".ogv", ".dav", ".h264", ".264", ".h265", ".265",
-    ".hevc", ".mjpeg", ".mjpg", ".m3u8",
+    ".hevc", ".mjpeg", ".mjpg",
 )  # fmt: skip
 """Endings, in lower case, of the files that count as films."""
 

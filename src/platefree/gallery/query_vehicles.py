@@ -61,7 +61,7 @@ def _place(name: str, found: FoundOnFrame, which: str, threshold: float) -> int:
     if count == 0:
         raise DataError(
             f"no vehicle is found on {name} (threshold {threshold:g}): choose another picture or "
-            "second, or say where the vehicle is: --box X,Y,W,H"
+            "second, or say where the vehicle is (--box X,Y,W,H)"
         )
     if which == LARGEST or (count == 1 and which in ("", "1")):
         return 0
@@ -69,8 +69,8 @@ def _place(name: str, found: FoundOnFrame, which: str, threshold: float) -> int:
         return int(which) - 1
     listed = "; ".join(f"{place + 1}: {_described(found, place)}" for place in range(count))
     raise DataError(
-        f"{count} vehicles are found on {name}, say which one: --box NUMBER, --box {LARGEST} or "
-        f"--box X,Y,W,H. {listed}"
+        f"{count} vehicles are found on {name}, say which one by its number, as {LARGEST!r}, or by "
+        f"a box of your own (--box). {listed}"
     )
 
 
