@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from messages import facts, says
 from PIL import Image
+from rtsp_camera import rtsp_camera
 from small_films import numbered_frame, shown_number, write_film
 
 from platefree.data.film import Film, FilmFrame
@@ -256,6 +257,27 @@ def test_a_stream_from_an_address_is_footage(tmp_path: Path, served: str) -> Non
         read(served.replace("//", "//guard:secret@") + "/none.ts")
     assert "secret" not in str(caught.value)
     assert without_password("rtsp://a:b@cam:554/x?y=1") == "rtsp://cam:554/x?y=1"
+
+
+def test_a_camera_of_the_network_is_footage(tmp_path: Path) -> None:
+    film = write_film(tmp_path / "gate.mp4", EVEN, between=0)
+    with rtsp_camera(film) as address:
+        found = read(address)
+        sampled = read(address, Sampling(1.0, 0.5, 4.0))
+        short = read(address, Sampling(until=0.95))
+    shown = [shown_number(frame.picture) for frame in found]
+    assert shown[-1] == 59
+    assert shown == list(range(shown[0], 60))
+    np.testing.assert_allclose(
+        [frame.time for frame in found],
+        [EVEN[number] - EVEN[shown[0]] for number in shown],
+        atol=0.01,
+    )
+    assert [frame.number for frame in found] == [number - shown[0] for number in shown]
+    assert [round(frame.time, 1) for frame in sampled] == [0.5, 1.5, 2.5, 3.5]
+    assert len(short) == 10
+    with pytest.raises(FilmError, match=facts("rtsp://127.0.0.1")):  # nobody answers any more
+        read(address, patience=2.0)
 
 
 def test_a_playlist_opens_nothing_that_its_kind_may_not(tmp_path: Path, served: str) -> None:
