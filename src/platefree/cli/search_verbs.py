@@ -76,7 +76,7 @@ def search(
     queries: Annotated[
         list[str] | None,
         typer.Argument(
-            help="A picture of one vehicle, or several of the same.",
+            help="A picture of one vehicle, or several of the same; or FILM@SECOND.",
             metavar="QUERY",
             show_default=False,
         ),
@@ -110,8 +110,18 @@ def search(
         str, typer.Option(metavar="NUMBERS", help="Others: looks away, and shows them no more.")
     ] = "",
     box: Annotated[
-        str, typer.Option(metavar="X,Y,W,H", help="Where in the picture it is, in pixels.")
+        str,
+        typer.Option(
+            metavar="X,Y,W,H",
+            help="Where in the picture it is, in pixels; of those found: a number, or largest.",
+        ),
     ] = "",
+    detector: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MODEL", help="Finds the vehicles on whole pictures and frames of films."
+        ),
+    ] = None,
     again: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Repeat what --json printed of a gallery."),
@@ -146,6 +156,7 @@ def search(
         if not queries and (not is_gallery(gallery) or sheet is not None):
             raise typer.BadParameter("give a picture of the vehicle", param_hint="QUERY")
         asked = _asked(queries, where, top, post, camera=camera, time=time, box=box, said=(yes, no))
+        asked = replace(asked, pictures=_cut(asked.pictures, box, detector, device))
         if is_gallery(gallery):
             searched = _search_gallery(asked, gallery, model, work_of(device, workers))
         elif asked.feedback:
@@ -169,7 +180,18 @@ def search(
         done(drawn, "contact sheet")
 
 
-_OF_THE_ANSWER = ("queries", "top", "where", "post", "yes", "no", "box", "camera", "time")
+_OF_THE_ANSWER = (
+    "queries",
+    "top",
+    "where",
+    "post",
+    "yes",
+    "no",
+    "box",
+    "detector",
+    "camera",
+    "time",
+)
 
 
 def _refuse_others(context: typer.Context) -> None:
@@ -202,11 +224,39 @@ def _asked(
     feedback = Feedback(_numbers(said[0], "--yes"), _numbers(said[1], "--no"))
     if box and len(queries) != 1:
         raise typer.BadParameter("a box is in one query picture", param_hint="--box")
-    if box:
+    if box and not _names_one(box):
         picture = query_picture(queries[0], camera=camera, time=time, box=_edges(box))
         return _Asked(picture, filter_of(where), top, post, feedback)
     pictures = query_pictures(queries, camera=camera, time=time)
     return _Asked(pictures, filter_of(where), top, post, feedback)
+
+
+def _names_one(box: str) -> bool:
+    """Whether it is one of the vehicles that a detector finds, not a place."""
+    from platefree.gallery.query_vehicles import LARGEST
+
+    return box == LARGEST or box.isdecimal()
+
+
+def _cut(pictures: "Sightings", box: str, detector: str | None, device: DeviceName) -> "Sightings":
+    """The query pictures, whole frames cut to the vehicle that is meant."""
+    from platefree.gallery.query_vehicles import with_vehicles
+    from platefree.inference.detector_loading import load_detector
+    from platefree.inference.shipped import detector_inside
+
+    frames = bool((pictures.frame >= 0).any()) and not pictures.knows("box")
+    if detector is None and not frames and not _names_one(box):
+        return pictures
+    if detector is None and detector_inside() is None:
+        raise DataError(
+            "a whole frame may show several vehicles, or none: say where it is (--box X,Y,W,H), or "
+            "what finds vehicles (--detector MODEL), since no detector is inside platefree yet"
+        )
+    loaded = load_detector(detector, device=device.value)
+    found, said = with_vehicles(loaded, pictures, box if _names_one(box) else "")
+    for sentence in said:
+        notes.print(sentence, soft_wrap=True)
+    return found
 
 
 def _numbers(text: str, option: str) -> list[int]:

@@ -1,1 +1,1 @@
-"""From footage to sightings: so far the seam that a tracker plugs into."""
+"""From footage to sightings: reading footage, and the seam that a tracker plugs into."""
