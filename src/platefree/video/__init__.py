@@ -1,1 +1,1 @@
-"""From footage to sightings: so far the seam that a tracker plugs into."""
+"""From footage to sightings: vehicles are followed, and the best pictures of each are kept."""
