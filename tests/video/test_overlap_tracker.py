@@ -7,7 +7,7 @@ import pytest
 from messages import facts
 
 from platefree.errors import DataError
-from platefree.video.overlap_tracker import OverlapTracker, _pairs
+from platefree.video.overlap_tracker import OverlapTracker, _pairs, _shared
 
 Box = tuple[float, float, float, float]
 
@@ -50,9 +50,24 @@ def test_boxes_are_assigned_with_the_largest_sum_of_overlaps() -> None:
         shared = np.array([[iou(a, b) for b in places] for a in boxes])
         shared[shared < 0.2] = 0
         best = max(sum(shared[rows, list(order)]) for order in permutations(range(4)))
-        pairs = _pairs(boxes.astype(float), places.astype(float), rows, rows, 0.0, 0.2)
+        exact = _shared(boxes.astype(float), places.astype(float), np.zeros(4))
+        pairs = _pairs(exact, rows, rows, 0.2)
         assert all(shared[pair] > 0 for pair in pairs)
         assert sum(shared[pair] for pair in pairs) == pytest.approx(best)
+
+
+def test_buffered_boxes_are_larger_at_each_side() -> None:
+    box, place = np.array([[10.0, 20, 30, 30]]), np.array([[40.0, 20, 60, 30]] * 2)
+    shared = _shared(box, place, np.array([0.0, 0.5]))
+    larger = iou(np.array([0, 15, 40, 35]), np.array([30, 15, 70, 35]))
+    np.testing.assert_allclose(shared, [[0.0, larger]])
+
+
+def test_a_vehicle_that_comes_in_where_another_has_left_is_another() -> None:
+    """What is known of where the first one went speaks against it."""
+    frames = [[("out", (120.0 - 12 * k, 100.0, 180.0 - 12 * k, 140.0))] for k in range(12)]
+    frames += [[("in", (-60.0 + 30 + 8 * k, 145.0, 30 + 8 * k, 185.0))] for k in range(12)]
+    assert followed(frames) == {"out": {0}, "in": {1}}
 
 
 def test_vehicles_that_pass_each_other_keep_their_tracks() -> None:

@@ -83,6 +83,11 @@ class Motion:
         half = self.place[2:] / 2
         return np.concatenate([self.place[:2] - half, self.place[:2] + half])
 
+    @property
+    def doubt(self) -> float:
+        """The standard deviation of its centre, in sides of it."""
+        return float(np.sqrt(self.spread[0, 0])) / _side(self.place)
+
 
 def _place(box: Numbers) -> Numbers:
     box = np.asarray(box, np.float64)

@@ -2,11 +2,12 @@
 
 Zhang et al., "ByteTrack" (ECCV 2022), algorithm 1: the sure boxes are assigned to the expected
 ones, then the unsure ones to those that are left; sure ones that are left begin tracks. Three
-things differ. Times are in seconds, not in frames. Vehicles whose velocity is not known yet, and
-those that were not found for a moment, are also looked for around their place, as by buffered boxes
-(Yang et al., WACV 2023, section 3.2). And a track is kept open for as long as it was followed, at
-most `MEMORY`; one that stands, for a third of the time for which it has stood: a parked vehicle
-that others hide stays one track.
+things differ. Times are in seconds, not in frames. What is left of the sure boxes is also looked
+for around the expected ones, as by buffered boxes (Yang et al., WACV 2023, section 3.2), but only
+as far as the place of each is in doubt: of vehicles whose velocity is not known yet, or that were
+not found for a moment. And a track is kept open for little longer than it was followed, at most
+`MEMORY`; one that stands, for a third of the time for which it has stood: a parked vehicle that
+others hide stays one track.
 """
 
 from collections.abc import Set as AbstractSet
@@ -28,12 +29,15 @@ SURE = 0.4
 MEMORY = 2.0
 """Seconds for which a moving vehicle is expected back."""
 
+_AT_FIRST = 0.5  # seconds for which a vehicle is expected back that was seen once
+
 PARKED_MEMORY = 600.0
 """Seconds for which a standing one is, at most."""
 
 _RESTS = 0.6  # overlap with an earlier box below which a vehicle has moved
 _STANDS = 3.0  # seconds without having moved
-_BUFFER = 0.5  # of a side, added at each of the four sides
+_BUFFER = 0.5  # of a side, added at each of the four sides, at most
+_DOUBTS = 2.0  # standard deviations of the centre that are added
 _LEAST = 0.2  # overlap of a sure box; ByteTrack's
 _LEAST_UNSURE = 0.5  # of an unsure one; ByteTrack's
 _LEAST_BUFFERED = 0.2
@@ -59,7 +63,7 @@ class _Followed:
         if self.stands:
             stood = self.last - self.rest_since
             return self.last + min(max(MEMORY, stood / 3), PARKED_MEMORY)
-        return self.last + min(MEMORY, self.last - self.first)
+        return self.last + min(MEMORY, _AT_FIRST + self.last - self.first)
 
     def expected(self, time: float) -> Motion:
         """Where it should be; one that stands and is not found stays where it was."""
@@ -109,20 +113,25 @@ class OverlapTracker:
         numbers = np.full(len(boxes), -1, np.int64)
         expected = [each.expected(time) for each in self._open]
         places = np.array([each.box for each in expected]).reshape(-1, 4)
+        buffers = np.array([min(_BUFFER, _DOUBTS * each.doubt) for each in expected])
         free = np.ones(len(self._open), np.bool_)
         sure = scores >= self._sure
+        exact = np.zeros(len(self._open))
 
-        def assign(rows: Indices, tracks: Indices, buffer: float, least: float) -> None:
-            for box, track in _pairs(boxes, places, rows, tracks, buffer, least):
+        def assign(
+            rows: Indices, tracks: Indices, least: float, buffer: NDArray[np.float64] = exact
+        ) -> None:
+            shared = _shared(boxes[rows], places[tracks], buffer[tracks])
+            for box, track in _pairs(shared, rows, tracks, least):
                 numbers[box] = self._open[track].number
                 self._open[track].see(expected[track], boxes[box])
                 free[track] = False
 
         last = np.array([each.last for each in self._open])
-        assign(np.flatnonzero(sure), np.flatnonzero(free), 0.0, _LEAST)
-        assign(np.flatnonzero(~sure), np.flatnonzero(free & (last >= before)), 0.0, _LEAST_UNSURE)
+        assign(np.flatnonzero(sure), np.flatnonzero(free), _LEAST)
+        assign(np.flatnonzero(~sure), np.flatnonzero(free & (last >= before)), _LEAST_UNSURE)
         left = np.flatnonzero(sure & (numbers < 0))
-        assign(left, np.flatnonzero(free), _BUFFER, _LEAST_BUFFERED)
+        assign(left, np.flatnonzero(free), _LEAST_BUFFERED, buffers)
         for row in np.flatnonzero(sure & (numbers < 0)).tolist():
             numbers[row] = self._begin(time, boxes[row])
         return numbers
@@ -134,20 +143,26 @@ class OverlapTracker:
 
 
 def _pairs(
-    boxes: Boxes, places: Boxes, rows: Indices, tracks: Indices, buffer: float, least: float
+    shared: NDArray[np.float64], rows: Indices, tracks: Indices, least: float
 ) -> list[tuple[int, int]]:
     """Which of these boxes are which of these tracks: the largest sum of overlaps."""
-    if not len(rows) or not len(tracks):
-        return []
-    shared = overlap(
-        _buffered(boxes[rows], buffer)[:, None], _buffered(places[tracks], buffer)[None]
-    )
-    shared[shared < least] = 0.0
+    shared = np.where(shared >= least, shared, 0.0)
     chosen = zip(*linear_sum_assignment(shared, maximize=True), strict=True)
     return [(int(rows[i]), int(tracks[j])) for i, j in chosen if shared[i, j] > 0]
 
 
-def _buffered(boxes: Boxes, share: float) -> Boxes:
+def _shared(boxes: Boxes, places: Boxes, buffer: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(n, m) overlaps of boxes with places, both buffered by a share of their sides.
+
+    Args:
+        boxes: (n, 4).
+        places: (m, 4).
+        buffer: (m,) the share, for each of the places.
+    """
+    return overlap(_buffered(boxes[:, None], buffer[:, None]), _buffered(places, buffer[:, None]))
+
+
+def _buffered(boxes: Boxes, share: NDArray[np.float64]) -> Boxes:
     """Boxes that are larger by this share of their sides at each side."""
-    more = share * (boxes[:, 2:] - boxes[:, :2])
-    return np.concatenate([boxes[:, :2] - more, boxes[:, 2:] + more], axis=1)
+    more = share * (boxes[..., 2:] - boxes[..., :2])
+    return np.concatenate([boxes[..., :2] - more, boxes[..., 2:] + more], axis=-1)

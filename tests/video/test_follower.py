@@ -9,7 +9,7 @@ import pytest
 from platefree.data.frame_boxes import KINDS
 from platefree.inference.detector import FoundOnFrame
 from platefree.types import Indices
-from platefree.video.following import Follower, follow
+from platefree.video.follower import Follower, follow
 from platefree.video.overlap_tracker import OverlapTracker
 from platefree.video.tracks import POINTS, Way, mean_row
 
