@@ -68,6 +68,30 @@ def test_pictures_are_cut_from_their_frames() -> None:
             assert each.time == pytest.approx(each.frame / 10)
 
 
+def test_what_was_sure_once_and_hardly_seen_later_is_no_vehicle() -> None:
+    box = np.array([[20.0, 20, 60, 50]])
+    for rest, count in ((0.3, 1), (0.2, 0)):
+        frames = [
+            (OneFrame(n, n / 10, patches(n)), FoundOnFrame(box, np.array([CAR]), np.array([each])))
+            for n, each in enumerate([0.9, rest, rest, rest, 0.9 if count else rest])
+        ]
+        scores = [float(found.score[0]) for _, found in frames]
+        assert (np.mean(scores) >= 0.35) == (count == 1)
+        assert len(list(follow(frames, OverlapTracker()))) == count
+
+
+def test_boxes_of_no_track_hide_nothing() -> None:
+    def with_unsure() -> Iterator[tuple[OneFrame, FoundOnFrame]]:
+        for frame, found in street(20):
+            box, kind = np.vstack([found.box, [0, 0, 160, 120]]), np.append(found.kind, CAR)
+            yield frame, FoundOnFrame(box, kind, np.append(found.score, 0.2))
+
+    plain = list(follow(street(20), OverlapTracker()))
+    unsure = list(follow(with_unsure(), OverlapTracker()))
+    for one, other in zip(plain, unsure, strict=True):
+        assert [each.quality for each in one.pictures] == [each.quality for each in other.pictures]
+
+
 def test_a_vehicle_is_given_out_as_soon_as_it_is_gone() -> None:
     follower, given = Follower(OverlapTracker()), []
     for frame, found in street(100):

@@ -131,6 +131,14 @@ def test_unsure_boxes_prolong_tracks_and_begin_none() -> None:
     assert tracker.update(0.2, boxes, np.array([0.9, 0.5])).tolist() == [0, 1]
 
 
+def test_what_is_only_unsure_ends() -> None:
+    tracker, box = OverlapTracker(0.4), np.array([[10.0, 10, 50, 30]])
+    for k in range(100):
+        number = tracker.update(k / 10, box, np.array([0.9 if k < 10 else 0.3]))[0]
+        assert (number == 0) == (k / 10 <= 0.9 + 1.0 + 0.5) or 2.3 < k / 10 < 5
+    assert tracker.open == set()
+
+
 def test_rare_frames_still_follow_what_stands() -> None:
     """A frame a minute, whatever a tracker remembers in seconds."""
     frames = [[("parked", (100.0, 80.0, 150.0, 110.0))] for _ in range(20)]

@@ -16,6 +16,9 @@ from platefree.video.tracks import Track, Way
 LEAST_BOXES = 2
 """What is found on fewer frames is no vehicle."""
 
+LEAST_SCORE = 0.35
+"""A track whose boxes have a lower score on average is none either (docs/tracking.md)."""
+
 
 class FrameOfFilm(Protocol):
     """A frame of footage."""
@@ -55,10 +58,18 @@ class Follower:
     Args:
         tracker: a new one.
         least_boxes: tracks of fewer boxes are dropped.
+        least_score: tracks whose boxes have a lower score on average are dropped.
     """
 
-    def __init__(self, tracker: Tracker, *, least_boxes: int = LEAST_BOXES) -> None:
-        self._tracker, self._least = tracker, least_boxes
+    def __init__(
+        self,
+        tracker: Tracker,
+        *,
+        least_boxes: int = LEAST_BOXES,
+        least_score: float = LEAST_SCORE,
+    ) -> None:
+        self._tracker = tracker
+        self._least_boxes, self._least_score = least_boxes, least_score
         self._growing: dict[int, _Growing] = {}
 
     @property
@@ -76,13 +87,14 @@ class Follower:
         boxes, kinds, scores = found.box[vehicle], found.kind[vehicle], found.score[vehicle]
         numbers = self._tracker.update(frame.time, boxes, scores)
         height, width, _ = frame.picture.shape
-        promise = prospects(boxes, width, height)
-        for row in np.flatnonzero(numbers >= 0).tolist():
+        rows = np.flatnonzero(numbers >= 0)
+        promise = prospects(boxes[rows], width, height)
+        for row, most in zip(rows.tolist(), promise.tolist(), strict=True):
             track = self._of(int(numbers[row]), frame.time)
             track.boxes += 1
             track.kinds[kinds[row]] += scores[row]
             track.way.go(frame.time, boxes[row])
-            _look(track.best, frame, boxes[row], float(promise[row]))
+            _look(track.best, frame, boxes[row], most)
         return self._take(set(self._growing) - self._tracker.open)
 
     def finish(self) -> list[Track]:
@@ -94,7 +106,11 @@ class Follower:
 
     def _take(self, numbers: set[int]) -> list[Track]:
         ended = [self._growing.pop(number) for number in sorted(numbers)]
-        return [each.track() for each in ended if each.boxes >= self._least]
+        return [each.track() for each in ended if self._is_vehicle(each)]
+
+    def _is_vehicle(self, track: _Growing) -> bool:
+        surely = float(track.kinds.sum()) >= self._least_score * track.boxes
+        return surely and track.boxes >= self._least_boxes
 
 
 def follow(seen: Iterable[tuple[FrameOfFilm, FoundOnFrame]], tracker: Tracker) -> Iterator[Track]:

@@ -7,7 +7,8 @@ for around the expected ones, as by buffered boxes (Yang et al., WACV 2023, sect
 as far as the place of each is in doubt: of vehicles whose velocity is not known yet, or that were
 not found for a moment. And a track is kept open for little longer than it was followed, at most
 `MEMORY`; one that stands, for a third of the time for which it has stood: a parked vehicle that
-others hide stays one track.
+others hide stays one track. Both count from its last sure box, for a detector is unsure about the
+same wrong place for hours.
 """
 
 from collections.abc import Set as AbstractSet
@@ -51,6 +52,7 @@ class _Followed:
     motion: Motion
     first: float
     last: float
+    sure: float
     rest: NDArray[np.float64]
     rest_since: float
 
@@ -62,8 +64,8 @@ class _Followed:
         """The time until which it is open."""
         if self.stands:
             stood = self.last - self.rest_since
-            return self.last + min(max(MEMORY, stood / 3), PARKED_MEMORY)
-        return self.last + min(MEMORY, _AT_FIRST + self.last - self.first)
+            return self.sure + min(max(MEMORY, stood / 3), PARKED_MEMORY)
+        return self.sure + min(MEMORY, _AT_FIRST + self.last - self.first)
 
     def expected(self, time: float) -> Motion:
         """Where it should be; one that stands and is not found stays where it was."""
@@ -72,8 +74,10 @@ class _Followed:
             return Motion(time, self.motion.place, 0 * self.motion.velocity, ahead.spread)
         return ahead
 
-    def see(self, motion: Motion, box: NDArray[np.float64]) -> None:
+    def see(self, motion: Motion, box: NDArray[np.float64], *, is_sure: bool) -> None:
         self.motion, self.last = motion.seen(box), motion.time
+        if is_sure:
+            self.sure = self.last
         if overlap(box, self.rest) < _RESTS:
             self.rest, self.rest_since = box, self.last
 
@@ -108,7 +112,7 @@ class OverlapTracker:
             )
         before, self._time = self._time, time
         # Seen on the last frame, it is looked for on the next, however rarely frames come.
-        self._open = [each for each in self._open if each.last >= before or each.until() >= time]
+        self._open = [each for each in self._open if each.sure >= before or each.until() >= time]
         boxes = np.asarray(boxes, np.float64).reshape(-1, 4)
         numbers = np.full(len(boxes), -1, np.int64)
         expected = [each.expected(time) for each in self._open]
@@ -124,7 +128,7 @@ class OverlapTracker:
             shared = _shared(boxes[rows], places[tracks], buffer[tracks])
             for box, track in _pairs(shared, rows, tracks, least):
                 numbers[box] = self._open[track].number
-                self._open[track].see(expected[track], boxes[box])
+                self._open[track].see(expected[track], boxes[box], is_sure=bool(sure[box]))
                 free[track] = False
 
         last = np.array([each.last for each in self._open])
@@ -138,7 +142,7 @@ class OverlapTracker:
 
     def _begin(self, time: float, box: NDArray[np.float64]) -> int:
         number, self._count = self._count, self._count + 1
-        self._open.append(_Followed(number, Motion.of(time, box), time, time, box, time))
+        self._open.append(_Followed(number, Motion.of(time, box), time, time, time, box, time))
         return number
 
 
