@@ -120,8 +120,8 @@ def test_what_is_kept_does_not_grow_with_time() -> None:
 def test_a_path_is_spread_over_the_whole_way(count: int) -> None:
     way, seen = Way(), []
     for k in range(count):
-        way.go(k / 10, np.array([k, 0.0, k + 4, 3 * k]))
-        seen.append((k / 10, k + 2, 3 * k))
+        way.go(k / 10, np.array([k, 0.0, k + 4, 3 * k + 1]))
+        seen.append((k / 10, k + 2, 3 * k + 1, np.sqrt(4 * (3 * k + 1))))
     path = [tuple(point) for point in way.path.tolist()]
     assert path[0] == seen[0]
     assert path[-1] == seen[-1]

@@ -20,9 +20,10 @@ def track(
     looks: float = 0.0,
     quality: float = 0.5,
     points: int = 5,
+    side: float = 40.0,
 ) -> Track:
     """A vehicle of 40 x 40 pixels; ``looks`` is an angle in degrees."""
-    path = np.linspace(start, end, points)
+    path = np.linspace((*start, side), (*end, side), points)
     box = np.array([0, 0, 40, 40], np.float32)
     crop = np.full((2, 2, 3), number, np.uint8)
     pictures = tuple(
@@ -53,13 +54,22 @@ def joined(tracks: list[Track]) -> list[int]:
         (track(1, (14, 330, 50), (19, 450, 50)), [0, 1]),  # too late
         (track(1, (2.5, 330, 50), (9, 450, 50)), [0, 1]),  # at the same time
         (track(1, (3.5, 450, 50), (9, 560, 50)), [0, 1]),  # too far
+        (track(1, (6, 330, 50), (9, 450, 50), side=90), [0, 1]),  # too large
         (track(1, (6, 150, 50), (9, 270, 50)), [0, 1]),  # backwards
         (track(1, (6, 330, 50), (9, 100, 50)), [0, 1]),  # the other way
     ],
-    ids=["same", "looks", "late", "together", "far", "back", "turned"],
+    ids=["same", "looks", "late", "together", "far", "large", "back", "turned"],
 )
 def test_tracks_are_joined_by_time_place_and_looks(later: Track, numbers: list[int]) -> None:
     assert joined([BEFORE, later]) == numbers
+
+
+def test_how_far_a_vehicle_gets_depends_on_its_size_there_and_then() -> None:
+    """In the distance 110 pixels are far, whatever the size of the best picture."""
+    for side, numbers in ((40.0, [0]), (5.0, [0, 1])):
+        before = track(0, (0, 100, 50), (3, 220, 50), side=side)
+        after = track(1, (6, 330, 50), (9, 450, 50), side=side)
+        assert joined([before, after]) == numbers
 
 
 def test_three_parts_are_one_in_whatever_order_they_come() -> None:

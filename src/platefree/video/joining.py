@@ -17,6 +17,9 @@ from platefree.video.tracks import POINTS, Track, mean_row
 FASTEST = 4.0
 """How far a vehicle gets in a second, in sides of it."""
 
+GROWS = 2.0
+"""How much larger or smaller one may be where it appears again."""
+
 
 @dataclass(frozen=True)
 class Likeness:
@@ -126,9 +129,10 @@ def _embeddings(one: Track, other: Track) -> dict[str, Floats]:
 
 def _reached(earlier: Track, later: Track, pause: float) -> bool:
     """Whether a vehicle can have got from the end of one to the begin of the other."""
-    way = later.path[0, 1:] - earlier.path[-1, 1:]
-    side = max(earlier.side, later.side)
-    if np.hypot(*way) > side * (1 + FASTEST * pause):
+    way = later.path[0, 1:3] - earlier.path[-1, 1:3]
+    sides = earlier.path[-1, 3], later.path[0, 3]
+    side = max(sides)
+    if np.hypot(*way) > side * (1 + FASTEST * pause) or side > GROWS * min(sides):
         return False
     return bool(way @ _heading(earlier) >= -side / 2) and bool(way @ _heading(later) >= -side / 2)
 

@@ -25,8 +25,9 @@ class Track:
         boxes: how many frames it was found on.
         pictures: the best ones of different moments, the best first.
         scene: (h, w, 3) uint8 RGB, the whole frame of the best picture.
-        path: (m, 3) float32 seconds from the start of the footage, x and y of the middle of the
-            lower edge of its box in pixels; the first and the last frame, and some between.
+        path: (m, 4) float64 seconds from the start of the footage, x and y of the middle of the
+            lower edge of its box, and the side of a square as large as the box, in pixels; the
+            first and the last frame, and some between.
         embeddings: by space, (d,) L2-normalised; empty where its pictures were not embedded.
     """
 
@@ -65,7 +66,7 @@ class Track:
 
         NaN where it moved less than half of its size.
         """
-        x, y = self.path[-1, 1:] - self.path[0, 1:]
+        x, y = self.path[-1, 1:3] - self.path[0, 1:3]
         if np.hypot(x, y) < self.side / 2:
             return float("nan")
         return float(np.degrees(np.arctan2(x, -y))) % 360
@@ -97,13 +98,14 @@ class Way:
     """The points of a path that are kept while it grows: twice as far apart when there are many."""
 
     def __init__(self) -> None:
-        self._points: list[tuple[float, float, float]] = []
-        self._last = (0.0, 0.0, 0.0)
+        self._points: list[tuple[float, float, float, float]] = []
+        self._last = (0.0, 0.0, 0.0, 0.0)
         self._apart = 0.0
 
     def go(self, time: float, box: NDArray[np.float64]) -> None:
         """Add the place of a box (4,) at a later time."""
-        self._last = (time, float(box[0] + box[2]) / 2, float(box[3]))
+        side = float(np.sqrt((box[2:] - box[:2]).prod()))
+        self._last = (time, float(box[0] + box[2]) / 2, float(box[3]), side)
         if not self._points or time - self._points[-1][0] >= self._apart:
             self._points.append(self._last)
         if len(self._points) == POINTS:
@@ -112,6 +114,6 @@ class Way:
 
     @property
     def path(self) -> NDArray[np.float64]:
-        """(m, 3) time, x, y of at most `POINTS` places, the first and the last among them."""
+        """(m, 4) time, x, y, side of at most `POINTS` places, the first and the last among them."""
         points = [*self._points, self._last] if self._points[-1] != self._last else self._points
         return np.array(points)
