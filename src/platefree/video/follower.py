@@ -2,13 +2,13 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from platefree.data.film import FilmFrame
 from platefree.data.frame_boxes import KINDS, PLATE
-from platefree.inference.detector import FoundOnFrame, Frame
+from platefree.inference.detector import FoundOnFrame
 from platefree.video.best_pictures import BestPictures, Picture, cut, prospects, sharpness
 from platefree.video.tracking import Tracker
 from platefree.video.tracks import Track, Way
@@ -18,22 +18,6 @@ LEAST_BOXES = 2
 
 LEAST_SCORE = 0.35
 """A track whose boxes have a lower score on average is none either (docs/tracking.md)."""
-
-
-class FrameOfFilm(Protocol):
-    """A frame of footage."""
-
-    @property
-    def number(self) -> int:
-        """From 0."""
-
-    @property
-    def time(self) -> float:
-        """Seconds from the start of the footage."""
-
-    @property
-    def picture(self) -> Frame:
-        """(h, w, 3) uint8 RGB."""
 
 
 @dataclass
@@ -77,7 +61,7 @@ class Follower:
         """When each of the tracks that are not over was first seen, seconds."""
         return [each.first for each in self._growing.values()]
 
-    def add(self, frame: FrameOfFilm, found: FoundOnFrame) -> list[Track]:
+    def add(self, frame: FilmFrame, found: FoundOnFrame) -> list[Track]:
         """Look at the next frame; plates are passed over.
 
         Returns:
@@ -113,7 +97,7 @@ class Follower:
         return surely and track.boxes >= self._least_boxes
 
 
-def follow(seen: Iterable[tuple[FrameOfFilm, FoundOnFrame]], tracker: Tracker) -> Iterator[Track]:
+def follow(seen: Iterable[tuple[FilmFrame, FoundOnFrame]], tracker: Tracker) -> Iterator[Track]:
     """The tracks of footage, each when it is over.
 
     Args:
@@ -126,7 +110,7 @@ def follow(seen: Iterable[tuple[FrameOfFilm, FoundOnFrame]], tracker: Tracker) -
     yield from follower.finish()
 
 
-def _look(best: BestPictures, frame: FrameOfFilm, box: NDArray[np.float64], promise: float) -> None:
+def _look(best: BestPictures, frame: FilmFrame, box: NDArray[np.float64], promise: float) -> None:
     """Keep the picture of a box if it is better; most are passed over without their pixels."""
     if not best.wants(frame.time, promise):
         return
