@@ -22,7 +22,7 @@ from small_sets import COMPCARS, write_files
 
 from platefree import cli
 from platefree.city import generate
-from platefree.cli import search_verbs
+from platefree.cli import search_verb
 from platefree.data.table import write_table
 from platefree.methods.catalogue import load_recipe
 from platefree.training.loop import train
@@ -189,7 +189,7 @@ def call(arguments: Arguments) -> tuple[int, str]:
     with pytest.MonkeyPatch.context() as patch, redirect_stderr(errors):
         patch.setattr(sys, "argv", ["platefree", *map(str, arguments)])
         patch.setattr(generate, "_own_studio", lambda settings: BlockStudio())
-        patch.setattr(search_verbs, "datetime", Noon)  # which a contact sheet shows
+        patch.setattr(search_verb, "datetime", Noon)  # which a contact sheet shows
         with redirect_stdout(io.StringIO()), pytest.raises(SystemExit) as stopped:
             cli.main()
     assert isinstance(stopped.value.code, int)

@@ -3,7 +3,8 @@
 PlatefreeError
 ├── DataError           a table or its columns
 │   └── ImageError      one picture
-│       └── OversizedImage  too large to be read safely
+│       ├── OversizedImage  too large to be read safely
+│       └── FilmError   a film, or a frame of it
 ├── RecipeError         a recipe file or a --set override
 ├── ProtocolError       the table cannot support the protocol
 ├── CheckpointError     a checkpoint is missing, damaged or foreign
@@ -48,6 +49,10 @@ class ImageError(DataError):
 
 class OversizedImage(ImageError):
     """A picture has more pixels than can be read safely; it was not decoded."""
+
+
+class FilmError(ImageError):
+    """A film, or a frame of it, cannot be read."""
 
 
 class RecipeError(PlatefreeError):

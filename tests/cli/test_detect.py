@@ -9,8 +9,10 @@ from conftest import Run
 from messages import says
 from PIL import Image
 from random_detector import noise_frame
+from small_films import write_film
 
 import platefree as pf
+from platefree.data.film import open_film
 from platefree.inference.detector import FoundOnFrame
 from platefree.reports.detection_drawing import drawn
 
@@ -123,3 +125,70 @@ def test_a_picture_is_never_written_over_and_models_that_embed_are_refused(
     code, _, err = run("detect", pictures[0], "--model", exported_folder)
     assert code == 1
     assert says(err, "embeds pictures", "vehicle_detector")
+
+
+@pytest.fixture
+def film(tmp_path: Path) -> Path:
+    return write_film(tmp_path / "gate.mp4", [each / 10 for each in range(20)], size=(64, 192))
+
+
+def test_a_film_is_seen_frame_by_frame(
+    exported_detector: Path, film: Path, pictures: list[Path], run: Run, tmp_path: Path
+) -> None:
+    detector = pf.load_detector(exported_detector)
+    words = ("detect", film, pictures[0], "--model", exported_detector, "--threshold", 0.7)
+    words += ("--every", 0.5, "--since", 0.3, "--until", 1.5, "--smallest", 20)
+    words += ("--ignore", "0,0 60,0 60,64 0,64", "--out", tmp_path / "drawn")
+    code, told, err = run(*words, "--json")
+    assert code == 0, err
+    answer = json.loads(told)
+    assert [each["picture"] for each in answer["pictures"]] == [str(pictures[0])]
+    (seen,) = answer["films"]
+    assert (seen["width"], seen["height"], seen["start"]) == (192, 64, None)
+    assert [each["frame"] for each in seen["frames"]] == [3, 8, 13]
+    count = 0
+    with open_film(film) as opened:
+        for frame in opened.frames():
+            (found,) = detector.detect([frame.picture], 0.7)
+            for each in seen["frames"]:
+                if each["frame"] != frame.number:
+                    continue
+                assert each["seconds"] == pytest.approx(frame.time)
+                wanted = [
+                    box
+                    for box in found.box.tolist()
+                    if max(box[2] - box[0], box[3] - box[1]) >= 20 and (box[0] + box[2]) / 2 >= 60
+                ]
+                boxes = [one["box"] for one in each["found"]]
+                np.testing.assert_allclose(
+                    np.reshape(boxes, (-1, 4)), np.reshape(wanted, (-1, 4)), atol=0.01
+                )
+                count += len(wanted)
+    assert count > 0
+    assert seen["drawing"] == str(tmp_path / "drawn" / "gate-found.mp4")
+    with open_film(tmp_path / "drawn" / "gate-found.mp4") as drawing:
+        shown = list(drawing.frames())
+    assert [frame.time for frame in shown] == pytest.approx([0, 0.5, 1.0], abs=0.001)
+    assert shown[0].picture.shape == (64, 192, 3)
+    code, table, _ = run(*words)
+    assert code == 0
+    assert says(table, "x real time", str(film), "1 picture")
+
+
+def test_a_film_that_cannot_be_read_is_one_line_and_what_is_missing_is_said(
+    exported_detector: Path, film: Path, run: Run, tmp_path: Path
+) -> None:
+    (tmp_path / "text.mp4").write_text("no film" * 99)
+    for name in ("none.mp4", "text.mp4"):
+        code, _, err = run("detect", tmp_path / name, "--model", exported_detector)
+        assert code == 1
+        assert says(err, name)
+    whole = write_film(tmp_path / "whole.mkv", [each / 10 for each in range(60)])
+    (tmp_path / "cut.mkv").write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    code, _, err = run("detect", tmp_path / "cut.mkv", "--model", exported_detector)
+    assert code == 0
+    assert says(err, "cut.mkv", "missing")
+    for wrong in ("--watch", "1,2 3,4"), ("--since", 3, "--until", 2):
+        code, _, err = run("detect", film, "--model", exported_detector, *wrong)
+        assert code == 1
+        assert "Traceback" not in err

@@ -10,7 +10,7 @@ import pytest
 from conftest import TINY, Run
 
 import platefree as pf
-from platefree.cli import console, progress, search_verbs
+from platefree.cli import console, progress, searches
 from platefree.training.step_report import StepReport
 
 
@@ -86,7 +86,7 @@ def test_a_gallery_is_counted_before_it_is_embedded(
         yield done.append
 
     replaced: Callable[[str, int], AbstractContextManager[Callable[[int], None]]] = watched
-    monkeypatch.setattr(search_verbs, "picture_progress", replaced)
+    monkeypatch.setattr(searches, "picture_progress", replaced)
     query = drawn_folder / "images" / "v0000_c1_1.jpg"
     code, _, err = run("search", query, "--gallery", drawn_folder, "--model", "color_stripes")
     assert code == 0, err

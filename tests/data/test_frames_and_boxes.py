@@ -1,20 +1,24 @@
 """Sightings that are a part of a file: a frame of a video, a box in a picture."""
 
 import hashlib
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from messages import facts
 from PIL import Image
+from small_films import shown_number, write_film
 
 from platefree.data.check import check_table
+from platefree.data.film import Film, open_film
 from platefree.data.image_source import TableImages
 from platefree.data.merge import merge_tables
 from platefree.data.split import split_by_vehicle
 from platefree.data.table import read_table, write_table
-from platefree.errors import DataError, ImageError
+from platefree.errors import DataError, FilmError, ImageError
 from platefree.types import COLUMNS, LABELS, Sightings
 
 UNKNOWN = [np.nan] * 4
@@ -228,15 +232,59 @@ def test_a_picture_is_cut_to_its_box(photograph: Path) -> None:
         assert (header.height, header.width) == expected.shape[:2]
 
 
-def test_a_box_outside_of_its_picture_and_a_frame_are_refused(photograph: Path) -> None:
+def test_a_box_outside_of_its_picture_and_a_frame_that_is_not_there_are_refused(
+    photograph: Path,
+) -> None:
     columns = {"image": ["p.png"] * 2, "frame": [-1, 4], "box": [[80, 0, 90, 9], [0, 0, 9, 9]]}
     source = TableImages(Sightings.from_columns(photograph.parent, columns))
     for read in (source.read, source.header):
         with pytest.raises(ImageError, match="is 80 x 60 pixels, but the box of row 1 is 80, 0"):
             read(0)
-        with pytest.raises(DataError, match="row 2 is frame 4 of a video") as caught:
+        with pytest.raises(FilmError, match=facts(4, "p.png", "does not exist")):
             read(1)
-        assert not isinstance(caught.value, ImageError)  # not a damaged picture to pass over
+
+
+def test_frames_of_a_film_are_cut_to_their_boxes_in_any_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_film(tmp_path / "gate.mp4", [each / 10 for each in range(60)], between=2)
+    rows = [41, 3, 59, 0, 40, 3, 24, 23]
+    box = [UNKNOWN] * 7 + [[0, 0, 160, 20]]
+    columns = {"image": ["gate.mp4"] * 8, "frame": rows, "box": box}
+    source = TableImages(Sightings.from_columns(tmp_path, columns))
+    opened = list[Path]()
+
+    def counted(path: Path) -> AbstractContextManager[Film]:
+        opened.append(path)
+        return open_film(path)
+
+    monkeypatch.setattr("platefree.data.film_frames.open_film", counted)
+    for row, number in enumerate(rows[:7]):
+        picture = source.read(row)
+        assert shown_number(np.asarray(picture)) == number
+        assert source.header(row).width == picture.width
+    assert source.read(7).size == (160, 20)
+    assert len(opened) == 1 + len({number // 12 for number in rows})  # the index, and each group
+    assert check_table(source.table, depth="pixels").unreadable == {}
+    missing = Sightings.from_columns(tmp_path, {"image": ["gate.mp4"], "frame": [60]})
+    with pytest.raises(FilmError, match=facts(60)):
+        TableImages(missing).read(0)
+
+
+def test_frames_of_a_film_with_wrong_stamps_are_those_of_reading_it_forward(
+    tmp_path: Path,
+) -> None:
+    one = write_film(tmp_path / "one.ts", [each / 10 for each in range(20)], between=0)
+    (tmp_path / "two.ts").write_bytes(one.read_bytes() * 2)  # the clock begins anew
+    with open_film(tmp_path / "two.ts") as film:
+        forward = {frame.number: shown_number(frame.picture) for frame in film.frames()}
+        assert "back" in " ".join(film.remarks())
+    assert len(forward) >= 39
+    rows = sorted(forward)[::-3]
+    columns = {"image": ["two.ts"] * len(rows), "frame": rows}
+    source = TableImages(Sightings.from_columns(tmp_path, columns))
+    found = [shown_number(np.asarray(source.read(row))) for row in range(len(rows))]
+    assert found == [forward[number] for number in rows]
 
 
 def test_a_check_measures_boxes_and_sees_no_copies_in_them(photograph: Path) -> None:

@@ -28,7 +28,7 @@ from platefree.cli import (
     parts_verb,
     picture_verbs,
     samples_verb,
-    search_verbs,
+    search_verb,
     submit_verb,
     train_verb,
 )
@@ -74,7 +74,7 @@ app = typer.Typer(
 )
 _FIND, _MAKE = "Find vehicles", "Prepare pictures, train models"
 
-app.command("search", rich_help_panel=_FIND)(search_verbs.search)
+app.command("search", rich_help_panel=_FIND)(search_verb.search)
 app.command("journey", rich_help_panel=_FIND)(journey_verb.journey)
 app.command("compare", rich_help_panel=_FIND)(picture_verbs.compare)
 app.command("embed", rich_help_panel=_FIND)(picture_verbs.embed)

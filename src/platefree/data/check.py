@@ -139,9 +139,6 @@ def check_table(
         listed: rows that the lists of a data set name, which need no split.
         workers: threads that read; by default one for each core, at most 8.
         on_progress: called after each batch of pictures.
-
-    Raises:
-        DataError: a row is a frame of a video, which cannot be read yet.
     """
     source = TableImages(sightings)
     with ThreadPoolExecutor(workers or min(8, cpu_count())) as pool:
@@ -190,9 +187,10 @@ def _look(source: TableImages, row: int, depth: Depth) -> _File:
 def _perhaps_equal(sightings: Sightings, files: list[_File]) -> list[int]:
     """Rows whose whole, readable file starts as another of its size: only these can be equal.
 
-    Several boxes in one file are different pictures, so rows with a box are left out.
+    Several boxes in one file are different pictures, so rows with a box are left out, as are
+    frames of films.
     """
-    whole = np.isnan(sightings.box[:, 0]).tolist()
+    whole = (np.isnan(sightings.box[:, 0]) & (sightings.frame < 0)).tolist()
     starts = {
         row: (file.size, file.checksum)
         for row, file in enumerate(files)

@@ -1,4 +1,4 @@
-"""Where the picture of a row comes from: a picture file, cut to the row's box where it has one."""
+"""Where the picture of a row comes from: a picture file or a frame of a film, cut to its box."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +17,7 @@ from platefree.data.image import (
     read_start,
 )
 from platefree.data.relocate import lies_elsewhere
-from platefree.errors import DataError, ImageError
+from platefree.errors import ImageError
 from platefree.types import Sightings
 
 
@@ -34,14 +34,13 @@ class ImageSource(Protocol):
 
         Raises:
             ImageError: the picture cannot be read.
-            DataError: there is no way to read this kind of row.
         """
         ...
 
 
 @dataclass(frozen=True)
 class TableImages:
-    """The pictures of a table whose rows are picture files, or boxes in them.
+    """The pictures of a table whose rows are picture files, frames of films, or boxes in them.
 
     Attributes:
         table: the rows.
@@ -54,9 +53,9 @@ class TableImages:
 
         Raises:
             ImageError: the file cannot be read, or the box lies outside of the picture.
-            DataError: the row is a frame of a video.
         """
-        self._refuse_frame(row)
+        if self.table.frame[row] >= 0:
+            return self._of_film(row)
         path = self.table.path(row)
         with self._moved():
             if np.isnan(self.table.box[row, 0]):
@@ -65,11 +64,10 @@ class TableImages:
             return read_displayed_part(path, self._box(row, header.width, header.height))
 
     def header(self, row: int) -> ImageHeader:
-        """What `read` will give of a row, without decoding it.
+        """What `read` will give of a row, without decoding it unless it is a frame of a film.
 
         Raises:
             ImageError: as `read`, as far as the header shows it.
-            DataError: the row is a frame of a video.
         """
         return self.start(row).header
 
@@ -78,9 +76,10 @@ class TableImages:
 
         Raises:
             ImageError: as `header`.
-            DataError: the row is a frame of a video.
         """
-        self._refuse_frame(row)
+        if self.table.frame[row] >= 0:
+            picture = self._of_film(row)
+            return PictureStart(ImageHeader(picture.width, picture.height, "film", "RGB"), 0, 0)
         with self._moved():
             found = read_start(self.table.path(row))
         if np.isnan(self.table.box[row, 0]):
@@ -101,13 +100,18 @@ class TableImages:
                 "folder now, 'platefree data relocate TABLE --root FOLDER --out NEW' finds them"
             ) from error.__cause__
 
-    def _refuse_frame(self, row: int) -> None:
-        if self.table.frame[row] >= 0:
-            raise DataError(
-                f"{self.table.path(row)}: row {row + 1} is frame {self.table.frame[row]} of a "
-                "video, expected a picture file: frames of videos cannot be read yet; save them "
-                "as pictures and leave the column 'frame' out"
-            )
+    def _of_film(self, row: int) -> Image.Image:
+        from platefree.data.film_frames import frame_of_film  # few tables need FFmpeg
+
+        def others() -> set[int]:
+            return set(self.table.frame[self.table.image == self.table.image[row]].tolist())
+
+        with self._moved():
+            frame = frame_of_film(self.table.path(row), int(self.table.frame[row]), others)
+        if not np.isnan(self.table.box[row, 0]):
+            left, top, right, bottom = self._box(row, frame.shape[1], frame.shape[0])
+            frame = frame[top:bottom, left:right]
+        return Image.fromarray(np.ascontiguousarray(frame))
 
     def _box(self, row: int, width: int, height: int) -> tuple[int, int, int, int]:
         """The whole pixels that the box touches, within the picture."""

@@ -11,6 +11,13 @@ IMAGE_SUFFIXES = (
 )  # fmt: skip
 """Endings, in lower case, of the files that count as pictures when a folder is searched."""
 
+FILM_SUFFIXES = (
+    ".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".ts", ".mts", ".m2ts", ".mpg", ".mpeg",
+    ".flv", ".f4v", ".wmv", ".asf", ".3gp", ".ogv", ".dav", ".h264", ".264", ".h265", ".265",
+    ".hevc", ".mjpeg", ".mjpg",
+)  # fmt: skip
+"""Endings, in lower case, of the files that count as films."""
+
 _ENDINGS = (
     *(".txt", ".csv", ".tsv", ".json", ".jsonl", ".xml", ".yaml", ".yml", ".toml", ".ini", ".cfg"),
     *(".parquet", ".arrow", ".feather", ".mat", ".npy", ".npz", ".h5", ".hdf5", ".pkl", ".db"),

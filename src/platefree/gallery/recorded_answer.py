@@ -21,7 +21,7 @@ from platefree.gallery.feedback import Feedback
 from platefree.gallery.filters import Filter, UnknownTime, absolute, moment_of
 from platefree.gallery.gallery_answer import GalleryAnswer, Question
 from platefree.gallery.gallery_card import GalleryCard
-from platefree.gallery.search import check_search_post, query_pictures
+from platefree.gallery.search import check_search_post
 from platefree.inputs.complaints import checked
 from platefree.inputs.documents import check_plain, read_json
 from platefree.inputs.plain_files import MB, Expected
@@ -60,6 +60,7 @@ class RecordedPicture(_Part):
         camera: that captured it; empty is unknown.
         time: when, ISO 8601; empty is unknown.
         box: left, top, right, bottom in pixels; None is the whole picture.
+        frame: its number in the film that ``image`` names; None of a picture.
     """
 
     image: str
@@ -67,6 +68,7 @@ class RecordedPicture(_Part):
     camera: str = ""
     time: str = ""
     box: Annotated[list[Edge], Field(min_length=4, max_length=4)] | None = None
+    frame: Number | None = None
 
 
 class RecordedFilter(_Part):
@@ -293,6 +295,7 @@ def _described(table: Sightings) -> list[dict[str, Any]]:
             "camera": str(table.camera[row]),
             "time": utc_text(table.time[row]),
             "box": None if np.isnan(table.box[row, 0]) else table.box[row].tolist(),
+            **({"frame": int(table.frame[row])} if table.frame[row] >= 0 else {}),
         }
         for row in range(len(table))
     ]
@@ -308,7 +311,8 @@ def _pictures(recorded: list[RecordedPicture]) -> Sightings:
     columns: dict[str, list[Any]] = {
         "image": [each.image for each in recorded],
         "camera": [each.camera for each in recorded],
-        "time": [query_pictures([each.image], time=each.time).time[0] for each in recorded],
+        "time": [moment_of(each.time) if each.time else np.datetime64("NaT") for each in recorded],
+        "frame": [-1 if each.frame is None else each.frame for each in recorded],
         "box": [each.box or [math.nan] * 4 for each in recorded],
     }
     return Sightings.from_columns(Path(), columns)

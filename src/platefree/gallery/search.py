@@ -14,6 +14,7 @@ from platefree.gallery.cautions import cautions, few_left
 from platefree.gallery.conclusion import nothing_likely
 from platefree.gallery.feedback import NO_FEEDBACK, Feedback
 from platefree.gallery.filters import EVERYTHING, Filter, moment_of
+from platefree.gallery.query_frames import frame_at
 from platefree.gallery.store import MemoryStore, Reading
 from platefree.gallery.stored import is_embeddings_folder, load_embeddings
 from platefree.gallery.stored_embedder import StoredEmbeddings
@@ -226,7 +227,7 @@ def query_picture(
     """A query picture with its camera and time, as a table of one row; see `query_pictures`.
 
     Args:
-        path: of the picture.
+        path: of the picture, or a second of a film such as ``street.mp4@12.5``.
         camera: that captured it; empty is unknown.
         time: when, ISO 8601; empty is unknown.
         box: of the vehicle in the picture; by default the whole picture is it.
@@ -242,18 +243,23 @@ def query_pictures(paths: Sequence[str | Path], *, camera: str = "", time: str =
     """Query pictures of one vehicle, as a table with a row for each.
 
     Args:
-        paths: of the pictures.
+        paths: of the pictures, or seconds of films such as ``street.mp4@12.5``.
         camera: that captured them; empty is unknown.
-        time: when, ISO 8601; empty is unknown.
+        time: when, ISO 8601; empty is unknown, or what a film says.
 
     Raises:
         DataError: the time is not ISO 8601.
+        FilmError: a film cannot be read, or has no such second.
     """
     moment = moment_of(time) if time else np.datetime64("NaT")
+    frames = [frame_at(path) for path in paths]
     columns: dict[str, list[Any]] = {
-        "image": [str(path) for path in paths],
+        "image": [
+            str(path if at is None else at.film) for path, at in zip(paths, frames, strict=True)
+        ],
         "camera": [camera] * len(paths),
-        "time": [moment] * len(paths),
+        "time": [moment if at is None or time else at.time for at in frames],
+        "frame": [-1 if at is None else at.number for at in frames],
     }
     return Sightings.from_columns(Path(), columns)
 

@@ -40,8 +40,8 @@ def drawn(picture: Image.Image, found: FoundOnFrame) -> Image.Image:
     return copy
 
 
-def drawing_paths(pictures: Sequence[Path], folder: Path) -> list[Path]:
-    """Where the drawn pictures go: ``NAME-found.png``; those of one name are numbered.
+def drawing_paths(pictures: Sequence[Path], folder: Path, suffix: str = ".png") -> list[Path]:
+    """Where the drawn pictures or films go: ``NAME-found.png``; those of one name are numbered.
 
     Raises:
         StorageError: one of the pictures would be written over.
@@ -51,7 +51,7 @@ def drawing_paths(pictures: Sequence[Path], folder: Path) -> list[Path]:
     for picture in pictures:
         count = used[picture.stem] = used.get(picture.stem, 0) + 1
         number = f"-{count}" if count > 1 else ""
-        paths.append(folder / f"{picture.stem}-found{number}.png")
+        paths.append(folder / f"{picture.stem}-found{number}{suffix}")
     originals = {picture.resolve() for picture in pictures}
     for path in paths:
         if path.resolve() in originals:

@@ -1,1 +1,1 @@
-"""From footage to sightings: so far the seam that a tracker plugs into."""
+"""From footage to sightings: footage is read, vehicles are followed, the best pictures are kept."""

@@ -1,0 +1,172 @@
+"""The verb ``search``, in every kind of gallery."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from platefree.cli.console import (
+    DeviceName,
+    DeviceOption,
+    Json,
+    ModelOption,
+    RootOption,
+    Workers,
+    done,
+    work_of,
+)
+from platefree.cli.search_printing import show
+from platefree.cli.search_question import asked, cut
+from platefree.cli.searches import Searched, checked, search_again, search_gallery, search_pictures
+from platefree.storage.files import check_writable
+
+
+def search(
+    context: typer.Context,
+    gallery: Annotated[
+        Path,
+        typer.Option(
+            "--gallery", "-g", metavar="PATH", help="Gallery, folder, table or stored embeddings."
+        ),
+    ],
+    queries: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="Pictures of one vehicle, or FILM@SECOND.",
+            metavar="QUERY",
+            show_default=False,
+        ),
+    ] = None,
+    model: ModelOption = None,
+    top: Annotated[
+        int, typer.Option("--top", "-k", min=1, max=100_000, metavar="N", help="Number of hits.")
+    ] = 20,
+    where: Annotated[
+        str,
+        typer.Option(
+            "--where", metavar="WORDS", help='Such as "camera:gate,ramp since:2026-05-01 type:van".'
+        ),
+    ] = "",
+    sheet: Annotated[
+        Path | None,
+        typer.Option("--sheet", metavar="FILE", help="Also draw the hits (.jpg, .png)."),
+    ] = None,
+    post: Annotated[
+        str,
+        typer.Option(
+            "--post",
+            metavar="STEPS",
+            help="Of expand, rerank, camera, time, tracks.",
+        ),
+    ] = "none",
+    yes: Annotated[
+        str, typer.Option(metavar="NUMBERS", help="Sightings that show it: looks for their like.")
+    ] = "",
+    no: Annotated[
+        str, typer.Option(metavar="NUMBERS", help="Others: looks away, and shows them no more.")
+    ] = "",
+    box: Annotated[
+        str,
+        typer.Option(
+            metavar="X,Y,W,H",
+            help="Where it is; of those found: a number, or largest.",
+        ),
+    ] = "",
+    detector: Annotated[
+        str | None,
+        typer.Option(metavar="MODEL", help="Finds vehicles on whole pictures and films."),
+    ] = None,
+    again: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Repeat what --json printed of a gallery."),
+    ] = None,
+    camera: Annotated[
+        str, typer.Option(metavar="NAME", help="Camera of the query, for that step.")
+    ] = "",
+    time: Annotated[str, typer.Option(metavar="TIME", help="Time of the query (ISO 8601).")] = "",
+    root: RootOption = None,
+    *,
+    workers: Workers = -1,
+    device: DeviceOption = DeviceName.auto,
+    as_json: Json = False,
+) -> None:
+    """Find pictures of the same vehicle, the most similar first.
+
+    Of several query pictures, the one nearest to a gallery picture decides.
+    """
+    from platefree.gallery.gallery_places import is_gallery
+
+    if sheet is not None:
+        _check_sheet(sheet)
+    if is_gallery(gallery) and root is not None:
+        raise typer.BadParameter("a gallery keeps small pictures of its own", param_hint="--root")
+    if again is not None:
+        _refuse_others(context)
+        searched = search_again(again, gallery, model, work_of(device, workers))
+        queries = searched.document["queries"]
+        post, where = ",".join(searched.document["asked"]["post"]["steps"]) or post, ""
+    else:
+        queries = queries or []
+        if not queries and (not is_gallery(gallery) or sheet is not None):
+            raise typer.BadParameter("give a picture of the vehicle", param_hint="QUERY")
+        said = (yes, no)
+        question = asked(queries, where, top, post, camera=camera, time=time, box=box, said=said)
+        question = replace(question, pictures=cut(question.pictures, box, detector, device))
+        if is_gallery(gallery):
+            searched = search_gallery(question, gallery, model, work_of(device, workers))
+        elif question.feedback:
+            raise typer.BadParameter("only the hits of a gallery have numbers", param_hint="--yes")
+        else:
+            searched = search_pictures(question, gallery, model, root, (device, workers))
+    searched = checked(searched, device)
+    show(searched, queries, (post, where), as_json=as_json)
+    if sheet is not None:
+        done(_draw(searched, queries, gallery, sheet), "contact sheet")
+
+
+_OF_THE_ANSWER = (
+    "queries",
+    "top",
+    "where",
+    "post",
+    "yes",
+    "no",
+    "box",
+    "detector",
+    "camera",
+    "time",
+)
+
+
+def _refuse_others(context: typer.Context) -> None:
+    """An answer says itself what was asked."""
+    for name in _OF_THE_ANSWER:
+        source = context.get_parameter_source(name)
+        if source is not None and source.name == "COMMANDLINE":
+            option = "QUERY" if name == "queries" else f"--{name}"
+            raise typer.BadParameter(f"the answer says what was asked: leave {option} out")
+
+
+def _draw(searched: Searched, queries: list[str], gallery: Path, sheet: Path) -> Path:
+    """Draw the hits beside what asked for them."""
+    from platefree.data.listed_text import many
+    from platefree.reports.contact_sheet import contact_sheet
+
+    names = ", ".join(Path(query).name for query in queries)
+    count = many(searched.gallery["pictures"], "picture")
+    name, fingerprint = searched.model["name"], searched.model["fingerprint"]
+    about = (
+        f"{names} in {gallery}, {count}, {searched.described}",
+        f"model {name} ({fingerprint}), {datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
+    )
+    return contact_sheet(searched.queries, searched.found.hits, sheet, about=about)
+
+
+def _check_sheet(sheet: Path) -> None:
+    from platefree.reports.contact_sheet import FORMATS
+
+    if sheet.suffix.lower() not in FORMATS:
+        raise typer.BadParameter(f"{sheet} should end in .jpg or .png", param_hint="--sheet")
+    check_writable(sheet)

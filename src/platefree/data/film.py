@@ -1,0 +1,453 @@
+"""A film: the frames of a video file or stream, numbered and timed, decoded as far as needed.
+
+Frames count from 0 in the order in which they are shown. A frame that is skipped or damaged counts
+too, so the number of a frame does not depend on how much of the film is decoded: every packet is
+looked at, which is quick, and takes the place of its time stamp among the others. Only where a film
+has no time stamps at all, as raw H.264, are the decoded frames counted.
+
+Packets are held back from one key frame to the next; those that end before the next wanted moment
+are never decoded. Memory holds one such group at most, whatever the length of the film.
+"""
+
+import heapq
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import av
+import numpy as np
+from av.codec.hwaccel import HWAccel, hwdevices_available
+from numpy.typing import NDArray
+
+from platefree.data.film_clock import FilmClock
+from platefree.data.film_picture import Matrix, as_displayed, display_matrix
+from platefree.data.film_sampling import EVERY_FRAME, Sampling
+from platefree.data.image import MAX_PIXELS
+from platefree.errors import FilmError, OutOfMemory
+from platefree.inputs.plain_files import GB, Expected, open_input
+from platefree.machine import cpu_count
+
+FILM = Expected("a film", 16_384 * GB, FilmError)
+"""What a film file can be."""
+
+_BUFFER = 1 << 18  # bytes that are read at a time
+_MOST_HELD = 512  # packets without a key frame that are held back
+_MOST_THREADS = 4
+_USUAL_RATE = 25.0  # frames a second, where a film does not say
+_LOCAL = {"protocol_whitelist": "data"}  # a playlist must open no other file and call nobody
+_END_MISSING = 1.0  # seconds
+
+
+class FilmFrame(NamedTuple):
+    """A frame of a film.
+
+    Attributes:
+        number: from 0, in the order of showing, every frame of the film counted.
+        time: seconds from the start of the film.
+        picture: (h, w, 3) uint8 RGB, as it is displayed.
+    """
+
+    number: int
+    time: float
+    picture: NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class FilmFacts:
+    """What a film says of itself.
+
+    Attributes:
+        width: in pixels as stored, before it is turned.
+        height: in pixels as stored.
+        rate: frames a second, on average; of a film of varying rate it says little.
+        duration: seconds; NaN is unknown.
+        created: UTC, milliseconds; NaT is unknown.
+        codec: FFmpeg's name of how frames are coded.
+    """
+
+    width: int
+    height: int
+    rate: float
+    duration: float
+    created: np.datetime64
+    codec: str
+
+
+class FilmIndex(NamedTuple):
+    """The frames of a film.
+
+    Attributes:
+        stamps: (n,) int64, time stamp of each, by its number.
+        keys: (m,) int64, time stamps of the key frames, from which decoding can begin.
+        sound: whether the stamps are those of the file, so that one can be jumped to.
+    """
+
+    stamps: NDArray[np.int64]
+    keys: NDArray[np.int64]
+    sound: bool
+
+
+class _Shown(NamedTuple):
+    """A decoded frame, not yet a picture."""
+
+    number: int
+    time: float
+    frame: Any
+
+
+@dataclass(eq=False)
+class Film:
+    """An open film, which is read once, forward.
+
+    Attributes:
+        name: for messages.
+        container: of av.
+        stream: of av, its video.
+        facts: what it says of itself.
+        damaged: frames that could not be decoded so far.
+    """
+
+    name: str
+    container: Any
+    stream: Any
+    facts: FilmFacts
+    damaged: int = 0
+    ended_early: str = ""
+    _latest: float = -math.inf
+    _numbers: "_Numbers" = field(default_factory=lambda: _Numbers())
+
+    def __post_init__(self) -> None:
+        tick = float(self.stream.time_base)
+        self._interval = 1 / self.facts.rate
+        self._clock = FilmClock(tick, max(1, round(self._interval / tick)))
+        self._tick = tick
+        self._zero: int | None = None  # stamp of the first frame
+        self._wanted = 0.0  # seconds
+        # AVI has no time stamps of showing, and FFmpeg guesses them one frame too late.
+        is_avi = self.container.format.name == "avi"
+        self._stored_as_shown = is_avi and not self.stream.codec_context.has_b_frames
+        self._matrix: Matrix | None = None
+
+    def frames(self, sampling: Sampling = EVERY_FRAME) -> Iterator[FilmFrame]:
+        """The frames that a sampling asks for.
+
+        Raises:
+            FilmError: nothing of the film can be decoded.
+            OutOfMemory: a frame does not fit into the memory.
+        """
+        self._wanted = sampling.from_moment(sampling.since)
+        try:
+            for shown in self._decoded():
+                if shown.time >= sampling.until:
+                    return
+                if shown.time >= self._wanted:
+                    self._wanted = sampling.from_moment(sampling.after(shown.time))
+                    yield FilmFrame(shown.number, shown.time, self._picture(shown.frame))
+        except MemoryError as error:
+            raise OutOfMemory(f"the memory does not suffice for a frame of {self.name}") from error
+        self._check_end()
+
+    def index(self) -> "FilmIndex":
+        """Every frame of the film by its time stamp; nothing is decoded."""
+        stamps, keys = list[int](), list[int]()
+        for packet, _ in self._packets():
+            if not self._numbers.counted and not packet.is_discard:
+                stamps.append(packet.pts)
+                keys += [packet.pts] if packet.is_keyframe else []
+        sound = not (self._numbers.counted or self._clock.repaired)
+        stamped, entered = (np.sort(np.array(each, np.int64)) for each in (stamps, keys))
+        return FilmIndex(stamped, entered, sound)
+
+    def group(self, key: int, stamps: Sequence[int]) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+        """Some frames of the group that a key frame begins.
+
+        Args:
+            key: time stamp of the key frame.
+            stamps: of the frames.
+
+        Yields:
+            A time stamp, and the picture (h, w, 3) uint8 RGB.
+        """
+        with suppress(av.FFmpegError):
+            self.container.seek(key, stream=self.stream, backward=True)
+            for packet in self.container.demux(self.stream):
+                for frame in self.stream.codec_context.decode(packet):
+                    if frame.pts in stamps and not frame.is_corrupt:
+                        yield frame.pts, self._picture(frame)
+                    if frame.pts is None or frame.pts >= max(stamps):
+                        return
+
+    def _picture(self, frame: Any) -> NDArray[np.uint8]:  # noqa: ANN401
+        if frame.width * frame.height > MAX_PIXELS:
+            raise FilmError(f"a frame of {self.name} has {frame.width} x {frame.height} pixels")
+        if self._matrix is None or "DISPLAYMATRIX" in frame.side_data:
+            self._matrix = display_matrix(frame)
+        return as_displayed(frame, self._matrix, float(self.stream.sample_aspect_ratio or 0))
+
+    def _decoded(self) -> Iterator[_Shown]:
+        """Decoded frames, without those that end before the wanted moment."""
+        held: list[tuple[Any, float]] = []
+        skipped = False
+        for packet, time in self._packets():
+            if packet is None:
+                break
+            if packet.is_keyframe and time <= self._wanted and not self._numbers.counted:
+                held, skipped = [], bool(held) or skipped
+            held.append((packet, time))
+            if time < self._wanted and len(held) < _MOST_HELD and not self._numbers.counted:
+                continue
+            if skipped:
+                yield from self._decode(None)
+                self.stream.codec_context.flush_buffers()
+                skipped = False
+            for each, moment in held:
+                if not (each.is_disposable and moment < self._wanted) or self._numbers.counted:
+                    yield from self._decode(each)
+            held = []
+        yield from self._rest(held, skipped=skipped)
+
+    def _rest(self, held: list[tuple[Any, float]], *, skipped: bool) -> Iterator[_Shown]:
+        """The end of the film; a group that ends before the wanted moment is left out."""
+        if held and max(moment for _, moment in held) >= self._wanted:
+            if skipped:
+                yield from self._decode(None)
+                self.stream.codec_context.flush_buffers()
+            for packet, _ in held:
+                yield from self._decode(packet)
+        yield from self._decode(None)
+
+    def _packets(self) -> Iterator[tuple[Any, float]]:
+        """Packets and their repaired times in seconds; None at the end."""
+        packets = iter(self.container.demux(self.stream))
+        while True:
+            try:
+                packet = next(packets, None)
+            except av.FFmpegError as error:
+                self.ended_early = str(error.strerror or error)
+                return
+            if packet is None or (packet.dts is None and packet.pts is None and not packet.size):
+                return
+            if self._stored_as_shown:
+                packet.pts = packet.dts
+            if not self._numbers.begun and packet.pts is None:
+                self._numbers.counted = True
+            if not self._numbers.counted:
+                packet.pts = self._clock.stamp(packet.pts, packet.dts)
+                if self._zero is None and not packet.is_discard:
+                    self._zero = packet.pts
+            if not packet.is_discard:
+                self._numbers.stored(packet.pts)
+            seconds = (
+                math.inf if self._numbers.counted else (packet.pts - (self._zero or 0)) * self._tick
+            )
+            yield packet, seconds
+
+    def _decode(self, packet: Any) -> Iterator[_Shown]:  # noqa: ANN401
+        try:
+            frames = self.stream.codec_context.decode(packet)
+        except av.error.EOFError:
+            return
+        except av.FFmpegError:
+            self.damaged += 1
+            return
+        for frame in frames:
+            number = self._numbers.shown(frame.pts)
+            if frame.is_corrupt:
+                self.damaged += 1
+                continue
+            yield _Shown(number, self._time(frame.pts, number), frame)
+
+    def _time(self, stamp: int | None, number: int) -> float:
+        """Seconds from the start, later than those of the frame before."""
+        if stamp is None or self._numbers.counted:
+            time = number * self._interval
+        else:
+            time = max(0.0, (stamp - (self._zero or 0)) * self._tick)
+        if time <= self._latest:
+            time = self._latest + min(self._tick, self._interval)
+        self._latest = time
+        return time
+
+    def _check_end(self) -> None:
+        if self._latest == -math.inf and not self._numbers.begun:
+            raise FilmError(
+                f"{self.name} holds no frame{self._why()}: expected a film; record or copy it again"
+            )
+        if self._latest == -math.inf and self.damaged:
+            raise FilmError(
+                f"{self.name}: none of its {self.damaged} frames can be decoded{self._why()}; "
+                "record or copy it again"
+            )
+
+    def _why(self) -> str:
+        return f" ({self.ended_early})" if self.ended_early else ""
+
+    def remarks(self) -> list[str]:
+        """What could not be read so far, and what was decided instead, in sentences."""
+        said = self._clock.remarks()
+        if self._numbers.counted:
+            said.append(
+                f"the film has no time stamps: its frames count as {self.facts.rate:g} a second"
+            )
+        if self.damaged:
+            said.append(f"{self.damaged} frames are damaged and were left out")
+        read = self._clock.seconds_read(self._zero or 0)
+        if self.ended_early:
+            said.append(f"the film breaks off after {read:.1f} s ({self.ended_early})")
+        return said
+
+    def missing_end(self) -> list[str]:
+        """Whether frames end before the film says, once it is read to its end."""
+        read = self._clock.seconds_read(self._zero or 0)
+        if self._numbers.counted or not read < self.facts.duration - _END_MISSING - self._interval:
+            return []
+        return [
+            f"the film says that it is {self.facts.duration:.1f} s long, but frames end after "
+            f"{read:.1f} s: the rest is missing"
+        ]
+
+
+class _Numbers:
+    """The number of each shown frame among all stored ones, whether decoded or not."""
+
+    def __init__(self) -> None:
+        self.begun, self.counted = False, False
+        self._waiting: list[int] = []
+        self._next = 0
+
+    def stored(self, stamp: int | None) -> None:
+        """A packet is read."""
+        self.begun = True
+        if not self.counted and stamp is not None:
+            heapq.heappush(self._waiting, stamp)
+
+    def shown(self, stamp: int | None) -> int:
+        """The number of a frame that is shown next."""
+        if stamp is not None:
+            while self._waiting and self._waiting[0] < stamp:
+                heapq.heappop(self._waiting)
+                self._next += 1
+        if self._waiting:
+            heapq.heappop(self._waiting)
+        self._next += 1
+        return self._next - 1
+
+
+@contextmanager
+def open_film(path: str | Path, *, hardware: str = "") -> Iterator[Film]:
+    """Open a film file of any kind that FFmpeg reads.
+
+    Args:
+        path: of the file.
+        hardware: what decodes, by FFmpeg's name (``cuda``, ``vaapi``, ``videotoolbox``); empty is
+            the processor, which also goes on where the hardware cannot.
+
+    Raises:
+        FilmError: it is missing, no film, has no video, or there is no such hardware.
+    """
+    with (
+        open_input(path, FILM) as file,
+        film_from(str(path), file, dict(_LOCAL), hardware=hardware) as film,
+    ):
+        yield film
+
+
+@contextmanager
+def film_from(
+    name: str,
+    file: Any,  # noqa: ANN401
+    options: dict[str, str],
+    *,
+    hardware: str = "",
+    patience: float | None = None,
+) -> Iterator[Film]:
+    """Open what av opens.
+
+    Args:
+        name: for messages.
+        file: an open file, or an address.
+        options: of FFmpeg.
+        hardware: as of `open_film`.
+        patience: seconds without an answer before it is given up.
+
+    Raises:
+        FilmError: as of `open_film`.
+    """
+    with ExitStack() as stack:
+        try:
+            container = stack.enter_context(
+                av.open(
+                    file,
+                    options=options,
+                    buffer_size=_BUFFER,
+                    timeout=patience,
+                    hwaccel=_acceleration(hardware),
+                )
+            )
+        except (av.FFmpegError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise FilmError(
+                f"{name} cannot be read as a film ({reason}): expected a video that FFmpeg reads, "
+                "recorded to its end; an MP4 that broke off without its index cannot be read"
+            ) from error
+        yield Film(name, container, *_video(name, container))
+
+
+def _acceleration(hardware: str) -> HWAccel | None:
+    if not hardware:
+        return None
+    offered = hwdevices_available()
+    if hardware not in offered:
+        raise FilmError(
+            f"{hardware!r} does not decode here, expected one of {', '.join(offered) or 'none'}"
+        )
+    return HWAccel(device_type=hardware, allow_software_fallback=True)
+
+
+def _video(name: str, container: Any) -> tuple[Any, FilmFacts]:  # noqa: ANN401
+    """The video of a container that is no cover of music, and what it says of itself."""
+    streams = [
+        each
+        for each in container.streams.video
+        if not each.disposition & av.stream.Disposition.attached_pic
+    ]
+    if not streams or streams[0].codec_context is None:
+        kinds = ", ".join(sorted({each.type for each in container.streams})) or "nothing"
+        raise FilmError(f"{name} has no video that can be decoded, only {kinds}: give a film")
+    stream = streams[0]
+    context = stream.codec_context
+    context.thread_type, context.thread_count = "AUTO", min(_MOST_THREADS, cpu_count())
+    said = stream.average_rate if stream.start_time is not None else stream.guessed_rate
+    rate = float(said or stream.base_rate or 0)
+    if context.width * context.height > MAX_PIXELS:
+        raise FilmError(
+            f"{name} has {context.width} x {context.height} pixels, expected at most "
+            f"{MAX_PIXELS:,} in all"
+        )
+    return stream, FilmFacts(
+        context.width,
+        context.height,
+        rate if 0 < rate < math.inf else _USUAL_RATE,
+        _duration(container, stream),
+        _created(container, stream),
+        context.name,
+    )
+
+
+def _duration(container: Any, stream: Any) -> float:  # noqa: ANN401
+    if stream.duration:
+        return float(stream.duration * stream.time_base)
+    return container.duration / av.time_base if container.duration else math.nan
+
+
+def _created(container: Any, stream: Any) -> np.datetime64:  # noqa: ANN401
+    """When the film was begun, as its container says; the zero of old clocks says nothing."""
+    text = container.metadata.get("creation_time") or stream.metadata.get("creation_time", "")
+    try:
+        found = np.datetime64(text.strip().removesuffix("Z"), "ms")
+    except ValueError:
+        return np.datetime64("NaT", "ms")
+    return found if found > np.datetime64("1980-01-02", "ms") else np.datetime64("NaT", "ms")
