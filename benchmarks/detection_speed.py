@@ -27,7 +27,8 @@ from torch import Tensor, nn
 from platefree.data.frame_boxes import read_frame_boxes
 from platefree.evaluation.detection import Detections, score_detections
 from platefree.inference.frame_detection import FrameDetector, normalised
-from platefree.nets.nanodet import COCO_VEHICLES, NanoDet, Raw, published_tensors
+from platefree.nets.light_detector import Raw
+from platefree.nets.nanodet import COCO_VEHICLES, NanoDet, published_tensors
 from platefree.nets.tfjs_graph import convolutions
 
 CALIBRATION = range(4, 900, 45)

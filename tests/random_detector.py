@@ -34,7 +34,7 @@ def spread_out(network: NanoDet) -> None:
                 part.weight *= 2.2
         for head in network.heads:
             head[1].weight.normal_()
-        maps = network._maps((levels - 120) / 60)
+        maps = network.joined(network.features((levels - 120) / 60))
         for head, each in zip(network.heads, maps, strict=True):
             head[1].bias.zero_()
             logits = head(each).flatten(2)

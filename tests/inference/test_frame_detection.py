@@ -7,7 +7,8 @@ from torch import Tensor, nn
 
 from platefree.data.frame_boxes import KINDS
 from platefree.inference.frame_detection import MEAN, FrameDetector, normalised
-from platefree.nets.nanodet import BINS, STRIDES, NanoDet, Raw, positions
+from platefree.nets.light_detector import BINS, STRIDES, Raw, positions
+from platefree.nets.nanodet import NanoDet
 
 CLASSES = {"plate": 0, "car": 3, "truck": 1}
 Wish = tuple[int, tuple[int, int, int, int], int, float]  # position, steps to sides, class, score

@@ -26,16 +26,8 @@ from platefree.methods.vehicle_detector import (
     frame_losses,
 )
 from platefree.nets.adaptive_assignment import NEAREST, SIDE, assign
-from platefree.nets.nanodet import (
-    BINS,
-    COCO_KINDS,
-    COCO_VEHICLES,
-    STRIDES,
-    NanoDet,
-    Raw,
-    boxes_of,
-    positions,
-)
+from platefree.nets.light_detector import BINS, STRIDES, Raw, boxes_of, positions
+from platefree.nets.nanodet import COCO_KINDS, COCO_VEHICLES, NanoDet
 
 Box = tuple[float, float, float, float]
 

@@ -15,15 +15,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from platefree.errors import TrainingError
-from platefree.nets.nanodet import (
-    BINS,
-    COCO_KINDS,
-    STRIDES,
-    NanoDet,
-    boxes_of,
-    positions,
-    published_tensors,
-)
+from platefree.nets.light_detector import BINS, STRIDES, boxes_of, positions
+from platefree.nets.nanodet import COCO_KINDS, NanoDet, published_tensors
 from platefree.nets.tfjs_graph import convolutions
 
 Pairs = dict[str, tuple[Tensor, Tensor]]

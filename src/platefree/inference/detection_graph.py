@@ -12,7 +12,7 @@ from platefree.inference.frame_detection import DEVIATION, MEAN
 from platefree.inference.onnx_content import OPSET
 from platefree.inference.onnx_detector import QUALITY, SIDES
 from platefree.inference.onnx_network import PICTURES
-from platefree.nets.nanodet import STRIDES, NanoDet
+from platefree.nets.light_detector import STRIDES, LightDetector
 
 _MOST = 256  # strides of the coarsest map: 8192 pixels
 
@@ -27,7 +27,7 @@ class DetectionGraph(nn.Module):
     mean: Tensor
     deviation: Tensor
 
-    def __init__(self, network: NanoDet) -> None:
+    def __init__(self, network: LightDetector) -> None:
         super().__init__()
         self.network = network
         self.register_buffer("mean", 255 * torch.tensor(MEAN)[:, None, None])
@@ -39,7 +39,7 @@ class DetectionGraph(nn.Module):
         return raw.quality, raw.sides
 
 
-def detection_onnx(network: NanoDet, what: str) -> onnx.ModelProto:
+def detection_onnx(network: LightDetector, what: str) -> onnx.ModelProto:
     """The graph of a detector as ONNX, for any number of frames of any size, weights inside.
 
     Args:

@@ -40,7 +40,7 @@ from platefree.inference.networks import load_network
 from platefree.inference.onnx_detector import OnnxDetector, open_detector_folder
 from platefree.inference.parity import check_parity
 from platefree.methods.vehicle_detector import VehicleDetector
-from platefree.nets.nanodet import BINS, STRIDES, NanoDet
+from platefree.nets.light_detector import BINS, STRIDES, LightDetector
 from platefree.types import Sightings
 
 TOLERANCE: dict[Precision, float] = {"fp32": 1e-3, "fp16": 2e-2, "int8": 0.5}
@@ -112,7 +112,7 @@ def export_detector(
     return open_detector_folder(out, device="cpu")
 
 
-def _on_cpu(model: Model) -> NanoDet:
+def _on_cpu(model: Model) -> LightDetector:
     method = model.method if model.device.type == "cpu" else copy.deepcopy(model.method).cpu()
     assert isinstance(method, VehicleDetector)  # noqa: S101 - checked by detector_of
     return method.network.eval()
@@ -143,7 +143,7 @@ def _mean() -> list[float]:
     return [255 * each for each in MEAN]
 
 
-def _graph(network: NanoDet, precision: Precision, trials: _Trials, what: str) -> bytes:
+def _graph(network: LightDetector, precision: Precision, trials: _Trials, what: str) -> bytes:
     graph = detection_onnx(network, what)
     if precision != "fp32":
         from platefree.inference.lower_precision import eight_bits, half_floats
@@ -156,7 +156,7 @@ def _graph(network: NanoDet, precision: Precision, trials: _Trials, what: str) -
 
 
 def _parity(
-    network: NanoDet, exported: OnnxDetector, frames: Sequence[Floats]
+    network: LightDetector, exported: OnnxDetector, frames: Sequence[Floats]
 ) -> dict[Part, Apart]:
     """Over the positions of each frame that may hold something, or the surest if none does."""
     scores, boxes = list[Floats](), list[Floats]()

