@@ -6,19 +6,11 @@ pictures are only scored, never trained on; without ``--real`` that is left out.
 """
 
 import argparse
-import subprocess
-import sys
 from pathlib import Path
 
+from commands import platefree, train
+
 RECIPE = "strong_baseline/street"
-
-
-def platefree(*arguments: str | Path) -> None:
-    """Run a verb of the command line, and stop where it stops."""
-    command = [sys.executable, "-m", "platefree", *map(str, arguments)]
-    print("$", *command[2:], flush=True)
-    if code := subprocess.run(command, check=False).returncode:
-        raise SystemExit(code)
 
 
 def render(city: Path, *, vehicles: int, pictures: int, seed: int) -> Path:
@@ -29,17 +21,6 @@ def render(city: Path, *, vehicles: int, pictures: int, seed: int) -> Path:
         platefree("city", city, "--preset", "streets", "--seed", str(seed), *size)
         platefree("data", "split", city, "--train", "1", "--out", table)
     return table
-
-
-def train(table: Path, run: Path, *, seed: int, settings: list[str]) -> Path:
-    """The run's finished model."""
-    changes = [each for setting in settings for each in ("--set", setting)]
-    going_on = ["--resume"] if run.exists() else []
-    platefree(
-        *("train", RECIPE, "--data", table, "--out", run),
-        *("--set", f"train.seed={seed}", *changes, *going_on),
-    )
-    return run / "last"
 
 
 def main() -> None:
@@ -60,10 +41,11 @@ def main() -> None:
         pictures=options.pictures,
         seed=options.seed,
     )
-    model = train(table, options.work / "run", seed=options.seed, settings=options.set)
+    run, model = options.work / "run", options.work / "street-s"
+    train(RECIPE, table, run, seed=options.seed, settings=options.set)
     scored = [] if options.real is None else ["--score", options.real]
     platefree(
-        *("export", model, "--out", options.work / "street-s", "--precision", options.precision),
+        *("export", run / "last", "--out", model, "--precision", options.precision),
         *("--calibrate", table, "--licence", "Apache-2.0", *scored),
     )
 
