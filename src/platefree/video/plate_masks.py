@@ -51,7 +51,8 @@ class PlateMasks:
     def plates_on(self, picture: Pixels) -> Boxes:
         """(n, 4) the plates on a picture (h, w, 3), in its pixels."""
         (found,) = self._detector.detect([picture], self._threshold)
-        return found.box[found.kind == PLATE]
+        plates: Boxes = found.box[found.kind == PLATE]
+        return plates
 
 
 def masked(picture: Pixels, plates: Boxes) -> Pixels:
