@@ -161,7 +161,26 @@ def _draw(searched: Searched, queries: list[str], gallery: Path, sheet: Path) ->
         f"{names} in {gallery}, {count}, {searched.described}",
         f"model {name} ({fingerprint}), {datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
     )
-    return contact_sheet(searched.queries, searched.found.hits, sheet, about=about)
+    small, hits = _small_pictures(searched), searched.found.hits
+    asked = searched.pictures if searched.number is None else searched.number
+    if asked is None or (searched.number is not None and searched.number not in small):
+        asked = searched.queries
+    return contact_sheet(asked, hits, sheet, about=about, small=small)
+
+
+def _small_pictures(searched: Searched) -> dict[int, bytes]:
+    """The pictures that the gallery keeps of what is drawn, by number."""
+    import numpy as np
+
+    if searched.stored is None:
+        return {}
+    asked = [] if searched.number is None else [searched.number]
+    named = [*asked, *(hit.number for hit in searched.found.hits if hit.number is not None)]
+    numbers = np.array(sorted(set(named)), np.int64)
+    with searched.stored.store.snapshot() as now:
+        numbers = numbers[now.has(numbers)]
+        crops = now.crops(numbers)
+    return {number: crop for number, crop in zip(numbers.tolist(), crops, strict=True) if crop}
 
 
 def _check_sheet(sheet: Path) -> None:
