@@ -1,8 +1,9 @@
 """Speed of films: frames a second, and what a frame costs beside a single frame of the same scene.
 
-Run ``PYTHONPATH=src python benchmarks/city_films.py``. Vehicles are built before the clock starts
-(`building` says how long that takes); a frame is drawn, labelled and coded. ``--workers 2`` times
-`generate_films` from beginning to end with as many processes instead, by the clock on the wall.
+Run ``PYTHONPATH=src python benchmarks/city_film_speed.py``. Vehicles are built before the clock
+starts (`building` says how long that takes); a frame is drawn, labelled and coded. ``--workers 2``
+times `generate_films` from beginning to end with as many processes instead, by the clock on the
+wall.
 """
 
 import argparse

@@ -7,6 +7,7 @@ that a gallery keeps is shown rather than its frame: plates are masked on it.
 import io
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,13 +75,15 @@ def of_kept(kept: bytes, size: Size) -> Image.Image | None:
 def _row(
     image: Path, frame: int, box: tuple[float, float, float, float] | None = None
 ) -> Sightings:
-    columns = {"image": [str(image)], "frame": [frame], "box": [box or [np.nan] * 4]}
+    columns: dict[str, list[Any]] = {"image": [str(image)], "frame": [frame]}
+    columns["box"] = [box or [np.nan] * 4]
     return Sightings.from_columns(Path(), columns)
 
 
 def _outline(picture: Image.Image, box: NDArray[np.float64]) -> None:
     """Draw a box that is seen on light and on dark pictures."""
     pen = ImageDraw.Draw(picture)
-    left, top, right, bottom = [*np.floor(box[:2]).tolist(), *np.ceil(box[2:]).tolist()]
+    left, top = np.floor(box[:2]).tolist()
+    right, bottom = np.ceil(box[2:]).tolist()
     pen.rectangle((left - 2, top - 2, right + 1, bottom + 1), outline=_DARK)
     pen.rectangle((left - 1, top - 1, right, bottom), outline=_LIGHT)

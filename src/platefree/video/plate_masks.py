@@ -82,7 +82,8 @@ class PlateMasks:
             ]
         )
         size = boxes[:, 2:] - boxes[:, :2]
-        return boxes[(size <= [_WIDEST * width, _HIGHEST * height]).all(axis=1)]
+        small = (size <= [_WIDEST * width, _HIGHEST * height]).all(axis=1)
+        return np.asarray(boxes[small], np.float64)
 
     def on_scene(self, scene: Pixels, known: Boxes) -> Boxes:
         """The plates on a whole frame: those found on it, and on each of its vehicles.
@@ -106,7 +107,8 @@ class PlateMasks:
         height, width, _ = scene.shape
         around = _AROUND * np.tile(vehicle[2:] - vehicle[:2], 2) * [-1, -1, 1, 1]
         box = (vehicle + around).clip(0, [width, height, width, height])
-        return self.on_vehicle(cut(scene, box)) + np.tile(np.floor(box[:2]), 2)
+        plates = self.on_vehicle(cut(scene, box)) + np.tile(np.floor(box[:2]), 2)
+        return np.asarray(plates, np.float64)
 
 
 def masked(picture: Pixels, plates: Boxes) -> Pixels:
