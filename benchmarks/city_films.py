@@ -107,7 +107,9 @@ def main() -> None:
         for camera in json.loads((folder / "cameras.json").read_text("utf-8"))
     ]
     joined = [join(film.tracks, Likeness(options.similarity)) for film in films]
-    kept = [(film.tracks, {each.number: each.number for each in film.tracks}) for film in films]
+    kept: list[Kept] = [
+        (film.tracks, {each.number: each.number for each in film.tracks}) for film in films
+    ]
     figures = {
         "films": counts(films),
         "detection": detection(films),
@@ -220,8 +222,8 @@ def with_embeddings(tracks: list[Track], model: Embedder) -> list[Track]:
         crops = [picture.crop for track in tracks for picture in track.pictures]
         for name, crop in zip(names, crops, strict=True):
             picture = Image.fromarray(crop)
-            size = tuple(max(SMALLEST_PICTURE, side) for side in picture.size)
-            picture.resize(size).save(Path(folder) / name)
+            width, height = (max(SMALLEST_PICTURE, side) for side in picture.size)
+            picture.resize((width, height)).save(Path(folder) / name)
         rows, _ = model.embed(Sightings.from_columns(Path(folder), {"image": names}))
     return [
         track.with_embeddings({name: space[owner == place] for name, space in rows.spaces.items()})
@@ -384,10 +386,9 @@ def search(films: list[Walked], kept: list[Kept], model: Embedder) -> dict[str, 
             sighted.append(Sighted(place, film.vehicles.get(one, ""), each))
         wanted |= {(film.folder, film.camera, one): film.vehicles[one] for one in film.passes}
     found = [
-        one
+        asked(query, mates, sighted, model)
         for query, vehicle in wanted.items()
         if (mates := others(query, vehicle, wanted))
-        and (one := asked(query, mates, sighted, model))
     ]
     return {
         "queries": len(found),

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -21,6 +21,9 @@ from platefree.cli.search_printing import show
 from platefree.cli.search_question import asked, cut
 from platefree.cli.searches import Searched, checked, search_again, search_gallery, search_pictures
 from platefree.storage.files import check_writable
+
+if TYPE_CHECKING:
+    from platefree.types import Sightings
 
 
 def search(
@@ -162,10 +165,12 @@ def _draw(searched: Searched, queries: list[str], gallery: Path, sheet: Path) ->
         f"model {name} ({fingerprint}), {datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
     )
     small, hits = _small_pictures(searched), searched.found.hits
-    asked = searched.pictures if searched.number is None else searched.number
-    if asked is None or (searched.number is not None and searched.number not in small):
-        asked = searched.queries
-    return contact_sheet(asked, hits, sheet, about=about, small=small)
+    query: Sightings | list[Path] | int = searched.queries
+    if searched.number is not None and searched.number in small:
+        query = searched.number
+    elif searched.pictures is not None:
+        query = searched.pictures
+    return contact_sheet(query, hits, sheet, about=about, small=small)
 
 
 def _small_pictures(searched: Searched) -> dict[int, bytes]:
