@@ -14,6 +14,7 @@ the same search with perfect boxes and tracks. No re-ranking.
 """
 
 import argparse
+import csv
 import importlib.util
 import json
 import tempfile
@@ -29,7 +30,6 @@ from PIL import Image
 from tracking import Indices, Numbers, Seen, score, truth_of, whole
 
 from platefree.data.box_overlap import overlap
-from platefree.data.csv_records import csv_rows
 from platefree.data.frame_boxes import PLATE
 from platefree.evaluation.detection import Detections, Labelled, score_detections
 from platefree.inference.detector import Detector, FoundOnFrame
@@ -160,12 +160,9 @@ class Told:
 
 def walk(folder: Path, camera: str, film: Path, detector: Detector, sampling: Sampling) -> Walked:
     """Look at a film once: with what is found on it, and with the truth."""
-    lines = csv_rows(folder / "tracks.csv", ("camera", "track", "vehicle"), "passes")
-    vehicles = {
-        int(line["track"].rpartition("-")[2]): line["vehicle"]
-        for _, line in lines
-        if line["camera"] == camera
-    }
+    with (folder / "tracks.csv").open(encoding="utf-8", newline="") as file:
+        lines = [line for line in csv.DictReader(file) if line["camera"] == camera]
+    vehicles = {int(line["track"].rpartition("-")[2]): line["vehicle"] for line in lines}
     walked = Walked(folder, camera, vehicles)
     truth = truth_of(folder / "truth" / camera / "gt" / "gt.txt", length(folder))
     told = Told()
