@@ -8,6 +8,7 @@ are never numbers: "0012" is not "12", and no id is ever rounded by a float.
 """
 
 import hashlib
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -199,6 +200,11 @@ class Sightings:
         values = {name: str(getattr(self, name)[row]) for name in LABELS}
         values["time"] = utc_text(self.time[row])
         return {name: value for name, value in values.items() if value}
+
+    def box_of(self, row: int) -> tuple[float, float, float, float] | None:
+        """The box of a row; None where the whole picture is the sighting."""
+        left, top, right, bottom = self.box[row].tolist()
+        return None if math.isnan(left) else (left, top, right, bottom)
 
     def fingerprint(self) -> str:
         """A short hash of every column (not of the pictures): equal tables have equal hashes.
@@ -464,6 +470,9 @@ class Hit:
         p_same: probability that it is the vehicle, see `platefree.ranking.calibration`; None where
             the model is not calibrated. Re-ranked hits keep that of their similarity.
         in_words: *very likely*, *possible* or *unlikely*; empty where ``p_same`` is None.
+        frame: number of the frame, from 0, if ``image`` is a film; -1 if it is a picture.
+        box: left, top, right and bottom of the vehicle in pixels; None where it is all of the
+            picture.
     """
 
     rank: int
@@ -475,6 +484,8 @@ class Hit:
     number: int | None = field(default=None, compare=False)
     p_same: float | None = None
     in_words: str = ""
+    frame: int = -1
+    box: tuple[float, float, float, float] | None = None
 
 
 def utc_text(time: np.datetime64) -> str:

@@ -112,6 +112,9 @@ def test_a_vehicle_of_a_film_is_embedded_stored_and_found(
         (asked,) = answer["asked"]["pictures"]
         assert (asked["frame"], asked["box"]) == (5, list(boxes[place]))
         assert answer["hits"][0]["vehicle"] == str(drawn_table.vehicle[place])
+        sheet = tmp_path / "sheet.png"
+        assert run(*words, "--box", place + 1, "--sheet", sheet, "--top", 2)[0] == 0
+        assert not has_empty_frames(sheet)
         (tmp_path / "answer.json").write_text(out)
         code, out, err = run(
             "search", "--gallery", lot, "--again", tmp_path / "answer.json", "--json"
@@ -132,7 +135,18 @@ def test_a_vehicle_of_a_film_is_embedded_stored_and_found(
         *("search", drawn_table.path(1), "--gallery", lot, "--json"), *("--where", "camera:gate")
     )
     assert code == 0, err
-    assert len(json.loads(out)["hits"]) == 2
+    hits = json.loads(out)["hits"]
+    assert [(each["frame"], tuple(each["box"])) for each in hits] == [(9, boxes[1]), (5, boxes[0])]
+    for query in (drawn_table.path(1), hits[0]["number"]):
+        words = ("search", query, "--gallery", lot, "--where", "camera:gate", "--sheet", sheet)
+        assert run(*words)[0] == 0
+        assert not has_empty_frames(sheet)
+
+
+def has_empty_frames(sheet: Path) -> bool:
+    """Whether a picture on it could not be read."""
+    with Image.open(sheet) as drawn:
+        return (0xEC, 0xEE, 0xF0) in {color for _, color in drawn.getcolors(1 << 24) or []}
 
 
 def film_of(picture: Image.Image, path: Path) -> Path:

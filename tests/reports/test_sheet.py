@@ -1,3 +1,4 @@
+import io
 from pathlib import Path
 
 import numpy as np
@@ -6,10 +7,11 @@ from drawn import draw_vehicles
 from messages import facts
 from numpy.typing import NDArray
 from PIL import Image
+from small_films import shown_number, write_film
 
 from platefree.errors import DataError, StorageError
 from platefree.reports.contact_sheet import contact_sheet
-from platefree.types import Hit
+from platefree.types import Hit, Sightings
 
 LABELS = {"camera": "gate", "time": "2026-05-01T07:12:03Z"}
 
@@ -158,3 +160,77 @@ def test_every_query_picture_is_drawn_in_a_frame(pictures: list[Path], tmp_path:
     np.testing.assert_array_equal(rest[:, 20:], one[:, cell + 20 :])  # beside the frames
     dark = [(part < 60).all(axis=2).sum(axis=1).max() for part in (first, second)]
     assert min(dark) > 0.8 * cell  # the edge of a frame
+
+
+def cell_of(sheet: Path, place: int) -> NDArray[np.uint8]:
+    """The picture at a place of the first row: (144, 192, 3)."""
+    left = 20 + place * (192 + 20)
+    return np.asarray(Image.open(sheet).convert("RGB"))[20 : 20 + 144, left : left + 192]
+
+
+def jpeg(color: tuple[int, int, int]) -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", (160, 120), color).save(file, "JPEG", quality=95)
+    return file.getvalue()
+
+
+def shows(cell: NDArray[np.uint8], color: tuple[int, int, int]) -> bool:
+    """Whether the middle of a cell has a color."""
+    return bool((np.abs(cell[60:84, 80:112].astype(int) - color) < 12).all())
+
+
+def test_a_query_of_a_film_is_its_frame_with_the_box(tmp_path: Path) -> None:
+    film = write_film(tmp_path / "gate.mp4", [each / 10 for each in range(20)])
+    columns = {"image": ["gate.mp4"] * 2, "frame": [13, 13]}
+    box = np.array([[96, 32, 144, 60], [np.nan] * 4])
+    table = Sightings.from_columns(tmp_path, {**columns, "box": box})
+    sheet = contact_sheet(table, [], tmp_path / "a.png")
+    with_box, plain = (cell_of(sheet, place)[-64:] for place in (0, 1))  # 192 x 64: not scaled
+    assert shown_number(plain) == shown_number(with_box) == 13
+    differs = (with_box != plain).any(axis=2)
+    expected = np.zeros((64, 192), bool)
+    expected[30:62, 94:146] = True  # two pixels around the box
+    expected[32:60, 96:144] = False
+    np.testing.assert_array_equal(differs, expected)
+    assert film.exists()
+
+
+def test_the_box_of_a_query_picture_is_scaled_with_it(tmp_path: Path) -> None:
+    Image.new("RGB", (1920, 1440), (90, 90, 90)).save(tmp_path / "street.jpg")
+    columns = {"image": ["street.jpg"], "box": [[480.0, 360.0, 960.0, 720.0]]}
+    sheet = contact_sheet(Sightings.from_columns(tmp_path, columns), [], tmp_path / "a.png")
+    rows, across = np.nonzero((cell_of(sheet, 0) > 240).all(axis=2))
+    assert (rows.min(), rows.max(), across.min(), across.max()) == (35, 72, 47, 96)
+
+
+def test_hits_of_films_and_with_boxes_are_cut_to_them(tmp_path: Path) -> None:
+    write_film(tmp_path / "gate.mp4", [each / 10 for each in range(20)])
+    half = np.zeros((96, 128, 3), np.uint8)
+    half[:, 64:] = 200, 40, 40
+    Image.fromarray(half).save(tmp_path / "half.png")
+    first = Hit(1, 0.9, tmp_path / "gate.mp4", frame=13, box=(0, 0, 32, 16))
+    second = Hit(2, 0.8, tmp_path / "half.png", box=(64, 0, 128, 96))
+    sheet = contact_sheet(tmp_path / "half.png", [first, second], tmp_path / "a.png")
+    cell = cell_of(sheet, 1)[-96:]  # the lowest bits of 13 are 1 and 0
+    assert (cell[20:-20, 20:76] > 195).all()
+    assert (cell[20:-20, 116:-20] < 60).all()
+    assert shows(cell_of(sheet, 2), (200, 40, 40))
+
+
+def test_what_a_gallery_keeps_is_shown_of_films_and_of_lost_files(tmp_path: Path) -> None:
+    write_film(tmp_path / "gate.mp4", [0, 0.1, 0.2])
+    Image.new("RGB", (64, 48), (10, 200, 10)).save(tmp_path / "there.png")
+    blue, red = (20, 30, 220), (220, 30, 20)
+    small = {3: jpeg(blue), 4: jpeg(red), 5: jpeg(blue), 6: b"\xff\xd8damaged"}
+    hits = [
+        Hit(1, 0.9, tmp_path / "gate.mp4", number=3, frame=1),
+        Hit(2, 0.8, tmp_path / "gone.png", number=4),
+        Hit(3, 0.7, tmp_path / "there.png", number=5),
+        Hit(4, 0.6, tmp_path / "gone.png", number=6),
+    ]
+    sheet = contact_sheet(4, hits, tmp_path / "a.png", columns=6, small=small)
+    for place, color in enumerate((red, blue, red, (10, 200, 10))):
+        assert shows(cell_of(sheet, place), color), place
+    assert not shows(cell_of(sheet, 4), blue)
+    empty = cell_of(contact_sheet(9, [], tmp_path / "b.png"), 0)
+    assert (empty == (0xEC, 0xEE, 0xF0)).all(axis=2).mean() > 0.5

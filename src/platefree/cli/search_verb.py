@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -21,6 +21,9 @@ from platefree.cli.search_printing import show
 from platefree.cli.search_question import asked, cut
 from platefree.cli.searches import Searched, checked, search_again, search_gallery, search_pictures
 from platefree.storage.files import check_writable
+
+if TYPE_CHECKING:
+    from platefree.types import Sightings
 
 
 def search(
@@ -161,7 +164,28 @@ def _draw(searched: Searched, queries: list[str], gallery: Path, sheet: Path) ->
         f"{names} in {gallery}, {count}, {searched.described}",
         f"model {name} ({fingerprint}), {datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
     )
-    return contact_sheet(searched.queries, searched.found.hits, sheet, about=about)
+    small, hits = _small_pictures(searched), searched.found.hits
+    query: Sightings | list[Path] | int = searched.queries
+    if searched.number is not None and searched.number in small:
+        query = searched.number
+    elif searched.pictures is not None:
+        query = searched.pictures
+    return contact_sheet(query, hits, sheet, about=about, small=small)
+
+
+def _small_pictures(searched: Searched) -> dict[int, bytes]:
+    """The pictures that the gallery keeps of what is drawn, by number."""
+    import numpy as np
+
+    if searched.stored is None:
+        return {}
+    asked = [] if searched.number is None else [searched.number]
+    named = [*asked, *(hit.number for hit in searched.found.hits if hit.number is not None)]
+    numbers = np.array(sorted(set(named)), np.int64)
+    with searched.stored.store.snapshot() as now:
+        numbers = numbers[now.has(numbers)]
+        crops = now.crops(numbers)
+    return {number: crop for number, crop in zip(numbers.tolist(), crops, strict=True) if crop}
 
 
 def _check_sheet(sheet: Path) -> None:

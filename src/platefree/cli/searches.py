@@ -36,6 +36,8 @@ class Searched:
         skipped: why some pictures were left out.
         document: what is needed to repeat it.
         pictures: the query pictures, as far as they are no stored sightings.
+        number: of the stored sighting that asked.
+        stored: the gallery, if it is one that grows.
     """
 
     found: "Answer"
@@ -46,6 +48,8 @@ class Searched:
     skipped: list[str] = field(default_factory=list)
     document: dict[str, Any] = field(default_factory=dict)
     pictures: "Sightings | None" = None
+    number: int | None = None
+    stored: "Gallery | None" = None
 
 
 def _described(steps: "Post", found: "Answer") -> str:
@@ -157,6 +161,8 @@ def _of_gallery(found: "GalleryAnswer", gallery: "Gallery") -> Searched:
         _described(question.post, found),
         document=document,
         pictures=question.pictures,
+        number=question.number,
+        stored=gallery,
     )
 
 

@@ -23,6 +23,11 @@ def thumbnail(path: Path, width: int, height: int) -> Image.Image | None:
         picture = read_image(path, at_least=(width, height))
     except ImageError:
         return None
+    return fitted(picture, width, height)
+
+
+def fitted(picture: Image.Image, width: int, height: int) -> Image.Image:
+    """A picture scaled to just fit a box of this size, in pixels."""
     scale = min(width / picture.width, height / picture.height)
     size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
     return picture.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)

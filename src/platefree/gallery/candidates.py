@@ -210,6 +210,8 @@ def _hits(
                     labels=table.labels(place),
                     space=str(spaces[place]),
                     query=asked.pictures.path(number),
+                    frame=int(table.frame[place]),
+                    box=table.box_of(place),
                 ),
             )
 

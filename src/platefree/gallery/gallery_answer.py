@@ -137,6 +137,14 @@ def _listed(now: Reading, where: Filter, top: int) -> list[Hit]:
     numbers = now.latest(where, top)
     table = now.get(numbers).sightings
     return [
-        Hit(rank, float("nan"), table.path(row), table.labels(row), number=number)
+        Hit(
+            rank,
+            float("nan"),
+            table.path(row),
+            table.labels(row),
+            number=number,
+            frame=int(table.frame[row]),
+            box=table.box_of(row),
+        )
         for rank, (row, number) in enumerate(enumerate(numbers.tolist()), start=1)
     ]

@@ -266,6 +266,8 @@ def recorded_hit(hit: Hit, compared: int) -> dict[str, Any]:
         **({"number": hit.number} if hit.number is not None else {}),
         **({"query": str(hit.query)} if hit.query else {}),
         **({"space": hit.space} if hit.space else {}),
+        **({"frame": hit.frame} if hit.frame >= 0 else {}),
+        **({"box": list(hit.box)} if hit.box is not None else {}),
         **hit.labels,
     }
 

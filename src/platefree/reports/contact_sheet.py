@@ -1,16 +1,18 @@
 """A contact sheet: the hits of one search as one picture, to print or to send."""
 
 import re
-from collections.abc import Sequence
-from functools import cache
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache, partial
 from pathlib import Path
+from types import MappingProxyType
+from typing import NamedTuple
 
 from PIL import Image, ImageDraw, ImageFont
 
-from platefree.data.thumbnail import thumbnail
 from platefree.errors import DataError
+from platefree.reports.sheet_pictures import of_hit, of_kept, of_query
 from platefree.storage.files import atomic_file
-from platefree.types import Hit
+from platefree.types import Hit, Sightings
 
 FORMATS = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG"}
 """The file formats of a contact sheet by suffix."""
@@ -26,26 +28,34 @@ _INK, _MUTED, _PAPER, _EMPTY = "#1c2127", "#5a6370", "#ffffff", "#eceef0"
 _Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 
+class _Cell(NamedTuple):
+    caption: tuple[str, ...]
+    picture: Callable[[], Image.Image | None]  # read one by one: a sheet may show thousands
+
+
 def contact_sheet(
-    query: Path | Sequence[Path],
+    query: Path | Sequence[Path] | Sightings | int,
     hits: Sequence[Hit],
     path: Path,
     columns: int = 5,
     *,
     about: Sequence[str] = (),
+    small: Mapping[int, bytes] = MappingProxyType({}),
 ) -> Path:
     """Draw the query and its hits, nearest first, and save them as one picture.
 
     Each hit is captioned with rank, similarity (and how sure it is, if that is known), camera, time
-    and file name. A picture that cannot
-    be read is drawn as an empty frame that says so.
+    and file name. A picture that cannot be read is drawn as an empty frame that says so.
 
     Args:
-        query: the query picture, or several.
+        query: the query picture, or several; a table of them, whose boxes are drawn; or the number
+            of a stored sighting, which is drawn as in ``small``.
         hits: in the order to draw; may be empty.
         path: the file to write; its suffix, .jpg or .png, decides the format.
         columns: pictures in a row; the query pictures come first.
         about: lines above the pictures, such as the model, the gallery and the date.
+        small: pictures that a gallery keeps, as JPEG, by the number of the sighting: drawn of
+            films, and where a file cannot be read.
 
     Returns:
         ``path``.
@@ -60,25 +70,45 @@ def contact_sheet(
         raise DataError(
             f"{path}: a contact sheet is written as {', '.join(FORMATS)}, choose one of these"
         )
-    queries = [query] if isinstance(query, Path) else list(query)
-    width = _size(len(queries) + len(hits), columns)[0]
+    cells = [*_queries(query, small), *(_hit(hit, small) for hit in hits)]
+    asked = len(cells) - len(hits)
+    width = _size(len(cells), columns)[0]
     heading = [line for text in about for line in _wrapped(text, _font(14), width - 2 * _GAP)]
     above = _GAP + len(heading) * _LINE if heading else 0
-    sheet = _blank(len(queries) + len(hits), columns, above)
+    sheet = _blank(len(cells), columns, above)
     pen = ImageDraw.Draw(sheet)
     for number, line in enumerate(heading):
         pen.text((_GAP, _GAP + number * _LINE), line, fill=_INK, font=_font(14))
-    captions = [("query", "", "", each.name) for each in queries] + [_caption(hit) for hit in hits]
-    for index, picture in enumerate((*queries, *(hit.image for hit in hits))):
+    for index, cell in enumerate(cells):
         row, column = divmod(index, columns)
         left, top = _GAP + column * _CELL[0], above + _GAP + row * _CELL[1]
-        _draw_picture(sheet, pen, picture, left, top)
-        _draw_caption(pen, captions[index], left, top + _PICTURE[1] + 10)
-        if index < len(queries):
+        _draw_picture(sheet, pen, cell.picture(), left, top)
+        _draw_caption(pen, cell.caption, left, top + _PICTURE[1] + 10)
+        if index < asked:
             _frame_query(pen, left, top)
     with atomic_file(path) as file:
         sheet.save(file, format_name, quality=90)
     return path
+
+
+def _queries(
+    query: Path | Sequence[Path] | Sightings | int, small: Mapping[int, bytes]
+) -> list[_Cell]:
+    if isinstance(query, int):
+        draw = partial(of_kept, small.get(query, b""), _PICTURE)
+        return [_Cell(("query", "", "", f"sighting {query}"), draw)]
+    if not isinstance(query, Sightings):
+        paths = [query] if isinstance(query, Path) else query
+        query = Sightings.from_columns(Path(), {"image": list(map(str, paths))})
+    return [
+        _Cell(("query", "", "", query.path(row).name), partial(of_query, query, row, _PICTURE))
+        for row in range(len(query))
+    ]
+
+
+def _hit(hit: Hit, small: Mapping[int, bytes]) -> _Cell:
+    kept = small.get(hit.number, b"") if hit.number is not None else b""
+    return _Cell(_caption(hit), partial(of_hit, hit, _PICTURE, kept))
 
 
 def _size(pictures: int, columns: int) -> tuple[int, int]:
@@ -109,9 +139,8 @@ def _caption(hit: Hit) -> tuple[str, ...]:
 
 
 def _draw_picture(
-    sheet: Image.Image, pen: ImageDraw.ImageDraw, path: Path, left: int, top: int
+    sheet: Image.Image, pen: ImageDraw.ImageDraw, small: Image.Image | None, left: int, top: int
 ) -> None:
-    small = thumbnail(path, *_PICTURE)
     if small is not None:
         # At the bottom of its box, so that every caption is directly below its picture.
         corner = left + (_PICTURE[0] - small.width) // 2, top + _PICTURE[1] - small.height
