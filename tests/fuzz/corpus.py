@@ -84,7 +84,7 @@ class Reader:
     """
 
     def __init__(self) -> None:
-        self._errors = tempfile.TemporaryFile("w+", errors="replace")
+        self._errors = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115 - closed in the end
         self._process: subprocess.Popen[str] | None = None
 
     def __enter__(self) -> Self:
