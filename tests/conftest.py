@@ -1,14 +1,17 @@
 """Small worlds that the tests share."""
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from drawn import draw_vehicles
+from filelock import FileLock
 
 from platefree import cli
 from platefree.data.dataset import DataSet
@@ -17,7 +20,7 @@ from platefree.recipes.recipe import Recipe
 from platefree.types import Sightings
 
 if TYPE_CHECKING:
-    from writing_verbs import World
+    from writing_verbs import Undisturbed, World
 
 Outcome = tuple[int, str, str]
 Run = Callable[..., Outcome]
@@ -145,12 +148,36 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
     return call
 
 
+Make = Callable[[str, Callable[[Path], object]], Path]
+
+
 @pytest.fixture(scope="session")
-def drawn_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def made_once(tmp_path_factory: pytest.TempPathFactory) -> Make:
+    """Makes a folder in the first process of tests that needs it; all of them read it."""
+    base = tmp_path_factory.getbasetemp()
+    place = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+    def folder_of(name: str, make: Callable[[Path], object]) -> Path:
+        folder, done = place / name, place / f"{name}.done"
+        with FileLock(place / f"{name}.lock"):
+            if not done.exists():
+                shutil.rmtree(folder, ignore_errors=True)  # of one that failed
+                folder.mkdir()
+                make(folder)
+                done.touch()
+        return folder
+
+    return folder_of
+
+
+@pytest.fixture(scope="session")
+def drawn_folder(made_once: Make) -> Path:
     """16 drawn vehicles before 3 cameras, 2 pictures each, half of them for training."""
-    folder = tmp_path_factory.mktemp("drawn")
-    draw_vehicles(folder, vehicles=16, cameras=3, images_per_camera=2, size=48)
-    return folder
+
+    def make(folder: Path) -> None:
+        draw_vehicles(folder, vehicles=16, cameras=3, images_per_camera=2, size=48)
+
+    return made_once("drawn", make)
 
 
 @pytest.fixture(scope="session")
@@ -164,6 +191,17 @@ def block_city(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from block_city import build_city  # which loads the renderer's parts
 
     return build_city(tmp_path_factory.mktemp("city") / "one")
+
+
+@pytest.fixture
+def cities_of_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What renders a city draws grey blocks, in this process."""
+    from fake_studio import BlockStudio
+
+    from platefree.city import generate
+
+    monkeypatch.setattr(generate, "_own_studio", lambda settings: BlockStudio())
+    monkeypatch.setattr(generate, "cpu_count", lambda: 1)
 
 
 @pytest.fixture(scope="session")
@@ -187,54 +225,75 @@ def tiny_recipe() -> Recipe:
 
 
 @pytest.fixture(scope="session")
-def tiny_model_folder(tmp_path_factory: pytest.TempPathFactory, drawn_table: Sightings) -> Path:
+def tiny_model_folder(made_once: Make, drawn_table: Sightings) -> Path:
     """A trained checkpoint folder."""
-    from platefree.methods.catalogue import load_recipe
-    from platefree.training.loop import train
 
-    recipe = load_recipe("strong_baseline/demo", TINY)
-    return train(recipe, drawn_table, tmp_path_factory.mktemp("run")).best
+    def make(folder: Path) -> None:
+        from platefree.methods.catalogue import load_recipe
+        from platefree.training.loop import train
+
+        train(load_recipe("strong_baseline/demo", TINY), drawn_table, folder)
+
+    return made_once("run", make) / "best"
 
 
 @pytest.fixture(scope="session")
-def exported_folder(tmp_path_factory: pytest.TempPathFactory, tiny_model_folder: Path) -> Path:
+def exported_folder(made_once: Make, tiny_model_folder: Path) -> Path:
     """The same model, exported."""
-    from platefree.inference.export import export_model
 
-    folder = tmp_path_factory.mktemp("exported") / "model"
-    export_model(tiny_model_folder, folder)
-    return folder
+    def make(folder: Path) -> None:
+        from platefree.inference.export import export_model
+
+        export_model(tiny_model_folder, folder / "model")
+
+    return made_once("exported", make) / "model"
 
 
 @pytest.fixture(scope="session")
-def detector_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def detector_folder(made_once: Make) -> Path:
     """A checkpoint of a vehicle detector with random weights."""
-    from random_detector import random_detector
 
-    return random_detector(tmp_path_factory.mktemp("detector") / "best")
+    def make(folder: Path) -> None:
+        from random_detector import random_detector
+
+        random_detector(folder / "best")
+
+    return made_once("detector", make) / "best"
 
 
 @pytest.fixture(scope="session")
-def exported_detector(tmp_path_factory: pytest.TempPathFactory, detector_folder: Path) -> Path:
+def exported_detector(made_once: Make, detector_folder: Path) -> Path:
     """The same, exported."""
-    from platefree.inference.detector_export import export_detector
 
-    folder = tmp_path_factory.mktemp("exported-detector") / "model"
-    export_detector(detector_folder, folder, threshold=0.6)
-    return folder
+    def make(folder: Path) -> None:
+        from platefree.inference.detector_export import export_detector
+
+        export_detector(detector_folder, folder / "model", threshold=0.6)
+
+    return made_once("exported-detector", make) / "model"
 
 
 @pytest.fixture(scope="session")
 def world(
-    tmp_path_factory: pytest.TempPathFactory,
+    made_once: Make,
     drawn_folder: Path,
     drawn_table: Sightings,
     tiny_model_folder: Path,
     layouts: dict[str, DataSet],
 ) -> "World":
     """What the verbs that write are tried on."""
-    from writing_verbs import make_world
+    from writing_verbs import World, make_world
 
+    made = made_once("world", lambda folder: make_world(folder, drawn_table))
     cityflow = layouts["cityflow"].table.root
-    folder = tmp_path_factory.mktemp("world")
-    return make_world(folder, drawn_folder, drawn_table, tiny_model_folder, cityflow)
+    return World(drawn_folder, tiny_model_folder, cityflow, made)
+
+
+@pytest.fixture(scope="session")
+def undisturbed(
+    world: "World", tmp_path_factory: pytest.TempPathFactory
+) -> "Callable[[str], Undisturbed]":
+    """Runs a verb that writes, once, with nothing in its way."""
+    from writing_verbs import run_undisturbed
+
+    return cache(lambda verb: run_undisturbed(verb, world, tmp_path_factory.mktemp("verb")))

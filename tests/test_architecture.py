@@ -2,8 +2,6 @@
 
 import ast
 import re
-import subprocess
-import sys
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import REPOSITORY
+from without_torch import HEAVY, run_without_torch
 
 SOURCE = REPOSITORY / "src" / "platefree"
 
@@ -78,9 +77,6 @@ CORE_INFERENCE = {
     *("onnx_content", "onnx_model", "onnx_network", "picture_comparison", "shipped", "joinable"),
 }
 """Modules of inference that run an exported model, or load one."""
-
-HEAVY = {"torch", "torchvision", "timm", "lightning_fabric", "safetensors", "cv2"}
-HEAVY |= {"onnx", "onnxscript"}
 
 
 def sources() -> list[Path]:
@@ -210,29 +206,6 @@ def test_the_core_asks_for_networks_in_few_places() -> None:
         if room_of(module_of(path)) in CORE:
             below = {room_of(target) for target in own(imports(path))}
             assert not below & (torch_rooms | {"inference"}), module_of(path)
-
-
-WITHOUT_TORCH = """
-import sys
-from importlib.machinery import PathFinder
-
-class Without(PathFinder):
-    @classmethod
-    def find_spec(cls, name, path=None, target=None):
-        absent = name.partition(".")[0] in {heavy}
-        return None if absent else super().find_spec(name, path, target)
-
-sys.meta_path[sys.meta_path.index(PathFinder)] = Without
-import platefree as pf
-{code}
-assert not {heavy} & set(sys.modules)
-"""
-
-
-def run_without_torch(code: str, *arguments: object) -> subprocess.CompletedProcess[str]:
-    script = WITHOUT_TORCH.format(heavy=HEAVY, code=code)
-    words = [sys.executable, "-c", script, *map(str, arguments)]
-    return subprocess.run(words, capture_output=True, text=True, check=False)
 
 
 CORE_AT_WORK = """

@@ -206,7 +206,7 @@ def quick_settings(recipe: str) -> list[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("quick_recipes")
+@pytest.mark.usefixtures("quick_recipes", "cities_of_blocks")
 def test_the_readme_runs_from_top_to_bottom_and_then_the_commands_of_the_pages(
     own_pictures: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from conftest import TINY, TINY_FDA, TINY_VIEW
 from fake_studio import BlockStudio
+from faulty_disk import FaultyDisk
 from part_pictures import draw_parts
 from PIL import Image
 from random_detector import random_detector
@@ -25,6 +26,7 @@ from platefree.city import generate
 from platefree.cli import search_verb
 from platefree.data.table import write_table
 from platefree.methods.catalogue import load_recipe
+from platefree.storage.disk import written_to
 from platefree.training.loop import train
 from platefree.types import Sightings
 
@@ -37,60 +39,69 @@ _VARYING = re.compile(
 
 @dataclass(frozen=True)
 class World:
-    """What the verbs are given."""
+    """What the verbs are given: pictures, a model of them, a set, and what `make_world` made."""
 
     pictures: Path
     model: Path
-    other: Path
-    views: Path
-    parts: Path
-    detector: Path
-    generator: Path
     cityflow: Path
-    compcars: Path
-    frames: Path
+    made: Path
+
+    @property
+    def other(self) -> Path:
+        return self.made / "other" / "best"
+
+    @property
+    def views(self) -> Path:
+        return self.made / "views" / "best"
+
+    @property
+    def parts(self) -> Path:
+        return self.made / "parts"
+
+    @property
+    def detector(self) -> Path:
+        return self.made / "detector" / "best"
+
+    @property
+    def generator(self) -> Path:
+        return self.made / "fda" / "best"
+
+    @property
+    def compcars(self) -> Path:
+        return self.made / "compcars"
+
+    @property
+    def frames(self) -> Path:
+        return self.made / "frames"
 
     @property
     def query(self) -> Path:
         return next(iter(sorted(self.pictures.rglob("*.jpg"))))
 
 
-def make_world(
-    made: Path, drawn_folder: Path, drawn_table: Sightings, model: Path, cityflow: Path
-) -> World:
+def make_world(made: Path, drawn_table: Sightings) -> None:
     """Models and data sets in a folder."""
     camera = np.array([int(name.strip("cam")) for name in drawn_table.camera.tolist()])
     seen = replace(drawn_table, view=np.where(camera % 2, "front", "rear"))
     write_table(seen, made / "seen.csv")
-    views = train(load_recipe("viewpoint/city", TINY_VIEW), seen, made / "views").best
+    train(load_recipe("viewpoint/city", TINY_VIEW), seen, made / "views")
     other = load_recipe("strong_baseline/demo", {**TINY, "train.seed": 1})
+    train(other, drawn_table, made / "other")
     draw_parts(made / "parts", vehicles=4, each=3)
     small = {key: value for key, value in TINY_VIEW.items() if key.startswith("train.")}
     shape = {"input.height": 64, "input.width": 64, "model.width": 32, "model.depth": 1}
     recipe = load_recipe(
         "part_detector/city", {**small, **shape, "model.backbone": "test_resnet", "train.epochs": 1}
     )
-    detector = train(recipe, made / "parts", made / "detector").best
-    generator = train(load_recipe("fda_net/city", TINY_FDA), drawn_table, made / "fda").best
-    frames = random_detector(made / "frames")
+    train(recipe, made / "parts", made / "detector")
+    train(load_recipe("fda_net/city", TINY_FDA), drawn_table, made / "fda")
+    random_detector(made / "frames")
     compcars = write_files(made / "compcars", COMPCARS)
     for name in ("1/11/2011/aa", "1/11/2012/bb"):
         path = compcars / "image" / f"{name}.jpg"
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.new("RGB", (40, 30), "red").save(path)
         write_files(compcars, {f"label/{name}.txt": "1\n1\n3 5 20 11\n"})
-    return World(
-        pictures=drawn_folder,
-        model=model,
-        other=train(other, drawn_table, made / "other").best,
-        views=views,
-        parts=made / "parts",
-        detector=detector,
-        generator=generator,
-        cityflow=cityflow,
-        compcars=compcars,
-        frames=frames,
-    )
 
 
 Arguments = Sequence[object]
@@ -110,7 +121,7 @@ def _validated(world: World, out: Path) -> Arguments:
 
 
 def _ablate(world: World, out: Path) -> Arguments:
-    rows = world.model.parent / "rows.toml"
+    rows = out.parent / "rows.toml"
     settings = "\n".join(f'"{key}" = {json.dumps(value)}' for key, value in TINY.items())
     names = ("plain", "again")
     each = [f'[[rows]]\nname = "{name}"\nrecipe = "strong_baseline/demo"\n' for name in names]
@@ -203,3 +214,31 @@ def state(folder: Path) -> dict[str, bytes]:
         for path in sorted(folder.rglob("*"))
         if path.is_file()
     }
+
+
+@dataclass(frozen=True)
+class Undisturbed:
+    """What a verb wrote with nothing in its way.
+
+    Attributes:
+        out: the folder that it wrote to, whose name stands in some files; it may be used again.
+        whole: what it wrote.
+        changes: how many changes of the disk that took.
+    """
+
+    out: Path
+    whole: dict[str, bytes]
+    changes: int
+
+
+def run_undisturbed(verb: str, world: World, folder: Path) -> Undisturbed:
+    """Let a verb write into the folder ``out`` of an empty one."""
+    out = folder / "out"
+    out.mkdir()
+    counting = FaultyDisk()
+    with written_to(counting):
+        code, errors = call(VERBS[verb](world, out))
+    assert code == 0, errors
+    whole = state(out)
+    assert whole
+    return Undisturbed(out, whole, counting.changes)

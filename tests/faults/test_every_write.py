@@ -7,11 +7,12 @@ last; with ``--every-write`` all of them.
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
 from faulty_disk import BROKEN, FULL, CachingDisk, FaultyDisk, Killed
-from writing_verbs import VERBS, World, call, state
+from writing_verbs import VERBS, Undisturbed, World, call, state
 
 from platefree.storage.disk import TEMPORARY, written_to
 
@@ -60,17 +61,15 @@ def chosen(changes: int, pytestconfig: pytest.Config) -> list[int]:
 @pytest.mark.parametrize("failure", FAILURES)
 @pytest.mark.parametrize("verb", VERBS)
 def test_a_failed_change_of_the_disk_loses_nothing(
-    verb: str, failure: str, world: World, tmp_path: Path, pytestconfig: pytest.Config
+    verb: str,
+    failure: str,
+    world: World,
+    undisturbed: Callable[[str], Undisturbed],
+    pytestconfig: pytest.Config,
 ) -> None:
-    out = tmp_path / "out"
-    out.mkdir()
-    counting = FaultyDisk()
-    with written_to(counting):
-        code, errors = call(VERBS[verb](world, out))
-    assert code == 0, errors
-    whole = state(out)
-    assert whole
-    tried = chosen(counting.changes, pytestconfig)
+    done = undisturbed(verb)
+    out, whole = done.out, done.whole
+    tried = chosen(done.changes, pytestconfig)
     for at in tried:
         shutil.rmtree(out)
         out.mkdir()
@@ -94,23 +93,59 @@ def test_a_failed_change_of_the_disk_loses_nothing(
         assert found.keys() == whole.keys(), at
         different = [name for name in whole if found[name] != whole[name]]
         assert different == [], at
-    print(f"\n{verb}, {failure}: {len(tried)} of {counting.changes} changes failed, all survived")  # noqa: T201 - shown by -s
+    print(f"\n{verb}, {failure}: {len(tried)} of {done.changes} changes failed, all survived")  # noqa: T201 - shown by -s
+
+
+@dataclass(frozen=True)
+class Repeated:
+    """A verb that is called again, over what it wrote before.
+
+    Attributes:
+        kept: a copy of what it wrote before.
+        changes: how many changes of the disk the second call took.
+    """
+
+    kept: Path
+    changes: int
+
+
+@pytest.fixture(scope="module")
+def repeated(
+    world: World,
+    undisturbed: Callable[[str], Undisturbed],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Callable[[str], Repeated]:
+    """Calls a verb again, once, with nothing in its way."""
+
+    def run(verb: str) -> Repeated:
+        out = undisturbed(verb).out
+        shutil.rmtree(out)
+        out.mkdir()
+        assert call(REPLACED[verb](world, out))[0] == 0
+        kept = Path(shutil.copytree(out, tmp_path_factory.mktemp("kept") / "out"))
+        counting = FaultyDisk()
+        with written_to(counting):
+            assert call(REPLACED[verb](world, out))[0] == 0
+        assert state(out) == undisturbed(verb).whole
+        return Repeated(kept, counting.changes)
+
+    return cache(run)
 
 
 @pytest.mark.parametrize("failure", ["power cut", "power cut, names kept", "full disk"])
 @pytest.mark.parametrize("verb", REPLACED)
 def test_a_failed_change_keeps_what_was_there(
-    verb: str, failure: str, world: World, tmp_path: Path, pytestconfig: pytest.Config
+    verb: str,
+    failure: str,
+    world: World,
+    undisturbed: Callable[[str], Undisturbed],
+    repeated: Callable[[str], Repeated],
+    pytestconfig: pytest.Config,
 ) -> None:
-    out = tmp_path / "out"
-    out.mkdir()
-    assert call(REPLACED[verb](world, out))[0] == 0
-    whole = state(out)
-    counting = FaultyDisk()
-    with written_to(counting):
-        assert call(REPLACED[verb](world, out))[0] == 0
-    assert state(out) == whole
-    for at in chosen(counting.changes, pytestconfig):
+    out, whole, again = undisturbed(verb).out, undisturbed(verb).whole, repeated(verb)
+    shutil.rmtree(out)
+    shutil.copytree(again.kept, out)
+    for at in chosen(again.changes, pytestconfig):
         arguments = REPLACED[verb](world, out)
         disk = FAILURES[failure].disk(out, at)
         with written_to(disk):

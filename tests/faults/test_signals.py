@@ -7,14 +7,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from conftest import TINY
 from faulty_disk import FaultyDisk
-from writing_verbs import VERBS, Arguments, World, call, state
+from writing_verbs import VERBS, Arguments, Undisturbed, World, call, state
 
 from platefree.data.table import read_table, write_table
 from platefree.storage.disk import TEMPORARY, written_to
@@ -56,19 +56,17 @@ class SignallingDisk(FaultyDisk):
     ],
 )
 def test_a_stopped_verb_says_so_and_goes_on(
-    verb: str, number: signal.Signals, world: World, tmp_path: Path
+    verb: str,
+    number: signal.Signals,
+    world: World,
+    undisturbed: Callable[[str], Undisturbed],
 ) -> None:
-    out = tmp_path / "out"
-    out.mkdir()
-    disk = SignallingDisk(0, number)
-    with written_to(disk):
-        code, errors = call(VERBS[verb](world, out))
-    assert code == 0, errors
-    whole = state(out)
+    done = undisturbed(verb)
+    out, whole = done.out, done.whole
     shutil.rmtree(out)
     out.mkdir()
     before = signal.getsignal(number)
-    with written_to(SignallingDisk(disk.changes // 2, number)):
+    with written_to(SignallingDisk(done.changes // 2, number)):
         code, errors = call(VERBS[verb](world, out))
     assert signal.getsignal(number) == before
     last = errors.strip().splitlines()[-1]

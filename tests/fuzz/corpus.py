@@ -14,10 +14,13 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from queue import SimpleQueue
+from typing import Self
 
 from formats import FORMATS
 
@@ -26,7 +29,7 @@ FOUND = HERE / "found"
 """Small files on which something failed once: FOUND/FORMAT/NAME."""
 
 _PROCESSES = 2
-_STARTING = 120  # seconds that a process may take to import and to start
+_ENDING = 120  # seconds that a process may take to end
 
 
 @dataclass
@@ -41,74 +44,139 @@ class Outcomes:
     counts: Counter[str] = field(default_factory=Counter)
     faults: list[str] = field(default_factory=list)
 
-
-def run_format(name: str, count: int, folder: Path) -> Outcomes:
-    """Read ``count`` damaged files of a format; a process that died is replaced."""
-    outcomes, first, tries = Outcomes(), 0, 0
-    while first < count:
-        tries += 1
-        place = folder / f"{name.replace(' ', '-')}-{tries}"
-        words = [name, str(first), str(count - first), str(place)]
-        died_at = _collect(words, outcomes)
-        if died_at is None:
-            break
-        first = died_at + 1
-    return outcomes
+    def add_death(self, name: str, started: int, code: int, errors: str) -> None:
+        """The process ended at file ``started`` of a format, which is a fault of that file."""
+        if started < 0:
+            raise RuntimeError(f"{name}: {errors}")
+        kind = "hang" if -code in (signal.SIGALRM, signal.SIGPROF) else "death"
+        self.counts[kind] += 1
+        self.faults.append(f"{kind}: input {started} of {name}, code {code}: {errors[-300:]}")
 
 
-def run_found(folder: Path) -> dict[str, Outcomes]:
-    """Read every file on which something failed once."""
-    found = {}
-    for path in sorted(FOUND.glob("*/*")):
-        label = f"{path.parent.name}/{path.name}"
-        found[label] = Outcomes()
-        _collect([path.parent.name, str(path), str(folder / label)], found[label])
-    return found
+@dataclass(frozen=True)
+class Job:
+    """Files of one format to read.
+
+    Attributes:
+        name: of the format.
+        folder: a new one, for what is read.
+        count: how many damaged files; 1 for a file as it is.
+        file: the file that is read as it is; None damages valid ones.
+    """
+
+    name: str
+    folder: Path
+    count: int
+    file: Path | None = None
+
+    def line(self, first: int) -> str:
+        """What `worker.run` takes."""
+        folder = str(self.folder / f"from-{first}")
+        file = None if self.file is None else str(self.file)
+        words = {"name": self.name, "folder": folder, "first": first, "count": self.count}
+        return json.dumps({**words, "file": file}) + "\n"
 
 
-def _collect(words: list[str], outcomes: Outcomes) -> int | None:
-    """Count what a process says; the number of the input that killed it, if one did."""
-    worker = [sys.executable, str(HERE / "worker.py"), *words]
-    started = -1
-    one_thread = {**os.environ, "OMP_NUM_THREADS": "1"}
-    with subprocess.Popen(
-        worker,
-        env=one_thread,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        errors="replace",
-    ) as process:
+class Reader:
+    """A process that reads the files of one job after another; one that died is replaced.
+
+    A process for each job would spend nine tenths of its time on imports.
+    """
+
+    def __init__(self) -> None:
+        self._errors = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115 - closed in the end
+        self._process: subprocess.Popen[str] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._process is not None:
+            self._process.communicate(timeout=_ENDING)
+        self._errors.close()
+
+    def read(self, job: Job) -> Outcomes:
+        """What became of the files of a job."""
+        outcomes, first = Outcomes(), 0
+        while first < job.count:
+            first = self._read_from(first, job, outcomes)
+        return outcomes
+
+    def _read_from(self, first: int, job: Job, outcomes: Outcomes) -> int:
+        """Count what the process says; the first file that it has not read."""
+        process = self._process = self._process or self._start()
+        assert process.stdin is not None
         assert process.stdout is not None
-        assert process.stderr is not None
+        process.stdin.write(job.line(first))
+        process.stdin.flush()
+        started = -1
         for line in process.stdout:
             said = json.loads(line)
+            if "done" in said:
+                return job.count
             started = said.get("started", started)
             if "kind" in said:
                 outcomes.counts[said["kind"]] += 1
                 if said["kind"] not in ("read", "refused"):
-                    place = f"{words[-1]}/fault-{said['number']}"
+                    place = job.folder / f"from-{first}" / f"fault-{said['number']}"
                     outcomes.faults.append(f"{said['kind']}: {said['line']} ({place})")
-        errors = process.stderr.read()
-        code = process.wait(_STARTING)
-    if code == 0:
-        return None
-    if started < 0:
-        raise RuntimeError(f"{words}: {errors}")
-    kind = "hang" if -code in (signal.SIGALRM, signal.SIGPROF) else "death"
-    outcomes.counts[kind] += 1
-    outcomes.faults.append(f"{kind}: input {started} of {words[0]}, code {code}: {errors[-300:]}")
-    return started
+        self._process = None
+        outcomes.add_death(job.name, started, process.wait(_ENDING), self._said())
+        return started + 1
+
+    def _start(self) -> "subprocess.Popen[str]":
+        self._errors.seek(0)
+        self._errors.truncate()
+        return subprocess.Popen(
+            [sys.executable, str(HERE / "worker.py")],
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            text=True,
+            errors="replace",
+        )
+
+    def _said(self) -> str:
+        self._errors.seek(0)
+        return self._errors.read()
+
+
+def run_jobs(jobs: Iterable[Job]) -> Iterator[Outcomes]:
+    """What became of each of the jobs, in their order; several are read at a time."""
+    with ExitStack() as stack:
+        free: SimpleQueue[Reader] = SimpleQueue()
+        for _ in range(_PROCESSES):
+            free.put(stack.enter_context(Reader()))
+
+        def run(job: Job) -> Outcomes:
+            reader = free.get()
+            try:
+                return reader.read(job)
+            finally:
+                free.put(reader)
+
+        with ThreadPoolExecutor(_PROCESSES) as pool:
+            yield from pool.map(run, jobs)
+
+
+def run_found(folder: Path) -> dict[str, Outcomes]:
+    """Read every file on which something failed once."""
+    found = {f"{path.parent.name}/{path.name}": path for path in sorted(FOUND.glob("*/*"))}
+    with Reader() as reader:
+        return {
+            label: reader.read(Job(path.parent.name, folder / label, 1, path))
+            for label, path in found.items()
+        }
 
 
 def run_corpus(rounds: int, folder: Path) -> dict[str, Outcomes]:
     """Read the damaged files of every format, ``rounds`` times as many as in the tests."""
-    with ThreadPoolExecutor(_PROCESSES) as pool:
-        jobs = {
-            name: pool.submit(run_format, name, rounds * form.share, folder)
-            for name, form in FORMATS.items()
-        }
-        return {name: job.result() for name, job in jobs.items()}
+    jobs = [
+        Job(name, folder / name.replace(" ", "-"), rounds * form.share)
+        for name, form in FORMATS.items()
+    ]
+    return dict(zip(FORMATS, run_jobs(jobs), strict=True))
 
 
 def table(outcomes: dict[str, Outcomes]) -> Iterator[str]:

@@ -1,10 +1,7 @@
 """A process that damages valid files and reads them, within limits of time and memory.
 
-    python worker.py FORMAT FIRST COUNT FOLDER     reads damaged files FIRST to FIRST + COUNT - 1
-    python worker.py FORMAT FILE FOLDER            reads one file as it is
-
-It prints a line of JSON before and after each input, so that whoever started it knows which one
-killed it.
+Each line of its input is a job, in JSON (`run`). It prints a line of JSON before and after each
+file that it reads, so that whoever started it knows which one killed it, and one after each job.
 """
 
 import json
@@ -51,10 +48,16 @@ def outcome(form: Format, folder: Path, content: bytes) -> tuple[str, str]:
     return "read", ""
 
 
-def limit_memory() -> None:
+def limit_memory(most: int) -> None:
+    """Let this process grow by ``most`` bytes from now on."""
     pages = int(Path("/proc/self/statm").read_text().split()[0])
-    most = pages * resource.getpagesize() + MEMORY
-    resource.setrlimit(resource.RLIMIT_AS, (most, most))
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + most, hard))
+
+
+def lift_limit() -> None:
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (hard, hard))
 
 
 def say(**content: object) -> None:
@@ -62,32 +65,35 @@ def say(**content: object) -> None:
     sys.stdout.flush()
 
 
-def main() -> None:
-    logging.disable()
-    warnings.simplefilter("ignore")
-    name, *rest, folder = sys.argv[1:]
+def run(name: str, folder: str, first: int, count: int, file: str | None) -> None:
+    """Read damaged files ``first`` to ``count - 1`` of a format, or one file as it is."""
     form, place = FORMATS[name], Path(folder)
     valid = place / "valid"
     valid.mkdir(parents=True)
     form.make(valid)
     whole = (valid / form.name).read_bytes()
     form.read(copied(valid, place) / form.name)  # also imports what is needed
-    limit_memory()
-    if len(rest) == 1:
-        inputs = {0: Path(rest[0]).read_bytes()}
-    else:
-        numbers = range(int(rest[0]), int(rest[0]) + int(rest[1]))
-        inputs = {}
-    for number in inputs or numbers:
+    limit_memory(MEMORY)
+    for number in range(first, count):
         say(started=number)
-        content = inputs.get(number)
-        if content is None:
+        if file is None:
             chance = random.Random(f"{name} {number}")  # noqa: S311
             content = damaged(whole, form.damage, chance)
+        else:
+            content = Path(file).read_bytes()
         kind, line = outcome(form, copied(valid, place), content)
         say(number=number, kind=kind, line=line)
         if kind not in ("read", "refused"):
             (place / f"fault-{number}").write_bytes(content)
+    lift_limit()
+
+
+def main() -> None:
+    logging.disable()
+    warnings.simplefilter("ignore")
+    for job in sys.stdin:
+        run(**json.loads(job))
+        say(done=True)
 
 
 def copied(valid: Path, place: Path) -> Path:

@@ -169,7 +169,7 @@ def test_an_addition_that_was_killed_goes_on(
         command = [sys.executable, "-c", ADDING, gallery.folder, tmp_path / "table.csv"]
         writer = subprocess.Popen([*map(str, command)])
         while writer.poll() is None and gallery.store.count() == seen[-1]:
-            time.sleep(0.005)
+            time.sleep(0.02)
         writer.kill()
         writer.wait()
         seen.append(gallery.store.count())

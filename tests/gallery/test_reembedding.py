@@ -79,6 +79,18 @@ class Meanwhile:
         return self._model.embed(sightings, **options)
 
 
+def test_an_answer_of_the_new_model_is_asked_again_where_the_old_one_was_open(
+    lot: pf.Gallery, new: pf.Model, pictures: pf.Sightings, tmp_path: Path
+) -> None:
+    elsewhere = pf.Gallery.open(lot.folder)
+    lot.save_answer(lot.search(pictures.path(7), top=9, work=WORK), tmp_path / "old.json")
+    lot.reembed(new, work=WORK)
+    lot.save_answer(lot.search(pictures.path(7), top=9, work=WORK), tmp_path / "new.json")
+    assert elsewhere.search_again(tmp_path / "new.json", work=WORK).same
+    with pytest.raises(MismatchError, match=facts(new.fingerprint, "no other model")):
+        elsewhere.search_again(tmp_path / "old.json", work=WORK)
+
+
 def test_it_is_the_gallery_that_the_new_model_would_have_made(
     lot: pf.Gallery, new: pf.Model, pictures: pf.Sightings, tmp_path: Path
 ) -> None:

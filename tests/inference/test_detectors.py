@@ -27,6 +27,7 @@ from platefree.inference.model_card import FileCard
 from platefree.inference.onnx_detector import OnnxDetector
 
 SIZES = [(70, 100), (96, 160), (33, 31), (24, 24), (100, 1300), (1300, 64)]
+SIZES += [(1, 1), (10, 8000), (8000, 10)]
 
 
 @pytest.fixture
@@ -39,6 +40,18 @@ def sign(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
     card = json.loads((folder / "card.json").read_text())
     change(card)
     (folder / "card.json").write_text(DetectorCard.model_validate(card).sealed().text())
+
+
+def put_network(folder: Path, change: Callable[[onnx.ModelProto], object]) -> None:
+    """Change the ONNX file, and name it in the card as its author could."""
+    (old,) = folder.glob("*.onnx")
+    graph = onnx.load(old)
+    change(graph)
+    content = graph.SerializeToString()
+    entry = FileCard.of("network", content)
+    old.unlink()
+    (folder / entry.name).write_bytes(content)
+    sign(folder, lambda card: card.update(file=entry.model_dump()))
 
 
 # --- against torch -----------------------------------------------------------------------------
@@ -229,16 +242,58 @@ def test_a_damaged_network_and_one_with_weights_that_are_no_numbers(folder: Path
     network.write_bytes(content[:-1])
     with pytest.raises(CheckpointError, match=facts(network.name, "hash")):
         pf.load_detector(folder)
-    graph = onnx.load_from_string(content)
-    tensor = next(each for each in graph.graph.initializer if len(each.dims) == 4)
-    spoilt = np.full_like(onnx.numpy_helper.to_array(tensor), np.nan)
-    tensor.CopyFrom(onnx.numpy_helper.from_array(spoilt, tensor.name))
-    new = graph.SerializeToString()
-    entry = FileCard.of("network", new)
-    (folder / entry.name).write_bytes(new)
-    sign(folder, lambda card: card.update(file=entry.model_dump()))
+
+    def spoil(graph: onnx.ModelProto) -> None:
+        tensor = next(each for each in graph.graph.initializer if len(each.dims) == 4)
+        spoilt = np.full_like(onnx.numpy_helper.to_array(tensor), np.nan)
+        tensor.CopyFrom(onnx.numpy_helper.from_array(spoilt, tensor.name))
+
+    network.write_bytes(content)
+    put_network(folder, spoil)
     with pytest.raises(CheckpointError, match=facts("damaged", "NaN")):
         pf.load_detector(folder).detect([noise_frame(64, 64)])
+
+
+@pytest.mark.parametrize("pattern", ["*.onnx", "*.bin", "card.json"])
+def test_a_missing_file(pattern: str, folder: Path) -> None:
+    (path,) = folder.glob(pattern)
+    path.unlink()
+    with pytest.raises(CheckpointError, match=facts(path.name)):
+        pf.load_detector(folder)
+
+
+def test_files_that_were_swapped(folder: Path) -> None:
+    (network,), (learnt,) = folder.glob("*.onnx"), folder.glob("*.bin")
+    one, other = network.read_bytes(), learnt.read_bytes()
+    network.write_bytes(other)
+    learnt.write_bytes(one)
+    with pytest.raises(CheckpointError, match=facts(network.name, "hash")):
+        pf.load_detector(folder)
+
+
+def name_a_file(graph: onnx.ModelProto) -> None:
+    tensor = graph.graph.initializer[0]
+    tensor.ClearField("raw_data")
+    tensor.data_location = onnx.TensorProto.EXTERNAL
+    tensor.external_data.add(key="location", value="../../../etc/passwd")
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda graph: setattr(graph.opset_import[0], "version", 17), ("opset", 17, 18)),
+        (lambda graph: setattr(graph.graph.node[3], "domain", "my.own"), ("my.own",)),
+        (name_a_file, ("other files",)),
+        (lambda graph: graph.graph.node.pop(3), ("loaded",)),
+    ],
+    ids=["opset", "custom operator", "external file", "cut"],
+)
+def test_a_network_that_asks_for_more(
+    change: Callable[[onnx.ModelProto], object], told: tuple[str | int, ...], folder: Path
+) -> None:
+    put_network(folder, change)
+    with pytest.raises(CheckpointError, match=facts(*told)):
+        pf.load_detector(folder)
 
 
 # --- the wrong kind of model -------------------------------------------------------------------

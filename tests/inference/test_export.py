@@ -324,22 +324,32 @@ def products_of(folder: Path) -> dict[str, np.ndarray]:
     return {each.name: onnx.numpy_helper.to_array(each) for each in graph.initializer}
 
 
+@pytest.fixture(scope="module")
+def eight_bits(
+    tiny_model_folder: Path, drawn_table: pf.Sightings, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    folder = tmp_path_factory.mktemp("int8") / "model"
+    export_model(tiny_model_folder, folder, precision="int8", pictures=drawn_table)
+    return folder
+
+
 def test_half_floats_and_eight_bits(
-    tiny_model_folder: Path, exported_folder: Path, drawn_table: pf.Sightings, tmp_path: Path
+    tiny_model_folder: Path,
+    exported_folder: Path,
+    eight_bits: Path,
+    drawn_table: pf.Sightings,
+    tmp_path: Path,
 ) -> None:
-    table = replace(drawn_table)
+    table, half = replace(drawn_table), tmp_path / "fp16"
     model = pf.load_model(tiny_model_folder)
     wanted, _ = model.embed(table)
     sizes = {"fp32": sum(each.stat().st_size for each in exported_folder.glob("*.onnx"))}
     prints = {model.fingerprint}
-    for precision, apart in (("fp16", 5e-3), ("int8", 0.3)):
-        out = tmp_path / precision
-        exported = export_model(
-            tiny_model_folder,
-            out,
-            precision=precision,  # type: ignore[arg-type]
-            pictures=table,
-        )
+    export_model(tiny_model_folder, half, precision="fp16", pictures=table)
+    for precision, folder, apart in (("fp16", half, 5e-3), ("int8", eight_bits, 0.3)):
+        exported = pf.load_model(folder)
+        assert isinstance(exported, OnnxModel)
+        assert exported.card.precision == precision
         found, _ = exported.embed(table)
         lengths = np.linalg.norm(found.spaces["main"] - wanted.spaces["main"], axis=1)
         assert 0 < lengths.max() < apart
@@ -348,7 +358,7 @@ def test_half_floats_and_eight_bits(
         compared = training[np.arange(len(training)) % 5 == 0]
         assert told.worst == pytest.approx(lengths[compared].max(), rel=0.2)
         assert f"{len(compared)} of {len(table)}" in exported.card.compared
-        sizes[precision] = sum(each.stat().st_size for each in out.glob("*.onnx"))
+        sizes[precision] = sum(each.stat().st_size for each in folder.glob("*.onnx"))
         prints.add(exported.fingerprint)
     assert len(prints) == 3  # no gallery of one is searched by another
     assert sizes["fp16"] < 0.6 * sizes["fp32"]
@@ -356,17 +366,17 @@ def test_half_floats_and_eight_bits(
 
 
 def test_eight_bits_cannot_overflow_on_a_processor_without_vnni(
-    tiny_model_folder: Path, drawn_table: pf.Sightings, tmp_path: Path
+    eight_bits: Path,
 ) -> None:
     """Such processors (AVX2) add two products in 16 bits: 2 x 255 x 64 is the most that fits."""
-    export_model(tiny_model_folder, tmp_path / "model", precision="int8", pictures=drawn_table)
-    weights = [each for each in products_of(tmp_path / "model").values() if each.dtype == np.int8]
+    products = products_of(eight_bits)
+    weights = [each for each in products.values() if each.dtype == np.int8]
     filters = [each for each in weights if each.ndim == 4]
     assert len(filters) > 5
     assert all(2 * 255 * np.abs(each.astype(int)).max() < 2**15 for each in filters)
     scales = [
         each
-        for name, each in products_of(tmp_path / "model").items()
+        for name, each in products.items()
         if name.endswith("_scale") and each.ndim == 1 and len(each) > 1
     ]
     assert len(scales) >= len(filters)  # one for each channel
@@ -374,18 +384,17 @@ def test_eight_bits_cannot_overflow_on_a_processor_without_vnni(
 
 @pytest.mark.slow
 def test_eight_bits_are_computed_as_onnx_defines_them(
-    tiny_model_folder: Path, drawn_table: pf.Sightings, tmp_path: Path
+    eight_bits: Path, drawn_table: pf.Sightings
 ) -> None:
     """By the reference of ONNX, which computes in floats and cannot overflow."""
-    exported = export_model(
-        tiny_model_folder, tmp_path / "model", precision="int8", pictures=drawn_table
-    )
-    (path,) = (tmp_path / "model").glob("*.onnx")
+    (path,) = eight_bits.glob("*.onnx")
     reader = InputPictures(drawn_table, 32, 32)
     pictures = np.stack([reader.read(row) for row in range(3)])
     graph = onnx.load(path)
     graph.opset_import[0].version = 19  # of which the reference has these operators; same meaning
     (wanted,) = ReferenceEvaluator(graph).run(None, {"pictures": pictures})
+    exported = pf.load_model(eight_bits)
+    assert isinstance(exported, OnnxModel)
     found = exported.networks[0].embed_images(pictures)["main"]
     # A sum that falls on the border of two steps may be rounded to either.
     assert np.linalg.norm(found - wanted, axis=1).max() < 0.05

@@ -16,6 +16,7 @@ from messages import facts, says
 import platefree as pf
 from platefree.errors import CheckpointError, MissingPackage
 from platefree.inference import onnx_model, shipped
+from platefree.inference.export import NOT_STATED
 from platefree.inference.model_card import FileCard, ModelCard, is_model_folder
 from platefree.inference.onnx_model import OnnxModel
 
@@ -325,8 +326,12 @@ def test_the_models_inside(
 
 
 def test_what_is_in_the_package_now() -> None:
-    """Nothing, or models that load."""
-    for name in shipped.shipped_models():
-        assert pf.load_model(name).fingerprint
+    """Nothing, or models that load, each with a licence of its weights."""
+    for name, folder in shipped.shipped_models().items():
+        card = card_of(folder)
+        load = pf.load_detector if card["learns"] == "frames" else pf.load_model
+        assert load(name).fingerprint == card["fingerprint"]
+        assert card["licence"] != NOT_STATED
+        assert (folder / "LICENSE").is_file()
     assert not is_model_folder(shipped.MODELS)
     assert (shipped.MODELS / "README.md").exists()

@@ -673,9 +673,10 @@ def test_what_cannot_be_built_is_refused(
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("cities_of_blocks")
 def test_the_example_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     example = runpy.run_path(str(REPOSITORY / "examples" / "fda_net.py"))
-    example["main"]([str(tmp_path), "--vehicles", "12", "--steps", "12"])
+    example["main"]([str(tmp_path), "--vehicles", "12", "--steps", "6"])  # two epochs
     shown = capsys.readouterr().out
     assert "mAP" in shown
     assert (tmp_path / "report.html").exists()

@@ -396,18 +396,30 @@ def test_the_network_runs_in_the_precision_that_was_asked_for(
     assert all(tensor.dtype != torch.bfloat16 for tensor in weights(run.best).values())
 
 
+IN_EACH_PRECISION = """
+import json, sys
+from platefree.methods.catalogue import load_recipe
+from platefree.training.loop import train
+
+overrides, data, out, precisions = json.loads(sys.argv[1])
+for precision in precisions:
+    recipe = load_recipe("strong_baseline/demo", {**overrides, "train.precision": precision})
+    train(recipe, data, f"{out}/{precision}")
+"""
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("precision", ["32", "bf16"])
-def test_two_processes_train_one_model(drawn_folder: Path, tmp_path: Path, precision: str) -> None:
-    script = tmp_path / "run.py"
-    script.write_text(CHILD)
-    settings = {**TINY, "train.precision": precision}
-    arguments = json.dumps([settings, str(drawn_folder), str(tmp_path / "two")])
+def test_two_processes_train_one_model(drawn_folder: Path, tmp_path: Path) -> None:
+    script, precisions = tmp_path / "run.py", ("32", "bf16")
+    script.write_text(IN_EACH_PRECISION)
+    arguments = json.dumps([TINY, str(drawn_folder), str(tmp_path), precisions])
     run_two_processes(script, arguments)
-    checkpoint = read_checkpoint(tmp_path / "two" / "best")
-    assert checkpoint.card["step"] == checkpoint.card["total_steps"]
-    assert all(t.isfinite().all() for t in checkpoint_tensors(checkpoint, "weights").values())
-    assert load_file(next((tmp_path / "two" / "last").glob("training-*")))
+    for precision in precisions:
+        checkpoint = read_checkpoint(tmp_path / precision / "best")
+        assert checkpoint.card["recipe"]["train"]["precision"] == precision
+        assert checkpoint.card["step"] == checkpoint.card["total_steps"]
+        assert all(t.isfinite().all() for t in checkpoint_tensors(checkpoint, "weights").values())
+        assert load_file(next((tmp_path / precision / "last").glob("training-*")))
 
 
 @pytest.mark.slow

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from platefree.city.bounds import check_bounds, check_choices
 from platefree.city.plan import START
 from platefree.city.render.road import NOWHERE, road_of
 from platefree.city.scene import CameraModel, Conditions
@@ -80,7 +81,7 @@ class FilmSettings:
     fleet: str = "varied"
 
     def __post_init__(self) -> None:
-        limits = {
+        bounds = {
             "seconds": (1, 3600),
             "cameras": (1, 64),
             "vehicles": (2, 2000),
@@ -89,19 +90,13 @@ class FilmSettings:
             "width": (64, 4096),
             "height": (64, 4096),
         }
-        for name, (low, high) in limits.items():
-            value = getattr(self, name)
-            if not low <= value <= high:
-                raise DataError(f"{name} is {value:,}, expected {low:,} to {high:,}")
+        check_bounds(self, bounds)
         if self.width % 2 or self.height % 2:
             raise DataError(
                 f"films of {self.width} x {self.height} pixels cannot be encoded: expected even "
                 "numbers"
             )
-        if self.light not in LIGHTS:
-            raise DataError(f"light is {self.light!r}, expected {', '.join(LIGHTS)}")
-        if self.fleet not in FLEETS:
-            raise DataError(f"fleet is {self.fleet!r}, expected {', '.join(FLEETS)}")
+        check_choices(self, {"light": LIGHTS, "fleet": FLEETS})
 
     @property
     def frames(self) -> int:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from platefree.city.bounds import check_bounds, check_choices
 from platefree.city.studio import FLEETS, Order, Studio
 from platefree.city.world.demand import draw_demand
 from platefree.city.world.fleet import Vehicle, draw_fleet, model_fractions
@@ -18,7 +19,6 @@ from platefree.city.world.sites import MOUNTINGS, PlacedCamera, place_cameras
 from platefree.city.world.streams import Purpose, draw_seed, stream
 from platefree.city.world.traffic import Pass, Traffic
 from platefree.city.world.weather import Climate, draw_climate
-from platefree.errors import DataError
 
 CITY_VERSION = 2
 """Increased whenever the same settings give different bytes."""
@@ -63,7 +63,7 @@ class CitySettings:
     fleet: str = "plain"
 
     def __post_init__(self) -> None:
-        limits = {
+        bounds = {
             "vehicles": (4, 10 * _LARGEST),
             "cameras": (2, _LARGEST),
             "images": (2 * self.vehicles, 10**9),
@@ -72,16 +72,8 @@ class CitySettings:
             "size": (32, 1024),
             "near_duplicates": (0, 1),
         }
-        for name, (low, high) in limits.items():
-            value = getattr(self, name)
-            if not low <= value <= high:
-                raise DataError(f"{name} is {value:,}, expected {low:,} to {high:,}")
-        if self.mounting not in ("any", *MOUNTINGS):
-            raise DataError(f"mounting is {self.mounting!r}, expected any, {', '.join(MOUNTINGS)}")
-        if self.roads not in ROADS:
-            raise DataError(f"roads is {self.roads!r}, expected {', '.join(ROADS)}")
-        if self.fleet not in FLEETS:
-            raise DataError(f"fleet is {self.fleet!r}, expected {', '.join(FLEETS)}")
+        check_bounds(self, bounds)
+        check_choices(self, {"mounting": ("any", *MOUNTINGS), "roads": ROADS, "fleet": FLEETS})
 
     def to_json(self) -> dict[str, Any]:
         """Ready for ``json.dumps``, with the version of the city."""

@@ -17,6 +17,7 @@ from platefree.cli.console import (
     print_json,
     work_of,
 )
+from platefree.cli.report_path import check_report
 
 if TYPE_CHECKING:
     from platefree.evaluation.calibration_figures import CalibrationFigures
@@ -70,11 +71,7 @@ def calibrate(
     tests = tests or []
     if data is None and not tests:
         raise typer.BadParameter("say what to fit it on: --data TABLE", param_hint="--data")
-    if report is not None:
-        if report.suffix.lower() not in (".html", ".htm"):
-            raise typer.BadParameter(f"{report} should end in .html", param_hint="--report")
-        for path in (report, report.with_suffix(".json")):
-            check_writable(path)
+    check_report(report, ".json")
     folder = Path(model)
     if data is not None and folder.is_dir():
         check_writable(folder / "card.json")

@@ -18,6 +18,7 @@ from platefree.cli.console import (
     print_json,
     work_of,
 )
+from platefree.cli.report_path import check_report
 
 
 def evaluate(
@@ -127,17 +128,12 @@ def evaluate(
     from platefree.gallery.opening import open_embedder
     from platefree.gallery.stored import is_embeddings_folder
     from platefree.recipes.overrides import parse_overrides
-    from platefree.storage.files import check_writable
 
-    if report is not None and report.suffix.lower() not in (".html", ".htm"):
-        raise typer.BadParameter(f"{report} should end in .html", param_hint="--report")
+    check_report(report, ".json", ".md")
     if post is not None and ablate_post is not None:
         raise typer.BadParameter("give --post or --ablate-post", param_hint="--ablate-post")
     if data is None and not is_embeddings_folder(model):
         raise typer.BadParameter("say what to score it on: --data TABLE", param_hint="--data")
-    if report is not None:
-        for path in (report, report.with_suffix(".json"), report.with_suffix(".md")):
-            check_writable(path)
     loaded = open_embedder(model, work_of(device), parse_overrides(settings or ()), root=root)
     dataset = open_data(stored_table(loaded) if data is None else data)
     if views is not None:

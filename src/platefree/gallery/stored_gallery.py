@@ -208,18 +208,9 @@ class Gallery(OpenGallery):
             MismatchError: it is of another model.
         """
         before = read_answer(recorded) if isinstance(recorded, str | Path) else recorded
-        if before.model.fingerprint != self.card.model:
-            raise MismatchError(
-                f"the answer is of model {before.model.fingerprint}, and {self.folder} of "
-                f"{self.card.model}: no other model finds the same"
-            )
-        if before.gallery.created != self.card.created:
-            raise DataError(
-                f"the answer is of a gallery that was made {before.gallery.created}, and "
-                f"{self.folder} was made {self.card.created}: give the gallery of the answer"
-            )
-        question = before.question()
-        with self.store.snapshot() as now:
+        with self._reading() as now:
+            self._refuse_answer_of_another(before)
+            question = before.question()
             refuse_absent(question.numbers, now.has(question.numbers))
             try:
                 with self.store.snapshot(before.gallery.version) as then:
@@ -441,6 +432,18 @@ class Gallery(OpenGallery):
         with self.store.snapshot() as now:
             late = self._expired(now, datetime.now(UTC) - LATE)
         return sum(self.retain().removed.values()) if late else 0
+
+    def _refuse_answer_of_another(self, before: RecordedAnswer) -> None:
+        if before.model.fingerprint != self.card.model:
+            raise MismatchError(
+                f"the answer is of model {before.model.fingerprint}, and {self.folder} of "
+                f"{self.card.model}: no other model finds the same"
+            )
+        if before.gallery.created != self.card.created:
+            raise DataError(
+                f"the answer is of a gallery that was made {before.gallery.created}, and "
+                f"{self.folder} was made {self.card.created}: give the gallery of the answer"
+            )
 
     def _ask(self, question: Question, now: Reading, work: Work) -> GalleryAnswer:
         model = None if question.pictures is None else self.model
