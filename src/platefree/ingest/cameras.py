@@ -9,6 +9,7 @@ zone = "+07:00"
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import tzinfo
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,7 +19,7 @@ from platefree.data.film_sampling import Sampling
 from platefree.errors import DataError
 from platefree.gallery.embeddings_card import first_problem
 from platefree.inference.detector import Detector
-from platefree.ingest.film_start import UNKNOWN, UTC, check_start, zone_of
+from platefree.ingest.film_start import check_start, zone_in, zone_of
 from platefree.inputs.documents import read_toml
 from platefree.inputs.plain_files import MB, Expected
 from platefree.video.regions import WHOLE_FRAME, Regions, polygon_of
@@ -27,8 +28,6 @@ EVERY = 0.1
 """Seconds from one frame that is looked at to the next."""
 
 _LIST = Expected("a list of cameras", MB)
-
-__all__ = ["EVERY", "UNKNOWN", "UTC", "Camera", "read_cameras"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,22 +39,22 @@ class Camera:
         films: files, and folders of them.
         start: when the only film begins, ISO 8601 with a time zone; how the names of films say it
             (``gate-%Y%m%d-%H%M%S``); ``unknown``; empty is what the films themselves say.
-        zone: of times in names, and of the hours in which vehicles are counted.
+        zone: of times in names, and of the hours in which vehicles are counted; by default that of
+            the start, and UTC where names or films say it.
         detector: one, or the path of one; by default that inside the package.
         threshold: the score that a vehicle has to reach; by default the detector's own.
         every: seconds from one frame that is looked at to the next.
         regions: where vehicles count.
 
     Raises:
-        DataError: there is no name, the start or the zone is none, or there are several films for
-            one start.
+        DataError: there is no name, or the start or the zone is none.
         FilmError: ``every`` is below 0 or not finite.
     """
 
     name: str
     films: Sequence[str | Path]
     start: str = ""
-    zone: str = UTC
+    zone: str = ""
     detector: str | Path | Detector | None = None
     threshold: float | None = None
     every: float = EVERY
@@ -64,9 +63,14 @@ class Camera:
     def __post_init__(self) -> None:
         if not self.name.strip():
             raise DataError("a camera without a name: sightings are found by the name of theirs")
-        zone_of(self.zone)
         check_start(self.start)
+        _ = self.clock
         Sampling(self.every)
+
+    @property
+    def clock(self) -> tzinfo:
+        """The zone of its hours."""
+        return zone_of(self.zone or zone_in(self.start))
 
 
 class _Camera(BaseModel):
@@ -77,7 +81,7 @@ class _Camera(BaseModel):
     name: str
     films: list[str] = Field(min_length=1)
     start: str = ""
-    zone: str = UTC
+    zone: str = ""
     detector: str | None = None
     threshold: Annotated[float, Field(ge=0, le=1)] | None = None
     every: Annotated[float, Field(ge=0, le=3600)] = EVERY

@@ -5,6 +5,8 @@ from datetime import UTC as UTC_ZONE
 from datetime import datetime, timedelta, timezone, tzinfo
 from pathlib import Path
 
+import numpy as np
+
 from platefree.errors import DataError
 
 UNKNOWN = "unknown"
@@ -47,12 +49,29 @@ def is_rule(text: str) -> bool:
     return "%" in text
 
 
-def start_by(text: str, zone: str, film: Path) -> str:
+def moment_text(moment: np.datetime64) -> str:
+    """A moment as ISO 8601 in UTC with milliseconds; empty if it is unknown."""
+    return "" if np.isnat(moment) else f"{np.datetime_as_string(moment, 'ms')}Z"
+
+
+def moment_of(text: str) -> np.datetime64:
+    """The moment that `moment_text` wrote; NaT where it is empty."""
+    return np.datetime64(text.removesuffix("Z") or "NaT", "ms")
+
+
+def zone_in(text: str) -> str:
+    """The zone that a start is given in; UTC where it is no moment."""
+    if text in ("", UNKNOWN) or is_rule(text):
+        return UTC
+    return datetime.fromisoformat(text).isoformat()[-6:]
+
+
+def start_by(text: str, clock: tzinfo, film: Path) -> str:
     """When a film begins, ISO 8601 with a time zone; empty where only the film can say.
 
     Args:
         text: of the camera, not ``unknown``.
-        zone: of times in names.
+        clock: the zone of times in names.
         film: its file.
 
     Raises:
@@ -70,7 +89,7 @@ def start_by(text: str, zone: str, film: Path) -> str:
             f"the name of {film} does not tell its start by {text!r}: rename it, or correct the "
             "rule (--start)"
         ) from None
-    return moment.replace(tzinfo=zone_of(zone)).astimezone(UTC_ZONE).isoformat()
+    return moment.replace(tzinfo=clock).astimezone(UTC_ZONE).isoformat()
 
 
 def _directives(rule: str) -> list[str]:

@@ -8,27 +8,30 @@ its film holds, its frame and its box.
 
 import math
 import time
-from collections.abc import Callable, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
-
-import numpy as np
 
 from platefree.data.frame_boxes import KINDS
 from platefree.errors import OtherWriter
 from platefree.gallery.stored_gallery import Gallery
+from platefree.inference.detector import Detector
 from platefree.ingest.cameras import Camera
-from platefree.ingest.film_plan import Plan, Planned, Planner
+from platefree.ingest.film_files import film_files, fingerprint_of
+from platefree.ingest.film_start import moment_of, moment_text
+from platefree.ingest.intake_plan import Plan, Planned, Planner
 from platefree.ingest.ledger import Ledger, Pass
 from platefree.ingest.looking import BETWEEN, FilmToDo, Reached
 from platefree.ingest.looking_processes import Failed, look_at_all
 from platefree.ingest.track_rows import FilmFacts, TrackRows, embedded_tracks
-from platefree.types import utc_text
+from platefree.ingest.vehicles_seen import VehiclesSeen, vehicles_seen
 from platefree.video.tracks import Track
 from platefree.work import DEFAULT_WORK, Work
 
 PATIENCE = 300.0
 """Seconds to wait for another process that writes to the gallery."""
+
+NO_DETECTORS: Mapping[str, Detector] = {}
 
 Progress = Callable[[float], None]
 """Called with the seconds of footage that are done."""
@@ -44,7 +47,7 @@ class Taken:
         added: sightings that are new in the gallery.
         seconds: of footage that were looked at.
         took: seconds of work.
-        failed: why other films were left out, or left where they are, a sentence for each.
+        left_out: why other films, or the rest of them, could not be read, a sentence for each.
         remarks: what could not be read of films that are done, a sentence for each.
     """
 
@@ -53,12 +56,8 @@ class Taken:
     added: int = 0
     seconds: float = 0.0
     took: float = 0.0
-    failed: list[str] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
-
-    def and_then(self, later: "Taken") -> "Taken":
-        """Both."""
-        return Taken(**{name: value + getattr(later, name) for name, value in vars(self).items()})
 
 
 class Intake:
@@ -67,7 +66,8 @@ class Intake:
     Args:
         gallery: open.
         ledger: its own.
-        keep_plates: whether plates stay as they are.
+        detectors: that are open, by their paths, see `open_detectors`.
+        keep_plates: whether plates stay as they are; whoever asks for it notes that.
         work: device, and how many processes look at films.
         between: seconds of a film after which it is noted how far it is.
     """
@@ -77,55 +77,84 @@ class Intake:
         gallery: Gallery,
         ledger: Ledger,
         *,
+        detectors: Mapping[str, Detector] = NO_DETECTORS,
         keep_plates: bool = False,
         work: Work = DEFAULT_WORK,
         between: float = BETWEEN,
     ) -> None:
         self._gallery, self._ledger, self._work = gallery, ledger, work
         self._keep_plates, self._between = keep_plates, between
-        self._planner = Planner(ledger, keep_plates=keep_plates, device=work.device)
+        self._planner = Planner(
+            ledger, dict(detectors), keep_plates=keep_plates, device=work.device
+        )
 
     def plan(self, cameras: Sequence[Camera]) -> Plan:
         """Look at all films of some cameras, before anything is done; see `Planner.plan`.
 
         Raises:
-            CheckpointError: there is no detector, or no model of the gallery.
-            MismatchError: the gallery is of another model.
+            CheckpointError: there is no detector.
             DataError: a film begins at no known time, or a part of it is done with other settings.
             FilmError: a camera has no films.
         """
-        _ = self._gallery.model
         return self._planner.plan(cameras)
 
-    def take(self, plan: Plan, progress: Progress = lambda seconds: None) -> Taken:
+    def take(
+        self, plan: Plan, taken: Taken | None = None, progress: Progress = lambda seconds: None
+    ) -> Taken:
         """Take in what is left of some films; what was stopped goes on where it was.
+
+        Args:
+            plan: the films.
+            taken: what was done before, to which it is added as it is done.
+            progress: called with the seconds of footage that are done.
+
+        Returns:
+            What is done.
 
         Raises:
             StorageError: the gallery or the ledger cannot be written.
             CheckpointError: a network cannot run.
         """
-        taken = Taken(list(plan.done), len(plan.done), failed=list(plan.refused))
-        begun, reached = time.monotonic(), [each.record.seconds for each in plan.todo]
-        before = sum(reached)
+        taken = taken or Taken()
+        taken.films += plan.done
+        taken.before += len(plan.done)
+        taken.left_out += plan.refused
         tasks = [self._task(each) for each in plan.todo]
         films, detectors = list(plan.todo), [each.detector for each in plan.todo]
-        with closing(look_at_all(tasks, detectors, self._work.processes)) as looking:
+        seconds = _Seconds([each.record.seconds for each in films])
+        with (
+            _timed(taken, seconds),
+            closing(look_at_all(tasks, detectors, self._work.processes)) as looking,
+        ):
             for number, news in looking:
                 if isinstance(news, Failed):
-                    taken.failed.append(news.reason)
+                    taken.left_out.append(news.reason)
                     continue
                 if news.memory is not None:
                     films[number], added = self._kept(films[number], news)
                     taken.added += added
-                reached[number] = max(reached[number], news.seconds)
-                taken.seconds = sum(reached) - before
-                progress(taken.seconds)
-        for film in films:
-            if film.record.finished:
-                taken.films.append(film)
-                taken.remarks += [f"{film.film}: {each}" for each in film.record.remarks]
-        taken.took = time.monotonic() - begun
+                if films[number].record.finished:
+                    taken.films.append(films[number])
+                    taken.remarks += [
+                        f"{films[number].film}: {each}" for each in films[number].record.remarks
+                    ]
+                seconds.reached(number, news.seconds)
+                progress(seconds.done)
         return taken
+
+    def forget(self, cameras: Sequence[Camera]) -> None:
+        """Note nothing of the films of some cameras, as if they had never been seen.
+
+        Raises:
+            FilmError: one cannot be read.
+        """
+        for camera in cameras:
+            for film in film_files(camera.films):
+                self._ledger.forget(fingerprint_of(film))
+
+    def seen(self, films: Iterable[Planned]) -> VehiclesSeen:
+        """The vehicles that films showed."""
+        return vehicles_seen(self._ledger, films)
 
     def _task(self, planned: Planned) -> FilmToDo:
         record = planned.record
@@ -141,7 +170,7 @@ class Intake:
     def _kept(self, planned: Planned, news: Reached) -> tuple[Planned, int]:
         """Keep the tracks that ended, then note it; also how many sightings are new."""
         record, added = planned.record, 0
-        start = np.datetime64(record.start.removesuffix("Z") or "NaT", "ms")
+        start = moment_of(record.start)
         facts = FilmFacts(
             planned.film, record.fingerprint, news.content, planned.camera.name, start
         )
@@ -172,12 +201,39 @@ class Intake:
                 time.sleep(1.0)
 
 
+class _Seconds:
+    """How far films are that are looked at side by side."""
+
+    def __init__(self, before: Sequence[float]) -> None:
+        self._reached, self._before = list(before), sum(before)
+
+    def reached(self, number: int, seconds: float) -> None:
+        """One of them has come so far."""
+        self._reached[number] = max(self._reached[number], seconds)
+
+    @property
+    def done(self) -> float:
+        """Seconds of all, since the beginning."""
+        return sum(self._reached) - self._before
+
+
+@contextmanager
+def _timed(taken: Taken, seconds: _Seconds) -> Iterator[None]:
+    """Count the time of the block and the seconds of footage, however it ends."""
+    begun = time.monotonic()
+    try:
+        yield
+    finally:
+        taken.took += time.monotonic() - begun
+        taken.seconds += seconds.done
+
+
 def _pass(track: Track, facts: FilmFacts) -> Pass:
     return Pass(
         track.number,
         KINDS[track.kind],
-        utc_text(facts.moment(track.first)),
-        utc_text(facts.moment(track.last)),
+        moment_text(facts.moment(track.first)),
+        moment_text(facts.moment(track.last)),
         track.first,
         track.last,
         None if math.isnan(track.direction) else track.direction,

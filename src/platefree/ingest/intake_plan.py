@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,11 +14,10 @@ from platefree.errors import DataError, FilmError
 from platefree.inference.detector import Detector
 from platefree.ingest.cameras import Camera
 from platefree.ingest.film_files import film_files, fingerprint_of
-from platefree.ingest.film_start import UNKNOWN, is_rule, start_by
+from platefree.ingest.film_start import UNKNOWN, is_rule, moment_text, start_by
 from platefree.ingest.ledger import FilmRecord, Ledger
 from platefree.ingest.looking import opened_detector
 from platefree.inputs.plain_files import require_utf8
-from platefree.types import utc_text
 from platefree.video.footage import open_footage
 from platefree.video.regions import Regions
 from platefree.work import Device
@@ -69,20 +68,38 @@ class _By(NamedTuple):
     detector: Detector
 
 
+def open_detectors(cameras: Iterable[Camera], device: Device) -> dict[str, Detector]:
+    """The detectors that cameras name, by their paths.
+
+    Raises:
+        CheckpointError: there is none.
+    """
+    opened = dict[str, Detector]()
+    for each in cameras:
+        opened_detector(each, device, opened)
+    return opened
+
+
 class Planner:
     """Looks at films before they are taken in.
 
     Args:
         ledger: what is done already.
+        detectors: that are open, by their paths; others are added.
         keep_plates: whether plates stay as they are.
         device: where detectors run that are given by their paths.
     """
 
     def __init__(
-        self, ledger: Ledger, *, keep_plates: bool = False, device: Device = "auto"
+        self,
+        ledger: Ledger,
+        detectors: dict[str, Detector],
+        *,
+        keep_plates: bool = False,
+        device: Device = "auto",
     ) -> None:
         self._ledger, self._keep_plates, self._device = ledger, keep_plates, device
-        self._detectors: dict[str, Detector] = {}
+        self._detectors = detectors
 
     def plan(self, cameras: Sequence[Camera]) -> Plan:
         """Look at all films of some cameras.
@@ -96,6 +113,9 @@ class Planner:
         for camera in cameras:
             detector = opened_detector(camera, self._device, self._detectors)
             films = film_files(camera.films)
+            if not films:
+                places = ", ".join(map(str, camera.films))
+                raise FilmError(f"no film in {places}, expected files such as gate.mp4")
             if len(films) > 1 and camera.start not in ("", UNKNOWN) and not is_rule(camera.start):
                 raise DataError(
                     f"{len(films)} films of the camera {camera.name!r} with one start: give a rule "
@@ -149,7 +169,7 @@ class Planner:
         """What is to be noted of a film of which nothing is done; it is opened for that."""
         camera = by.camera
         known = camera.start != UNKNOWN
-        given = start_by(camera.start, camera.zone, film) if known else ""
+        given = start_by(camera.start, camera.clock, film) if known else ""
         with open_footage(film, start=given) as footage:
             start = footage.start if known else np.datetime64("NaT", "ms")
             duration = footage.duration if np.isfinite(footage.duration) else None
@@ -158,8 +178,10 @@ class Planner:
                 f"{film} does not say when it begins: give the moment (--start "
                 "2026-05-01T07:00+07:00), a rule for names, or --start unknown"
             )
-        settings = _settings(by, utc_text(start), keep_plates=self._keep_plates)
-        return FilmRecord(fingerprint, str(film), camera.name, utc_text(start), settings, duration)
+        settings = _settings(by, moment_text(start), keep_plates=self._keep_plates)
+        return FilmRecord(
+            fingerprint, str(film), camera.name, moment_text(start), settings, duration
+        )
 
 
 def _settings(by: _By, start: str, *, keep_plates: bool) -> str:
