@@ -11,22 +11,19 @@ from typing import Any
 
 import numpy as np
 import pytest
-from drawn_traffic import (
-    KIND_OF_COLOR,
-    TRAFFIC,
-    ColorDetector,
-    ColorEmbedder,
-    draw_film,
-)
-from faulty_disk import Killed
-from ingest_film import take_in
+from drawn_traffic import KIND_OF_COLOR, TRAFFIC, ColorDetector, ColorEmbedder, draw_film
+from faulty_disk import FULL, FaultyDisk, Killed
+from ingest_film import BETWEEN, take_in
+from messages import facts
 from PIL import Image
 
 import platefree as pf
 from platefree.data.frame_boxes import KINDS
+from platefree.errors import DataError, FilmError, StorageError
 from platefree.ingest.cameras import Camera
 from platefree.ingest.intake import Intake
-from platefree.ingest.ledger import Ledger, open_ledger
+from platefree.ingest.ledger import FilmRecord, Ledger, Pass, open_ledger
+from platefree.storage.disk import written_to
 from platefree.video.film_detection import seen_in
 from platefree.video.follower import follow
 from platefree.video.footage import Sampling, open_footage
@@ -229,31 +226,159 @@ def test_one_that_is_stopped_goes_on_as_if_nothing_had_been(
 def test_a_killed_one_loses_nothing_and_counts_nothing_twice(
     film: Path, whole: dict[Any, Any], tmp_path: Path, kills: int
 ) -> None:
-    """The process is killed until it ends by itself, and in many galleries."""
-    chance = random.Random(kills)  # noqa: S311
-    killed = 0
-    for number in range(10 * kills):
-        lot = new_gallery(tmp_path / f"lot-{number}")
-        for _ in range(20):
-            process = subprocess.Popen(
-                [sys.executable, str(HERE / "ingest_film.py"), str(lot), str(film)],
-                stdout=subprocess.PIPE,
-            )
-            assert process.stdout is not None
-            process.stdout.readline()  # its imports are done
-            end = time.monotonic() + chance.uniform(0, 0.8)
-            while process.poll() is None and time.monotonic() < end:
-                time.sleep(0.005)
-            ended = process.poll() is not None
-            process.kill()
-            process.communicate()
-            killed += not ended
-            assert rows_of(lot).items() <= whole.items()
-            if ended or killed >= kills:
-                break
+    """The process is killed until it ends by itself, and then anew with another gallery."""
+    chance, killed, partly = random.Random(kills), 0, 0  # noqa: S311
+    lot = new_gallery(tmp_path / "lot-0")
+    while killed < kills or not partly:
+        words = [sys.executable, HERE / "ingest_film.py", lot, film]
+        process = subprocess.Popen([*map(str, words)], stdout=subprocess.PIPE)
+        assert process.stdout is not None
+        for _ in range(chance.randrange(1, 60)):
+            process.stdout.readline()  # it has seen another frame, or has ended
+        time.sleep(chance.uniform(0, 0.1))
+        ended = process.poll() is not None
+        process.kill()
+        process.communicate()
+        there = rows_of(lot)
+        assert there.items() <= whole.items()
+        if ended:
+            assert there == whole
+            lot = new_gallery(tmp_path / f"lot-{killed}")
+        killed, partly = killed + (not ended), partly + (0 < len(there) < len(whole))
+    take_in(lot, [film])
+    assert rows_of(lot) == whole
+    assert len(passes_of(lot)) == len(TRAFFIC)
+
+
+# --- many films, and films that cannot be read --------------------------------------------------
+
+
+def other_film(folder: Path, name: str) -> Path:
+    return draw_film(folder / name, TRAFFIC[2:], seconds=6.0)
+
+
+@pytest.mark.slow
+def test_several_processes_find_the_same(film: Path, tmp_path: Path) -> None:
+    films = [film, other_film(tmp_path, "other.mp4"), tmp_path / "broken.mp4"]
+    films[2].write_bytes(film.read_bytes()[:2000])
+    found = []
+    for processes in (1, 2):
+        lot = new_gallery(tmp_path / f"lot-{processes}")
+        (reason,) = take_in(lot, films, processes)
+        assert "broken.mp4" in reason
+        found.append(rows_of(lot))
+    assert found[0] == found[1]
+    assert len(found[0]) == len(TRAFFIC) + 3
+
+
+def refusal(lot: Path, cameras: list[Camera], error: type[Exception], *said: str) -> None:
+    """The plan is refused, and nothing is done."""
+    gallery = pf.Gallery.open(lot, ColorEmbedder())
+    with open_ledger(lot / "ingest", gallery.card.created) as ledger:
+        intake = Intake(gallery, ledger, between=BETWEEN)
+        with pytest.raises(error, match=facts(*said)):
+            intake.plan(cameras)
+
+
+def test_what_cannot_be_taken_in_is_refused_before_any_work(
+    film: Path, lot: Path, tmp_path: Path
+) -> None:
+    detector, other = ColorDetector(), other_film(tmp_path, "other.mp4")
+    refusal(lot, [Camera("gate", [film], detector=detector)], DataError, "gate.mp4", "--start")
+    one_start = Camera("gate", [film, other], "2026-05-01T07:00Z", detector=detector)
+    refusal(lot, [one_start], DataError, "2 films", "gate")
+    twice = [Camera(name, [film], "unknown", detector=detector) for name in ("gate", "ramp")]
+    refusal(lot, twice, DataError, "gate", "ramp", "same film")
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    refusal(lot, [Camera("gate", [empty], detector=detector)], FilmError, "empty")
+    missing = Camera("gate", [film], "unknown", detector=str(tmp_path / "gone"))
+    refusal(lot, [missing], pf.PlatefreeError, "gone")
+    assert rows_of(lot) == {}
+
+
+def test_the_rest_of_a_film_is_done_with_the_same_settings_or_anew(
+    film: Path, lot: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gallery = pf.Gallery.open(lot, ColorEmbedder())
+    with monkeypatch.context() as patch:
+        patch.setattr(pf.Gallery, "add_embedded", raises_killed)
+        with pytest.raises(Killed):
+            take_in(lot, [film])
+    other = Camera("gate", [film], "2026-05-01T08:00+07:00", detector=ColorDetector())
+    refusal(lot, [other], DataError, "gate.mp4", "--again", "00:00", "01:00")
+    with open_ledger(lot / "ingest", gallery.card.created) as ledger:
+        intake = Intake(gallery, ledger)
+        ramp = Camera("ramp", [film], "unknown", detector=ColorDetector())
+        (reason,) = intake.plan([ramp]).refused
+        assert all(each in reason for each in ("gate", "ramp", "--again", "source:gate.mp4"))
+        intake.forget([other])
+        assert intake.take(intake.plan([other])).added == len(TRAFFIC)
+        plan = intake.plan([other])
+        assert (len(plan.todo), len(plan.done)) == (0, 1)
+    hours = {labels["time"][:13] for labels, *_ in rows_of(lot).values()}
+    assert hours == {"2026-05-01T01"}
+
+
+def raises_killed(*arguments: object) -> None:
+    raise Killed
+
+
+@pytest.mark.parametrize("at", [2, 9])
+def test_a_full_disk_ends_it_in_one_line_and_it_goes_on_later(
+    film: Path, lot: Path, whole: dict[Any, Any], at: int
+) -> None:
+    with written_to(FaultyDisk(at, FULL, lasting=True)), pytest.raises(StorageError):
         take_in(lot, [film])
-        assert rows_of(lot) == whole
-        assert len(passes_of(lot)) == len(TRAFFIC)
-        if killed >= kills:
-            return
-    pytest.fail("it was never killed in time")
+    take_in(lot, [film])
+    assert rows_of(lot) == whole
+
+
+def test_a_ledger_without_room_ends_it_in_one_line_and_it_goes_on_later(
+    film: Path, lot: Path, whole: dict[Any, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    note = Ledger.note
+
+    def without_room(ledger: Ledger, record: FilmRecord, passes: list[Pass]) -> None:
+        pages = ledger._connection.execute("pragma page_count").fetchone()[0]
+        ledger._connection.execute(f"pragma max_page_count = {pages}")
+        note(ledger, record, passes)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Ledger, "note", without_room)
+        with pytest.raises(StorageError, match=facts("ledger.sqlite", "full")):
+            take_in(lot, [film])
+    take_in(lot, [film])
+    assert rows_of(lot) == whole
+
+
+def test_a_ledger_of_another_gallery_or_of_nothing_is_refused(tmp_path: Path) -> None:
+    def opened(created: str) -> None:
+        with open_ledger(tmp_path / "led", created):
+            pass
+
+    opened("today")
+    with pytest.raises(DataError, match=facts("today", "yesterday", "--ledger")):
+        opened("yesterday")
+    (tmp_path / "led" / "ledger.sqlite").write_bytes(b"no such file" * 500)
+    with pytest.raises(DataError, match=facts("ledger.sqlite", "damaged")):
+        opened("today")
+
+
+def test_another_writer_is_waited_for(
+    film: Path, lot: Path, whole: dict[Any, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gallery = pf.Gallery.open(lot, ColorEmbedder())
+    other = gallery.store.writing()
+    other.__enter__()
+    waits = list[float]()
+
+    def wait(seconds: float) -> None:
+        waits.append(seconds)
+        if len(waits) == 3:
+            other.__exit__(None, None, None)
+
+    monkeypatch.setattr("platefree.ingest.intake.time.sleep", wait)
+    take_in(lot, [film])
+    assert len(waits) == 3
+    assert rows_of(lot) == whole

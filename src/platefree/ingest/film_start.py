@@ -99,12 +99,9 @@ def _directives(rule: str) -> list[str]:
 def _pattern(rule: str) -> re.Pattern[str]:
     """What finds the start in a name, a group for each number."""
     letters = _DIRECTIVE.findall(rule)
-    needed = [name for name in ("Y", "m", "d", "H", "M") if name not in letters]
-    if (
-        set(letters) - set(_DIGITS)
-        or needed not in ([], ["Y"])
-        or ("Y" in needed) != ("y" in letters)
-    ):
+    has_year = letters.count("Y") + letters.count("y") == 1
+    whole = has_year and {"m", "d", "H", "M"} <= set(letters) <= set(_DIGITS)
+    if not whole or len(set(letters)) < len(letters):
         raise DataError(
             f"start {rule[:60]!r}, expected year, month, day, hour, minute and second as %Y (or "
             "%y) %m %d %H %M %S, such as gate-%Y%m%d-%H%M%S"

@@ -116,8 +116,10 @@ class Intake:
             CheckpointError: a network cannot run.
         """
         taken = taken or Taken()
-        taken.films += plan.done
-        taken.before += len(plan.done)
+        known = {each.record.fingerprint for each in taken.films}
+        before = [each for each in plan.done if each.record.fingerprint not in known]
+        taken.films += before
+        taken.before += len(before)
         taken.left_out += plan.refused
         tasks = [self._task(each) for each in plan.todo]
         films, detectors = list(plan.todo), [each.detector for each in plan.todo]
