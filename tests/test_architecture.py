@@ -25,7 +25,7 @@ FLOORS = (
     ("methods",),
     ("inference",),
     ("gallery", "video"),
-    ("ingest",),
+    ("ingestion",),
     ("evaluation",),
     ("reports",),
     ("training",),
@@ -53,7 +53,7 @@ CORE = (
 )
 """Rooms in which nothing imports torch, and nothing that imports it."""
 
-CORE_ABOVE = ("gallery", "ingest", "evaluation", "reports", "service", "cli")
+CORE_ABOVE = ("gallery", "ingestion", "evaluation", "reports", "service", "cli")
 """Rooms that ask for a network only where one is needed, within functions."""
 
 CORE_INFERENCE = {

@@ -10,15 +10,15 @@ from platefree.cli.film_progress import clock, film_progress
 from platefree.data.frame_boxes import KINDS
 from platefree.data.listed_text import many
 from platefree.errors import DataError
-from platefree.ingest.film_files import film_files
-from platefree.ingest.intake import Taken
-from platefree.ingest.resting_films import RestingFilms
-from platefree.ingest.vehicles_seen import VehiclesSeen
+from platefree.ingestion.film_files import film_files
+from platefree.ingestion.intake import Taken
+from platefree.ingestion.resting_films import RestingFilms
+from platefree.ingestion.vehicles_seen import VehiclesSeen
 
 if TYPE_CHECKING:
-    from platefree.ingest.cameras import Camera
-    from platefree.ingest.intake import Intake
-    from platefree.ingest.intake_plan import Plan
+    from platefree.ingestion.cameras import Camera
+    from platefree.ingestion.intake import Intake
+    from platefree.ingestion.intake_plan import Plan
 
 _LOOKS = 1.0  # seconds from one look at watched folders to the next
 _HOURS = 48  # that are printed; --json has all

@@ -17,7 +17,7 @@ from platefree.work import MOST_PROCESSES
 
 if TYPE_CHECKING:
     from platefree.gallery.stored_gallery import Gallery
-    from platefree.ingest.cameras import Camera
+    from platefree.ingestion.cameras import Camera
 
 _LIST = ".toml"
 
@@ -96,14 +96,14 @@ def ingest(
     If it is stopped, the same command goes on where it was.
     """
     from platefree.cli.ingest_run import IngestRun
-    from platefree.ingest.intake import Intake
-    from platefree.ingest.intake_plan import open_detectors
-    from platefree.ingest.ledger import open_ledger
+    from platefree.ingestion.intake import Intake
+    from platefree.ingestion.intake_plan import open_detectors
+    from platefree.ingestion.ledger import ledger_folder, open_ledger
 
     cameras = _cameras(places, _OneCamera(camera, start, zone, detector, every))
     detectors = open_detectors(cameras, device.value)
     gallery = _gallery(place, model)
-    folder = _ledger_folder(gallery, ledger)
+    folder = ledger_folder(gallery.folder, ledger)
     work = work_of(device, processes=processes)
     with open_ledger(folder, gallery.card.created) as opened:
         intake = Intake(gallery, opened, detectors=detectors, keep_plates=keep_plates, work=work)
@@ -128,7 +128,7 @@ def ingest(
 
 def _cameras(places: list[str], one: "_OneCamera") -> "list[Camera]":
     """The cameras of a list, or the one that the options describe."""
-    from platefree.ingest.cameras import Camera, read_cameras
+    from platefree.ingestion.cameras import Camera, read_cameras
 
     lists = [place for place in places if place.lower().endswith(_LIST)]
     if lists:
@@ -151,18 +151,6 @@ def _gallery(place: str, model: str | None) -> "Gallery":
     folder = Path(place)
     is_new = not is_gallery(place) and not (folder.exists() and any(folder.iterdir()))
     return Gallery.create(place, model or usual_model()) if is_new else Gallery(place, model)
-
-
-def _ledger_folder(gallery: "Gallery", given: Path | None) -> Path:
-    """Where the ledger is; beside a gallery on a server it has to be said."""
-    if given is not None:
-        return given
-    if not isinstance(gallery.folder, Path):
-        raise typer.BadParameter(
-            f"{gallery.folder} is on a server: give a folder for the note of what is done",
-            param_hint="--ledger",
-        )
-    return gallery.folder / "ingest"
 
 
 def _note_plates(gallery: "Gallery", ledger: Path, cameras: "list[Camera]") -> None:

@@ -9,10 +9,10 @@ from conftest import REPOSITORY
 from messages import facts
 
 from platefree.errors import DataError, FilmError
-from platefree.ingest.cameras import Camera, read_cameras
-from platefree.ingest.film_files import film_files, fingerprint_of
-from platefree.ingest.film_start import check_start, start_by, zone_of
-from platefree.ingest.resting_films import RESTS, RESTS_BEFORE_NEXT, RestingFilms
+from platefree.ingestion.cameras import Camera, read_cameras
+from platefree.ingestion.film_files import film_files, fingerprint_of
+from platefree.ingestion.film_start import check_start, start_by, zone_of
+from platefree.ingestion.resting_films import RESTS, RESTS_BEFORE_NEXT, RestingFilms
 from platefree.inputs.plain_files import MB
 
 

@@ -19,8 +19,8 @@ from platefree.data.film_frames import frame_of_film
 from platefree.data.film_sampling import Sampling
 from platefree.inference.detector import Detector, FoundOnFrame
 from platefree.inference.detector_loading import load_detector
-from platefree.ingest.cameras import Camera
-from platefree.ingest.film_files import content_of
+from platefree.ingestion.cameras import Camera
+from platefree.ingestion.film_files import content_of
 from platefree.video.best_pictures import Pixels
 from platefree.video.film_detection import seen_in
 from platefree.video.follower import Follower

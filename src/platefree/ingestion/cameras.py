@@ -19,7 +19,7 @@ from platefree.data.film_sampling import Sampling
 from platefree.errors import DataError
 from platefree.gallery.embeddings_card import first_problem
 from platefree.inference.detector import Detector
-from platefree.ingest.film_start import check_start, zone_in, zone_of
+from platefree.ingestion.film_start import check_start, zone_in, zone_of
 from platefree.inputs.documents import read_toml
 from platefree.inputs.plain_files import MB, Expected
 from platefree.video.regions import WHOLE_FRAME, Regions, polygon_of

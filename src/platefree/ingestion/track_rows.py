@@ -27,7 +27,7 @@ class FilmFacts:
 
     Attributes:
         film: its absolute path.
-        fingerprint: see `platefree.ingest.film_files.fingerprint_of`.
+        fingerprint: see `platefree.ingestion.film_files.fingerprint_of`.
         content: the first 16 bytes of the SHA-256 of the file.
         camera: its name.
         start: of the first frame, UTC, milliseconds; NaT is unknown.

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from platefree.errors import DataError, FilmError, OutOfMemory, PlatefreeError
 from platefree.inference.detector import Detector
-from platefree.ingest.looking import FilmToDo, Reached, look, opened_detector
+from platefree.ingestion.looking import FilmToDo, Reached, look, opened_detector
 from platefree.machine import leave_stopping_to_the_parent, stop_signals_held
 
 

@@ -16,15 +16,15 @@ from platefree.data.frame_boxes import KINDS
 from platefree.errors import OtherWriter
 from platefree.gallery.stored_gallery import Gallery
 from platefree.inference.detector import Detector
-from platefree.ingest.cameras import Camera
-from platefree.ingest.film_files import film_files, fingerprint_of
-from platefree.ingest.film_start import moment_of, moment_text
-from platefree.ingest.intake_plan import Plan, Planned, Planner
-from platefree.ingest.ledger import Ledger, Pass
-from platefree.ingest.looking import BETWEEN, FilmToDo, Reached
-from platefree.ingest.looking_processes import Failed, look_at_all
-from platefree.ingest.track_rows import FilmFacts, TrackRows, embedded_tracks
-from platefree.ingest.vehicles_seen import VehiclesSeen, vehicles_seen
+from platefree.ingestion.cameras import Camera
+from platefree.ingestion.film_files import film_files, fingerprint_of
+from platefree.ingestion.film_start import moment_of, moment_text
+from platefree.ingestion.intake_plan import Plan, Planned, Planner
+from platefree.ingestion.ledger import Ledger, Pass
+from platefree.ingestion.looking import BETWEEN, FilmToDo, Reached
+from platefree.ingestion.looking_processes import Failed, look_at_all
+from platefree.ingestion.track_rows import FilmFacts, TrackRows, embedded_tracks
+from platefree.ingestion.vehicles_seen import VehiclesSeen, vehicles_seen
 from platefree.video.tracks import Track
 from platefree.work import DEFAULT_WORK, Work
 

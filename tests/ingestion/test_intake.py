@@ -20,9 +20,9 @@ from PIL import Image
 import platefree as pf
 from platefree.data.frame_boxes import KINDS
 from platefree.errors import DataError, FilmError, StorageError
-from platefree.ingest.cameras import Camera
-from platefree.ingest.intake import Intake
-from platefree.ingest.ledger import FilmRecord, Ledger, Pass, open_ledger
+from platefree.ingestion.cameras import Camera
+from platefree.ingestion.intake import Intake
+from platefree.ingestion.ledger import FilmRecord, Ledger, Pass, open_ledger
 from platefree.storage.disk import written_to
 from platefree.video.film_detection import seen_in
 from platefree.video.follower import follow
@@ -250,6 +250,15 @@ def test_a_killed_one_loses_nothing_and_counts_nothing_twice(
     assert len(passes_of(lot)) == len(TRAFFIC)
 
 
+def test_all_of_it_in_one_call(film: Path, lot: Path, whole: dict[Any, Any]) -> None:
+    gallery = pf.Gallery.open(lot, ColorEmbedder())
+    words = {"camera": "gate", "start": "2026-05-01T07:00+07:00"}
+    taken = pf.ingest(film, gallery, detector=ColorDetector(), **words)
+    assert (taken.added, len(taken.films)) == (len(TRAFFIC), 1)
+    assert taken.seconds == pytest.approx(8.9)
+    assert rows_of(lot) == whole
+
+
 # --- many films, and films that cannot be read --------------------------------------------------
 
 
@@ -378,7 +387,7 @@ def test_another_writer_is_waited_for(
         if len(waits) == 3:
             other.__exit__(None, None, None)
 
-    monkeypatch.setattr("platefree.ingest.intake.time.sleep", wait)
+    monkeypatch.setattr("platefree.ingestion.intake.time.sleep", wait)
     take_in(lot, [film])
     assert len(waits) == 3
     assert rows_of(lot) == whole

@@ -12,7 +12,7 @@ from messages import says
 import platefree as pf
 from platefree.cli import ingest_run
 from platefree.gallery import open_gallery, stored_gallery
-from platefree.ingest import looking, resting_films
+from platefree.ingestion import looking, resting_films
 
 
 @pytest.fixture(scope="session")

@@ -15,10 +15,12 @@ from pathlib import Path
 from typing import Any, Self
 
 from platefree.errors import DataError, StorageError
+from platefree.gallery.gallery_places import Place
 from platefree.storage.disk import make_folder
 from platefree.storage.locks import only_writer_of
 
-LEDGER = "ledger.sqlite"
+IN_GALLERY, LEDGER = "ingest", "ledger.sqlite"
+"""The folder in that of a gallery, and the file in it."""
 
 _VERSION = 1
 _TABLES = """
@@ -184,6 +186,24 @@ class Ledger:
         """Say in one line what is wrong with the file."""
         with _sqlite_errors(self.path):
             yield
+
+
+def ledger_folder(gallery: Place, given: str | Path | None = None) -> Path:
+    """Where the ledger of a gallery is.
+
+    Args:
+        gallery: its folder or address.
+        given: another folder, which a gallery on a server needs.
+
+    Raises:
+        DataError: the gallery is on a server, and no folder is given.
+    """
+    if given is None and not isinstance(gallery, Path):
+        raise DataError(
+            f"{gallery} is on a server: give a folder in which it is noted what is done of each "
+            "film (--ledger)"
+        )
+    return Path(given) if given is not None else Path(str(gallery)) / IN_GALLERY
 
 
 @contextmanager
