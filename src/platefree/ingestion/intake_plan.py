@@ -159,8 +159,8 @@ class Planner:
             if noted.settings != record.settings:
                 raise DataError(
                     f"{film} is done to {noted.seconds:.0f} s with other settings "
-                    f"({noted.settings}, now {record.settings}): go on with those, or take it in "
-                    "anew (--again)"
+                    f"({_changes(noted.settings, record.settings)}): go on with those, or take it "
+                    "in anew (--again)"
                 )
             record = replace(noted, path=str(film))
         return Planned(film, *by, record)
@@ -197,6 +197,15 @@ def _settings(by: _By, start: str, *, keep_plates: bool) -> str:
     if regions := _regions(camera.regions):
         content["regions"] = regions
     return json.dumps(content)
+
+
+def _changes(before: str, now: str) -> str:
+    """Which settings differ, as words."""
+    old, new = json.loads(before), json.loads(now)
+    names = [name for name in {**old, **new} if old.get(name) != new.get(name)]
+    return ", ".join(
+        f"{each} {old.get(each, 'none')}, now {new.get(each, 'none')}" for each in names
+    )
 
 
 def _regions(regions: Regions) -> str:
