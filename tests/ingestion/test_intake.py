@@ -318,15 +318,7 @@ def test_the_rest_of_a_film_is_done_with_the_same_settings_or_anew(
             take_in(lot, [film])
     moments = [f"2026-05-01T0{hour}:00:00.000Z" for hour in range(2)]
     other = Camera("gate", [film], "2026-05-01T08:00+07:00", detector=ColorDetector())
-    refusal(
-        lot,
-        [other],
-        DataError,
-        "gate.mp4",
-        "--again",
-        f"{day}T00:00:00.000Z",
-        f"{day}T01:00:00.000Z",
-    )
+    refusal(lot, [other], DataError, "gate.mp4", "--again", *moments)
     with open_ledger(lot / "ingest", gallery.card.created) as ledger:
         intake = Intake(gallery, ledger)
         ramp = Camera("ramp", [film], "unknown", detector=ColorDetector())
