@@ -1,10 +1,12 @@
 """Films become sightings of a gallery: which, and that nothing stops it from being all of them."""
 
+import os
 import random
 import shutil
 import subprocess
 import sys
 import time
+import uuid
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -33,6 +35,9 @@ from platefree.video.plate_masks import PlateMasks
 
 HERE = Path(__file__).parent
 
+ADDRESS = "PLATEFREE_TEST_MILVUS"
+"""Of a server, as tests/gallery/milvus_server.py sets it."""
+
 
 @pytest.fixture(scope="session")
 def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -57,7 +62,7 @@ def whole(film: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[Any, Any
     return rows_of(folder)
 
 
-def rows_of(folder: Path) -> dict[Any, Any]:
+def rows_of(folder: Path | str) -> dict[Any, Any]:
     """Everything that is stored of each sighting, by its frame and box."""
     store = pf.Gallery.open(folder, ColorEmbedder()).store
     numbers = store.latest()
@@ -394,3 +399,21 @@ def test_another_writer_is_waited_for(
     take_in(lot, [film])
     assert len(waits) == 3
     assert rows_of(lot) == whole
+
+
+@pytest.mark.skipif(ADDRESS not in os.environ, reason="no Milvus server")
+def test_on_a_server_it_goes_on_too(
+    film: Path, whole: dict[Any, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = f"{os.environ[ADDRESS]}/lot_{uuid.uuid4().hex}"
+    gallery = pf.Gallery.create(address, ColorEmbedder())
+    words = {"camera": "gate", "start": "2026-05-01T07:00+07:00"}
+    with pytest.raises(DataError, match=facts(address, "--ledger")):
+        pf.ingest(film, gallery, detector=ColorDetector(), **words)
+    with monkeypatch.context() as patch:
+        patch.setattr(Ledger, "note", raises_killed)
+        with pytest.raises(Killed):
+            pf.ingest(film, gallery, detector=ColorDetector(), ledger=tmp_path, **words)
+    taken = pf.ingest(film, gallery, detector=ColorDetector(), ledger=tmp_path, **words)
+    assert taken.added == 0  # all of them were there
+    assert rows_of(address).keys() == whole.keys()
