@@ -1,5 +1,6 @@
 """Films become sightings of a gallery: which, and that nothing stops it from being all of them."""
 
+import itertools
 import os
 import random
 import shutil
@@ -234,7 +235,8 @@ def test_a_killed_one_loses_nothing_and_counts_nothing_twice(
 ) -> None:
     """The process is killed until it ends by itself, and then anew with another gallery."""
     chance, killed, partly = random.Random(kills), 0, 0  # noqa: S311
-    lot = new_gallery(tmp_path / "lot-0")
+    lots = (new_gallery(tmp_path / f"lot-{number}") for number in itertools.count())
+    lot = next(lots)
     while killed < kills or not partly:
         words = [sys.executable, HERE / "ingest_film.py", lot, film]
         process = subprocess.Popen([*map(str, words)], stdout=subprocess.PIPE)
@@ -249,7 +251,7 @@ def test_a_killed_one_loses_nothing_and_counts_nothing_twice(
         assert there.items() <= whole.items()
         if ended:
             assert there == whole
-            lot = new_gallery(tmp_path / f"lot-{killed}")
+            lot = next(lots)
         killed, partly = killed + (not ended), partly + (0 < len(there) < len(whole))
     take_in(lot, [film])
     assert rows_of(lot) == whole

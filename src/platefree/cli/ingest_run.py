@@ -3,22 +3,23 @@
 import time
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from platefree.cli.console import notes, out, print_json
 from platefree.cli.film_progress import clock, film_progress
 from platefree.data.frame_boxes import KINDS
 from platefree.data.listed_text import many
-from platefree.errors import DataError
+from platefree.errors import DataError, FilmError
 from platefree.ingestion.film_files import film_files
 from platefree.ingestion.intake import Taken
+from platefree.ingestion.intake_plan import Plan
 from platefree.ingestion.resting_films import RestingFilms
 from platefree.ingestion.vehicles_seen import VehiclesSeen
 
 if TYPE_CHECKING:
     from platefree.ingestion.cameras import Camera
     from platefree.ingestion.intake import Intake
-    from platefree.ingestion.intake_plan import Plan
 
 _LOOKS = 1.0  # seconds from one look at watched folders to the next
 _HOURS = 48  # that are printed; --json has all
@@ -43,24 +44,40 @@ class IngestRun:
     def watch(self) -> None:
         """Take in what a recorder finishes, until the user stops it."""
         resting = RestingFilms()
+        for camera in self._cameras:
+            film_files(camera.films)  # refused now, if there is no such folder
         notes.print("waiting for films; Ctrl-C ends it")
         while True:
+            plan = Plan()
             for camera in self._cameras:
-                if films := resting.finished(film_files(camera.films)):
-                    self._take_new(replace(camera, films=films))
+                for film in self._finished(resting, camera):
+                    self._add(plan, replace(camera, films=[film]))
+            if plan.todo or plan.done or plan.refused:
+                self._take(plan)
+            for planned in plan.todo:
+                notes.print(f"looked at {planned.film}", soft_wrap=True)
             time.sleep(_LOOKS)
 
-    def _take_new(self, camera: "Camera") -> None:
+    @staticmethod
+    def _finished(resting: RestingFilms, camera: "Camera") -> list[Path]:
+        """What the recorder of a camera has finished; its folder may be away for a while."""
         try:
-            plan = self._intake.plan([camera])
-        except DataError as error:  # of these films; others follow
+            return resting.finished(film_files(camera.films))
+        except FilmError:
+            return []
+
+    def _add(self, plan: Plan, camera: "Camera") -> None:
+        """Add a film of a camera to a plan; what is wrong with it ends no watch."""
+        try:
+            found = self._intake.plan([camera])
+        except DataError as error:
             notes.print(f"note: {error}", soft_wrap=True)
             return
-        self._take(plan)
-        for film in plan.todo:
-            notes.print(f"{film.film}: done", soft_wrap=True)
+        plan.todo += found.todo
+        plan.done += found.done
+        plan.refused += found.refused
 
-    def _take(self, plan: "Plan") -> None:
+    def _take(self, plan: Plan) -> None:
         left = sum(each.seconds_left for each in plan.todo)
         name = plan.todo[0].film.name if len(plan.todo) == 1 else many(len(plan.todo), "film")
         with film_progress(name, left) as advance:

@@ -36,9 +36,9 @@ class VehiclesSeen:
 
 
 def vehicles_seen(ledger: Ledger, films: Iterable[Planned]) -> VehiclesSeen:
-    """Count the vehicles of films, whenever they were taken in."""
+    """Count the vehicles of films, each once, whenever they were taken in."""
     seen = VehiclesSeen()
-    for film in films:
+    for film in {each.record.fingerprint: each for each in films}.values():
         for each in ledger.passes(film.record.fingerprint):
             seen.kinds[each.kind] += 1
             seen.cameras[film.camera.name] += 1
