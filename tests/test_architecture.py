@@ -24,10 +24,11 @@ FLOORS = (
     ("methods",),
     ("inference",),
     ("gallery", "video"),
+    ("ingestion",),
     ("evaluation",),
     ("reports",),
     ("training",),
-    ("experiments", "doctor"),
+    ("experiments", "doctor", "service"),
     ("cli",),
 )
 """Rooms from the ground up; a room may import those below it, and nothing beside it."""
@@ -51,7 +52,7 @@ CORE = (
 )
 """Rooms in which nothing imports torch, and nothing that imports it."""
 
-CORE_ABOVE = ("gallery", "evaluation", "reports", "cli")
+CORE_ABOVE = ("gallery", "ingestion", "evaluation", "reports", "service", "cli")
 """Rooms that ask for a network only where one is needed, within functions."""
 
 CORE_INFERENCE = {

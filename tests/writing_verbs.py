@@ -3,9 +3,10 @@
 import io
 import json
 import re
+import sqlite3
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import closing, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
 from pathlib import Path
@@ -19,8 +20,10 @@ from faulty_disk import FaultyDisk
 from part_pictures import draw_parts
 from PIL import Image
 from random_detector import random_detector
+from small_films import write_film
 from small_sets import COMPCARS, write_files
 
+import platefree as pf
 from platefree import cli
 from platefree.city import generate
 from platefree.cli import search_verb
@@ -35,6 +38,10 @@ _VARYING = re.compile(
     rb"\"(images_per_second|seconds|validation_seconds)\": [\d.e-]+"
 )
 """Moments and durations, which differ between two runs."""
+
+
+_STORED = re.compile(r"\.lance/|\.sqlite(-journal)?$|audit")
+"""Files of Lance and SQLite, and of the audit log, in which each run has an entry."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +82,10 @@ class World:
         return self.made / "frames"
 
     @property
+    def film(self) -> Path:
+        return self.made / "gate.mp4"
+
+    @property
     def query(self) -> Path:
         return next(iter(sorted(self.pictures.rglob("*.jpg"))))
 
@@ -102,6 +113,7 @@ def make_world(made: Path, drawn_table: Sightings) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.new("RGB", (40, 30), "red").save(path)
         write_files(compcars, {f"label/{name}.txt": "1\n1\n3 5 20 11\n"})
+    write_film(made / "gate.mp4", [number / 10 for number in range(12)])
 
 
 Arguments = Sequence[object]
@@ -157,6 +169,10 @@ VERBS: dict[str, Callable[[World, Path], Arguments]] = {
         *("embed", world.pictures, "--model", world.model, "--out", out / "stored"),
         *("--workers", 0),
     ],
+    "ingest": lambda world, out: [
+        *("ingest", world.film, "--gallery", out / "lot", "--model", world.model),
+        *("--detector", world.frames, "--camera", "gate", "--start", "unknown", "--keep-plates"),
+    ],
     "search": lambda world, out: [
         *("search", world.query, "--gallery", world.pictures, "--sheet", out / "sheet.png"),
         *("--workers", 0),
@@ -186,6 +202,10 @@ VERBS: dict[str, Callable[[World, Path], Arguments]] = {
 }
 
 
+STORES = {"ingest"}
+"""Verbs whose outputs Lance and SQLite write, unseen by the disks of the tests."""
+
+
 class Noon(datetime):
     """A clock that stands."""
 
@@ -208,12 +228,36 @@ def call(arguments: Arguments) -> tuple[int, str]:
 
 
 def state(folder: Path) -> dict[str, bytes]:
-    """Every file of a folder, without what differs between two runs."""
-    return {
+    """Every file of a folder, without what differs between two runs; of stores what they hold."""
+    found = {
         str(path.relative_to(folder)): _VARYING.sub(b"", path.read_bytes())
         for path in sorted(folder.rglob("*"))
-        if path.is_file()
+        if path.is_file() and not _STORED.search(str(path.relative_to(folder)))
     }
+    for path in sorted(folder.rglob("gallery.json")):
+        found[f"{path.parent.relative_to(folder)} holds"] = _sightings(path.parent)
+    for path in sorted(folder.rglob("*.sqlite")):
+        with closing(sqlite3.connect(path)) as database:
+            dumped = "\n".join(database.iterdump()).encode()
+        found[f"{path.relative_to(folder)} holds"] = _VARYING.sub(b"", dumped)
+    return found
+
+
+def _sightings(folder: Path) -> bytes:
+    """What a gallery holds, without the order in which it came."""
+    gallery = pf.Gallery.open(folder)
+    numbers = gallery.store.latest()
+    if not len(numbers):
+        return b""
+    stored, small = gallery.store.get(numbers), gallery.store.crops(numbers)
+    table = stored.sightings
+    rows = [
+        repr((table.labels(row), table.frame[row], table.box[row].tolist())).encode()
+        + b"".join(space[row].tobytes() for space in stored.spaces.values())
+        + small[row]
+        for row in range(len(numbers))
+    ]
+    return b"\n".join(sorted(rows))
 
 
 @dataclass(frozen=True)

@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from platefree.inference.onnx_model import OnnxModel
     from platefree.inference.part_finding import find_parts, write_parts
     from platefree.inference.picture_comparison import PictureComparison, compare
+    from platefree.ingestion.camera_films import ingest
     from platefree.methods.catalogue import load_recipe
     from platefree.ranking.calibration import Calibration
     from platefree.ranking.comparison import Comparison, Cosine
@@ -116,6 +117,7 @@ __all__ = [
     "generate_city",
     "heat_map",
     "hold_out_vehicles",
+    "ingest",
     "k_reciprocal",
     "k_reciprocal_blocks",
     "label_views",
@@ -200,6 +202,7 @@ _HOME = {
     "export_model": "inference.export",
     "heat_map": "inference.explain",
     "hold_out_vehicles": "data.split",
+    "ingest": "ingestion.camera_films",
     "k_reciprocal": "ranking.reciprocal",
     "k_reciprocal_blocks": "ranking.reciprocal",
     "label_views": "inference.labelling",

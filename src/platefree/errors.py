@@ -12,6 +12,7 @@ PlatefreeError
 ├── TrainingError       training cannot start or go on
 │   └── NonFiniteLoss   a loss became NaN or infinite
 ├── StorageError        a file cannot be written (disk full, read-only)
+│   └── OtherWriter     another process is writing it
 ├── OutOfMemory         the machine has not the memory that the work needs
 ├── MissingPackage      another install of platefree brings what is asked for
 └── Interrupted         stopped on request, with a resumable state on disk
@@ -81,6 +82,10 @@ class NonFiniteLoss(TrainingError):
 
 class StorageError(PlatefreeError):
     """A file could not be written: the disk is full, or the folder is read-only."""
+
+
+class OtherWriter(StorageError):
+    """Another process is writing what was about to be written."""
 
 
 class OutOfMemory(PlatefreeError):

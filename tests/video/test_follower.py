@@ -1,5 +1,6 @@
 """From boxes on frames to what is kept of each vehicle."""
 
+import json
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -166,3 +167,28 @@ def test_any_tracker_can_be_plugged_in() -> None:
 
     tracks = list(follow(street(8), Each()))
     assert {each.boxes for each in tracks} == {2}
+
+
+@pytest.mark.parametrize("moment", [1, 8, 19, 29])
+def test_one_that_is_kept_as_text_goes_on_as_if_nothing_had_been(moment: int) -> None:
+    frames = list(street(30))
+    whole = list(follow(frames, OverlapTracker(0.3)))
+    tracker = OverlapTracker(0.3)
+    first = Follower(tracker)
+    given = [track for each in frames[:moment] for track in first.add(*each)]
+    kept = json.loads(json.dumps([tracker.to_json(), first.to_json()]))
+    second = Follower(OverlapTracker.from_json(kept[0]))
+    second.remember(kept[1], patches)
+    given += [track for each in frames[moment:] for track in second.add(*each)]
+    given += second.finish()
+    assert [each.number for each in given] == [each.number for each in whole]
+    for one, other in zip(given, whole, strict=True):
+        np.testing.assert_array_equal(one.kinds, other.kinds)
+        np.testing.assert_array_equal(one.path, other.path)
+        np.testing.assert_array_equal(one.scene, other.scene)
+        assert one.boxes == other.boxes
+        for mine, theirs in zip(one.pictures, other.pictures, strict=True):
+            assert (mine.frame, mine.time) == (theirs.frame, theirs.time)
+            assert mine.quality == theirs.quality
+            np.testing.assert_array_equal(mine.box, theirs.box)
+            np.testing.assert_array_equal(mine.crop, theirs.crop)

@@ -22,6 +22,7 @@ from platefree.cli import (
     export_verb,
     gallery_verbs,
     info_verbs,
+    ingest_verb,
     journey_verb,
     label_verb,
     models_verb,
@@ -79,6 +80,7 @@ app.command("journey", rich_help_panel=_FIND)(journey_verb.journey)
 app.command("compare", rich_help_panel=_FIND)(picture_verbs.compare)
 app.command("embed", rich_help_panel=_FIND)(picture_verbs.embed)
 app.add_typer(gallery_verbs.app, name="gallery", rich_help_panel=_FIND)
+app.command("ingest", rich_help_panel=_FIND)(ingest_verb.ingest)
 app.command("detect", rich_help_panel=_FIND)(detect_verb.detect)
 app.command("eval", rich_help_panel=_FIND)(eval_verb.evaluate)
 app.command("calibrate", rich_help_panel=_FIND)(calibrate_verb.calibrate)

@@ -12,7 +12,7 @@ from platefree.gallery.embeddings_card import first_problem
 from platefree.gallery.retention import Retention
 from platefree.inputs.documents import read_json
 from platefree.inputs.plain_files import MB, Expected, require_utf8
-from platefree.storage.disk import storage_errors
+from platefree.storage.disk import TEMPORARY, storage_errors
 from platefree.storage.files import write_text
 from platefree.storage.locks import only_writer
 
@@ -75,6 +75,13 @@ def is_gallery(folder: str | Path) -> bool:
     return os.path.isfile(Path(folder) / CARD)
 
 
+def is_free(folder: Path) -> bool:
+    """Whether a gallery can be made here: nothing is, or what a killed run left of making one."""
+    if not folder.is_dir():
+        return not os.path.lexists(folder)
+    return all(name.startswith(TEMPORARY) for name in os.listdir(folder))
+
+
 def new_card(entry: ModelEntry, retention: Retention | None = None) -> GalleryCard:
     """The card of a gallery that is made now, of a model, which keeps sightings so long."""
     created = datetime.now(UTC).isoformat(timespec="seconds")
@@ -93,7 +100,7 @@ def create_card(folder: Path, card: GalleryCard) -> None:
     """
     require_utf8(folder.absolute(), _CARD_FILE)
     with storage_errors(folder):
-        if os.path.lexists(folder) and (not folder.is_dir() or os.listdir(folder)):
+        if not is_free(folder):
             what = "a gallery" if is_gallery(folder) else "something else"
             raise StorageError(
                 f"{folder} is {what} already: add to it ('platefree gallery add'), or choose "

@@ -23,12 +23,16 @@ def small_pictures(table: Sightings) -> list[bytes | DataError]:
         return list(pool.map(lambda row: _small(pictures, row), range(len(table))))
 
 
-def _small(pictures: TableImages, row: int) -> bytes | DataError:
-    try:
-        picture = pictures.read(row, (LONGEST, LONGEST))
-    except DataError as error:
-        return error
+def small_jpeg(picture: Image.Image) -> bytes:
+    """A JPEG of a picture, made as small as a gallery keeps it; the picture is shrunk itself."""
     picture.thumbnail((LONGEST, LONGEST), Image.Resampling.LANCZOS, reducing_gap=3.0)
     file = io.BytesIO()
     picture.save(file, "JPEG", quality=_QUALITY)
     return file.getvalue()
+
+
+def _small(pictures: TableImages, row: int) -> bytes | DataError:
+    try:
+        return small_jpeg(pictures.read(row, (LONGEST, LONGEST)))
+    except DataError as error:
+        return error

@@ -120,7 +120,9 @@ class Gallery(OpenGallery):
             StorageError: the folder cannot be written, or another process is writing.
         """
         if isinstance(sightings, Embeddings):
-            return self._add_embedded(sightings, work)
+            found = self.add_embedded(sightings)
+            work.progress(len(sightings))
+            return found
         table = sightings if isinstance(sightings, Sightings) else read_table(sightings)
         added, known, skipped, model = 0, 0, list[str](), self.model
         with self._writing():
@@ -136,6 +138,22 @@ class Gallery(OpenGallery):
                     if made.embeddings is not None:
                         added += len(self.store.add(made.embeddings, made.crops))
             return Added(added, known, skipped, self._expire())
+
+    def add_embedded(self, embeddings: Embeddings, small: list[bytes] | None = None) -> Added:
+        """Keep sightings with their embeddings; those that are there already are passed over.
+
+        Args:
+            embeddings: of n sightings, of this model.
+            small: n small pictures of them, JPEG (`platefree.gallery.small_pictures`).
+
+        Raises:
+            MismatchError: they are of another model.
+            StorageError: the folder cannot be written, or another process is writing.
+        """
+        if embeddings.content is None:
+            contents = picture_contents(embeddings.sightings)
+            embeddings = replace(embeddings, content=contents)
+        return self._import([(embeddings, small)])
 
     def search(
         self,
@@ -455,14 +473,6 @@ class Gallery(OpenGallery):
         first = np.zeros(len(asked), np.bool_)
         first[np.unique(joined(asked), return_index=True)[1]] = True
         return np.flatnonzero(first & ~self.store.holds(asked))
-
-    def _add_embedded(self, embeddings: Embeddings, work: Work) -> Added:
-        if embeddings.content is None:
-            contents = picture_contents(embeddings.sightings)
-            embeddings = replace(embeddings, content=contents)
-        added = self._import([(embeddings, None)])
-        work.progress(len(embeddings))
-        return added
 
     def _import(self, parts: Iterable[Part]) -> Added:
         added, known = 0, 0

@@ -10,7 +10,7 @@ from time import monotonic, sleep
 
 from filelock import lock_descriptor
 
-from platefree.errors import StorageError
+from platefree.errors import OtherWriter, StorageError
 from platefree.storage.disk import (
     NOT_SUPPORTED,
     TEMPORARY,
@@ -78,12 +78,13 @@ def locked_for(path: Path, target: Path, patience: float = 0.0) -> Iterator[None
         patience: seconds to wait for another process that has it.
 
     Raises:
-        StorageError: another process has it, or it cannot be written.
+        OtherWriter: another process has it.
+        StorageError: it cannot be written.
     """
     end = monotonic() + patience
     while (descriptor := _locked(path, target)) is None:
         if monotonic() >= end:
-            raise StorageError(
+            raise OtherWriter(
                 f"{target} is being written by another run: wait until it has ended, or choose "
                 "another place"
             )

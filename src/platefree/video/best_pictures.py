@@ -4,7 +4,9 @@ They are of different moments, so that they may show different sides. However lo
 view, no more are kept.
 """
 
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,6 +45,17 @@ class Picture:
     crop: Pixels
     quality: float
 
+    def to_json(self) -> dict[str, Any]:
+        """All of it but its pixels, as plain values."""
+        kept = {"frame": self.frame, "time": self.time, "quality": self.quality}
+        return {**kept, "box": self.box.tolist()}
+
+    @classmethod
+    def from_json(cls, kept: Mapping[str, Any], scene: Pixels) -> Self:
+        """What `to_json` gave, with the pixels of the whole frame, which are cut."""
+        box = np.array(kept["box"], np.float32)
+        return cls(kept["frame"], kept["time"], box, cut(scene, box), kept["quality"])
+
 
 class BestPictures:
     """The best pictures of one vehicle so far.
@@ -73,6 +86,20 @@ class BestPictures:
         self._pictures = sorted([picture, *others], key=lambda each: -each.quality)[: self._count]
         if self._pictures[0] is picture:
             self._scene = scene
+
+    @classmethod
+    def of(cls, kept: Iterable[Mapping[str, Any]], scene_of: Callable[[int], Pixels]) -> Self:
+        """Those of which `Picture.to_json` gave these, the best first.
+
+        Args:
+            kept: of each picture.
+            scene_of: gives the whole frame (h, w, 3) of a number.
+        """
+        best = cls()
+        best._pictures = [Picture.from_json(each, scene_of(each["frame"])) for each in kept]
+        if best._pictures:
+            best._scene = scene_of(best._pictures[0].frame)
+        return best
 
     @property
     def pictures(self) -> tuple[Picture, ...]:
@@ -143,7 +170,7 @@ def _lost(grey: Floats, axis: int) -> float:
     return float(np.maximum(before - after, 0).sum()) / every if every > 0 else 0.0
 
 
-def cut(scene: Pixels, box: Boxes) -> Pixels:
+def cut(scene: Pixels, box: Boxes | Floats) -> Pixels:
     """A copy of the pixels of a frame that a box touches.
 
     Args:

@@ -1,7 +1,8 @@
 """From boxes on frames to tracks with their best pictures, in constant memory for each vehicle."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 from platefree.data.film import FilmFrame
 from platefree.data.frame_boxes import KINDS, PLATE
 from platefree.inference.detector import FoundOnFrame
-from platefree.video.best_pictures import BestPictures, Picture, cut, prospects, sharpness
+from platefree.video.best_pictures import BestPictures, Picture, Pixels, cut, prospects, sharpness
 from platefree.video.tracking import Tracker
 from platefree.video.tracks import Track, Way
 
@@ -35,6 +36,21 @@ class _Growing:
         best, path = self.best, self.way.path
         return Track(self.number, self.kinds, self.boxes, best.pictures, best.scene, path)
 
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "number": self.number,
+            "first": self.first,
+            "kinds": self.kinds.tolist(),
+            "boxes": self.boxes,
+            "best": [each.to_json() for each in self.best.pictures],
+            "way": self.way.to_json(),
+        }
+
+    @classmethod
+    def from_json(cls, kept: Mapping[str, Any], scene_of: Callable[[int], Pixels]) -> Self:
+        best, way = BestPictures.of(kept["best"], scene_of), Way.from_json(kept["way"])
+        return cls(**{**kept, "kinds": np.array(kept["kinds"]), "best": best, "way": way})
+
 
 class Follower:
     """Follows the vehicles of one camera, and keeps what becomes of each a sighting.
@@ -55,6 +71,22 @@ class Follower:
         self._tracker = tracker
         self._least_boxes, self._least_score = least_boxes, least_score
         self._growing: dict[int, _Growing] = {}
+
+    def to_json(self) -> list[dict[str, Any]]:
+        """What it knows of the vehicles that are not gone, as plain values without any pixels."""
+        return [each.to_json() for each in self._growing.values()]
+
+    def remember(
+        self, kept: Iterable[Mapping[str, Any]], scene_of: Callable[[int], Pixels]
+    ) -> None:
+        """Take over what another one knew, whose tracker this one has.
+
+        Args:
+            kept: what `to_json` gave.
+            scene_of: gives the whole frame (h, w, 3) of a number: pictures are cut from it again.
+        """
+        found = [_Growing.from_json(each, scene_of) for each in kept]
+        self._growing = {each.number: each for each in found}
 
     @property
     def open_since(self) -> list[float]:
@@ -114,7 +146,8 @@ def _look(best: BestPictures, frame: FilmFrame, box: NDArray[np.float64], promis
     """Keep the picture of a box if it is better; most are passed over without their pixels."""
     if not best.wants(frame.time, promise):
         return
-    crop = cut(frame.picture, box)
+    kept = box.astype(np.float32)  # by which the picture can be cut again
+    crop = cut(frame.picture, kept)
     quality = promise * sharpness(crop)
-    picture = Picture(frame.number, frame.time, box.astype(np.float32), crop, quality)
+    picture = Picture(frame.number, frame.time, kept, crop, quality)
     best.offer(picture, frame.picture)

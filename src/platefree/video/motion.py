@@ -7,8 +7,9 @@ it from DeepSORT, Wojke et al., ICIP 2017, section 2.1), but in seconds instead 
 is read at any rate, and frames are missing.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,6 +48,21 @@ class Motion:
         side = _side(place := _place(box))
         unknown = np.array([SEEN**2, 0.0, AT_FIRST**2])
         return cls(time, place, np.zeros(4), np.outer(unknown * side**2, np.ones(4)))
+
+    def to_json(self) -> dict[str, Any]:
+        """All of it as plain values."""
+        return {
+            "time": self.time,
+            "place": self.place.tolist(),
+            "velocity": self.velocity.tolist(),
+            "spread": self.spread.tolist(),
+        }
+
+    @classmethod
+    def from_json(cls, kept: Mapping[str, Any]) -> Self:
+        """What `to_json` gave."""
+        place, velocity, spread = (np.array(kept[name]) for name in ("place", "velocity", "spread"))
+        return cls(kept["time"], place, velocity, spread)
 
     def at(self, time: float) -> Self:
         """What is to be expected at a later time."""

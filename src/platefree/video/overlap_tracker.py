@@ -11,8 +11,10 @@ others hide stays one track. Both count from its last sure box, for a detector i
 same wrong place for hours.
 """
 
+from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,6 +58,17 @@ class _Followed:
     rest: NDArray[np.float64]
     rest_since: float
 
+    def to_json(self) -> dict[str, Any]:
+        plain = {
+            name: value for name, value in vars(self).items() if name not in ("motion", "rest")
+        }
+        return {**plain, "motion": self.motion.to_json(), "rest": self.rest.tolist()}
+
+    @classmethod
+    def from_json(cls, kept: Mapping[str, Any]) -> Self:
+        motion, rest = Motion.from_json(kept["motion"]), np.array(kept["rest"])
+        return cls(**{**kept, "motion": motion, "rest": rest})
+
     @property
     def stands(self) -> bool:
         return self.last - self.rest_since >= _STANDS
@@ -94,6 +107,24 @@ class OverlapTracker:
         self._open: list[_Followed] = []
         self._count = 0
         self._time = -np.inf
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything that it knows, as plain values."""
+        return {
+            "sure": self._sure,
+            "count": self._count,
+            "time": None if np.isinf(self._time) else self._time,
+            "open": [each.to_json() for each in self._open],
+        }
+
+    @classmethod
+    def from_json(cls, kept: Mapping[str, Any]) -> Self:
+        """The tracker of which `to_json` gave this: it goes on as that would have."""
+        tracker = cls(kept["sure"])
+        tracker._count = kept["count"]
+        tracker._time = -np.inf if kept["time"] is None else kept["time"]
+        tracker._open = [_Followed.from_json(each) for each in kept["open"]]
+        return tracker
 
     @property
     def open(self) -> AbstractSet[int]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -112,8 +112,25 @@ class Way:
             self._apart = 2 * (time - self._points[0][0]) / (POINTS - 1)
             self._points = self._points[::2]
 
+    def to_json(self) -> dict[str, Any]:
+        """All of it as plain values."""
+        return {"points": self._points, "last": self._last, "apart": self._apart}
+
+    @classmethod
+    def from_json(cls, kept: Mapping[str, Any]) -> Self:
+        """What `to_json` gave."""
+        way = cls()
+        way._points = [_point(each) for each in kept["points"]]
+        way._last, way._apart = _point(kept["last"]), kept["apart"]
+        return way
+
     @property
     def path(self) -> NDArray[np.float64]:
         """(m, 4) time, x, y, side of at most `POINTS` places, the first and the last among them."""
         points = [*self._points, self._last] if self._points[-1] != self._last else self._points
         return np.array(points)
+
+
+def _point(values: Sequence[float]) -> tuple[float, float, float, float]:
+    time, x, y, side = values
+    return time, x, y, side

@@ -1,0 +1,162 @@
+"""The verb ``ingest``."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NamedTuple
+
+import typer
+
+from platefree.cli.console import (
+    DeviceName,
+    DeviceOption,
+    Json,
+    done,
+    work_of,
+)
+from platefree.errors import DataError, Interrupted
+from platefree.work import MOST_PROCESSES
+
+if TYPE_CHECKING:
+    from platefree.gallery.stored_gallery import Gallery
+    from platefree.ingestion.cameras import Camera
+
+_LIST = ".toml"
+
+
+class _OneCamera(NamedTuple):
+    """What the options say of the camera."""
+
+    name: str
+    start: str
+    zone: str
+    detector: str | None
+    every: float
+
+
+def ingest(
+    places: Annotated[
+        list[str],
+        typer.Argument(metavar="FILM", help="Films, folders of them, or a .toml list of cameras."),
+    ],
+    place: Annotated[
+        str,
+        typer.Option(
+            "--gallery", "-g", metavar="GALLERY", help="Made if it is missing; or milvus://..."
+        ),
+    ],
+    camera: Annotated[
+        str, typer.Option(metavar="NAME", show_default="as listed", help="Of these films.")
+    ] = "",
+    start: Annotated[
+        str,
+        typer.Option(
+            metavar="TIME",
+            show_default="as the film says",
+            help="2026-05-01T07:00+07:00, gate-%Y%m%d-%H%M%S, or unknown.",
+        ),
+    ] = "",
+    zone: Annotated[
+        str,
+        typer.Option(metavar="HH:MM", show_default="the start's, or UTC", help="Such as +07:00."),
+    ] = "",
+    detector: Annotated[
+        str | None,
+        typer.Option(metavar="MODEL", show_default="the one inside platefree", help="Of vehicles."),
+    ] = None,
+    every: Annotated[
+        float, typer.Option(min=0.0, metavar="SECONDS", help="From frame to frame; 0 is all.")
+    ] = 0.1,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            "--model", "-m", metavar="MODEL", show_default="the gallery's", help="Embeds vehicles."
+        ),
+    ] = None,
+    ledger: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER", show_default="in the gallery", help="What is done of each film."
+        ),
+    ] = None,
+    processes: Annotated[
+        int, typer.Option(min=1, max=MOST_PROCESSES, metavar="N", help="Films at a time.")
+    ] = 1,
+    *,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Go on with new films, to Ctrl-C.")
+    ] = False,
+    again: Annotated[bool, typer.Option("--again", help="Look at done films once more.")] = False,
+    keep_plates: Annotated[
+        bool, typer.Option("--keep-plates", help="Do not mask plates; the audit log says so.")
+    ] = False,
+    device: DeviceOption = DeviceName.auto,
+    as_json: Json = False,
+) -> None:
+    """Find the vehicles of films, and keep a sighting of each in a gallery.
+
+    If it is stopped, the same command goes on where it was.
+    """
+    from platefree.cli.ingest_run import IngestRun
+    from platefree.ingestion.intake import Intake
+    from platefree.ingestion.intake_plan import open_detectors
+    from platefree.ingestion.ledger import ledger_folder, open_ledger
+
+    cameras = _cameras(places, _OneCamera(camera, start, zone, detector, every))
+    detectors = open_detectors(cameras, device.value)
+    gallery = _gallery(place, model)
+    folder = ledger_folder(gallery.folder, ledger)
+    work = work_of(device, processes=processes)
+    with open_ledger(folder, gallery.card.created) as opened:
+        intake = Intake(gallery, opened, detectors=detectors, keep_plates=keep_plates, work=work)
+        _ = gallery.model  # refused now, if it is not the gallery's
+        if again:
+            intake.forget(cameras)
+        if keep_plates:
+            _note_plates(gallery, folder, cameras)
+        run = IngestRun(intake, cameras)
+        try:
+            run.watch() if watch else run.once()
+        except KeyboardInterrupt:
+            run.tell(as_json=as_json)
+            raise Interrupted(
+                f"stopped; what is done is in {place}: the same command goes on from there"
+            ) from None
+        run.tell(as_json=as_json)
+    if not run.taken.films:
+        raise DataError("no film was taken in: see the notes above")
+    done(place, run.last_words())
+
+
+def _cameras(places: list[str], one: "_OneCamera") -> "list[Camera]":
+    """The cameras of a list, or the one that the options describe."""
+    from platefree.ingestion.cameras import Camera, read_cameras
+
+    lists = [place for place in places if place.lower().endswith(_LIST)]
+    if lists:
+        if len(places) > 1 or one.name or one.start or one.zone:
+            raise typer.BadParameter(
+                f"{lists[0]} says which films are of which camera: give it alone"
+            )
+        return read_cameras(Path(lists[0]), one.detector)
+    if not one.name:
+        raise typer.BadParameter("say which camera took the films", param_hint="--camera")
+    return [Camera(one.name, places, one.start, one.zone, detector=one.detector, every=one.every)]
+
+
+def _gallery(place: str, model: str | None) -> "Gallery":
+    """The gallery, which is made if there is nothing."""
+    from platefree.cli.usual_model import usual_model
+    from platefree.gallery.gallery_card import is_free
+    from platefree.gallery.gallery_places import is_gallery
+    from platefree.gallery.stored_gallery import Gallery
+
+    is_new = not is_gallery(place) and is_free(Path(place))
+    return Gallery.create(place, model or usual_model()) if is_new else Gallery(place, model)
+
+
+def _note_plates(gallery: "Gallery", ledger: Path, cameras: "list[Camera]") -> None:
+    """Write into the audit log that plates are kept, before anything is."""
+    from platefree.service.audit_log import AuditLog
+
+    folder = gallery.folder if isinstance(gallery.folder, Path) else ledger
+    names = [each.name for each in cameras]
+    AuditLog(folder).add("command line", "ingest.keep_plates", cameras=names)

@@ -1,0 +1,1 @@
+"""Footage becomes sightings in a gallery: cameras, what is done of each film, one writer."""

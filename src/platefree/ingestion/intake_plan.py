@@ -1,0 +1,216 @@
+"""What is to be done of the films of cameras, and what is done already: all checks before work."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from platefree.data.film import FILM
+from platefree.errors import DataError, FilmError
+from platefree.inference.detector import Detector
+from platefree.ingestion.cameras import Camera
+from platefree.ingestion.film_files import film_files, fingerprint_of
+from platefree.ingestion.film_start import UNKNOWN, is_rule, moment_text, start_by
+from platefree.ingestion.ledger import FilmRecord, Ledger
+from platefree.ingestion.looking import opened_detector
+from platefree.inputs.plain_files import require_utf8
+from platefree.video.footage import open_footage
+from platefree.video.regions import Regions
+from platefree.work import Device
+
+
+@dataclass(frozen=True, eq=False)
+class Planned:
+    """A film that can be taken in, or is.
+
+    Attributes:
+        film: its file, absolute.
+        camera: that took it.
+        detector: of the camera, open.
+        record: what is noted of it, or will be.
+    """
+
+    film: Path
+    camera: Camera
+    detector: Detector
+    record: FilmRecord
+
+    @property
+    def seconds_left(self) -> float:
+        """Of the film; NaN is unknown."""
+        duration = self.record.duration
+        return float("nan") if duration is None else max(0.0, duration - self.record.seconds)
+
+
+@dataclass
+class Plan:
+    """Films, each once.
+
+    Attributes:
+        todo: of which something is left.
+        done: that are done.
+        refused: why others cannot be taken in, a sentence for each.
+    """
+
+    todo: list[Planned] = field(default_factory=list)
+    done: list[Planned] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
+
+
+class _By(NamedTuple):
+    """What looks at a film."""
+
+    camera: Camera
+    detector: Detector
+
+
+def open_detectors(cameras: Iterable[Camera], device: Device) -> dict[str, Detector]:
+    """The detectors that cameras name, by their paths.
+
+    Raises:
+        CheckpointError: there is none.
+    """
+    opened = dict[str, Detector]()
+    for each in cameras:
+        opened_detector(each, device, opened)
+    return opened
+
+
+class Planner:
+    """Looks at films before they are taken in.
+
+    Args:
+        ledger: what is done already.
+        detectors: that are open, by their paths; others are added.
+        keep_plates: whether plates stay as they are.
+        device: where detectors run that are given by their paths.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        detectors: dict[str, Detector],
+        *,
+        keep_plates: bool = False,
+        device: Device = "auto",
+    ) -> None:
+        self._ledger, self._keep_plates, self._device = ledger, keep_plates, device
+        self._detectors = detectors
+
+    def plan(self, cameras: Sequence[Camera]) -> Plan:
+        """Look at all films of some cameras.
+
+        Raises:
+            CheckpointError: there is no detector.
+            DataError: a film begins at no known time, or a part of it is done with other settings.
+            FilmError: a camera has no films.
+        """
+        plan, seen = Plan(), dict[str, Planned]()
+        for camera in cameras:
+            detector = opened_detector(camera, self._device, self._detectors)
+            films = film_files(camera.films)
+            if not films:
+                places = ", ".join(map(str, camera.films))
+                raise FilmError(f"no film in {places}, expected files such as gate.mp4")
+            if len(films) > 1 and camera.start not in ("", UNKNOWN) and not is_rule(camera.start):
+                raise DataError(
+                    f"{len(films)} films of the camera {camera.name!r} with one start: give a rule "
+                    "by which their names tell it, such as gate-%Y%m%d-%H%M%S, or each by itself"
+                )
+            for film in films:
+                self._look_at(film.absolute(), _By(camera, detector), plan, seen)
+        return plan
+
+    def _look_at(self, film: Path, by: _By, plan: Plan, seen: dict[str, Planned]) -> None:
+        try:
+            require_utf8(film, FILM)
+            fingerprint = fingerprint_of(film)
+            found = self._found(film, by, fingerprint)
+        except FilmError as error:
+            plan.refused.append(str(error))
+            return
+        if (other := seen.get(fingerprint)) is not None:
+            if other.camera.name != by.camera.name:
+                raise DataError(
+                    f"{film} and {other.film} are the same film, of the cameras "
+                    f"{by.camera.name!r} and {other.camera.name!r}: give it to one of them"
+                )
+            return
+        seen[fingerprint] = found
+        (plan.done if found.record.finished else plan.todo).append(found)
+
+    def _found(self, film: Path, by: _By, fingerprint: str) -> Planned:
+        """A film with what is noted of it."""
+        camera, noted = by.camera, self._ledger.film(fingerprint)
+        if noted is not None and noted.camera != camera.name:
+            raise FilmError(
+                f"{film} was taken in as of the camera {noted.camera!r}, not {camera.name!r}: "
+                "forget those sightings ('platefree gallery forget --where source:"
+                f"{Path(noted.path).name}'), and take it in anew (--again)"
+            )
+        if noted is not None and noted.finished:
+            return Planned(film, *by, noted)
+        record = self._opened(film, by, fingerprint)
+        if noted is not None and noted.seconds:
+            if noted.settings != record.settings:
+                raise DataError(
+                    f"{film} is done to {noted.seconds:.0f} s with other settings "
+                    f"({_changes(noted.settings, record.settings)}): go on with those, or take it "
+                    "in anew (--again)"
+                )
+            record = replace(noted, path=str(film))
+        return Planned(film, *by, record)
+
+    def _opened(self, film: Path, by: _By, fingerprint: str) -> FilmRecord:
+        """What is to be noted of a film of which nothing is done; it is opened for that."""
+        camera = by.camera
+        known = camera.start != UNKNOWN
+        given = start_by(camera.start, camera.clock, film) if known else ""
+        with open_footage(film, start=given) as footage:
+            start = footage.start if known else np.datetime64("NaT", "ms")
+            duration = footage.duration if np.isfinite(footage.duration) else None
+        if known and np.isnat(start):
+            raise DataError(
+                f"{film} does not say when it begins: give the moment (--start "
+                "2026-05-01T07:00+07:00), a rule for names, or --start unknown"
+            )
+        settings = _settings(by, moment_text(start), keep_plates=self._keep_plates)
+        return FilmRecord(
+            fingerprint, str(film), camera.name, moment_text(start), settings, duration
+        )
+
+
+def _settings(by: _By, start: str, *, keep_plates: bool) -> str:
+    """What has to be the same for all of a film, as text that is equal where it is."""
+    camera, detector = by
+    content: dict[str, Any] = {
+        "start": start,
+        "every": camera.every,
+        "threshold": detector.threshold if camera.threshold is None else camera.threshold,
+        "detector": detector.fingerprint,
+        "plates": "kept" if keep_plates else "masked",
+    }
+    if regions := _regions(camera.regions):
+        content["regions"] = regions
+    return json.dumps(content)
+
+
+def _changes(before: str, now: str) -> str:
+    """Which settings differ, as words."""
+    old, new = json.loads(before), json.loads(now)
+    names = [name for name in {**old, **new} if old.get(name) != new.get(name)]
+    return ", ".join(
+        f"{each} {old.get(each, 'none')}, now {new.get(each, 'none')}" for each in names
+    )
+
+
+def _regions(regions: Regions) -> str:
+    """A short hash of where vehicles count; empty for the whole frame."""
+    corners = [[each.tolist() for each in part] for part in (regions.watch, regions.ignore)]
+    if corners == [[], []] and not regions.smallest:
+        return ""
+    return hashlib.sha256(json.dumps([*corners, regions.smallest]).encode()).hexdigest()[:12]

@@ -1,0 +1,264 @@
+"""What is done of each film, to the second: an SQLite file beside the gallery.
+
+A film is known by its content (`film_files.fingerprint_of`), so that a renamed one is not counted
+twice. One transaction notes how far a film is, what the tracker knows of the vehicles in view then,
+and the passes that ended. It comes after their sightings are in the gallery: whoever is killed
+between the two finds them there, and adds nothing twice.
+"""
+
+import json
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Self
+
+from platefree.errors import DataError, StorageError
+from platefree.gallery.gallery_places import Place
+from platefree.storage.disk import make_folder
+from platefree.storage.locks import only_writer_of
+
+IN_GALLERY, LEDGER = "ingest", "ledger.sqlite"
+"""The folder in that of a gallery, and the file in it."""
+
+_VERSION = 1
+_TABLES = """
+create table films (
+    fingerprint text primary key,
+    path text not null,          -- where it was last
+    camera text not null,
+    start text not null,         -- of its first frame, UTC; empty is unknown
+    settings text not null,      -- JSON: what has to be the same for its rest
+    duration real,               -- seconds; null is unknown
+    seconds real not null,       -- done
+    memory text not null,        -- JSON: of the follower; empty before and after
+    finished integer not null,
+    remarks text not null        -- JSON
+);
+create table passes (
+    film text not null references films(fingerprint),
+    number integer not null,     -- of its track in the film
+    class text not null,
+    first text not null,         -- seen, UTC; empty is unknown
+    last text not null,
+    first_second real not null,  -- of the film
+    last_second real not null,
+    direction real,              -- degrees clockwise from up on the frame; null where it stood
+    path text not null,          -- JSON: [second, x, y, side] of some points
+    primary key (film, number)
+);
+create table gallery (created text not null);
+"""
+
+
+@dataclass(frozen=True)
+class FilmRecord:
+    """What is noted of a film.
+
+    Attributes:
+        fingerprint: see `film_files.fingerprint_of`.
+        path: where it was last.
+        camera: its name.
+        start: of its first frame, ISO 8601 in UTC; empty is unknown.
+        settings: JSON; what has to be the same for the rest of it.
+        duration: seconds; None is unknown.
+        seconds: that are done.
+        memory: JSON of what the follower knows; empty before the first and after the last second.
+        finished: whether all of it is done.
+        remarks: what could not be read.
+    """
+
+    fingerprint: str
+    path: str
+    camera: str
+    start: str
+    settings: str
+    duration: float | None
+    seconds: float = 0.0
+    memory: str = ""
+    finished: bool = False
+    remarks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Pass:
+    """A vehicle that passed a camera, as it is counted.
+
+    Attributes:
+        number: of its track in the film.
+        kind: of `platefree.data.frame_boxes.KINDS`.
+        first: when it was first seen, ISO 8601 in UTC; empty is unknown.
+        last: when it was last seen.
+        first_second: the same, of the film.
+        last_second: of the film.
+        direction: degrees clockwise from up on the frame; None where it stood.
+        path: seconds, x and y of the middle of the lower edge of its box, and its side in pixels.
+    """
+
+    number: int
+    kind: str
+    first: str
+    last: str
+    first_second: float
+    last_second: float
+    direction: float | None
+    path: Sequence[Sequence[float]]
+
+
+class Ledger:
+    """The ledger of a gallery, for its only writer.
+
+    Args:
+        path: of its file.
+        connection: to it.
+    """
+
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+        self.path, self._connection = path, connection
+
+    def film(self, fingerprint: str) -> FilmRecord | None:
+        """What is noted of a film; None if nothing is."""
+        with self._errors():
+            row = self._connection.execute(
+                "select * from films where fingerprint = ?", (fingerprint,)
+            ).fetchone()
+        if row is None:
+            return None
+        named: dict[str, Any] = dict(zip(_names(FilmRecord), row, strict=True))
+        named |= {"finished": bool(named["finished"])}
+        return FilmRecord(**{**named, "remarks": tuple(json.loads(named["remarks"]))})
+
+    def note(self, record: FilmRecord, passes: Sequence[Pass] = ()) -> None:
+        """Note how far a film is, and passes that ended: all of it, or nothing.
+
+        Raises:
+            StorageError: it cannot be written.
+        """
+        film = record.fingerprint
+        *plain, remarks = vars(record).values()
+        with self._errors(), self._connection:
+            _insert(self._connection, "films", [(*plain, json.dumps(remarks))])
+            _insert(self._connection, "passes", [_row(film, each) for each in passes])
+
+    def forget(self, fingerprint: str) -> None:
+        """Note nothing of a film, as if it had never been seen.
+
+        Raises:
+            StorageError: it cannot be written.
+        """
+        with self._errors(), self._connection:
+            for table, column in (("passes", "film"), ("films", "fingerprint")):
+                self._connection.execute(f"delete from {table} where {column} = ?", (fingerprint,))  # noqa: S608
+
+    def passes(self, fingerprint: str) -> list[Pass]:
+        """The vehicles that passed in a film, by the numbers of their tracks."""
+        with self._errors():
+            rows = self._connection.execute(
+                "select * from passes where film = ? order by number", (fingerprint,)
+            ).fetchall()
+        named = [dict(zip(("film", *_names(Pass)), row, strict=True)) for row in rows]
+        return [_pass_of(each) for each in named]
+
+    def _of_gallery(self, created: str) -> Self:
+        """Make it if it is new; refuse the one of another gallery."""
+        with self._errors(), self._connection:
+            (version,) = self._connection.execute("pragma user_version").fetchone()
+            if version > _VERSION:
+                raise DataError(
+                    f"{self.path} has version {version}, this platefree reads up to {_VERSION}: "
+                    "upgrade platefree"
+                )
+            if not version:
+                self._connection.executescript(f"begin; {_TABLES}")
+                self._connection.execute("insert into gallery values (?)", (created,))
+                self._connection.execute(f"pragma user_version = {_VERSION}")
+            (owner,) = self._connection.execute("select created from gallery").fetchone()
+        if owner != created:
+            raise DataError(
+                f"{self.path} is the ledger of a gallery that was made {owner}, and this one was "
+                f"made {created}: give another folder (--ledger)"
+            )
+        return self
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        """Say in one line what is wrong with the file."""
+        with _sqlite_errors(self.path):
+            yield
+
+
+def ledger_folder(gallery: Place, given: str | Path | None = None) -> Path:
+    """Where the ledger of a gallery is.
+
+    Args:
+        gallery: its folder or address.
+        given: another folder, which a gallery on a server needs.
+
+    Raises:
+        DataError: the gallery is on a server, and no folder is given.
+    """
+    if given is None and not isinstance(gallery, Path):
+        raise DataError(
+            f"{gallery} is on a server: give a folder in which it is noted what is done of each "
+            "film (--ledger)"
+        )
+    return Path(given) if given is not None else Path(str(gallery)) / IN_GALLERY
+
+
+@contextmanager
+def open_ledger(folder: Path, created: str) -> Iterator[Ledger]:
+    """The ledger in a folder, made if need be; within the block no other process has it.
+
+    Args:
+        folder: of it.
+        created: when the gallery was made, which tells it from others.
+
+    Raises:
+        StorageError: it cannot be written, or another process has it.
+        DataError: it is damaged, of a newer version, or of another gallery.
+    """
+    path = make_folder(folder) / LEDGER
+    with (
+        only_writer_of(path),
+        _sqlite_errors(path),
+        closing(sqlite3.connect(path)) as connection,
+    ):
+        connection.execute("pragma synchronous = full")
+        yield Ledger(path, connection)._of_gallery(created)
+
+
+@contextmanager
+def _sqlite_errors(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        raise StorageError(
+            f"cannot write {path}: {error}; free some space or correct its permissions, and run "
+            "the command again"
+        ) from error
+    except sqlite3.DatabaseError as error:
+        raise DataError(
+            f"{path} is damaged ({error}): put it away, and the films are taken in anew; their "
+            "sightings that are there are not added again"
+        ) from error
+
+
+def _insert(connection: sqlite3.Connection, table: str, rows: Sequence[Sequence[Any]]) -> None:
+    if rows:
+        places = ", ".join("?" * len(rows[0]))
+        connection.executemany(f"insert or replace into {table} values ({places})", rows)  # noqa: S608
+
+
+def _names(kind: type[Any]) -> list[str]:
+    return [each.name for each in fields(kind)]
+
+
+def _pass_of(row: dict[str, Any]) -> Pass:
+    values = {name: value for name, value in row.items() if name != "film"}
+    return Pass(**{**values, "path": json.loads(values["path"])})
+
+
+def _row(film: str, each: Pass) -> tuple[Any, ...]:
+    *plain, path = vars(each).values()
+    return film, *plain, json.dumps(path)

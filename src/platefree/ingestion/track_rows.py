@@ -1,0 +1,130 @@
+"""Tracks become embedded sightings: one row each, its best picture the one that is shown.
+
+The embedding is the mean over its pictures, by their quality. An `Embedder` reads picture files, so
+pictures, whose plates are masked by then, lie in a folder for that moment, without loss.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from platefree.data.frame_boxes import KINDS
+from platefree.gallery.small_pictures import small_jpeg
+from platefree.inference.embedder import Embedder
+from platefree.storage.files import new_file, temporary_folder
+from platefree.types import CONTENT_BYTES, Contents, Embeddings, Floats, Sightings
+from platefree.video.tracks import Track
+from platefree.work import Work
+
+
+@dataclass(frozen=True)
+class FilmFacts:
+    """What the rows of a film have in common.
+
+    Attributes:
+        film: its absolute path.
+        fingerprint: see `platefree.ingestion.film_files.fingerprint_of`.
+        content: the first 16 bytes of the SHA-256 of the file.
+        camera: its name.
+        start: of the first frame, UTC, milliseconds; NaT is unknown.
+    """
+
+    film: Path
+    fingerprint: str
+    content: bytes
+    camera: str
+    start: np.datetime64
+
+    def moment(self, seconds: float) -> np.datetime64:
+        """When a second of the film was, UTC, milliseconds; NaT is unknown."""
+        return self.start + np.timedelta64(round(seconds * 1000), "ms")
+
+    def track_name(self, track: Track) -> str:
+        """How a sighting names its track: as no track of another film is named."""
+        return f"{self.fingerprint[:12]}-{track.number}"
+
+
+class TrackRows(NamedTuple):
+    """Sightings that can be added.
+
+    Attributes:
+        embeddings: of n tracks.
+        small: n small pictures, JPEG.
+    """
+
+    embeddings: Embeddings
+    small: list[bytes]
+
+
+def embedded_tracks(
+    tracks: Sequence[Track], facts: FilmFacts, model: Embedder, place: Path, work: Work
+) -> TrackRows:
+    """Embed tracks.
+
+    Args:
+        tracks: one or more, with their pictures.
+        facts: of their film.
+        model: of the gallery.
+        place: where pictures may lie meanwhile, see `temporary_folder`.
+        work: device and batch size.
+
+    Raises:
+        StorageError: the pictures cannot be written.
+    """
+    with temporary_folder(place) as folder:
+        table = _written(tracks, facts, folder)
+        made, _ = model.embed(table, work=replace(work, workers=0, processes=1))
+    ends = np.cumsum([len(each.pictures) for each in tracks])
+    parts = {name: np.split(rows, ends[:-1]) for name, rows in made.spaces.items()}
+    means = {
+        name: np.stack([_mean(track, part) for track, part in zip(tracks, rows, strict=True)])
+        for name, rows in parts.items()
+    }
+    embeddings = Embeddings(means, _sightings(tracks, facts), made.model, _contents(facts, tracks))
+    best = [Image.fromarray(track.pictures[0].crop) for track in tracks]
+    return TrackRows(embeddings, list(map(small_jpeg, best)))
+
+
+def _written(tracks: Sequence[Track], facts: FilmFacts, folder: Path) -> Sightings:
+    """The pictures of all tracks as files, and a table of them with what models may ask for."""
+    names, kinds, times = list[str](), list[str](), list[np.datetime64]()
+    for track in tracks:
+        for picture in track.pictures:
+            names.append(f"{len(names)}.png")
+            kinds.append(KINDS[track.kind])
+            times.append(facts.moment(picture.time))
+            with new_file(folder / names[-1]) as file:
+                Image.fromarray(picture.crop).save(file, "PNG", compress_level=1)
+    cameras = [facts.camera] * len(names)
+    columns: dict[str, Any] = {"image": names, "camera": cameras, "type": kinds, "time": times}
+    return Sightings.from_columns(folder, columns)
+
+
+def _mean(track: Track, rows: Floats) -> Floats:
+    """The embedding of a track; where those of its pictures cancel each other, the best one's."""
+    mean = track.with_embeddings({"": rows}).embeddings[""]
+    return mean if mean.any() else rows[0]
+
+
+def _sightings(tracks: Sequence[Track], facts: FilmFacts) -> Sightings:
+    best, n = [track.pictures[0] for track in tracks], len(tracks)
+    columns: dict[str, Any] = {
+        "image": [facts.film.name] * n,
+        "camera": [facts.camera] * n,
+        "track": [facts.track_name(each) for each in tracks],
+        "type": [KINDS[each.kind] for each in tracks],
+        "source": [facts.film.name] * n,
+        "time": [facts.moment(each.time) for each in best],
+        "frame": [each.frame for each in best],
+        "box": [each.box for each in best],
+    }
+    return Sightings.from_columns(facts.film.parent, columns)
+
+
+def _contents(facts: FilmFacts, tracks: Sequence[Track]) -> Contents:
+    whole = np.frombuffer(facts.content * len(tracks), np.uint8)
+    return whole.reshape(-1, CONTENT_BYTES)

@@ -1,0 +1,421 @@
+"""Films become sightings of a gallery: which, and that nothing stops it from being all of them."""
+
+import itertools
+import os
+import random
+import shutil
+import subprocess
+import sys
+import time
+import uuid
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from drawn_traffic import KIND_OF_COLOR, TRAFFIC, ColorDetector, ColorEmbedder, draw_film
+from faulty_disk import FULL, FaultyDisk, Killed
+from ingest_film import BETWEEN, take_in
+from messages import facts
+from PIL import Image
+
+import platefree as pf
+from platefree.data.frame_boxes import KINDS
+from platefree.errors import CheckpointError, DataError, FilmError, StorageError
+from platefree.inference import shipped
+from platefree.ingestion.cameras import Camera
+from platefree.ingestion.intake import Intake
+from platefree.ingestion.ledger import FilmRecord, Ledger, Pass, open_ledger
+from platefree.storage.disk import written_to
+from platefree.video.film_detection import seen_in
+from platefree.video.follower import follow
+from platefree.video.footage import Sampling, open_footage
+from platefree.video.overlap_tracker import OverlapTracker
+from platefree.video.plate_masks import PlateMasks
+
+HERE = Path(__file__).parent
+
+ADDRESS = "PLATEFREE_TEST_MILVUS"
+"""Of a server, as tests/gallery/milvus_server.py sets it."""
+
+
+@pytest.fixture(scope="session")
+def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return draw_film(tmp_path_factory.mktemp("films") / "gate.mp4")
+
+
+@pytest.fixture
+def lot(tmp_path: Path) -> Path:
+    return new_gallery(tmp_path / "lot")
+
+
+def new_gallery(folder: Path) -> Path:
+    pf.Gallery.create(folder, ColorEmbedder())
+    return folder
+
+
+@pytest.fixture(scope="session")
+def whole(film: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[Any, Any]:
+    """The rows of a run that nothing stopped."""
+    folder = new_gallery(tmp_path_factory.mktemp("whole") / "lot")
+    take_in(folder, [film])
+    return rows_of(folder)
+
+
+def rows_of(folder: Path | str) -> dict[Any, Any]:
+    """Everything that is stored of each sighting, by its frame and box."""
+    store = pf.Gallery.open(folder, ColorEmbedder()).store
+    numbers = store.latest()
+    if not len(numbers):
+        return {}
+    stored, small = store.get(numbers), store.crops(numbers)
+    table, found = stored.sightings, {}
+    for row in range(len(numbers)):
+        place = table.path(row), int(table.frame[row]), tuple(table.box[row].tolist())
+        assert place not in found, "twice"
+        embedding = stored.spaces["main"][row].tobytes()
+        assert stored.content is not None
+        content = stored.content[row].tobytes()
+        time = int(table.time[row].astype("datetime64[ms]").astype(int))
+        found[place] = table.labels(row), time, embedding, content, small[row]
+    return found
+
+
+def passes_of(folder: Path) -> list[Any]:
+    created = pf.Gallery.open(folder, ColorEmbedder()).card.created
+    with open_ledger(folder / "ingest", created) as ledger:
+        films = ledger._connection.execute("select fingerprint from films").fetchall()
+        return [each for (film,) in sorted(films) for each in ledger.passes(film)]
+
+
+def test_each_vehicle_is_a_sighting(film: Path, lot: Path, whole: dict[Any, Any]) -> None:
+    assert len(whole) == len(TRAFFIC)
+    met = set()
+    for (path, frame, box), (labels, moment, _, _, small) in whole.items():
+        second = frame / 10
+        (car,) = [
+            each
+            for each in TRAFFIC
+            if (there := each.box(second)) and np.abs(np.subtract(there, box)).max() <= 2
+        ]
+        met.add(car)
+        assert path == film
+        assert labels["camera"] == "gate"
+        assert labels["source"] == "gate.mp4"
+        assert labels["type"] == KINDS[KIND_OF_COLOR[car.color]]
+        start = np.datetime64("2026-05-01T00:00", "ms")
+        assert moment == start.astype(int) + round(1000 * second)
+        assert small.startswith(b"\xff\xd8\xff")
+    assert met == set(TRAFFIC)
+    assert len({labels["track"] for labels, *_ in whole.values()}) == len(TRAFFIC)
+
+
+def test_embeddings_are_the_means_of_masked_pictures(
+    film: Path, whole: dict[Any, Any], tmp_path: Path
+) -> None:
+    detector = ColorDetector()
+    with open_footage(film) as footage:
+        seen = list(seen_in(footage, detector, Sampling(0.1)))
+    tracks = list(follow(seen, OverlapTracker()))
+    for track in map(PlateMasks(detector).masked_track, tracks):
+        best = track.pictures[0]
+        _, _, embedding, *_ = whole[film, best.frame, tuple(best.box.tolist())]
+        total = np.zeros(16)
+        for number, picture in enumerate(track.pictures):
+            path = tmp_path / f"{track.number}-{number}.png"
+            Image.fromarray(picture.crop).save(path)
+            table = pf.Sightings.from_columns(tmp_path, {"image": [path.name]})
+            total += picture.quality * ColorEmbedder().embed(table)[0].spaces["main"][0]
+        expected = total / np.linalg.norm(total)
+        stored = np.frombuffer(embedding, np.float32)
+        np.testing.assert_allclose(stored, expected, atol=1e-3)
+
+
+def white(small: bytes, folder: Path) -> int:
+    """How many pixels of a small picture are white, as plates are."""
+    path = folder / "small.jpg"
+    path.write_bytes(small)
+    return int((np.asarray(Image.open(path)).min(axis=2) > 200).sum())
+
+
+@pytest.mark.parametrize("keep_plates", [False, True])
+def test_plates_are_masked_unless_they_are_to_be_kept(
+    film: Path, lot: Path, tmp_path: Path, *, keep_plates: bool
+) -> None:
+    gallery = pf.Gallery.open(lot, ColorEmbedder())
+    camera = Camera("gate", [film], start="unknown", detector=ColorDetector())
+    with open_ledger(lot / "ingest", gallery.card.created) as ledger:
+        intake = Intake(gallery, ledger, keep_plates=keep_plates)
+        assert intake.take(intake.plan([camera])).added == len(TRAFFIC)
+    for labels, *_, small in rows_of(lot).values():
+        assert (white(small, tmp_path) > 20) == keep_plates
+        assert "time" not in labels
+
+
+def test_passes_are_noted(film: Path, lot: Path) -> None:
+    take_in(lot, [film])
+    passes = passes_of(lot)
+    assert len(passes) == len(TRAFFIC)
+    for each in passes:
+        (car,) = [
+            car
+            for car in TRAFFIC
+            if KINDS[KIND_OF_COLOR[car.color]] == each.kind
+            and abs(car.begins - each.first_second) < 0.15
+        ]
+        assert each.last_second == pytest.approx(min(car.ends, 8.95) - 0.1, abs=0.15)
+        assert (each.direction is None) == (car.speed == 0)
+        if car.speed:
+            assert each.direction == pytest.approx(90, abs=3)
+        assert each.path[0][0] == each.first_second
+        seconds = np.datetime64(each.first.removesuffix("Z")) - np.datetime64("2026-05-01T00:00")
+        assert seconds / np.timedelta64(1, "s") == pytest.approx(each.first_second, abs=1e-3)
+
+
+def test_done_films_are_passed_over_under_any_name(film: Path, lot: Path, tmp_path: Path) -> None:
+    take_in(lot, [film])
+    before, passes = rows_of(lot), passes_of(lot)
+    other = tmp_path / "renamed.mp4"
+    shutil.copy(film, other)
+    take_in(lot, [film])
+    take_in(lot, [other])
+    assert rows_of(lot) == before
+    assert passes_of(lot) == passes
+
+
+STOPS = {
+    "before sightings are added": (pf.Gallery, "add_embedded", False),
+    "between sightings and ledger": (pf.Gallery, "add_embedded", True),
+    "before the ledger": (Ledger, "note", False),
+    "after the ledger": (Ledger, "note", True),
+}
+"""What is called when a process ends, and whether it has done its work by then."""
+
+
+@pytest.mark.parametrize("at", [1, 3])
+@pytest.mark.parametrize("stop", STOPS)
+def test_one_that_is_stopped_goes_on_as_if_nothing_had_been(
+    film: Path,
+    lot: Path,
+    whole: dict[Any, Any],
+    monkeypatch: pytest.MonkeyPatch,
+    stop: str,
+    at: int,
+) -> None:
+    """It is stopped again and again, at the ``at``-th call of a method."""
+    owner, name, after = STOPS[stop]
+    real, calls = getattr(owner, name), list[int]()
+
+    def call(*arguments: object, **options: object) -> object:
+        calls.append(1)
+        if len(calls) == at and not after:
+            raise Killed
+        found = real(*arguments, **options)
+        if len(calls) == at:
+            raise Killed
+        return found
+
+    with monkeypatch.context() as patch:
+        patch.setattr(owner, name, call)
+        with pytest.raises(Killed):
+            take_in(lot, [film])
+        for _ in range(2):
+            calls.clear()
+            with suppress(Killed):  # what is left may take fewer calls
+                take_in(lot, [film])
+    assert rows_of(lot).items() <= whole.items()
+    take_in(lot, [film])
+    assert rows_of(lot) == whole
+    assert len(passes_of(lot)) == len(TRAFFIC)
+
+
+def test_a_killed_one_loses_nothing_and_counts_nothing_twice(
+    film: Path, whole: dict[Any, Any], tmp_path: Path, kills: int
+) -> None:
+    """The process is killed until it ends by itself, and then anew with another gallery."""
+    chance, killed, partly = random.Random(kills), 0, 0  # noqa: S311
+    lots = (new_gallery(tmp_path / f"lot-{number}") for number in itertools.count())
+    lot = next(lots)
+    while killed < kills or not partly:
+        words = [sys.executable, HERE / "ingest_film.py", lot, film]
+        process = subprocess.Popen([*map(str, words)], stdout=subprocess.PIPE)
+        assert process.stdout is not None
+        for _ in range(chance.randrange(1, 60)):
+            process.stdout.readline()  # it has seen another frame, or has ended
+        time.sleep(chance.uniform(0, 0.1))
+        ended = process.poll() is not None
+        process.kill()
+        process.communicate()
+        there = rows_of(lot)
+        assert there.items() <= whole.items()
+        if ended:
+            assert there == whole
+            lot = next(lots)
+        killed, partly = killed + (not ended), partly + (0 < len(there) < len(whole))
+    take_in(lot, [film])
+    assert rows_of(lot) == whole
+    assert len(passes_of(lot)) == len(TRAFFIC)
+
+
+def test_all_of_it_in_one_call(film: Path, lot: Path, whole: dict[Any, Any]) -> None:
+    gallery = pf.Gallery.open(lot, ColorEmbedder())
+    words = {"camera": "gate", "start": "2026-05-01T07:00+07:00"}
+    taken = pf.ingest(film, gallery, detector=ColorDetector(), **words)
+    assert (taken.added, len(taken.films)) == (len(TRAFFIC), 1)
+    assert taken.seconds == pytest.approx(8.9)
+    assert rows_of(lot) == whole
+
+
+# --- many films, and films that cannot be read --------------------------------------------------
+
+
+def other_film(folder: Path, name: str) -> Path:
+    """A film of two other vehicles."""
+    return draw_film(folder / name, TRAFFIC[3:], seconds=8.7)
+
+
+@pytest.mark.slow
+def test_several_processes_find_the_same(film: Path, tmp_path: Path) -> None:
+    films = [film, other_film(tmp_path, "other.mp4"), tmp_path / "broken.mp4"]
+    films[2].write_bytes(film.read_bytes()[:2000])
+    found = []
+    for processes in (1, 2):
+        lot = new_gallery(tmp_path / f"lot-{processes}")
+        (reason,) = take_in(lot, films, processes)
+        assert "broken.mp4" in reason
+        found.append(rows_of(lot))
+    assert found[0] == found[1]
+    assert len(found[0]) == len(TRAFFIC) + 2
+
+
+def refusal(lot: Path, cameras: list[Camera], error: type[Exception], *said: str) -> None:
+    """The plan is refused, and nothing is done."""
+    gallery = pf.Gallery.open(lot, ColorEmbedder())
+    with open_ledger(lot / "ingest", gallery.card.created) as ledger:
+        intake = Intake(gallery, ledger, between=BETWEEN)
+        with pytest.raises(error, match=facts(*said)):
+            intake.plan(cameras)
+
+
+def test_what_cannot_be_taken_in_is_refused_before_any_work(
+    film: Path, lot: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    detector, other = ColorDetector(), other_film(tmp_path, "other.mp4")
+    refusal(lot, [Camera("gate", [film], detector=detector)], DataError, "gate.mp4", "--start")
+    one_start = Camera("gate", [film, other], "2026-05-01T07:00Z", detector=detector)
+    refusal(lot, [one_start], DataError, "2 films", "gate")
+    twice = [Camera(name, [film], "unknown", detector=detector) for name in ("gate", "ramp")]
+    refusal(lot, twice, DataError, "gate", "ramp", "same film")
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    refusal(lot, [Camera("gate", [empty], detector=detector)], FilmError, "empty")
+    monkeypatch.setattr(shipped, "MODELS", empty)
+    refusal(lot, [Camera("gate", [film], "unknown")], CheckpointError, "detector", "inside")
+    assert rows_of(lot) == {}
+
+
+def test_the_rest_of_a_film_is_done_with_the_same_settings_or_anew(
+    film: Path, lot: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gallery = pf.Gallery.open(lot, ColorEmbedder())
+    with monkeypatch.context() as patch:
+        patch.setattr(pf.Gallery, "add_embedded", raises_killed)
+        with pytest.raises(Killed):
+            take_in(lot, [film])
+    moments = [f"2026-05-01T0{hour}:00:00.000Z" for hour in range(2)]
+    other = Camera("gate", [film], "2026-05-01T08:00+07:00", detector=ColorDetector())
+    refusal(lot, [other], DataError, "gate.mp4", "--again", *moments)
+    with open_ledger(lot / "ingest", gallery.card.created) as ledger:
+        intake = Intake(gallery, ledger)
+        ramp = Camera("ramp", [film], "unknown", detector=ColorDetector())
+        (reason,) = intake.plan([ramp]).refused
+        assert all(each in reason for each in ("gate", "ramp", "--again", "source:gate.mp4"))
+        intake.forget([other])
+        assert intake.take(intake.plan([other])).added == len(TRAFFIC)
+        plan = intake.plan([other])
+        assert (len(plan.todo), len(plan.done)) == (0, 1)
+    hours = {labels["time"][:13] for labels, *_ in rows_of(lot).values()}
+    assert hours == {"2026-05-01T01"}
+
+
+def raises_killed(*arguments: object) -> None:
+    raise Killed
+
+
+@pytest.mark.parametrize("at", [2, 9])
+def test_a_full_disk_ends_it_in_one_line_and_it_goes_on_later(
+    film: Path, lot: Path, whole: dict[Any, Any], at: int
+) -> None:
+    with written_to(FaultyDisk(at, FULL, lasting=True)), pytest.raises(StorageError):
+        take_in(lot, [film])
+    take_in(lot, [film])
+    assert rows_of(lot) == whole
+
+
+def test_a_ledger_without_room_ends_it_in_one_line_and_it_goes_on_later(
+    film: Path, lot: Path, whole: dict[Any, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    note = Ledger.note
+
+    def without_room(ledger: Ledger, record: FilmRecord, passes: list[Pass]) -> None:
+        pages = ledger._connection.execute("pragma page_count").fetchone()[0]
+        ledger._connection.execute(f"pragma max_page_count = {pages}")
+        note(ledger, record, passes)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Ledger, "note", without_room)
+        with pytest.raises(StorageError, match=facts("ledger.sqlite", "full")):
+            take_in(lot, [film])
+    take_in(lot, [film])
+    assert rows_of(lot) == whole
+
+
+def test_a_ledger_of_another_gallery_or_of_nothing_is_refused(tmp_path: Path) -> None:
+    def opened(created: str) -> None:
+        with open_ledger(tmp_path / "led", created):
+            pass
+
+    opened("today")
+    with pytest.raises(DataError, match=facts("today", "yesterday", "--ledger")):
+        opened("yesterday")
+    (tmp_path / "led" / "ledger.sqlite").write_bytes(b"no such file" * 500)
+    with pytest.raises(DataError, match=facts("ledger.sqlite", "damaged")):
+        opened("today")
+
+
+def test_another_writer_is_waited_for(
+    film: Path, lot: Path, whole: dict[Any, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gallery = pf.Gallery.open(lot, ColorEmbedder())
+    other = gallery.store.writing()
+    other.__enter__()
+    waits = list[float]()
+
+    def wait(seconds: float) -> None:
+        waits.append(seconds)
+        if len(waits) == 3:
+            other.__exit__(None, None, None)
+
+    monkeypatch.setattr("platefree.ingestion.intake.time.sleep", wait)
+    take_in(lot, [film])
+    assert len(waits) == 3
+    assert rows_of(lot) == whole
+
+
+@pytest.mark.skipif(ADDRESS not in os.environ, reason="no Milvus server")
+def test_on_a_server_it_goes_on_too(
+    film: Path, whole: dict[Any, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = f"{os.environ[ADDRESS]}/lot_{uuid.uuid4().hex}"
+    gallery = pf.Gallery.create(address, ColorEmbedder())
+    words = {"camera": "gate", "start": "2026-05-01T07:00+07:00"}
+    with pytest.raises(DataError, match=facts(address, "--ledger")):
+        pf.ingest(film, gallery, detector=ColorDetector(), **words)
+    with monkeypatch.context() as patch:
+        patch.setattr(Ledger, "note", raises_killed)
+        with pytest.raises(Killed):
+            pf.ingest(film, gallery, detector=ColorDetector(), ledger=tmp_path, **words)
+    taken = pf.ingest(film, gallery, detector=ColorDetector(), ledger=tmp_path, **words)
+    assert taken.added == 0  # all of them were there
+    assert rows_of(address).keys() == whole.keys()
