@@ -175,8 +175,8 @@ class Planner:
             duration = footage.duration if np.isfinite(footage.duration) else None
         if known and np.isnat(start):
             raise DataError(
-                f"{film} does not say when it begins: give the moment (--start "
-                "2026-05-01T07:00+07:00), a rule for names, or --start unknown"
+                f"{film} does not say when it begins: give the moment, a rule "
+                "for names, or unknown (--start 2026-05-01T07:00+07:00, --start unknown)"
             )
         settings = _settings(by, moment_text(start), keep_plates=self._keep_plates)
         return FilmRecord(

@@ -66,7 +66,8 @@ def of_hit(hit: Hit, size: Size, kept: bytes = b"") -> Image.Image | None:
 def of_kept(kept: bytes, size: Size) -> Image.Image | None:
     """The small picture that a gallery keeps, a JPEG, scaled to fit; None if it keeps none."""
     try:
-        with Image.open(io.BytesIO(kept)) as picture:
+        opened = io.BytesIO(kept)
+        with Image.open(opened) as picture:
             return fitted(picture.convert("RGB"), *size)
     except (OSError, SyntaxError):  # empty, or damaged on the disk
         return None
