@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 import torch
 from PIL import Image
 
@@ -59,7 +60,7 @@ def test_nothing_is_changed_when_every_change_is_off() -> None:
 
 
 def test_each_change_is_a_function_of_the_seed_and_keeps_the_shape() -> None:
-    for change in ("warp", "color", "balance", "grey", "degrade", "erase"):
+    for change in ("zoom", "warp", "color", "balance", "grey", "degrade", "erase"):
         settings = Augment(**{"flip": 0.0, "pad": 0, "erase": 0.0, change: 1.0})
         transform = TrainingTransform(SETTINGS, settings)
         first = transform(picture(), 7)
@@ -67,6 +68,30 @@ def test_each_change_is_a_function_of_the_seed_and_keeps_the_shape() -> None:
         assert not torch.equal(transform(picture(), 8), first) or change == "grey"
         assert not torch.equal(first, InputTransform(SETTINGS)(picture())), change
         assert (first.shape, first.dtype) == ((3, 24, 40), torch.uint8)
+
+
+def test_boxes_follow_a_part_that_is_enlarged() -> None:
+    """A white block on black: where the picture is white afterwards, there is its box."""
+    dark = Image.new("RGB", (160, 96))
+    dark.paste((255, 255, 255), (60, 40, 100, 60))
+    block = torch.tensor([[60 / 160, 40 / 96, 100 / 160, 60 / 96]], dtype=torch.float64)
+    settings = Input(height=96, width=160, mean=[0.5] * 3, std=[1.0] * 3)
+    still = {"flip": 0.0, "pad": 0, "erase": 0.0}
+    transform = TrainingTransform(settings, Augment(zoom=1.0, **still))
+    areas = []
+    for seed in range(40):
+        shown, boxes = transform.with_boxes(dark, block, seed)
+        assert torch.equal(shown, transform(dark, seed))
+        seen = (shown[0] > 127).nonzero()
+        left, top, right, bottom = boxes[0].tolist()
+        areas.append((right - left) * (bottom - top))
+        if len(seen) == 0:  # outside of the part, but for the half that rounding may leave
+            assert min(right - left, bottom - top) < 4
+            continue
+        low, high = seen.amin(dim=0).tolist(), (seen.amax(dim=0) + 1).tolist()
+        assert [top, left, bottom, right] == pytest.approx([*low, *high], abs=1.5)
+    assert max(areas) > 4 * 40 * 20
+    assert min(areas) == 0
 
 
 def test_balance_is_one_gain_for_each_channel() -> None:

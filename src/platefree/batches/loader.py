@@ -89,7 +89,9 @@ class TrainingPictures(Dataset[Item]):
         self.sightings, self.transform, self.boxes = sightings, transform, boxes
 
     def __getitem__(self, key: Key) -> Item:
-        size = (self.transform.fixed.width, self.transform.fixed.height)
+        size = None  # as it is stored, where a part of it may be wanted
+        if not self.transform.zoom:
+            size = (self.transform.fixed.width, self.transform.fixed.height)
         try:
             picture = TableImages(self.sightings).read(key.row, size)
         except ImageError as error:

@@ -16,6 +16,8 @@ from torchvision.tv_tensors import BoundingBoxes
 from platefree.data.input_pictures import resized
 from platefree.recipes.sections import Augment, Input
 
+_SMALLEST_PART = 0.25  # of a side
+
 
 class InputTransform:
     """Resize (without keeping the aspect ratio, since a crop's shape varies) and normalise.
@@ -49,6 +51,7 @@ class TrainingTransform:
 
     def __init__(self, settings: Input, augment: Augment) -> None:
         self.fixed = InputTransform(settings)
+        self.zoom = augment.zoom
         fill = [round(255 * mean) for mean in settings.mean or [0.0] * 3]
         moves: list[torch.nn.Module] = [v2.RandomHorizontalFlip(augment.flip)]
         size = (settings.height, settings.width)
@@ -75,7 +78,8 @@ class TrainingTransform:
         """An RGB picture as (3, height, width) uint8, augmented; same seed, same tensor."""
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(seed)
-            changed: Tensor = self.changes(self.moves(self.fixed(picture)))
+            part = picture.crop(self._part(picture))
+            changed: Tensor = self.changes(self.moves(self.fixed(part)))
         return changed
 
     def with_boxes(self, picture: Image.Image, boxes: Tensor, seed: int) -> tuple[Tensor, Tensor]:
@@ -90,14 +94,30 @@ class TrainingTransform:
             (3, height, width) uint8, and (n, 4) float32 boxes in its pixels.
         """
         size = (self.fixed.height, self.fixed.width)
-        # In 64 bits, so that an edge on the border of two grid cells stays on it.
-        pixels = (boxes * torch.tensor([size[1], size[0]] * 2)).float()
-        placed = BoundingBoxes(pixels, format="XYXY", canvas_size=size)
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(seed)
-            moved, followed = self.moves(self.fixed(picture), placed)
+            left, top, right, bottom = part = self._part(picture)
+            # In 64 bits, so that an edge on the border of two grid cells stays on it.
+            within = boxes * torch.tensor(picture.size * 2) - torch.tensor([left, top] * 2)
+            scale = torch.tensor([size[1] / (right - left), size[0] / (bottom - top)] * 2)
+            pixels = (within * scale.double()).float()
+            placed = BoundingBoxes(pixels, format="XYXY", canvas_size=size)
+            moved, followed = self.moves(
+                self.fixed(picture.crop(part)), functional.clamp_bounding_boxes(placed)
+            )
             changed: Tensor = self.changes(moved)
         return changed, followed.as_subclass(Tensor)
+
+    def _part(self, picture: Image.Image) -> tuple[int, int, int, int]:
+        """Left, top, right and bottom of what is taken of a picture: of its shape, or all of it."""
+        width, height = picture.size
+        if not self.zoom or float(torch.rand(())) >= self.zoom:
+            return 0, 0, width, height
+        share, across, down = torch.rand(3).tolist()
+        share = _SMALLEST_PART + (1 - _SMALLEST_PART) * share
+        wide, high = max(1, round(share * width)), max(1, round(share * height))
+        left, top = round(across * (width - wide)), round(down * (height - high))
+        return left, top, left + wide, top + high
 
 
 class RandomBalance(torch.nn.Module):

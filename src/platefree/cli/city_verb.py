@@ -141,7 +141,7 @@ def city(
     72,000), veri (776, 49,357), wild (40,671, 416,314).
     """
     if frames is not None:
-        _frames(folder, frames, seed, workers, as_json=as_json)
+        _frames(folder, frames, size, seed, workers, as_json=as_json)
         return
     if films is not None:
         given = {"cameras": cameras, "vehicles": vehicles, "width": size}
@@ -188,14 +188,19 @@ def city(
     done(folder, "city")
 
 
-def _frames(folder: Path, frames: int, seed: int, workers: int | None, *, as_json: bool) -> None:
+def _frames(
+    folder: Path, frames: int, width: int | None, seed: int, workers: int | None, *, as_json: bool
+) -> None:
     """Whole frames, see `platefree.city.generate_frames`."""
     from platefree.city.generate_frames import FrameSettings, generate_frames
 
+    settings = FrameSettings(frames, seed)
+    if width is not None:
+        settings = FrameSettings(frames, seed, width, 32 * round(width * 11 / 640))
     with stage_progress() as report:
         card = generate_frames(
             folder,
-            FrameSettings(frames, seed),
+            settings,
             workers=workers,
             on_progress=lambda count, total: report("rendering", count, total),
         )

@@ -59,15 +59,20 @@ def detect(
         ),
     ] = None,
     every: Annotated[
-        float, typer.Option(min=0.0, metavar="SECONDS", help="Of films; 0 is every frame.")
+        float,
+        typer.Option(min=0.0, max=86_400.0, metavar="SECONDS", help="Of films; 0 is every frame."),
     ] = 0.1,
     since: Annotated[
-        float, typer.Option(min=0.0, metavar="SECONDS", help="Where in a film to begin.")
+        float, typer.Option(min=0.0, max=1e9, metavar="SECONDS", help="Where in a film to begin.")
     ] = 0.0,
     until: Annotated[
         float | None,
         typer.Option(
-            min=0.0, metavar="SECONDS", show_default="its end", help="Where in a film to end."
+            min=0.0,
+            max=1e9,
+            metavar="SECONDS",
+            show_default="its end",
+            help="Where in a film to end.",
         ),
     ] = None,
     watch: Annotated[
@@ -79,7 +84,7 @@ def detect(
         typer.Option(metavar="X,Y X,Y ...", help="No vehicles that stand in this polygon."),
     ] = None,
     smallest: Annotated[
-        float, typer.Option(min=0.0, metavar="PIXELS", help="Least longer side of a box.")
+        float, typer.Option(min=0.0, max=1e5, metavar="PIXELS", help="Least longer side of a box.")
     ] = 0.0,
     *,
     device: DeviceOption = DeviceName.auto,

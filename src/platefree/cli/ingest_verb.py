@@ -63,7 +63,10 @@ def ingest(
         typer.Option(metavar="MODEL", show_default="the one inside platefree", help="Of vehicles."),
     ] = None,
     every: Annotated[
-        float, typer.Option(min=0.0, metavar="SECONDS", help="From frame to frame; 0 is all.")
+        float,
+        typer.Option(
+            min=0.0, max=86_400.0, metavar="SECONDS", help="From frame to frame; 0 is all."
+        ),
     ] = 0.1,
     model: Annotated[
         str | None,

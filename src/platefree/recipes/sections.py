@@ -59,6 +59,7 @@ class Input(Section):
 class Augment(Section):
     """Random changes of training pictures."""
 
+    zoom: Rate = 0.0  # probability that a part of the picture, at least a quarter wide, is taken
     flip: Rate = 0.5
     pad: Annotated[int, Field(ge=0, le=1024)] = 10  # pixels added on each side, then a random crop
     warp: Rate = 0.0  # strength of random scale, aspect, rotation and perspective
