@@ -19,14 +19,14 @@ from platefree.data.merge import merge_tables
 from platefree.data.split import hold_out_vehicles
 from platefree.errors import Interrupted, RecipeError
 from platefree.evaluation.evaluate import evaluate
-from platefree.experiments import ablation as module
+from platefree.experiments import row_run as module
 from platefree.experiments.ablation import (
     Ablation,
     ablation_names,
     load_ablation,
     row_recipe,
-    run_ablation,
 )
+from platefree.experiments.ablation_run import run_ablation
 from platefree.methods.catalogue import load_recipe
 from platefree.training.loop import train
 from platefree.training.run_folder import flat
@@ -300,7 +300,7 @@ def test_from_the_command_line(
 
 
 def test_settings_that_differ_by_row_are_not_said_of_all() -> None:
-    from platefree.experiments.ablation import _shared
+    from platefree.experiments.ablation_run import _shared
 
     first = {"re-ranking": "none", "test-time flip": "off", "scored": "monday"}
     both = _shared(_shared({}, first), {**first, "re-ranking": "k1 20", "scored": "tuesday"})

@@ -22,7 +22,8 @@ from platefree.batches.training_data import TrainingData, training_data
 from platefree.checkpoint import read_checkpoint
 from platefree.data.dataset import DataSet
 from platefree.errors import CheckpointError, DataError, RecipeError, TrainingError
-from platefree.experiments.ablation import load_ablation, run_ablation
+from platefree.experiments.ablation import load_ablation
+from platefree.experiments.ablation_run import run_ablation
 from platefree.losses import (
     batch_hard_triplet,
     cross_view_triplet,

@@ -187,4 +187,5 @@ def _result(trial: Trial, metrics: RankMetrics) -> TrialResult:
         len(trial.searched),
         metrics,
         of_tracks=trial.tracks is not None,
+        query=trial.query,
     )

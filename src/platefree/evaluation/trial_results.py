@@ -4,7 +4,7 @@ Each has its figures, the counts that they were measured on, and its content as 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
 
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from platefree.data.part_boxes import PARTS
 from platefree.evaluation.metrics import RankMetrics, merge_rank_metrics
 from platefree.evaluation.part_precision import LIMITS, PartPrecision
+from platefree.types import Indices
 
 SHOWN_RANKS = (1, 5, 10)
 TRACK_RANKS = (1, 5)
@@ -29,6 +30,7 @@ class TrialResult:
         gallery: number of gallery pictures, or tracks.
         metrics: the scores, over the queries with a match.
         of_tracks: whether the gallery is tracks; the ranks are then called HIT@1 and HIT@5.
+        query: (q,) row of each query in the scored table; empty if it is not known.
     """
 
     name: str
@@ -36,6 +38,7 @@ class TrialResult:
     gallery: int
     metrics: RankMetrics
     of_tracks: bool = False
+    query: Indices = field(default_factory=lambda: np.empty(0, np.int64))
 
     @classmethod
     def pooled(cls, results: "Sequence[TrialResult]") -> "TrialResult":
@@ -46,6 +49,7 @@ class TrialResult:
             max(each.gallery for each in results),
             merge_rank_metrics([each.metrics for each in results]),
             results[0].of_tracks,
+            np.concatenate([each.query for each in results]),
         )
 
     @property

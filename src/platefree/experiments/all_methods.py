@@ -9,13 +9,15 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from platefree.batches.training_data import training_data
 from platefree.data.dataset import DataSet
 from platefree.errors import DataError, RecipeError, TrainingError
 from platefree.evaluation.evaluate import open_data
-from platefree.experiments.ablation import Ablation, AblationTable, Row, run_ablation
+from platefree.experiments.ablation import CONVERGED, Ablation, Row
+from platefree.experiments.ablation_run import run_ablation
+from platefree.experiments.ablation_table import AblationTable
 from platefree.experiments.cost import COSTS
 from platefree.methods.catalogue import build_method, load_recipe, needs_training, resolve
 from platefree.recipes.recipe import Recipe
@@ -94,6 +96,8 @@ class Budget:
         seeds: of the trainings.
         overrides: further changes of all rows; a key of ``[model]`` changes the methods that have
             it.
+        stops: ``steps``, or ``converged``: when the score on held-out vehicles no longer rises,
+            see `platefree.experiments.ablation.CONVERGED`.
     """
 
     steps: int = 300
@@ -101,6 +105,7 @@ class Budget:
     backbone: str = "test_resnet"
     seeds: Sequence[int] = (0, 1, 2)
     overrides: Mapping[str, Any] = field(default_factory=dict)
+    stops: Literal["steps", "converged"] = "steps"
 
 
 DEFAULT_BUDGET = Budget()
@@ -138,10 +143,30 @@ def bench_methods(
         PlatefreeError: from training and evaluation; finished runs are kept.
     """
     opened = open_data(data)
-    shared = shared_settings(opened.table, budget)
+    ablation = method_ablation(opened, methods=methods, budget=budget, protocol=protocol)
+    where = data if isinstance(data, str | Path) else opened
+    return run_ablation(
+        ablation, where, out, seeds=budget.seeds, work=work, on_run=on_run, on_step=on_step
+    )
+
+
+def method_ablation(
+    data: DataSet,
+    *,
+    methods: Sequence[str] = (),
+    budget: Budget = DEFAULT_BUDGET,
+    protocol: str | None = None,
+) -> Ablation:
+    """The methods as the rows of an ablation; see `bench_methods`.
+
+    Raises:
+        RecipeError: no such method, or a setting that no method has.
+        TrainingError: no method can learn from the data.
+    """
+    shared = shared_settings(data.table, budget)
     rows = method_rows(methods or list(ENTRIES), shared, budget.overrides)
     recipes = {row.name: load_recipe(row.recipe, flat(row.set)) for row in rows}
-    reasons = {name: _why_not(recipe, opened.table) for name, recipe in recipes.items()}
+    reasons = {name: _why_not(recipe, data.table) for name, recipe in recipes.items()}
     left_out = {name: reason for name, reason in reasons.items() if reason is not None}
     for name, reason in left_out.items():
         log.warning("%s is left out: %s", name, reason)
@@ -154,7 +179,7 @@ def bench_methods(
     if left_out and not learning:
         name, reason = next(iter(left_out.items()))
         raise TrainingError(f"no method can learn from the data; {name}: {reason}")
-    ablation = Ablation(
+    return Ablation(
         title=_title(learning[0]) if learning else "Nothing learnt",
         figures=list(FIGURES),
         protocol=protocol,
@@ -163,9 +188,6 @@ def bench_methods(
             *(f"{name} is left out: {reason}" for name, reason in left_out.items()),
         ],
         rows=kept,
-    )
-    return run_ablation(
-        ablation, data, out, seeds=budget.seeds, work=work, on_run=on_run, on_step=on_step
     )
 
 
@@ -192,7 +214,8 @@ def shared_settings(table: Sightings, budget: Budget) -> dict[str, Any]:
         **({"views": views} if len(views) > 1 else {}),
     }
     shape = {"height": size, "width": size, "test_time_flip": "off"}
-    return flat({"model": model, "input": shape, "augment": augment.model_dump(), "train": train})
+    whole = {"model": model, "input": shape, "augment": augment.model_dump(), "train": train}
+    return {**flat(whole), **(CONVERGED if budget.stops == "converged" else {})}
 
 
 def method_rows(
@@ -242,14 +265,16 @@ def _why_not(recipe: Recipe, table: Sightings) -> str | None:
         plan = plan_stages(recipe, method.prepare(data))
     except (DataError, TrainingError) as error:
         return str(error)
-    assert plan[-1].stop == recipe.train.steps  # noqa: S101 - else the budgets differ
+    # else the budgets differ
+    assert recipe.train.steps in (0, plan[-1].stop)  # noqa: S101
     return None
 
 
 def _title(recipe: Recipe) -> str:
     size, train = recipe.input, recipe.train
+    length = f"{train.steps} steps" if train.steps else "steps until the held-out score stays,"
     return (
-        f"One budget: {train.steps} steps of {train.batch_size} pictures, {size.height} x "
+        f"One budget: {length} of {train.batch_size} pictures, {size.height} x "
         f"{size.width} pixels, backbone {getattr(recipe.model, 'backbone', 'none')}, "
         f"{train.optimizer} at {train.lr:g}"
     )

@@ -23,7 +23,7 @@ from platefree.recipes.ranges import (
 )
 
 Scale = Annotated[float, Field(ge=0.25, le=2)]
-Decay = Literal["cosine", "step", "linear", "exponential", "constant"]
+Decay = Literal["cosine", "step", "linear", "exponential", "constant", "plateau"]
 SamplerName = Literal["identity", "shuffle", "sets", "balanced"]
 RowsName = Literal["all", "target"]
 Compile = Literal["off", "default", "reduce-overhead"]
@@ -102,6 +102,7 @@ class Train(Section):
     decay_epochs: list[PositiveEpochs] = []  # "step": at each; "cosine", "linear": from here
     decay_steps: Steps = 0  # ... and every so many steps of the stage
     decay_factor: Rate = 0.1
+    decay_times: CountOrNone = 2  # "plateau": times that the rate falls, by decay_factor
     final_lr: Rate = 0.01  # "cosine", "exponential": the fraction of lr left at the end
     freeze: list[str] = []  # parameter name prefixes that do not learn
     freeze_statistics: list[str] = []  # module name prefixes whose batch norms keep statistics
@@ -119,6 +120,7 @@ class Train(Section):
     workers: Workers = -1  # loading processes; -1: by the machine
     validation: RateBelowOne = 0.0  # fraction of training vehicles held out
     validate_epochs: Count = 5
+    patience: CountOrNone = 0  # epochs without a higher score that end a stage; 0: never
     samples_epochs: CountOrNone = 0  # epochs between sheets of sample pictures
     checkpoint_minutes: Annotated[float, Field(ge=0, le=1_000_000)] = 5.0
     checkpoint_steps: Steps = 0  # additionally every so many steps
@@ -129,6 +131,20 @@ class Train(Section):
             raise ValueError(
                 f"a batch of train.sampler {self.sampler} has {self.batch_size:,} pictures, "
                 f"expected at most {_LARGEST_BATCH:,}: fewer of them in a batch, or of each vehicle"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _patience_has_scores(self) -> Self:
+        if self.patience and not self.validation:
+            raise ValueError(
+                f"train.patience is {self.patience}, but no vehicles are held out to score; set "
+                "train.validation, such as 0.1"
+            )
+        if self.decay == "plateau" and not self.patience:
+            raise ValueError(
+                "train.decay is plateau, which waits for a score that does not rise; set "
+                "train.patience, such as 10"
             )
         return self
 
@@ -155,4 +171,5 @@ class Stage(Section):
     decay: Decay | None = None
     decay_epochs: list[PositiveEpochs] | None = None
     decay_steps: Steps | None = None
+    patience: CountOrNone | None = None
     freeze: list[str] | None = None

@@ -41,8 +41,8 @@ class StageHistory:
 
     @property
     def end(self) -> float:
-        """How many epochs were done at its last report."""
-        return float(self.epochs.max())
+        """How many epochs were done at its last report or validation."""
+        return float(max(self.epochs.max(), self.validated.max(initial=0.0)))
 
     def to_json(self) -> dict[str, Any]:
         """The length, the last value of each line, and every validation."""

@@ -7,7 +7,7 @@ here, the method's ``step`` and ``losses``, and `BatchMaker` and `FabricDescent`
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -55,6 +55,7 @@ from platefree.training.compiling import compile_backbones
 from platefree.training.freezing import frozen, training_mode
 from platefree.training.held_out import held_out_score
 from platefree.training.learning_record import learnt_in_run
+from platefree.training.patience import Waiting
 from platefree.training.processes import gather_with_gradient, launch
 from platefree.training.rates import rate_factor
 from platefree.training.run_folder import (
@@ -149,7 +150,9 @@ class Trainer:
         torch.manual_seed(recipe.train.seed)
         self.method: Method = build_method(recipe, first_classes(recipe, data))
         self.data: TrainingData = self.method.prepare(data)
+        self.ended: dict[str, int] = {}  # stage -> the step at which patience ended it
         self.plan = plan_stages(recipe, self.data)
+        self.waiting = Waiting()
         self.taken_up = self.plan[0]  # whose classes the method's classifier has
         self.total = self.plan[-1].stop
         self.method.to(memory_format=torch.channels_last)  # the faster layout for convolutions
@@ -183,6 +186,7 @@ class Trainer:
                 "continue it with resume=True (--resume), or choose another folder (--out)"
             )
         card = checkpoint.card
+        self._end_early(card.get("ended", {}))
         lengthens = self.total > card.get("total_steps", 0) == card["step"]
         same_run(checkpoint, self.recipe, self.data.fingerprint, lengthens=lengthens)
         check_left_out(last, card["data"].get("left_out"), self.left_out)
@@ -193,6 +197,12 @@ class Trainer:
             for kind in ("best", "last"):  # a power cut may have brought back what was removed
                 if (self.folder / kind / CARD).exists():
                     remove_older(read_checkpoint(self.folder / kind))
+
+    def _end_early(self, ended: Mapping[str, int]) -> None:
+        """Let stages end where patience ended them; those after them begin there."""
+        self.ended |= ended
+        self.plan = plan_stages(self.recipe, self.data, self.ended)
+        self.total = self.plan[-1].stop
 
     def _go_on_from(self, checkpoint: Checkpoint) -> None:
         """Take up the step, the weights and the state of a checkpoint."""
@@ -207,6 +217,7 @@ class Trainer:
         if (self.folder / "best" / CARD).exists():
             self.best_map = checkpoint.card.get("best_map")
         self._take_up(stage)
+        self.waiting = Waiting.from_json(content.get("waiting"))
         load_into(self.method, checkpoint)
         tensors = checkpoint_tensors(checkpoint, "training")
         self._resumed_state = (stage.name, tensors, content)
@@ -222,7 +233,8 @@ class Trainer:
         if self.step >= limit and not self._best_is_right():
             with frozen(self.method, self.taken_up.train.freeze):
                 self._run_stage(self.taken_up, self.step)
-        for stage in self.plan:
+        for number in range(len(self.plan)):
+            stage = self.plan[number]  # of the plan as it is now: a stage before may have ended
             if self.step < min(stage.stop, limit):
                 self._take_up(stage)
                 with frozen(self.method, stage.train.freeze):
@@ -243,6 +255,8 @@ class Trainer:
         if not stage.data.same_classes(self.taken_up.data):
             seed_stage(self.recipe.train.seed, stage.start)
             self.method.restart_classifier(stage.data.classes[stage.data.learns])
+        if stage.name != self.taken_up.name:
+            self.waiting = Waiting()
         self.taken_up = stage
 
     def _run_stage(self, stage: StagePlan, stop: int) -> None:
@@ -282,6 +296,8 @@ class Trainer:
             self.average.update(self.step - stage.start)
             self._sample(stage, batch)
             self._after_step(stage, descent, is_end=self.step == stop)
+            if stage.name in self.ended:
+                break
 
     def _set_training_mode(self, stage: StagePlan) -> None:
         training_mode(self.method, stage.train.freeze, stage.train.freeze_statistics)
@@ -296,7 +312,8 @@ class Trainer:
     def _take_step(self, stage: StagePlan, descent: FabricDescent, pictures: PictureBatch) -> Batch:
         seed_step(self.recipe.train.seed, self.step, self.fabric.global_rank)
         place = self.step - stage.start
-        descent.set_rates(rate_factor(place, stage.sampler.batches_per_epoch, stage.train))
+        per_epoch = stage.sampler.batches_per_epoch
+        descent.set_rates(rate_factor(place, per_epoch, stage.train, self.waiting.falls))
         batch = self.make_batch(pictures, stage.data.labels)
         try:
             self.method.step(batch, descent)
@@ -321,12 +338,9 @@ class Trainer:
 
     def _after_step(self, stage: StagePlan, descent: FabricDescent, *, is_end: bool) -> None:
         self._report(stage, descent)
-        per_epoch = stage.sampler.batches_per_epoch
-        epoch, place = divmod(self.step - stage.start, per_epoch)
-        is_last = self.step == stage.stop
-        validates = (is_last or place == 0) and len(self.data.validation) > 0
-        if validates and (is_last or epoch % stage.train.validate_epochs == 0):
+        if self._is_validated(stage):
             self._validate(stage, descent)
+        is_end |= self.waiting.over
         stopped = self.stop.agreed(self.fabric, self.step)
         if is_end and (not len(self.data.validation) or self.best_map is None):
             self._save("best", stage, descent)
@@ -339,6 +353,12 @@ class Trainer:
                 f"{self.folder / 'last'}: run it again with resume=True (--resume) to continue"
             )
 
+    def _is_validated(self, stage: StagePlan) -> bool:
+        """Whether the held-out vehicles are scored after this step."""
+        epoch, place = divmod(self.step - stage.start, stage.sampler.batches_per_epoch)
+        due = self.step == stage.stop or (not place and not epoch % stage.train.validate_epochs)
+        return due and len(self.data.validation) > 0
+
     def _checkpoint_is_due(self, train: Train) -> bool:
         minutes = (time.monotonic() - self._saved_at) / 60
         by_time = train.checkpoint_minutes > 0 and minutes >= train.checkpoint_minutes
@@ -349,13 +369,18 @@ class Trainer:
         # Every process scores, so that none waits; only the first writes.
         model = Model(self.method, self.recipe, name="", fingerprint="", device=self.fabric.device)
         with self.average.in_use():
-            score = held_out_score(model, self.data, Work(workers=stage.train.workers))
+            own = held_out_score(model, self.data, Work(workers=stage.train.workers))
+        score = self.fabric.broadcast(own)  # so that all end a stage at the same step
         self._set_training_mode(stage)
         self.log.write({"step": self.step, **self._place(stage), "validation_map": score})
         log.info("step %d: validation score %.4f", self.step, score)
         if self.best_map is None or score > self.best_map:
             self.best_map = score
             self._save("best", stage, descent)
+        place, per_epoch = self.step - stage.start, stage.sampler.batches_per_epoch
+        self.waiting = self.waiting.after(score, place, per_epoch, stage.train)
+        if self.waiting.over:
+            self._end_early({stage.name: self.step})
 
     def _save(self, kind: str, stage: StagePlan, descent: FabricDescent) -> None:
         self._saved_at = time.monotonic()
@@ -374,13 +399,20 @@ class Trainer:
             "step": self.step,
             "total_steps": self.total,
             "finished_before": self.finished_before,
+            "ended": self.ended,
             "epoch": round(stage.epochs_done(self.step), 3),
             "best_map": self.best_map,
-            "training": {"stage": stage.name, **content},
+            "training": {"stage": stage.name, "waiting": self.waiting.to_json(), **content},
         }
         training = tensors | self.average.state() if kind == "last" else None
         self.log.sync()  # a resumed run keeps the lines up to its checkpoint
         save_checkpoint(self.folder / kind, card, weights, training, self.learnt)
+
+    def _may_be_over(self, stage: StagePlan) -> bool:
+        """Whether patience may end the stage after this step, whose score is not known yet."""
+        patience = stage.train.patience * stage.sampler.batches_per_epoch
+        waited = self.step - stage.start - self.waiting.since
+        return self._is_validated(stage) and 0 < patience <= waited
 
     def _place(self, stage: StagePlan) -> dict[str, Any]:
         """Where in its stages the run is, for lines of the log."""
@@ -398,7 +430,8 @@ class Trainer:
             observed=dict(descent.observed_now),
             images_per_second=self._speed.after(self.recipe.train.batch_size),
         )
-        if self.step % LOG_EVERY == 0 or self.step == stage.stop:
+        end = self.step == stage.stop or self._may_be_over(stage)
+        if self.step % LOG_EVERY == 0 or end:
             self.log.write({**asdict(report), **self._place(stage)})
         if self.on_step is not None and self.fabric.is_global_zero:
             self.on_step(report)

@@ -5,17 +5,19 @@ import math
 from platefree.recipes.sections import Train
 
 
-def rate_factor(step: int, batches_per_epoch: int, train: Train) -> float:
+def rate_factor(step: int, batches_per_epoch: int, train: Train, falls: int = 0) -> float:
     """The learning rate at a step of a stage, as a fraction of ``train.lr``.
 
     Linear warm-up from a hundredth, then constant, in steps, or a decay until the end of the stage:
     cosine or exponential to ``final_lr``, or linear to zero. Cosine and linear decay begin at the
-    first of ``decay_epochs``, with a constant rate before, or else after the warm-up.
+    first of ``decay_epochs``, with a constant rate before, or else after the warm-up. A plateau
+    lowers it where the held-out score no longer rises (`platefree.training.patience`).
 
     Args:
         step: from 0, within the stage.
         batches_per_epoch: steps of an epoch.
         train: settings of the stage.
+        falls: how often a plateau has lowered the rate.
     """
     epoch = step / batches_per_epoch
     steps = train.warmup_steps
@@ -26,6 +28,8 @@ def rate_factor(step: int, batches_per_epoch: int, train: Train) -> float:
         drops = sum(epoch >= mark for mark in train.decay_epochs)
         drops += step // train.decay_steps if train.decay_steps else 0
         return float(train.decay_factor**drops)
+    if train.decay == "plateau":
+        return float(train.decay_factor**falls)
     if train.decay == "constant":
         return 1.0
     epochs = train.steps / batches_per_epoch if train.steps else train.epochs

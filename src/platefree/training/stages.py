@@ -1,6 +1,8 @@
 """The stages of a recipe as ranges of steps of one run, each with its training rows."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from platefree.batches.samplers import Sampler
 from platefree.batches.training_data import TrainingData
@@ -8,6 +10,9 @@ from platefree.data.sources import scored_source
 from platefree.recipes.recipe import Recipe
 from platefree.recipes.sections import Train
 from platefree.types import Sightings
+
+NONE_ENDED: Mapping[str, int] = MappingProxyType({})
+"""No stage ended before its length."""
 
 
 @dataclass(frozen=True)
@@ -46,8 +51,15 @@ def first_classes(recipe: Recipe, data: TrainingData) -> dict[str, int]:
     return data.of_stage(train).classes
 
 
-def plan_stages(recipe: Recipe, data: TrainingData) -> tuple[StagePlan, ...]:
+def plan_stages(
+    recipe: Recipe, data: TrainingData, ended: Mapping[str, int] = NONE_ENDED
+) -> tuple[StagePlan, ...]:
     """The stages of a recipe as consecutive ranges of steps.
+
+    Args:
+        recipe: of the run.
+        data: of the run.
+        ended: the step of the run at which a stage ended by ``train.patience``, by its name.
 
     Raises:
         TrainingError: the rows cannot fill a stage's batches.
@@ -58,5 +70,6 @@ def plan_stages(recipe: Recipe, data: TrainingData) -> tuple[StagePlan, ...]:
         sampler = own.sampler(settings)
         start = plan[-1].stop if plan else 0
         stop = start + (settings.steps or settings.epochs * sampler.batches_per_epoch)
+        stop = min(stop, ended.get(name, stop))
         plan.append(StagePlan(name, settings, own, sampler, start, stop))
     return tuple(plan)

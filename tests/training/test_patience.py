@@ -1,0 +1,170 @@
+"""A stage ends, or its learning rate falls, where the score on held-out vehicles stays."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from conftest import TINY
+from messages import facts
+
+from platefree.checkpoint import read_checkpoint
+from platefree.errors import RecipeError
+from platefree.methods.catalogue import load_recipe
+from platefree.nets.weights import checkpoint_tensors
+from platefree.recipes.recipe import Recipe
+from platefree.training import loop
+from platefree.training.loop import train
+from platefree.training.patience import Waiting
+from platefree.training.rates import rate_factor
+from platefree.training.step_report import StepReport
+from platefree.types import Sightings
+
+
+def patient(**changes: object) -> Recipe:
+    settings = {key.replace("__", "."): value for key, value in changes.items()}
+    held = {"train.validation": 0.4, "train.validate_epochs": 1, "train.patience": 2}
+    shared = {**TINY, **held, "train.epochs": 9, "train.warmup_epochs": 0.0}
+    return load_recipe("strong_baseline/demo", {**shared, **settings})
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    return checkpoint_tensors(read_checkpoint(folder), "weights")
+
+
+def by_hand(scores: Sequence[float], patience: int, falls: int) -> tuple[int, list[int]]:
+    """The epoch after which learning ends, and those after which the rate falls."""
+    fallen: list[int] = []
+    for epoch in range(1, len(scores) + 1):
+        first_of_highest = 1 + scores.index(max(scores[:epoch]))
+        waited = epoch - max([first_of_highest, *fallen])
+        if waited >= patience and len(fallen) < falls:
+            fallen.append(epoch)
+        elif waited >= patience:
+            return epoch, fallen
+    return len(scores), fallen
+
+
+@pytest.mark.parametrize("falls", [0, 1, 3])
+@pytest.mark.parametrize("patience", [1, 2, 5])
+def test_the_end_and_the_falls_are_those_of_counting_by_hand(patience: int, falls: int) -> None:
+    decay = "plateau" if falls else "constant"
+    settings = patient(train__patience=patience, train__decay=decay, train__decay_times=falls)
+    random = np.random.default_rng(patience)
+    for _ in range(20):
+        scores = [round(value, 1) for value in random.random(30) * np.linspace(0.3, 1, 30)]
+        waiting, fallen, epoch = Waiting(), list[int](), 0
+        while epoch < len(scores) and not waiting.over:
+            epoch += 1
+            before = waiting.falls
+            waiting = waiting.after(scores[epoch - 1], 7 * epoch, 7, settings.train)
+            fallen += [epoch] * (waiting.falls - before)
+        assert (epoch, fallen) == by_hand(scores, patience, falls)
+        assert Waiting.from_json(waiting.to_json()) == waiting
+
+
+def test_a_plateau_lowers_the_rate_after_the_warm_up() -> None:
+    settings = patient(train__decay="plateau", train__decay_factor=0.2, train__warmup_epochs=2.0)
+    assert [rate_factor(s, 5, settings.train, 2) for s in (10, 400)] == pytest.approx([0.04] * 2)
+    assert rate_factor(10, 5, settings.train) == 1.0
+
+
+@pytest.fixture
+def scripted(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The scores of the validations to come, by the number of weights' updates so far."""
+    scores: list[float] = []
+
+    def score(model: object, *_: object) -> float:
+        return scores[epochs_done[0]]
+
+    epochs_done = [0]
+
+    def counting(trainer: loop.Trainer, *rest: object) -> None:
+        epochs_done[0] = trainer.step // trainer.plan[0].sampler.batches_per_epoch - 1
+        validate(trainer, *rest)  # type: ignore[arg-type]
+
+    validate = loop.Trainer._validate
+    monkeypatch.setattr(loop.Trainer, "_validate", counting)
+    monkeypatch.setattr(loop, "held_out_score", score)
+    return scores
+
+
+def test_a_run_ends_where_its_score_stays_and_is_finished(
+    drawn_table: Sightings, tmp_path: Path, scripted: list[float]
+) -> None:
+    scripted += [0.1, 0.3, 0.2, 0.3, 0.9, 0.9, 0.9, 0.9, 0.9]
+    run = train(patient(), drawn_table, tmp_path / "whole")
+    per_epoch = run.total // 4
+    assert (run.step, run.total) == (4 * per_epoch, 4 * per_epoch)
+    assert run.validation_map == 0.3
+    best, last = (read_checkpoint(folder).card for folder in (run.best, run.last))
+    assert best["step"] == 2 * per_epoch
+    assert last["ended"] == {"main": 4 * per_epoch}
+    steps: list[StepReport] = []
+    again = train(patient(), drawn_table, tmp_path / "whole", resume=True, on_step=steps.append)
+    assert (again.step, steps) == (run.step, [])
+
+
+def test_a_run_that_is_cut_anywhere_ends_at_the_same_step(
+    drawn_table: Sightings, tmp_path: Path, scripted: list[float]
+) -> None:
+    scripted += [0.3, 0.2, 0.1, 0.4, 0.2, 0.2, 0.4, 0.2, 0.2]
+    plateau: dict[str, object] = {"train__decay": "plateau", "train__decay_times": 1}
+    rates: dict[int, float] = {}
+    whole = train(
+        patient(**plateau),
+        drawn_table,
+        tmp_path / "whole",
+        on_step=lambda report: rates.update({report.step: report.rate}),
+    )
+    per_epoch = whole.total // 6
+    assert whole.step == 6 * per_epoch  # the rate falls after 3, and 4 is the highest
+    rate = patient().train.lr
+    expected = [rate if epoch < 3 else rate / 10 for epoch in range(6)]
+    assert [rates[1 + epoch * per_epoch] for epoch in range(6)] == pytest.approx(expected)
+    for stop in (*range(2, 6 * per_epoch, 3), 0):
+        run = train(
+            patient(**plateau, train__max_steps=stop), drawn_table, tmp_path / "cut", resume=True
+        )
+    assert run.step == whole.step
+    for kind in ("best", "last"):
+        one, other = weights(tmp_path / "whole" / kind), weights(tmp_path / "cut" / kind)
+        assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_the_next_stage_begins_where_patience_ended_one(
+    drawn_table: Sightings, tmp_path: Path, scripted: list[float]
+) -> None:
+    stages = [{"name": "first", "epochs": 5}, {"name": "second", "epochs": 3, "patience": 0}]
+    scripted += [0.5, 0.4, 0.3, 0.2, 0.2, 0.2, 0.2]
+    run = train(patient(stages=stages), drawn_table, tmp_path / "whole")
+    per_epoch = run.total // 6
+    assert read_checkpoint(run.last).card["ended"] == {"first": 3 * per_epoch}
+    assert run.step == 6 * per_epoch
+    first, second = run.history().stages
+    assert (first.end, second.end) == (3, 3)
+    for stop in (3 * per_epoch, 3 * per_epoch + 1, 0):
+        cut = train(
+            patient(stages=stages, train__max_steps=stop),
+            drawn_table,
+            tmp_path / "cut",
+            resume=True,
+        )
+    assert cut.step == run.step
+    one, other = weights(run.last), weights(cut.last)
+    assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"train__validation": 0.0}, ("train.patience", "2", "train.validation")),
+        ({"train__decay": "plateau", "train__patience": 0}, ("plateau", "train.patience")),
+    ],
+)
+def test_patience_without_scores_is_refused(
+    changes: dict[str, object], said: tuple[str, ...]
+) -> None:
+    with pytest.raises(RecipeError, match=facts(said)):
+        patient(**changes)
