@@ -337,13 +337,13 @@ def test_what_is_continued_by_repeating_says_so(
     monkeypatch: pytest.MonkeyPatch,
     stop: BaseException,
 ) -> None:
-    from platefree.experiments import ablation, demo
+    from platefree.experiments import demo, row_run
 
     def stopped(*arguments: object, **options: object) -> None:
         del arguments, options
         raise stop
 
-    monkeypatch.setattr(ablation, "train", stopped)
+    monkeypatch.setattr(row_run, "train", stopped)
     monkeypatch.setattr(demo, "train", stopped)
     monkeypatch.setattr(demo, "CITY", {"vehicles": 4, "cameras": 2, "images": 16, "size": 48})
     for verb in (

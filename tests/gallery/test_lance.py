@@ -377,12 +377,11 @@ def test_readers_beside_a_writer_see_whole_batches(tmp_path: Path) -> None:
         [sys.executable, str(HERE / "write_lance.py"), str(folder), "2", "0", "1"],
         stdout=subprocess.DEVNULL,
     )
-    end = time.monotonic() + 5
+    seen, query = set[int](), batch(1, 3)[0]
 
-    def read(_: int) -> set[int]:
-        seen, query = set[int](), batch(1, 3)[0]
+    def read(_: int) -> None:
         store = LanceStore(folder, ONLY_SPACE)
-        while time.monotonic() < end:
+        while len(seen) <= 10 and writer.poll() is None:
             with store.snapshot() as now:
                 numbers = now.latest()
                 tracks = Counter(now.get(numbers).sightings.track.tolist())
@@ -392,16 +391,14 @@ def test_readers_beside_a_writer_see_whole_batches(tmp_path: Path) -> None:
                 assert np.isin(found.indices[found.indices >= 0], numbers).all()
                 seen.add(now.version)
             assert store.search(query, pf.Filter(tracks=["1"]), 1).indices.shape == (3, 1)
-        return seen
 
     try:
         with ThreadPoolExecutor(4) as pool:
-            versions = set[int]().union(*pool.map(read, range(4)))
+            list(pool.map(read, range(4)))
     finally:
         assert writer.poll() is None, "the writer stopped, so nothing was tested"
         writer.kill()
         writer.wait()
-    assert len(versions) > 10
 
 
 def run_until_killed(folder: Path, said: list[list[str]], chance: random.Random) -> None:

@@ -189,4 +189,4 @@ def test_a_video_as_query_is_called_one(run: Run, drawn_folder: Path, tmp_path: 
     video.write_bytes(b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom" + bytes(64))
     code, _, err = run("search", video, "--gallery", drawn_folder)
     assert code == 1
-    assert says(err, "gate.mp4", "video", "frames")
+    assert says(err, "gate.mp4", "film", "second", "gate.mp4@12.5")

@@ -19,6 +19,7 @@ class PrecisionName(StrEnum):
     fp32 = "fp32"
     fp16 = "fp16"
     int8 = "int8"
+    int8_weights = "int8-weights"
 
 
 def export(
@@ -28,7 +29,7 @@ def export(
     target: Annotated[Path, typer.Option("--out", "-o", metavar="FOLDER", help="Of the model.")],
     precision: Annotated[
         PrecisionName,
-        typer.Option(metavar="NAME", help="fp32, fp16 (half the size) or int8 (a quarter)."),
+        typer.Option(metavar="NAME", help="fp32, fp16, int8, or int8-weights (a quarter)."),
     ] = PrecisionName.fp32,
     calibrate: Annotated[
         Path | None,

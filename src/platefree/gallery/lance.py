@@ -34,7 +34,14 @@ import pyarrow as pa
 from platefree.data.content import picture_contents
 from platefree.errors import DataError, MismatchError, PlatefreeError, StorageError
 from platefree.gallery.filters import Filter
-from platefree.gallery.lance_engine import all_synced, engine, reading_errors, writing_errors
+from platefree.gallery.lance_engine import (
+    all_synced,
+    bytes_of,
+    engine,
+    files_in,
+    reading_errors,
+    writing_errors,
+)
 from platefree.gallery.lance_rows import MODEL, SPACE, rows_of
 from platefree.gallery.lance_view import PARTITIONS, LanceView
 from platefree.gallery.other_models import of_another_model
@@ -212,8 +219,7 @@ class LanceStore(PresentRows):
 
     def bytes_on_disk(self) -> int:
         """The size of the folder."""
-        files = [path for path in self.folder.rglob("*") if path.is_file()]
-        return sum(path.stat().st_size for path in files if path.exists())
+        return sum(map(bytes_of, files_in(self.folder)))
 
     # --- parts ---
 

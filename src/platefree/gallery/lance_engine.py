@@ -49,10 +49,10 @@ def all_synced(folder: Path) -> Iterator[None]:
 
     The engine does not wait itself.
     """
-    before = set(_files(folder))
+    before = set(files_in(folder))
     yield
     with storage_errors(folder):
-        new = [path for path in _files(folder) if path not in before]
+        new = [path for path in files_in(folder) if path not in before]
         for path in new:
             with suppress(FileNotFoundError):  # superseded already
                 sync(path)
@@ -63,8 +63,17 @@ def all_synced(folder: Path) -> Iterator[None]:
             sync_folder(place)
 
 
-def _files(folder: Path) -> list[Path]:
+def files_in(folder: Path) -> list[Path]:
+    """Every file in a folder and below."""
     return [Path(place) / name for place, _, names in os.walk(folder) for name in names]
+
+
+def bytes_of(file: Path) -> int:
+    """The size of a file; 0 where it was removed meanwhile, as readers remove their leases."""
+    try:
+        return file.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 @contextmanager

@@ -59,7 +59,8 @@ def export_model(
     Args:
         model: any that embeds pictures, also an ensemble; a loaded one or a checkpoint folder.
         out: the new folder; only an exported model is replaced.
-        precision: ``fp32``, ``fp16`` (half the size, quicker on a GPU) or ``int8`` (a quarter).
+        precision: ``fp32``, ``fp16`` (half the size, quicker on a GPU), ``int8`` (a quarter), or
+            ``int8-weights`` (a quarter, computed in fp32).
         pictures: such as it will be used on. The ranges of int8 are taken from four fifths of 320
             of them, and the parity is measured on the others; without any, on drawn patterns.
         licence: under which the weights may be used.
@@ -127,10 +128,9 @@ def _exported(
     spaces = spaces_of(network)
     graph = to_onnx(network, list(spaces))
     if precision != "fp32":
-        from platefree.inference.lower_precision import eight_bits, half_floats, in_batches
+        from platefree.inference.lower_precision import in_batches, lowered
 
-        halved = precision == "fp16"
-        graph = half_floats(graph) if halved else eight_bits(graph, in_batches(trials.calibrating))
+        graph = lowered(graph, precision, in_batches(trials.calibrating))
     content = to_bytes(graph)
     card = NetworkCard(
         name=model.recipe.name,

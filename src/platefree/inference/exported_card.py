@@ -70,7 +70,7 @@ def exported_fingerprint(model: Model, files: Sequence[FileCard], precision: Pre
 
 def _calibration(model: Model, fingerprint: str, precision: Precision) -> dict[str, Any] | None:
     """That of the checkpoint; eight bits change similarities, so they are calibrated anew."""
-    if model.calibration is None or precision == "int8":
+    if model.calibration is None or precision.startswith("int8"):
         return None
     return model.calibration.of_model(fingerprint).model_dump()
 

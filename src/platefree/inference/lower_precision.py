@@ -1,5 +1,8 @@
 """The graph of a network in fewer bits: half floats, or whole numbers of 8 bits.
 
+Weights alone in 8 bits make the file a quarter of its size, too; they are turned back when it is
+opened, so it is as quick as in 32 bits, and closer to it than with activations in 8 bits.
+
 Half floats halve the file, and the time on a GPU. With 8 bits the file is a quarter of its size;
 convolutions and matrix products are done in whole numbers, whose ranges are those of calibration
 pictures (static quantisation; weights per channel, Jacob et al., CVPR 2018).
@@ -10,15 +13,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnx
 from numpy.typing import NDArray
+from onnx import helper, numpy_helper
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.quant_utils import add_pre_process_metadata
 from onnxruntime.transformers.float16 import DEFAULT_OP_BLOCK_LIST, convert_float_to_float16
 
 from platefree.data.input_pictures import Pixels
 from platefree.errors import DataError
+from platefree.inference.model_card import Precision
 from platefree.inference.onnx_network import PICTURES
+from platefree.types import Floats
 
 _BATCH = 8
 _SUMMED = ["GlobalAveragePool", "InstanceNormalization", "LayerNormalization", "Pow", "ReduceL2"]
@@ -26,6 +33,33 @@ _SUMMED += ["ReduceMean", "ReduceSum", "Softmax", "Sqrt", "Div", "Clip"]
 """Operators with sums or powers beyond the largest half float, 65504, and what follows them."""
 
 _PRODUCTS = ["Conv", "Gemm", "MatMul"]
+_FEWEST = 1024  # numbers of a weight that is worth it
+_STEPS = 127  # of a weight, on either side of 0
+
+
+def lowered(
+    graph: onnx.ModelProto,
+    precision: Precision,
+    batches: Sequence[NDArray[Any]],
+    *,
+    whole: bool = False,
+) -> onnx.ModelProto:
+    """The same graph in a precision below ``fp32``.
+
+    Args:
+        graph: in float32; it may be changed.
+        precision: of what is returned.
+        batches: as of `eight_bits`, needed for ``int8``.
+        whole: as of `eight_bits`.
+
+    Raises:
+        DataError: there are no pictures for ``int8``.
+    """
+    if precision == "fp16":
+        return half_floats(graph)
+    if precision == "int8-weights":
+        return eight_bit_weights(graph)
+    return eight_bits(graph, batches, whole=whole)
 
 
 def half_floats(graph: onnx.ModelProto) -> onnx.ModelProto:
@@ -34,6 +68,46 @@ def half_floats(graph: onnx.ModelProto) -> onnx.ModelProto:
         graph, keep_io_types=True, op_block_list=[*DEFAULT_OP_BLOCK_LIST, *_SUMMED]
     )
     return halved
+
+
+def eight_bit_weights(graph: onnx.ModelProto) -> onnx.ModelProto:
+    """The same graph, changed: weights of products in 8 bits, each output channel with its scale.
+
+    A weight is the nearest of 255 multiples of a 127th of the largest of its channel.
+    """
+    content = graph.graph
+    held = {each.name: each for each in content.initializer}
+    back = list[onnx.NodeProto]()
+    for node in content.node:
+        if node.op_type not in _PRODUCTS or (name := node.input[1]) not in held:
+            continue
+        weight = numpy_helper.to_array(held[name])
+        if weight.size < _FEWEST:
+            continue
+        axis = _channels_at(node, weight.ndim)
+        codes, scales = _coded(weight, axis)
+        content.initializer.remove(held.pop(name))
+        names = [f"{name}_codes", f"{name}_scales"]
+        content.initializer.append(numpy_helper.from_array(codes, names[0]))
+        content.initializer.append(numpy_helper.from_array(scales, names[1]))
+        back.append(helper.make_node("DequantizeLinear", names, [name], f"{name}_back", axis=axis))
+    for at, each in enumerate(back):
+        content.node.insert(at, each)
+    return graph
+
+
+def _channels_at(node: onnx.NodeProto, axes: int) -> int:
+    """Which axis of the weight of a product is that of its outputs."""
+    turned = any(each.name == "transB" and each.i for each in node.attribute)
+    return 0 if node.op_type == "Conv" or turned else axes - 1
+
+
+def _coded(weight: Floats, axis: int) -> tuple[NDArray[np.int8], Floats]:
+    """The codes of a weight, and the scale of each of its channels."""
+    others = tuple(each for each in range(weight.ndim) if each != axis)
+    largest = np.abs(weight).max(axis=others, keepdims=True)
+    scale = np.where(largest > 0, largest, 1.0) / _STEPS
+    return np.rint(weight / scale).astype(np.int8), scale.reshape(-1).astype(np.float32)
 
 
 def in_batches(pictures: Pixels) -> list[Pixels]:

@@ -35,7 +35,7 @@ from platefree.recipes.ranges import Side
 VERSION: Final = 1
 PAGE = "README.md"
 
-Precision = Literal["fp32", "fp16", "int8"]
+Precision = Literal["fp32", "fp16", "int8", "int8-weights"]
 
 _CARD = Expected("the card of a model", 16 * MB, CheckpointError)
 _FILE = Expected("a file of a model", 2 * GB, CheckpointError)  # the most that one ONNX file holds

@@ -48,6 +48,8 @@ def open_session(
     options.intra_op_num_threads = threads
     # Threads that wait leave the cores to those that decode pictures.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    if b"QuantizeLinear" not in content:  # only weights are in 8 bits: turned back once, not often
+        options.add_session_config_entry("session.disable_quant_qdq", "1")
     try:
         # Falling back would print to stdout and try the same once more.
         return ort.InferenceSession(content, options, providers=providers, enable_fallback=0)
