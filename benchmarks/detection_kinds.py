@@ -20,6 +20,7 @@ from platefree.data.box_overlap import overlap
 from platefree.data.frame_boxes import KINDS, PLATE
 from platefree.data.image_source import TableImages
 from platefree.data.table import read_table
+from platefree.inference.box_decoding import shrunk
 from platefree.inference.detector import Detector
 from platefree.inference.detector_loading import load_detector
 
@@ -52,13 +53,12 @@ def main() -> None:
 def shown(picture: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
     """A grey frame with a picture in its middle, and where that is."""
     height, width, _ = picture.shape
-    step = max(1, -(-2 * height // HEIGHT), -(-2 * width // WIDTH))
-    small = picture[: height // step * step, : width // step * step]
-    small = small.reshape(height // step, step, width // step, step, 3).mean(axis=(1, 3))
+    share = min(1.0, WIDTH / (2 * width), HEIGHT / (2 * height))
+    small = shrunk(picture, max(1, int(share * max(height, width))))
     height, width, _ = small.shape
     top, left = (HEIGHT - height) // 2, (WIDTH - width) // 2
     frame = np.full((HEIGHT, WIDTH, 3), GREY, np.uint8)
-    frame[top : top + height, left : left + width] = small.round()
+    frame[top : top + height, left : left + width] = small
     return frame, np.array([left, top, left + width, top + height], np.float64)
 
 

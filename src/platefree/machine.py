@@ -4,10 +4,11 @@ import logging
 import multiprocessing
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from multiprocessing import resource_tracker
+from multiprocessing.connection import Connection
 
 from platefree.errors import PlatefreeError
 
@@ -80,6 +81,37 @@ def stop_signals_held() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def child_processes(
+    tasks: Iterable[Callable[[Connection], None]], *, duplex: bool
+) -> Iterator[list[Connection]]:
+    """Pipes to a new process for each task, which ends with the block at the latest.
+
+    Args:
+        tasks: each is sent to its process, and called there with the other end of its pipe.
+        duplex: whether the pipes go both ways, as of `multiprocessing.Pipe`; else only from the
+            processes to this one.
+    """
+    context = multiprocessing.get_context("spawn")  # a fork would share CUDA and locks of threads
+    connections, started = list[Connection](), []
+    try:
+        for task in tasks:
+            ours, theirs = context.Pipe(duplex)
+            child = context.Process(target=task, args=(theirs,))
+            with stop_signals_held():
+                child.start()
+            theirs.close()  # else the end of the process would go unnoticed
+            connections.append(ours)
+            started.append(child)
+        yield connections
+    finally:
+        for child in started:
+            child.kill()
+            child.join()
+        for connection in connections:
+            connection.close()
 
 
 def leave_stopping_to_the_parent() -> None:

@@ -227,6 +227,13 @@ def test_the_files_of_frames_agree(tmp_path: Path) -> None:
     assert (boxes.box <= [96, 64, 96, 64]).all()
 
 
+def test_held_out_frames_have_no_split(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("platefree.city.generate_frames._HELD_OUT_EVERY", 2)
+    generate_frames(tmp_path / "frames", SETTINGS, workers=1, studio=SolidStudio())
+    split = read_table(tmp_path / "frames").split.tolist()
+    assert split == ["train"] * FRAMES_PER_SHARD + [""] * (SETTINGS.frames - FRAMES_PER_SHARD)
+
+
 def test_the_verb_writes_frames(tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(generate_frames_module, "_own_studio", SolidStudio)
     options = ("--frames", 2, "--seed", 3, "--workers", 1)

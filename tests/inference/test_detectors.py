@@ -14,6 +14,7 @@ import pytest
 import torch
 from conftest import Run
 from messages import facts, says
+from model_folders import ASKING_FOR_MORE, edit, put_network, sign
 from random_detector import noise_frame
 from torchvision.ops import batched_nms
 
@@ -21,9 +22,7 @@ import platefree as pf
 from platefree.errors import CheckpointError, DataError, MismatchError
 from platefree.inference import shipped
 from platefree.inference.box_decoding import boxes_of, kept, letterboxed, positions, shrunk
-from platefree.inference.detector_card import DetectorCard
 from platefree.inference.frame_detection import FrameDetector
-from platefree.inference.model_card import FileCard
 from platefree.inference.onnx_detector import OnnxDetector
 
 SIZES = [(70, 100), (96, 160), (33, 31), (24, 24), (100, 1300), (1300, 64)]
@@ -33,25 +32,6 @@ SIZES += [(1, 1), (10, 8000), (8000, 10)]
 @pytest.fixture
 def folder(exported_detector: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(exported_detector, tmp_path / "model"))
-
-
-def sign(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
-    """Change a card as its author could, with the seal that fits."""
-    card = json.loads((folder / "card.json").read_text())
-    change(card)
-    (folder / "card.json").write_text(DetectorCard.model_validate(card).sealed().text())
-
-
-def put_network(folder: Path, change: Callable[[onnx.ModelProto], object]) -> None:
-    """Change the ONNX file, and name it in the card as its author could."""
-    (old,) = folder.glob("*.onnx")
-    graph = onnx.load(old)
-    change(graph)
-    content = graph.SerializeToString()
-    entry = FileCard.of("network", content)
-    old.unlink()
-    (folder / entry.name).write_bytes(content)
-    sign(folder, lambda card: card.update(file=entry.model_dump()))
 
 
 # --- against torch -----------------------------------------------------------------------------
@@ -193,9 +173,7 @@ def test_paths_of_this_machine_are_not_in_the_record_of_training() -> None:
 def test_an_edited_card_is_refused(
     change: Callable[[dict[str, Any]], object], folder: Path
 ) -> None:
-    card = json.loads((folder / "card.json").read_text())
-    change(card)
-    (folder / "card.json").write_text(json.dumps(card))
+    edit(folder, change)
     with pytest.raises(CheckpointError, match=facts("card.json", "changed", "seal")):
         pf.load_detector(folder)
 
@@ -229,9 +207,7 @@ def test_a_card_that_lies_about_its_network(
 def test_a_card_that_cannot_be_meant(
     change: Callable[[dict[str, Any]], object], told: str, folder: Path
 ) -> None:
-    card = json.loads((folder / "card.json").read_text())
-    change(card)
-    (folder / "card.json").write_text(json.dumps(card))
+    edit(folder, change)
     with pytest.raises(CheckpointError, match=re.escape(told)):
         pf.load_detector(folder)
 
@@ -271,23 +247,7 @@ def test_files_that_were_swapped(folder: Path) -> None:
         pf.load_detector(folder)
 
 
-def name_a_file(graph: onnx.ModelProto) -> None:
-    tensor = graph.graph.initializer[0]
-    tensor.ClearField("raw_data")
-    tensor.data_location = onnx.TensorProto.EXTERNAL
-    tensor.external_data.add(key="location", value="../../../etc/passwd")
-
-
-@pytest.mark.parametrize(
-    ("change", "told"),
-    [
-        (lambda graph: setattr(graph.opset_import[0], "version", 17), ("opset", 17, 18)),
-        (lambda graph: setattr(graph.graph.node[3], "domain", "my.own"), ("my.own",)),
-        (name_a_file, ("other files",)),
-        (lambda graph: graph.graph.node.pop(3), ("loaded",)),
-    ],
-    ids=["opset", "custom operator", "external file", "cut"],
-)
+@pytest.mark.parametrize(("change", "told"), ASKING_FOR_MORE.values(), ids=ASKING_FOR_MORE)
 def test_a_network_that_asks_for_more(
     change: Callable[[onnx.ModelProto], object], told: tuple[str | int, ...], folder: Path
 ) -> None:

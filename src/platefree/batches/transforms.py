@@ -78,8 +78,8 @@ class TrainingTransform:
         """An RGB picture as (3, height, width) uint8, augmented; same seed, same tensor."""
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(seed)
-            part = picture.crop(self._part(picture))
-            changed: Tensor = self.changes(self.moves(self.fixed(part)))
+            shown = _taken(picture, self._part(picture))
+            changed: Tensor = self.changes(self.moves(self.fixed(shown)))
         return changed
 
     def with_boxes(self, picture: Image.Image, boxes: Tensor, seed: int) -> tuple[Tensor, Tensor]:
@@ -103,7 +103,7 @@ class TrainingTransform:
             pixels = (within * scale.double()).float()
             placed = BoundingBoxes(pixels, format="XYXY", canvas_size=size)
             moved, followed = self.moves(
-                self.fixed(picture.crop(part)), functional.clamp_bounding_boxes(placed)
+                self.fixed(_taken(picture, part)), functional.clamp_bounding_boxes(placed)
             )
             changed: Tensor = self.changes(moved)
         return changed, followed.as_subclass(Tensor)
@@ -197,6 +197,11 @@ def _degrade(chance: float, size: tuple[int, int]) -> list[torch.nn.Module]:
         v2.RandomApply([focus], chance),
         v2.RandomApply([RandomJPEG(20, 90)], chance),
     ]
+
+
+def _taken(picture: Image.Image, part: tuple[int, int, int, int]) -> Image.Image:
+    """A part of a picture; all of it is not copied."""
+    return picture if part == (0, 0, *picture.size) else picture.crop(part)
 
 
 def _per_channel(values: Sequence[float]) -> Tensor:

@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from platefree.city.bounds import check_bounds
 from platefree.city.generate import estimated_bytes, require_space
 from platefree.city.output.claim import claim_folder
 from platefree.city.output.frame_shards import BOXES, FRAMES_PER_SHARD, FrameRoom, FrameShard
@@ -29,7 +30,7 @@ from platefree.city.studio import Studio
 from platefree.city.world.street_frames import FrameSize
 from platefree.data.frame_boxes import KINDS, read_frame_boxes
 from platefree.data.table import write_table
-from platefree.errors import DataError, Interrupted
+from platefree.errors import Interrupted
 from platefree.inputs.documents import read_json, read_unicode
 from platefree.inputs.plain_files import GB, MB, Expected
 from platefree.machine import cpu_count
@@ -38,13 +39,13 @@ from platefree.storage.files import write_text
 from platefree.storage.locks import only_writer
 from platefree.types import Sightings
 
-FRAMES_VERSION = 1
+FRAMES_VERSION = 2
 """Increased whenever the same settings give different bytes."""
 
 _PLAN, _CARD, _TABLE = "frames.json", "card.json", "images.csv"
 _SETTINGS = Expected("the settings of rendered frames", MB)
 _SHARD_BOXES = Expected("the boxes of rendered frames", GB)
-_TEST_EVERY = 10  # of so many shards, the last is for testing
+_HELD_OUT_EVERY = 10  # of so many shards, the last is not for training
 _LARGEST = 4096  # pixels of a side
 
 
@@ -65,16 +66,13 @@ class FrameSettings:
     height: int = 352
 
     def __post_init__(self) -> None:
-        limits = {
+        bounds = {
             "frames": (1, 10**7),
             "seed": (0, 2**31 - 1),
             "width": (64, _LARGEST),
             "height": (64, _LARGEST),
         }
-        for name, (low, high) in limits.items():
-            value = getattr(self, name)
-            if not low <= value <= high:
-                raise DataError(f"{name} is {value:,}, expected {low:,} to {high:,}")
+        check_bounds(self, bounds)
 
     def to_json(self) -> dict[str, Any]:
         """Ready for ``json.dumps``, with the version of the frames."""
@@ -174,7 +172,7 @@ def _finish(folder: Path, settings: FrameSettings) -> dict[str, Any]:
     )
     boxes = read_frame_boxes(folder / BOXES)
     split = [
-        "test" if shard.index % _TEST_EVERY == _TEST_EVERY - 1 else "train"
+        "" if shard.index % _HELD_OUT_EVERY == _HELD_OUT_EVERY - 1 else "train"
         for shard in settings.shards()
         for _ in range(shard.frames)
     ]

@@ -121,10 +121,14 @@ class RowRun:
         Raises:
             PlatefreeError: from training.
         """
-        content = {"recipe": self.recipe.model_dump(), "data": self._fingerprint()}
-        make_folder(self.folder)
-        write_text(self.folder / KNOWN, json.dumps(content, indent=2) + "\n")
+        self._note_itself()
         return train(recipe, self.data, self.folder, resume=True, work=work, on_step=on_step)
+
+    def _note_itself(self) -> None:
+        """Write which run the folder is of; `check` reads it."""
+        make_folder(self.folder)
+        content = {"recipe": self.recipe.model_dump(), "data": self._fingerprint()}
+        write_text(self.folder / KNOWN, json.dumps(content, indent=2) + "\n")
 
     def _fingerprint(self) -> str:
         return self.data.table.fingerprint()
@@ -157,9 +161,7 @@ class RowRun:
         """The model of the row, trained if there is anything to learn."""
         if needs_training(self.recipe):
             return load_network(self.train(self.recipe, work, on_step).best, device=work.device)
-        make_folder(self.folder)
-        content = {"recipe": self.recipe.model_dump(), "data": self._fingerprint()}
-        write_text(self.folder / KNOWN, json.dumps(content, indent=2) + "\n")
+        self._note_itself()
         return untrained_model(resolve(self.recipe), name=self.row.name, device=work.device)
 
     def _read(self, label: str) -> Measured:

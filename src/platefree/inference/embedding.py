@@ -5,10 +5,9 @@ are the same as in one process.
 """
 
 import copy
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from multiprocessing import get_context
+from functools import partial
 from multiprocessing.connection import Connection
 
 import torch
@@ -18,7 +17,7 @@ from platefree.data.vehicle_boxes import BoxFractions
 from platefree.errors import DataError, PlatefreeError
 from platefree.inference.embedded_rows import EmbeddedBatch
 from platefree.inference.embedding_network import Network
-from platefree.machine import leave_stopping_to_the_parent, stop_signals_held
+from platefree.machine import child_processes, leave_stopping_to_the_parent, stop_signals_held
 from platefree.methods.base import Method
 from platefree.recipes.recipe import Recipe
 from platefree.types import Sightings, Text
@@ -89,7 +88,8 @@ def embed_in_processes(
         PlatefreeError: a process ended early, such as for lack of memory.
     """
     count = -(-len(sightings) // work.batch_size)
-    with _children(network, sightings, boxes, work, min(work.processes, count)) as connections:
+    shards = _shards(network, sightings, boxes, work, min(work.processes, count))
+    with child_processes(shards, duplex=False) as connections:
         for number in range(count):
             process = number % len(connections)
             try:
@@ -104,40 +104,26 @@ def embed_in_processes(
             yield found
 
 
-@contextmanager
-def _children(
+def _shards(
     network: Network, sightings: Sightings, boxes: BoxFractions | None, work: Work, processes: int
-) -> Iterator[list[Connection]]:
-    """Pipes to this many child processes, which end with the block."""
-    context = get_context("spawn")  # a fork would share CUDA and the locks of threads
+) -> list[Callable[[Connection], None]]:
+    """What each of so many processes does."""
     method = network.method if network.device.type == "cpu" else copy.deepcopy(network.method).cpu()
-    connections, started = [], []
-    try:
-        for process in range(processes):
-            ours, theirs = context.Pipe(duplex=False)
-            child = context.Process(
-                target=_embed_shard,
-                args=(theirs, method, network.recipe, _device(network.device, process), sightings),
-                kwargs={
-                    "metadata": network.metadata,
-                    "boxes": boxes,
-                    "work": replace(work, progress=no_progress),
-                    "shard": (process, processes),
-                    "threads": torch.get_num_threads(),
-                },
-            )
-            with stop_signals_held():
-                child.start()
-            theirs.close()  # else the end of the process would go unnoticed
-            connections.append(ours)
-            started.append(child)
-        yield connections
-    finally:
-        for child in started:
-            child.kill()
-            child.join()
-        for connection in connections:
-            connection.close()
+    return [
+        partial(
+            _embed_shard,
+            method=method,
+            recipe=network.recipe,
+            device=_device(network.device, process),
+            sightings=sightings,
+            metadata=network.metadata,
+            boxes=boxes,
+            work=replace(work, progress=no_progress),
+            shard=(process, processes),
+            threads=torch.get_num_threads(),
+        )
+        for process in range(processes)
+    ]
 
 
 def _device(device: torch.device, process: int) -> torch.device:
@@ -148,11 +134,11 @@ def _device(device: torch.device, process: int) -> torch.device:
 
 def _embed_shard(
     connection: Connection,
+    *,
     method: Method,
     recipe: Recipe,
     device: torch.device,
     sightings: Sightings,
-    *,
     metadata: Mapping[str, Text],
     boxes: BoxFractions | None,
     work: Work,

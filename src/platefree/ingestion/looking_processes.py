@@ -1,8 +1,6 @@
 """Films looked at one after the other in this process, or by several processes at once."""
 
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import contextmanager
-from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from pickle import PicklingError
 from typing import NamedTuple
@@ -10,7 +8,7 @@ from typing import NamedTuple
 from platefree.errors import DataError, FilmError, OutOfMemory, PlatefreeError
 from platefree.inference.detector import Detector
 from platefree.ingestion.looking import FilmToDo, Reached, look, opened_detector
-from platefree.machine import leave_stopping_to_the_parent, stop_signals_held
+from platefree.machine import child_processes, leave_stopping_to_the_parent
 
 
 class Failed(NamedTuple):
@@ -59,7 +57,7 @@ def _news(task: FilmToDo, detector: Detector) -> Iterator[News]:
 
 def _in_processes(tasks: Sequence[FilmToDo], count: int) -> Iterator[tuple[int, News]]:
     waiting = iter(enumerate(tasks))
-    with _children(count) as connections:
+    with child_processes([_child] * count, duplex=True) as connections:
         busy: dict[Connection, int] = {}
 
         def give(connection: Connection) -> None:
@@ -102,29 +100,6 @@ def _received(connection: Connection, task: FilmToDo) -> News:
     if isinstance(news, PlatefreeError):
         raise news
     return news
-
-
-@contextmanager
-def _children(count: int) -> Iterator[list[Connection]]:
-    """Pipes to this many child processes, which end with the block."""
-    context = get_context("spawn")  # a fork would share the locks of threads
-    connections, started = list[Connection](), []
-    try:
-        for _ in range(count):
-            ours, theirs = context.Pipe()
-            child = context.Process(target=_child, args=(theirs,))
-            with stop_signals_held():
-                child.start()
-            theirs.close()  # else the end of the process would go unnoticed
-            connections.append(ours)
-            started.append(child)
-        yield connections
-    finally:
-        for child in started:
-            child.kill()
-            child.join()
-        for connection in connections:
-            connection.close()
 
 
 def _child(connection: Connection) -> None:

@@ -17,7 +17,7 @@ from platefree.gallery.small_pictures import small_jpeg
 from platefree.inference.embedder import Embedder
 from platefree.storage.files import new_file, temporary_folder
 from platefree.types import CONTENT_BYTES, Contents, Embeddings, Floats, Sightings
-from platefree.video.tracks import Track
+from platefree.video.tracks import Track, mean_row
 from platefree.work import Work
 
 
@@ -106,7 +106,7 @@ def _written(tracks: Sequence[Track], facts: FilmFacts, folder: Path) -> Sightin
 
 def _mean(track: Track, rows: Floats) -> Floats:
     """The embedding of a track; where those of its pictures cancel each other, the best one's."""
-    mean = track.with_embeddings({"": rows}).embeddings[""]
+    mean = mean_row(rows, [each.quality for each in track.pictures])
     return mean if mean.any() else rows[0]
 
 
