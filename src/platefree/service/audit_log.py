@@ -22,6 +22,7 @@ from platefree.errors import DataError
 from platefree.inputs.complaints import checked
 from platefree.inputs.documents import check_plain, parse_json, read_json
 from platefree.inputs.plain_files import GB, KB, MB, Expected, open_input
+from platefree.service.private_folder import make_private
 from platefree.storage.files import append_text, sync_file, write_text
 from platefree.storage.locks import LOCK, locked_for
 
@@ -136,6 +137,7 @@ class AuditLog:
             StorageError: it cannot be written, so what it describes must not be done.
             DataError: the log is damaged, or the details are no JSON.
         """
+        make_private(self.folder)
         with self._lock, locked_for(self.folder / f".{AUDIT_LOG}{LOCK}", self.path, _PATIENCE):
             torn = self._catch_up()
             if torn:

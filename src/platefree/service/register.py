@@ -1,6 +1,5 @@
 """The file in which accounts and sessions are kept, beside the gallery."""
 
-import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -9,7 +8,8 @@ from pathlib import Path
 from typing import Final
 
 from platefree.errors import StorageError
-from platefree.storage.disk import make_folders, storage_errors
+from platefree.service.private_folder import make_private
+from platefree.storage.disk import storage_errors
 
 REGISTER: Final = "accounts.sqlite3"
 
@@ -62,9 +62,8 @@ class Register:
     def _make(self) -> None:
         if self.path.exists():
             return
+        make_private(self.folder)
         with storage_errors(self.path):
-            make_folders(self.folder)
-            os.chmod(self.folder, 0o700)
             self.path.touch(0o600)
         with closing(sqlite3.connect(self.path, timeout=_PATIENCE)) as connection:
             connection.execute("PRAGMA journal_mode = WAL")

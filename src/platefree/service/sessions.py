@@ -8,7 +8,7 @@ import hashlib
 import secrets
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from platefree.service.accounts import Account
@@ -79,3 +79,39 @@ class Sessions:
 
 def _digest(secret: str) -> str:
     return hashlib.sha256(secret.encode("utf-8", "replace")).hexdigest()
+
+
+@dataclass(frozen=True)
+class TokenSessions:
+    """The page's sessions of whoever gave the token of a service; they end with the process.
+
+    Attributes:
+        clock: seconds.
+    """
+
+    clock: Callable[[], float] = time.monotonic
+    _kept: dict[str, tuple[float, float]] = field(default_factory=dict, repr=False)
+
+    def begin(self) -> str:
+        """Begin one; returns its secret."""
+        secret, now = secrets.token_urlsafe(32), self.clock()
+        for digest in [each for each in list(self._kept) if not self._lasts(each, now)]:
+            self._kept.pop(digest, None)
+        self._kept[_digest(secret)] = (now, now)
+        return secret
+
+    def find(self, secret: str) -> bool:
+        """Whether a secret is of one that has not ended."""
+        digest, now = _digest(secret), self.clock()
+        if not self._lasts(digest, now):
+            return False
+        self._kept[digest] = (self._kept[digest][0], now)
+        return True
+
+    def end(self, secret: str) -> None:
+        """End one; a secret of none is no fault."""
+        self._kept.pop(_digest(secret), None)
+
+    def _lasts(self, digest: str, now: float) -> bool:
+        begun, used = self._kept.get(digest, (-LONGEST, -UNUSED))
+        return now < begun + LONGEST and now < used + UNUSED and digest in self._kept
