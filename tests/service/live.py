@@ -15,7 +15,7 @@ from platefree.service.rules import Rules
 from platefree.service.running_service import Service
 from platefree.service.serving import Place, server_of
 
-TOKEN = "a token of the tests"  # noqa: S105
+TOKEN = "a-token-of-the-tests"  # noqa: S105
 BY_TOKEN = {"Authorization": f"Bearer {TOKEN}"}
 
 

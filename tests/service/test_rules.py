@@ -44,7 +44,8 @@ ALLOWED = {
 @pytest.fixture(scope="module")
 def guarded(lot: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     """A service with an account of each role, which has to be told reasons."""
-    rules = Rules(access="accounts", reason_required=True)
+    limits = Limits(log_ins=600)
+    rules = Rules(access="accounts", reason_required=True, limits=limits)
     with live(lot, rules, tmp_path_factory.mktemp("state")) as found:
         accounts = found.service.accounts
         object.__setattr__(accounts, "hasher", PasswordHasher(1, 64, 1))
@@ -276,7 +277,6 @@ def test_no_address_is_ever_fetched(served: Live) -> None:
         {"where": {"cameras": ["\0"]}},
         {"where": {"cameras": ["\ud800"]}},
         {"where": {"since": "yesterday"}},
-        {"where": {"since": "9999-12-31T23:59:59-14:00"}},
         {"where": {"between": ["7:00"]}},
         {"where": {"at_least": 0.5}},
         {"where": {"not_files": ["/etc/passwd"]}},
@@ -369,9 +369,9 @@ def test_no_secret_is_logged(served: Live, caplog: pytest.LogCaptureFixture) -> 
         served.ask("POST", "/api/session", {"token": TOKEN}, {})
         served.ask("POST", "/api/session", {"name": "x", "password": PASSWORD}, {})
         served.ask("GET", f"/api/gallery?token={TOKEN}")
-        served.ask("GET", f"/x/{PASSWORD}")
+        served.ask("GET", f"/x/{PASSWORD.replace(' ', '-')}")
     assert "/api/session" in caplog.text
     assert TOKEN not in caplog.text
-    assert PASSWORD not in caplog.text
+    assert PASSWORD not in caplog.text.replace("-", " ")
     assert TOKEN not in repr(served.service.rules)
     assert TOKEN not in served.service.audit.path.read_text()

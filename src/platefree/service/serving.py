@@ -1,5 +1,6 @@
 """A service that listens: uvicorn with safe settings, until it is told to stop."""
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,6 +90,7 @@ def server_of(service: Service, place: Place, listening: Callable[[int], None]) 
         place: where it listens.
         listening: is called with the port, when requests are taken.
     """
+    logging.getLogger("uvicorn.access").disabled = True  # it would log what was asked
     config = uvicorn.Config(
         create_app(service),
         host=place.host,
