@@ -68,14 +68,14 @@ def test_a_service_starts_answers_and_stops(
 ) -> None:
     with started("--gallery", lot) as (process, line):
         assert line.startswith("http://127.0.0.1:")
-        with Client(line) as client:
+        with Client(line, timeout=300) as client:
             assert client.info()["sightings"] == len(drawn_table)
             assert len(client.search(drawn_table.path(0), top=3).hits) == 3
         with Client(line.partition("#")[0]) as nobody, pytest.raises(ServiceError) as refused:
             nobody.info()
         assert refused.value.status == 401
         process.send_signal(number)
-        stdout, stderr = process.communicate(timeout=60)
+        stdout, stderr = process.communicate(timeout=300)
     assert (process.returncode, stdout) == (0, "")
     assert "Traceback" not in stderr
     assert line.partition("token=")[2] not in stderr
@@ -84,11 +84,11 @@ def test_a_service_starts_answers_and_stops(
 
 @pytest.mark.slow
 def test_what_was_answered_is_in_the_log_after_a_kill(lot: Path) -> None:
-    with started("--gallery", lot) as (process, line), Client(line) as client:
+    with started("--gallery", lot) as (process, line), Client(line, timeout=300) as client:
         for number in range(5):
             client.search(top=1, reason=f"search {number}")
         os.kill(process.pid, signal.SIGKILL)
-        process.wait(60)
+        process.wait(300)
     assert [each.reason for each in read_entries(lot / "service", 9)] == [
         f"search {number}" for number in range(5)
     ]
@@ -109,7 +109,6 @@ def test_what_would_be_unsafe_is_refused(
 ) -> None:
     code, out, err = run("serve", "--gallery", lot, *words)
     assert (code, out) == (1, "")
-    assert says(" ".join(err.split()), *[fact for fact in facts if "'" not in fact])
     assert all(fact in " ".join(err.split()) for fact in facts)
 
 

@@ -83,6 +83,7 @@ def live(
     rules: Rules | None = None,
     folder: Path | None = None,
     detector: Detector | None = None,
+    place: Place = Place(port=0),  # noqa: B008 - frozen
 ) -> Iterator[Live]:
     """Within the block it listens."""
     rules = rules or Rules(token=TOKEN)
@@ -93,7 +94,7 @@ def live(
         ports.append(port)
         listens.set()
 
-    server = server_of(service, Place(port=0), listening)
+    server = server_of(service, place, listening)
     thread = threading.Thread(target=server.run)
     thread.start()
     try:

@@ -23,14 +23,20 @@ from platefree.types import Sightings
 
 
 @pytest.fixture(scope="module")
+def served(drawn_lot: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    with live(drawn_lot, folder=tmp_path_factory.mktemp("state")) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
 def client(served: Live) -> Iterator[Client]:
     with Client(f"{served.address}/#token={TOKEN}", reason="case 12") as client:
         yield client
 
 
 @pytest.fixture(scope="module")
-def gallery(lot: Path) -> pf.Gallery:
-    return pf.Gallery(lot)
+def gallery(drawn_lot: Path) -> pf.Gallery:
+    return pf.Gallery(drawn_lot)
 
 
 def same(found: GalleryAnswer, expected: GalleryAnswer) -> None:
@@ -209,10 +215,10 @@ def test_a_client_says_what_is_wrong(served: Live, tmp_path: Path) -> None:
             client.search(number, post="rerank,nonsense")
 
 
-def test_forgetting_is_done_and_written_down(lot: Path, tmp_path: Path) -> None:
+def test_forgetting_is_done_and_written_down(drawn_lot: Path, tmp_path: Path) -> None:
     import shutil
 
-    shutil.copytree(lot, tmp_path / "lot")
+    shutil.copytree(drawn_lot, tmp_path / "lot")
     where = pf.Filter(cameras=["cam1"])
     with live(tmp_path / "lot") as served, Client(served.address, TOKEN) as client:
         before = served.service.gallery.store.count()

@@ -2,7 +2,10 @@
 
 import http.client
 import json
+import shutil
 import socket
+import ssl
+import subprocess
 import time
 from collections.abc import Iterator
 from http.cookies import SimpleCookie
@@ -16,8 +19,10 @@ from messages import says
 from platefree.service.accounts import FAILURES
 from platefree.service.audit_check import read_entries, verify_audit
 from platefree.service.callers import COOKIE, CSRF
+from platefree.service.client import Client, ServiceError
 from platefree.service.limits import Limits
 from platefree.service.rules import Rules
+from platefree.service.serving import Place
 
 PASSWORD = "correct horse battery"  # noqa: S105
 ROLES = ("viewer", "analyst", "administrator")
@@ -42,11 +47,17 @@ ALLOWED = {
 
 
 @pytest.fixture(scope="module")
-def guarded(lot: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+def served(drawn_lot: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    with live(drawn_lot, folder=tmp_path_factory.mktemp("state")) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def guarded(drawn_lot: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     """A service with an account of each role, which has to be told reasons."""
     limits = Limits(log_ins=600)
     rules = Rules(access="accounts", reason_required=True, limits=limits)
-    with live(lot, rules, tmp_path_factory.mktemp("state")) as found:
+    with live(drawn_lot, rules, tmp_path_factory.mktemp("state")) as found:
         accounts = found.service.accounts
         object.__setattr__(accounts, "hasher", PasswordHasher(1, 64, 1))
         for role in ROLES:
@@ -308,9 +319,9 @@ def test_what_is_no_json_is_refused(served: Live) -> None:
     assert served.ask("GET", "/api/health").status == 200
 
 
-def test_large_and_slow_requests_end(lot: Path, tmp_path: Path) -> None:
+def test_large_and_slow_requests_end(drawn_lot: Path, tmp_path: Path) -> None:
     limits = Limits(upload_bytes=5_000, body_bytes=2_000, body_seconds=0.5)
-    with live(lot, Rules(token=TOKEN, limits=limits), tmp_path) as served:
+    with live(drawn_lot, Rules(token=TOKEN, limits=limits), tmp_path) as served:
         for path, size in (("/api/uploads", 5_001), ("/api/search", 2_001)):
             for chunked in (False, True):
                 connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=30)
@@ -328,9 +339,9 @@ def test_large_and_slow_requests_end(lot: Path, tmp_path: Path) -> None:
         assert served.ask("GET", "/api/health").status == 200
 
 
-def test_too_many_requests_are_told_when_to_come_back(lot: Path, tmp_path: Path) -> None:
+def test_too_many_requests_are_told_when_to_come_back(drawn_lot: Path, tmp_path: Path) -> None:
     limits = Limits(requests=40, log_ins=8)
-    with live(lot, Rules(token=TOKEN, limits=limits), tmp_path) as served:
+    with live(drawn_lot, Rules(token=TOKEN, limits=limits), tmp_path) as served:
         found = [log_in(served, "anna").status for _ in range(3)]
         assert found == [401, 401, 429]
         found = [served.ask("GET", "/api/health").status for _ in range(20)]
@@ -340,6 +351,33 @@ def test_too_many_requests_are_told_when_to_come_back(lot: Path, tmp_path: Path)
         assert "content-security-policy" in refused.headers
         time.sleep(int(refused.headers["retry-after"]) + 0.6)
         assert served.ask("GET", "/api/health").status == 200
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl makes the certificate")
+def test_tls_by_given_files(drawn_lot: Path, tmp_path: Path) -> None:
+    certificate, key = tmp_path / "lot.pem", tmp_path / "lot.key"
+    words = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2"
+    more = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
+    files = ["-keyout", str(key), "-out", str(certificate)]
+    command = ["openssl", *words.split(), *more, *files]
+    subprocess.run(command, check=True, capture_output=True)
+    place = Place(port=0, certificate=certificate, key=key)
+    rules = Rules(token=TOKEN, secure=place.secure)
+    with live(drawn_lot, rules, tmp_path / "state", place=place) as served:
+        address = f"https://localhost:{served.port}"
+        with Client(address, TOKEN, certificate=certificate) as client:
+            assert client.info()["sightings"] > 0
+        with Client(address, TOKEN) as client, pytest.raises(ServiceError, match="CERTIFICATE"):
+            client.info()
+        trusted = ssl.create_default_context(cafile=str(certificate))
+        connection = http.client.HTTPSConnection("localhost", served.port, context=trusted)
+        kind = {"Content-Type": "application/json"}
+        connection.request("POST", "/api/session", json.dumps({"token": TOKEN}), kind)
+        answer = connection.getresponse()
+        assert answer.status == 200
+        assert "Secure" in str(answer.getheader("set-cookie"))
+        assert answer.getheader("strict-transport-security")
+        connection.close()
 
 
 def test_metrics_count_requests(served: Live) -> None:

@@ -23,12 +23,12 @@ def blocks(language: str) -> list[str]:
 
 
 def test_its_client_runs(
-    lot: Path, drawn_table: Sightings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    drawn_lot: Path, drawn_table: Sightings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     shutil.copy(drawn_table.path(0), "suspect.jpg")
     (code,) = blocks("py")
-    with live(lot, folder=tmp_path / "state") as served:
+    with live(drawn_lot, folder=tmp_path / "state") as served:
         code = code.replace(
             "http://127.0.0.1:8000/#token=TOKEN", f"{served.address}/#token={TOKEN}"
         )
@@ -37,12 +37,12 @@ def test_its_client_runs(
 
 
 def test_its_commands_run(
-    run: Run, lot: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run: Run, drawn_lot: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     quick = PasswordHasher(1, 64, 1)
     monkeypatch.setattr("platefree.service.accounts.PasswordHasher", lambda: quick)
     monkeypatch.chdir(tmp_path)
-    shutil.copytree(lot, "lot")
+    shutil.copytree(drawn_lot, "lot")
     ran = 0
     for line in "".join(blocks("console")).splitlines():
         words = shlex.split(line)[1:]

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from platefree.service.accounts import Accounts
     from platefree.service.audit_log import AuditLog
     from platefree.service.register import Register
-    from platefree.service.rules import Rules
+    from platefree.service.rules import Access, Rules
     from platefree.service.serving import Place
 
 
@@ -150,9 +150,7 @@ def serve(
     opened = Gallery(gallery, model)
     folder = service_folder(opened, state)
     people = Accounts(Register(folder)).all()
-    chosen = access.value
-    if access is AccessName.auto:
-        chosen = "accounts" if people else "token"
+    chosen = _access(access, has_accounts=bool(people))
     place = Place(host, port, certificate, key, behind_proxy)
     place.refuse_unsafe(chosen)
     if chosen == "accounts" and not people:
@@ -242,6 +240,12 @@ def token(name: Name, gallery: GalleryOption, state: StateOption = None) -> None
     secret = Sessions(register).begin(name, "program")
     _note(audit, "account.token", account=name)
     out.print(secret)
+
+
+def _access(name: AccessName, *, has_accounts: bool) -> "Access":
+    if name is AccessName.accounts or (name is AccessName.auto and has_accounts):
+        return "accounts"
+    return "open" if name is AccessName.open else "token"
 
 
 def _say(port: int, place: "Place", rules: "Rules") -> None:

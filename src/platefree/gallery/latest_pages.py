@@ -45,10 +45,7 @@ class Place:
         """
         moment, _, number = text.partition(".")
         try:
-            known = np.datetime64("NaT", "ms")
-            if moment != _UNKNOWN:
-                known = np.datetime64(_EPOCH + timedelta(milliseconds=int(moment)), "ms")
-            place = cls(known, int(number))
+            place = cls(_moment(moment), int(number))
             fits = str(place) == text and 0 <= place.number < 2**63
         except (ValueError, OverflowError):
             fits = False
@@ -89,3 +86,10 @@ def _unknown(now: Reading, where: Filter, top: int | None) -> Indices:
     if asks_for_time and where.unknown_time == "out":
         return np.empty(0, np.int64)
     return now.latest(replace(where, unknown_time="only"), top)
+
+
+def _moment(text: str) -> np.datetime64:
+    if text == _UNKNOWN:
+        return np.datetime64("NaT", "ms")
+    known: np.datetime64 = np.datetime64(_EPOCH + timedelta(milliseconds=int(text)), "ms")
+    return known

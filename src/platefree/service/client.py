@@ -25,7 +25,6 @@ from platefree.inputs.plain_files import read_input
 from platefree.storage.files import atomic_file
 from platefree.types import Hit
 
-_TIMEOUT = 60.0
 _UNUSED = 10.0  # seconds after which a connection is opened anew
 _WAIT = 0.1  # seconds between two looks at a job
 
@@ -51,6 +50,7 @@ class Client:
         token: that it printed, or of an account.
         reason: why is asked, which the service's audit log keeps; each method may say another one.
         certificate: file of the certificate of who signed the service's, if no system knows it.
+        timeout: seconds to wait for an answer; the first search may load the model.
 
     Raises:
         PlatefreeError: it is no such address.
@@ -63,6 +63,7 @@ class Client:
         *,
         reason: str = "",
         certificate: str | Path | None = None,
+        timeout: float = 60.0,
     ) -> None:
         parts = urlsplit(address)
         if parts.scheme not in ("http", "https") or not parts.hostname:
@@ -77,11 +78,11 @@ class Client:
                 cafile=None if certificate is None else str(certificate)
             )
             self._connection: http.client.HTTPConnection = http.client.HTTPSConnection(
-                parts.hostname, parts.port, timeout=_TIMEOUT, context=context
+                parts.hostname, parts.port, timeout=timeout, context=context
             )
         else:
             self._connection = http.client.HTTPConnection(
-                parts.hostname, parts.port, timeout=_TIMEOUT
+                parts.hostname, parts.port, timeout=timeout
             )
 
     def __enter__(self) -> Self:

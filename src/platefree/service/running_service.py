@@ -1,5 +1,6 @@
 """A service: the gallery, who may ask, and what it keeps while it runs."""
 
+import asyncio
 import logging
 import secrets
 import threading
@@ -25,6 +26,8 @@ from platefree.service.register import Register
 from platefree.service.rules import Rules
 from platefree.service.sessions import Sessions, TokenSessions
 from platefree.service.uploads import Uploads
+
+_RECEIVED = 8  # uploads that arrive at once, which are in memory until they have
 
 DAY = 86_400.0
 """Seconds."""
@@ -77,6 +80,7 @@ class Service:
         self.files = Path(self._place.name)
         self.decoder = Decoder(limits)
         self.uploads = Uploads(self.files, self.decoder, limits)
+        self.receiving = asyncio.Semaphore(_RECEIVED)
         self._turns = threading.Semaphore(max(cpu_count(), 2))
         self._loading, self._closing = threading.Lock(), threading.Event()
 

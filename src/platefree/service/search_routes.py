@@ -57,8 +57,9 @@ async def upload(request: Request, caller: Analyst, here: Here) -> Uploaded:
     """Bring a picture, as the body of the request; it is kept for a while, to be searched with."""
     here.take(here.rates.searches, caller.name)
     content = bytearray()
-    async for part in request.stream():
-        content += part
+    async with here.receiving:
+        async for part in request.stream():
+            content += part
     return await run_in_threadpool(_keep, here, caller, bytes(content))
 
 

@@ -1,7 +1,7 @@
 """Routes: what a stored sighting is, its small picture, its whole frame, and the gallery."""
 
 import io
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 from fastapi import APIRouter, Path, Query, Response
@@ -23,7 +23,7 @@ Number = Annotated[int, Path(ge=0, lt=2**63, description="Of a stored sighting."
 _QUALITY = 85
 _KEPT = {"cache-control": "private, max-age=300"}
 _MASK = (128, 128, 128)
-_JPEG = {200: {"content": {"image/jpeg": {}}}}
+_JPEG: dict[int | str, dict[str, Any]] = {200: {"content": {"image/jpeg": {}}}}
 
 routes = APIRouter(prefix="/api", tags=["sightings"])
 
