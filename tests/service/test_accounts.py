@@ -104,7 +104,7 @@ def test_a_right_password_forgets_the_wrong_ones(accounts: Accounts) -> None:
         accounts.check("anna", PASSWORD)
 
 
-@pytest.mark.parametrize("name", ["", "a b", "../x", "a" * 65, "-x", "é"])
+@pytest.mark.parametrize("name", ["", "a b", "../x", "a" * 65, "-x", "é", "Local"])
 def test_names_and_passwords_that_are_none(accounts: Accounts, name: str) -> None:
     with pytest.raises(DataError, match=facts("letters", 64)):
         accounts.add(name, "viewer", PASSWORD)

@@ -3,6 +3,7 @@
 import io
 import json
 import math
+import shutil
 import zipfile
 from collections.abc import Iterator
 from hashlib import sha256
@@ -216,8 +217,6 @@ def test_a_client_says_what_is_wrong(served: Live, tmp_path: Path) -> None:
 
 
 def test_forgetting_is_done_and_written_down(drawn_lot: Path, tmp_path: Path) -> None:
-    import shutil
-
     shutil.copytree(drawn_lot, tmp_path / "lot")
     where = pf.Filter(cameras=["cam1"])
     with live(tmp_path / "lot") as served, Client(served.address, TOKEN) as client:
@@ -232,3 +231,19 @@ def test_forgetting_is_done_and_written_down(drawn_lot: Path, tmp_path: Path) ->
         assert client.forget(pf.Filter()) == before - count
         assert client.search().hits == []
     assert verify_audit(tmp_path / "lot" / "service").end.entries == 5
+
+
+def test_retention_is_carried_out_and_written_down(drawn_lot: Path, tmp_path: Path) -> None:
+    shutil.copytree(drawn_lot, tmp_path / "lot")
+    gallery = pf.Gallery(tmp_path / "lot")
+    gallery.keep(pf.Retention(days=1))
+    before = gallery.store.count()
+    undated = gallery.store.count(pf.Filter(unknown_time="only"))
+    with live(tmp_path / "lot") as served:
+        while not (jobs := served.ask("GET", "/api/jobs").json) or jobs[0]["state"] != "done":
+            assert not jobs or jobs[0]["state"] in ("waiting", "running")
+        assert jobs[0]["kind"] == "retain"
+        assert served.service.gallery.store.count() == undated < before
+        (entry,) = read_entries(served.service.folder, 9)
+    assert (entry.who, entry.action) == ("platefree", "retain.done")
+    assert sum(entry.details["removed"].values()) == before - undated

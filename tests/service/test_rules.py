@@ -139,7 +139,12 @@ def test_a_cookie_needs_its_csrf_token(guarded: Live) -> None:
 
 @pytest.mark.parametrize(
     "foreign",
-    [{"Origin": "http://evil.example"}, {"Origin": "null"}, {"Sec-Fetch-Site": "cross-site"}],
+    [
+        {"Origin": "http://evil.example"},
+        {"Origin": "null"},
+        {"Origin": "http://[evil"},
+        {"Sec-Fetch-Site": "cross-site"},
+    ],
 )
 def test_the_page_of_another_site_may_not_ask(guarded: Live, foreign: dict[str, str]) -> None:
     headers = {**bearer(guarded, "administrator"), **foreign}

@@ -26,6 +26,9 @@ Role = Literal["viewer", "analyst", "administrator"]
 ROLES: Final[tuple[Role, ...]] = get_args(Role)
 """What accounts may do, each also what those before it may."""
 
+RESERVED: Final = ("anybody", "local", "nobody", "platefree")
+"""Names by which the audit log calls what is no account."""
+
 FAILURES, LOCKED = 5, 900.0
 """Wrong passwords in a row, and the seconds for which a name is locked then."""
 
@@ -93,9 +96,10 @@ class Accounts:
         Raises:
             DataError: the name is none or is taken, or the password is too short.
         """
-        if _NAME.fullmatch(name) is None:
+        if _NAME.fullmatch(name) is None or name.lower() in RESERVED:
             raise DataError(
-                f"account {name[:80]!r}, expected letters, digits and . _ @ -, at most 64"
+                f"account {name[:80]!r}, expected letters, digits and . _ @ -, at most 64, and not "
+                f"one of {', '.join(RESERVED)}"
             )
         hashed = self._hash(password)
         with self.register.opened() as file:

@@ -91,7 +91,7 @@ def at_least(role: Role) -> Callable[[Request, Service, Caller], Caller]:
     def allowed(
         request: Request, here: Here, caller: Annotated[Caller, Depends(caller_of)]
     ) -> Caller:
-        return must_be(role, caller, here, request.url.path)
+        return must_be(role, caller, here, getattr(request.scope.get("route"), "path", ""))
 
     return allowed
 
@@ -103,8 +103,8 @@ def must_be(role: Role, caller: Caller, here: Service, what: str) -> Caller:
         Refused: it may not, which is audited.
     """
     if not caller.may(role):
-        here.audit.add(caller.name, "denied", what=what[:200], role=caller.role)
-        raise Refused(403, f"{caller.name} is {caller.role}, and only {role} may do this")
+        here.audit.add(caller.name, "denied", what=what, role=caller.role)
+        raise Refused(403, f"{caller.name} is {caller.role}, and this needs {role} or more")
     return caller
 
 
@@ -126,10 +126,18 @@ def refuse_foreign_origin(request: Request) -> None:
     """
     origin = request.headers.get("origin")
     site = request.headers.get("sec-fetch-site", "same-origin")
-    if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
+    if origin is not None and _host_of(origin) != request.headers.get("host"):
         raise Refused(403, "the page of another site asks: open the page of this service")
     if request.method not in _SAFE and site not in ("same-origin", "none"):
         raise Refused(403, "the page of another site asks: open the page of this service")
+
+
+def _host_of(origin: str) -> str:
+    """The name and port of an origin; empty if it is none, as ``null``."""
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return ""
 
 
 def _by_token(request: Request, here: Service) -> Caller | None:

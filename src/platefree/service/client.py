@@ -315,7 +315,7 @@ class Client:
             try:
                 said = str(json.loads(content)["error"])
             except (ValueError, KeyError, TypeError):
-                said = "the answer is of no platefree service: check the address"
+                said = f"{status} without a reason: is this the address of a platefree service?"
             raise ServiceError(status, said)
         return content
 
