@@ -1,6 +1,6 @@
 """The application: all routes behind the shield, and every error as one sentence."""
 
-import logging
+import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from threading import Thread
@@ -30,7 +30,6 @@ OPENAPI = "/api/openapi.json"
 
 _MOST = 3  # faults of a request that are named
 _STATUSES = (400, 401, 403, 404, 408, 409, 413, 421, 422, 429, 500, 501, 503)
-_log = logging.getLogger(__name__)
 
 
 def create_app(service: Service) -> FastAPI:
@@ -79,7 +78,7 @@ def _problem(status: int, said: str, headers: dict[str, str] | None = None) -> J
 async def _refused(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, PlatefreeError)  # noqa: S101
     status, wait = status_of(error), getattr(error, "wait", 0.0)
-    headers = {"retry-after": f"{max(wait, 1):.0f}"} if status in (429, 503) else {}
+    headers = {"retry-after": str(max(math.ceil(wait), 1))} if status in (429, 503) else {}
     if status == 401:
         headers["www-authenticate"] = "Bearer"
     return _problem(status, str(error), headers)

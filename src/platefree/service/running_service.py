@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 import secrets
 import threading
 from collections.abc import Iterator
@@ -153,7 +154,7 @@ class Service:
             Refused: there were too many of them.
         """
         if wait := limit.take(who):
-            raise Refused(429, f"too many requests: ask again in {wait:.0f} s", wait)
+            raise Refused(429, f"too many requests: ask again in {math.ceil(wait)} s", wait)
 
     def stated(self, reason: str) -> str:
         """The reason, if it says anything.

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 import time
 from typing import Final
 
@@ -81,8 +82,9 @@ class Shield:
             return JSONResponse({"error": said}, 421)
         address = scope["client"][0] if scope.get("client") else "unknown"
         if wait := self._service.rates.requests.take(address):
-            said = f"too many requests: ask again in {wait:.0f} s"
-            return JSONResponse({"error": said}, 429, {"retry-after": f"{wait:.0f}"})
+            seconds = math.ceil(wait)
+            said = f"too many requests: ask again in {seconds} s"
+            return JSONResponse({"error": said}, 429, {"retry-after": str(seconds)})
         length = headers.get(b"content-length", b"0")
         if length.isdigit() and int(length[:19]) > self._most(scope):
             return JSONResponse({"error": self._too_large(scope)}, 413)
