@@ -385,6 +385,17 @@ def test_tls_by_given_files(drawn_lot: Path, tmp_path: Path) -> None:
         connection.close()
 
 
+def test_nothing_is_answered_that_cannot_be_written_down(drawn_lot: Path, tmp_path: Path) -> None:
+    with live(drawn_lot, folder=tmp_path / "state") as served:
+        assert served.ask("POST", "/api/search", {"top": 1}).status == 200
+        log = served.service.audit.path
+        log.write_bytes(log.read_bytes()[:-9])
+        for path, content in (("/api/search", {"top": 1}), ("/api/exports", {})):
+            answer = served.ask("POST", path, content)
+            assert (answer.status, says(answer.error, "'platefree audit verify'")) == (503, True)
+        assert served.ask("GET", "/api/jobs").json == []
+
+
 def test_metrics_count_requests(served: Live) -> None:
     def counted() -> dict[str, float]:
         text = served.ask("GET", "/api/metrics").content.decode()

@@ -45,6 +45,10 @@ _PATIENCE = 10.0  # seconds to wait for another process that writes an entry
 Hash = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 
+class ChangedLog(DataError):
+    """The log is not as it was written, so nothing is added to it that would hide that."""
+
+
 class Entry(BaseModel):
     """A line of the log.
 
@@ -135,7 +139,8 @@ class AuditLog:
 
         Raises:
             StorageError: it cannot be written, so what it describes must not be done.
-            DataError: the log is damaged, or the details are no JSON.
+            ChangedLog: it was changed.
+            DataError: the details are no JSON.
         """
         make_private(self.folder)
         with self._lock, locked_for(self.folder / f".{AUDIT_LOG}{LOCK}", self.path, _PATIENCE):
@@ -150,7 +155,7 @@ class AuditLog:
         """Where the log ends now.
 
         Raises:
-            DataError: it is damaged.
+            ChangedLog: it was changed.
         """
         with self._lock:
             self._catch_up()
@@ -188,7 +193,7 @@ class AuditLog:
         self._end, torn = _last(self.path) if size else (EMPTY, b"")
         known = read_head(self.folder)
         if known is not None and not _reaches(self._end, known):
-            raise DataError(
+            raise ChangedLog(
                 f"{self.path} has {self._end.entries:,} entries, expected {known.entries:,} that "
                 f"end in {known.hash[:12]}: it was changed; see 'platefree audit verify', keep the "
                 "folder as it is, and move both files away to begin another log"
@@ -245,5 +250,5 @@ def _last(path: Path) -> tuple[Head, bytes]:
             continue
         return Head(entries=entry.number, hash=entry.hash), b"\n".join(lines[place + 1 :])
     if len(tail) < size:
-        raise DataError(f"{path} ends in {len(tail):,} bytes that are no entry: it was changed")
+        raise ChangedLog(f"{path} ends in {len(tail):,} bytes that are no entry: it was changed")
     return EMPTY, tail

@@ -12,11 +12,13 @@ from platefree.errors import (
     StorageError,
 )
 from platefree.service.accounts import LockedOut, LogInRefused
+from platefree.service.audit_log import ChangedLog
 from platefree.service.decoder import Busy
 from platefree.service.job_table import TooManyJobs
 from platefree.service.uploads import NoSuchPicture
 
 _STATUS: tuple[tuple[type[PlatefreeError], int], ...] = (
+    (ChangedLog, 503),
     (NoSuchPicture, 404),
     (LockedOut, 429),
     (LogInRefused, 401),
