@@ -180,7 +180,10 @@ def add(
     role: RoleOption = RoleName.viewer,
     state: StateOption = None,
 ) -> None:
-    """Make an account; its password is asked for, or is the first line of stdin."""
+    """Make an account.
+
+    Its password is asked for, or is the first line of stdin.
+    """
     accounts, _, audit = _opened(gallery, state)
     made = accounts.add(name, role.value, _password())
     _note(audit, "account.added", account=made.name, role=made.role)
@@ -229,9 +232,9 @@ def list_(gallery: GalleryOption, state: StateOption = None, *, as_json: Json = 
 
 @accounts_app.command("token")
 def token(name: Name, gallery: GalleryOption, state: StateOption = None) -> None:
-    """Print a token for programs, which lasts 90 days and may do what the account may.
+    """Print a token for programs, which lasts 90 days.
 
-    A new password, or a new role, ends it.
+    It may do what the account may. A new password, or a new role, ends it.
     """
     from platefree.service.sessions import Sessions
 
