@@ -14,6 +14,7 @@ from platefree.inference.detector import Detector
 from platefree.service.rules import Rules
 from platefree.service.running_service import Service
 from platefree.service.serving import Place, server_of
+from platefree.service.shield import UPLOADS
 
 TOKEN = "a-token-of-the-tests"  # noqa: S105
 BY_TOKEN = {"Authorization": f"Bearer {TOKEN}"}
@@ -67,6 +68,7 @@ class Live:
         headers = dict(BY_TOKEN if headers is None else headers)
         if content is not None:
             body = json.dumps(content).encode()
+        if body is not None and path != UPLOADS:
             headers.setdefault("Content-Type", "application/json")
         try:
             connection.request(method, path, body, headers)
