@@ -186,6 +186,16 @@ def drawn_table(drawn_folder: Path) -> Sightings:
 
 
 @pytest.fixture(scope="session")
+def drawn_lot(tmp_path_factory: pytest.TempPathFactory, drawn_table: Sightings) -> Path:
+    """The drawn vehicles in a gallery; tests that change it take a copy."""
+    from platefree.gallery.stored_gallery import Gallery
+
+    folder = tmp_path_factory.mktemp("gallery") / "lot"
+    Gallery.create(folder, "color_stripes").add(drawn_table)
+    return folder
+
+
+@pytest.fixture(scope="session")
 def block_city(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """130 pictures of grey blocks: 16 vehicles before 4 cameras."""
     from block_city import build_city  # which loads the renderer's parts

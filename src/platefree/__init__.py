@@ -63,6 +63,7 @@ if TYPE_CHECKING:
     from platefree.recipes.recipe import Recipe
     from platefree.reports.contact_sheet import contact_sheet
     from platefree.reports.saving import save_report
+    from platefree.service.client import Client
     from platefree.training.loop import train
     from platefree.training.run_folder import Run
     from platefree.training.sample_sheet import sample_sheet
@@ -71,6 +72,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Calibration",
+    "Client",
     "Comparison",
     "Cosine",
     "DataSet",
@@ -156,6 +158,7 @@ __all__ = [
 
 _HOME = {
     "Calibration": "ranking.calibration",
+    "Client": "service.client",
     "Comparison": "ranking.comparison",
     "Cosine": "ranking.comparison",
     "DataSet": "data.dataset",

@@ -1,4 +1,4 @@
-"""The two installs: the core, and what a network needs in addition (``platefree[train]``)."""
+"""The core, and what a network (``platefree[train]``) or a service (``[serve]``) needs as well."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +16,31 @@ TRAIN = {
     "cv2",
 }
 """What ``platefree[train]`` installs, by the names that are imported."""
+
+SERVE = {"fastapi", "starlette", "uvicorn", "argon2"}
+"""What ``platefree[serve]`` installs."""
+
+
+@contextmanager
+def service_install(what: str) -> Iterator[None]:
+    """Say what to install where something within the block is missing that a service needs.
+
+    Args:
+        what: needs it.
+
+    Raises:
+        MissingPackage: a package of ``platefree[serve]`` is not installed.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        missing = (error.name or "").partition(".")[0]
+        if missing not in SERVE:
+            raise
+        raise MissingPackage(
+            f"{what} needs {missing}, which is not installed: run pip install 'platefree[serve]' "
+            "(pip install '.[serve]' in this folder)"
+        ) from error
 
 
 @contextmanager

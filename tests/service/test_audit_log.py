@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -141,6 +142,13 @@ def test_several_writers_make_one_chain(tmp_path: Path) -> None:
     for name in "abc":
         places = [each.details["place"] for each in read_entries(tmp_path, 45) if each.who == name]
         assert places == list(range(15))
+
+
+def test_a_log_makes_its_folder_which_nobody_else_may_read(tmp_path: Path) -> None:
+    log = AuditLog(tmp_path / "lot" / "service")
+    log.add("anna", "search")
+    assert verify_audit(log.folder).end.entries == 1
+    assert stat.S_IMODE(log.folder.stat().st_mode) == 0o700
 
 
 def test_what_is_no_json_is_refused_and_nothing_is_written(log: AuditLog) -> None:

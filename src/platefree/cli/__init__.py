@@ -12,6 +12,7 @@ import typer
 
 from platefree.cli import (
     ablate_verbs,
+    audit_verbs,
     calibrate_verb,
     city_verb,
     data_verbs,
@@ -30,6 +31,7 @@ from platefree.cli import (
     picture_verbs,
     samples_verb,
     search_verb,
+    serve_verbs,
     submit_verb,
     train_verb,
 )
@@ -48,11 +50,13 @@ class Verbs(PlainHelp):
         with formatter.indentation():
             formatter.write_text(self.help)
 
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:  # noqa: ANN401
+        """Name the options in the usage, so that there is room for verbs."""
+        del ctx
+        return ["[--debug] [--version] [-h, --help] VERB ..."]
+
     def format_options(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401
-        """Name the options in one line, so that there is room for verbs."""
-        formatter.write_text(
-            "Options: --debug (more notes, tracebacks of errors), --version, -h, --help"
-        )
+        """List the verbs alone."""
         self.format_commands(ctx, formatter)
 
     def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - typer's own class of contexts moved
@@ -81,6 +85,8 @@ app.command("compare", rich_help_panel=_FIND)(picture_verbs.compare)
 app.command("embed", rich_help_panel=_FIND)(picture_verbs.embed)
 app.add_typer(gallery_verbs.app, name="gallery", rich_help_panel=_FIND)
 app.command("ingest", rich_help_panel=_FIND)(ingest_verb.ingest)
+app.add_typer(serve_verbs.app, name="serve", rich_help_panel=_FIND)
+app.add_typer(audit_verbs.app, name="audit", rich_help_panel=_FIND)
 app.command("detect", rich_help_panel=_FIND)(detect_verb.detect)
 app.command("eval", rich_help_panel=_FIND)(eval_verb.evaluate)
 app.command("calibrate", rich_help_panel=_FIND)(calibrate_verb.calibrate)

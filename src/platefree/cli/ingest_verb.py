@@ -94,7 +94,7 @@ def ingest(
     device: DeviceOption = DeviceName.auto,
     as_json: Json = False,
 ) -> None:
-    """Find the vehicles of films, and keep a sighting of each in a gallery.
+    """Keep a sighting of each vehicle of films in a gallery.
 
     If it is stopped, the same command goes on where it was.
     """

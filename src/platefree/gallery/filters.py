@@ -171,6 +171,25 @@ class Filter:
             np.where(away, np.inf, ranking.distances).astype(np.float32),
         )
 
+    def captured(self, since: np.datetime64 | None, until: np.datetime64) -> "Filter":
+        """Its conditions, and that a sighting was captured then or later, and before a moment.
+
+        Args:
+            since: in UTC; None is ever.
+            until: in UTC.
+        """
+        zone = _zone(self.zone)
+        first = [_milliseconds(self.since, zone)] if self.since else []
+        first += [] if since is None else [int(since.astype("datetime64[ms]").astype(np.int64))]
+        last = [_milliseconds(self.until, zone)] if self.until else []
+        last += [int(until.astype("datetime64[ms]").astype(np.int64))]
+        return replace(
+            self,
+            since=_iso(max(first)) if first else "",
+            until=_iso(min(last)),
+            unknown_time="out",
+        )
+
     def of_sightings(self) -> "Filter":
         """Its conditions on a sighting alone."""
         return replace(self, at_least=None)
@@ -299,6 +318,10 @@ def _milliseconds(text: str, zone: tzinfo) -> int:
             f"time {text[:60]!r} is not ISO 8601, expected for instance 2026-05-01T07:00+07:00"
         ) from None
     return utc_milliseconds(moment if moment.tzinfo else moment.replace(tzinfo=zone))
+
+
+def _iso(milliseconds: int) -> str:
+    return f"{np.datetime_as_string(np.datetime64(milliseconds, 'ms'), unit='ms')}Z"
 
 
 def moment_of(text: str) -> np.datetime64:

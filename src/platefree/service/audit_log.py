@@ -22,6 +22,7 @@ from platefree.errors import DataError
 from platefree.inputs.complaints import checked
 from platefree.inputs.documents import check_plain, parse_json, read_json
 from platefree.inputs.plain_files import GB, KB, MB, Expected, open_input
+from platefree.service.private_folder import make_private
 from platefree.storage.files import append_text, sync_file, write_text
 from platefree.storage.locks import LOCK, locked_for
 
@@ -42,6 +43,10 @@ _HEAD = Expected("the number and hash of the last entry of an audit log", 4 * KB
 _PATIENCE = 10.0  # seconds to wait for another process that writes an entry
 
 Hash = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+
+
+class ChangedLog(DataError):
+    """The log is not as it was written, so nothing is added to it that would hide that."""
 
 
 class Entry(BaseModel):
@@ -134,8 +139,10 @@ class AuditLog:
 
         Raises:
             StorageError: it cannot be written, so what it describes must not be done.
-            DataError: the log is damaged, or the details are no JSON.
+            ChangedLog: it was changed.
+            DataError: the details are no JSON.
         """
+        make_private(self.folder)
         with self._lock, locked_for(self.folder / f".{AUDIT_LOG}{LOCK}", self.path, _PATIENCE):
             torn = self._catch_up()
             if torn:
@@ -148,7 +155,7 @@ class AuditLog:
         """Where the log ends now.
 
         Raises:
-            DataError: it is damaged.
+            ChangedLog: it was changed.
         """
         with self._lock:
             self._catch_up()
@@ -186,7 +193,7 @@ class AuditLog:
         self._end, torn = _last(self.path) if size else (EMPTY, b"")
         known = read_head(self.folder)
         if known is not None and not _reaches(self._end, known):
-            raise DataError(
+            raise ChangedLog(
                 f"{self.path} has {self._end.entries:,} entries, expected {known.entries:,} that "
                 f"end in {known.hash[:12]}: it was changed; see 'platefree audit verify', keep the "
                 "folder as it is, and move both files away to begin another log"
@@ -243,5 +250,5 @@ def _last(path: Path) -> tuple[Head, bytes]:
             continue
         return Head(entries=entry.number, hash=entry.hash), b"\n".join(lines[place + 1 :])
     if len(tail) < size:
-        raise DataError(f"{path} ends in {len(tail):,} bytes that are no entry: it was changed")
+        raise ChangedLog(f"{path} ends in {len(tail):,} bytes that are no entry: it was changed")
     return EMPTY, tail

@@ -1,0 +1,95 @@
+"""The verbs of ``audit``: whether a log was changed, and what it says."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from platefree.cli.console import Json, PlainHelp, done, notes, out, print_json
+from platefree.errors import DataError
+
+if TYPE_CHECKING:
+    from platefree.service.audit_log import Head
+
+app = typer.Typer(
+    cls=PlainHelp,
+    help="Check who searched what, and that nobody changed it.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+Folder = Annotated[Path, typer.Argument(metavar="GALLERY", help="Its folder, or that of --state.")]
+
+
+@app.command("verify")
+def verify(
+    folder: Folder,
+    noted: Annotated[
+        str, typer.Option(metavar="NUMBER:HASH", help="What was printed before, kept elsewhere.")
+    ] = "",
+    *,
+    as_json: Json = False,
+) -> None:
+    """Find out whether an audit log is as it was written.
+
+    Any change, and a missing end, are found, but for one thing: whoever can write the folder can
+    write the whole log anew. So keep the last line elsewhere, and give it the next time (--noted).
+    """
+    from platefree.data.listed_text import many
+    from platefree.service.audit_check import verify_audit
+
+    found = verify_audit(_place(folder), _noted(noted) if noted else None)
+    note = f"{found.end.entries}:{found.end.hash}"
+    if as_json:
+        parts = {"entries": found.end.entries, "hash": found.end.hash, "torn": found.torn}
+        print_json({**parts, "first": found.first, "last": found.last, "note": note})
+    if not found.has_head:
+        notes.print(
+            "note: the file that says where the log ends is gone, so a missing end is not found "
+            "without a note (--noted)",
+            soft_wrap=True,
+        )
+    if found.torn:
+        notes.print(f"note: {many(found.torn, 'line')} of killed processes, which say so")
+    if found.first:
+        notes.print(f"from {found.first} to {found.last}")
+    done(note, f"{many(found.end.entries, 'entry', 'entries')} as written")
+
+
+@app.command("show")
+def show(
+    folder: Folder,
+    newest: Annotated[
+        int, typer.Option("--newest", "-n", min=1, metavar="N", help="How many.")
+    ] = 20,
+    *,
+    as_json: Json = False,
+) -> None:
+    """Show the newest entries of an audit log."""
+    from platefree.service.audit_check import read_entries
+
+    found = read_entries(_place(folder), newest)
+    if as_json:
+        print_json([each.model_dump() for each in found])
+        return
+    for each in found:
+        details = json.dumps(each.details, ensure_ascii=False)
+        reason = f" ({each.reason})" if each.reason else ""
+        out.print(f"{each.number} {each.time} {each.who}: {each.action}{reason} {details}")
+
+
+def _place(folder: Path) -> Path:
+    inside = folder / "service"
+    return inside if inside.is_dir() else folder
+
+
+def _noted(text: str) -> "Head":
+    from platefree.inputs.complaints import checked
+    from platefree.service.audit_log import Head
+
+    number, _, hash = text.partition(":")
+    if not number.isdecimal() or len(number) > 18:
+        raise DataError(f"{text[:80]!r} is no note, expected NUMBER:HASH as 'verify' printed it")
+    content = {"entries": int(number), "hash": hash}
+    return checked(Head, content, "the note", error=DataError)

@@ -1,0 +1,302 @@
+"""The verb ``serve``, and those of its accounts."""
+
+import getpass
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from platefree.cli.console import (
+    DeviceName,
+    DeviceOption,
+    Json,
+    PlainHelp,
+    done,
+    notes,
+    out,
+    print_json,
+)
+from platefree.errors import DataError
+
+if TYPE_CHECKING:
+    from platefree.service.accounts import Accounts
+    from platefree.service.audit_log import AuditLog
+    from platefree.service.register import Register
+    from platefree.service.rules import Access, Rules
+    from platefree.service.serving import Place
+
+
+class AccessName(StrEnum):
+    """Who may use a service."""
+
+    auto = "auto"
+    token = "token"  # noqa: S105 - no password
+    accounts = "accounts"
+    open = "open"
+
+
+class RoleName(StrEnum):
+    """What an account may do."""
+
+    viewer = "viewer"
+    analyst = "analyst"
+    administrator = "administrator"
+
+
+app = typer.Typer(
+    cls=PlainHelp,
+    help="Open a gallery to browsers and programs, here or on a network.",
+    invoke_without_command=True,
+    rich_markup_mode=None,
+)
+accounts_app = typer.Typer(
+    cls=PlainHelp,
+    help="Who may use the service, and what each may do.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+app.add_typer(accounts_app, name="accounts")
+
+GalleryOption = Annotated[
+    str,
+    typer.Option(
+        "--gallery", "-g", metavar="GALLERY", help="Its folder, or milvus://HOST:PORT/NAME."
+    ),
+]
+StateOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--state",
+        metavar="FOLDER",
+        show_default="GALLERY/service",
+        help="Where accounts and the audit log are.",
+    ),
+]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="Of the account.")]
+RoleOption = Annotated[
+    RoleName, typer.Option("--role", metavar="ROLE", help="viewer, analyst or administrator.")
+]
+
+
+@app.callback()
+def serve(
+    context: typer.Context,
+    gallery: Annotated[
+        str | None,
+        typer.Option(
+            "--gallery", "-g", metavar="GALLERY", help="Its folder, or milvus://HOST:PORT/NAME."
+        ),
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            "--model", "-m", metavar="MODEL", show_default="where it was", help="If it was moved."
+        ),
+    ] = None,
+    detector: Annotated[
+        str | None, typer.Option(metavar="MODEL", help="Finds vehicles, and plates to mask.")
+    ] = None,
+    host: Annotated[str, typer.Option(metavar="ADDRESS", help="Where to listen.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65_535, metavar="N", help="0: any.")] = 8000,
+    access: Annotated[
+        AccessName, typer.Option(metavar="HOW", help="By token, accounts, or open to this machine.")
+    ] = AccessName.auto,
+    name: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Of the host, as browsers ask for it.")
+    ] = None,
+    certificate: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="For TLS, with its chain (PEM).")
+    ] = None,
+    key: Annotated[Path | None, typer.Option(metavar="FILE", help="Of the certificate.")] = None,
+    cameras: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Places of cameras, for journeys.")
+    ] = None,
+    state: StateOption = None,
+    device: DeviceOption = DeviceName.auto,
+    *,
+    behind_proxy: Annotated[
+        bool, typer.Option("--behind-proxy", help="A proxy here does TLS.")
+    ] = False,
+    reason_required: Annotated[
+        bool, typer.Option("--reason-required", help="Every search has to say why.")
+    ] = False,
+) -> None:
+    """Open a gallery to browsers and programs.
+
+    The last line that is printed is the address with a token, which changes at each start. With
+    accounts, people log in. Ctrl-C stops it.
+    """
+    if context.invoked_subcommand is not None:
+        return
+    if gallery is None:
+        raise typer.BadParameter("say which gallery", param_hint="--gallery")
+    from platefree.installs import service_install
+
+    with service_install("'platefree serve'"):
+        from platefree.gallery.camera_distances import read_camera_distances
+        from platefree.gallery.journeys import NOWHERE
+        from platefree.gallery.stored_gallery import Gallery
+        from platefree.inference.detector_loading import load_detector
+        from platefree.inference.shipped import detector_inside
+        from platefree.service.accounts import Accounts
+        from platefree.service.register import Register
+        from platefree.service.rules import HERE, Rules
+        from platefree.service.running_service import Service, service_folder
+        from platefree.service.serving import Place
+        from platefree.service.serving import serve as serve_until_stopped
+
+    opened = Gallery(gallery, model)
+    folder = service_folder(opened, state)
+    people = Accounts(Register(folder)).all()
+    chosen = _access(access, has_accounts=bool(people))
+    place = Place(host, port, certificate, key, behind_proxy)
+    place.refuse_unsafe(chosen)
+    if chosen == "accounts" and not people:
+        raise DataError(
+            f"there are no accounts in {folder}: 'platefree serve accounts add NAME --gallery "
+            f"{gallery}' makes one"
+        )
+    rules = Rules(
+        access=chosen,
+        reason_required=reason_required,
+        names=(*HERE, *_names(host, name or [])),
+        secure=place.secure,
+        distances=NOWHERE if cameras is None else read_camera_distances(cameras),
+    )
+    wants_detector = detector is not None or detector_inside() is not None
+    found = load_detector(detector, device=device.value) if wants_detector else None
+    service = Service(opened, rules, folder, found)
+    if place.certificate is None and not place.is_local and place.behind_proxy:
+        notes.print("note: only the proxy should reach this port", soft_wrap=True)
+    serve_until_stopped(service, place, lambda port: _say(port, place, rules))
+
+
+@accounts_app.command("add")
+def add(
+    name: Name,
+    gallery: GalleryOption,
+    role: RoleOption = RoleName.viewer,
+    state: StateOption = None,
+) -> None:
+    """Make an account.
+
+    Its password is asked for, or is the first line of stdin.
+    """
+    accounts, _, audit = _opened(gallery, state)
+    made = accounts.add(name, role.value, _password())
+    _note(audit, "account.added", account=made.name, role=made.role)
+    done(made.name, made.role)
+
+
+@accounts_app.command("password")
+def password(name: Name, gallery: GalleryOption, state: StateOption = None) -> None:
+    """Give an account another password; its sessions end."""
+    accounts, _, audit = _opened(gallery, state)
+    _refuse_absent(accounts, name)
+    accounts.change_password(name, _password())
+    _note(audit, "account.password", account=name)
+    done(name, "password changed")
+
+
+@accounts_app.command("role")
+def role(name: Name, gallery: GalleryOption, role: RoleOption, state: StateOption = None) -> None:
+    """Let an account do more or less; its sessions end."""
+    accounts, _, audit = _opened(gallery, state)
+    accounts.change_role(name, role.value)
+    _note(audit, "account.role", account=name, role=role.value)
+    done(name, role.value)
+
+
+@accounts_app.command("remove")
+def remove(name: Name, gallery: GalleryOption, state: StateOption = None) -> None:
+    """Remove an account; its sessions end."""
+    accounts, _, audit = _opened(gallery, state)
+    accounts.remove(name)
+    _note(audit, "account.removed", account=name)
+    done(name, "removed")
+
+
+@accounts_app.command("list")
+def list_(gallery: GalleryOption, state: StateOption = None, *, as_json: Json = False) -> None:
+    """Show all accounts."""
+    accounts, _, _ = _opened(gallery, state)
+    found = accounts.all()
+    if as_json:
+        print_json([{"name": each.name, "role": each.role} for each in found])
+        return
+    for each in found:
+        out.print(f"{each.name}: {each.role}")
+
+
+@accounts_app.command("token")
+def token(name: Name, gallery: GalleryOption, state: StateOption = None) -> None:
+    """Print a token for programs, which lasts 90 days.
+
+    It may do what the account may. A new password, or a new role, ends it.
+    """
+    from platefree.service.sessions import Sessions
+
+    accounts, register, audit = _opened(gallery, state)
+    _refuse_absent(accounts, name)
+    secret = Sessions(register).begin(name, "program")
+    _note(audit, "account.token", account=name)
+    out.print(secret)
+
+
+def _access(name: AccessName, *, has_accounts: bool) -> "Access":
+    if name is AccessName.accounts or (name is AccessName.auto and has_accounts):
+        return "accounts"
+    return "open" if name is AccessName.open else "token"
+
+
+def _say(port: int, place: "Place", rules: "Rules") -> None:
+    """Where it listens, and with what it opens; the last line is to be copied."""
+    name = "localhost" if place.host in ("0.0.0.0", "::") else place.host  # noqa: S104
+    name = f"[{name}]" if ":" in name else name
+    scheme = "http" if place.certificate is None else "https"
+    fragment = f"/#token={rules.token}" if rules.access == "token" else "/"
+    notes.print(f"access: {rules.access}; Ctrl-C stops it")
+    out.print(f"{scheme}://{name}:{port}{fragment}")
+    sys.stdout.flush()
+
+
+def _names(host: str, names: list[str]) -> list[str]:
+    """What browsers may call the host."""
+    return [f"[{each}]" if ":" in each else each.lower() for each in (host, *names)]
+
+
+def _opened(gallery: str, state: Path | None) -> "tuple[Accounts, Register, AuditLog]":
+    """The accounts and the audit log of a gallery."""
+    from platefree.installs import service_install
+
+    with service_install("'platefree serve'"):
+        from platefree.gallery.stored_gallery import Gallery
+        from platefree.service.accounts import Accounts
+        from platefree.service.audit_log import AuditLog
+        from platefree.service.register import Register
+        from platefree.service.running_service import service_folder
+
+    folder = service_folder(Gallery(gallery), state)
+    register = Register(folder)
+    return Accounts(register), register, AuditLog(folder)
+
+
+def _note(audit: "AuditLog", action: str, **details: Any) -> None:  # noqa: ANN401
+    audit.add(f"command line of {getpass.getuser()}", action, **details)
+
+
+def _refuse_absent(accounts: "Accounts", name: str) -> None:
+    if accounts.find(name) is None:
+        raise DataError(f"there is no account {name[:80]!r}")
+
+
+def _password() -> str:
+    """Asked for twice, without showing it; from a pipe, its first line."""
+    if not sys.stdin.isatty():
+        return sys.stdin.readline().rstrip("\r\n")
+    first = getpass.getpass("Password: ")
+    if getpass.getpass("The same again: ") != first:
+        raise DataError("these are two different passwords: try again")
+    return first

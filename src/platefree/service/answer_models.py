@@ -1,0 +1,226 @@
+"""What the service answers, as typed JSON."""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+
+class _Answered(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class Problem(_Answered):
+    """Why something was refused, in one sentence."""
+
+    error: str
+
+
+class Health(_Answered):
+    """Whether the gallery can be read."""
+
+    status: Literal["ok"]
+
+
+class Told(_Answered):
+    """Who asks, and with what unsafe requests of the page have to come.
+
+    Attributes:
+        name: of the account.
+        role: what it may do.
+        csrf: the value of the header ``X-CSRF-Token``; empty where no cookie is used.
+        reason_required: whether a search, an export and forgetting need a reason.
+    """
+
+    name: str
+    role: str
+    csrf: str
+    reason_required: bool
+
+
+class GalleryAbout(_Answered):
+    """What the gallery holds; the attributes of `platefree.Gallery.info`."""
+
+    created: str
+    model: str
+    sightings: int
+    cameras: dict[str, int]
+    first: str
+    last: str
+    megabytes: float
+    version: int
+    retention: list[str]
+    can_search_pictures: bool
+    finds_vehicles: bool
+
+
+class Vehicle(_Answered):
+    """A vehicle that was found on a picture.
+
+    Attributes:
+        box: left, top, right, bottom in pixels.
+        kind: such as ``car``.
+        score: of the detector, 0 to 1.
+    """
+
+    box: list[float]
+    kind: str
+    score: float
+
+
+class Uploaded(_Answered):
+    """A picture that can be searched with for a while.
+
+    Attributes:
+        upload: its key.
+        sha256: of its file.
+        width: in pixels.
+        height: in pixels.
+        vehicles: that were found on it, the largest first; none without a detector.
+    """
+
+    upload: str
+    sha256: str
+    width: int
+    height: int
+    vehicles: list[Vehicle]
+
+
+class SightingAnswer(_Answered):
+    """A stored sighting.
+
+    Attributes:
+        number: of it.
+        image: name of the picture or film file.
+        frame: of the film; None of a picture.
+        box: in it; None is the whole picture.
+        labels: what is known of it.
+    """
+
+    number: int
+    image: str
+    frame: int | None
+    box: list[float] | None
+    labels: dict[str, str]
+
+
+class HitAnswer(_Answered):
+    """A hit; the attributes of `platefree.Hit`, with the place of its query picture."""
+
+    rank: int
+    number: int
+    similarity: float | None
+    p_same: float | None
+    in_words: str
+    image: str
+    labels: dict[str, str]
+    space: str
+    query: int | None
+
+
+class SearchAnswer(_Answered):
+    """What a search found; the attributes of `platefree.gallery.gallery_answer.GalleryAnswer`.
+
+    Attributes:
+        next: ``after`` of the next page; empty if this is the last, or if there was a query.
+    """
+
+    hits: list[HitAnswer]
+    left_out: list[str]
+    cautions: list[str]
+    searched: int
+    candidates: int
+    compared: int
+    nothing_likely: bool
+    conclusion: str
+    model: str
+    version: int
+    exact: bool
+    seconds: float
+    next: str
+
+
+class StopAnswer(_Answered):
+    """What one camera saw of the vehicle at a time."""
+
+    camera: str
+    first: str
+    last: str
+    numbers: list[int]
+    best: int
+
+
+class LegAnswer(_Answered):
+    """From one stop to the next."""
+
+    seconds: float
+    metres: float | None
+
+
+class ConflictAnswer(_Answered):
+    """Two stops, by their places from 0, that cannot both be true."""
+
+    first: int
+    second: int
+    why: str
+
+
+class JourneyAnswer(_Answered):
+    """Stops, one after the other."""
+
+    stops: list[StopAnswer]
+    legs: list[LegAnswer]
+    conflicts: list[ConflictAnswer]
+
+
+class JourneysAnswer(_Answered):
+    """Where the vehicle of some sightings went, if they are all of one."""
+
+    journeys: list[JourneyAnswer]
+    untimed: list[int]
+
+
+class JobAnswer(_Answered):
+    """Work that takes long.
+
+    Attributes:
+        job: its key.
+        kind: ``export``, ``forget`` or ``retain``.
+        state: how it stands.
+        done: how much is.
+        of: how much there is to do; 0 is unknown.
+        result: what it did, when it is done.
+        error: why it failed.
+        has_file: whether it made a file to fetch.
+    """
+
+    job: str
+    kind: str
+    state: Literal["waiting", "running", "done", "failed", "cancelled"]
+    done: int
+    of: int
+    result: dict[str, Any]
+    error: str
+    has_file: bool
+
+
+class AccountAnswer(_Answered):
+    """An account."""
+
+    name: str
+    role: str
+
+
+class AuditAnswer(_Answered):
+    """The newest entries of the audit log, and whether the whole chain is as it was written.
+
+    Attributes:
+        entries: how many there are.
+        hash: of the last one.
+        fault: what is wrong; empty if nothing was found.
+        newest: in their order.
+    """
+
+    entries: int
+    hash: str
+    fault: str
+    newest: list[dict[str, Any]]

@@ -1,0 +1,404 @@
+"""A client of a service, whose methods are those of a `platefree.Gallery`."""
+
+import http.client
+import json
+import math
+import ssl
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, fields
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import quote, urlencode, urlsplit
+
+import numpy as np
+
+from platefree.data.image import PICTURE
+from platefree.errors import PlatefreeError
+from platefree.gallery.feedback import NO_FEEDBACK, Feedback
+from platefree.gallery.filters import EVERYTHING, Filter
+from platefree.gallery.gallery_answer import GalleryAnswer
+from platefree.gallery.journeys import Conflict, Journey, Journeys, Leg, Stop
+from platefree.gallery.search import Answer, Box
+from platefree.inputs.plain_files import read_input
+from platefree.storage.files import atomic_file
+from platefree.types import Hit
+
+_UNUSED = 10.0  # seconds after which a connection is opened anew
+_WAIT = 0.1  # seconds between two looks at a job
+
+
+class ServiceError(PlatefreeError):
+    """What a service refused, and why.
+
+    Args:
+        status: of HTTP.
+        reason: in a sentence.
+    """
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
+
+
+class Client:
+    """Asks a service that ``platefree serve`` started.
+
+    Args:
+        address: such as ``http://127.0.0.1:8000``, also with the ``#token=`` that it printed.
+        token: that it printed, or of an account.
+        reason: why is asked, which the service's audit log keeps; each method may say another one.
+        certificate: file of the certificate of who signed the service's, if no system knows it.
+        timeout: seconds to wait for an answer; the first search may load the model.
+
+    Raises:
+        PlatefreeError: it is no such address.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        token: str = "",
+        *,
+        reason: str = "",
+        certificate: str | Path | None = None,
+        timeout: float = 60.0,
+    ) -> None:
+        parts = urlsplit(address)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise PlatefreeError(
+                f"{parts.scheme}://{parts.hostname or ''} is no address of a service, expected "
+                "for instance http://127.0.0.1:8000"
+            )
+        self._token = token or parts.fragment.removeprefix("token=")
+        self.reason, self._used = reason, time.monotonic()
+        if parts.scheme == "https":
+            context = ssl.create_default_context(
+                cafile=None if certificate is None else str(certificate)
+            )
+            self._connection: http.client.HTTPConnection = http.client.HTTPSConnection(
+                parts.hostname, parts.port, timeout=timeout, context=context
+            )
+        else:
+            self._connection = http.client.HTTPConnection(
+                parts.hostname, parts.port, timeout=timeout
+            )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
+    def search(
+        self,
+        query: str | Path | Sequence[str | Path] | int | None = None,
+        *,
+        where: Filter = EVERYTHING,
+        top: int = 20,
+        post: str = "none",
+        feedback: Feedback = NO_FEEDBACK,
+        box: Box | None = None,
+        reason: str | None = None,
+    ) -> GalleryAnswer:
+        """The sightings most like the query, nearest first; see `Gallery.search`.
+
+        Args:
+            query: pictures, which are uploaded; the number of a stored sighting; or none, for the
+                latest sightings that meet the conditions.
+            where: conditions that every hit meets; those on files are left to the service.
+            top: the largest number of hits, at most 1,000.
+            post: steps on the nearest candidates.
+            feedback: which stored sightings show the vehicle, and which do not.
+            box: of the vehicle in the picture, of which there is one.
+            reason: why it is asked.
+
+        Returns:
+            The answer. Pictures of hits are names: `crop` and `frame` fetch them.
+
+        Raises:
+            ServiceError: the service refuses, or cannot be reached.
+            ImageError: a picture cannot be read.
+        """
+        paths: list[str | Path] = []
+        if isinstance(query, str | Path):
+            paths = [query]
+        elif query is not None and not isinstance(query, int):
+            paths = list(query)
+        if box is not None and len(paths) != 1:
+            raise PlatefreeError(f"a box is in one picture, and {len(paths)} are given")
+        pictures = [{"upload": self.upload(path)["upload"]} for path in paths]
+        if box is not None:
+            pictures[0]["box"] = [float(edge) for edge in box]
+        asked = {
+            "pictures": pictures,
+            "number": query if isinstance(query, int) else None,
+            "where": _conditions(where),
+            "top": top,
+            "post": post,
+            "yes": list(feedback.yes),
+            "no": list(feedback.no),
+            "reason": self._stated(reason),
+        }
+        return _answer(self._json("POST", "/api/search", asked), paths)
+
+    def latest(
+        self, where: Filter = EVERYTHING, *, page: int = 100, reason: str | None = None
+    ) -> Iterator[Hit]:
+        """The latest sightings that meet the conditions, fetched page by page as they are needed.
+
+        Raises:
+            ServiceError: the service refuses, or cannot be reached.
+        """
+        after, asked = "", {"where": _conditions(where), "top": page}
+        while True:
+            asked |= {"after": after, "reason": self._stated(reason)}
+            content = self._json("POST", "/api/search", asked)
+            yield from _answer(content, []).hits
+            if not (after := content["next"]):
+                return
+
+    def upload(self, path: str | Path) -> dict[str, Any]:
+        """Bring a picture; what the service says of it, such as the ``vehicles`` on it.
+
+        Raises:
+            ServiceError: the service refuses it.
+            ImageError: it cannot be read.
+        """
+        content = read_input(path, PICTURE)
+        found: dict[str, Any] = json.loads(self._ask("POST", "/api/uploads", content))
+        return found
+
+    def journeys(self, found: Answer | Sequence[Hit], *, reason: str | None = None) -> Journeys:
+        """Where the vehicle of some hits went, if they are all of one; see `Gallery.journeys`.
+
+        Raises:
+            ServiceError: the service refuses, or cannot be reached.
+        """
+        hits = found.hits if isinstance(found, Answer) else list(found)
+        asked = [
+            {
+                "number": hit.number,
+                "similarity": None if math.isnan(hit.similarity) else hit.similarity,
+            }
+            for hit in hits
+        ]
+        content = {"hits": asked, "reason": self._stated(reason)}
+        return _journeys(self._json("POST", "/api/journeys", content), hits)
+
+    def sighting(self, number: int) -> dict[str, Any]:
+        """What is known of a sighting.
+
+        Raises:
+            ServiceError: there is none, or the service cannot be reached.
+        """
+        return self._json("GET", f"/api/sightings/{int(number)}")
+
+    def crop(self, number: int) -> bytes:
+        """The small picture of a sighting, as JPEG.
+
+        Raises:
+            ServiceError: there is none, or the service cannot be reached.
+        """
+        return self._ask("GET", f"/api/sightings/{int(number)}/crop")
+
+    def frame(self, number: int, longest: int = 1920) -> bytes:
+        """The whole picture that a sighting is on, as JPEG.
+
+        Raises:
+            ServiceError: it is gone, or the service cannot be reached.
+        """
+        return self._ask("GET", f"/api/sightings/{int(number)}/frame?longest={int(longest)}")
+
+    def info(self) -> dict[str, Any]:
+        """What the gallery holds.
+
+        Raises:
+            ServiceError: the service refuses, or cannot be reached.
+        """
+        return self._json("GET", "/api/gallery")
+
+    def forget(self, where: Filter, *, reason: str | None = None) -> int:
+        """Forget sightings, and remove them from the disk; see `Gallery.forget`.
+
+        Returns:
+            How many.
+
+        Raises:
+            ServiceError: the service refuses, or it failed.
+        """
+        conditions = _conditions(where)
+        asked = {"where": conditions, "everything": not conditions, "reason": self._stated(reason)}
+        done = self._done(self._json("POST", "/api/forget", asked))
+        return int(done["result"]["forgotten"])
+
+    def export(
+        self,
+        place: str | Path,
+        where: Filter = EVERYTHING,
+        *,
+        numbers: Sequence[int] = (),
+        reason: str | None = None,
+    ) -> int:
+        """Write sightings to a ZIP archive here: a table, their small pictures, hashes of all.
+
+        Args:
+            place: of the archive.
+            where: conditions that they meet, where no numbers are given.
+            numbers: of sightings.
+            reason: why it is asked.
+
+        Returns:
+            How many were written.
+
+        Raises:
+            ServiceError: the service refuses, or it failed.
+            StorageError: the archive cannot be written.
+        """
+        asked = {
+            "where": _conditions(where),
+            "numbers": [int(each) for each in numbers],
+            "reason": self._stated(reason),
+        }
+        done = self._done(self._json("POST", "/api/exports", asked))
+        content = self._ask("GET", f"/api/jobs/{quote(done['job'])}/file")
+        with atomic_file(Path(place)) as file:
+            file.write(content)
+        return int(done["result"]["sightings"])
+
+    def audit(self, newest: int = 100) -> dict[str, Any]:
+        """The newest entries of the audit log, and whether it is as it was written.
+
+        Raises:
+            ServiceError: only an administrator may ask.
+        """
+        return self._json("GET", f"/api/audit?{urlencode({'newest': newest})}")
+
+    def _stated(self, reason: str | None) -> str:
+        return self.reason if reason is None else reason
+
+    def _done(self, job: dict[str, Any]) -> dict[str, Any]:
+        """A job, when it is over."""
+        while job["state"] in ("waiting", "running"):
+            time.sleep(_WAIT)
+            job = self._json("GET", f"/api/jobs/{quote(job['job'])}")
+        if job["state"] != "done":
+            raise ServiceError(500, job["error"] or f"the job was {job['state']}")
+        return job
+
+    def _json(self, method: str, path: str, content: Any = None) -> dict[str, Any]:  # noqa: ANN401
+        body = None if content is None else json.dumps(content, allow_nan=False).encode()
+        found: dict[str, Any] = json.loads(self._ask(method, path, body, "application/json"))
+        return found
+
+    def _ask(self, method: str, path: str, body: bytes | None = None, kind: str = "") -> bytes:
+        headers = {"Authorization": f"Bearer {self._token}"} if self._token else {}
+        if body is not None:
+            headers["Content-Type"] = kind or "application/octet-stream"
+        try:
+            status, content = self._exchanged(method, path, body, headers)
+        except (OSError, http.client.HTTPException) as error:
+            self._connection.close()
+            where = f"{self._connection.host}:{self._connection.port}"
+            raise ServiceError(0, f"{where} does not answer ({error}): is it running?") from error
+        if status >= 300:
+            try:
+                said = str(json.loads(content)["error"])
+            except (ValueError, KeyError, TypeError):
+                said = f"{status} without a reason: is this the address of a platefree service?"
+            raise ServiceError(status, said)
+        return content
+
+    def _exchanged(
+        self, method: str, path: str, body: bytes | None, headers: dict[str, str]
+    ) -> tuple[int, bytes]:
+        if time.monotonic() - self._used > _UNUSED:
+            self._connection.close()  # the service may have, and what is asked would be lost
+        self._connection.request(method, path, body, headers)
+        answer = self._connection.getresponse()
+        content = answer.read()
+        self._used = time.monotonic()
+        return answer.status, content
+
+
+def _known(similarity: float) -> float | None:
+    return None if math.isnan(similarity) else similarity
+
+
+def _conditions(where: Filter) -> dict[str, Any]:
+    """A filter as JSON, without what it does not ask."""
+    defaults = {each.name: each.default for each in fields(Filter)}
+    found = {name: value for name, value in asdict(where).items() if value != defaults[name]}
+    if found.pop("not_files", ()):
+        raise PlatefreeError("not_files is a condition on files, which a service does not know")
+    return {
+        name: list(value) if isinstance(value, tuple | list) else value
+        for name, value in found.items()
+        if value not in ((), [])
+    }
+
+
+def _answer(content: dict[str, Any], queries: Sequence[str | Path]) -> GalleryAnswer:
+    hits = [
+        Hit(
+            each["rank"],
+            math.nan if each["similarity"] is None else each["similarity"],
+            Path(each["image"]),
+            each["labels"],
+            each["space"],
+            None if each["query"] is None else Path(queries[each["query"]]),
+            each["number"],
+            each["p_same"],
+            each["in_words"],
+        )
+        for each in content["hits"]
+    ]
+    return GalleryAnswer(
+        hits,
+        [Path(name) for name in content["left_out"]],
+        content["cautions"],
+        content["searched"],
+        content["candidates"],
+        content["compared"],
+        model=content["model"],
+        version=content["version"],
+        exact=content["exact"],
+        seconds=content["seconds"],
+    )
+
+
+def _journeys(content: dict[str, Any], hits: Sequence[Hit]) -> Journeys:
+    known = {hit.number: hit for hit in hits}
+    return Journeys(
+        tuple(
+            Journey(
+                tuple(
+                    Stop(
+                        stop["camera"],
+                        _moment(stop["first"]),
+                        _moment(stop["last"]),
+                        tuple(known[number] for number in stop["numbers"]),
+                    )
+                    for stop in each["stops"]
+                ),
+                tuple(Leg(**leg) for leg in each["legs"]),
+                tuple(Conflict(**conflict) for conflict in each["conflicts"]),
+            )
+            for each in content["journeys"]
+        ),
+        tuple(known[number] for number in content["untimed"]),
+    )
+
+
+def _moment(text: str) -> np.datetime64:
+    return np.datetime64(text.removesuffix("Z"), "ms")

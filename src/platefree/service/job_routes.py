@@ -1,0 +1,122 @@
+"""Routes: work that takes long, which is exporting, forgetting and carrying out retention."""
+
+from typing import Any
+
+from fastapi import APIRouter
+from fastapi.responses import FileResponse
+
+from platefree.gallery.stored_gallery import Gallery
+from platefree.service.answer_models import JobAnswer
+from platefree.service.callers import Administrator, Analyst, Caller, Here, Viewer
+from platefree.service.export_archive import write_archive
+from platefree.service.job_table import Job
+from platefree.service.refusals import Refused
+from platefree.service.request_models import ExportRequest, ForgetRequest
+from platefree.service.running_service import Service, about
+
+routes = APIRouter(prefix="/api", tags=["jobs"])
+
+
+@routes.post("/exports", status_code=202)
+def export(asked: ExportRequest, caller: Analyst, here: Here) -> JobAnswer:
+    """Write sightings to an archive: a table, their small pictures, and the hashes of all."""
+    reason, where = here.stated(asked.reason), asked.where.filter().without_query()
+    details = about({"numbers": asked.numbers, "where": asked.where.said})
+    here.audit.add(caller.name, "export", reason, **details)
+
+    def task(job: Job) -> dict[str, Any]:
+        job.file = here.files / f"{job.key}.zip"
+        about_it = {"by": caller.name, "reason": reason, **details}
+        count = write_archive(here.gallery, job.file, where, asked.numbers, about_it, job.advance)
+        return {"sightings": count}
+
+    return _shown(here.jobs.add("export", caller.name, task))
+
+
+@routes.post("/forget", status_code=202)
+def forget(asked: ForgetRequest, caller: Administrator, here: Here) -> JobAnswer:
+    """Forget sightings, and remove them from the disk; their picture files stay."""
+    reason, where = here.stated(asked.reason), asked.where.filter()
+    details = {
+        "where": asked.where.said,
+        "everything": asked.everything,
+    }
+    here.audit.add(caller.name, "forget.asked", reason, **details)
+
+    def task(job: Job) -> dict[str, Any]:
+        job.advance(0, 2)
+        gallery = Gallery(here.gallery.folder)  # of its own: writing is not shared by threads
+        count = gallery.forget(where).count
+        here.audit.add(caller.name, "forget.done", reason, count=count)
+        job.done = 1
+        readers = gallery.compact().readers
+        job.done = 2
+        return {"forgotten": count, "readers": readers}
+
+    return _shown(here.jobs.add("forget", caller.name, task))
+
+
+@routes.post("/retain", status_code=202)
+def retain(caller: Administrator, here: Here) -> JobAnswer:
+    """Forget what is kept no longer, by the days that the gallery was given."""
+    here.audit.add(caller.name, "retain.asked")
+    return _shown(here.jobs.add("retain", caller.name, lambda _: here.carry_out_retention()))
+
+
+@routes.get("/jobs")
+def jobs(caller: Viewer, here: Here) -> list[JobAnswer]:
+    """One's own jobs, or all for an administrator."""
+    return [_shown(each) for each in here.jobs.all() if _may(caller, each)]
+
+
+@routes.get("/jobs/{key}")
+def job(key: str, caller: Viewer, here: Here) -> JobAnswer:
+    """How far a job is."""
+    return _shown(_job(key, caller, here))
+
+
+@routes.delete("/jobs/{key}")
+def cancel(key: str, caller: Viewer, here: Here) -> JobAnswer:
+    """Stop a job; what it has forgotten stays forgotten."""
+    found = _job(key, caller, here)
+    here.jobs.cancel(found)
+    here.audit.add(caller.name, "job.cancelled", kind=found.kind)
+    return _shown(found)
+
+
+@routes.get(
+    "/jobs/{key}/file",
+    response_class=FileResponse,
+    responses={200: {"content": {"application/zip": {}}}},
+)
+def file(key: str, caller: Analyst, here: Here) -> FileResponse:
+    """The file that a job made."""
+    found = _job(key, caller, here)
+    if found.state != "done" or found.file is None:
+        raise Refused(404, "this job made no file, or not yet")
+    here.audit.add(caller.name, "export.fetched", sightings=found.result["sightings"])
+    return FileResponse(found.file, media_type="application/zip", filename="platefree-export.zip")
+
+
+def _may(caller: Caller, job: Job) -> bool:
+    return job.owner == caller.name or caller.may("administrator")
+
+
+def _job(key: str, caller: Caller, here: Service) -> Job:
+    found = here.jobs.find(key)
+    if found is None or not _may(caller, found):
+        raise Refused(404, "there is no such job, or it is remembered no longer")
+    return found
+
+
+def _shown(job: Job) -> JobAnswer:
+    return JobAnswer(
+        job=job.key,
+        kind=job.kind,
+        state=job.state,
+        done=job.done,
+        of=job.of,
+        result=job.result,
+        error=job.error,
+        has_file=job.state == "done" and job.file is not None,
+    )

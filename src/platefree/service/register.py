@@ -1,0 +1,70 @@
+"""The file in which accounts and sessions are kept, beside the gallery."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from platefree.errors import StorageError
+from platefree.service.private_folder import make_private
+from platefree.storage.disk import storage_errors
+
+REGISTER: Final = "accounts.sqlite3"
+
+_PATIENCE = 10.0  # seconds to wait for another process that writes
+_TABLES = """
+CREATE TABLE IF NOT EXISTS accounts (
+    name TEXT PRIMARY KEY, role TEXT NOT NULL, hash TEXT NOT NULL, created REAL NOT NULL
+) STRICT;
+CREATE TABLE IF NOT EXISTS failures (
+    name TEXT PRIMARY KEY, count INTEGER NOT NULL, last REAL NOT NULL
+) STRICT;
+CREATE TABLE IF NOT EXISTS sessions (
+    digest TEXT PRIMARY KEY, name TEXT NOT NULL, kind TEXT NOT NULL,
+    begun REAL NOT NULL, used REAL NOT NULL, ends REAL NOT NULL
+) STRICT;
+"""
+
+
+@dataclass(frozen=True)
+class Register:
+    """Opens the file, which only its owner may read; it is made when it is first needed.
+
+    Attributes:
+        folder: where it lies.
+    """
+
+    folder: Path
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self.folder / REGISTER
+
+    @contextmanager
+    def opened(self) -> Iterator[sqlite3.Connection]:
+        """A connection; what is written within the block is on the disk when it ends, or not.
+
+        Raises:
+            StorageError: the file cannot be opened or written, or is no such file.
+        """
+        try:
+            self._make()
+            with closing(sqlite3.connect(self.path, timeout=_PATIENCE)) as connection, connection:
+                yield connection
+        except sqlite3.Error as error:
+            raise StorageError(
+                f"{self.path} cannot be used ({error}): free some space, or put back the last copy"
+            ) from error
+
+    def _make(self) -> None:
+        if self.path.exists():
+            return
+        make_private(self.folder)
+        with storage_errors(self.path):
+            self.path.touch(0o600)
+        with closing(sqlite3.connect(self.path, timeout=_PATIENCE)) as connection:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.executescript(_TABLES)

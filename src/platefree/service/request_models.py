@@ -1,0 +1,203 @@
+"""What is asked of the service, as typed JSON; an unknown key is refused and never ignored."""
+
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from platefree.errors import DataError
+from platefree.gallery.feedback import Feedback
+from platefree.gallery.filters import Filter, UnknownTime
+from platefree.inputs.documents import check_plain
+
+Number = Annotated[int, Field(ge=0, lt=2**63, description="Of a stored sighting.")]
+Edge = Annotated[float, Field(ge=0, le=1e6)]
+Box = Annotated[
+    list[Edge],
+    Field(min_length=4, max_length=4, description="Left, top, right, bottom in pixels."),
+]
+Label = Annotated[str, Field(max_length=1_000)]
+Labels = Annotated[list[Label], Field(max_length=1_000)]
+Moment = Annotated[str, Field(max_length=60, description="ISO 8601; empty is unknown.")]
+Reason = Annotated[
+    str, Field(max_length=1_000, description="Why it is asked; the audit log keeps it.")
+]
+Numbers = Annotated[list[Number], Field(max_length=10_000)]
+
+
+class _Asked(BaseModel):
+    """Typed and strict; texts without NUL and halves of characters, numbers of 64 bits."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _is_plain(cls, content: Any) -> Any:  # noqa: ANN401
+        check_plain(content, "the request", DataError)
+        return content
+
+
+class Conditions(_Asked):
+    """What every hit meets; the attributes of `platefree.Filter`, whose empty text is unknown."""
+
+    cameras: Labels = []
+    types: Labels = []
+    colors: Labels = []
+    views: Labels = []
+    tracks: Labels = []
+    sources: Labels = []
+    since: Moment = ""
+    until: Moment = ""
+    between: Annotated[list[Moment], Field(min_length=2, max_length=2)] | None = None
+    weekdays: Annotated[list[Label], Field(max_length=7)] = []
+    zone: Moment = ""
+    unknown_time: UnknownTime = "out"
+    not_numbers: Numbers = []
+    at_least: Annotated[float, Field(ge=-1, le=1)] | None = None
+
+    @property
+    def said(self) -> dict[str, Any]:
+        """The conditions that there are, for the audit log."""
+        return self.model_dump(exclude_defaults=True)
+
+    def filter(self) -> Filter:
+        """The same conditions.
+
+        Raises:
+            DataError: a time cannot be understood.
+        """
+        values = self.model_dump()
+        if self.between is not None:
+            values["between"] = tuple(self.between)
+        where = Filter(**values)
+        where.conditions()
+        return where
+
+
+class QueryPicture(_Asked):
+    """A picture to search with: uploaded, or the whole frame of a stored sighting.
+
+    Attributes:
+        upload: the key that the upload was answered with.
+        frame_of: a stored sighting, on whose whole picture or frame a box is drawn.
+        box: of the vehicle; without it the whole upload is the vehicle.
+        camera: that captured it; empty is unknown.
+        time: when.
+    """
+
+    upload: Annotated[str, Field(max_length=64)] | None = None
+    frame_of: Number | None = None
+    box: Box | None = None
+    camera: Label = ""
+    time: Moment = ""
+
+    @model_validator(mode="after")
+    def _names_one(self) -> "QueryPicture":
+        if (self.upload is None) == (self.frame_of is None):
+            raise ValueError("a query picture: expected either upload or frame_of")
+        if self.frame_of is not None and self.box is None:
+            raise ValueError("box is missing: the frame of a sighting needs one")
+        if self.box is not None and not np.all(np.less(self.box[:2], self.box[2:])):
+            raise ValueError("box: expected left < right and top < bottom")
+        return self
+
+
+class SearchRequest(_Asked):
+    """A search: by pictures, by a stored sighting (``number``), or by neither, the latest first.
+
+    Attributes:
+        pictures: of one vehicle; of several the nearest to a sighting decides.
+        number: of a stored sighting that is the query.
+        where: what every hit meets.
+        top: the largest number of hits.
+        post: steps, such as ``rerank,tracks``, or ``none``.
+        yes: sightings that show the vehicle.
+        no: sightings that do not.
+        after: ``next`` of the page before, where neither pictures nor a number are given.
+        reason: why it is asked.
+    """
+
+    pictures: Annotated[list[QueryPicture], Field(max_length=16)] = []
+    number: Number | None = None
+    where: Conditions = Conditions()
+    top: Annotated[int, Field(ge=1, le=1_000)] = 20
+    post: Label = "none"
+    yes: Annotated[list[Number], Field(max_length=1_000)] = []
+    no: Annotated[list[Number], Field(max_length=1_000)] = []
+    after: Label = ""
+    reason: Reason = ""
+
+    @model_validator(mode="after")
+    def _asks_one_thing(self) -> "SearchRequest":
+        if self.pictures and self.number is not None:
+            raise ValueError("pictures and number: expected one of them")
+        if self.after and self.has_query:
+            raise ValueError("after: only a search without a query has pages; ask for more (top)")
+        return self
+
+    @property
+    def has_query(self) -> bool:
+        """Whether something is looked for, and not just listed."""
+        return bool(self.pictures) or self.number is not None
+
+    def feedback(self) -> Feedback:
+        """What was said of stored sightings.
+
+        Raises:
+            DataError: a number is in both.
+        """
+        return Feedback(self.yes, self.no)
+
+
+class JourneyStop(_Asked):
+    """A sighting that is believed to show the vehicle, and how similar it was."""
+
+    number: Number
+    similarity: Annotated[float, Field(ge=-1.01, le=1.01)] | None = None
+
+
+class JourneyRequest(_Asked):
+    """Sightings of one vehicle, as far as somebody believes it."""
+
+    hits: Annotated[list[JourneyStop], Field(min_length=1, max_length=1_000)]
+    reason: Reason = ""
+
+
+class ForgetRequest(_Asked):
+    """Which sightings are forgotten: conditions, or ``everything``."""
+
+    where: Conditions = Conditions()
+    everything: bool = False
+    reason: Reason = ""
+
+    @model_validator(mode="after")
+    def _says_which(self) -> "ForgetRequest":
+        if (self.where == Conditions()) != self.everything:
+            raise ValueError("where: say which sightings, or everything, and not both")
+        if self.where.at_least is not None:
+            raise ValueError("where.at_least: nothing is similar where nothing is searched")
+        return self
+
+
+class ExportRequest(_Asked):
+    """Which sightings are written to an archive: these numbers, or all that meet conditions."""
+
+    numbers: Numbers = []
+    where: Conditions = Conditions()
+    reason: Reason = ""
+
+
+class LogInRequest(_Asked):
+    """A name and password, or the token that the service printed."""
+
+    name: Label = ""
+    password: Label = ""
+    token: Label = ""
+
+
+class AccountRequest(_Asked):
+    """A new account."""
+
+    name: Label
+    role: Literal["viewer", "analyst", "administrator"]
+    password: Label

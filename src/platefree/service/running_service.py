@@ -1,0 +1,200 @@
+"""A service: the gallery, who may ask, and what it keeps while it runs."""
+
+import asyncio
+import logging
+import math
+import secrets
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from platefree.errors import DataError, PlatefreeError
+from platefree.gallery.stored_gallery import Gallery
+from platefree.inference.detector import Detector
+from platefree.machine import cpu_count
+from platefree.service.accounts import Accounts
+from platefree.service.audit_log import AuditLog
+from platefree.service.counts import Counts
+from platefree.service.decoder import Busy, Decoder
+from platefree.service.job_table import JobTable, TooManyJobs
+from platefree.service.rate_limits import RateLimit
+from platefree.service.refusals import Refused
+from platefree.service.register import Register
+from platefree.service.rules import Rules
+from platefree.service.sessions import Sessions, TokenSessions
+from platefree.service.uploads import Uploads
+
+_RECEIVED = 8  # uploads that arrive at once, which are in memory until they have
+
+DAY = 86_400.0
+"""Seconds."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class RateLimits:
+    """How often each may ask."""
+
+    requests: RateLimit
+    searches: RateLimit
+    log_ins: RateLimit
+
+
+class Service:
+    """All that requests need; use `close` at the end.
+
+    Args:
+        gallery: that is searched.
+        rules: who may use it, and how.
+        folder: for accounts and the audit log; by default ``service`` in that of the gallery.
+        detector: of vehicles on whole pictures; None finds none.
+
+    Raises:
+        DataError: the gallery is on a server and no folder is given.
+        StorageError: the folder cannot be written.
+    """
+
+    def __init__(
+        self,
+        gallery: Gallery,
+        rules: Rules,
+        folder: str | Path | None = None,
+        detector: Detector | None = None,
+    ) -> None:
+        self.gallery, self.rules, self.detector = gallery, rules, detector
+        self.folder = service_folder(gallery, folder)
+        register = Register(self.folder)
+        self.accounts, self.sessions = Accounts(register), Sessions(register)
+        self.token_sessions = TokenSessions()
+        self.audit = AuditLog(self.folder)
+        self.counts, self.jobs = Counts(), JobTable()
+        limits = rules.limits
+        self.rates = RateLimits(
+            RateLimit(limits.requests), RateLimit(limits.searches), RateLimit(limits.log_ins)
+        )
+        self._place = TemporaryDirectory(prefix="platefree-service-")
+        self.files = Path(self._place.name)
+        self.decoder = Decoder(limits)
+        self.uploads = Uploads(self.files, self.decoder, limits)
+        self.receiving = asyncio.Semaphore(_RECEIVED)
+        self._turns = threading.Semaphore(max(cpu_count(), 2))
+        self._loading, self._closing = threading.Lock(), threading.Event()
+
+    def warm_up(self) -> None:
+        """Load the model and start what decodes, so that the first search need not wait."""
+        self.decoder.warm_up()
+        try:
+            self.load_model()
+        except PlatefreeError as error:  # browsing and stored sightings need no model
+            _log.warning("note: no search by pictures: %s", error)
+
+    def load_model(self) -> None:
+        """Load the model, once.
+
+        Raises:
+            CheckpointError: it cannot be opened.
+            MismatchError: another one is where it was.
+        """
+        with self._loading:
+            _ = self.gallery.model
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Within the block few others work, so that all get their answers.
+
+        Raises:
+            Busy: others work, and for long.
+        """
+        if not self._turns.acquire(timeout=self.rules.limits.waiting_seconds):
+            raise Busy("many searches are being done: try again")
+        try:
+            yield
+        finally:
+            self._turns.release()
+
+    def carry_out_retention(self) -> dict[str, Any]:
+        """Forget what is kept no longer, and note it.
+
+        Raises:
+            StorageError: another process writes to the gallery.
+        """
+        found = Gallery(self.gallery.folder).retain()
+        if found.removed:
+            self.audit.add("platefree", "retain.done", removed=found.removed)
+        return {"removed": found.removed, "undated": found.undated, "readers": found.readers}
+
+    def retain_daily(self, pause: float = DAY) -> None:
+        """Carry retention out now and then every day, until the service is closed.
+
+        Args:
+            pause: seconds from one time to the next.
+        """
+        while True:
+            if self.gallery.card.retention is not None:
+                with suppress(TooManyJobs):
+                    self.jobs.add("retain", "platefree", lambda _: self.carry_out_retention())
+            if self._closing.wait(pause):
+                return
+
+    def is_token(self, token: str) -> bool:
+        """Whether this is the token that the service printed, and access is by it."""
+        return self.rules.access == "token" and secrets.compare_digest(
+            token.encode("utf-8", "replace"), self.rules.token.encode()
+        )
+
+    def take(self, limit: RateLimit, who: str) -> None:
+        """Count a request.
+
+        Raises:
+            Refused: there were too many of them.
+        """
+        if wait := limit.take(who):
+            raise Refused(429, f"too many requests: ask again in {math.ceil(wait)} s", wait)
+
+    def stated(self, reason: str) -> str:
+        """The reason, if it says anything.
+
+        Raises:
+            Refused: it does not, and has to.
+        """
+        stated = " ".join(reason.split())
+        if self.rules.reason_required and not stated:
+            raise Refused(422, "reason is missing: say why this is asked; the audit log keeps it")
+        return stated
+
+    def close(self) -> None:
+        """Stop jobs, end processes, and remove what was uploaded."""
+        self._closing.set()
+        self.jobs.close()
+        self.decoder.close()
+        self._place.cleanup()
+
+
+def service_folder(gallery: Gallery, folder: str | Path | None = None) -> Path:
+    """Where accounts and the audit log of a gallery lie.
+
+    Args:
+        gallery: in a folder or on a server.
+        folder: another place.
+
+    Raises:
+        DataError: the gallery is on a server and no folder is given.
+    """
+    if folder is not None:
+        return Path(folder)
+    if not isinstance(gallery.folder, Path):
+        raise DataError(
+            f"{gallery.folder} is on a server: say in which folder accounts and the audit log are "
+            "kept (--state)"
+        )
+    return gallery.folder / "service"
+
+
+def about(values: dict[str, Any]) -> dict[str, Any]:
+    """The values that say something, for the audit log."""
+    return {name: value for name, value in values.items() if value not in (None, "", [], {})}

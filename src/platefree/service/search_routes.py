@@ -1,0 +1,300 @@
+"""Routes: upload a picture, search, and where a vehicle went."""
+
+import math
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from fastapi import APIRouter, Request
+from starlette.concurrency import run_in_threadpool
+
+from platefree.data.frame_boxes import KINDS
+from platefree.errors import DataError
+from platefree.gallery.conclusion import conclusion
+from platefree.gallery.filters import moment_of
+from platefree.gallery.gallery_answer import GalleryAnswer
+from platefree.gallery.journeys import Journey, journeys_of
+from platefree.gallery.latest_pages import Place, latest_page
+from platefree.gallery.query_vehicles import vehicles_on
+from platefree.gallery.search import query_picture
+from platefree.gallery.store import Reading
+from platefree.recipes.post import NONE
+from platefree.service.answer_models import (
+    ConflictAnswer,
+    HitAnswer,
+    JourneyAnswer,
+    JourneysAnswer,
+    LegAnswer,
+    SearchAnswer,
+    StopAnswer,
+    Uploaded,
+    Vehicle,
+)
+from platefree.service.callers import Analyst, Caller, Here, Viewer, must_be
+from platefree.service.refusals import Refused
+from platefree.service.request_models import JourneyRequest, QueryPicture, SearchRequest
+from platefree.service.running_service import Service, about
+from platefree.service.shield import UPLOADS
+from platefree.service.uploads import Upload
+from platefree.types import Hit, Sightings, utc_text
+from platefree.work import Work
+
+_HERE = Work(workers=0)  # few pictures: no processes to load them
+
+_BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+    }
+}
+
+routes = APIRouter(prefix="/api", tags=["search"])
+
+
+@routes.post(UPLOADS.removeprefix("/api"), openapi_extra=_BODY)
+async def upload(request: Request, caller: Analyst, here: Here) -> Uploaded:
+    """Bring a picture, as the body of the request; it is kept for a while, to be searched with."""
+    here.take(here.rates.searches, caller.name)
+    content = bytearray()
+    async with here.receiving:
+        async for part in request.stream():
+            content += part
+    return await run_in_threadpool(_keep, here, caller, bytes(content))
+
+
+@routes.post("/search")
+def search(asked: SearchRequest, caller: Viewer, here: Here) -> SearchAnswer:
+    """Search by pictures, by a stored sighting, or list the latest that meet conditions.
+
+    Whoever may only view may only list.
+    """
+    if asked.has_query:
+        must_be("analyst", caller, here, "search")
+    here.take(here.rates.searches, caller.name)
+    reason = here.stated(asked.reason)
+    with here.turn():
+        kept = [_upload_of(each, caller, here) for each in asked.pictures]
+        found = _found(asked, kept, here) if asked.has_query else _listed(asked, here)
+    here.audit.add(caller.name, "search", reason, **_asked(asked, kept, found))
+    return found
+
+
+@routes.post("/journeys")
+def journeys(asked: JourneyRequest, caller: Analyst, here: Here) -> JourneysAnswer:
+    """Where a vehicle went, if these sightings are all of it, and what of that cannot be."""
+    numbers = [each.number for each in asked.hits]
+    with here.turn(), here.gallery.store.snapshot() as now:
+        refuse_unknown(now, numbers)
+        table = now.get(np.array(numbers, np.int64)).sightings
+    hits = [
+        Hit(
+            row + 1,
+            math.nan if each.similarity is None else each.similarity,
+            table.path(row),
+            table.labels(row),
+            number=each.number,
+        )
+        for row, each in enumerate(asked.hits)
+    ]
+    found = journeys_of(hits, here.rules.distances)
+    here.audit.add(caller.name, "journey", " ".join(asked.reason.split()), numbers=numbers)
+    return JourneysAnswer(
+        journeys=[_journey(each) for each in found.journeys],
+        untimed=[_number(hit) for hit in found.untimed],
+    )
+
+
+def refuse_unknown(now: Reading, numbers: list[int]) -> None:
+    """Refuse numbers of which no sighting is stored.
+
+    Raises:
+        Refused: one is not.
+    """
+    there = now.has(np.array(numbers, np.int64))
+    if not there.all():
+        absent = np.array(numbers)[~there][0]
+        raise Refused(404, f"no sighting {absent} is stored: it was forgotten, or never there")
+
+
+def _keep(here: Service, caller: Caller, content: bytes) -> Uploaded:
+    kept = here.uploads.keep(caller.name, content)
+    vehicles: list[Vehicle] = []
+    if here.detector is not None:
+        with here.turn():
+            found = vehicles_on(here.detector, query_picture(kept.path), 0)
+        parts = zip(found.box.tolist(), found.kind.tolist(), found.score.tolist(), strict=True)
+        vehicles = [
+            Vehicle(box=box, kind=KINDS[kind], score=round(score, 4)) for box, kind, score in parts
+        ]
+    return Uploaded(
+        upload=kept.key,
+        sha256=kept.sha256,
+        width=kept.decoded.width,
+        height=kept.decoded.height,
+        vehicles=vehicles,
+    )
+
+
+def _upload_of(picture: QueryPicture, caller: Caller, here: Service) -> Upload | None:
+    return None if picture.upload is None else here.uploads.find(caller.name, picture.upload)
+
+
+def _found(asked: SearchRequest, kept: list[Upload | None], here: Service) -> SearchAnswer:
+    said = [*asked.yes, *asked.no]
+    with here.gallery.store.snapshot() as now:
+        refuse_unknown(now, [*said, *([] if asked.number is None else [asked.number])])
+        pictures = _pictures(asked.pictures, kept, now) if asked.pictures else None
+    if pictures is not None:
+        here.load_model()
+    found = here.gallery.search(
+        asked.number if pictures is None else pictures,
+        where=asked.where.filter(),
+        top=asked.top,
+        post=asked.post or NONE,
+        feedback=asked.feedback(),
+        work=_HERE,
+    )
+    paths = [] if pictures is None else [pictures.path(row) for row in range(len(pictures))]
+    queries = {path: row for row, path in reversed(list(enumerate(paths)))}
+    hits = [_hit(hit, None if hit.query is None else queries.get(hit.query)) for hit in found.hits]
+    return _answer(found, hits, _named(found.cautions, kept))
+
+
+def _listed(asked: SearchRequest, here: Service) -> SearchAnswer:
+    if asked.yes or asked.no or asked.post not in ("", "none"):
+        raise DataError("feedback and steps are of a search, and nothing is looked for")
+    where = asked.where.filter().without_query()
+    after = Place.parse(asked.after) if asked.after else None
+    with here.gallery.store.snapshot() as now:
+        if not now.version:
+            return _answer(GalleryAnswer([], [], [], model=here.gallery.card.model), [], [])
+        numbers = latest_page(now, where, asked.top, after)
+        table = now.get(numbers).sightings
+        found = GalleryAnswer(
+            [], [], [], now.count(where), model=here.gallery.card.model, version=now.version
+        )
+    hits = [
+        _hit(Hit(row + 1, math.nan, table.path(row), table.labels(row), number=number), None)
+        for row, number in enumerate(numbers.tolist())
+    ]
+    is_last = len(hits) < asked.top
+    following = "" if is_last else str(Place(table.time[-1], hits[-1].number))
+    return _answer(found, hits, [], following)
+
+
+def _pictures(asked: list[QueryPicture], kept: list[Upload | None], now: Reading) -> Sightings:
+    """The query pictures: uploads, and boxes on the whole frames of stored sightings."""
+    columns: dict[str, list[Any]] = {"image": [], "camera": [], "time": [], "frame": [], "box": []}
+    for each, upload in zip(asked, kept, strict=True):
+        image, frame = "", -1
+        if upload is not None:
+            image = str(upload.path)
+            _refuse_outside(each, upload)
+        elif each.frame_of is not None:
+            refuse_unknown(now, [each.frame_of])
+            table = now.get(np.array([each.frame_of], np.int64)).sightings
+            image, frame = str(table.path(0)), int(table.frame[0])
+        moment = moment_of(each.time) if each.time else np.datetime64("NaT")
+        row = (image, each.camera, moment, frame, each.box or [math.nan] * 4)
+        for name, value in zip(columns, row, strict=True):
+            columns[name].append(value)
+    return Sightings.from_columns(Path(), columns)
+
+
+def _refuse_outside(picture: QueryPicture, upload: Upload) -> None:
+    width, height = upload.decoded.width, upload.decoded.height
+    if picture.box is not None and (picture.box[0] >= width or picture.box[1] >= height):
+        raise DataError(f"the box is outside of the picture, which is {width} x {height} pixels")
+
+
+def _named(cautions: list[str], kept: list[Upload | None]) -> list[str]:
+    """Sentences in which an upload is called by its place, not by its file."""
+    for place, upload in enumerate(kept, start=1):
+        if upload is not None:
+            cautions = [
+                each.replace(str(upload.path), f"picture {place}").replace(
+                    upload.path.name, f"picture {place}"
+                )
+                for each in cautions
+            ]
+    return cautions
+
+
+def _hit(hit: Hit, query: int | None) -> HitAnswer:
+    return HitAnswer(
+        rank=hit.rank,
+        number=_number(hit),
+        similarity=None if math.isnan(hit.similarity) else hit.similarity,
+        p_same=hit.p_same,
+        in_words=hit.in_words,
+        image=hit.image.name,
+        labels=dict(hit.labels),
+        space=hit.space,
+        query=query,
+    )
+
+
+def _number(hit: Hit) -> int:
+    assert hit.number is not None  # noqa: S101 - hits of a gallery have one
+    return hit.number
+
+
+def _answer(
+    found: GalleryAnswer, hits: list[HitAnswer], cautions: list[str], following: str = ""
+) -> SearchAnswer:
+    return SearchAnswer(
+        hits=hits,
+        left_out=[path.name for path in found.left_out],
+        cautions=cautions,
+        searched=found.searched,
+        candidates=found.candidates,
+        compared=found.compared,
+        nothing_likely=found.nothing_likely,
+        conclusion=conclusion(found.hits),
+        model=found.model,
+        version=found.version,
+        exact=found.exact,
+        seconds=round(found.seconds, 4),
+        next=following,
+    )
+
+
+def _asked(asked: SearchRequest, kept: list[Upload | None], found: SearchAnswer) -> dict[str, Any]:
+    """What of a search the audit log keeps; pictures by the hashes of their files."""
+    pictures = [
+        about(
+            {
+                **each.model_dump(exclude={"upload"}),
+                "sha256": None if upload is None else upload.sha256,
+            }
+        )
+        for each, upload in zip(asked.pictures, kept, strict=True)
+    ]
+    values = {
+        "pictures": pictures,
+        "number": asked.number,
+        "where": asked.where.said,
+        "post": "" if asked.post == "none" else asked.post,
+        "yes": asked.yes,
+        "no": asked.no,
+        "after": asked.after,
+    }
+    return {**about(values), "top": asked.top, "hits": len(found.hits), "version": found.version}
+
+
+def _journey(found: Journey) -> JourneyAnswer:
+    return JourneyAnswer(
+        stops=[
+            StopAnswer(
+                camera=stop.camera,
+                first=utc_text(stop.first),
+                last=utc_text(stop.last),
+                numbers=[_number(hit) for hit in stop.hits],
+                best=_number(stop.best),
+            )
+            for stop in found.stops
+        ],
+        legs=[LegAnswer(seconds=leg.seconds, metres=leg.metres) for leg in found.legs],
+        conflicts=[ConflictAnswer(**asdict(each)) for each in found.conflicts],
+    )

@@ -1,0 +1,136 @@
+"""Routes: what a stored sighting is, its small picture, its whole frame, and the gallery."""
+
+import io
+from typing import Annotated, Any
+
+import numpy as np
+from fastapi import APIRouter, Path, Query, Response
+from PIL import Image, ImageDraw
+
+from platefree.data.frame_boxes import PLATE
+from platefree.data.image_source import TableImages
+from platefree.errors import ImageError
+from platefree.inference.detector import Detector
+from platefree.service.answer_models import GalleryAbout, Health, SightingAnswer
+from platefree.service.callers import Here, Viewer
+from platefree.service.refusals import Refused
+from platefree.service.running_service import Service
+from platefree.service.search_routes import refuse_unknown
+from platefree.types import Sightings, unknown_boxes
+
+Number = Annotated[int, Path(ge=0, lt=2**63, description="Of a stored sighting.")]
+
+_QUALITY = 85
+_KEPT = {"cache-control": "private, max-age=300"}
+_MASK = (128, 128, 128)
+_JPEG: dict[int | str, dict[str, Any]] = {200: {"content": {"image/jpeg": {}}}}
+
+routes = APIRouter(prefix="/api", tags=["sightings"])
+
+
+@routes.get("/health", tags=["service"])
+def health(here: Here) -> Health:
+    """Whether the gallery can be read; nobody has to log in for this."""
+    with here.gallery.store.snapshot() as now:
+        now.has(np.empty(0, np.int64))
+    return Health(status="ok")
+
+
+@routes.get("/gallery")
+def gallery(caller: Viewer, here: Here) -> GalleryAbout:
+    """What the gallery holds."""
+    del caller
+    found = here.gallery.info()
+    return GalleryAbout(
+        created=found.created,
+        model=found.model,
+        sightings=found.sightings,
+        cameras=found.cameras,
+        first=found.first,
+        last=found.last,
+        megabytes=found.megabytes,
+        version=found.version,
+        retention=found.retention,
+        can_search_pictures=here.gallery.card.model_path is not None,
+        finds_vehicles=here.detector is not None,
+    )
+
+
+@routes.get("/sightings/{number}")
+def sighting(number: Number, caller: Viewer, here: Here) -> SightingAnswer:
+    """What is known of a sighting."""
+    del caller
+    table = _table(number, here)
+    box = table.box[0]
+    return SightingAnswer(
+        number=number,
+        image=table.path(0).name,
+        frame=int(table.frame[0]) if table.frame[0] >= 0 else None,
+        box=None if np.isnan(box[0]) else box.tolist(),
+        labels=table.labels(0),
+    )
+
+
+@routes.get("/sightings/{number}/crop", response_class=Response, responses=_JPEG)
+def crop(number: Number, caller: Viewer, here: Here) -> Response:
+    """The small picture that the gallery keeps of a sighting."""
+    del caller
+    with here.gallery.store.snapshot() as now:
+        refuse_unknown(now, [number])
+        (picture,) = now.crops(np.array([number], np.int64))
+    if not picture:
+        raise Refused(404, f"the gallery keeps no small picture of sighting {number}")
+    return Response(picture, media_type="image/jpeg", headers=_KEPT)
+
+
+@routes.get("/sightings/{number}/frame", response_class=Response, responses=_JPEG)
+def frame(
+    number: Number,
+    caller: Viewer,
+    here: Here,
+    longest: Annotated[int, Query(ge=64, le=4096, description="Longer side in pixels.")] = 1920,
+) -> Response:
+    """The whole picture or frame that a sighting is on, if its file is still there.
+
+    Plates that the detector finds are masked. ``X-Width`` and ``X-Height`` are those of the whole
+    picture, in which the box of the sighting is.
+    """
+    table = _table(number, here)
+    whole = Sightings.from_columns(
+        table.root, {"image": table.image, "frame": table.frame, "box": unknown_boxes(1)}
+    )
+    with here.turn():
+        try:
+            picture = TableImages(whole).read(0)
+        except ImageError as error:
+            raise Refused(404, f"the picture of sighting {number} is no longer there") from error
+        width, height = picture.size
+        if here.detector is not None:
+            picture = without_plates(picture, here.detector)
+        picture.thumbnail((longest, longest), Image.Resampling.LANCZOS, reducing_gap=3.0)
+    here.audit.add(caller.name, "frame", number=number)
+    file = io.BytesIO()
+    picture.save(file, "JPEG", quality=_QUALITY)
+    size = {"x-width": str(width), "x-height": str(height)}
+    return Response(file.getvalue(), media_type="image/jpeg", headers=size)
+
+
+def without_plates(picture: Image.Image, detector: Detector) -> Image.Image:
+    """A picture whose plates, as far as they are found, are grey.
+
+    Args:
+        picture: upright, RGB.
+        detector: of plates on whole pictures.
+    """
+    (found,) = detector.detect([np.asarray(picture, np.uint8)])
+    masked = picture.copy()
+    draw = ImageDraw.Draw(masked)
+    for box in found.box[found.kind == PLATE].tolist():
+        draw.rectangle(box, fill=_MASK)
+    return masked
+
+
+def _table(number: int, here: Service) -> Sightings:
+    with here.gallery.store.snapshot() as now:
+        refuse_unknown(now, [number])
+        return now.get(np.array([number], np.int64)).sightings
