@@ -61,7 +61,7 @@ def verify(
 def show(
     folder: Folder,
     newest: Annotated[
-        int, typer.Option("--newest", "-n", min=1, metavar="N", help="How many.")
+        int, typer.Option("--newest", "-n", min=1, max=10**6, metavar="N", help="How many.")
     ] = 20,
     *,
     as_json: Json = False,

@@ -1,9 +1,10 @@
-"""The folder of a service, which only its owner may look into."""
+"""The folder of a service and its files, which only their owner may look into."""
 
 import os
 from pathlib import Path
 
 from platefree.storage.disk import make_folders, storage_errors
+from platefree.storage.files import append_text
 
 
 def make_private(folder: Path) -> None:
@@ -17,3 +18,14 @@ def make_private(folder: Path) -> None:
     with storage_errors(folder):
         make_folders(folder)
         os.chmod(folder, 0o700)
+
+
+def make_private_file(path: Path) -> None:
+    """Make an empty file that nobody else can read; what is in one that is there stays.
+
+    Raises:
+        StorageError: it cannot be made.
+    """
+    append_text(path, "")
+    with storage_errors(path):
+        os.chmod(path, 0o600)

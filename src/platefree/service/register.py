@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from platefree.errors import StorageError
-from platefree.service.private_folder import make_private
-from platefree.storage.disk import storage_errors
+from platefree.service.private_folder import make_private, make_private_file
 
 REGISTER: Final = "accounts.sqlite3"
 
@@ -63,8 +62,7 @@ class Register:
         if self.path.exists():
             return
         make_private(self.folder)
-        with storage_errors(self.path):
-            self.path.touch(0o600)
+        make_private_file(self.path)
         with closing(sqlite3.connect(self.path, timeout=_PATIENCE)) as connection:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.executescript(_TABLES)
