@@ -64,6 +64,7 @@ CORE_INFERENCE = {
         "loading",
         "model_card",
         "card_page",
+        "card_notes",
         "parity",
     ),
     *(

@@ -12,6 +12,7 @@ import platefree as pf
 from platefree.data.learnt import Learnt
 from platefree.errors import StorageError
 from platefree.inference import export
+from platefree.inference.card_notes import note_figures
 from platefree.inference.model_card import Measured
 from platefree.storage.disk import Disk, written_to
 
@@ -85,11 +86,11 @@ def test_a_failed_note_leaves_a_model_that_loads(tiny_model_folder: Path, tmp_pa
     export.export_model(tiny_model_folder, out)
     counting = FaultyDisk()
     with written_to(counting):
-        export.note_figures(out, [MEASURED])
+        note_figures(out, [MEASURED])
     for at in range(1, counting.changes + 1):
         export.export_model(tiny_model_folder, out)
         with written_to(FaultyDisk(at, FULL, lasting=True)), suppress(StorageError):
-            export.note_figures(out, [MEASURED])
+            note_figures(out, [MEASURED])
         assert pf.load_model(out)
-        export.note_figures(out, [MEASURED])
+        note_figures(out, [MEASURED])
         assert pf.load_model(out).card.figures == [MEASURED]  # type: ignore[union-attr]

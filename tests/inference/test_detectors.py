@@ -340,11 +340,13 @@ def test_half_floats_and_eight_bits_by_the_command_line(
         code, told, err = run(
             *("export", detector_folder, "--out", out, "--precision", precision, "--json"),
             *("--calibrate", tmp_path, "--threshold", 0.25, "--tolerance", 1),
+            *("--limit", "It knows no trams."),
         )
         assert code == 0, err
         card = json.loads(told)
         assert (card["precision"], card["threshold"]) == (precision, 0.25)
         assert says(card["compared"], "2 of 10 frames")
+        assert says((out / "README.md").read_text(), "no trams")
         assert size / part < card["bytes"] < 1.1 * size / part
         detector = pf.load_detector(out)
         assert detector.fingerprint != pf.load_detector(exported_detector).fingerprint

@@ -430,6 +430,7 @@ def test_the_verb_prints_parity_and_the_figures_of_both(
     code, text, err = run(
         *("export", tiny_model_folder, "--out", out, "--licence", "CC0-1.0"),
         *("--score", drawn_folder, "--json"),
+        *("--limit", "It is blind at night.", "--limit", "It knows no trams."),
     )
     assert code == 0, err
     told = json.loads(text)
@@ -440,7 +441,7 @@ def test_the_verb_prints_parity_and_the_figures_of_both(
     assert measured["figures"] == pytest.approx(wanted.figures(), abs=1e-3)
     assert (measured["protocol"], measured["rerank"]) == (wanted.protocol, "none")
     page = (out / "README.md").read_text()
-    assert says(page, "CC0-1.0", "mAP", measured["data"])
+    assert says(page, "CC0-1.0", "mAP", measured["data"], "blind at night", "no trams")
     assert pf.load_model(out).embed(pf.read_table(drawn_folder))[0].model == told["fingerprint"]
     code, text, err = run("export", tiny_model_folder, "--out", out, "--tolerance", "0")
     assert code == 1

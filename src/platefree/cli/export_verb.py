@@ -49,6 +49,12 @@ def export(
         str | None,
         typer.Option(metavar="TEXT", show_default="not stated", help="Of the weights."),
     ] = None,
+    limits: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--limit", metavar="TEXT", help="Where it is known to fail, for its card; repeatable."
+        ),
+    ] = None,
     threshold: Annotated[
         float | None,
         typer.Option(
@@ -79,6 +85,7 @@ def export(
     What it makes of pictures is compared with torch, and it is refused if too far from it.
     """
     from platefree.data.table import read_table
+    from platefree.inference.card_notes import note_figures, note_limits
     from platefree.inference.export import NOT_STATED, export_model
     from platefree.inference.networks import load_network
     from platefree.recipes.overrides import parse_overrides
@@ -102,6 +109,7 @@ def export(
             licence=licence or NOT_STATED,
             tolerance=tolerance,
         )
+        note_limits(target, limits or ())
         _tell_detector(target, detector.card, as_json=as_json)
         return
     if threshold is not None:
@@ -116,10 +124,10 @@ def export(
         licence=licence or NOT_STATED,
         tolerance=tolerance,
     )
+    note_limits(target, limits or ())
     card = exported.card
     if score is not None:
         from platefree.evaluation.exported import score_both
-        from platefree.inference.export import note_figures
 
         notes.print("scoring the checkpoint and the exported model")
         card = note_figures(target, score_both(loaded, exported, score))

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from platefree.checkpoint import CARD
 from platefree.data.input_pictures import Pixels
 from platefree.errors import DataError
 from platefree.inference.card_page import card_page
@@ -17,14 +16,10 @@ from platefree.inference.ensemble import Ensemble
 from platefree.inference.exported_card import make_card
 from platefree.inference.model import Model
 from platefree.inference.model_card import (
-    PAGE,
     FileCard,
-    Measured,
-    ModelCard,
     NetworkCard,
     Precision,
     learnt_bytes,
-    read_model_card,
 )
 from platefree.inference.model_folder import check_replaceable, write_model_folder
 from platefree.inference.networks import load_network
@@ -37,8 +32,6 @@ from platefree.inference.parity import (
     differences,
     trial_pictures,
 )
-from platefree.storage.files import write_text
-from platefree.storage.locks import only_writer
 from platefree.types import Floats, Sightings
 
 NOT_STATED = "not stated: ask whoever trained it"
@@ -100,24 +93,6 @@ def export_model(
     )
     write_model_folder(out, card, [*contents, learnt], card_page(card))
     return open_model_folder(out, device="cpu")
-
-
-def note_figures(folder: str | Path, figures: Sequence[Measured]) -> ModelCard:
-    """Write what was measured into the card and the page of an exported model.
-
-    Returns:
-        The card.
-
-    Raises:
-        CheckpointError: there is no such model.
-        StorageError: it cannot be written.
-    """
-    folder = Path(folder)
-    card = read_model_card(folder).model_copy(update={"figures": list(figures)})
-    with only_writer(folder):
-        write_text(folder / CARD, card.text())
-        write_text(folder / PAGE, card_page(card))
-    return card
 
 
 def _exported(
