@@ -50,7 +50,8 @@ def test_from_an_empty_folder_to_a_forgotten_camera(
 ) -> None:
     query = drawn_table.path(0)
     by_gallery = searched(run, query, "--gallery", lot, "--top", 9)
-    by_folder = searched(run, query, "--gallery", drawn_folder, "--top", 9)
+    colors = ("--gallery", drawn_folder, "--model", "color_stripes")
+    by_folder = searched(run, query, *colors, "--top", 9)
     images = [[hit["image"] for hit in each["hits"]] for each in (by_gallery, by_folder)]
     assert images[0] == images[1]
     assert by_gallery["left_out"] == [str(query)]
@@ -64,7 +65,7 @@ def test_from_an_empty_folder_to_a_forgotten_camera(
 
     words = "camera:cam2 type:van,bus"
     some = searched(run, query, "--gallery", lot, "--where", words, "--top", 96)
-    in_folder = searched(run, query, "--gallery", drawn_folder, "--where", words, "--top", 96)
+    in_folder = searched(run, query, *colors, "--where", words, "--top", 96)
     assert [hit["image"] for hit in some["hits"]] == [hit["image"] for hit in in_folder["hits"]]
     assert {hit["camera"] for hit in some["hits"]} == {"cam2"}
 

@@ -135,7 +135,7 @@ ModelOption = Annotated[
         "--model",
         "-m",
         metavar="MODEL",
-        show_default="the gallery's, or color_stripes",
+        show_default="the gallery's, or the one inside",
         help="Checkpoint, exported model, or color_stripes.",
     ),
 ]
@@ -143,13 +143,13 @@ SkipUnreadable = Annotated[
     bool,
     typer.Option("--skip-unreadable", help="Leave out pictures that cannot be read."),
 ]
-ModelOrColors = Annotated[
+ModelOrShipped = Annotated[
     str | None,
     typer.Option(
         "--model",
         "-m",
         metavar="MODEL",
-        show_default="color_stripes",
+        show_default="the one inside platefree",
         help="Checkpoint, exported model, or color_stripes (colors alone).",
     ),
 ]

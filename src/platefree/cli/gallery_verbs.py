@@ -10,6 +10,7 @@ from platefree.cli.console import (
     DeviceName,
     DeviceOption,
     Json,
+    ModelOrShipped,
     PlainHelp,
     Workers,
     done,
@@ -77,10 +78,7 @@ def create(
             metavar="GALLERY", help="Missing or empty folder, or milvus://HOST:PORT/NAME."
         ),
     ],
-    model: Annotated[
-        str,
-        typer.Option("--model", "-m", metavar="MODEL", help="Checkpoint folder, or color_stripes."),
-    ] = "color_stripes",
+    model: ModelOrShipped = None,
     *,
     keep: Keep = None,
     as_json: Json = False,

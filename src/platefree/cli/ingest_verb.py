@@ -147,13 +147,12 @@ def _cameras(places: list[str], one: "_OneCamera") -> "list[Camera]":
 
 def _gallery(place: str, model: str | None) -> "Gallery":
     """The gallery, which is made if there is nothing."""
-    from platefree.cli.usual_model import usual_model
     from platefree.gallery.gallery_card import is_free
     from platefree.gallery.gallery_places import is_gallery
     from platefree.gallery.stored_gallery import Gallery
 
     is_new = not is_gallery(place) and is_free(Path(place))
-    return Gallery.create(place, model or usual_model()) if is_new else Gallery(place, model)
+    return Gallery.create(place, model) if is_new else Gallery(place, model)
 
 
 def _note_plates(gallery: "Gallery", ledger: Path, cameras: "list[Camera]") -> None:

@@ -9,7 +9,7 @@ from platefree.cli.console import (
     DeviceName,
     DeviceOption,
     Json,
-    ModelOrColors,
+    ModelOrShipped,
     Processes,
     Workers,
     done,
@@ -19,13 +19,12 @@ from platefree.cli.console import (
     print_json,
     work_of,
 )
-from platefree.cli.usual_model import usual_model
 
 
 def compare(
     first: Annotated[Path, typer.Argument(help="A picture of a vehicle.", metavar="A")],
     second: Annotated[Path, typer.Argument(help="Another picture.", metavar="B")],
-    model: ModelOrColors = None,
+    model: ModelOrShipped = None,
     *,
     device: DeviceOption = DeviceName.auto,
     as_json: Json = False,
@@ -40,7 +39,7 @@ def compare(
     from platefree.inference.picture_comparison import compare as run_comparison
     from platefree.ranking.calibration import ALONE
 
-    loaded = load_model(model or usual_model(), device=device.value)
+    loaded = load_model(model, device=device.value)
     result = run_comparison(loaded, first, second)
     if as_json:
         print_json(
@@ -62,7 +61,7 @@ def embed(
     out_folder: Annotated[
         Path, typer.Option("--out", "-o", metavar="FOLDER", help="Folder of the embeddings.")
     ],
-    model: ModelOrColors = None,
+    model: ModelOrShipped = None,
     *,
     workers: Workers = -1,
     processes: Processes = 1,
@@ -79,7 +78,7 @@ def embed(
 
     check_replaceable(out_folder)
     table = read_table(data)
-    loaded = load_model(model or usual_model(), device=device.value)
+    loaded = load_model(model, device=device.value)
     with only_writer(out_folder):
         with picture_progress("embedding", len(table)) as advance:
             work = work_of(device, workers, processes, advance)

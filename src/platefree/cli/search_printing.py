@@ -5,10 +5,15 @@ from typing import TYPE_CHECKING
 
 from platefree.cli.console import notes, out, print_json
 from platefree.cli.searches import Searched
-from platefree.cli.usual_model import COLORS_ALONE, FLOOR
+from platefree.evaluation.floor import FLOOR
 
 if TYPE_CHECKING:
     from platefree.gallery.search import Answer
+
+_COLORS_ALONE = (
+    f"only colors are compared ({FLOOR}), so other vehicles of a like color come first; the model "
+    "inside platefree is better ('platefree models'), and so is a trained one"
+)
 
 
 def show(
@@ -88,4 +93,4 @@ def _note_answer(found: "Answer", gallery: Path, model: str, post: str) -> None:
         said = what_p_same_is(found.compared, post_processed=post != NONE)
     notes.print(said, soft_wrap=True)
     if model == FLOOR:
-        notes.print(f"note: {COLORS_ALONE}", soft_wrap=True)
+        notes.print(f"note: {_COLORS_ALONE}", soft_wrap=True)

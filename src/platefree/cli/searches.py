@@ -10,8 +10,8 @@ import typer
 
 from platefree.cli.console import DeviceName, note_skipped, notes, picture_progress, work_of
 from platefree.cli.search_question import Asked
-from platefree.cli.usual_model import FLOOR, usual_model
 from platefree.errors import CheckpointError, DataError
+from platefree.evaluation.floor import FLOOR
 
 if TYPE_CHECKING:
     from platefree.gallery.gallery_answer import GalleryAnswer
@@ -181,12 +181,13 @@ def _chosen(
     from platefree.gallery.stored import is_embeddings_folder, stored_model_path
     from platefree.gallery.stored_embedder import load_stored
     from platefree.inference.loading import can_run_without_torch
+    from platefree.inference.shipped import shipped_embedder
 
     if model is not None:
         same = root is not None and is_embeddings_folder(model) and Path(model) == gallery
         return load_stored(model, root=root) if same else model
     if not is_embeddings_folder(gallery):
-        return usual_model()
+        return shipped_embedder()
     stored = stored_model_path(gallery)
     exported = stored is not None and can_run_without_torch(stored)
     is_there = stored is not None and (stored == FLOOR or exported or Path(stored).exists())
@@ -198,7 +199,7 @@ def _chosen(
             f"{gallery} was made with the model at {stored}, which does not exist now; "
             "give its path with --model"
         )
-    return stored or usual_model()
+    return stored or shipped_embedder()
 
 
 def _can_embed() -> bool:

@@ -12,7 +12,7 @@ def of_another_model(gallery: object, model: str, other: str) -> MismatchError:
         other: fingerprint of the one that was given, and what else is known of it.
     """
     again = (
-        f"embed all its pictures again ('platefree gallery reembed {gallery} --model MODEL'), or"
+        f"embed all its pictures again ('platefree gallery reembed {gallery} --model MODEL'), or "
     )
     return MismatchError(
         f"{gallery} was made with model {model}, and this is {other}: give the model of the "

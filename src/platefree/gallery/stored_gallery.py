@@ -43,6 +43,7 @@ from platefree.gallery.store import Compacted, PastVersion, Reading, identities_
 from platefree.gallery.stored import stored_model_path
 from platefree.gallery.vectors_beside import VectorsBeside
 from platefree.inference.embedder import Embedder
+from platefree.inference.shipped import shipped_embedder
 from platefree.recipes.post import NONE, Post
 from platefree.storage.disk import disk
 from platefree.storage.locks import only_writer
@@ -74,7 +75,7 @@ class Gallery(OpenGallery):
     def create(
         cls,
         folder: str | Place,
-        model: Embedder | str | Path,
+        model: Embedder | str | Path | None = None,
         *,
         retention: Retention | None = None,
     ) -> Self:
@@ -83,14 +84,14 @@ class Gallery(OpenGallery):
         Args:
             folder: missing or empty; or an address with a new name.
             model: that embeds its pictures: open, or the path of a checkpoint folder, or
-                ``color_stripes``.
+                ``color_stripes``; by default the one inside platefree.
             retention: how long sightings are kept; by default for ever.
 
         Raises:
             StorageError: something is in the folder, or it cannot be written.
             CheckpointError: there is no such model.
         """
-        opened = open_embedder(model)
+        opened = open_embedder(shipped_embedder() if model is None else model)
         create_card(gallery_place(folder), new_card(_entry(opened), retention))
         return cls(folder, opened)
 
