@@ -24,7 +24,7 @@ from platefree.storage.locks import only_writer
 @pytest.fixture
 def lot(run: Run, drawn_folder: Path, tmp_path: Path) -> Path:
     folder = tmp_path / "lot"
-    assert run("gallery", "create", folder)[0] == 0
+    assert run("gallery", "create", folder, "--model", "color_stripes")[0] == 0
     code, out, err = run("gallery", "add", folder, drawn_folder, "--workers", 0, "--json")
     assert (code, json.loads(out)) == (
         0,

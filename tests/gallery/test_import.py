@@ -171,7 +171,7 @@ def test_an_export_that_was_changed(lot: pf.Gallery, tmp_path: Path) -> None:
 def test_the_verb(run: Run, lot: pf.Gallery, tiny_model_folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "backup"
     assert run("gallery", "export", lot.folder, "--out", out, "--embeddings")[0] == 0
-    assert run("gallery", "create", tmp_path / "other")[0] == 0
+    assert run("gallery", "create", tmp_path / "other", "--model", "color_stripes")[0] == 0
     code, found, err = run("gallery", "import", tmp_path / "other", out, "--json")
     assert (code, json.loads(found)["added"]) == (0, 20), err
     assert "not used" not in err
