@@ -14,7 +14,7 @@ def test_maps_are_those_of_the_stages_of_the_network() -> None:
     name = "tf_efficientnet_lite0"
     whole = Backbone(name, height=64, width=96).eval()
     network = BackboneDetector(5, Backbone(name, height=64, width=96), name).eval()
-    network.trunk.load_state_dict(whole.network.state_dict(), strict=False)  # without its end
+    network.backbone.load_state_dict(whole.network.state_dict(), strict=False)  # without its end
     pictures = torch.randn(2, 3, 64, 96)
     rows = whole.network.bn1(whole.network.conv_stem(pictures))  # type: ignore[operator]
     wanted = {}

@@ -21,23 +21,23 @@ class BackboneDetector(LightDetector):
 
     def __init__(self, kinds: int, backbone: Backbone, name: str) -> None:
         super().__init__(kinds)
-        self.trunk = backbone.network
-        stages = getattr(self.trunk, "feature_info", [])
+        self.backbone = backbone.network
+        stages = getattr(self.backbone, "feature_info", [])
         strides = {each["reduction"]: place for place, each in enumerate(stages)}
-        if not strides.keys() >= set(STRIDES) or not hasattr(self.trunk, "forward_intermediates"):
+        if not strides.keys() >= set(STRIDES) or not hasattr(self.backbone, "forward_intermediates"):
             raise RecipeError(
                 f"model.backbone {name} gives no maps of strides {STRIDES}, which a detector "
                 "needs: take a CNN of timm, such as tf_efficientnet_lite0"
             )
         self._places = [strides[stride] for stride in STRIDES]
-        self.trunk.prune_intermediate_layers(  # type: ignore[operator]
+        self.backbone.prune_intermediate_layers(  # type: ignore[operator]
             self._places, prune_norm=True, prune_head=True
         )
         self.add_heads([stages[place]["num_chs"] for place in self._places])
 
     def features(self, images: Tensor) -> list[Tensor]:
         """See `LightDetector.features`."""
-        found: list[Tensor] = self.trunk.forward_intermediates(  # type: ignore[operator]
+        found: list[Tensor] = self.backbone.forward_intermediates(  # type: ignore[operator]
             images, indices=self._places, intermediates_only=True
         )
         return found
