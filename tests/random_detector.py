@@ -12,9 +12,9 @@ from platefree.nets.nanodet import NanoDet
 from platefree.nets.weights import save_checkpoint
 
 
-def random_detector(folder: Path) -> Path:
-    """Write it; return its folder."""
-    recipe = resolve(load_recipe("vehicle_detector/city"))
+def random_detector(folder: Path, plates: str = "shared") -> Path:
+    """Write it, with such heads for plates; return its folder."""
+    recipe = resolve(load_recipe("vehicle_detector/city", {"model.plates": plates}))
     torch.manual_seed(0)
     method = build_method(recipe, {})
     assert isinstance(method, VehicleDetector)
@@ -32,10 +32,12 @@ def spread_out(network: NanoDet) -> None:
         for part in network.modules():
             if isinstance(part, nn.Conv2d) and part.kernel_size == (3, 3):
                 part.weight *= 2.2
-        for head in network.heads:
-            head[1].weight.normal_()
         maps = network.joined(network.features((levels - 120) / 60))
-        for head, each in zip(network.heads, maps, strict=True):
+        heads = list(zip(network.heads, maps, strict=True))
+        if network.apart is not None:
+            heads += zip(network.apart_heads, maps, strict=False)
+        for head, each in heads:
+            head[1].weight.normal_()
             head[1].bias.zero_()
             logits = head(each).flatten(2)
             head[1].weight /= logits.std(dim=2).mean(dim=0)[:, None, None, None]

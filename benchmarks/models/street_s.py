@@ -16,9 +16,9 @@ LICENCE = Path(__file__).parents[2] / "LICENSE"
 LIMITS = (
     "It was measured by day, from behind and from above: 276 vehicles before two cameras over "
     "roads of one country. Night, rain and fog it knows from rendered pictures alone.",
-    "Its commonest mistakes there: motorcycles whose riders wear like dark clothes, and cars of one "
-    "model and color, such as taxis of one company. Nothing but the plate or the time tells many "
-    "of them apart.",
+    "Its commonest mistakes there: motorcycles whose riders wear like dark clothes, and cars of "
+    "one model and color, such as taxis of one company. Nothing but the plate or the time tells "
+    "many of them apart.",
     "A front and a rear share little but shape and color. Expect to find a vehicle from the side "
     "that the query shows.",
     "Of a motorcycle, the rider's clothes and load count: with others it is not found again, and "
@@ -49,7 +49,9 @@ def main() -> None:
     options = parser.parse_args()
     work, seed = options.work, options.seed
     work.mkdir(parents=True, exist_ok=True)
-    table = render(work / "streets", vehicles=options.vehicles, pictures=options.pictures, seed=seed)
+    table = render(
+        work / "streets", vehicles=options.vehicles, pictures=options.pictures, seed=seed
+    )
     count = options.held_out_vehicles
     others = render(work / "held-out", vehicles=count, pictures=6 * count, seed=seed + 976)
     run, model = work / "run", work / "street-s"

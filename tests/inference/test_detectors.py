@@ -15,10 +15,11 @@ import torch
 from conftest import Run
 from messages import facts, says
 from model_folders import ASKING_FOR_MORE, edit, put_network, sign
-from random_detector import noise_frame
+from random_detector import noise_frame, random_detector
 from torchvision.ops import batched_nms
 
 import platefree as pf
+from platefree.data.frame_boxes import PLATE
 from platefree.errors import CheckpointError, DataError, MismatchError
 from platefree.inference import shipped
 from platefree.inference.box_decoding import boxes_of, kept, letterboxed, positions, shrunk
@@ -60,6 +61,20 @@ def test_it_finds_what_torch_finds_on_frames_of_any_size(
             height, width, _ = frame.shape
             assert (found.box >= 0).all()
             assert (found.box <= [width, height, width, height]).all()
+
+
+@pytest.mark.slow
+def test_plates_of_heads_of_their_own_are_found_as_by_torch(tmp_path: Path) -> None:
+    trained = random_detector(tmp_path / "trained", plates="own")
+    torch_one = pf.load_detector(trained)
+    exported = pf.export_detector(trained, tmp_path / "model")
+    assert exported.card.strides == [8, 16, 32, 8, 16]
+    (ours,), (theirs,) = (
+        each.detect([noise_frame(96, 160)], 0.3) for each in (exported, torch_one)
+    )
+    assert sorted(ours.kind) == sorted(theirs.kind)
+    assert (ours.kind == PLATE).sum() > 5 < (ours.kind != PLATE).sum()
+    np.testing.assert_allclose(ours.score, theirs.score, atol=1e-4)
 
 
 def test_its_threshold_is_that_of_the_card(exported_detector: Path) -> None:

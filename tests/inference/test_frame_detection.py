@@ -17,6 +17,8 @@ Wish = tuple[int, tuple[int, int, int, int], int, float]  # position, steps to s
 class Told(nn.Module):
     """Predicts whole steps, so that each side is a plain multiple of the stride."""
 
+    strides = STRIDES
+
     def __init__(self, wishes: list[Wish]) -> None:
         super().__init__()
         self.wishes, self.shape = wishes, torch.Size()

@@ -12,10 +12,11 @@ from torch import Tensor
 
 import platefree as pf
 from platefree.batches.loader import Boxes
-from platefree.data.frame_boxes import KINDS, read_frame_boxes
-from platefree.errors import DataError, RecipeError
+from platefree.data.frame_boxes import KINDS, PLATE, read_frame_boxes
+from platefree.errors import DataError, RecipeError, TrainingError
 from platefree.evaluation.detection import Detections, Labelled, score_detections
 from platefree.inference.frame_detection import FrameDetector
+from platefree.inference.networks import load_network
 from platefree.losses.quality_focal import distribution_focal, quality_focal
 from platefree.methods.base import Batch
 from platefree.methods.catalogue import build_method, load_recipe
@@ -26,7 +27,14 @@ from platefree.methods.vehicle_detector import (
     frame_losses,
 )
 from platefree.nets.adaptive_assignment import NEAREST, SIDE, assign
-from platefree.nets.light_detector import BINS, STRIDES, Raw, boxes_of, positions
+from platefree.nets.light_detector import (
+    APART_STRIDES,
+    BINS,
+    STRIDES,
+    Raw,
+    boxes_of,
+    positions,
+)
 from platefree.nets.nanodet import COCO_KINDS, COCO_VEHICLES, NanoDet
 
 Box = tuple[float, float, float, float]
@@ -55,10 +63,17 @@ def slow_assign(boxes: list[Box], places: list[tuple[float, float, float]]) -> l
             half = SIDE * stride / 2
             shares.append(iou((x - half, y - half, x + half, y + half), box))
         limit = np.mean(shares) + np.std(shares, ddof=1)
-        for n, share in zip(candidates, shares, strict=True):
-            x, y, _ = places[n]
-            inside = box[0] < x < box[2] and box[1] < y < box[3]
-            if share >= limit and inside and share > best[n]:
+        chosen = [
+            n
+            for n, share in zip(candidates, shares, strict=True)
+            if share >= limit and box[0] < places[n][0] < box[2] and box[1] < places[n][1] < box[3]
+        ]
+        away = [np.hypot(x - middle[0], y - middle[1]) for x, y, _ in places]
+        for n in chosen or [int(np.argmin(away))]:  # a small box holds no centre
+            x, y, stride = places[n]
+            half = SIDE * stride / 2
+            share = iou((x - half, y - half, x + half, y + half), box)
+            if share > best[n]:
                 owner[n], best[n] = number, share
     return owner
 
@@ -67,7 +82,7 @@ def drawn_boxes(count: int, seed: int) -> Tensor:
     """Boxes whose middles are nowhere equally far from two positions."""
     random = np.random.default_rng(seed)
     corner = random.uniform(0, 90, (count, 2))
-    size = np.exp(random.uniform(np.log(7), np.log(90), (count, 2)))
+    size = np.exp(random.uniform(np.log(3), np.log(90), (count, 2)))
     return torch.tensor(np.concatenate([corner, corner + size], axis=1)).float()
 
 
@@ -151,6 +166,72 @@ def test_published_classes_become_ours() -> None:
         assert ours[name][KINDS.index("plate")].equal(fresh[name][KINDS.index("plate")])
         assert ours[name][len(KINDS) :].equal(published[name][COCO_KINDS:])
     assert ours["stem.0.weight"].equal(published["stem.0.weight"])
+
+
+# --- plates by heads of their own --------------------------------------------------------------
+
+
+def test_plates_are_found_by_heads_of_their_own_upon_the_same_maps() -> None:
+    torch.manual_seed(2)
+    network = NanoDet(len(KINDS), apart=PLATE).eval()
+    joint = NanoDet(len(KINDS)).eval()
+    joint.load_state_dict(network.state_dict(), strict=False)
+    pictures = torch.randn(2, 3, 64, 96)
+    raw, without = network(pictures), joint(pictures)
+    vehicles, plates = network.groups(64, 96)
+    assert network.strides == (*STRIDES, *APART_STRIDES)
+    count = len(positions(64, 96, network.strides))
+    assert raw.quality.shape == (2, count, len(KINDS))
+    assert (vehicles[1], plates[1]) == ([0, 1, 2, 3], [PLATE])
+    rows = raw.quality[:, vehicles[0]]
+    torch.testing.assert_close(rows[..., :PLATE], without.quality[..., :PLATE])
+    torch.testing.assert_close(raw.sides[:, vehicles[0]], without.sides)
+    maps = network.joined(network.features(pictures))
+    own = [network.apart_heads[n](maps[n]).flatten(2).transpose(1, 2) for n in (0, 1)]
+    torch.testing.assert_close(raw.quality[:, plates[0], PLATE], torch.cat(own, dim=1)[..., PLATE])
+    scores = raw.quality.sigmoid()
+    assert scores[:, vehicles[0], PLATE].max() < 1e-9 > scores[:, plates[0], :PLATE].max()
+
+
+def test_the_losses_of_both_kinds_of_heads_are_added() -> None:
+    torch.manual_seed(3)
+    method = VehicleDetector(NanoDet(len(KINDS), apart=PLATE))
+    pictures = torch.randn(1, 3, 64, 96)
+    box = torch.tensor([[10.0, 8, 60, 50], [30, 36, 44, 42], [70, 2, 90, 14]])
+    kind = torch.tensor([2, PLATE, IN_QUESTION])
+    found = method.losses(Batch(pictures, {}, Boxes(box, torch.zeros(3).long(), kind)))
+    raw, wanted = method.network(pictures), dict.fromkeys(("kind", "box", "side"), 0.0)
+    places = positions(64, 96, method.network.strides)
+    for (rows, _), own in zip(method.network.groups(64, 96), ([0, 2], [1, 2]), strict=True):
+        part = frame_losses(
+            Raw(raw.quality[0, rows], raw.sides[0, rows]), places[rows], box[own], kind[own]
+        )
+        assert part["count"] > 0
+        for name, by, factor in (
+            ("kind", "count", 1),
+            ("box", "weight", 2),
+            ("side", "weight", 0.25),
+        ):
+            wanted[name] += factor * float((part[name] / part[by]).detach())
+    for name, value in wanted.items():
+        assert float(found[name].detach()) == pytest.approx(value, rel=1e-5), name
+
+
+def test_a_detector_starts_from_one_without_heads_for_plates(
+    detector_folder: Path, tmp_path: Path
+) -> None:
+    changes = {"model.weights": str(detector_folder), "model.plates": "own"}
+    method = build_method(load_recipe("vehicle_detector/city", changes), {})
+    assert isinstance(method, VehicleDetector)
+    trained = load_network(detector_folder).method.state_dict()
+    found = method.state_dict()
+    assert all(found[name].equal(tensor) for name, tensor in trained.items())
+    assert {name.split(".")[1] for name in found.keys() - trained.keys()} == {"apart_heads"}
+    other = load_recipe(
+        "vehicle_detector/city", {**changes, "model.backbone": "tf_efficientnet_lite0"}
+    )
+    with pytest.raises(TrainingError, match=facts(detector_folder.name, "model.backbone")):
+        build_method(other, {})
 
 
 # --- training ---------------------------------------------------------------------------------

@@ -108,6 +108,7 @@ def export_detector(
     content = _graph(network, precision, trials, loaded.name)
     learnt = learnt_bytes(loaded.learnt)
     card = _card(loaded, content, learnt, precision, threshold, licence)
+    card = card.model_copy(update={"strides": list(network.strides)}).sealed()
     what = f"{loaded.name}, {precision},"
     runs = OnnxDetector(content, card, name=what, learnt=loaded.learnt, device="cpu")
     parity = _parity(network, runs, trials.compared)
@@ -171,7 +172,7 @@ def _parity(
         best = wanted.max(axis=1)
         rows = np.flatnonzero(best >= _SURE)
         rows = rows if len(rows) else np.argsort(-best, kind="stable")[:_SUREST]
-        places = positions(levels.shape[2], levels.shape[3], STRIDES)[rows]
+        places = positions(levels.shape[2], levels.shape[3], network.strides)[rows]
         scores.append(np.abs(wanted - found)[rows].max(axis=1))
         ours, theirs = (boxes_of(each[0][rows], places) for each in (sides, raw.sides.numpy()))
         boxes.append((1 - overlap(ours, theirs, empty=1.0)).astype(np.float32))

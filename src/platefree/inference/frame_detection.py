@@ -75,7 +75,8 @@ class FrameDetector:
         images = normalised(torch.from_numpy(frame.copy()).permute(2, 0, 1)[None])
         device = next(self._network.parameters()).device
         raw = self._network(images.to(device))
-        places = positions(*images.shape[-2:]).to(device)
+        down, across = images.shape[-2:]
+        places = positions(down, across, self._network.strides).to(device)
         boxes = boxes_of(raw.sides[0].float(), places).cpu()
         score, best = raw.quality[0].float().sigmoid().cpu()[:, self._classes].max(dim=1)
         sure = score >= threshold

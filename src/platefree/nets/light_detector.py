@@ -17,16 +17,20 @@ from torch.nn import functional
 STRIDES = (8, 16, 32)
 """Strides of the maps in which boxes are found; pictures have sides that the last one divides."""
 
+APART_STRIDES = (8, 16)
+"""Strides of the maps in which a kind with heads of its own is found, such as small plates."""
+
 BINS = 11
 """A distance is an average of 0, 1, ..., 10 strides."""
 
 _LEAK = 0.1  # slope below 0
 _WIDTH = 128  # channels of the maps and of the heads
 _PRIOR = -4.595  # logit of 1 %: at first, few positions hold a vehicle
+_NEVER = -100.0  # logit of a kind that other heads find
 
 
 class Raw(NamedTuple):
-    """What the network predicts at its n positions, those of stride 8 first.
+    """What the network predicts at its n positions, those of stride 8 first, as `strides` has them.
 
     Attributes:
         quality: (b, n, kinds) float32 logits of the overlap with a box of that kind.
@@ -44,19 +48,27 @@ class LightDetector(nn.Module):
 
     Args:
         kinds: number of classes.
+        apart: a class with heads of its own, upon the same maps: its boxes lie within those of
+            others, and one position cannot predict both.
+
+    Attributes:
+        strides: of the maps in which boxes are found, in the order of the positions.
     """
 
     laterals: nn.ModuleList
     heads: nn.ModuleList
 
-    def __init__(self, kinds: int) -> None:
+    def __init__(self, kinds: int, *, apart: int | None = None) -> None:
         super().__init__()
-        self.kinds = kinds
+        self.kinds, self.apart = kinds, apart
+        self.strides = STRIDES if apart is None else STRIDES + APART_STRIDES
 
     def add_heads(self, widths: Sequence[int]) -> None:
         """Add what finds boxes in maps with so many channels, one map for each of `STRIDES`."""
         self.laterals = nn.ModuleList(nn.Conv2d(width, _WIDTH, 1) for width in widths)
         self.heads = nn.ModuleList(_head(self.kinds) for _ in STRIDES)
+        if self.apart is not None:
+            self.apart_heads = nn.ModuleList(_head(self.kinds) for _ in APART_STRIDES)
 
     def features(self, images: Tensor) -> list[Tensor]:
         """The maps (b, c, h / stride, w / stride) of each of `STRIDES`."""
@@ -64,11 +76,31 @@ class LightDetector(nn.Module):
 
     def forward(self, images: Tensor) -> Raw:
         """(b, 3, h, w) RGB pictures, normalised by the mean and deviation of ImageNet."""
-        rows = [
-            head(maps).flatten(2).transpose(1, 2)
-            for head, maps in zip(self.heads, self.joined(self.features(images)), strict=True)
-        ]
-        both = torch.cat(rows, dim=1)
+        maps = self.joined(self.features(images))
+        found = self._found(self.heads, maps)
+        if self.apart is None:
+            return found
+        own = self._found(self.apart_heads, maps[: len(APART_STRIDES)])
+        others = [kind for kind in range(self.kinds) if kind != self.apart]
+        quality = _without(found.quality, [self.apart]), _without(own.quality, others)
+        return Raw(torch.cat(quality, dim=1), torch.cat([found.sides, own.sides], dim=1))
+
+    def groups(self, height: int, width: int) -> list[tuple[slice, list[int]]]:
+        """The positions that find the same kinds, and which.
+
+        Args:
+            height: of the pictures in pixels, a multiple of 32.
+            width: of the pictures in pixels, a multiple of 32.
+        """
+        kinds, first = list(range(self.kinds)), len(positions(height, width))
+        if self.apart is None:
+            return [(slice(first), kinds)]
+        kinds.remove(self.apart)
+        return [(slice(first), kinds), (slice(first, None), [self.apart])]
+
+    def _found(self, heads: nn.ModuleList, maps: Sequence[Tensor]) -> Raw:
+        pairs = zip(heads, maps, strict=True)
+        both = torch.cat([head(each).flatten(2).transpose(1, 2) for head, each in pairs], dim=1)
         sides = both[..., self.kinds :].reshape(*both.shape[:2], 4, BINS)
         return Raw(both[..., : self.kinds], sides)
 
@@ -102,22 +134,30 @@ def _head(kinds: int) -> nn.Sequential:
     return nn.Sequential(Convolution(_WIDTH, _WIDTH), last)
 
 
+def _without(quality: Tensor, kinds: list[int]) -> Tensor:
+    """Logits with these kinds at `_NEVER`."""
+    offset = torch.zeros(quality.shape[-1], dtype=quality.dtype, device=quality.device)
+    offset[kinds] = _NEVER
+    return quality + offset
+
+
 def _scaled(maps: Tensor, factor: float) -> Tensor:
     return functional.interpolate(maps, scale_factor=factor, mode="bilinear", align_corners=False)
 
 
-def positions(height: int, width: int) -> Tensor:
+def positions(height: int, width: int, strides: Sequence[int] = STRIDES) -> Tensor:
     """Where the boxes of a picture are predicted.
 
     Args:
         height: of the pictures in pixels, a multiple of 32.
         width: of the pictures in pixels, a multiple of 32.
+        strides: of the detector.
 
     Returns:
         (n, 3) float32: x and y of the centre in pixels, and the stride.
     """
     rows = []
-    for stride in STRIDES:
+    for stride in strides:
         y, x = torch.meshgrid(
             torch.arange(height // stride), torch.arange(width // stride), indexing="ij"
         )

@@ -30,10 +30,11 @@ class NanoDet(LightDetector):
 
     Args:
         kinds: number of classes.
+        apart: a class with heads of its own, see `LightDetector`.
     """
 
-    def __init__(self, kinds: int = COCO_KINDS) -> None:
-        super().__init__(kinds)
+    def __init__(self, kinds: int = COCO_KINDS, *, apart: int | None = None) -> None:
+        super().__init__(kinds, apart=apart)
         self.stem = Convolution(3, 32, stride=2)
         self.pool = nn.MaxPool2d(3, stride=2, padding=1)
         stages = [_Stage(32, 1, blocks=_BLOCKS[0])]
