@@ -118,6 +118,10 @@ def test_labels_are_read_beside_the_embedding(drawn_table: Sightings, tmp_path: 
     assert set(embeddings.spaces) == {"main", "type", "color"}
     names = model.class_names("color")
     assert set(most_probable(embeddings, "color", names)) <= set(drawn_table.color)
+    exported = pf.export_model(run.best, tmp_path / "exported")
+    assert {each: exported.class_names(each) for each in ("type", "color")} == {
+        each: model.class_names(each) for each in ("type", "color")
+    }
 
 
 def test_the_loss_of_a_read_label_is_that_of_its_known_rows() -> None:

@@ -35,6 +35,7 @@ def make_card(
     """
     settings = model.recipe.model
     predicts = {column: list(names) for column, names in settings.also_predicts().items()}
+    predicts |= {each: list(model.class_names(each)) for each in getattr(settings, "reads", ())}
     if settings.learns != "vehicle":
         predicts[settings.learns] = list(model.class_names(settings.learns))
     fingerprint = exported_fingerprint(model, [each.file for each in networks], precision)

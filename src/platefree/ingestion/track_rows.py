@@ -15,6 +15,7 @@ from PIL import Image
 from platefree.data.frame_boxes import KINDS
 from platefree.gallery.small_pictures import small_jpeg
 from platefree.inference.embedder import Embedder
+from platefree.inference.labelling import most_probable
 from platefree.storage.files import new_file, temporary_folder
 from platefree.types import CONTENT_BYTES, Contents, Embeddings, Floats, Sightings
 from platefree.video.tracks import Track, mean_row
@@ -85,8 +86,20 @@ def embedded_tracks(
         for name, rows in parts.items()
     }
     embeddings = Embeddings(means, _sightings(tracks, facts), made.model, _contents(facts, tracks))
+    embeddings = _with_labels(embeddings, model)
     best = [Image.fromarray(track.pictures[0].crop) for track in tracks]
     return TrackRows(embeddings, list(map(small_jpeg, best)))
+
+
+def _with_labels(embeddings: Embeddings, model: Embedder) -> Embeddings:
+    """With the color and the view that the model reads, if it does; the type is the detector's."""
+    color, view = (
+        most_probable(embeddings, column, model.class_names(column))
+        if column in embeddings.spaces
+        else getattr(embeddings.sightings, column)
+        for column in ("color", "view")
+    )
+    return replace(embeddings, sightings=replace(embeddings.sightings, color=color, view=view))
 
 
 def _written(tracks: Sequence[Track], facts: FilmFacts, folder: Path) -> Sightings:
