@@ -7,42 +7,52 @@ videos are only scored (``--videos``), never trained on.
 """
 
 import argparse
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 from commands import platefree, train
 
-RECIPE = "vehicle_detector/city"
+VEHICLES, PLATES = "vehicle_detector/city", "vehicle_detector/plates"
+LICENCE = Path(__file__).parents[2] / "LICENSE"
 RATE = "5e-5"  # higher ones lose what the published weights know (docs/detection.md)
+LIMITS = (
+    "Buses are hardly known: of 4 real ones all were called cars.",
+    "Plates were learnt from rendered frames alone. It misses many: nothing is anonymous because "
+    "plates were masked with it.",
+    "Night, rain and fog it knows from rendered frames alone.",
+)
 
 
 def main() -> None:
     """Read the options and make the model."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("work", type=Path, help="folder of frames, run and model")
+    parser.add_argument("work", type=Path, help="folder of frames, runs and model")
     parser.add_argument("--nanodet", type=Path, required=True, help="the published weights")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--frames", type=int, default=4_000)
-    parser.add_argument("--epochs", type=int, default=4)
+    parser.add_argument("--frames", type=int, default=3_000)
     parser.add_argument("--precision", default="int8", choices=("fp32", "fp16", "int8"))
-    parser.add_argument("--threshold", default="0.4", help="score from which a box counts")
+    parser.add_argument("--threshold", default="0.45", help="score from which a box counts")
     parser.add_argument("--videos", type=Path, help="folder of street.mp4 and overhead.mp4")
-    parser.add_argument("--set", action="append", default=[], help="KEY=VALUE of the recipe")
+    parser.add_argument("--set", action="append", default=[], help="KEY=VALUE of both recipes")
     options = parser.parse_args()
-    frames, run = options.work / "frames", options.work / "run"
+    frames, seed = options.work / "frames", options.seed
     table, model = frames / "images.csv", options.work / "vehicles-s"
     if not table.exists():
-        platefree("city", frames, "--frames", str(options.frames), "--seed", str(options.seed))
-    settings = [
-        *(f"model.weights={options.nanodet}", f"train.lr={RATE}"),
-        *(f"train.epochs={options.epochs}", *options.set),
-    ]
-    train(RECIPE, table, run, seed=options.seed, settings=settings)
+        count = str(options.frames)
+        platefree("city", frames, "--frames", count, "--size", "1280", "--seed", str(seed))
+    vehicles, plates = options.work / "vehicles", options.work / "plates"
+    settings = [f"model.weights={options.nanodet}", f"train.lr={RATE}", "train.epochs=4"]
+    train(VEHICLES, table, vehicles, seed=seed, settings=[*settings, *options.set])
+    settings = [f"model.weights={vehicles / 'last'}"]
+    train(PLATES, table, plates, seed=seed, settings=[*settings, *options.set])
+    limits = [each for limit in LIMITS for each in ("--limit", limit)]
     platefree(
-        *("export", run / "best", "--out", model, "--precision", options.precision),
+        *("export", plates / "last", "--out", model, "--precision", options.precision, *limits),
         *("--calibrate", frames, "--threshold", options.threshold, "--licence", "Apache-2.0"),
     )
+    shutil.copy(LICENCE, model / "LICENSE")
     if options.videos is not None:
         script = Path(__file__).parents[1] / "detection.py"
         score = [sys.executable, script, model, "--videos", options.videos]

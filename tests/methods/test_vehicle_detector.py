@@ -312,6 +312,7 @@ def test_it_learns_colored_blocks(tmp_path: Path) -> None:
         ({"train.sampler": "identity"}, "shuffle"),
         ({"train.validation": 0.1}, "train.validation"),
         ({"input.height": 100}, 32),
+        ({"train.freeze": ["network.stem"]}, "model.weights"),
     ],
 )
 def test_a_recipe_that_does_not_fit_is_refused(changes: dict[str, object], told: str | int) -> None:

@@ -47,6 +47,7 @@ _COSTS = {
     "strong_baseline/veri-wild": "4 GPUs",
     "vehiclenet/cityflow": "GPUs",
     "vehicle_detector/city": "1 GPU",
+    "vehicle_detector/plates": "1 GPU",
 }
 """What training takes, by recipe, or by the last part of its name; all others: one GPU."""
 

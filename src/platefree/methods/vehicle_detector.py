@@ -87,6 +87,11 @@ class VehicleDetectorSettings(MethodSettings):
                 "vehicle_detector learns from frames one by one, which show many vehicles; set "
                 'train.sampler = "shuffle" and train.validation = 0'
             )
+        if self.weights == "none" and any(train.freeze for _, train in recipe.staged()):
+            raise ValueError(
+                "train.freeze would keep random weights: set model.weights, such as "
+                "model.weights=runs/vehicles/last"
+            )
         height, width = recipe.input.height, recipe.input.width
         if height % STRIDES[-1] or width % STRIDES[-1]:
             raise ValueError(
