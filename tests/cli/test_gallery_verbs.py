@@ -278,8 +278,11 @@ def test_a_query_without_a_vehicle_is_pointed_out(
         def __init__(self, *kinds: int) -> None:
             self.kinds = kinds
 
-        def detect(self, frames: list[Any]) -> list[FoundOnFrame]:
+        threshold = 0.6
+
+        def detect(self, frames: list[Any], threshold: float) -> list[FoundOnFrame]:
             assert [frame.shape for frame in frames] == [(48, 48, 3)]
+            assert threshold == pytest.approx(0.4)
             n = len(self.kinds)
             return [FoundOnFrame(np.zeros((n, 4)), np.array(self.kinds, int), np.ones(n))]
 

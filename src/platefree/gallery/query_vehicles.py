@@ -10,6 +10,9 @@ from platefree.errors import DataError
 from platefree.inference.detector import Detector, FoundOnFrame
 from platefree.types import Sightings
 
+FAINT = 2 / 3
+"""Of the threshold: a picture of which a vehicle fills all has a lower score than a street."""
+
 LARGEST = "largest"
 """Which vehicle of several: the one whose box covers most."""
 
@@ -98,7 +101,7 @@ def without_vehicle(detector: Detector, query: Sightings) -> list[str]:
             frame = np.asarray(pictures.read(row), np.uint8)
         except DataError:
             continue
-        (found,) = detector.detect([frame])
+        (found,) = detector.detect([frame], FAINT * detector.threshold)
         if not (found.kind != PLATE).any():
             sentences.append(
                 f"no vehicle is found on {query.path(row).name}: whatever it shows, something is "
