@@ -229,9 +229,7 @@ def _about(model: Model) -> dict[str, str]:
 
 
 _LIMITS = [
-    "It learnt from rendered frames; on real ones it was measured on two videos, which show hardly "
-    "anything but cars (docs/detection.md). How well it tells kinds apart, and finds plates, was "
-    "not measured on real frames.",
-    "Vehicles whose longer side is below 24 pixels were not counted when it was measured.",
+    "On other cameras, countries, seasons and kinds of vehicles than it learnt from it is worse, and "
+    "how much worse is unknown until it is measured there.",
     "A score is no probability.",
 ]
