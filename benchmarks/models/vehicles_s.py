@@ -18,9 +18,9 @@ VEHICLES, PLATES = "vehicle_detector/city", "vehicle_detector/plates"
 LICENCE = Path(__file__).parents[2] / "LICENSE"
 RATE = "5e-5"  # higher ones lose what the published weights know (docs/detection.md)
 LIMITS = (
-    "It learnt from rendered frames. Real ones it was measured on: 130 labelled frames by day of two "
-    "videos (cars, and a pick-up), of vehicles of 24 pixels and more, and 552 pictures of vehicles "
-    "from behind (docs/models.md).",
+    "It learnt from rendered frames. Real ones it was measured on: 130 labelled frames by day of "
+    "two videos (cars, and a pick-up), of vehicles of 24 pixels and more, and 552 pictures of "
+    "vehicles from behind (docs/models.md).",
     "Buses are hardly known: of 4 pictures of real ones all were called cars.",
     "Plates were learnt from rendered frames alone. It misses many: nothing is anonymous because "
     "plates were masked with it.",

@@ -229,7 +229,7 @@ def _about(model: Model) -> dict[str, str]:
 
 
 _LIMITS = [
-    "On other cameras, countries, seasons and kinds of vehicles than it learnt from it is worse, and "
-    "how much worse is unknown until it is measured there.",
+    "On other cameras, countries, seasons and kinds of vehicles than it learnt from it is worse, "
+    "and how much worse is unknown until it is measured there.",
     "A score is no probability.",
 ]
