@@ -121,8 +121,8 @@ class OpenGallery:
             this = f"{model.fingerprint} ({model.name})"
             raise of_another_model(self.folder, self.card.model, this)
 
-    def _calibration(self) -> Calibration | None:
-        """That of the model, which need not be loaded."""
+    def calibration(self) -> Calibration | None:
+        """How sure its similarities are, of a calibrated model, which need not be loaded."""
         if self._model is not None:
             return self._model.calibration
         given = self._given if isinstance(self._given, str | Path) else None

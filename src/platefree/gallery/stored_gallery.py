@@ -465,7 +465,7 @@ class Gallery(OpenGallery):
 
     def _ask(self, question: Question, now: Reading, work: Work) -> GalleryAnswer:
         model = None if question.pictures is None else self.model
-        found = ask(question, model, now, work, calibration=self._calibration())
+        found = ask(question, model, now, work, calibration=self.calibration())
         return replace(found, model=self.card.model)
 
     def _new(self, asked: Contents) -> Indices:

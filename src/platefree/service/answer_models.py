@@ -117,14 +117,48 @@ class HitAnswer(_Answered):
     query: int | None
 
 
+class PassAnswer(_Answered):
+    """Hits of one pass: what one camera saw of a vehicle at a time.
+
+    Attributes:
+        numbers: of the hits, the one of the best rank first.
+        best: the first of them.
+        camera: empty is unknown, as of the track.
+        track: that they are of.
+        first: time of the earliest hit, UTC; empty is unknown.
+        last: of the latest.
+        similarity: of the best; None without a query, as the probability.
+        p_same: that the best is the vehicle.
+        in_words: the same.
+    """
+
+    numbers: list[int]
+    best: int
+    camera: str
+    track: str
+    first: str
+    last: str
+    similarity: float | None
+    p_same: float | None
+    in_words: str
+
+
 class SearchAnswer(_Answered):
     """What a search found; the attributes of `platefree.gallery.gallery_answer.GalleryAnswer`.
 
     Attributes:
+        passes: the hits by the passes that they are of, that of the best rank first.
+        stored: number of all sightings; conditions left out ``stored - searched``.
+        below: hits that were left out since they are less probable than was asked for.
+        calibrated: whether the model says how probable a hit is.
         next: ``after`` of the next page; empty if this is the last, or if there was a query.
     """
 
     hits: list[HitAnswer]
+    passes: list[PassAnswer]
+    stored: int
+    below: int
+    calibrated: bool
     left_out: list[str]
     cautions: list[str]
     searched: int
@@ -137,6 +171,39 @@ class SearchAnswer(_Answered):
     exact: bool
     seconds: float
     next: str
+
+
+class Choice(_Answered):
+    """A value that sightings have, and how many have it; the empty text is unknown."""
+
+    value: str
+    count: int
+
+
+class ChoicesAnswer(_Answered):
+    """What conditions can ask for: the values that there are, the most frequent first.
+
+    Attributes:
+        sightings: how many are stored.
+        cameras: of them.
+        types: of vehicles.
+        colors: of vehicles.
+        views: of vehicles.
+        first: earliest known time, UTC; empty if none is known.
+        last: latest known time.
+        version: of the gallery.
+        calibrated: whether a least probability can be asked for.
+    """
+
+    sightings: int
+    cameras: list[Choice]
+    types: list[Choice]
+    colors: list[Choice]
+    views: list[Choice]
+    first: str
+    last: str
+    version: int
+    calibrated: bool
 
 
 class StopAnswer(_Answered):

@@ -109,6 +109,7 @@ class Client:
         post: str = "none",
         feedback: Feedback = NO_FEEDBACK,
         box: Box | None = None,
+        p_at_least: float | None = None,
         reason: str | None = None,
     ) -> GalleryAnswer:
         """The sightings most like the query, nearest first; see `Gallery.search`.
@@ -121,6 +122,7 @@ class Client:
             post: steps on the nearest candidates.
             feedback: which stored sightings show the vehicle, and which do not.
             box: of the vehicle in the picture, of which there is one.
+            p_at_least: the least probability of a hit, of a calibrated model.
             reason: why it is asked.
 
         Returns:
@@ -148,6 +150,7 @@ class Client:
             "post": post,
             "yes": list(feedback.yes),
             "no": list(feedback.no),
+            "p_at_least": p_at_least,
             "reason": self._stated(reason),
         }
         return _answer(self._json("POST", "/api/search", asked), paths)
@@ -276,6 +279,14 @@ class Client:
             file.write(content)
         return int(done["result"]["sightings"])
 
+    def choices(self) -> dict[str, Any]:
+        """What conditions can ask for: values of labels with counts, and the span of times.
+
+        Raises:
+            ServiceError: the service refuses, or cannot be reached.
+        """
+        return self._json("GET", "/api/choices")
+
     def audit(self, newest: int = 100) -> dict[str, Any]:
         """The newest entries of the audit log, and whether it is as it was written.
 
@@ -374,6 +385,7 @@ def _answer(content: dict[str, Any], queries: Sequence[str | Path]) -> GalleryAn
         version=content["version"],
         exact=content["exact"],
         seconds=content["seconds"],
+        stored=content["stored"],
     )
 
 

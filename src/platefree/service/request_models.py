@@ -113,6 +113,7 @@ class SearchRequest(_Asked):
         post: steps, such as ``rerank,tracks``, or ``none``.
         yes: sightings that show the vehicle.
         no: sightings that do not.
+        p_at_least: the least probability of a hit, of a calibrated model.
         after: ``next`` of the page before, where neither pictures nor a number are given.
         reason: why it is asked.
     """
@@ -124,6 +125,7 @@ class SearchRequest(_Asked):
     post: Label = "none"
     yes: Annotated[list[Number], Field(max_length=1_000)] = []
     no: Annotated[list[Number], Field(max_length=1_000)] = []
+    p_at_least: Annotated[float, Field(ge=0, le=1)] | None = None
     after: Label = ""
     reason: Reason = ""
 
@@ -133,6 +135,8 @@ class SearchRequest(_Asked):
             raise ValueError("pictures and number: expected one of them")
         if self.after and self.has_query:
             raise ValueError("after: only a search without a query has pages; ask for more (top)")
+        if self.p_at_least is not None and not self.has_query:
+            raise ValueError("p_at_least: nothing is probable where nothing is looked for")
         return self
 
     @property

@@ -18,6 +18,7 @@ from platefree.inference.detector import Detector
 from platefree.machine import cpu_count
 from platefree.service.accounts import Accounts
 from platefree.service.audit_log import AuditLog
+from platefree.service.choices import Choices
 from platefree.service.counts import Counts
 from platefree.service.decoder import Busy, Decoder
 from platefree.service.job_table import JobTable, TooManyJobs
@@ -72,7 +73,7 @@ class Service:
         self.accounts, self.sessions = Accounts(register), Sessions(register)
         self.token_sessions = TokenSessions()
         self.audit = AuditLog(self.folder)
-        self.counts, self.jobs = Counts(), JobTable()
+        self.counts, self.jobs, self.choices = Counts(), JobTable(), Choices(gallery)
         limits = rules.limits
         self.rates = RateLimits(
             RateLimit(limits.requests), RateLimit(limits.searches), RateLimit(limits.log_ins)

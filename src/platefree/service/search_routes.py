@@ -1,7 +1,8 @@
 """Routes: upload a picture, search, and where a vehicle went."""
 
 import math
-from dataclasses import asdict
+import time
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,6 @@ from starlette.concurrency import run_in_threadpool
 
 from platefree.data.frame_boxes import KINDS
 from platefree.errors import DataError
-from platefree.gallery.conclusion import conclusion
 from platefree.gallery.filters import moment_of
 from platefree.gallery.gallery_answer import GalleryAnswer
 from platefree.gallery.journeys import Journey, journeys_of
@@ -21,8 +21,8 @@ from platefree.gallery.search import query_picture
 from platefree.gallery.store import Reading
 from platefree.recipes.post import NONE
 from platefree.service.answer_models import (
+    ChoicesAnswer,
     ConflictAnswer,
-    HitAnswer,
     JourneyAnswer,
     JourneysAnswer,
     LegAnswer,
@@ -35,6 +35,7 @@ from platefree.service.callers import Analyst, Caller, Here, Viewer, must_be
 from platefree.service.refusals import Refused
 from platefree.service.request_models import JourneyRequest, QueryPicture, SearchRequest
 from platefree.service.running_service import Service, about
+from platefree.service.search_answers import hit_answer, number_of, probable, search_answer
 from platefree.service.shield import UPLOADS
 from platefree.service.uploads import Upload
 from platefree.types import Hit, Sightings, utc_text
@@ -80,6 +81,13 @@ def search(asked: SearchRequest, caller: Viewer, here: Here) -> SearchAnswer:
     return found
 
 
+@routes.get("/choices")
+def choices(caller: Viewer, here: Here) -> ChoicesAnswer:
+    """What conditions can ask for: cameras, types, colors and views with counts, and the times."""
+    del caller
+    return here.choices.now()
+
+
 @routes.post("/journeys")
 def journeys(asked: JourneyRequest, caller: Analyst, here: Here) -> JourneysAnswer:
     """Where a vehicle went, if these sightings are all of it, and what of that cannot be."""
@@ -101,7 +109,7 @@ def journeys(asked: JourneyRequest, caller: Analyst, here: Here) -> JourneysAnsw
     here.audit.add(caller.name, "journey", " ".join(asked.reason.split()), numbers=numbers)
     return JourneysAnswer(
         journeys=[_journey(each) for each in found.journeys],
-        untimed=[_number(hit) for hit in found.untimed],
+        untimed=[number_of(hit) for hit in found.untimed],
     )
 
 
@@ -157,8 +165,15 @@ def _found(asked: SearchRequest, kept: list[Upload | None], here: Service) -> Se
     )
     paths = [] if pictures is None else [pictures.path(row) for row in range(len(pictures))]
     queries = {path: row for row, path in reversed(list(enumerate(paths)))}
-    hits = [_hit(hit, None if hit.query is None else queries.get(hit.query)) for hit in found.hits]
-    return _answer(found, hits, _named(found.cautions, kept))
+    probable_hits = probable(found.hits, asked.p_at_least)
+    below = len(found.hits) - len(probable_hits)
+    found = replace(found, hits=probable_hits)
+    hits = [
+        hit_answer(hit, None if hit.query is None else queries.get(hit.query)) for hit in found.hits
+    ]
+    cautions = _named(found.cautions, kept)
+    calibrated = here.gallery.calibration() is not None
+    return search_answer(found, hits, cautions, calibrated=calibrated, below=below)
 
 
 def _listed(asked: SearchRequest, here: Service) -> SearchAnswer:
@@ -166,21 +181,28 @@ def _listed(asked: SearchRequest, here: Service) -> SearchAnswer:
         raise DataError("feedback and steps are of a search, and nothing is looked for")
     where = asked.where.filter().without_query()
     after = Place.parse(asked.after) if asked.after else None
+    began, model = time.perf_counter(), here.gallery.card.model
+    found, following = GalleryAnswer([], [], [], model=model), ""
     with here.gallery.store.snapshot() as now:
-        if not now.version:
-            return _answer(GalleryAnswer([], [], [], model=here.gallery.card.model), [], [])
-        numbers = latest_page(now, where, asked.top, after)
-        table = now.get(numbers).sightings
-        found = GalleryAnswer(
-            [], [], [], now.count(where), model=here.gallery.card.model, version=now.version
-        )
-    hits = [
-        _hit(Hit(row + 1, math.nan, table.path(row), table.labels(row), number=number), None)
-        for row, number in enumerate(numbers.tolist())
-    ]
-    is_last = len(hits) < asked.top
-    following = "" if is_last else str(Place(table.time[-1], hits[-1].number))
-    return _answer(found, hits, [], following)
+        if now.version:
+            numbers = latest_page(now, where, asked.top, after)
+            table = now.get(numbers).sightings
+            hits = [
+                Hit(row + 1, math.nan, table.path(row), table.labels(row), number=number)
+                for row, number in enumerate(numbers.tolist())
+            ]
+            found = GalleryAnswer(
+                *(hits, [], [], now.count(where)),
+                model=model,
+                version=now.version,
+                seconds=time.perf_counter() - began,
+                stored=now.count(),
+            )
+            is_last = len(hits) < asked.top
+            following = "" if is_last else str(Place(table.time[-1], int(numbers[-1])))
+    shown = [hit_answer(hit, None) for hit in found.hits]
+    calibrated = here.gallery.calibration() is not None
+    return search_answer(found, shown, [], calibrated=calibrated, following=following)
 
 
 def _pictures(asked: list[QueryPicture], kept: list[Upload | None], now: Reading) -> Sightings:
@@ -221,45 +243,6 @@ def _named(cautions: list[str], kept: list[Upload | None]) -> list[str]:
     return cautions
 
 
-def _hit(hit: Hit, query: int | None) -> HitAnswer:
-    return HitAnswer(
-        rank=hit.rank,
-        number=_number(hit),
-        similarity=None if math.isnan(hit.similarity) else hit.similarity,
-        p_same=hit.p_same,
-        in_words=hit.in_words,
-        image=hit.image.name,
-        labels=dict(hit.labels),
-        space=hit.space,
-        query=query,
-    )
-
-
-def _number(hit: Hit) -> int:
-    assert hit.number is not None  # noqa: S101 - hits of a gallery have one
-    return hit.number
-
-
-def _answer(
-    found: GalleryAnswer, hits: list[HitAnswer], cautions: list[str], following: str = ""
-) -> SearchAnswer:
-    return SearchAnswer(
-        hits=hits,
-        left_out=[path.name for path in found.left_out],
-        cautions=cautions,
-        searched=found.searched,
-        candidates=found.candidates,
-        compared=found.compared,
-        nothing_likely=found.nothing_likely,
-        conclusion=conclusion(found.hits),
-        model=found.model,
-        version=found.version,
-        exact=found.exact,
-        seconds=round(found.seconds, 4),
-        next=following,
-    )
-
-
 def _asked(asked: SearchRequest, kept: list[Upload | None], found: SearchAnswer) -> dict[str, Any]:
     """What of a search the audit log keeps; pictures by the hashes of their files."""
     pictures = [
@@ -278,6 +261,7 @@ def _asked(asked: SearchRequest, kept: list[Upload | None], found: SearchAnswer)
         "post": "" if asked.post == "none" else asked.post,
         "yes": asked.yes,
         "no": asked.no,
+        "p_at_least": asked.p_at_least,
         "after": asked.after,
     }
     return {**about(values), "top": asked.top, "hits": len(found.hits), "version": found.version}
@@ -290,8 +274,8 @@ def _journey(found: Journey) -> JourneyAnswer:
                 camera=stop.camera,
                 first=utc_text(stop.first),
                 last=utc_text(stop.last),
-                numbers=[_number(hit) for hit in stop.hits],
-                best=_number(stop.best),
+                numbers=[number_of(hit) for hit in stop.hits],
+                best=number_of(stop.best),
             )
             for stop in found.stops
         ],
