@@ -16,7 +16,7 @@ SOURCE = REPOSITORY / "src" / "platefree"
 FLOORS = (
     ("errors",),
     ("types", "storage", "inputs", "work", "installs", "machine", "jit"),
-    ("checkpoint", "recipes", "runs"),
+    ("checkpoint", "recipes", "runs", "audit"),
     ("data",),
     ("city", "ranking", "losses"),
     ("nets",),
@@ -47,6 +47,7 @@ CORE = (
     "checkpoint",
     "recipes",
     "runs",
+    "audit",
     "data",
     "ranking",
 )
@@ -77,6 +78,7 @@ CORE_INFERENCE = {
     ),
     *("onnx_detector", "onnx_session", "model_folder"),
     *("onnx_content", "onnx_model", "onnx_network", "picture_comparison", "shipped", "joinable"),
+    "occlusion",
 }
 """Modules of inference that run an exported model, or load one."""
 

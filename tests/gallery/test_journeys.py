@@ -18,7 +18,8 @@ from platefree.gallery.camera_distances import (
     PlacedCameras,
     read_camera_distances,
 )
-from platefree.gallery.journeys import APART, FASTEST, NOWHERE, PASS, Journeys, Stop, journeys_of
+from platefree.gallery.journeys import FASTEST, NOWHERE, Journeys, Stop, journeys_of
+from platefree.gallery.passes import APART, PASS, passes_of
 from platefree.types import Hit
 
 START = datetime(2026, 5, 1, 7)
@@ -241,3 +242,46 @@ def test_files_of_cameras_that_are_wrong(
 def test_hits_that_were_not_compared() -> None:
     (journey,) = journeys_of([hit(5, "gate", similarity=float("nan"))]).journeys
     assert isnan(journey.stops[0].best.similarity)
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.one_of(st.none(), st.integers(0, 300), st.integers(0, 40_000)),
+            st.sampled_from(["", "gate", "ramp"]),
+            st.sampled_from(["", "", "1", "2"]),
+        ),
+        max_size=12,
+    )
+)
+@settings(max_examples=60, deadline=None)
+def test_passes_are_the_chains_of_hits_that_belong_together(
+    drawn: list[tuple[int | None, str, str]],
+) -> None:
+    """Hits are linked by a loop over pairs, and passes are what the links hold together."""
+    hits = [hit(*each) for each in drawn]
+    together = {each.number: {each.number} for each in hits}
+
+    def longest(one: int, other: int) -> float:
+        (first, camera, track), (second, other_camera, other_track) = drawn[one], drawn[other]
+        if camera != other_camera or track != other_track or not (camera or track):
+            return -1
+        if first is None or second is None:
+            return 0 if track and first is second else -1
+        gap = abs(first - second)
+        return gap if gap <= (APART if track else PASS) else -1
+
+    for one, other in combinations(range(len(hits)), 2):
+        if longest(one, other) >= 0:
+            joined = together[hits[one].number] | together[hits[other].number]
+            for number in joined:
+                together[number] = joined
+    found = passes_of(hits)
+    assert {frozenset(h.number for h in each) for each in found} == set(
+        map(frozenset, together.values())
+    )
+    ranks = [min(h.rank for h in each) for each in found]
+    assert ranks == sorted(ranks)
+    for each in found:
+        times = [h.labels.get("time", "") for h in each]
+        assert times == sorted(times)

@@ -54,6 +54,7 @@ class GalleryAnswer(Answer):
         version: of the gallery.
         exact: whether every distance was computed.
         seconds: that the search took.
+        stored: number of all sightings; conditions left out ``stored - searched``.
         question: what was asked.
     """
 
@@ -61,6 +62,7 @@ class GalleryAnswer(Answer):
     version: int = 0
     exact: bool = True
     seconds: float = 0.0
+    stored: int = 0
     question: Question = field(default_factory=Question, compare=False)
 
 
@@ -96,6 +98,7 @@ def ask(
         version=now.version,
         exact=now.exact,
         seconds=time.perf_counter() - began,
+        stored=now.count() if now.version else 0,
         question=question,
     )
 

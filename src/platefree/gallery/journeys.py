@@ -2,9 +2,8 @@
 
 Decided:
 
-- A *stop* is what one camera saw of it at a time: the hits of one pass (`track_numbers`), or where
-  no pass is known, hits by one camera with at most `PASS` seconds from one to the next. Hits by
-  unknown cameras are stops of their own.
+- A *stop* is what one camera saw of it at a time: the hits of one pass
+  (`platefree.gallery.passes`).
 - A *journey* ends where nothing is known for more than `APART` seconds; another one follows.
 - Two stops *cannot both be true* if one camera saw two passes at once; if two cameras, whose
   distance is not known, saw it at once (so give that of cameras with a common view: 0); or if the
@@ -20,13 +19,8 @@ from itertools import combinations, pairwise
 import numpy as np
 
 from platefree.gallery.camera_distances import CameraDistances, PlacedCameras
+from platefree.gallery.passes import APART, time_of, timed_passes
 from platefree.types import Hit
-
-PASS = 60.0
-"""Seconds between two hits of one stop, where no pass is known."""
-
-APART = 6 * 3600.0
-"""Seconds without a hit that separate two journeys."""
 
 FASTEST = 50.0
 """Metres a second; no vehicle is faster from one camera to another."""
@@ -130,9 +124,9 @@ def journeys_of(hits: Sequence[Hit], distances: CameraDistances = NOWHERE) -> Jo
     """
     timed = [hit for hit in hits if hit.labels.get("time")]
     untimed = tuple(hit for hit in hits if not hit.labels.get("time"))
-    passes = _passes(sorted(timed, key=lambda hit: (_time(hit), hit.rank)))
+    passes = timed_passes(sorted(timed, key=lambda hit: (time_of(hit), hit.rank)))
     stops = [
-        Stop(each[0].labels.get("camera", ""), _time(each[0]), _time(each[-1]), tuple(each))
+        Stop(each[0].labels.get("camera", ""), time_of(each[0]), time_of(each[-1]), tuple(each))
         for each in passes
     ]
     stops.sort(key=lambda stop: (stop.first, stop.last, stop.camera))
@@ -140,29 +134,8 @@ def journeys_of(hits: Sequence[Hit], distances: CameraDistances = NOWHERE) -> Jo
     return Journeys(journeys, untimed)
 
 
-def _time(hit: Hit) -> np.datetime64:
-    return np.datetime64(hit.labels["time"].removesuffix("Z"), "ms")
-
-
 def _seconds(start: np.datetime64, end: np.datetime64) -> float:
     return float((end - start) / np.timedelta64(1, "s"))
-
-
-def _passes(timed: Sequence[Hit]) -> list[list[Hit]]:
-    """The hits of each stop, from hits by their times."""
-    passes: list[list[Hit]] = []
-    latest: dict[tuple[str, ...], list[Hit]] = {}  # by what is one pass
-    for hit in timed:
-        named = tuple(hit.labels.get(name, "") for name in ("source", "camera", "track"))
-        is_tracked = bool(named[2])
-        key = named if is_tracked else ("", named[1])
-        here = latest.get(key) if any(key) else None
-        longest = APART if is_tracked else PASS
-        if here is None or _seconds(_time(here[-1]), _time(hit)) > longest:
-            here = latest[key] = []
-            passes.append(here)
-        here.append(hit)
-    return passes
 
 
 def _divided(stops: Sequence[Stop]) -> Iterator[list[Stop]]:

@@ -16,9 +16,10 @@ class Problem(_Answered):
 
 
 class Health(_Answered):
-    """Whether the gallery can be read."""
+    """Whether the gallery can be read, and by what one logs in."""
 
     status: Literal["ok"]
+    access: Literal["token", "accounts", "open"]
 
 
 class Told(_Answered):
@@ -51,6 +52,7 @@ class GalleryAbout(_Answered):
     retention: list[str]
     can_search_pictures: bool
     finds_vehicles: bool
+    shows_frames: bool
 
 
 class Vehicle(_Answered):
@@ -103,6 +105,80 @@ class SightingAnswer(_Answered):
     labels: dict[str, str]
 
 
+class TrackPoint(_Answered):
+    """Where a vehicle was: the middle of the lower edge of its box, and its side, in pixels."""
+
+    second: float
+    x: float
+    y: float
+    side: float
+
+
+class TrackAnswer(_Answered):
+    """The track of a sighting, as far as it is known.
+
+    Attributes:
+        number: of the sighting.
+        track: its name; empty is unknown, as other texts.
+        camera: that saw it.
+        type: of the vehicle.
+        first: when it was first seen, UTC.
+        last: when it was last seen.
+        direction: in which it went, degrees clockwise from up on the frame; None is unknown, or
+            that it stood.
+        path: some points of its way on the frame.
+        film: name of the file.
+        first_second: of the film, in which it was first seen.
+        last_second: in which it was last seen.
+        numbers: of all sightings of the track, by their times.
+        before: the sighting of the same camera before this one; None if there is none.
+        after: the one after it.
+    """
+
+    number: int
+    track: str
+    camera: str
+    type: str
+    first: str
+    last: str
+    direction: float | None
+    path: list[TrackPoint]
+    film: str
+    first_second: float | None
+    last_second: float | None
+    numbers: list[int]
+    before: int | None
+    after: int | None
+
+
+class FilmFrameAnswer(_Answered):
+    """A picture of a film: its number, the second of the film, and the time in UTC if known."""
+
+    frame: int
+    second: float
+    time: str
+
+
+class FilmAnswer(_Answered):
+    """The seconds of film around a sighting.
+
+    Attributes:
+        number: of the sighting.
+        film: name of the file.
+        second: of the film, in which the sighting is.
+        width: of the film in pixels, in which the box of the sighting is.
+        height: of the film in pixels.
+        frames: by their seconds; each picture is fetched by its number.
+    """
+
+    number: int
+    film: str
+    second: float
+    width: int
+    height: int
+    frames: list[FilmFrameAnswer]
+
+
 class HitAnswer(_Answered):
     """A hit; the attributes of `platefree.Hit`, with the place of its query picture."""
 
@@ -117,14 +193,48 @@ class HitAnswer(_Answered):
     query: int | None
 
 
+class PassAnswer(_Answered):
+    """Hits of one pass: what one camera saw of a vehicle at a time.
+
+    Attributes:
+        numbers: of the hits, the one of the best rank first.
+        best: the first of them.
+        camera: empty is unknown, as of the track.
+        track: that they are of.
+        first: time of the earliest hit, UTC; empty is unknown.
+        last: of the latest.
+        similarity: of the best; None without a query, as the probability.
+        p_same: that the best is the vehicle.
+        in_words: the same.
+    """
+
+    numbers: list[int]
+    best: int
+    camera: str
+    track: str
+    first: str
+    last: str
+    similarity: float | None
+    p_same: float | None
+    in_words: str
+
+
 class SearchAnswer(_Answered):
     """What a search found; the attributes of `platefree.gallery.gallery_answer.GalleryAnswer`.
 
     Attributes:
+        passes: the hits by the passes that they are of, that of the best rank first.
+        stored: number of all sightings; conditions left out ``stored - searched``.
+        below: hits that were left out since they are less probable than was asked for.
+        calibrated: whether the model says how probable a hit is.
         next: ``after`` of the next page; empty if this is the last, or if there was a query.
     """
 
     hits: list[HitAnswer]
+    passes: list[PassAnswer]
+    stored: int
+    below: int
+    calibrated: bool
     left_out: list[str]
     cautions: list[str]
     searched: int
@@ -137,6 +247,60 @@ class SearchAnswer(_Answered):
     exact: bool
     seconds: float
     next: str
+
+
+class Choice(_Answered):
+    """A value that sightings have, and how many have it; the empty text is unknown."""
+
+    value: str
+    count: int
+
+
+class ChoicesAnswer(_Answered):
+    """What conditions can ask for: the values that there are, the most frequent first.
+
+    Attributes:
+        sightings: how many are stored.
+        cameras: of them.
+        types: of vehicles.
+        colors: of vehicles.
+        views: of vehicles.
+        first: earliest known time, UTC; empty if none is known.
+        last: latest known time.
+        version: of the gallery.
+        calibrated: whether a least probability can be asked for.
+    """
+
+    sightings: int
+    cameras: list[Choice]
+    types: list[Choice]
+    colors: list[Choice]
+    views: list[Choice]
+    first: str
+    last: str
+    version: int
+    calibrated: bool
+
+
+class HeatMapAnswer(_Answered):
+    """Which parts of two pictures made them alike.
+
+    Attributes:
+        rows: of parts.
+        columns: of parts.
+        query: rows of numbers from 0 to 1, the top one first: 1 where the similarity falls most
+            when that part of the query is covered.
+        hit: the same of the hit.
+        similarity: of both as they are.
+        how: it was found.
+    """
+
+    rows: int
+    columns: int
+    query: list[list[float]]
+    hit: list[list[float]]
+    similarity: float
+    how: Literal["occlusion"]
 
 
 class StopAnswer(_Answered):
@@ -184,7 +348,7 @@ class JobAnswer(_Answered):
 
     Attributes:
         job: its key.
-        kind: ``export``, ``forget`` or ``retain``.
+        kind: ``export``, ``case`` (its export), ``forget`` or ``retain``.
         state: how it stands.
         done: how much is.
         of: how much there is to do; 0 is unknown.
@@ -201,6 +365,147 @@ class JobAnswer(_Answered):
     result: dict[str, Any]
     error: str
     has_file: bool
+
+
+class FilmState(_Answered):
+    """How far a film is; ``duration`` in seconds is None where it is unknown."""
+
+    film: str
+    camera: str
+    start: str
+    seconds: float
+    duration: float | None
+    finished: bool
+    remarks: list[str]
+
+
+class IngestionState(_Answered):
+    """Films that were taken in, or are.
+
+    Attributes:
+        films: those that are not done first, then the latest.
+        finished: how many are done.
+        of: how many there are.
+        more: how many are not named here.
+        error: why nothing is known of them; empty otherwise.
+    """
+
+    films: list[FilmState]
+    finished: int
+    of: int
+    more: int
+    error: str
+
+
+class StorageState(_Answered):
+    """Megabytes on the disk: of the gallery, of the service's own files, and how many are free."""
+
+    gallery_megabytes: float
+    service_megabytes: float
+    free_megabytes: float
+
+
+class RetentionState(_Answered):
+    """For how many days sightings of a camera are kept; None is for ever."""
+
+    camera: str
+    days: float | None
+    sightings: int
+
+
+class ModelState(_Answered):
+    """The model of the gallery, in words.
+
+    Attributes:
+        fingerprint: of it.
+        calibrated: whether it says how probable a hit is.
+        name: of it.
+        method: of it; empty is unknown, as other texts.
+        precision: of its weights.
+        learnt_from: what it was made from.
+        licence: of its weights.
+        limits: where it fails, and what it is not for.
+        measured: how well it found vehicles, on what.
+        note: why nothing is known of it.
+    """
+
+    fingerprint: str
+    calibrated: bool
+    name: str
+    method: str = ""
+    precision: str = ""
+    learnt_from: list[str] = []
+    licence: str = ""
+    limits: list[str] = []
+    measured: list[str] = []
+    note: str = ""
+
+
+class StateAnswer(_Answered):
+    """How the service stands."""
+
+    ingestion: IngestionState
+    storage: StorageState
+    retention: list[RetentionState]
+    model: ModelState
+
+
+class CameraPlace(_Answered):
+    """A camera: metres east and north on a map, None where unknown, and its sightings."""
+
+    camera: str
+    east: float | None
+    north: float | None
+    sightings: int
+
+
+class CameraWay(_Answered):
+    """A way between two cameras, driven in both directions."""
+
+    start: str
+    end: str
+    metres: float
+
+
+class CamerasAnswer(_Answered):
+    """Cameras, and the ways between them that are known."""
+
+    cameras: list[CameraPlace]
+    ways: list[CameraWay]
+
+
+class CaseSightingAnswer(_Answered):
+    """A sighting of a case: what is said of it, by whom and when, and what is known of it."""
+
+    number: int
+    mark: Literal["", "yes", "no", "similar"]
+    note: str
+    by: str
+    at: str
+    image: str
+    labels: dict[str, str]
+
+
+class _CaseFacts(_Answered):
+    case: str
+    name: str
+    note: str
+    by: str
+    made: str
+    changed: str
+    gone: int
+
+
+class CaseSummary(_CaseFacts):
+    """A case, and how many sightings it has; ``gone`` were in it and are forgotten."""
+
+    sightings: int
+
+
+class CaseAnswer(_CaseFacts):
+    """A case with its sightings; ``gone`` were in it and are forgotten."""
+
+    sightings: list[CaseSightingAnswer]
 
 
 class AccountAnswer(_Answered):

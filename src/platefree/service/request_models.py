@@ -113,6 +113,7 @@ class SearchRequest(_Asked):
         post: steps, such as ``rerank,tracks``, or ``none``.
         yes: sightings that show the vehicle.
         no: sightings that do not.
+        p_at_least: the least probability of a hit, of a calibrated model.
         after: ``next`` of the page before, where neither pictures nor a number are given.
         reason: why it is asked.
     """
@@ -124,6 +125,7 @@ class SearchRequest(_Asked):
     post: Label = "none"
     yes: Annotated[list[Number], Field(max_length=1_000)] = []
     no: Annotated[list[Number], Field(max_length=1_000)] = []
+    p_at_least: Annotated[float, Field(ge=0, le=1)] | None = None
     after: Label = ""
     reason: Reason = ""
 
@@ -133,6 +135,8 @@ class SearchRequest(_Asked):
             raise ValueError("pictures and number: expected one of them")
         if self.after and self.has_query:
             raise ValueError("after: only a search without a query has pages; ask for more (top)")
+        if self.p_at_least is not None and not self.has_query:
+            raise ValueError("p_at_least: nothing is probable where nothing is looked for")
         return self
 
     @property
@@ -147,6 +151,28 @@ class SearchRequest(_Asked):
             DataError: a number is in both.
         """
         return Feedback(self.yes, self.no)
+
+
+class HeatMapRequest(_Asked):
+    """A query, which is a picture or a stored sighting, and a hit.
+
+    Attributes:
+        number: of the hit.
+        query: a picture.
+        query_number: a stored sighting.
+        reason: why it is asked.
+    """
+
+    number: Number
+    query: QueryPicture | None = None
+    query_number: Number | None = None
+    reason: Reason = ""
+
+    @model_validator(mode="after")
+    def _has_one_query(self) -> "HeatMapRequest":
+        if (self.query is None) == (self.query_number is None):
+            raise ValueError("query and query_number: expected one of them")
+        return self
 
 
 class JourneyStop(_Asked):
@@ -179,11 +205,82 @@ class ForgetRequest(_Asked):
         return self
 
 
+class ExportHit(_Asked):
+    """A sighting to export, with what a search said of it."""
+
+    number: Number
+    similarity: Annotated[float, Field(ge=-1.01, le=1.01)] | None = None
+    p_same: Annotated[float, Field(ge=0, le=1)] | None = None
+
+
 class ExportRequest(_Asked):
-    """Which sightings are written to an archive: these numbers, or all that meet conditions."""
+    """Which sightings are written to a file: hits or numbers, or all that meet conditions.
+
+    Attributes:
+        numbers: of sightings, which are written in the order of their numbers.
+        hits: sightings in their order, with what a search said of each.
+        where: conditions, where neither are given.
+        format: ``zip`` has pictures and hashes too; ``csv`` and ``json`` are a table alone.
+        reason: why it is asked.
+    """
 
     numbers: Numbers = []
+    hits: Annotated[list[ExportHit], Field(max_length=10_000)] = []
     where: Conditions = Conditions()
+    format: Literal["zip", "csv", "json"] = "zip"
+    reason: Reason = ""
+
+    @model_validator(mode="after")
+    def _names_each_once(self) -> "ExportRequest":
+        if self.numbers and self.hits:
+            raise ValueError("numbers and hits: expected one of them")
+        if len({each.number for each in self.hits}) < len(self.hits):
+            raise ValueError("hits: a sighting is named twice")
+        return self
+
+
+CaseName = Annotated[str, Field(min_length=1, max_length=200, pattern=r"\S")]
+CaseNote = Annotated[str, Field(max_length=10_000)]
+
+
+class CaseRequest(_Asked):
+    """A new case."""
+
+    name: CaseName
+    note: CaseNote = ""
+    reason: Reason = ""
+
+
+class CaseChangeRequest(_Asked):
+    """What of a case is changed; what is not given stays."""
+
+    name: CaseName | None = None
+    note: CaseNote | None = None
+
+
+class CaseSightingRequest(_Asked):
+    """A sighting of a case, and what is said of it; what is not given stays."""
+
+    number: Number
+    mark: Literal["", "yes", "no", "similar"] | None = None
+    note: Annotated[str, Field(max_length=2_000)] | None = None
+
+
+class CaseSightingsRequest(_Asked):
+    """Sightings that are put into a case, or of which something else is said now."""
+
+    sightings: Annotated[list[CaseSightingRequest], Field(min_length=1, max_length=200)]
+
+    @model_validator(mode="after")
+    def _names_each_once(self) -> "CaseSightingsRequest":
+        if len({each.number for each in self.sightings}) < len(self.sightings):
+            raise ValueError("sightings: one is named twice")
+        return self
+
+
+class CaseExportRequest(_Asked):
+    """Why a case is exported."""
+
     reason: Reason = ""
 
 

@@ -12,14 +12,21 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import numpy as np
+
+from platefree.audit.audit_log import AuditLog
 from platefree.errors import DataError, PlatefreeError
+from platefree.gallery.audit_trail import SERVICE
 from platefree.gallery.stored_gallery import Gallery
 from platefree.inference.detector import Detector
+from platefree.ingestion.ledger import ledger_folder
 from platefree.machine import cpu_count
 from platefree.service.accounts import Accounts
-from platefree.service.audit_log import AuditLog
+from platefree.service.cases import Cases
+from platefree.service.choices import Choices
 from platefree.service.counts import Counts
 from platefree.service.decoder import Busy, Decoder
+from platefree.service.film_reader import FilmReader
 from platefree.service.job_table import JobTable, TooManyJobs
 from platefree.service.rate_limits import RateLimit
 from platefree.service.refusals import Refused
@@ -42,6 +49,7 @@ class RateLimits:
 
     requests: RateLimit
     searches: RateLimit
+    slow: RateLimit
     log_ins: RateLimit
 
 
@@ -53,6 +61,8 @@ class Service:
         rules: who may use it, and how.
         folder: for accounts and the audit log; by default ``service`` in that of the gallery.
         detector: of vehicles on whole pictures; None finds none.
+        ledger: the folder in which it is noted what was taken in of films; by default the one in
+            that of the gallery.
 
     Raises:
         DataError: the gallery is on a server and no folder is given.
@@ -65,25 +75,39 @@ class Service:
         rules: Rules,
         folder: str | Path | None = None,
         detector: Detector | None = None,
+        ledger: str | Path | None = None,
     ) -> None:
         self.gallery, self.rules, self.detector = gallery, rules, detector
+        gallery.audit = None  # routes write the entries, with the account that asks
+        has_ledger = ledger is not None or isinstance(gallery.folder, Path)
+        self.ledger = ledger_folder(gallery.folder, ledger) if has_ledger else None
         self.folder = service_folder(gallery, folder)
         register = Register(self.folder)
         self.accounts, self.sessions = Accounts(register), Sessions(register)
         self.token_sessions = TokenSessions()
+        self.cases = Cases(register, gallery.card.created)
         self.audit = AuditLog(self.folder)
-        self.counts, self.jobs = Counts(), JobTable()
+        self.counts, self.jobs, self.choices = Counts(), JobTable(), Choices(gallery)
         limits = rules.limits
         self.rates = RateLimits(
-            RateLimit(limits.requests), RateLimit(limits.searches), RateLimit(limits.log_ins)
+            RateLimit(limits.requests),
+            RateLimit(limits.searches),
+            RateLimit(limits.slow),
+            RateLimit(limits.log_ins),
         )
         self._place = TemporaryDirectory(prefix="platefree-service-")
         self.files = Path(self._place.name)
         self.decoder = Decoder(limits)
+        self.films = FilmReader(limits)
         self.uploads = Uploads(self.files, self.decoder, limits)
         self.receiving = asyncio.Semaphore(_RECEIVED)
         self._turns = threading.Semaphore(max(cpu_count(), 2))
         self._loading, self._closing = threading.Lock(), threading.Event()
+
+    @property
+    def shows_frames(self) -> bool:
+        """Whether whole frames are shown: plates can be masked, or may be seen."""
+        return self.detector is not None or self.rules.unmasked_frames
 
     def warm_up(self) -> None:
         """Load the model and start what decodes, so that the first search need not wait."""
@@ -117,16 +141,34 @@ class Service:
         finally:
             self._turns.release()
 
+    def writing_gallery(self) -> Gallery:
+        """The gallery once more, for a thread that writes: that is not shared by threads."""
+        opened = Gallery(self.gallery.folder)
+        opened.audit = None
+        return opened
+
     def carry_out_retention(self) -> dict[str, Any]:
         """Forget what is kept no longer, and note it.
 
         Raises:
             StorageError: another process writes to the gallery.
         """
-        found = Gallery(self.gallery.folder).retain()
+        found = self.writing_gallery().retain()
+        self.tidy_cases()
         if found.removed:
             self.audit.add("platefree", "retain.done", removed=found.removed)
         return {"removed": found.removed, "undated": found.undated, "readers": found.readers}
+
+    def tidy_cases(self) -> None:
+        """Take out of all cases what the gallery has forgotten, whoever made it forget."""
+        numbers = np.array(self.cases.numbers(), np.int64)
+        if not len(numbers):
+            return
+        with self.gallery.store.snapshot() as now:
+            gone = numbers[~now.has(numbers)]
+        if len(gone):
+            self.cases.forget(gone.tolist())
+            self.audit.add("platefree", "case.forgotten", sightings=len(gone))
 
     def retain_daily(self, pause: float = DAY) -> None:
         """Carry retention out now and then every day, until the service is closed.
@@ -192,7 +234,7 @@ def service_folder(gallery: Gallery, folder: str | Path | None = None) -> Path:
             f"{gallery.folder} is on a server: say in which folder accounts and the audit log are "
             "kept (--state)"
         )
-    return gallery.folder / "service"
+    return gallery.folder / SERVICE
 
 
 def about(values: dict[str, Any]) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """Routes: upload a picture, search, and where a vehicle went."""
 
 import math
-from dataclasses import asdict
+import time
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,6 @@ from starlette.concurrency import run_in_threadpool
 
 from platefree.data.frame_boxes import KINDS
 from platefree.errors import DataError
-from platefree.gallery.conclusion import conclusion
 from platefree.gallery.filters import moment_of
 from platefree.gallery.gallery_answer import GalleryAnswer
 from platefree.gallery.journeys import Journey, journeys_of
@@ -21,8 +21,8 @@ from platefree.gallery.search import query_picture
 from platefree.gallery.store import Reading
 from platefree.recipes.post import NONE
 from platefree.service.answer_models import (
+    ChoicesAnswer,
     ConflictAnswer,
-    HitAnswer,
     JourneyAnswer,
     JourneysAnswer,
     LegAnswer,
@@ -35,12 +35,14 @@ from platefree.service.callers import Analyst, Caller, Here, Viewer, must_be
 from platefree.service.refusals import Refused
 from platefree.service.request_models import JourneyRequest, QueryPicture, SearchRequest
 from platefree.service.running_service import Service, about
+from platefree.service.search_answers import hit_answer, number_of, probable, search_answer
 from platefree.service.shield import UPLOADS
 from platefree.service.uploads import Upload
 from platefree.types import Hit, Sightings, utc_text
 from platefree.work import Work
 
-_HERE = Work(workers=0)  # few pictures: no processes to load them
+HERE = Work(workers=0)
+"""How few pictures are embedded: without processes that load them."""
 
 _BODY = {
     "requestBody": {
@@ -74,10 +76,17 @@ def search(asked: SearchRequest, caller: Viewer, here: Here) -> SearchAnswer:
     here.take(here.rates.searches, caller.name)
     reason = here.stated(asked.reason)
     with here.turn():
-        kept = [_upload_of(each, caller, here) for each in asked.pictures]
+        kept = [upload_of(each, caller, here) for each in asked.pictures]
         found = _found(asked, kept, here) if asked.has_query else _listed(asked, here)
     here.audit.add(caller.name, "search", reason, **_asked(asked, kept, found))
     return found
+
+
+@routes.get("/choices")
+def choices(caller: Viewer, here: Here) -> ChoicesAnswer:
+    """What conditions can ask for: cameras, types, colors and views with counts, and the times."""
+    del caller
+    return here.choices.now()
 
 
 @routes.post("/journeys")
@@ -101,7 +110,7 @@ def journeys(asked: JourneyRequest, caller: Analyst, here: Here) -> JourneysAnsw
     here.audit.add(caller.name, "journey", " ".join(asked.reason.split()), numbers=numbers)
     return JourneysAnswer(
         journeys=[_journey(each) for each in found.journeys],
-        untimed=[_number(hit) for hit in found.untimed],
+        untimed=[number_of(hit) for hit in found.untimed],
     )
 
 
@@ -136,7 +145,12 @@ def _keep(here: Service, caller: Caller, content: bytes) -> Uploaded:
     )
 
 
-def _upload_of(picture: QueryPicture, caller: Caller, here: Service) -> Upload | None:
+def upload_of(picture: QueryPicture, caller: Caller, here: Service) -> Upload | None:
+    """The upload that a query picture is; None if it is the frame of a sighting.
+
+    Raises:
+        NoSuchPicture: this one brought no such picture, or it is kept no longer.
+    """
     return None if picture.upload is None else here.uploads.find(caller.name, picture.upload)
 
 
@@ -144,7 +158,7 @@ def _found(asked: SearchRequest, kept: list[Upload | None], here: Service) -> Se
     said = [*asked.yes, *asked.no]
     with here.gallery.store.snapshot() as now:
         refuse_unknown(now, [*said, *([] if asked.number is None else [asked.number])])
-        pictures = _pictures(asked.pictures, kept, now) if asked.pictures else None
+        pictures = table_of(asked.pictures, kept, now) if asked.pictures else None
     if pictures is not None:
         here.load_model()
     found = here.gallery.search(
@@ -153,12 +167,19 @@ def _found(asked: SearchRequest, kept: list[Upload | None], here: Service) -> Se
         top=asked.top,
         post=asked.post or NONE,
         feedback=asked.feedback(),
-        work=_HERE,
+        work=HERE,
     )
     paths = [] if pictures is None else [pictures.path(row) for row in range(len(pictures))]
     queries = {path: row for row, path in reversed(list(enumerate(paths)))}
-    hits = [_hit(hit, None if hit.query is None else queries.get(hit.query)) for hit in found.hits]
-    return _answer(found, hits, _named(found.cautions, kept))
+    probable_hits = probable(found.hits, asked.p_at_least)
+    below = len(found.hits) - len(probable_hits)
+    found = replace(found, hits=probable_hits)
+    hits = [
+        hit_answer(hit, None if hit.query is None else queries.get(hit.query)) for hit in found.hits
+    ]
+    cautions = _named(found.cautions, kept)
+    calibrated = here.gallery.calibration() is not None
+    return search_answer(found, hits, cautions, calibrated=calibrated, below=below)
 
 
 def _listed(asked: SearchRequest, here: Service) -> SearchAnswer:
@@ -166,25 +187,42 @@ def _listed(asked: SearchRequest, here: Service) -> SearchAnswer:
         raise DataError("feedback and steps are of a search, and nothing is looked for")
     where = asked.where.filter().without_query()
     after = Place.parse(asked.after) if asked.after else None
+    began, model = time.perf_counter(), here.gallery.card.model
+    found, following = GalleryAnswer([], [], [], model=model), ""
     with here.gallery.store.snapshot() as now:
-        if not now.version:
-            return _answer(GalleryAnswer([], [], [], model=here.gallery.card.model), [], [])
-        numbers = latest_page(now, where, asked.top, after)
-        table = now.get(numbers).sightings
-        found = GalleryAnswer(
-            [], [], [], now.count(where), model=here.gallery.card.model, version=now.version
-        )
-    hits = [
-        _hit(Hit(row + 1, math.nan, table.path(row), table.labels(row), number=number), None)
-        for row, number in enumerate(numbers.tolist())
-    ]
-    is_last = len(hits) < asked.top
-    following = "" if is_last else str(Place(table.time[-1], hits[-1].number))
-    return _answer(found, hits, [], following)
+        if now.version:
+            numbers = latest_page(now, where, asked.top, after)
+            table = now.get(numbers).sightings
+            hits = [
+                Hit(row + 1, math.nan, table.path(row), table.labels(row), number=number)
+                for row, number in enumerate(numbers.tolist())
+            ]
+            found = GalleryAnswer(
+                *(hits, [], [], now.count(where)),
+                model=model,
+                version=now.version,
+                seconds=time.perf_counter() - began,
+                stored=now.count(),
+            )
+            is_last = len(hits) < asked.top
+            following = "" if is_last else str(Place(table.time[-1], int(numbers[-1])))
+    shown = [hit_answer(hit, None) for hit in found.hits]
+    calibrated = here.gallery.calibration() is not None
+    return search_answer(found, shown, [], calibrated=calibrated, following=following)
 
 
-def _pictures(asked: list[QueryPicture], kept: list[Upload | None], now: Reading) -> Sightings:
-    """The query pictures: uploads, and boxes on the whole frames of stored sightings."""
+def table_of(asked: list[QueryPicture], kept: list[Upload | None], now: Reading) -> Sightings:
+    """The query pictures: uploads, and boxes on the whole frames of stored sightings.
+
+    Args:
+        asked: the pictures.
+        kept: the upload that each is; None of a frame.
+        now: the gallery.
+
+    Raises:
+        Refused: a sighting is not stored.
+        DataError: a box is outside of its picture.
+    """
     columns: dict[str, list[Any]] = {"image": [], "camera": [], "time": [], "frame": [], "box": []}
     for each, upload in zip(asked, kept, strict=True):
         image, frame = "", -1
@@ -221,45 +259,6 @@ def _named(cautions: list[str], kept: list[Upload | None]) -> list[str]:
     return cautions
 
 
-def _hit(hit: Hit, query: int | None) -> HitAnswer:
-    return HitAnswer(
-        rank=hit.rank,
-        number=_number(hit),
-        similarity=None if math.isnan(hit.similarity) else hit.similarity,
-        p_same=hit.p_same,
-        in_words=hit.in_words,
-        image=hit.image.name,
-        labels=dict(hit.labels),
-        space=hit.space,
-        query=query,
-    )
-
-
-def _number(hit: Hit) -> int:
-    assert hit.number is not None  # noqa: S101 - hits of a gallery have one
-    return hit.number
-
-
-def _answer(
-    found: GalleryAnswer, hits: list[HitAnswer], cautions: list[str], following: str = ""
-) -> SearchAnswer:
-    return SearchAnswer(
-        hits=hits,
-        left_out=[path.name for path in found.left_out],
-        cautions=cautions,
-        searched=found.searched,
-        candidates=found.candidates,
-        compared=found.compared,
-        nothing_likely=found.nothing_likely,
-        conclusion=conclusion(found.hits),
-        model=found.model,
-        version=found.version,
-        exact=found.exact,
-        seconds=round(found.seconds, 4),
-        next=following,
-    )
-
-
 def _asked(asked: SearchRequest, kept: list[Upload | None], found: SearchAnswer) -> dict[str, Any]:
     """What of a search the audit log keeps; pictures by the hashes of their files."""
     pictures = [
@@ -278,6 +277,7 @@ def _asked(asked: SearchRequest, kept: list[Upload | None], found: SearchAnswer)
         "post": "" if asked.post == "none" else asked.post,
         "yes": asked.yes,
         "no": asked.no,
+        "p_at_least": asked.p_at_least,
         "after": asked.after,
     }
     return {**about(values), "top": asked.top, "hits": len(found.hits), "version": found.version}
@@ -290,8 +290,8 @@ def _journey(found: Journey) -> JourneyAnswer:
                 camera=stop.camera,
                 first=utc_text(stop.first),
                 last=utc_text(stop.last),
-                numbers=[_number(hit) for hit in stop.hits],
-                best=_number(stop.best),
+                numbers=[number_of(hit) for hit in stop.hits],
+                best=number_of(stop.best),
             )
             for stop in found.stops
         ],
