@@ -146,12 +146,12 @@ class _Rest:
     def __init__(self, task: FilmToDo, sure: float) -> None:
         self._every = Sampling(task.camera.every)
         self._tracker, self.reached = OverlapTracker(sure), -math.inf
-        self._follower = Follower(self._tracker)
+        self._follower = Follower(self._tracker, least_score=sure)
         if task.memory:
             kept = json.loads(task.memory)
             self.reached = kept["reached"]
             self._tracker = OverlapTracker.from_json(kept["tracker"])
-            self._follower = Follower(self._tracker)
+            self._follower = Follower(self._tracker, least_score=sure)
             self._follower.remember(kept["follower"], _scenes(task.film, kept["follower"]))
 
     @property
