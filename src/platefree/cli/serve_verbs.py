@@ -22,6 +22,7 @@ from platefree.errors import DataError
 
 if TYPE_CHECKING:
     from platefree.audit.audit_log import AuditLog
+    from platefree.gallery.stored_gallery import Gallery
     from platefree.service.accounts import Accounts
     from platefree.service.register import Register
     from platefree.service.rules import Access, Rules
@@ -181,6 +182,26 @@ def serve(
     if place.certificate is None and not place.is_local and place.behind_proxy:
         notes.print("note: only the proxy should reach this port", soft_wrap=True)
     serve_until_stopped(service, place, lambda port: _say(port, place, rules))
+
+
+def serve_here(gallery: "Gallery", cameras: Path, port: int) -> None:
+    """Open a gallery on this machine alone, by a token, until it is stopped.
+
+    Args:
+        gallery: in a folder.
+        cameras: the file of their places.
+        port: 0 is any that is free.
+    """
+    from platefree.gallery.camera_distances import read_camera_distances
+    from platefree.inference.detector_loading import load_detector
+    from platefree.service.rules import HERE, Rules
+    from platefree.service.running_service import Service, service_folder
+    from platefree.service.serving import Place, serve
+
+    place = Place("127.0.0.1", port)
+    rules = Rules(access="token", names=HERE, distances=read_camera_distances(cameras))
+    service = Service(gallery, rules, service_folder(gallery, None), load_detector())
+    serve(service, place, lambda port: _say(port, place, rules))
 
 
 @accounts_app.command("add")
