@@ -88,7 +88,7 @@ def live(
     place: Place = Place(port=0),  # noqa: B008 - frozen
 ) -> Iterator[Live]:
     """Within the block it listens."""
-    rules = rules or Rules(token=TOKEN)
+    rules = rules or Rules(token=TOKEN, unmasked_frames=True)
     service = Service(Gallery(gallery), rules, folder, detector)
     listens, ports = threading.Event(), []
 

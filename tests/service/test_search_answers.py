@@ -1,8 +1,10 @@
-"""What an answer says besides its hits: passes, totals, probabilities, and what can be asked for."""
+"""What an answer says besides its hits: passes, totals, probabilities, and choices."""
 
+import shutil
 from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +59,7 @@ def test_hits_stand_in_passes(served: Live) -> None:
         times = sorted(hit["labels"]["time"] for hit in members)
         assert (each["first"], each["last"]) == (times[0], times[-1])
         if not each["track"]:
-            gaps = [seconds(b) - seconds(a) for a, b in zip(times, times[1:], strict=False)]
+            gaps = [seconds(b) - seconds(a) for a, b in pairwise(times)]
             assert max(gaps, default=0) <= PASS
 
 
@@ -117,8 +119,6 @@ def test_choices_are_what_a_table_counts(served: Live, drawn_table: Sightings) -
 
 
 def test_choices_follow_the_gallery(drawn_lot: Path, tmp_path: Path) -> None:
-    import shutil
-
     shutil.copytree(drawn_lot, tmp_path / "lot")
     with live(tmp_path / "lot") as served:
         before = served.ask("GET", "/api/choices").json

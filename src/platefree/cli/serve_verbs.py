@@ -114,6 +114,12 @@ def serve(
         Path | None, typer.Option(metavar="FILE", help="Places of cameras, for journeys.")
     ] = None,
     state: StateOption = None,
+    ledger: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER", show_default="GALLERY/ingest", help="What 'ingest' noted of films."
+        ),
+    ] = None,
     device: DeviceOption = DeviceName.auto,
     *,
     behind_proxy: Annotated[
@@ -121,6 +127,9 @@ def serve(
     ] = False,
     reason_required: Annotated[
         bool, typer.Option("--reason-required", help="Every search has to say why.")
+    ] = False,
+    unmasked_frames: Annotated[
+        bool, typer.Option("--unmasked-frames", help="Show frames without a detector, with plates.")
     ] = False,
 ) -> None:
     """Open a gallery to browsers and programs.
@@ -163,11 +172,12 @@ def serve(
         reason_required=reason_required,
         names=(*HERE, *_names(host, name or [])),
         secure=place.secure,
+        unmasked_frames=unmasked_frames,
         distances=NOWHERE if cameras is None else read_camera_distances(cameras),
     )
     wants_detector = detector is not None or detector_inside() is not None
     found = load_detector(detector, device=device.value) if wants_detector else None
-    service = Service(opened, rules, folder, found)
+    service = Service(opened, rules, folder, found, ledger)
     if place.certificate is None and not place.is_local and place.behind_proxy:
         notes.print("note: only the proxy should reach this port", soft_wrap=True)
     serve_until_stopped(service, place, lambda port: _say(port, place, rules))

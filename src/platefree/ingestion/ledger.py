@@ -16,6 +16,7 @@ from typing import Any, Self
 
 from platefree.errors import DataError, StorageError
 from platefree.gallery.gallery_places import Place
+from platefree.ingestion.track_names import read_track_name
 from platefree.storage.disk import make_folder
 from platefree.storage.locks import only_writer_of
 
@@ -23,6 +24,7 @@ IN_GALLERY, LEDGER = "ingest", "ledger.sqlite"
 """The folder in that of a gallery, and the file in it."""
 
 _VERSION = 1
+_PATIENCE = 5.0  # seconds that a reader waits for the writer
 _TABLES = """
 create table films (
     fingerprint text primary key,
@@ -107,7 +109,7 @@ class Pass:
 
 
 class Ledger:
-    """The ledger of a gallery, for its only writer.
+    """The ledger of a gallery, for its only writer, or for those who read it.
 
     Args:
         path: of its file.
@@ -123,11 +125,35 @@ class Ledger:
             row = self._connection.execute(
                 "select * from films where fingerprint = ?", (fingerprint,)
             ).fetchone()
-        if row is None:
+        return None if row is None else _film_of(row)
+
+    def films(self) -> list[FilmRecord]:
+        """What is noted of all films, by their cameras and starts."""
+        with self._errors():
+            rows = self._connection.execute(
+                "select * from films order by camera, start, path"
+            ).fetchall()
+        return [_film_of(row) for row in rows]
+
+    def track(self, name: str) -> tuple[FilmRecord, Pass | None] | None:
+        """The film of a track, and the pass that it is; None if nothing is noted of the film.
+
+        Args:
+            name: of the track, as sightings have it.
+        """
+        named = read_track_name(name)
+        if named is None:
             return None
-        named: dict[str, Any] = dict(zip(_names(FilmRecord), row, strict=True))
-        named |= {"finished": bool(named["finished"])}
-        return FilmRecord(**{**named, "remarks": tuple(json.loads(named["remarks"]))})
+        begins, number = named
+        with self._errors():
+            rows = self._connection.execute(
+                "select * from films where fingerprint glob ?", (f"{begins}*",)
+            ).fetchall()
+        if len(rows) != 1:
+            return None
+        film = _film_of(rows[0])
+        passes = [each for each in self.passes(film.fingerprint) if each.number == number]
+        return film, (passes[0] if passes else None)
 
     def note(self, record: FilmRecord, passes: Sequence[Pass] = ()) -> None:
         """Note how far a film is, and passes that ended: all of it, or nothing.
@@ -229,6 +255,32 @@ def open_ledger(folder: Path, created: str) -> Iterator[Ledger]:
 
 
 @contextmanager
+def read_ledger(folder: Path, created: str) -> Iterator[Ledger | None]:
+    """The ledger in a folder, to be read while another process writes; None if there is none.
+
+    Args:
+        folder: of it.
+        created: when the gallery was made.
+
+    Raises:
+        StorageError: it cannot be read now.
+        DataError: it is damaged, of a newer version, or of another gallery.
+    """
+    path = folder / LEDGER
+    if not path.exists():
+        yield None
+        return
+    place = f"{path.absolute().as_uri()}?mode=rw"  # a journal of a killed process is carried out
+    with (
+        _sqlite_errors(path),
+        closing(sqlite3.connect(place, uri=True, timeout=_PATIENCE)) as connection,
+    ):
+        connection.execute("pragma query_only = on")
+        (version,) = connection.execute("pragma user_version").fetchone()
+        yield Ledger(path, connection)._of_gallery(created) if version else None
+
+
+@contextmanager
 def _sqlite_errors(path: Path) -> Iterator[None]:
     try:
         yield
@@ -252,6 +304,12 @@ def _insert(connection: sqlite3.Connection, table: str, rows: Sequence[Sequence[
 
 def _names(kind: type[Any]) -> list[str]:
     return [each.name for each in fields(kind)]
+
+
+def _film_of(row: Sequence[Any]) -> FilmRecord:
+    named: dict[str, Any] = dict(zip(_names(FilmRecord), row, strict=True))
+    named |= {"finished": bool(named["finished"])}
+    return FilmRecord(**{**named, "remarks": tuple(json.loads(named["remarks"]))})
 
 
 def _pass_of(row: dict[str, Any]) -> Pass:

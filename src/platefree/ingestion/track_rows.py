@@ -15,6 +15,7 @@ from PIL import Image
 from platefree.data.frame_boxes import KINDS
 from platefree.gallery.small_pictures import small_jpeg
 from platefree.inference.embedder import Embedder
+from platefree.ingestion.track_names import track_name
 from platefree.storage.files import new_file, temporary_folder
 from platefree.types import CONTENT_BYTES, Contents, Embeddings, Floats, Sightings
 from platefree.video.tracks import Track, mean_row
@@ -45,7 +46,7 @@ class FilmFacts:
 
     def track_name(self, track: Track) -> str:
         """How a sighting names its track: as no track of another film is named."""
-        return f"{self.fingerprint[:12]}-{track.number}"
+        return track_name(self.fingerprint, track.number)
 
 
 class TrackRows(NamedTuple):

@@ -51,6 +51,7 @@ class GalleryAbout(_Answered):
     retention: list[str]
     can_search_pictures: bool
     finds_vehicles: bool
+    shows_frames: bool
 
 
 class Vehicle(_Answered):
@@ -101,6 +102,80 @@ class SightingAnswer(_Answered):
     frame: int | None
     box: list[float] | None
     labels: dict[str, str]
+
+
+class TrackPoint(_Answered):
+    """Where a vehicle was: the middle of the lower edge of its box, and its side, in pixels."""
+
+    second: float
+    x: float
+    y: float
+    side: float
+
+
+class TrackAnswer(_Answered):
+    """The track of a sighting, as far as it is known.
+
+    Attributes:
+        number: of the sighting.
+        track: its name; empty is unknown, as other texts.
+        camera: that saw it.
+        type: of the vehicle.
+        first: when it was first seen, UTC.
+        last: when it was last seen.
+        direction: in which it went, degrees clockwise from up on the frame; None is unknown, or
+            that it stood.
+        path: some points of its way on the frame.
+        film: name of the file.
+        first_second: of the film, in which it was first seen.
+        last_second: in which it was last seen.
+        numbers: of all sightings of the track, by their times.
+        before: the sighting of the same camera before this one; None if there is none.
+        after: the one after it.
+    """
+
+    number: int
+    track: str
+    camera: str
+    type: str
+    first: str
+    last: str
+    direction: float | None
+    path: list[TrackPoint]
+    film: str
+    first_second: float | None
+    last_second: float | None
+    numbers: list[int]
+    before: int | None
+    after: int | None
+
+
+class FilmFrameAnswer(_Answered):
+    """A picture of a film: its number, the second of the film, and the time in UTC if known."""
+
+    frame: int
+    second: float
+    time: str
+
+
+class FilmAnswer(_Answered):
+    """The seconds of film around a sighting.
+
+    Attributes:
+        number: of the sighting.
+        film: name of the file.
+        second: of the film, in which the sighting is.
+        width: of the film in pixels, in which the box of the sighting is.
+        height: of the film in pixels.
+        frames: by their seconds; each picture is fetched by its number.
+    """
+
+    number: int
+    film: str
+    second: float
+    width: int
+    height: int
+    frames: list[FilmFrameAnswer]
 
 
 class HitAnswer(_Answered):

@@ -19,6 +19,7 @@ from platefree.service import (
     search_routes,
     session_routes,
     sighting_routes,
+    track_routes,
 )
 from platefree.service.answer_models import Problem
 from platefree.service.page_routes import page_files, page_routes
@@ -29,6 +30,14 @@ from platefree.service.shield import Shield
 OPENAPI = "/api/openapi.json"
 """Where the API describes itself; ``/page/api.html`` shows it."""
 
+_PARTS = (
+    search_routes,
+    sighting_routes,
+    track_routes,
+    session_routes,
+    job_routes,
+    administration_routes,
+)
 _MOST = 3  # faults of a request that are named
 _STATUSES = (400, 401, 403, 404, 408, 409, 413, 421, 422, 429, 500, 501, 503)
 
@@ -50,7 +59,7 @@ def create_app(service: Service) -> FastAPI:
         responses={status: {"model": Problem} for status in _STATUSES},
     )
     app.state.service = service
-    for part in (search_routes, sighting_routes, session_routes, job_routes, administration_routes):
+    for part in _PARTS:
         app.include_router(part.routes)
     app.include_router(page_routes(page_files()))
     app.add_exception_handler(PlatefreeError, _refused)

@@ -223,6 +223,24 @@ class Client:
         """
         return self._ask("GET", f"/api/sightings/{int(number)}/frame?longest={int(longest)}")
 
+    def track(self, number: int) -> dict[str, Any]:
+        """The track of a sighting: its way, its first and last time, and its neighbours.
+
+        Raises:
+            ServiceError: there is none, or the service cannot be reached.
+        """
+        return self._json("GET", f"/api/sightings/{int(number)}/track")
+
+    def film(self, number: int, seconds: float = 8.0) -> Iterator[tuple[dict[str, Any], bytes]]:
+        """The seconds of film around a sighting: what is known of each picture, and its JPEG.
+
+        Raises:
+            ServiceError: the film is gone, or the service cannot be reached.
+        """
+        place = f"/api/sightings/{int(number)}/film"
+        for each in self._json("GET", f"{place}?{urlencode({'seconds': seconds})}")["frames"]:
+            yield each, self._ask("GET", f"{place}/{each['frame']}")
+
     def info(self) -> dict[str, Any]:
         """What the gallery holds.
 

@@ -71,7 +71,12 @@ def answer(path: Path, most_pixels: int) -> dict[str, Any]:
     return {"width": width, "height": height, "format": format}
 
 
-def _limit(most_bytes: int) -> None:
+def limit_memory(most_bytes: int) -> None:
+    """Let this process take no more memory, and write no files.
+
+    Args:
+        most_bytes: of memory.
+    """
     try:
         import resource
     except ModuleNotFoundError:  # Windows
@@ -84,7 +89,7 @@ def _limit(most_bytes: int) -> None:
 def main() -> None:
     """Answer until the input ends."""
     most_pixels, most_bytes = map(int, sys.argv[1:3])
-    _limit(most_bytes)
+    limit_memory(most_bytes)
     for line in sys.stdin:
         said = answer(Path(json.loads(line)), most_pixels)
         sys.stdout.write(json.dumps(said) + "\n")

@@ -18,8 +18,10 @@ class Limits:
         body_seconds: in which the whole of a request has to arrive.
         decode_seconds: that decoding a picture may take.
         decode_bytes: of memory, that a process which decodes may take.
+        film_seconds: that decoding some seconds of a film may take.
         requests: a minute, of one address.
         searches: a minute, of one account, and pictures that it uploads.
+        slow: a minute, of one account, parts of films and heat maps.
         log_ins: a minute, of one address.
         waiting_seconds: for which a search waits until others have ended.
     """
@@ -32,8 +34,10 @@ class Limits:
     body_seconds: float = 30.0
     decode_seconds: float = 10.0
     decode_bytes: int = 2 * GB
+    film_seconds: float = 30.0
     requests: int = 3_000
     searches: int = 240
+    slow: int = 40
     log_ins: int = 20
     waiting_seconds: float = 10.0
 

@@ -25,6 +25,7 @@ class Rules:
         names: of the host, as browsers ask for it; others are refused, since a page of a stranger
             could reach the service by a name of its own.
         secure: whether browsers come by TLS, here or at a proxy in front.
+        unmasked_frames: whether whole frames are shown where no detector masks their plates.
         distances: between cameras, for journeys.
         limits: how much is taken.
     """
@@ -34,5 +35,6 @@ class Rules:
     reason_required: bool = False
     names: tuple[str, ...] = HERE
     secure: bool = False
+    unmasked_frames: bool = False
     distances: CameraDistances = field(default=NOWHERE, repr=False)
     limits: Limits = USUAL

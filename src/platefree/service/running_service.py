@@ -15,12 +15,14 @@ from typing import Any
 from platefree.errors import DataError, PlatefreeError
 from platefree.gallery.stored_gallery import Gallery
 from platefree.inference.detector import Detector
+from platefree.ingestion.ledger import ledger_folder
 from platefree.machine import cpu_count
 from platefree.service.accounts import Accounts
 from platefree.service.audit_log import AuditLog
 from platefree.service.choices import Choices
 from platefree.service.counts import Counts
 from platefree.service.decoder import Busy, Decoder
+from platefree.service.film_reader import FilmReader
 from platefree.service.job_table import JobTable, TooManyJobs
 from platefree.service.rate_limits import RateLimit
 from platefree.service.refusals import Refused
@@ -43,6 +45,7 @@ class RateLimits:
 
     requests: RateLimit
     searches: RateLimit
+    slow: RateLimit
     log_ins: RateLimit
 
 
@@ -54,6 +57,8 @@ class Service:
         rules: who may use it, and how.
         folder: for accounts and the audit log; by default ``service`` in that of the gallery.
         detector: of vehicles on whole pictures; None finds none.
+        ledger: the folder in which it is noted what was taken in of films; by default the one in
+            that of the gallery.
 
     Raises:
         DataError: the gallery is on a server and no folder is given.
@@ -66,8 +71,11 @@ class Service:
         rules: Rules,
         folder: str | Path | None = None,
         detector: Detector | None = None,
+        ledger: str | Path | None = None,
     ) -> None:
         self.gallery, self.rules, self.detector = gallery, rules, detector
+        has_ledger = ledger is not None or isinstance(gallery.folder, Path)
+        self.ledger = ledger_folder(gallery.folder, ledger) if has_ledger else None
         self.folder = service_folder(gallery, folder)
         register = Register(self.folder)
         self.accounts, self.sessions = Accounts(register), Sessions(register)
@@ -76,15 +84,24 @@ class Service:
         self.counts, self.jobs, self.choices = Counts(), JobTable(), Choices(gallery)
         limits = rules.limits
         self.rates = RateLimits(
-            RateLimit(limits.requests), RateLimit(limits.searches), RateLimit(limits.log_ins)
+            RateLimit(limits.requests),
+            RateLimit(limits.searches),
+            RateLimit(limits.slow),
+            RateLimit(limits.log_ins),
         )
         self._place = TemporaryDirectory(prefix="platefree-service-")
         self.files = Path(self._place.name)
         self.decoder = Decoder(limits)
+        self.films = FilmReader(limits)
         self.uploads = Uploads(self.files, self.decoder, limits)
         self.receiving = asyncio.Semaphore(_RECEIVED)
         self._turns = threading.Semaphore(max(cpu_count(), 2))
         self._loading, self._closing = threading.Lock(), threading.Event()
+
+    @property
+    def shows_frames(self) -> bool:
+        """Whether whole frames are shown: plates can be masked, or may be seen."""
+        return self.detector is not None or self.rules.unmasked_frames
 
     def warm_up(self) -> None:
         """Load the model and start what decodes, so that the first search need not wait."""

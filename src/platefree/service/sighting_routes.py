@@ -5,14 +5,13 @@ from typing import Annotated, Any
 
 import numpy as np
 from fastapi import APIRouter, Path, Query, Response
-from PIL import Image, ImageDraw
+from PIL import Image
 
-from platefree.data.frame_boxes import PLATE
 from platefree.data.image_source import TableImages
 from platefree.errors import ImageError
-from platefree.inference.detector import Detector
 from platefree.service.answer_models import GalleryAbout, Health, SightingAnswer
 from platefree.service.callers import Here, Viewer
+from platefree.service.plate_screen import refuse_unmasked, screened
 from platefree.service.refusals import Refused
 from platefree.service.running_service import Service
 from platefree.service.search_routes import refuse_unknown
@@ -22,8 +21,8 @@ Number = Annotated[int, Path(ge=0, lt=2**63, description="Of a stored sighting."
 
 _QUALITY = 85
 _KEPT = {"cache-control": "private, max-age=300"}
-_MASK = (128, 128, 128)
-_JPEG: dict[int | str, dict[str, Any]] = {200: {"content": {"image/jpeg": {}}}}
+JPEG: dict[int | str, dict[str, Any]] = {200: {"content": {"image/jpeg": {}}}}
+"""What routes of pictures answer, for the description of the API."""
 
 routes = APIRouter(prefix="/api", tags=["sightings"])
 
@@ -53,6 +52,7 @@ def gallery(caller: Viewer, here: Here) -> GalleryAbout:
         retention=found.retention,
         can_search_pictures=here.gallery.card.model_path is not None,
         finds_vehicles=here.detector is not None,
+        shows_frames=here.shows_frames,
     )
 
 
@@ -60,7 +60,7 @@ def gallery(caller: Viewer, here: Here) -> GalleryAbout:
 def sighting(number: Number, caller: Viewer, here: Here) -> SightingAnswer:
     """What is known of a sighting."""
     del caller
-    table = _table(number, here)
+    table = row_of(number, here)
     box = table.box[0]
     return SightingAnswer(
         number=number,
@@ -71,7 +71,7 @@ def sighting(number: Number, caller: Viewer, here: Here) -> SightingAnswer:
     )
 
 
-@routes.get("/sightings/{number}/crop", response_class=Response, responses=_JPEG)
+@routes.get("/sightings/{number}/crop", response_class=Response, responses=JPEG)
 def crop(number: Number, caller: Viewer, here: Here) -> Response:
     """The small picture that the gallery keeps of a sighting."""
     del caller
@@ -83,7 +83,7 @@ def crop(number: Number, caller: Viewer, here: Here) -> Response:
     return Response(picture, media_type="image/jpeg", headers=_KEPT)
 
 
-@routes.get("/sightings/{number}/frame", response_class=Response, responses=_JPEG)
+@routes.get("/sightings/{number}/frame", response_class=Response, responses=JPEG)
 def frame(
     number: Number,
     caller: Viewer,
@@ -92,10 +92,12 @@ def frame(
 ) -> Response:
     """The whole picture or frame that a sighting is on, if its file is still there.
 
-    Plates that the detector finds are masked. ``X-Width`` and ``X-Height`` are those of the whole
-    picture, in which the box of the sighting is.
+    Plates that the detector finds are masked; without a detector no frame is shown, unless the
+    service was started with ``--unmasked-frames``. ``X-Width`` and ``X-Height`` are those of the
+    whole picture, in which the box of the sighting is.
     """
-    table = _table(number, here)
+    refuse_unmasked(here)
+    table = row_of(number, here)
     whole = Sightings.from_columns(
         table.root, {"image": table.image, "frame": table.frame, "box": unknown_boxes(1)}
     )
@@ -105,8 +107,7 @@ def frame(
         except ImageError as error:
             raise Refused(404, f"the picture of sighting {number} is no longer there") from error
         width, height = picture.size
-        if here.detector is not None:
-            picture = without_plates(picture, here.detector)
+        picture = screened(picture, here)
         picture.thumbnail((longest, longest), Image.Resampling.LANCZOS, reducing_gap=3.0)
     here.audit.add(caller.name, "frame", number=number)
     file = io.BytesIO()
@@ -115,22 +116,12 @@ def frame(
     return Response(file.getvalue(), media_type="image/jpeg", headers=size)
 
 
-def without_plates(picture: Image.Image, detector: Detector) -> Image.Image:
-    """A picture whose plates, as far as they are found, are grey.
+def row_of(number: int, here: Service) -> Sightings:
+    """A stored sighting, as a table of one row.
 
-    Args:
-        picture: upright, RGB.
-        detector: of plates on whole pictures.
+    Raises:
+        Refused: there is none of this number.
     """
-    (found,) = detector.detect([np.asarray(picture, np.uint8)])
-    masked = picture.copy()
-    draw = ImageDraw.Draw(masked)
-    for box in found.box[found.kind == PLATE].tolist():
-        draw.rectangle(box, fill=_MASK)
-    return masked
-
-
-def _table(number: int, here: Service) -> Sightings:
     with here.gallery.store.snapshot() as now:
         refuse_unknown(now, [number])
         return now.get(np.array([number], np.int64)).sightings
