@@ -24,6 +24,7 @@ function show() {
     put(byId("about"), element("p", { class: "quiet-text" }, isSearch(question) ? "Searching…" : "Loading…"));
     return;
   }
+  put(byId("order"), ...choices());
   put(byId("empty"), ...(emptyness() ?? []));
   byId("empty").hidden = !byId("empty").childElementCount;
   if (!answer?.hits) {
@@ -33,12 +34,13 @@ function show() {
   put(byId("about"),
     element("p", { class: "found" }, element("b", {}, foundSaid()), removedSaid(), belowSaid(),
       answer.conclusion ? element("span", {}, answer.conclusion) : null),
-    element("div", { class: "row" }, ...choices()),
     element("p", { class: "how" }, ...howSaid().map((text) => element("span", {}, text))),
-    answer.cautions.length || answer.left_out.length || answer.broken ? element("ul", { class: "cautions" },
-      ...[...answer.cautions, ...answer.left_out.map((name) => `${name} could not be read`),
-        ...(answer.broken ? [answer.broken] : [])].map((text) =>
-        element("li", {}, icon("warning", 16), element("span", {}, text)))) : null);
+    cautions([...answer.cautions, ...(answer.broken ? [answer.broken] : [])]));
+}
+
+function cautions(texts) {
+  return texts.length ? element("ul", { class: "cautions" }, ...texts.map((text) =>
+    element("li", {}, icon("warning", 16), element("span", {}, text)))) : null;
 }
 
 function foundSaid() {
@@ -49,8 +51,9 @@ function foundSaid() {
 
 function removedSaid() {
   const { stored, searched } = now.answer;
-  if (stored === undefined || !words(now.question.where).length) return null;
-  return element("span", {}, `filter removed ${number(stored - searched)} of ${number(stored)}`);
+  if (!(stored > searched)) return null;
+  const who = words(now.question.where).length ? "filter removed" : "left out:";
+  return element("span", {}, `${who} ${number(stored - searched)} of ${number(stored)}`);
 }
 
 function belowSaid() {
@@ -66,6 +69,7 @@ function howSaid() {
     said.push(`${Math.max(Math.round(answer.seconds * 1000), 1)} ms`);
     if (answer.calibrated === false) said.push("not calibrated: a similarity is no probability");
   }
+  if (answer.left_out.length) said.push(`the query itself left out: ${answer.left_out.join(", ")}`);
   said.push(`times in ${clockName(question.where.zone)}`);
   return said;
 }
@@ -83,7 +87,7 @@ function choices() {
 }
 
 function chooser(said, values, chosen, then) {
-  const field = element("select", { onchange: () => then(field.value) }, ...values.map(([value, text]) =>
+  const field = element("select", { "aria-label": said, onchange: () => then(field.value) }, ...values.map(([value, text]) =>
     element("option", { value, selected: value === chosen }, text)));
   return element("label", { class: "inline" }, element("span", {}, said), field);
 }

@@ -81,9 +81,10 @@ function show(sighting, hit, signal) {
       element("figcaption", {}, "Query")),
     element("figure", { class: "hit-figure" }, element("div", { class: "shown" }, small),
       element("figcaption", {}, `Sighting ${number}`)));
+  const whole = frameView(sighting, signal);
   put(dialog.body,
     element("div", { class: "detail-grid" },
-      element("div", { class: "detail-main" }, frameView(sighting, signal), filmPart(sighting, signal)),
+      element("div", { class: "detail-main" }, whole, filmPart(sighting, whole, signal)),
       element("div", { class: "detail-side" }, pictures,
         query && may("analyst") ? heatPart(sighting, hit, pictures, signal) : null,
         hit ? sureLine(hit) : null,

@@ -12,25 +12,26 @@ const AT_ONCE = 4;  // pictures that are asked for at a time
 
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
 
-/** A button that plays the seconds around; nothing where the sighting is on no film. */
-export function filmPart(sighting, signal) {
+/** A button that plays the seconds around in the place of the frame; nothing without a film. */
+export function filmPart(sighting, frame, signal) {
   if (sighting.frame === null || !may("analyst")) return null;
   const place = element("div", { class: "film" });
   const begin = element("button", { type: "button", onclick: async () => {
     begin.disabled = true;
-    put(begin, "Loading the film…");
     try {
       const path = `/api/sightings/${sighting.number}/film`;
       const found = await ask("GET", `${path}?seconds=${SECONDS}`, undefined, signal);
-      player(place, found, path, signal);
+      player(place, found, frame, path, signal);
     } catch (error) {
       if (error.name !== "AbortError") put(place, element("p", { class: "quiet-text" }, error.message));
     }
+    begin.disabled = false;
   } }, icon("play", 16), "Play the seconds around it");
   return put(place, begin);
 }
 
-function player(place, found, path, signal) {
+function player(place, found, frame, path, signal) {
+  const invitation = [...place.childNodes];
   const { frames } = found;
   const urls = new Array(frames.length);
   signal.addEventListener("abort", () => {
@@ -83,7 +84,14 @@ function player(place, found, path, signal) {
     }
   }
 
-  put(place, view, element("div", { class: "row" }, toggle, slider, said));
+  const back = element("button", { type: "button", onclick: () => {
+    stop();
+    frame.hidden = false;
+    put(place, ...invitation);
+  } }, "Back to the frame");
+  frame.hidden = true;
+  put(place, view, element("div", { class: "row" }, toggle, slider, said, back));
+  toggle.focus();
   show(at);
   Promise.all(Array.from({ length: AT_ONCE }, (_, from) => load(from))).catch((error) => {
     if (error.name !== "AbortError") place.append(element("p", { class: "quiet-text" }, error.message));

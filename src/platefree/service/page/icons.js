@@ -33,6 +33,6 @@ const PATHS = {
 
 /** An icon by its name. */
 export function icon(name, size = 18) {
-  return drawn("svg", { viewBox: "0 0 24 24", width: size, height: size, class: `drawn ${name}`,
+  return drawn("svg", { viewBox: "0 0 24 24", width: size, height: size, class: "drawn",
     "aria-hidden": "true", focusable: "false" }, drawn("path", { d: PATHS[name] }));
 }

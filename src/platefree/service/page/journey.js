@@ -105,7 +105,8 @@ function stopOf(stop, at, conflicts) {
 function legOf({ seconds, metres }) {
   const isGap = seconds > LONG;
   const parts = [duration(seconds)];
-  if (metres !== null) {
+  if (metres === 0) parts.push("at the same place");
+  if (metres > 0) {
     parts.push(way(metres));
     if (seconds > 0) parts.push(`${Math.round(metres / seconds * 3.6)} km/h at least`);
   }

@@ -8,7 +8,7 @@ import { isSearch } from "./question.js";
 import { hasMore, hitOf, isBusy, more } from "./searching.js";
 import { may } from "./session.js";
 import { go, now, when } from "./store.js";
-import { counted, moment, named, span, sureness, vehicle } from "./words.js";
+import { counted, moment, named, sureness, vehicle } from "./words.js";
 
 let cards = [];
 
@@ -88,9 +88,9 @@ function cardOf(pass) {
       many > 1 ? element("span", { class: "times" }, `${many}`) : null,
       element("span", { class: "mark-shown", "aria-hidden": "true" })),
     sureLine(pass),
-    element("p", { class: "where" }, element("b", {}, named(pass.camera)), " ",
-      element("span", { class: "time" }, timeOf(pass))),
-    element("p", { class: "what" }, name),
+    element("p", { class: "where" }, element("b", {}, named(pass.camera)),
+      element("span", { class: "what" }, name)),
+    element("p", { class: "time" }, timeOf(pass)),
     element("div", { class: "row tools" }, ...marks.buttons, element("span", { class: "push" }),
       may("analyst") ? iconButton(icon("like", 16), "Find similar (f)", () => findSimilar(pass.best)) : null));
   const shown = () => {
@@ -139,9 +139,8 @@ function openSaid(pass, name) {
     + counted(pass.numbers.length, "sighting");
 }
 
-function timeOf({ first, last }) {
-  const { zone } = now.question.where;
-  return first === last ? moment(first, zone) : span(first, last, zone);
+function timeOf({ first }) {
+  return moment(first, now.question.where.zone);
 }
 
 // One card is reached by Tab, the others by arrows: a page of hundreds is left with one key.

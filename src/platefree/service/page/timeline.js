@@ -95,9 +95,10 @@ function chart(passes) {
     role: "group", "aria-label": `Timeline of ${counted(passes.length, "pass", "passes")} of `
       + `${counted(cameras.length, "camera")}, ${moment(new Date(range[0]).toISOString(), zone())} to `
       + moment(new Date(range[1]).toISOString(), zone()) },
-  ...ticks(range, Math.max(Math.floor((width - NAMES) / 70), 2), minutesOf(zone())).map(({ time, text }) =>
+  ...ticks(range, Math.max(Math.floor((width - NAMES) / 80), 2), minutesOf(zone())).map(({ time, text }) =>
     drawn("g", { class: "tick" }, drawn("line", { x1: x(time), x2: x(time), y1: HEAD - 4, y2: height }),
-      drawn("text", { x: x(time), y: HEAD - 8, "text-anchor": "middle" }, text))),
+      x(time) < width - 28 && x(time) > NAMES - 10 ? drawn("text", { x: x(time), y: HEAD - 8,
+        "text-anchor": "middle" }, text) : null)),
   ...cameras.map((camera, lane) => laneOf(camera, lane)),
   drawn("rect", { class: "drag", y: HEAD, height: height - HEAD, width: 0, x: 0 }),
   ...inView.map((pass, at) => markOfPass(pass, at === 0, x, cameras.indexOf(pass.camera))));
