@@ -69,7 +69,7 @@ function howSaid() {
     said.push(`${Math.max(Math.round(answer.seconds * 1000), 1)} ms`);
     if (answer.calibrated === false) said.push("not calibrated: a similarity is no probability");
   }
-  if (answer.left_out.length) said.push(`the query itself left out: ${answer.left_out.join(", ")}`);
+  if (answer.left_out.length) said.push("the query itself left out");
   said.push(`times in ${clockName(question.where.zone)}`);
   return said;
 }
