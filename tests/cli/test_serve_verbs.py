@@ -17,7 +17,8 @@ from messages import says
 
 from platefree.gallery.stored_gallery import Gallery
 from platefree.service.audit_check import read_entries, verify_audit
-from platefree.service.client import Client, ServiceError
+from platefree.service.client import Client
+from platefree.service.client_connection import ServiceError
 from platefree.types import Sightings
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - which is refused

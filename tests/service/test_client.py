@@ -1,5 +1,6 @@
 """The API through its client, beside the library."""
 
+import csv
 import io
 import json
 import math
@@ -19,7 +20,8 @@ from PIL import Image
 import platefree as pf
 from platefree.gallery.gallery_answer import GalleryAnswer
 from platefree.service.audit_check import read_entries, verify_audit
-from platefree.service.client import Client, ServiceError
+from platefree.service.client import Client
+from platefree.service.client_connection import ServiceError
 from platefree.types import Sightings
 
 
@@ -161,6 +163,23 @@ def test_an_export_holds_what_it_says(client: Client, gallery: pf.Gallery, tmp_p
     assert client.export(tmp_path / "some.zip", numbers=numbers[:3]) == 3
 
 
+def test_hits_are_exported_in_their_order_with_what_was_said_of_them(
+    client: Client, gallery: pf.Gallery, tmp_path: Path
+) -> None:
+    hits = client.search(gallery.search(top=1).hits[0].number, top=6).hits
+    assert client.export(tmp_path / "hits.csv", hits=hits) == 6
+    with open(tmp_path / "hits.csv", newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert client.export(tmp_path / "hits.json", hits=hits) == 6
+    told = json.loads((tmp_path / "hits.json").read_text("utf-8"))
+    for row, other, hit in zip(rows, told, hits, strict=True):
+        assert int(row["number"]) == int(other["number"]) == hit.number
+        assert float(row["similarity"]) == pytest.approx(hit.similarity, abs=1e-3)
+        assert {name: row[name] for name in hit.labels} == dict(hit.labels)
+    with pytest.raises(ServiceError, match=facts("twice")):
+        client.export(tmp_path / "none.csv", hits=[*hits, hits[0]])
+
+
 def test_who_searched_what_is_written_down(
     client: Client, served: Live, drawn_table: Sightings
 ) -> None:
@@ -181,7 +200,7 @@ def test_a_hostile_upload_is_one_clear_answer(served: Live, name: str) -> None:
     assert answer.status in (413, 422)
     assert answer.error
     assert str(served.service.files) not in answer.error
-    assert served.ask("GET", "/api/health", headers={}).json == {"status": "ok"}
+    assert served.ask("GET", "/api/health", headers={}).json["status"] == "ok"
 
 
 def test_an_upload_is_its_owners_alone_and_is_never_served(served: Live) -> None:

@@ -19,7 +19,8 @@ from messages import says
 from platefree.service.accounts import FAILURES
 from platefree.service.audit_check import read_entries, verify_audit
 from platefree.service.callers import COOKIE, CSRF
-from platefree.service.client import Client, ServiceError
+from platefree.service.client import Client
+from platefree.service.client_connection import ServiceError
 from platefree.service.limits import Limits
 from platefree.service.rules import Rules
 from platefree.service.serving import Place
@@ -27,7 +28,14 @@ from platefree.service.serving import Place
 PASSWORD = "correct horse battery"  # noqa: S105
 ROLES = ("viewer", "analyst", "administrator")
 
-READS = ["/api/gallery", "/api/jobs", "/api/metrics", "/api/session"]
+READS = [
+    "/api/gallery",
+    "/api/choices",
+    "/api/sightings/5/track",
+    "/api/jobs",
+    "/api/metrics",
+    "/api/session",
+]
 ALLOWED = {
     "viewer": [("POST", "/api/search", {}), *(("GET", path, None) for path in READS)],
     "analyst": [
@@ -35,6 +43,9 @@ ALLOWED = {
         ("POST", "/api/uploads", None),
         ("POST", "/api/journeys", {"hits": [{"number": 5}]}),
         ("POST", "/api/exports", {}),
+        ("GET", "/api/cases", None),
+        ("POST", "/api/cases", {"name": "a case"}),
+        ("DELETE", "/api/cases/absent", None),
     ],
     "administrator": [
         ("POST", "/api/forget", {"where": {"cameras": ["nowhere"]}}),

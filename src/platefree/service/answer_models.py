@@ -16,9 +16,10 @@ class Problem(_Answered):
 
 
 class Health(_Answered):
-    """Whether the gallery can be read."""
+    """Whether the gallery can be read, and by what one logs in."""
 
     status: Literal["ok"]
+    access: Literal["token", "accounts", "open"]
 
 
 class Told(_Answered):
@@ -326,7 +327,7 @@ class JobAnswer(_Answered):
 
     Attributes:
         job: its key.
-        kind: ``export``, ``forget`` or ``retain``.
+        kind: ``export``, ``case`` (its export), ``forget`` or ``retain``.
         state: how it stands.
         done: how much is.
         of: how much there is to do; 0 is unknown.
@@ -343,6 +344,40 @@ class JobAnswer(_Answered):
     result: dict[str, Any]
     error: str
     has_file: bool
+
+
+class CaseSightingAnswer(_Answered):
+    """A sighting of a case: what is said of it, by whom and when, and what is known of it."""
+
+    number: int
+    mark: Literal["", "yes", "no", "similar"]
+    note: str
+    by: str
+    at: str
+    image: str
+    labels: dict[str, str]
+
+
+class _CaseFacts(_Answered):
+    case: str
+    name: str
+    note: str
+    by: str
+    made: str
+    changed: str
+    gone: int
+
+
+class CaseSummary(_CaseFacts):
+    """A case, and how many sightings it has; ``gone`` were in it and are forgotten."""
+
+    sightings: int
+
+
+class CaseAnswer(_CaseFacts):
+    """A case with its sightings; ``gone`` were in it and are forgotten."""
+
+    sightings: list[CaseSightingAnswer]
 
 
 class AccountAnswer(_Answered):

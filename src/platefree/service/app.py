@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 from platefree.errors import PlatefreeError
 from platefree.service import (
     administration_routes,
+    case_routes,
     job_routes,
     search_routes,
     session_routes,
@@ -36,6 +37,7 @@ _PARTS = (
     track_routes,
     session_routes,
     job_routes,
+    case_routes,
     administration_routes,
 )
 _MOST = 3  # faults of a request that are named

@@ -1,16 +1,13 @@
 """A client of a service, whose methods are those of a `platefree.Gallery`."""
 
-import http.client
 import json
 import math
-import ssl
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import urlencode
 
 import numpy as np
 
@@ -22,28 +19,17 @@ from platefree.gallery.gallery_answer import GalleryAnswer
 from platefree.gallery.journeys import Conflict, Journey, Journeys, Leg, Stop
 from platefree.gallery.search import Answer, Box
 from platefree.inputs.plain_files import read_input
-from platefree.storage.files import atomic_file
+from platefree.service.client_cases import ClientCases
+from platefree.service.client_connection import Connection
 from platefree.types import Hit
-
-_UNUSED = 10.0  # seconds after which a connection is opened anew
-_WAIT = 0.1  # seconds between two looks at a job
-
-
-class ServiceError(PlatefreeError):
-    """What a service refused, and why.
-
-    Args:
-        status: of HTTP.
-        reason: in a sentence.
-    """
-
-    def __init__(self, status: int, reason: str) -> None:
-        super().__init__(reason)
-        self.status = status
 
 
 class Client:
     """Asks a service that ``platefree serve`` started.
+
+    Attributes:
+        reason: why is asked.
+        cases: the cases of the service.
 
     Args:
         address: such as ``http://127.0.0.1:8000``, also with the ``#token=`` that it printed.
@@ -65,25 +51,8 @@ class Client:
         certificate: str | Path | None = None,
         timeout: float = 60.0,
     ) -> None:
-        parts = urlsplit(address)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise PlatefreeError(
-                f"{parts.scheme}://{parts.hostname or ''} is no address of a service, expected "
-                "for instance http://127.0.0.1:8000"
-            )
-        self._token = token or parts.fragment.removeprefix("token=")
-        self.reason, self._used = reason, time.monotonic()
-        if parts.scheme == "https":
-            context = ssl.create_default_context(
-                cafile=None if certificate is None else str(certificate)
-            )
-            self._connection: http.client.HTTPConnection = http.client.HTTPSConnection(
-                parts.hostname, parts.port, timeout=timeout, context=context
-            )
-        else:
-            self._connection = http.client.HTTPConnection(
-                parts.hostname, parts.port, timeout=timeout
-            )
+        self._connection = Connection(address, token, certificate, timeout)
+        self.reason, self.cases = reason, ClientCases(self._connection)
 
     def __enter__(self) -> Self:
         return self
@@ -153,7 +122,7 @@ class Client:
             "p_at_least": p_at_least,
             "reason": self._stated(reason),
         }
-        return _answer(self._json("POST", "/api/search", asked), paths)
+        return _answer(self._connection.json("POST", "/api/search", asked), paths)
 
     def latest(
         self, where: Filter = EVERYTHING, *, page: int = 100, reason: str | None = None
@@ -166,7 +135,7 @@ class Client:
         after, asked = "", {"where": _conditions(where), "top": page}
         while True:
             asked |= {"after": after, "reason": self._stated(reason)}
-            content = self._json("POST", "/api/search", asked)
+            content = self._connection.json("POST", "/api/search", asked)
             yield from _answer(content, []).hits
             if not (after := content["next"]):
                 return
@@ -179,7 +148,7 @@ class Client:
             ImageError: it cannot be read.
         """
         content = read_input(path, PICTURE)
-        found: dict[str, Any] = json.loads(self._ask("POST", "/api/uploads", content))
+        found: dict[str, Any] = json.loads(self._connection.ask("POST", "/api/uploads", content))
         return found
 
     def journeys(self, found: Answer | Sequence[Hit], *, reason: str | None = None) -> Journeys:
@@ -197,7 +166,7 @@ class Client:
             for hit in hits
         ]
         content = {"hits": asked, "reason": self._stated(reason)}
-        return _journeys(self._json("POST", "/api/journeys", content), hits)
+        return _journeys(self._connection.json("POST", "/api/journeys", content), hits)
 
     def sighting(self, number: int) -> dict[str, Any]:
         """What is known of a sighting.
@@ -205,7 +174,8 @@ class Client:
         Raises:
             ServiceError: there is none, or the service cannot be reached.
         """
-        return self._json("GET", f"/api/sightings/{int(number)}")
+        found: dict[str, Any] = self._connection.json("GET", f"/api/sightings/{int(number)}")
+        return found
 
     def crop(self, number: int) -> bytes:
         """The small picture of a sighting, as JPEG.
@@ -213,7 +183,7 @@ class Client:
         Raises:
             ServiceError: there is none, or the service cannot be reached.
         """
-        return self._ask("GET", f"/api/sightings/{int(number)}/crop")
+        return self._connection.ask("GET", f"/api/sightings/{int(number)}/crop")
 
     def frame(self, number: int, longest: int = 1920) -> bytes:
         """The whole picture that a sighting is on, as JPEG.
@@ -221,7 +191,9 @@ class Client:
         Raises:
             ServiceError: it is gone, or the service cannot be reached.
         """
-        return self._ask("GET", f"/api/sightings/{int(number)}/frame?longest={int(longest)}")
+        return self._connection.ask(
+            "GET", f"/api/sightings/{int(number)}/frame?longest={int(longest)}"
+        )
 
     def track(self, number: int) -> dict[str, Any]:
         """The track of a sighting: its way, its first and last time, and its neighbours.
@@ -229,7 +201,8 @@ class Client:
         Raises:
             ServiceError: there is none, or the service cannot be reached.
         """
-        return self._json("GET", f"/api/sightings/{int(number)}/track")
+        found: dict[str, Any] = self._connection.json("GET", f"/api/sightings/{int(number)}/track")
+        return found
 
     def film(self, number: int, seconds: float = 8.0) -> Iterator[tuple[dict[str, Any], bytes]]:
         """The seconds of film around a sighting: what is known of each picture, and its JPEG.
@@ -238,8 +211,10 @@ class Client:
             ServiceError: the film is gone, or the service cannot be reached.
         """
         place = f"/api/sightings/{int(number)}/film"
-        for each in self._json("GET", f"{place}?{urlencode({'seconds': seconds})}")["frames"]:
-            yield each, self._ask("GET", f"{place}/{each['frame']}")
+        for each in self._connection.json("GET", f"{place}?{urlencode({'seconds': seconds})}")[
+            "frames"
+        ]:
+            yield each, self._connection.ask("GET", f"{place}/{each['frame']}")
 
     def info(self) -> dict[str, Any]:
         """What the gallery holds.
@@ -247,7 +222,8 @@ class Client:
         Raises:
             ServiceError: the service refuses, or cannot be reached.
         """
-        return self._json("GET", "/api/gallery")
+        found: dict[str, Any] = self._connection.json("GET", "/api/gallery")
+        return found
 
     def forget(self, where: Filter, *, reason: str | None = None) -> int:
         """Forget sightings, and remove them from the disk; see `Gallery.forget`.
@@ -260,7 +236,7 @@ class Client:
         """
         conditions = _conditions(where)
         asked = {"where": conditions, "everything": not conditions, "reason": self._stated(reason)}
-        done = self._done(self._json("POST", "/api/forget", asked))
+        done = self._connection.done(self._connection.json("POST", "/api/forget", asked))
         return int(done["result"]["forgotten"])
 
     def export(
@@ -269,14 +245,17 @@ class Client:
         where: Filter = EVERYTHING,
         *,
         numbers: Sequence[int] = (),
+        hits: Sequence[Hit] = (),
         reason: str | None = None,
     ) -> int:
-        """Write sightings to a ZIP archive here: a table, their small pictures, hashes of all.
+        """Write sightings to a file here.
 
         Args:
-            place: of the archive.
-            where: conditions that they meet, where no numbers are given.
+            place: of the file: a ``.csv`` or ``.json`` is a table alone, anything else a ZIP
+                archive of a table, their small pictures, and hashes of all.
+            where: conditions that they meet, where neither numbers nor hits are given.
             numbers: of sightings.
+            hits: of a search, with their similarities.
             reason: why it is asked.
 
         Returns:
@@ -284,18 +263,24 @@ class Client:
 
         Raises:
             ServiceError: the service refuses, or it failed.
-            StorageError: the archive cannot be written.
+            StorageError: the file cannot be written.
         """
+        ending = Path(place).suffix.lower().removeprefix(".")
         asked = {
             "where": _conditions(where),
             "numbers": [int(each) for each in numbers],
+            "hits": [
+                {
+                    "number": hit.number,
+                    "similarity": _known(hit.similarity),
+                    "p_same": hit.p_same,
+                }
+                for hit in hits
+            ],
+            "format": ending if ending in ("csv", "json") else "zip",
             "reason": self._stated(reason),
         }
-        done = self._done(self._json("POST", "/api/exports", asked))
-        content = self._ask("GET", f"/api/jobs/{quote(done['job'])}/file")
-        with atomic_file(Path(place)) as file:
-            file.write(content)
-        return int(done["result"]["sightings"])
+        return self._connection.fetched("/api/exports", asked, place)
 
     def choices(self) -> dict[str, Any]:
         """What conditions can ask for: values of labels with counts, and the span of times.
@@ -303,7 +288,8 @@ class Client:
         Raises:
             ServiceError: the service refuses, or cannot be reached.
         """
-        return self._json("GET", "/api/choices")
+        found: dict[str, Any] = self._connection.json("GET", "/api/choices")
+        return found
 
     def audit(self, newest: int = 100) -> dict[str, Any]:
         """The newest entries of the audit log, and whether it is as it was written.
@@ -311,53 +297,13 @@ class Client:
         Raises:
             ServiceError: only an administrator may ask.
         """
-        return self._json("GET", f"/api/audit?{urlencode({'newest': newest})}")
+        found: dict[str, Any] = self._connection.json(
+            "GET", f"/api/audit?{urlencode({'newest': newest})}"
+        )
+        return found
 
     def _stated(self, reason: str | None) -> str:
         return self.reason if reason is None else reason
-
-    def _done(self, job: dict[str, Any]) -> dict[str, Any]:
-        """A job, when it is over."""
-        while job["state"] in ("waiting", "running"):
-            time.sleep(_WAIT)
-            job = self._json("GET", f"/api/jobs/{quote(job['job'])}")
-        if job["state"] != "done":
-            raise ServiceError(500, job["error"] or f"the job was {job['state']}")
-        return job
-
-    def _json(self, method: str, path: str, content: Any = None) -> dict[str, Any]:  # noqa: ANN401
-        body = None if content is None else json.dumps(content, allow_nan=False).encode()
-        found: dict[str, Any] = json.loads(self._ask(method, path, body, "application/json"))
-        return found
-
-    def _ask(self, method: str, path: str, body: bytes | None = None, kind: str = "") -> bytes:
-        headers = {"Authorization": f"Bearer {self._token}"} if self._token else {}
-        if body is not None:
-            headers["Content-Type"] = kind or "application/octet-stream"
-        try:
-            status, content = self._exchanged(method, path, body, headers)
-        except (OSError, http.client.HTTPException) as error:
-            self._connection.close()
-            where = f"{self._connection.host}:{self._connection.port}"
-            raise ServiceError(0, f"{where} does not answer ({error}): is it running?") from error
-        if status >= 300:
-            try:
-                said = str(json.loads(content)["error"])
-            except (ValueError, KeyError, TypeError):
-                said = f"{status} without a reason: is this the address of a platefree service?"
-            raise ServiceError(status, said)
-        return content
-
-    def _exchanged(
-        self, method: str, path: str, body: bytes | None, headers: dict[str, str]
-    ) -> tuple[int, bytes]:
-        if time.monotonic() - self._used > _UNUSED:
-            self._connection.close()  # the service may have, and what is asked would be lost
-        self._connection.request(method, path, body, headers)
-        answer = self._connection.getresponse()
-        content = answer.read()
-        self._used = time.monotonic()
-        return answer.status, content
 
 
 def _known(similarity: float) -> float | None:

@@ -1,99 +1,102 @@
-"""Sightings as one archive: a table, their small pictures, and the hashes of both.
+"""Sightings as one file: an archive with their small pictures, or a table alone.
 
-``sightings.csv`` has a row for each with its number, ``pictures/NUMBER.jpg`` are the small pictures
-that the gallery keeps, and ``about.json`` says who asked for what and why, at which version of the
-gallery, and the SHA-256 of every other file.
+``sightings.csv`` of an archive has a row for each with its number, ``pictures/NUMBER.jpg`` are the
+small pictures that the gallery keeps, and ``about.json`` says who asked for what and why, at which
+version of the gallery, and the SHA-256 of every other file.
 """
 
-import csv
-import hashlib
-import io
-import json
-import zipfile
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
-from platefree.data.formula_cells import guarded
 from platefree.gallery.filters import Filter
 from platefree.gallery.stored_gallery import Gallery
+from platefree.service.hashed_archive import hashed_archive
 from platefree.service.search_routes import refuse_unknown
+from platefree.service.sighting_table import COLUMNS, csv_of, json_of, rows_of
 from platefree.storage.files import new_file
-from platefree.types import LABELS, Indices
+from platefree.types import Indices
+
+Format = Literal["zip", "csv", "json"]
 
 _AT_A_TIME = 256
-_COLUMNS = ("number", "image", *LABELS, "time", "frame", "box")
 
 
-def write_archive(
+@dataclass(frozen=True)
+class Exported:
+    """A sighting to write, with what a search said of it.
+
+    Attributes:
+        number: of it.
+        similarity: to a query; None is unknown.
+        p_same: that it is the vehicle; None is unknown.
+    """
+
+    number: int
+    similarity: float | None = None
+    p_same: float | None = None
+
+    @property
+    def said(self) -> dict[str, str]:
+        """What was said of it, as cells of a table."""
+        values = {"similarity": self.similarity, "p_same": self.p_same}
+        return {name: f"{value:.4g}" for name, value in values.items() if value is not None}
+
+
+def write_export(
     gallery: Gallery,
     path: Path,
-    where: Filter,
-    numbers: Sequence[int],
     asked: dict[str, Any],
     advance: Callable[[int, int], None],
+    *,
+    where: Filter,
+    chosen: Sequence[Exported] = (),
+    format: Format = "zip",
 ) -> int:
-    """Write sightings to a ZIP archive.
+    """Write sightings to a file.
 
     Args:
         gallery: that holds them.
-        path: of the archive.
-        where: conditions that they meet, where no numbers are given.
-        numbers: of sightings, or none.
+        path: of the file.
         asked: who asked for what and why.
         advance: is called with how many are written, and of how many.
+        where: conditions that they meet, where none are chosen.
+        chosen: sightings, in their order.
+        format: an archive, or a table alone.
 
     Returns:
         How many were written.
 
     Raises:
-        Refused: one of the numbers is not stored.
-        StorageError: the archive cannot be written.
+        Refused: one of the chosen is not stored.
+        StorageError: the file cannot be written.
     """
-    hashes: dict[str, str] = {}
-    with gallery.store.snapshot() as now, new_file(path) as file:
-        refuse_unknown(now, list(numbers))
-        chosen: Indices = np.unique(np.array(numbers, np.int64)) if numbers else now.latest(where)
-        table = io.StringIO()
-        rows = csv.writer(table, lineterminator="\n")
-        rows.writerow(_COLUMNS)
-        with zipfile.ZipFile(file, "w") as archive:
-            for start in range(0, len(chosen), _AT_A_TIME):
-                advance(start, len(chosen))
-                some = chosen[start : start + _AT_A_TIME]
-                rows.writerows(_rows(gallery, some))
-                for number, crop in zip(some.tolist(), now.crops(some), strict=True):
-                    if crop:
-                        _put(archive, f"pictures/{number}.jpg", crop, hashes)
-            _put(archive, "sightings.csv", table.getvalue().encode("utf-8", "replace"), hashes)
-            about = {
-                "asked": asked,
-                "made": datetime.now(UTC).isoformat(timespec="seconds"),
-                "model": gallery.card.model,
-                "version": now.version,
-                "sha256": hashes,
-            }
-            text = json.dumps(about, indent=2, ensure_ascii=False) + "\n"
-            archive.writestr("about.json", text)
-    advance(len(chosen), len(chosen))
-    return len(chosen)
-
-
-def _rows(gallery: Gallery, numbers: Indices) -> list[list[str]]:
-    table = gallery.store.get(numbers).sightings
-    found = []
-    for row, number in enumerate(numbers.tolist()):
-        labels, box = table.labels(row), table.box[row]
-        texts = [table.path(row).name, *(labels.get(name, "") for name in (*LABELS, "time"))]
-        frame = str(table.frame[row]) if table.frame[row] >= 0 else ""
-        edges = "" if np.isnan(box[0]) else ",".join(f"{edge:g}" for edge in box)
-        found.append([str(number), *map(guarded, texts), frame, edges])
-    return found
-
-
-def _put(archive: zipfile.ZipFile, name: str, content: bytes, hashes: dict[str, str]) -> None:
-    archive.writestr(name, content)
-    hashes[name] = hashlib.sha256(content).hexdigest()
+    with gallery.store.snapshot() as now:
+        refuse_unknown(now, [each.number for each in chosen])
+        listed = [each.number for each in chosen]
+        numbers: Indices = np.array(listed, np.int64) if chosen else now.latest(where)
+        said = {each.number: each.said for each in chosen}
+        parts = [
+            numbers[start : start + _AT_A_TIME] for start in range(0, len(numbers), _AT_A_TIME)
+        ]
+        rows = [
+            row | said.get(int(row["number"]), {}) for part in parts for row in rows_of(now, part)
+        ]
+        columns = [*COLUMNS, *(["similarity", "p_same"] if any(said.values()) else [])]
+        if format != "zip":
+            with new_file(path) as file:
+                file.write(csv_of(columns, rows) if format == "csv" else json_of(rows))
+        else:
+            about = {"asked": asked, "model": gallery.card.model, "version": now.version}
+            with hashed_archive(path, about) as put:
+                for place, part in enumerate(parts):
+                    advance(place * _AT_A_TIME, len(numbers))
+                    for number, crop in zip(part.tolist(), now.crops(part), strict=True):
+                        if crop:
+                            put(f"pictures/{number}.jpg", crop)
+                put("sightings.csv", csv_of(columns, rows))
+    advance(len(numbers), len(numbers))
+    return len(numbers)

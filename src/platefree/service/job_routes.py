@@ -8,29 +8,39 @@ from fastapi.responses import FileResponse
 from platefree.gallery.stored_gallery import Gallery
 from platefree.service.answer_models import JobAnswer
 from platefree.service.callers import Administrator, Analyst, Caller, Here, Viewer
-from platefree.service.export_archive import write_archive
+from platefree.service.export_archive import Exported, write_export
 from platefree.service.job_table import Job
 from platefree.service.refusals import Refused
 from platefree.service.request_models import ExportRequest, ForgetRequest
 from platefree.service.running_service import Service, about
+
+_KINDS = {".zip": "application/zip", ".csv": "text/csv", ".json": "application/json"}
 
 routes = APIRouter(prefix="/api", tags=["jobs"])
 
 
 @routes.post("/exports", status_code=202)
 def export(asked: ExportRequest, caller: Analyst, here: Here) -> JobAnswer:
-    """Write sightings to an archive: a table, their small pictures, and the hashes of all."""
+    """Write sightings to an archive (a table, small pictures, hashes), or to a table alone."""
     reason, where = here.stated(asked.reason), asked.where.filter().without_query()
-    details = about({"numbers": asked.numbers, "where": asked.where.said})
-    here.audit.add(caller.name, "export", reason, **details)
+    chosen = [Exported(**each.model_dump()) for each in asked.hits]
+    chosen += [Exported(number) for number in sorted(set(asked.numbers))]
+    numbers = [each.number for each in chosen]
+    details = about({"numbers": numbers, "where": asked.where.said})
+    here.audit.add(caller.name, "export", reason, format=asked.format, **details)
 
     def task(job: Job) -> dict[str, Any]:
-        job.file = here.files / f"{job.key}.zip"
+        job.file = here.files / f"{job.key}.{asked.format}"
         about_it = {"by": caller.name, "reason": reason, **details}
-        count = write_archive(here.gallery, job.file, where, asked.numbers, about_it, job.advance)
+        count = write_export(
+            *(here.gallery, job.file, about_it, job.advance),
+            where=where,
+            chosen=chosen,
+            format=asked.format,
+        )
         return {"sightings": count}
 
-    return _shown(here.jobs.add("export", caller.name, task))
+    return job_answer(here.jobs.add("export", caller.name, task))
 
 
 @routes.post("/forget", status_code=202)
@@ -48,31 +58,32 @@ def forget(asked: ForgetRequest, caller: Administrator, here: Here) -> JobAnswer
         gallery = Gallery(here.gallery.folder)  # of its own: writing is not shared by threads
         count = gallery.forget(where).count
         here.audit.add(caller.name, "forget.done", reason, count=count)
+        here.tidy_cases()
         job.done = 1
         readers = gallery.compact().readers
         job.done = 2
         return {"forgotten": count, "readers": readers}
 
-    return _shown(here.jobs.add("forget", caller.name, task))
+    return job_answer(here.jobs.add("forget", caller.name, task))
 
 
 @routes.post("/retain", status_code=202)
 def retain(caller: Administrator, here: Here) -> JobAnswer:
     """Forget what is kept no longer, by the days that the gallery was given."""
     here.audit.add(caller.name, "retain.asked")
-    return _shown(here.jobs.add("retain", caller.name, lambda _: here.carry_out_retention()))
+    return job_answer(here.jobs.add("retain", caller.name, lambda _: here.carry_out_retention()))
 
 
 @routes.get("/jobs")
 def jobs(caller: Viewer, here: Here) -> list[JobAnswer]:
     """One's own jobs, or all for an administrator."""
-    return [_shown(each) for each in here.jobs.all() if _may(caller, each)]
+    return [job_answer(each) for each in here.jobs.all() if _may(caller, each)]
 
 
 @routes.get("/jobs/{key}")
 def job(key: str, caller: Viewer, here: Here) -> JobAnswer:
     """How far a job is."""
-    return _shown(_job(key, caller, here))
+    return job_answer(_job(key, caller, here))
 
 
 @routes.delete("/jobs/{key}")
@@ -81,13 +92,13 @@ def cancel(key: str, caller: Viewer, here: Here) -> JobAnswer:
     found = _job(key, caller, here)
     here.jobs.cancel(found)
     here.audit.add(caller.name, "job.cancelled", kind=found.kind)
-    return _shown(found)
+    return job_answer(found)
 
 
 @routes.get(
     "/jobs/{key}/file",
     response_class=FileResponse,
-    responses={200: {"content": {"application/zip": {}}}},
+    responses={200: {"content": {kind: {} for kind in _KINDS.values()}}},
 )
 def file(key: str, caller: Analyst, here: Here) -> FileResponse:
     """The file that a job made."""
@@ -95,7 +106,10 @@ def file(key: str, caller: Analyst, here: Here) -> FileResponse:
     if found.state != "done" or found.file is None:
         raise Refused(404, "this job made no file, or not yet")
     here.audit.add(caller.name, "export.fetched", sightings=found.result["sightings"])
-    return FileResponse(found.file, media_type="application/zip", filename="platefree-export.zip")
+    ending = found.file.suffix
+    return FileResponse(
+        found.file, media_type=_KINDS[ending], filename=f"platefree-{found.kind}{ending}"
+    )
 
 
 def _may(caller: Caller, job: Job) -> bool:
@@ -109,7 +123,8 @@ def _job(key: str, caller: Caller, here: Service) -> Job:
     return found
 
 
-def _shown(job: Job) -> JobAnswer:
+def job_answer(job: Job) -> JobAnswer:
+    """A job, typed."""
     return JobAnswer(
         job=job.key,
         kind=job.kind,

@@ -13,6 +13,7 @@ from platefree.errors import (
 )
 from platefree.service.accounts import LockedOut, LogInRefused
 from platefree.service.audit_log import ChangedLog
+from platefree.service.cases import NoSuchCase
 from platefree.service.decoder import Busy
 from platefree.service.job_table import TooManyJobs
 from platefree.service.uploads import NoSuchPicture
@@ -20,6 +21,7 @@ from platefree.service.uploads import NoSuchPicture
 _STATUS: tuple[tuple[type[PlatefreeError], int], ...] = (
     (ChangedLog, 503),
     (NoSuchPicture, 404),
+    (NoSuchCase, 404),
     (LockedOut, 429),
     (LogInRefused, 401),
     (Busy, 503),

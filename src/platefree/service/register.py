@@ -1,9 +1,10 @@
-"""The file in which accounts and sessions are kept, beside the gallery."""
+"""The file in which accounts, sessions and cases are kept, beside the gallery."""
 
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -24,6 +25,14 @@ CREATE TABLE IF NOT EXISTS sessions (
     digest TEXT PRIMARY KEY, name TEXT NOT NULL, kind TEXT NOT NULL,
     begun REAL NOT NULL, used REAL NOT NULL, ends REAL NOT NULL
 ) STRICT;
+CREATE TABLE IF NOT EXISTS cases (
+    key TEXT PRIMARY KEY, gallery TEXT NOT NULL, name TEXT NOT NULL, note TEXT NOT NULL,
+    maker TEXT NOT NULL, made REAL NOT NULL, changed REAL NOT NULL, gone INTEGER NOT NULL
+) STRICT;
+CREATE TABLE IF NOT EXISTS case_sightings (
+    case_key TEXT NOT NULL, number INTEGER NOT NULL, mark TEXT NOT NULL, note TEXT NOT NULL,
+    who TEXT NOT NULL, at REAL NOT NULL, PRIMARY KEY (case_key, number)
+) STRICT;
 """
 
 
@@ -36,6 +45,7 @@ class Register:
     """
 
     folder: Path
+    _made: threading.Event = field(default_factory=threading.Event, compare=False, repr=False)
 
     @property
     def path(self) -> Path:
@@ -59,10 +69,12 @@ class Register:
             ) from error
 
     def _make(self) -> None:
-        if self.path.exists():
+        if self._made.is_set() and self.path.exists():
             return
-        make_private(self.folder)
-        make_private_file(self.path)
+        if not self.path.exists():
+            make_private(self.folder)
+            make_private_file(self.path)
         with closing(sqlite3.connect(self.path, timeout=_PATIENCE)) as connection:
             connection.execute("PRAGMA journal_mode = WAL")
-            connection.executescript(_TABLES)
+            connection.executescript(_TABLES)  # one that was made before may lack some
+        self._made.set()

@@ -183,11 +183,82 @@ class ForgetRequest(_Asked):
         return self
 
 
+class ExportHit(_Asked):
+    """A sighting to export, with what a search said of it."""
+
+    number: Number
+    similarity: Annotated[float, Field(ge=-1.01, le=1.01)] | None = None
+    p_same: Annotated[float, Field(ge=0, le=1)] | None = None
+
+
 class ExportRequest(_Asked):
-    """Which sightings are written to an archive: these numbers, or all that meet conditions."""
+    """Which sightings are written to a file: hits or numbers, or all that meet conditions.
+
+    Attributes:
+        numbers: of sightings, which are written in the order of their numbers.
+        hits: sightings in their order, with what a search said of each.
+        where: conditions, where neither are given.
+        format: ``zip`` has pictures and hashes too; ``csv`` and ``json`` are a table alone.
+        reason: why it is asked.
+    """
 
     numbers: Numbers = []
+    hits: Annotated[list[ExportHit], Field(max_length=10_000)] = []
     where: Conditions = Conditions()
+    format: Literal["zip", "csv", "json"] = "zip"
+    reason: Reason = ""
+
+    @model_validator(mode="after")
+    def _names_each_once(self) -> "ExportRequest":
+        if self.numbers and self.hits:
+            raise ValueError("numbers and hits: expected one of them")
+        if len({each.number for each in self.hits}) < len(self.hits):
+            raise ValueError("hits: a sighting is named twice")
+        return self
+
+
+CaseName = Annotated[str, Field(min_length=1, max_length=200, pattern=r"\S")]
+CaseNote = Annotated[str, Field(max_length=10_000)]
+
+
+class CaseRequest(_Asked):
+    """A new case."""
+
+    name: CaseName
+    note: CaseNote = ""
+    reason: Reason = ""
+
+
+class CaseChangeRequest(_Asked):
+    """What of a case is changed; what is not given stays."""
+
+    name: CaseName | None = None
+    note: CaseNote | None = None
+
+
+class CaseSightingRequest(_Asked):
+    """A sighting of a case, and what is said of it; what is not given stays."""
+
+    number: Number
+    mark: Literal["", "yes", "no", "similar"] | None = None
+    note: Annotated[str, Field(max_length=2_000)] | None = None
+
+
+class CaseSightingsRequest(_Asked):
+    """Sightings that are put into a case, or of which something else is said now."""
+
+    sightings: Annotated[list[CaseSightingRequest], Field(min_length=1, max_length=200)]
+
+    @model_validator(mode="after")
+    def _names_each_once(self) -> "CaseSightingsRequest":
+        if len({each.number for each in self.sightings}) < len(self.sightings):
+            raise ValueError("sightings: one is named twice")
+        return self
+
+
+class CaseExportRequest(_Asked):
+    """Why a case is exported."""
+
     reason: Reason = ""
 
 

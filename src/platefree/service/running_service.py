@@ -12,6 +12,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import numpy as np
+
 from platefree.errors import DataError, PlatefreeError
 from platefree.gallery.stored_gallery import Gallery
 from platefree.inference.detector import Detector
@@ -19,6 +21,7 @@ from platefree.ingestion.ledger import ledger_folder
 from platefree.machine import cpu_count
 from platefree.service.accounts import Accounts
 from platefree.service.audit_log import AuditLog
+from platefree.service.cases import Cases
 from platefree.service.choices import Choices
 from platefree.service.counts import Counts
 from platefree.service.decoder import Busy, Decoder
@@ -80,6 +83,7 @@ class Service:
         register = Register(self.folder)
         self.accounts, self.sessions = Accounts(register), Sessions(register)
         self.token_sessions = TokenSessions()
+        self.cases = Cases(register, gallery.card.created)
         self.audit = AuditLog(self.folder)
         self.counts, self.jobs, self.choices = Counts(), JobTable(), Choices(gallery)
         limits = rules.limits
@@ -142,9 +146,21 @@ class Service:
             StorageError: another process writes to the gallery.
         """
         found = Gallery(self.gallery.folder).retain()
+        self.tidy_cases()
         if found.removed:
             self.audit.add("platefree", "retain.done", removed=found.removed)
         return {"removed": found.removed, "undated": found.undated, "readers": found.readers}
+
+    def tidy_cases(self) -> None:
+        """Take out of all cases what the gallery has forgotten, whoever made it forget."""
+        numbers = np.array(self.cases.numbers(), np.int64)
+        if not len(numbers):
+            return
+        with self.gallery.store.snapshot() as now:
+            gone = numbers[~now.has(numbers)]
+        if len(gone):
+            self.cases.forget(gone.tolist())
+            self.audit.add("platefree", "case.forgotten", sightings=len(gone))
 
     def retain_daily(self, pause: float = DAY) -> None:
         """Carry retention out now and then every day, until the service is closed.

@@ -7,15 +7,15 @@ import numpy as np
 from fastapi import APIRouter, Path, Query, Response
 from PIL import Image
 
-from platefree.data.image_source import TableImages
 from platefree.errors import ImageError
 from platefree.service.answer_models import GalleryAbout, Health, SightingAnswer
 from platefree.service.callers import Here, Viewer
-from platefree.service.plate_screen import refuse_unmasked, screened
+from platefree.service.plate_screen import refuse_unmasked
 from platefree.service.refusals import Refused
 from platefree.service.running_service import Service
 from platefree.service.search_routes import refuse_unknown
-from platefree.types import Sightings, unknown_boxes
+from platefree.service.whole_frames import whole_frame
+from platefree.types import Sightings
 
 Number = Annotated[int, Path(ge=0, lt=2**63, description="Of a stored sighting.")]
 
@@ -32,7 +32,7 @@ def health(here: Here) -> Health:
     """Whether the gallery can be read; nobody has to log in for this."""
     with here.gallery.store.snapshot() as now:
         now.has(np.empty(0, np.int64))
-    return Health(status="ok")
+    return Health(status="ok", access=here.rules.access)
 
 
 @routes.get("/gallery")
@@ -98,16 +98,12 @@ def frame(
     """
     refuse_unmasked(here)
     table = row_of(number, here)
-    whole = Sightings.from_columns(
-        table.root, {"image": table.image, "frame": table.frame, "box": unknown_boxes(1)}
-    )
     with here.turn():
         try:
-            picture = TableImages(whole).read(0)
+            picture = whole_frame(table, here)
         except ImageError as error:
             raise Refused(404, f"the picture of sighting {number} is no longer there") from error
         width, height = picture.size
-        picture = screened(picture, here)
         picture.thumbnail((longest, longest), Image.Resampling.LANCZOS, reducing_gap=3.0)
     here.audit.add(caller.name, "frame", number=number)
     file = io.BytesIO()
