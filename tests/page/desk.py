@@ -150,7 +150,7 @@ class Desk:
         """Wait until what is asked is answered."""
         self.page.wait_for_function(
             "() => !document.body.classList.contains('busy')"
-            " && (document.querySelector('.card') || document.querySelector('#empty:not([hidden])'))"
+            " && document.querySelector('.card, #empty:not([hidden])')"
         )
 
     def go(self, fragment: str) -> None:

@@ -1,17 +1,21 @@
 """What an analyst does on the page, in a real browser; the library says what is right."""
 
+import csv
 import re
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from argon2 import PasswordHasher
 from desk import FILM_SIZE, LEFT, RIGHT, STREET, Desk, Lot, a_browser, a_desk, make_lot, serving
-from live import Live
+from live import TOKEN, Live
 
 import platefree as pf
 from platefree.gallery.gallery_answer import GalleryAnswer
+from platefree.service.audit_check import read_entries
 from platefree.types import Sightings
 
 if TYPE_CHECKING:
@@ -27,7 +31,9 @@ def browser() -> Iterator["Browser"]:
 
 
 @pytest.fixture(scope="module")
-def lot(browser: "Browser", tmp_path_factory: pytest.TempPathFactory, drawn_table: Sightings) -> Lot:
+def lot(
+    browser: "Browser", tmp_path_factory: pytest.TempPathFactory, drawn_table: Sightings
+) -> Lot:
     return make_lot(tmp_path_factory.mktemp("page"), drawn_table)
 
 
@@ -64,7 +70,8 @@ def test_what_is_newest_comes_first_and_pages_follow(desk: Desk, served: Live) -
     count = served.service.gallery.store.count()
     desk.page.evaluate("() => scrollTo(0, document.body.scrollHeight)")
     desk.page.wait_for_function(
-        "said => document.querySelector('#about').textContent.includes(said)", arg=f"{count} sightings"
+        "said => document.querySelector('#about').textContent.includes(said)",
+        arg=f"{count} sightings",
     )
     assert not desk.page.locator("#more").is_visible()
     newest = served.service.gallery.search(top=1).hits[0].number
@@ -201,7 +208,9 @@ def test_the_address_is_the_question(desk: Desk, browser: "Browser", served: Liv
     assert desk.cards() == second
     desk.page.go_back()
     desk.page.wait_for_function("() => !document.querySelector('.chip')")
-    desk.page.wait_for_function(f"() => document.querySelector('.card').dataset.number == {first[0]}")
+    desk.page.wait_for_function(
+        f"() => document.querySelector('.card').dataset.number == {first[0]}"
+    )
     desk.page.go_forward()
     desk.page.go_forward()
     desk.page.wait_for_selector(SURE)
@@ -231,7 +240,9 @@ def test_marks_refine_a_search(desk: Desk, served: Live, lot: Lot) -> None:
     assert before.hits[0].number in marked["yes"]
     assert best_of_passes(before)[1] in marked["no"]
     expected = gallery.search(query, top=40, feedback=pf.Feedback(**marked))
-    desk.page.wait_for_function("() => document.querySelector('#query').textContent.includes('moved')")
+    desk.page.wait_for_function(
+        "() => document.querySelector('#query').textContent.includes('moved')"
+    )
     assert desk.cards() == best_of_passes(expected)
     assert not set(desk.cards()) & set(marked["no"])
     assert desk.page.locator(".card[data-mark=yes]").count() >= 1
@@ -293,7 +304,9 @@ def test_details_by_keys(desk: Desk) -> None:
     desk.page.keyboard.press("ArrowRight")
     dialog.get_by_text(f"sighting {cards[2]}").first.wait_for()
     desk.page.keyboard.press("y")
-    assert dialog.get_by_role("button", name="Yes, this is it").get_attribute("aria-pressed") == "true"
+    assert (
+        dialog.get_by_role("button", name="Yes, this is it").get_attribute("aria-pressed") == "true"
+    )
     desk.page.keyboard.press("Escape")
     desk.page.wait_for_function("() => !location.hash.includes('open')")
     assert not dialog.is_visible()
@@ -310,7 +323,9 @@ def test_the_frame_has_the_box_and_the_film_is_played(desk: Desk, served: Live) 
     assert box is not None
     scale = whole["width"] / FILM_SIZE[0]
     found = [(box[side] - whole[side]) / scale for side in ("x", "y")]
-    assert np.allclose([*found, box["width"] / scale, box["height"] / scale], [8, 2, 82, 58], atol=2)
+    assert np.allclose(
+        [*found, box["width"] / scale, box["height"] / scale], [8, 2, 82, 58], atol=2
+    )
     desk.page.get_by_role("button", name="Play the seconds around it").click()
     desk.page.wait_for_function("() => document.querySelector('.film-picture')?.naturalWidth > 0")
     slider = desk.page.get_by_label("Place in the film")
@@ -326,6 +341,138 @@ def test_a_box_on_a_frame_is_a_query(desk: Desk, served: Live) -> None:
     desk.page.get_by_role("button", name="Search with this box").click()
     desk.page.wait_for_selector(SURE)
     assert f"frame={number}@8,2,90,60" in desk.page.url
+
+
+def test_a_case_is_made_and_exported(desk: Desk, tmp_path: Path) -> None:
+    first, second = desk.cards()[:2]
+    for place, key in ((0, "y"), (1, "s")):
+        desk.page.locator(".card .open").nth(place).focus()
+        desk.page.keyboard.press(key)
+    desk.page.locator("#marked").get_by_role("button", name="Add to case").click()
+    desk.page.get_by_label("Name").fill("Hit and run, 3 May")
+    desk.page.get_by_label("Note").fill("a dent")
+    desk.page.locator("dialog").get_by_role("button", name="Add").click()
+    desk.page.locator("#notices").get_by_text("added to Hit and run, 3 May").wait_for()
+    desk.page.click("#open-cases")
+    desk.page.get_by_role("button", name="Hit and run, 3 May").click()
+    desk.page.get_by_label("Notes of the case").fill("Witness: a car.")
+    desk.page.get_by_label("Name of the case").focus()
+    rows = desk.page.locator(".case-sightings li")
+    assert rows.count() >= 2
+    assert desk.page.get_by_label(f"Note on sighting {first}").input_value() == "a dent"
+    assert desk.page.get_by_label(f"Mark of sighting {first}").input_value() == "yes"
+    assert desk.page.get_by_label(f"Mark of sighting {second}").input_value() == "similar"
+    with desk.page.expect_download() as saved:
+        desk.page.get_by_role("button", name="Export the case").click()
+    saved.value.save_as(tmp_path / "case.zip")
+    with zipfile.ZipFile(tmp_path / "case.zip") as archive:
+        names = archive.namelist()
+        assert "index.html" in names
+        assert any(str(first) in name for name in names)
+        told = archive.read("index.html").decode()
+    assert "a dent" in told
+    assert "Witness: a car." in told
+    assert "<script" not in told
+
+
+def test_an_answer_is_exported_as_a_table(desk: Desk, served: Live, tmp_path: Path) -> None:
+    desk.go(f"like={desk.cards()[0]}&where=camera:cam2")
+    desk.page.wait_for_selector(SURE)
+    expected = served.service.gallery.search(
+        desk_number(desk), where=pf.Filter(cameras=["cam2"]), top=40
+    )
+    desk.page.click("#open-export")
+    desk.page.get_by_label("Table (.csv)").check()
+    with desk.page.expect_download() as saved:
+        desk.page.locator("dialog").get_by_role("button", name="Export").click()
+    saved.value.save_as(tmp_path / "answer.csv")
+    rows = list(csv.DictReader((tmp_path / "answer.csv").read_text("utf-8").splitlines()))
+    assert [int(row["number"]) for row in rows] == [hit.number for hit in expected.hits]
+    for row, hit in zip(rows, expected.hits, strict=True):
+        assert float(row["similarity"]) == pytest.approx(hit.similarity, abs=1e-4)
+
+
+def desk_number(desk: Desk) -> int:
+    """The sighting that the address asks about."""
+    found = re.search(r"like=(\d+)", desk.page.url)
+    assert found
+    return int(found.group(1))
+
+
+def test_a_heat_map_lies_over_query_and_hit(desk: Desk) -> None:
+    desk.go(f"like={desk.cards()[0]}&open={desk.cards()[1]}")
+    desk.page.get_by_role("button", name="Heat map").click()
+    desk.page.wait_for_selector(".hit-figure canvas.heat")
+    assert desk.page.locator("canvas.heat").count() == 2
+    desk.page.get_by_role("button", name="Heat map").click()
+    assert desk.page.locator("canvas.heat").count() == 0
+
+
+def test_the_map_has_the_places_and_leads_to_a_camera(desk: Desk) -> None:
+    desk.page.click("#tab-map")
+    places = desk.page.locator(".map .place")
+    places.first.wait_for()
+    names = places.locator(".name").all_inner_texts()
+    assert set(names) == {"cam1", "cam2", "cam3"}
+    x = [
+        float(each)
+        for each in places.locator("circle").evaluate_all(
+            "circles => circles.map((circle) => circle.getAttribute('cx'))"
+        )
+    ]
+    assert x == sorted(x)  # in the file each is 400 m east of the one before
+    places.first.focus()
+    desk.page.keyboard.press("Enter")
+    desk.page.wait_for_selector(".chip")
+    assert names[0] in desk.page.inner_text("#chips")
+
+
+def test_the_state_is_told_in_plain_words(desk: Desk, served: Live) -> None:
+    desk.page.click("#open-status")
+    desk.page.get_by_text("The model and its limits").wait_for()
+    told = desk.page.inner_text("dialog")
+    about = served.service.gallery.info()
+    for said in (f"{about.sightings}", "for ever", "calibrated", "Retention", "Films taken in"):
+        assert said.lower() in told.lower()
+
+
+def test_accounts_sign_in_and_a_viewer_only_looks(
+    browser: "Browser", lot: Lot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quick = PasswordHasher(1, 64, 1)
+    monkeypatch.setattr("platefree.service.accounts.PasswordHasher", lambda: quick)
+    with serving(lot, tmp_path, access="accounts") as served:
+        served.service.accounts.add("vera", "viewer", "correct horse battery")
+        with a_desk(browser, served, token="", expected=["401: /api/session"]) as desk:
+            for password in ("wrong horse battery", "correct horse battery"):
+                desk.page.get_by_label("Name").fill("vera")
+                desk.page.get_by_label("Password").fill(password)
+                desk.page.get_by_role("button", name="Sign in").click()
+                if password.startswith("wrong"):
+                    desk.page.wait_for_function(
+                        "() => document.querySelector('[role=alert]').textContent.length > 10"
+                    )
+            desk.settled()
+            assert "vera viewer" in desk.page.inner_text("#who")
+            for name in ("#choose", "#open-cases", "#open-export"):
+                assert not desk.page.locator(name).is_visible()
+            assert not desk.page.locator(".mark, [aria-label^='Find similar']").count()
+
+
+def test_a_reason_is_asked_once_and_audited(browser: "Browser", lot: Lot, tmp_path: Path) -> None:
+    with (
+        serving(lot, tmp_path, reason_required=True) as served,
+        a_desk(browser, served) as desk,
+    ):
+        assert "reason" in desk.page.inner_text("#empty")
+        desk.page.locator("dialog").get_by_label("Reason").fill("case 12")
+        desk.page.get_by_role("button", name="Go on").click()
+        desk.page.wait_for_selector(".card")
+        desk.ask("camera:cam1")
+        assert "case 12" in desk.page.inner_text("#reason")
+        searches = [each for each in read_entries(tmp_path, 90) if each.action == "search"]
+        assert len(searches) >= 2
+        assert {each.reason for each in searches} == {"case 12"}
 
 
 def test_leaving_ends_the_session(desk: Desk) -> None:

@@ -102,7 +102,7 @@ function surenessOf(where, least) {
   }
   const isKnown = now.choices?.calibrated ?? false;
   const value = isKnown ? least ?? 0 : where.at_least ?? -1;
-  const shown = element("output", {}, String(value));
+  const shown = element("span", { class: "figure" }, String(value));
   const slider = element("input", { type: "range", min: isKnown ? "0" : "-1", max: "1", step: "0.01",
     value, oninput: () => { shown.textContent = slider.value; } });
   const said = isKnown ? "At least this probable" : "At least this similar";

@@ -32,6 +32,9 @@ const BUTTONS = { "open-cases": ["case", openCases], "open-status": ["info", ope
 
 beginTheme();
 beginButtons();
+addEventListener("hashchange", () => {  // the address of a service that was started anew
+  if (location.hash.includes("token=")) location.reload();
+});
 await somebody();
 beginWork();
 

@@ -7,7 +7,7 @@ const SECONDS = 6;
 
 /** Say what was done; it goes by itself. */
 export function say(text) {
-  shown(text, "done", "status", "yes");
+  shown(text, "done", null, "yes");
   byId("spoken").textContent = text;
 }
 
