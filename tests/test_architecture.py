@@ -76,6 +76,7 @@ CORE_INFERENCE = {
     ),
     *("onnx_detector", "onnx_session", "model_folder"),
     *("onnx_content", "onnx_model", "onnx_network", "picture_comparison", "shipped", "joinable"),
+    "occlusion",
 }
 """Modules of inference that run an exported model, or load one."""
 

@@ -22,12 +22,15 @@ from platefree.gallery.gallery_answer import GalleryAnswer
 from platefree.service.audit_check import read_entries, verify_audit
 from platefree.service.client import Client
 from platefree.service.client_connection import ServiceError
+from platefree.service.limits import Limits
+from platefree.service.rules import Rules
 from platefree.types import Sightings
 
 
 @pytest.fixture(scope="module")
 def served(drawn_lot: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
-    with live(drawn_lot, folder=tmp_path_factory.mktemp("state")) as found:
+    rules = Rules(token=TOKEN, unmasked_frames=True, limits=Limits(searches=10**6))
+    with live(drawn_lot, rules, tmp_path_factory.mktemp("state")) as found:
         yield found
 
 

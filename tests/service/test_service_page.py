@@ -9,10 +9,17 @@ from pathlib import Path
 import pytest
 from argon2 import PasswordHasher
 from conftest import REPOSITORY, Run
+from fastapi.routing import APIRoute
 from live import TOKEN, live
 
+from platefree.service import (
+    case_routes,
+    heat_map_routes,
+    search_routes,
+    state_routes,
+    track_routes,
+)
 from platefree.service.limits import USUAL
-from platefree.service.search_routes import routes as search_routes
 from platefree.types import Sightings
 
 PAGE = (REPOSITORY / "docs" / "service.md").read_text("utf-8")
@@ -27,13 +34,14 @@ def test_its_client_runs(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     shutil.copy(drawn_table.path(0), "suspect.jpg")
-    (code,) = blocks("py")
+    code = "\n".join(blocks("py"))
     with live(drawn_lot, folder=tmp_path / "state") as served:
         code = code.replace(
             "http://127.0.0.1:8000/#token=TOKEN", f"{served.address}/#token={TOKEN}"
         )
         exec(compile(code, "service.md", "exec"), {})  # noqa: S102
     assert (tmp_path / "found.zip").exists()
+    assert (tmp_path / "van.zip").exists()
 
 
 def test_its_commands_run(
@@ -56,9 +64,16 @@ def test_its_commands_run(
 
 
 def test_its_table_has_the_routes_and_the_limits_there_are() -> None:
-    for route in search_routes.routes:
-        assert f"`POST {getattr(route, 'path', '')}`" in PAGE
-    for number in (USUAL.requests, USUAL.searches, USUAL.log_ins):
+    names = {"{number}": "N", "{key}": "KEY", "{frame}": "FRAME", "{name}": "NAME"}
+    for part in (search_routes, track_routes, case_routes, heat_map_routes, state_routes):
+        for route in part.routes.routes:
+            assert isinstance(route, APIRoute)
+            path = route.path
+            for name, shown in names.items():
+                path = path.replace(name, shown)
+            for method in route.methods:
+                assert f"`{method} {path}`" in PAGE
+    for number in (USUAL.requests, USUAL.searches, USUAL.log_ins, USUAL.slow):
         assert f"{number:,} " in PAGE
     assert f"{USUAL.upload_bytes >> 20} MB, {USUAL.upload_pixels // 10**6} megapixels" in PAGE
     assert f"{USUAL.decode_seconds:g} s and {USUAL.decode_bytes >> 30} GB" in PAGE

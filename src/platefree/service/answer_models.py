@@ -282,6 +282,27 @@ class ChoicesAnswer(_Answered):
     calibrated: bool
 
 
+class HeatMapAnswer(_Answered):
+    """Which parts of two pictures made them alike.
+
+    Attributes:
+        rows: of parts.
+        columns: of parts.
+        query: rows of numbers from 0 to 1, the top one first: 1 where the similarity falls most
+            when that part of the query is covered.
+        hit: the same of the hit.
+        similarity: of both as they are.
+        how: it was found.
+    """
+
+    rows: int
+    columns: int
+    query: list[list[float]]
+    hit: list[list[float]]
+    similarity: float
+    how: Literal["occlusion"]
+
+
 class StopAnswer(_Answered):
     """What one camera saw of the vehicle at a time."""
 
@@ -344,6 +365,113 @@ class JobAnswer(_Answered):
     result: dict[str, Any]
     error: str
     has_file: bool
+
+
+class FilmState(_Answered):
+    """How far a film is; ``duration`` in seconds is None where it is unknown."""
+
+    film: str
+    camera: str
+    start: str
+    seconds: float
+    duration: float | None
+    finished: bool
+    remarks: list[str]
+
+
+class IngestionState(_Answered):
+    """Films that were taken in, or are.
+
+    Attributes:
+        films: those that are not done first, then the latest.
+        finished: how many are done.
+        of: how many there are.
+        more: how many are not named here.
+        error: why nothing is known of them; empty otherwise.
+    """
+
+    films: list[FilmState]
+    finished: int
+    of: int
+    more: int
+    error: str
+
+
+class StorageState(_Answered):
+    """Megabytes on the disk: of the gallery, of the service's own files, and how many are free."""
+
+    gallery_megabytes: float
+    service_megabytes: float
+    free_megabytes: float
+
+
+class RetentionState(_Answered):
+    """For how many days sightings of a camera are kept; None is for ever."""
+
+    camera: str
+    days: float | None
+    sightings: int
+
+
+class ModelState(_Answered):
+    """The model of the gallery, in words.
+
+    Attributes:
+        fingerprint: of it.
+        calibrated: whether it says how probable a hit is.
+        name: of it.
+        method: of it; empty is unknown, as other texts.
+        precision: of its weights.
+        learnt_from: what it was made from.
+        licence: of its weights.
+        limits: where it fails, and what it is not for.
+        measured: how well it found vehicles, on what.
+        note: why nothing is known of it.
+    """
+
+    fingerprint: str
+    calibrated: bool
+    name: str
+    method: str = ""
+    precision: str = ""
+    learnt_from: list[str] = []
+    licence: str = ""
+    limits: list[str] = []
+    measured: list[str] = []
+    note: str = ""
+
+
+class StateAnswer(_Answered):
+    """How the service stands."""
+
+    ingestion: IngestionState
+    storage: StorageState
+    retention: list[RetentionState]
+    model: ModelState
+
+
+class CameraPlace(_Answered):
+    """A camera: metres east and north on a map, None where unknown, and its sightings."""
+
+    camera: str
+    east: float | None
+    north: float | None
+    sightings: int
+
+
+class CameraWay(_Answered):
+    """A way between two cameras, driven in both directions."""
+
+    start: str
+    end: str
+    metres: float
+
+
+class CamerasAnswer(_Answered):
+    """Cameras, and the ways between them that are known."""
+
+    cameras: list[CameraPlace]
+    ways: list[CameraWay]
 
 
 class CaseSightingAnswer(_Answered):

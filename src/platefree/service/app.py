@@ -16,10 +16,12 @@ from platefree.errors import PlatefreeError
 from platefree.service import (
     administration_routes,
     case_routes,
+    heat_map_routes,
     job_routes,
     search_routes,
     session_routes,
     sighting_routes,
+    state_routes,
     track_routes,
 )
 from platefree.service.answer_models import Problem
@@ -33,8 +35,10 @@ OPENAPI = "/api/openapi.json"
 
 _PARTS = (
     search_routes,
+    heat_map_routes,
     sighting_routes,
     track_routes,
+    state_routes,
     session_routes,
     job_routes,
     case_routes,

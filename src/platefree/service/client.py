@@ -291,6 +291,46 @@ class Client:
         found: dict[str, Any] = self._connection.json("GET", "/api/choices")
         return found
 
+    def state(self) -> dict[str, Any]:
+        """Films that are taken in, storage, retention, and the model with its limits.
+
+        Raises:
+            ServiceError: the service refuses, or cannot be reached.
+        """
+        found: dict[str, Any] = self._connection.json("GET", "/api/state")
+        return found
+
+    def cameras(self) -> dict[str, Any]:
+        """The cameras with their places on a map, and the ways between them.
+
+        Raises:
+            ServiceError: the service refuses, or cannot be reached.
+        """
+        found: dict[str, Any] = self._connection.json("GET", "/api/cameras")
+        return found
+
+    def heat_map(
+        self, query: str | Path | int, number: int, *, reason: str | None = None
+    ) -> dict[str, Any]:
+        """Which parts of a query and of a hit made them alike, as rows of numbers from 0 to 1.
+
+        Args:
+            query: a picture, which is uploaded, or the number of a stored sighting.
+            number: of the hit.
+            reason: why it is asked.
+
+        Raises:
+            ServiceError: the service refuses, or cannot be reached.
+            ImageError: the picture cannot be read.
+        """
+        asked: dict[str, Any] = {"number": int(number), "reason": self._stated(reason)}
+        if isinstance(query, int):
+            asked["query_number"] = query
+        else:
+            asked["query"] = {"upload": self.upload(query)["upload"]}
+        found: dict[str, Any] = self._connection.json("POST", "/api/heat-maps", asked)
+        return found
+
     def audit(self, newest: int = 100) -> dict[str, Any]:
         """The newest entries of the audit log, and whether it is as it was written.
 

@@ -153,6 +153,28 @@ class SearchRequest(_Asked):
         return Feedback(self.yes, self.no)
 
 
+class HeatMapRequest(_Asked):
+    """A query, which is a picture or a stored sighting, and a hit.
+
+    Attributes:
+        number: of the hit.
+        query: a picture.
+        query_number: a stored sighting.
+        reason: why it is asked.
+    """
+
+    number: Number
+    query: QueryPicture | None = None
+    query_number: Number | None = None
+    reason: Reason = ""
+
+    @model_validator(mode="after")
+    def _has_one_query(self) -> "HeatMapRequest":
+        if (self.query is None) == (self.query_number is None):
+            raise ValueError("query and query_number: expected one of them")
+        return self
+
+
 class JourneyStop(_Asked):
     """A sighting that is believed to show the vehicle, and how similar it was."""
 

@@ -41,7 +41,8 @@ from platefree.service.uploads import Upload
 from platefree.types import Hit, Sightings, utc_text
 from platefree.work import Work
 
-_HERE = Work(workers=0)  # few pictures: no processes to load them
+HERE = Work(workers=0)
+"""How few pictures are embedded: without processes that load them."""
 
 _BODY = {
     "requestBody": {
@@ -75,7 +76,7 @@ def search(asked: SearchRequest, caller: Viewer, here: Here) -> SearchAnswer:
     here.take(here.rates.searches, caller.name)
     reason = here.stated(asked.reason)
     with here.turn():
-        kept = [_upload_of(each, caller, here) for each in asked.pictures]
+        kept = [upload_of(each, caller, here) for each in asked.pictures]
         found = _found(asked, kept, here) if asked.has_query else _listed(asked, here)
     here.audit.add(caller.name, "search", reason, **_asked(asked, kept, found))
     return found
@@ -144,7 +145,12 @@ def _keep(here: Service, caller: Caller, content: bytes) -> Uploaded:
     )
 
 
-def _upload_of(picture: QueryPicture, caller: Caller, here: Service) -> Upload | None:
+def upload_of(picture: QueryPicture, caller: Caller, here: Service) -> Upload | None:
+    """The upload that a query picture is; None if it is the frame of a sighting.
+
+    Raises:
+        NoSuchPicture: this one brought no such picture, or it is kept no longer.
+    """
     return None if picture.upload is None else here.uploads.find(caller.name, picture.upload)
 
 
@@ -152,7 +158,7 @@ def _found(asked: SearchRequest, kept: list[Upload | None], here: Service) -> Se
     said = [*asked.yes, *asked.no]
     with here.gallery.store.snapshot() as now:
         refuse_unknown(now, [*said, *([] if asked.number is None else [asked.number])])
-        pictures = _pictures(asked.pictures, kept, now) if asked.pictures else None
+        pictures = table_of(asked.pictures, kept, now) if asked.pictures else None
     if pictures is not None:
         here.load_model()
     found = here.gallery.search(
@@ -161,7 +167,7 @@ def _found(asked: SearchRequest, kept: list[Upload | None], here: Service) -> Se
         top=asked.top,
         post=asked.post or NONE,
         feedback=asked.feedback(),
-        work=_HERE,
+        work=HERE,
     )
     paths = [] if pictures is None else [pictures.path(row) for row in range(len(pictures))]
     queries = {path: row for row, path in reversed(list(enumerate(paths)))}
@@ -205,8 +211,18 @@ def _listed(asked: SearchRequest, here: Service) -> SearchAnswer:
     return search_answer(found, shown, [], calibrated=calibrated, following=following)
 
 
-def _pictures(asked: list[QueryPicture], kept: list[Upload | None], now: Reading) -> Sightings:
-    """The query pictures: uploads, and boxes on the whole frames of stored sightings."""
+def table_of(asked: list[QueryPicture], kept: list[Upload | None], now: Reading) -> Sightings:
+    """The query pictures: uploads, and boxes on the whole frames of stored sightings.
+
+    Args:
+        asked: the pictures.
+        kept: the upload that each is; None of a frame.
+        now: the gallery.
+
+    Raises:
+        Refused: a sighting is not stored.
+        DataError: a box is outside of its picture.
+    """
     columns: dict[str, list[Any]] = {"image": [], "camera": [], "time": [], "frame": [], "box": []}
     for each, upload in zip(asked, kept, strict=True):
         image, frame = "", -1
