@@ -67,7 +67,9 @@ PALE = """() => {
     if (node.closest(":disabled, .unseen, script, style, title, option, datalist, .skip")) continue;
     const style = getComputedStyle(node);
     const isSvg = node instanceof SVGElement;
-    const below = ground(isSvg ? node.ownerSVGElement.parentElement : node);
+    const disc = node.matches(".many") && node.parentElement.querySelector(":scope > circle");
+    const under = ground(isSvg ? node.ownerSVGElement.parentElement : node);
+    const below = disc ? over(pixels(getComputedStyle(disc).fill), under) : under;
     const color = over(pixels(isSvg ? style.fill : style.color), below);
     const [high, low] = [light(color), light(below)].sort((one, other) => other - one);
     const size = parseFloat(style.fontSize);

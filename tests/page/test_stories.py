@@ -412,7 +412,7 @@ def test_the_map_has_the_places_and_leads_to_a_camera(desk: Desk) -> None:
     desk.page.click("#tab-map")
     places = desk.page.locator(".map .place")
     places.first.wait_for()
-    names = places.locator(".name").all_inner_texts()
+    names = places.locator(".name").all_text_contents()
     assert set(names) == {"cam1", "cam2", "cam3"}
     x = [
         float(each)
