@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from argon2 import PasswordHasher
 from desk import FILM_SIZE, LEFT, RIGHT, STREET, Desk, Lot, a_browser, a_desk, make_lot, serving
-from live import TOKEN, Live
+from live import Live
 
 import platefree as pf
 from platefree.gallery.gallery_answer import GalleryAnswer
@@ -352,7 +352,7 @@ def test_a_case_is_made_and_exported(desk: Desk, tmp_path: Path) -> None:
     desk.page.get_by_label("Name").fill("Hit and run, 3 May")
     desk.page.get_by_label("Note").fill("a dent")
     desk.page.locator("dialog").get_by_role("button", name="Add").click()
-    desk.page.locator("#notices").get_by_text("added to Hit and run, 3 May").wait_for()
+    desk.page.locator(".notice").get_by_text("added to Hit and run, 3 May").wait_for()
     desk.page.click("#open-cases")
     desk.page.get_by_role("button", name="Hit and run, 3 May").click()
     desk.page.get_by_label("Notes of the case").fill("Witness: a car.")

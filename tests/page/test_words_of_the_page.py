@@ -38,7 +38,7 @@ def desk(drawn_lot: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     with (
         a_browser() as browser,
         live(drawn_lot, rules, tmp_path_factory.mktemp("state")) as served,
-        a_desk(browser, served) as found,
+        a_desk(browser, served, timezone_id="Asia/Ho_Chi_Minh") as found,  # not UTC
     ):
         yield found
 
@@ -157,3 +157,15 @@ def test_named_moments_of_a_timeline_are_few_and_even(desk: Desk) -> None:
         steps = {round(later - sooner) for sooner, later in itertools.pairwise(times)}
         assert len(steps) <= 1
         assert all(1e12 <= time <= 1e12 + long for time in times)
+
+
+def test_a_moment_without_a_zone_is_on_the_clock_of_the_filter(desk: Desk) -> None:
+    fields = {
+        ("2026-05-01T07:12:30", "+07:00"): "2026-05-01T07:12",
+        ("2026-05-01", ""): "2026-05-01T00:00",
+        ("2026-05-01T07:12Z", "+07:00"): "2026-05-01T14:12",
+        ("2026-05-01T07:12+02:00", ""): "2026-05-01T05:12",
+        ("never", ""): "",
+    }
+    for (text, zone), shown_as in fields.items():
+        assert called(desk, "words", "fieldMoment", text, zone) == shown_as

@@ -99,7 +99,7 @@ function emptyness() {
     return isStated() ? null : told("Nothing is asked without a reason.",
       [button("State a reason", () => askReason(search))]);
   }
-  if (answer.refused) return told(answer.refused.message, [button("Try again", search), ...clearing()]);
+  if (answer.refused) return told(answer.refused.message, [button("Try again", search), ...unasking(), ...clearing()]);
   if (answer.hits.length) return null;
   if (answer.stored === 0 || now.gallery?.sightings === 0) {
     return told("No sighting is stored yet. \"platefree ingest\" takes films in, \"platefree gallery add\" "
@@ -113,6 +113,11 @@ function emptyness() {
     return told(`The filter removed all ${number(answer.stored)} sightings.`, clearing());
   }
   return told("No sighting is similar enough, or steps left none.", clearing());
+}
+
+function unasking() {
+  return isSearch(now.question) ? [button("Clear the query",
+    () => go({ pictures: [], like: null, least: null, post: "none", open: null }))] : [];
 }
 
 function clearing() {

@@ -73,7 +73,7 @@ function show(sighting, hit, signal) {
   for (const [name, to] of [["before", at - 1], ["after", at + 1]]) {
     dialog.node.querySelector(`.${name}`).disabled = at < 0 || !(to in passesShown());
   }
-  open.marks = may("analyst") ? markButtons([number]) : null;
+  open.marks = may("analyst") ? markButtons(pass?.numbers ?? [number]) : null;
   const query = isSearch(now.question) ? queryPicture(hit?.query ?? 0) : null;
   const small = element("img", { src: crop(number), alt: `Sighting ${number}: ${vehicle(labels)}` });
   const pictures = element("div", { class: "side-by-side" },
@@ -156,7 +156,7 @@ function byKey(event) {
   const name = Object.keys(MARKS).find((each) => MARKS[each].key === event.key);
   if (event.key === "ArrowLeft") neighbour(-1);
   else if (event.key === "ArrowRight") neighbour(1);
-  else if (name && may("analyst")) mark([open.number], name);
+  else if (name && may("analyst")) mark(passOf(open.number)?.numbers ?? [open.number], name);
   else if (event.key === "f" && may("analyst")) findSimilar(open.number);
   else return;
   event.preventDefault();

@@ -1,6 +1,6 @@
 // Dialogs: the browser keeps the focus within, Escape closes, and the focus returns to where it was.
 
-import { element, iconButton, put } from "./element.js";
+import { byId, element, iconButton, put } from "./element.js";
 import { icon } from "./icons.js";
 
 let count = 0;
@@ -26,6 +26,7 @@ export function openDialog({ title, kind = "", content, tools = [], onclose, mus
     element("header", {}, head, ...tools, leave), body);
   node.addEventListener("cancel", (event) => must && event.preventDefault());
   node.addEventListener("close", () => {
+    toTop(node);
     node.remove();
     if (before?.isConnected) before.focus();
     onclose?.();
@@ -35,8 +36,15 @@ export function openDialog({ title, kind = "", content, tools = [], onclose, mus
   });
   document.body.append(node);
   node.showModal();
+  toTop();
   (body.querySelector("[autofocus]") ?? head).focus();
   return { node, body, close: () => node.close(), title: (text) => put(head, text) };
+}
+
+// All beside a dialog is out of reach, so what is to be seen and heard goes into it.
+function toTop(closing = null) {
+  const open = [...document.querySelectorAll("dialog[open]")].filter((each) => each !== closing);
+  (open.at(-1) ?? document.body).append(byId("notices"));
 }
 
 /** Ask before something is done that cannot be undone. */

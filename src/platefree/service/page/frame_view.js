@@ -7,6 +7,8 @@ import { pickBox, place } from "./picker.js";
 import { may } from "./session.js";
 import { go } from "./store.js";
 
+const LARGEST = 4;  // times its own pixels
+
 /** The frame; it comes when it was read, or the reason why it cannot be shown. */
 export function frameView(sighting, signal) {
   const { number } = sighting;
@@ -25,7 +27,9 @@ export function frameView(sighting, signal) {
 function whole({ url, width, height }, { number, box }) {
   const mark = element("span", { class: "frame-box", hidden: !box });
   if (box) place(mark, box, { width, height });
-  return element("div", { class: "frame", style: { "aspect-ratio": `${width} / ${height}` } },
+  return element("div", { class: "frame",
+    style: { "aspect-ratio": `${width} / ${height}`, "--wide": String(width / height),
+      "max-width": `${width * LARGEST}px` } },
     element("img", { src: url, alt: `Whole frame of sighting ${number}` }), mark);
 }
 

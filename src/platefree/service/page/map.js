@@ -49,9 +49,10 @@ function drawing(cameras) {
   for (const { camera } of passesShown()) seen.set(camera, (seen.get(camera) ?? 0) + 1);
   return drawn("svg", { class: "map", viewBox: `0 0 ${SIDE} ${SIDE}`, role: "group",
     "aria-label": "Map of the cameras" },
-  drawn("defs", {}, drawn("marker", { id: "arrow", viewBox: "0 0 8 8", refX: 7, refY: 4, markerWidth: 7,
-    markerHeight: 7, orient: "auto" }, drawn("path", { d: "M0 0L8 4L0 8z", class: "arrow" }))),
-  ...journeys.flatMap((journey) => legs(journey, cameras, at)),
+  drawn("defs", {}, drawn("marker", { id: "arrow", viewBox: "0 0 8 8", refX: 7, refY: 4, markerWidth: 5,
+    markerHeight: 5, orient: "auto" }, drawn("path", { d: "M0 0L8 4L0 8z", class: "arrow" }))),
+  ...journeys.flatMap((journey, place) => legs(journey, cameras, at,
+    journeys.length > 1 ? `${place + 1}.` : "")),
   ...cameras.map((each) => cameraOf(each, at, seen.get(each.camera) ?? 0)),
   compass(), scale(at.pixels));
 }
@@ -81,7 +82,7 @@ function cameraOf(camera, at, many) {
   drawn("text", { x, y: y + 28, class: "name" }, name));
 }
 
-function legs({ stops, conflicts }, cameras, at) {
+function legs({ stops, conflicts }, cameras, at, which) {
   const known = new Map(cameras.map((each) => [each.camera, each]));
   return stops.slice(1).map((stop, place) => {
     const [from, to] = [known.get(stops[place].camera), known.get(stop.camera)];
@@ -93,7 +94,7 @@ function legs({ stops, conflicts }, cameras, at) {
     return drawn("g", { class: isDoubtful ? "leg-line doubtful" : "leg-line" },
       drawn("line", { x1: short(x1, x2), y1: short(y1, y2), x2: short(x2, x1), y2: short(y2, y1),
         "marker-end": "url(#arrow)" }),
-      drawn("text", { x: (x1 + x2) / 2 + 8, y: (y1 + y2) / 2 - 4 }, String(place + 1)));
+      drawn("text", { x: (x1 + x2) / 2 + 8, y: (y1 + y2) / 2 - 4 }, `${which}${place + 1}`));
   });
 }
 

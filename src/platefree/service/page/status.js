@@ -37,7 +37,7 @@ function model(about) {
   return element("section", {}, element("h3", {}, "The model and its limits"),
     facts({ Model: `${about.name} (${about.fingerprint})`, Method: about.method, Precision: about.precision,
       Licence: about.licence }),
-    element("p", {}, about.learnt_from),
+    lines("Made from", about.learnt_from, "info"),
     element("p", {}, about.calibrated
       ? "It is calibrated: \"very likely\" is a probability of 0.9 and more, \"possible\" of 0.1 and more, "
         + "\"unlikely\" below. Pictures unlike those that it was calibrated on make it wrong."

@@ -41,9 +41,11 @@ export function day(iso, zone) {
   return iso ? shifted(iso, zone).slice(0, 10) : "time unknown";
 }
 
-/** What a field for a moment shows, "2026-05-01T07:12". */
+/** What a field for a moment shows, "2026-05-01T07:12"; one without a zone is on that clock. */
 export function fieldMoment(iso, zone) {
-  return Number.isNaN(Date.parse(iso)) ? "" : shifted(iso, zone).slice(0, 16);
+  if (Number.isNaN(Date.parse(iso))) return "";
+  if (!/(Z|[+-]\d\d:?\d\d)$/.test(iso)) return iso.length > 10 ? iso.slice(0, 16) : `${iso}T00:00`;
+  return shifted(iso, zone).slice(0, 16);
 }
 
 /** From the first to the last, the day once where it is the same. */
