@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 UNDERSTOOD = (
     "camera:gate,ramp type:truck",
     'camera:"north gate",unknown color:white color:red view:rear',
+    'camera:\'north gate\',"O\'Hara" type:"a \\"b\\""',
     "since:2026-05-01T07:00+07:00 until:2026-05-02",
     "between:22:00-06:00 weekday:fri,sat zone:+07:00",
     "time:unknown",
@@ -29,7 +30,18 @@ UNDERSTOOD = (
     "not:12 not:13 similarity:0.25",
     "similarity:-0.5",
 )
-REFUSED = ("gate", "camera:", "colour:red", "between:7-9", "time:late", "similarity:much", "zone:7")
+REFUSED = (
+    "constructor:x",
+    'camera:"north',
+    "gate",
+    "camera:",
+    "colour:red",
+    "between:7-9",
+    "time:late",
+    "time:constructor",
+    "similarity:much",
+    "zone:7",
+)
 
 
 @pytest.fixture(scope="module")
@@ -79,6 +91,31 @@ def lists(text: str) -> Any:  # noqa: ANN401
         name: list(value) if isinstance(value, tuple) else value for name, value in values.items()
     }
     return Conditions(**plain).filter()
+
+
+def test_every_name_can_be_a_condition(desk: Desk) -> None:
+    names = [
+        'a "b"',
+        "O'Hara",
+        "gate, left",
+        "c:\\x",
+        "<b>&amp;",
+        " ",
+        "ü:ö",
+        "Ωλ 中",
+        "p=1&q#2",
+        "",
+    ]
+    where = {"cameras": names, "types": names[::-1]}
+    said = " ".join(called(desk, "conditions", "words", where, None))
+    assert called(desk, "conditions", "parsed", said) == {
+        "where": where,
+        "least": None,
+        "fault": "",
+    }
+    nothing = desk.page.evaluate("async () => (await import('/page/question.js')).NOTHING")
+    text = called(desk, "question", "written", {**nothing, "where": where})
+    assert called(desk, "question", "read", text)["where"] == where
 
 
 def test_an_address_says_the_whole_question(desk: Desk) -> None:

@@ -22,18 +22,21 @@ export const KEYS = {
 export function parsed(text) {
   const where = {};
   let least = null;
-  for (const word of split(text)) {
-    const [key, value] = parts(word);
-    if (!(key in KEYS) || !value) return { where, least, fault: faultOf(word) };
+  const fault = (said) => ({ where, least, fault: said });
+  const { found, isOpen } = read(text);
+  if (isOpen) return fault(`${text}: a quote has no end`);
+  for (const { word, key, values } of found) {
+    const value = values.join(",");
+    if (!Object.hasOwn(KEYS, key) || !value) return fault(faultOf(word));
     if (key === "p") {
-      if (!isPart(value, 0)) return { where, least, fault: `p:${value}: a probability is from 0 to 1` };
+      if (!isPart(value, 0)) return fault(`p:${value}: a probability is from 0 to 1`);
       least = Number(value);
       continue;
     }
-    const fault = take(where, key, value);
-    if (fault) return { where, least, fault };
+    const said = take(where, key, values);
+    if (said) return fault(said);
   }
-  return { where, least, fault: "" };
+  return fault("");
 }
 
 /** Conditions as words, one for each value that can be taken away by itself. */
@@ -53,6 +56,11 @@ export function words(where, least = null) {
   return found;
 }
 
+/** The value of one word, without quotes. */
+export function valueOf(word) {
+  return read(word).found[0].values.join(",");
+}
+
 /** These and those; of lists both, of others the later. */
 export function joined(where, more) {
   const all = { ...where };
@@ -69,25 +77,47 @@ export function without(where, least, word) {
   return parsed(left.join(" "));
 }
 
-function split(text) {
-  return text.match(/(?:[^\s"]|"[^"]*"?)+/g) ?? [];
+// White space ends a word unless it is quoted; a comma ends a value even there, as on the command
+// line. Behind a backslash neither does.
+function read(text) {
+  const found = [];
+  let word = null;
+  let quote = "";
+  for (let at = 0; at < text.length; at += 1) {
+    const sign = text[at];
+    if (!quote && /\s/.test(sign)) {
+      word = null;
+      continue;
+    }
+    if (!word) found.push(word = { word: "", key: null, values: [""] });
+    word.word += sign;
+    if (sign === "\\" && at + 1 < text.length) {
+      at += 1;
+      word.word += text[at];
+      add(word, text[at]);
+    } else if (quote ? sign === quote : sign === "\"" || sign === "'") quote = quote ? "" : sign;
+    else if (sign === ":" && word.key === null) [word.key, word.values] = [word.values[0], [""]];
+    else if (sign === "," && word.key !== null) word.values.push("");
+    else add(word, sign);
+  }
+  return { found, isOpen: Boolean(quote) };
 }
 
-function parts(word) {
-  const place = word.indexOf(":");
-  return place < 0 ? [word, ""] : [word.slice(0, place), word.slice(place + 1).replaceAll('"', "")];
+function add(word, sign) {
+  word.values[word.values.length - 1] += sign;
 }
 
-function take(where, key, value) {
+function take(where, key, values) {
+  const value = values.join(",");
   if (key in LISTS) {
-    const values = value.split(",").map((each) => (each === "unknown" ? "" : each));
-    where[LISTS[key]] = [...new Set([...(where[LISTS[key]] ?? []), ...values])];
+    const named = values.map((each) => (each === "unknown" ? "" : each));
+    where[LISTS[key]] = [...new Set([...(where[LISTS[key]] ?? []), ...named])];
   } else if (key === "between") {
     const found = /^(\d\d:\d\d(?::\d\d)?)-(\d\d:\d\d(?::\d\d)?)$/.exec(value);
     if (!found) return `between:${value}: two times of day are meant, such as 07:00-09:00`;
     where.between = [found[1], found[2]];
   } else if (key === "time") {
-    if (!(value in TIMES)) return `time:${value}: known, unknown or any is meant`;
+    if (!Object.hasOwn(TIMES, value)) return `time:${value}: known, unknown or any is meant`;
     where.unknown_time = TIMES[value];
   } else if (key === "not") {
     if (!/^\d{1,15}$/.test(value)) return `not:${value}: the number of a sighting is meant`;
@@ -109,8 +139,10 @@ function isPart(text, least) {
   return /^-?\d*\.?\d+$/.test(text) && Number(text) >= least && Number(text) <= 1;
 }
 
-function quoted(value) {
-  return /\s/.test(value) ? `"${value}"` : value;
+/** A value as it stands in words. */
+export function quoted(value) {
+  const safe = value.replace(/[\\",]/g, "\\$&");
+  return /[\s']/.test(value) ? `"${safe}"` : safe;
 }
 
 function faultOf(word) {

@@ -1,6 +1,6 @@
 // The conditions: chips that can be taken away, a bar for words, and the dialog with all choices.
 
-import { joined, KEYS, parsed, without, words } from "./conditions.js";
+import { joined, KEYS, parsed, quoted, valueOf, without, words } from "./conditions.js";
 import { byId, element, put } from "./element.js";
 import { openFilters } from "./filter_dialog.js";
 import { icon } from "./icons.js";
@@ -52,7 +52,7 @@ function showChips() {
     return element("li", {}, element("button", { type: "button", class: "chip",
       "aria-label": `Remove ${word}`, title: "Remove", onclick: () => remove(word) },
     element("span", { class: "chip-key" }, word.slice(0, place)),
-    element("span", {}, word.slice(place + 1).replaceAll('"', "")), icon("close", 14)));
+    element("span", {}, valueOf(word)), icon("close", 14)));
   }));
 }
 
@@ -81,6 +81,5 @@ function suggest(text) {
 }
 
 function word(value) {
-  if (!value) return "unknown";
-  return /\s/.test(value) ? `"${value}"` : value;
+  return value ? quoted(value) : "unknown";
 }
