@@ -16,7 +16,7 @@ SOURCE = REPOSITORY / "src" / "platefree"
 FLOORS = (
     ("errors",),
     ("types", "storage", "inputs", "work", "installs", "machine", "jit"),
-    ("checkpoint", "recipes", "runs"),
+    ("checkpoint", "recipes", "runs", "audit"),
     ("data",),
     ("city", "ranking", "losses"),
     ("nets",),
@@ -47,6 +47,7 @@ CORE = (
     "checkpoint",
     "recipes",
     "runs",
+    "audit",
     "data",
     "ranking",
 )

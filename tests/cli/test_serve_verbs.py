@@ -15,8 +15,8 @@ from argon2 import PasswordHasher
 from conftest import Run
 from messages import says
 
+from platefree.audit.audit_check import read_entries, verify_audit
 from platefree.gallery.stored_gallery import Gallery
-from platefree.service.audit_check import read_entries, verify_audit
 from platefree.service.client import Client
 from platefree.service.client_connection import ServiceError
 from platefree.types import Sightings
@@ -149,7 +149,7 @@ def test_accounts_come_and_go(run: Run, lot: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_an_audit_log_is_verified(run: Run, lot: Path) -> None:
-    from platefree.service.audit_log import AuditLog
+    from platefree.audit.audit_log import AuditLog
 
     log = AuditLog(lot / "service")
     for number in range(3):
@@ -180,7 +180,7 @@ def test_an_audit_log_is_verified(run: Run, lot: Path) -> None:
     ],
 )
 def test_without_the_packages_of_a_service(lot: Path, words: tuple[str, ...], code: int) -> None:
-    from platefree.service.audit_log import AuditLog
+    from platefree.audit.audit_log import AuditLog
 
     AuditLog(lot / "service").add("anna", "search")
     command = [sys.executable, "-c", WITHOUT_SERVE, *(word.format(lot=lot) for word in words)]

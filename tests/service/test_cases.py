@@ -16,8 +16,8 @@ from live import TOKEN, Live, live
 from messages import facts, says
 
 import platefree as pf
+from platefree.audit.audit_check import read_entries, verify_audit
 from platefree.service.accounts import Accounts
-from platefree.service.audit_check import read_entries, verify_audit
 from platefree.service.cases import MOST_SIGHTINGS, Cases, CaseSighting
 from platefree.service.client import Client
 from platefree.service.client_connection import ServiceError

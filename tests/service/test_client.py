@@ -18,8 +18,8 @@ from messages import facts
 from PIL import Image
 
 import platefree as pf
+from platefree.audit.audit_check import read_entries, verify_audit
 from platefree.gallery.gallery_answer import GalleryAnswer
-from platefree.service.audit_check import read_entries, verify_audit
 from platefree.service.client import Client
 from platefree.service.client_connection import ServiceError
 from platefree.service.limits import Limits

@@ -10,7 +10,7 @@ from urllib.parse import quote
 import pytest
 from live import TOKEN, live
 
-from platefree.service.audit_check import verify_audit
+from platefree.audit.audit_check import verify_audit
 from platefree.service.limits import Limits
 from platefree.service.rules import Rules
 

@@ -16,8 +16,8 @@ from argon2 import PasswordHasher
 from live import TOKEN, Answered, Live, live
 from messages import says
 
+from platefree.audit.audit_check import read_entries, verify_audit
 from platefree.service.accounts import FAILURES
-from platefree.service.audit_check import read_entries, verify_audit
 from platefree.service.callers import COOKIE, CSRF
 from platefree.service.client import Client
 from platefree.service.client_connection import ServiceError

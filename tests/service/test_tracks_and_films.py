@@ -13,11 +13,11 @@ from PIL import Image
 from small_films import BITS, SIDE, shown_number, write_film
 
 import platefree as pf
+from platefree.audit.audit_check import read_entries
 from platefree.data.frame_boxes import KINDS, PLATE
 from platefree.inference.detector import FoundOnFrame
 from platefree.ingestion.ledger import FilmRecord, Pass, open_ledger
 from platefree.ingestion.track_names import read_track_name, track_name
-from platefree.service.audit_check import read_entries
 from platefree.service.client import Client
 from platefree.service.limits import Limits
 from platefree.service.rules import Rules

@@ -10,7 +10,7 @@ from platefree.cli.console import Json, PlainHelp, done, notes, out, print_json
 from platefree.errors import DataError
 
 if TYPE_CHECKING:
-    from platefree.service.audit_log import Head
+    from platefree.audit.audit_log import Head
 
 app = typer.Typer(
     cls=PlainHelp,
@@ -36,8 +36,8 @@ def verify(
     Any change, and a missing end, are found, but for one thing: whoever can write the folder can
     write the whole log anew. So keep the last line elsewhere, and give it the next time (--noted).
     """
+    from platefree.audit.audit_check import verify_audit
     from platefree.data.listed_text import many
-    from platefree.service.audit_check import verify_audit
 
     found = verify_audit(_place(folder), _noted(noted) if noted else None)
     note = f"{found.end.entries}:{found.end.hash}"
@@ -67,7 +67,7 @@ def show(
     as_json: Json = False,
 ) -> None:
     """Show the newest entries of an audit log."""
-    from platefree.service.audit_check import read_entries
+    from platefree.audit.audit_check import read_entries
 
     found = read_entries(_place(folder), newest)
     if as_json:
@@ -80,13 +80,14 @@ def show(
 
 
 def _place(folder: Path) -> Path:
-    inside = folder / "service"
-    return inside if inside.is_dir() else folder
+    from platefree.gallery.audit_trail import audit_folder
+
+    return audit_folder(folder) or folder
 
 
 def _noted(text: str) -> "Head":
+    from platefree.audit.audit_log import Head
     from platefree.inputs.complaints import checked
-    from platefree.service.audit_log import Head
 
     number, _, hash = text.partition(":")
     if not number.isdecimal() or len(number) > 18:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from platefree.cli.audited_gallery import ReasonOption, opened
 from platefree.cli.console import (
     DeviceName,
     DeviceOption,
@@ -165,6 +166,7 @@ def info(folder: Folder, *, as_json: Json = False) -> None:
 def forget(
     folder: Folder,
     where: Where = "",
+    reason: ReasonOption = "",
     *,
     everything: Annotated[bool, typer.Option("--everything", help="Forget all sightings.")] = False,
     as_json: Json = False,
@@ -175,13 +177,12 @@ def forget(
     """
     from platefree.data.listed_text import many
     from platefree.gallery.filter_words import filter_of
-    from platefree.gallery.stored_gallery import Gallery
 
     if bool(where.strip()) == everything:
         raise typer.BadParameter(
             "say which sightings, or --everything, and not both", param_hint="--where"
         )
-    gallery = Gallery(folder)
+    gallery = opened(folder, reason=reason)
     found = gallery.forget(filter_of(where))
     compacted = gallery.compact()
     if as_json:
@@ -214,11 +215,10 @@ def retain(
 
     from platefree.data.listed_text import many
     from platefree.gallery.retention import Retention
-    from platefree.gallery.stored_gallery import Gallery
 
     if for_ever and keep:
         raise typer.BadParameter("say how many days, or --for-ever, and not both")
-    gallery = Gallery(folder)
+    gallery = opened(folder)
     if for_ever or keep:
         gallery.keep(Retention.of(keep) if keep else None)
     found = gallery.retain()
@@ -310,6 +310,7 @@ def export(
         ),
     ],
     where: Where = "",
+    reason: ReasonOption = "",
     *,
     embeddings: Annotated[
         bool, typer.Option("--embeddings", help="Their embeddings too, for 'gallery import'.")
@@ -319,9 +320,9 @@ def export(
     """Write sightings as a table, or as a folder with their small pictures."""
     from platefree.data.listed_text import many
     from platefree.gallery.filter_words import filter_of
-    from platefree.gallery.stored_gallery import Gallery
 
-    count = Gallery(folder).export(place, filter_of(where), embeddings=embeddings)
+    gallery = opened(folder, reason=reason)
+    count = gallery.export(place, filter_of(where), embeddings=embeddings)
     if as_json:
         print_json({"written": count, "path": str(place)})
     done(place, many(count, "sighting"))

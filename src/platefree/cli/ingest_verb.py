@@ -158,8 +158,9 @@ def _gallery(place: str, model: str | None) -> "Gallery":
 
 def _note_plates(gallery: "Gallery", ledger: Path, cameras: "list[Camera]") -> None:
     """Write into the audit log that plates are kept, before anything is."""
-    from platefree.service.audit_log import AuditLog
+    from platefree.audit.audit_log import AuditLog
+    from platefree.gallery.audit_trail import audit_folder
 
-    folder = gallery.folder if isinstance(gallery.folder, Path) else ledger
+    folder = audit_folder(gallery.folder) or ledger
     names = [each.name for each in cameras]
     AuditLog(folder).add("command line", "ingest.keep_plates", cameras=names)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from platefree.cli.audited_gallery import ReasonOption, opened
 from platefree.cli.console import (
     DeviceName,
     DeviceOption,
@@ -61,7 +62,7 @@ def search(
         typer.Option(
             "--post",
             metavar="STEPS",
-            help="Of expand, rerank, camera, time, tracks.",
+            help="expand, rerank, camera, time, tracks.",
         ),
     ] = "none",
     yes: Annotated[
@@ -90,6 +91,7 @@ def search(
     ] = "",
     time: Annotated[str, typer.Option(metavar="TIME", help="Time of the query (ISO 8601).")] = "",
     root: RootOption = None,
+    reason: ReasonOption = "",
     *,
     workers: Workers = -1,
     device: DeviceOption = DeviceName.auto,
@@ -105,9 +107,11 @@ def search(
         _check_sheet(sheet)
     if is_gallery(gallery) and root is not None:
         raise typer.BadParameter("a gallery keeps small pictures of its own", param_hint="--root")
+    if reason and not is_gallery(gallery):
+        raise typer.BadParameter("only a gallery has an audit log", param_hint="--reason")
     if again is not None:
         _refuse_others(context)
-        searched = search_again(again, gallery, model, work_of(device, workers))
+        searched = search_again(again, opened(gallery, model, reason), work_of(device, workers))
         queries = searched.document["queries"]
         post, where = ",".join(searched.document["asked"]["post"]["steps"]) or post, ""
     else:
@@ -118,7 +122,8 @@ def search(
         question = asked(queries, where, top, post, camera=camera, time=time, box=box, said=said)
         question = replace(question, pictures=cut(question.pictures, box, detector, device))
         if is_gallery(gallery):
-            searched = search_gallery(question, gallery, model, work_of(device, workers))
+            stored = opened(gallery, model, reason)
+            searched = search_gallery(question, stored, work_of(device, workers))
         elif question.feedback:
             raise typer.BadParameter("only the hits of a gallery have numbers", param_hint="--yes")
         else:

@@ -99,11 +99,9 @@ def search_pictures(
     )
 
 
-def search_gallery(asked: Asked, place: Path, model: str | None, work: "Work") -> Searched:
+def search_gallery(asked: Asked, gallery: "Gallery", work: "Work") -> Searched:
     """Search in a gallery that grows; without a picture, its latest sightings."""
-    from platefree.gallery.stored_gallery import Gallery
-
-    gallery, table = Gallery(place, model), asked.pictures
+    table = asked.pictures
     query: Sightings | int | None = table if len(table) else None
     if len(table) == 1 and (name := str(table.image[0])).isdecimal() and not Path(name).exists():
         query = int(name)
@@ -120,11 +118,8 @@ def search_gallery(asked: Asked, place: Path, model: str | None, work: "Work") -
     return _of_gallery(found, gallery)
 
 
-def search_again(answer: Path, place: Path, model: str | None, work: "Work") -> Searched:
+def search_again(answer: Path, gallery: "Gallery", work: "Work") -> Searched:
     """Repeat a search of a gallery, and say whether it finds the same."""
-    from platefree.gallery.stored_gallery import Gallery
-
-    gallery = Gallery(place, model)
     repeated = gallery.search_again(answer, work=work)
     question = repeated.answer.question
     named = [] if question.number is None else [str(question.number)]

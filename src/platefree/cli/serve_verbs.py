@@ -21,8 +21,8 @@ from platefree.cli.console import (
 from platefree.errors import DataError
 
 if TYPE_CHECKING:
+    from platefree.audit.audit_log import AuditLog
     from platefree.service.accounts import Accounts
-    from platefree.service.audit_log import AuditLog
     from platefree.service.register import Register
     from platefree.service.rules import Access, Rules
     from platefree.service.serving import Place
@@ -282,9 +282,9 @@ def _opened(gallery: str, state: Path | None) -> "tuple[Accounts, Register, Audi
     from platefree.installs import service_install
 
     with service_install("'platefree serve'"):
+        from platefree.audit.audit_log import AuditLog
         from platefree.gallery.stored_gallery import Gallery
         from platefree.service.accounts import Accounts
-        from platefree.service.audit_log import AuditLog
         from platefree.service.register import Register
         from platefree.service.running_service import service_folder
 

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from platefree.errors import CheckpointError
+from platefree.gallery.audit_trail import trail_of
 from platefree.gallery.coming_model import remove_others, vectors_beside
 from platefree.gallery.gallery_card import GalleryCard
 from platefree.gallery.gallery_places import (
@@ -28,6 +29,10 @@ from platefree.ranking.described import read_comparison
 class OpenGallery:
     """A gallery that is open, in a folder or on a server.
 
+    Attributes:
+        audit: writes down what is searched, exported and forgotten, where a log has been begun
+            (`platefree.gallery.audit_trail`); None writes nothing.
+
     Args:
         folder: of the gallery, which exists; or its address, ``milvus://host:port/name``.
         model: the model that made it; by default the one that its card names, loaded when needed.
@@ -39,6 +44,7 @@ class OpenGallery:
 
     def __init__(self, folder: str | Place, model: Embedder | str | Path | None = None) -> None:
         self.folder = gallery_place(folder)
+        self.audit = trail_of(self.folder)
         self.card = read_card(self.folder)
         self.comparison = read_comparison(self.card.comparison)
         self.store = open_store(self.folder, self.comparison, self.card.model)

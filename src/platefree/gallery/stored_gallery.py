@@ -13,6 +13,7 @@ from platefree.data.content import picture_contents
 from platefree.data.table import read_table
 from platefree.errors import DataError, MismatchError
 from platefree.gallery.again import Repeated, compare_again
+from platefree.gallery.audit_trail import conditions_of
 from platefree.gallery.camera_distances import CameraDistances
 from platefree.gallery.coming_model import BESIDE
 from platefree.gallery.embedded_blocks import Block, embed_block
@@ -194,7 +195,7 @@ class Gallery(OpenGallery):
             feedback,
         )
         with self._reading() as now:
-            return self._ask(question, now, work)
+            return self._noted(self._ask(question, now, work))
 
     def save_answer(self, answer: GalleryAnswer, path: str | Path) -> None:
         """Write an answer with all that `search_again` needs, as ``platefree search --json``.
@@ -235,6 +236,7 @@ class Gallery(OpenGallery):
                     found = self._ask(question, then, work)
             except PastVersion:
                 found = self._ask(question, now, work)
+            self._noted(found)
             return compare_again(before, found, now)
 
     def journeys(
@@ -258,10 +260,14 @@ class Gallery(OpenGallery):
             StorageError: the folder cannot be written, or another process is writing.
         """
         with self._writing():
+            if self.audit is not None:
+                self.audit.note("forget.asked", {"where": conditions_of(where)})
             with self.store.snapshot() as now:
                 table = now.get(now.latest(where, _NAMED)).sightings
             files = sorted({table.path(row) for row in range(len(table))})
             count = self.store.delete(where)
+            if self.audit is not None:
+                self.audit.note("forget.done", {"count": count})
         return Forgotten(count, [path for path in files if path.exists()])
 
     def keep(self, retention: Retention | None) -> None:
@@ -297,6 +303,8 @@ class Gallery(OpenGallery):
                 return Retained({}, undated)
             for where in expired:
                 self.store.delete(where)
+            if self.audit is not None:
+                self.audit.note("retain.done", {"removed": removed})
             return Retained(removed, undated, self.store.compact().readers)
 
     def compact(self) -> Compacted:
@@ -436,6 +444,9 @@ class Gallery(OpenGallery):
         Raises:
             StorageError: it cannot be written.
         """
+        if self.audit is not None:
+            said = {"where": conditions_of(where), "place": str(place), "embeddings": embeddings}
+            self.audit.note("export", said)
         with self._reading() as now:
             return export_sightings(now, Path(place), where, embeddings=embeddings)
 
@@ -467,6 +478,12 @@ class Gallery(OpenGallery):
         model = None if question.pictures is None else self.model
         found = ask(question, model, now, work, calibration=self.calibration())
         return replace(found, model=self.card.model)
+
+    def _noted(self, found: GalleryAnswer) -> GalleryAnswer:
+        """An answer, when it is written down that it was asked for."""
+        if self.audit is not None:
+            self.audit.note_search(found)
+        return found
 
     def _new(self, asked: Contents) -> Indices:
         """The places of (n, 16) identities that are not stored, each once."""

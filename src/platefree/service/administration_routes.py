@@ -5,9 +5,9 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Response
 from fastapi.responses import PlainTextResponse
 
+from platefree.audit.audit_check import read_entries, verify_audit
 from platefree.errors import DataError
 from platefree.service.answer_models import AccountAnswer, AuditAnswer
-from platefree.service.audit_check import read_entries, verify_audit
 from platefree.service.callers import Administrator, Here, Viewer
 from platefree.service.refusals import Refused
 from platefree.service.request_models import AccountRequest

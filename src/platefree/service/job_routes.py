@@ -5,7 +5,6 @@ from typing import Any
 from fastapi import APIRouter
 from fastapi.responses import FileResponse
 
-from platefree.gallery.stored_gallery import Gallery
 from platefree.service.answer_models import JobAnswer
 from platefree.service.callers import Administrator, Analyst, Caller, Here, Viewer
 from platefree.service.export_archive import Exported, write_export
@@ -55,7 +54,7 @@ def forget(asked: ForgetRequest, caller: Administrator, here: Here) -> JobAnswer
 
     def task(job: Job) -> dict[str, Any]:
         job.advance(0, 2)
-        gallery = Gallery(here.gallery.folder)  # of its own: writing is not shared by threads
+        gallery = here.writing_gallery()
         count = gallery.forget(where).count
         here.audit.add(caller.name, "forget.done", reason, count=count)
         here.tidy_cases()

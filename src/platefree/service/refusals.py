@@ -1,5 +1,6 @@
 """Errors of the library as answers of HTTP, each a sentence with a fitting status."""
 
+from platefree.audit.audit_log import ChangedLog
 from platefree.errors import (
     CheckpointError,
     DataError,
@@ -12,7 +13,6 @@ from platefree.errors import (
     StorageError,
 )
 from platefree.service.accounts import LockedOut, LogInRefused
-from platefree.service.audit_log import ChangedLog
 from platefree.service.cases import NoSuchCase
 from platefree.service.decoder import Busy
 from platefree.service.job_table import TooManyJobs

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from platefree.errors import StorageError
-from platefree.service.private_folder import make_private, make_private_file
+from platefree.storage.private_folder import make_private, make_private_file
 
 REGISTER: Final = "accounts.sqlite3"
 

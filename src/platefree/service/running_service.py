@@ -14,13 +14,14 @@ from typing import Any
 
 import numpy as np
 
+from platefree.audit.audit_log import AuditLog
 from platefree.errors import DataError, PlatefreeError
+from platefree.gallery.audit_trail import SERVICE
 from platefree.gallery.stored_gallery import Gallery
 from platefree.inference.detector import Detector
 from platefree.ingestion.ledger import ledger_folder
 from platefree.machine import cpu_count
 from platefree.service.accounts import Accounts
-from platefree.service.audit_log import AuditLog
 from platefree.service.cases import Cases
 from platefree.service.choices import Choices
 from platefree.service.counts import Counts
@@ -77,6 +78,7 @@ class Service:
         ledger: str | Path | None = None,
     ) -> None:
         self.gallery, self.rules, self.detector = gallery, rules, detector
+        gallery.audit = None  # routes write the entries, with the account that asks
         has_ledger = ledger is not None or isinstance(gallery.folder, Path)
         self.ledger = ledger_folder(gallery.folder, ledger) if has_ledger else None
         self.folder = service_folder(gallery, folder)
@@ -139,13 +141,19 @@ class Service:
         finally:
             self._turns.release()
 
+    def writing_gallery(self) -> Gallery:
+        """The gallery once more, for a thread that writes: that is not shared by threads."""
+        opened = Gallery(self.gallery.folder)
+        opened.audit = None
+        return opened
+
     def carry_out_retention(self) -> dict[str, Any]:
         """Forget what is kept no longer, and note it.
 
         Raises:
             StorageError: another process writes to the gallery.
         """
-        found = Gallery(self.gallery.folder).retain()
+        found = self.writing_gallery().retain()
         self.tidy_cases()
         if found.removed:
             self.audit.add("platefree", "retain.done", removed=found.removed)
@@ -226,7 +234,7 @@ def service_folder(gallery: Gallery, folder: str | Path | None = None) -> Path:
             f"{gallery.folder} is on a server: say in which folder accounts and the audit log are "
             "kept (--state)"
         )
-    return gallery.folder / "service"
+    return gallery.folder / SERVICE
 
 
 def about(values: dict[str, Any]) -> dict[str, Any]:

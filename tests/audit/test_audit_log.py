@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from messages import facts
 
+from platefree.audit.audit_check import read_entries, verify_audit
+from platefree.audit.audit_log import AUDIT_LOG, HEAD, MENDED, AuditLog
 from platefree.errors import DataError
-from platefree.service.audit_check import read_entries, verify_audit
-from platefree.service.audit_log import AUDIT_LOG, HEAD, MENDED, AuditLog
 
 
 @pytest.fixture
@@ -130,7 +130,7 @@ def test_an_entry_whose_head_was_not_written_is_kept(log: AuditLog) -> None:
 def test_several_writers_make_one_chain(tmp_path: Path) -> None:
     code = (
         "import sys; from pathlib import Path;"
-        "from platefree.service.audit_log import AuditLog;"
+        "from platefree.audit.audit_log import AuditLog;"
         "log = AuditLog(Path(sys.argv[1]));"
         "[log.add(sys.argv[2], 'search', place=place) for place in range(15)]"
     )

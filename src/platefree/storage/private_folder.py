@@ -1,4 +1,4 @@
-"""The folder of a service and its files, which only their owner may look into."""
+"""Folders and files that only their owner may look into."""
 
 import os
 from pathlib import Path

@@ -13,9 +13,7 @@ from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path
 
-from platefree.errors import DataError
-from platefree.inputs.plain_files import open_input
-from platefree.service.audit_log import (
+from platefree.audit.audit_log import (
     AUDIT_LOG,
     EMPTY,
     LOG,
@@ -28,6 +26,8 @@ from platefree.service.audit_log import (
     read_head,
     sealed,
 )
+from platefree.errors import DataError
+from platefree.inputs.plain_files import open_input
 
 
 @dataclass(frozen=True)

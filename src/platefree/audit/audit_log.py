@@ -1,7 +1,7 @@
 """What was asked of a gallery, by whom and why: lines that are added and never changed.
 
 Each line is a JSON object, and holds the hash of the one before it (`sealed`), so no line can be
-changed, taken out, put in or moved without a trace; `platefree.service.audit_check` looks for it.
+changed, taken out, put in or moved without a trace; `platefree.audit.audit_check` looks for it.
 The last hash is also kept in a file beside the log (`Head`), which shows that lines are missing at
 its end. An entry is on the disk before what it describes is answered. Where a process is killed
 while it writes, a piece of a line stays; the next entry names its hash, and so makes it legal.
@@ -22,9 +22,9 @@ from platefree.errors import DataError
 from platefree.inputs.complaints import checked
 from platefree.inputs.documents import check_plain, parse_json, read_json
 from platefree.inputs.plain_files import GB, KB, MB, Expected, open_input
-from platefree.service.private_folder import make_private
 from platefree.storage.files import append_text, sync_file, write_text
 from platefree.storage.locks import LOCK, locked_for
+from platefree.storage.private_folder import make_private
 
 AUDIT_LOG, HEAD = "audit.jsonl", "audit-head.json"
 """The file of the entries, and the one beside it that says how many there are."""
