@@ -22,7 +22,7 @@ from platefree.service.rules import Rules
 from platefree.types import Sightings
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Page, Response
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 STREET = (320, 200)
@@ -197,13 +197,18 @@ def a_desk(
     page.add_init_script(_REFUSED)
     page.on("pageerror", lambda error: desk.faults.append(f"page: {error}"))
     page.on("console", lambda said: _note(desk, said.type, said.text))
-    page.on("response", lambda answer: _note_refused(desk, answer.status, answer.url))
+    page.on("response", lambda answer: _note_refused(desk, answer))
     page.on("request", lambda asked: _note_foreign(desk, asked.url))
-    page.goto(f"{served.address}/#token={token}" if token else served.address)
-    if token:
-        desk.settled()
-    yield desk
-    opened.close()
+    try:
+        page.goto(f"{served.address}/#token={token}" if token else served.address)
+        if token:
+            desk.settled()
+        yield desk
+    except Exception:
+        print("faults:", desk.faults, "\nshown:", page.inner_text("body")[:2_000])  # noqa: T201
+        raise
+    finally:
+        opened.close()
     wrong = [each for each in desk.faults if not any(part in each for part in expected)]
     assert not wrong, wrong
 
@@ -213,9 +218,10 @@ def _note(desk: Desk, kind: str, text: str) -> None:
         desk.faults.append(f"console: {text}")
 
 
-def _note_refused(desk: Desk, status: int, url: str) -> None:
-    if status >= 400:
-        desk.faults.append(f"{status}: {url.removeprefix(desk.address)}")
+def _note_refused(desk: Desk, answer: "Response") -> None:
+    if answer.status >= 400:
+        said = answer.headers.get("content-type", "")
+        desk.faults.append(f"{answer.status}: {answer.url.removeprefix(desk.address)} ({said})")
 
 
 def _note_foreign(desk: Desk, url: str) -> None:

@@ -14,8 +14,8 @@ from desk import FILM_SIZE, LEFT, RIGHT, STREET, Desk, Lot, a_browser, a_desk, m
 from live import Live
 
 import platefree as pf
+from platefree.audit.audit_check import read_entries
 from platefree.gallery.gallery_answer import GalleryAnswer
-from platefree.service.audit_check import read_entries
 from platefree.types import Sightings
 
 if TYPE_CHECKING:
@@ -483,3 +483,14 @@ def test_leaving_ends_the_session(desk: Desk) -> None:
     assert desk.page.evaluate("() => fetch('/api/gallery').then((answer) => answer.status)") == 401
     assert desk.page.evaluate("() => Object.keys(sessionStorage).length") == 0
     desk.faults[:] = [each for each in desk.faults if "401" not in each]
+
+
+def test_the_page_of_the_api_shows_every_route(desk: Desk, served: Live) -> None:
+    described = served.ask("GET", "/api/openapi.json").json["paths"]
+    desk.page.click("#open-status")
+    desk.page.get_by_role("link", name="The API of this gallery").click()
+    desk.page.wait_for_selector("summary")
+    shown = desk.page.locator("summary").all_inner_texts()
+    assert len(shown) == sum(map(len, described.values()))
+    for path in described:
+        assert any(path in text for text in shown)

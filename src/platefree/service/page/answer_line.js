@@ -9,8 +9,13 @@ import { askReason, isStated } from "./reason.js";
 import { go, now, when } from "./store.js";
 import { clockName, counted, number } from "./words.js";
 
-const STEPS = [["none", "as measured"], ["rerank", "re-ranked"], ["tracks", "best of each pass"],
-  ["rerank,tracks", "re-ranked, best of each pass"], ["camera", "other cameras only"]];
+const STEPS = [
+  ["none", "as measured"],
+  ["rerank", "re-ranked"],
+  ["tracks", "best of each pass"],
+  ["rerank,tracks", "re-ranked, best of each pass"],
+  ["camera", "other cameras only"],
+];
 
 export function beginAnswerLine() {
   when("answered", show);
@@ -21,7 +26,10 @@ export function beginAnswerLine() {
 function show() {
   const { answer, question } = now;
   if (isBusy()) {
-    put(byId("about"), element("p", { class: "quiet-text" }, isSearch(question) ? "Searching…" : "Loading…"));
+    put(
+      byId("about"),
+      element("p", { class: "quiet-text" }, isSearch(question) ? "Searching…" : "Loading…"),
+    );
     return;
   }
   put(byId("order"), ...choices());
@@ -31,16 +39,29 @@ function show() {
     put(byId("about"));
     return;
   }
-  put(byId("about"),
-    element("p", { class: "found" }, element("b", {}, foundSaid()), removedSaid(), belowSaid(),
-      answer.conclusion ? element("span", {}, answer.conclusion) : null),
+  put(
+    byId("about"),
+    element(
+      "p",
+      { class: "found" },
+      element("b", {}, foundSaid()),
+      removedSaid(),
+      belowSaid(),
+      answer.conclusion ? element("span", {}, answer.conclusion) : null,
+    ),
     element("p", { class: "how" }, ...howSaid().map((text) => element("span", {}, text))),
-    cautions([...answer.cautions, ...(answer.broken ? [answer.broken] : [])]));
+    cautions([...answer.cautions, ...(answer.broken ? [answer.broken] : [])]),
+  );
 }
 
 function cautions(texts) {
-  return texts.length ? element("ul", { class: "cautions" }, ...texts.map((text) =>
-    element("li", {}, icon("warning", 16), element("span", {}, text)))) : null;
+  return texts.length
+    ? element(
+        "ul",
+        { class: "cautions" },
+        ...texts.map((text) => element("li", {}, icon("warning", 16), element("span", {}, text))),
+      )
+    : null;
 }
 
 function foundSaid() {
@@ -77,18 +98,31 @@ function howSaid() {
 function choices() {
   const { question } = now;
   if (!isSearch(question)) return [];
-  const known = STEPS.some(([value]) => value === question.post) ? STEPS
+  const known = STEPS.some(([value]) => value === question.post)
+    ? STEPS
     : [...STEPS, [question.post, question.post]];
   return [
-    chooser("Order", [["nearest", "nearest first"], ["newest", "newest first"]], question.sort,
-      (sort) => go({ sort })),
+    chooser(
+      "Order",
+      [
+        ["nearest", "nearest first"],
+        ["newest", "newest first"],
+      ],
+      question.sort,
+      (sort) => go({ sort }),
+    ),
     chooser("Steps", known, question.post, (post) => go({ post, open: null })),
   ];
 }
 
 function chooser(said, values, chosen, then) {
-  const field = element("select", { "aria-label": said, onchange: () => then(field.value) }, ...values.map(([value, text]) =>
-    element("option", { value, selected: value === chosen }, text)));
+  const field = element(
+    "select",
+    { "aria-label": said, onchange: () => then(field.value) },
+    ...values.map(([value, text]) =>
+      element("option", { value, selected: value === chosen }, text),
+    ),
+  );
   return element("label", { class: "inline" }, element("span", {}, said), field);
 }
 
@@ -96,18 +130,31 @@ function chooser(said, values, chosen, then) {
 function emptyness() {
   const { answer, question } = now;
   if (!answer) {
-    return isStated() ? null : told("Nothing is asked without a reason.",
-      [button("State a reason", () => askReason(search))]);
+    return isStated()
+      ? null
+      : told("Nothing is asked without a reason.", [
+          button("State a reason", () => askReason(search)),
+        ]);
   }
-  if (answer.refused) return told(answer.refused.message, [button("Try again", search), ...unasking(), ...clearing()]);
+  if (answer.refused)
+    return told(answer.refused.message, [
+      button("Try again", search),
+      ...unasking(),
+      ...clearing(),
+    ]);
   if (answer.hits.length) return null;
   if (answer.stored === 0 || now.gallery?.sightings === 0) {
-    return told("No sighting is stored yet. \"platefree ingest\" takes films in, \"platefree gallery add\" "
-      + "pictures.", []);
+    return told(
+      'No sighting is stored yet. "platefree ingest" takes films in, "platefree gallery add" ' +
+        "pictures.",
+      [],
+    );
   }
   if (answer.below && answer.searched) {
-    return told(`All ${counted(answer.below, "hit")} are less probable than ${question.least}.`,
-      [button("Show them", () => go({ least: null })), ...clearing()]);
+    return told(`All ${counted(answer.below, "hit")} are less probable than ${question.least}.`, [
+      button("Show them", () => go({ least: null })),
+      ...clearing(),
+    ]);
   }
   if (answer.stored !== undefined && !answer.searched) {
     return told(`The filter removed all ${number(answer.stored)} sightings.`, clearing());
@@ -116,18 +163,26 @@ function emptyness() {
 }
 
 function unasking() {
-  return isSearch(now.question) ? [button("Clear the query",
-    () => go({ pictures: [], like: null, least: null, post: "none", open: null }))] : [];
+  return isSearch(now.question)
+    ? [
+        button("Clear the query", () =>
+          go({ pictures: [], like: null, least: null, post: "none", open: null }),
+        ),
+      ]
+    : [];
 }
 
 function clearing() {
   return words(now.question.where, now.question.least).length
-    ? [button("Remove the filter", () => go({ where: {}, least: null, open: null }))] : [];
+    ? [button("Remove the filter", () => go({ where: {}, least: null, open: null }))]
+    : [];
 }
 
 function told(text, buttons) {
-  return [element("p", {}, text), buttons.length ? element("div", { class: "row" }, ...buttons) : null]
-    .filter(Boolean);
+  return [
+    element("p", {}, text),
+    buttons.length ? element("div", { class: "row" }, ...buttons) : null,
+  ].filter(Boolean);
 }
 
 function button(text, onclick) {

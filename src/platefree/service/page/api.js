@@ -1,80 +1,60 @@
-// Asks the service, and turns what it refuses into one sentence.
+// Shows /api/openapi.json: every route, what it takes and what it answers. Text is never parsed as HTML.
 
-/** Why something was refused; `status` 0: nobody answered. */
-export class Refusal extends Error {
-  constructor(status, message) {
-    super(message);
-    this.status = status;
+const METHODS = ["get", "post", "put", "patch", "delete"];
+
+function element(name, text, ...children) {
+  const made = document.createElement(name);
+  if (text) made.textContent = text;
+  made.append(...children);
+  return made;
+}
+
+// A schema in few words, its parts followed to `depth`.
+function described(schema, all, depth = 3) {
+  if (!schema) return "nothing";
+  if (schema.$ref) {
+    const name = schema.$ref.split("/").at(-1);
+    return depth > 0 ? described(all[name], all, depth) : name;
   }
-}
-
-let csrf = "";
-
-/** What unsafe requests of this session have to bring. */
-export function bring(token) {
-  csrf = token;
-}
-
-/** A request with JSON, and its answer. */
-export async function ask(method, path, content, signal) {
-  const headers = content === undefined ? {} : { "content-type": "application/json" };
-  const body = content === undefined ? undefined : JSON.stringify(content);
-  const answer = await sent(path, { method, headers, body, signal });
-  return answer.status === 204 ? null : answer.json();
-}
-
-/** Bring a picture file. */
-export async function upload(file) {
-  const headers = { "content-type": "application/octet-stream" };
-  return (await sent("/api/uploads", { method: "POST", headers, body: file })).json();
-}
-
-/**
- * The whole frame of a sighting.
- * @returns {Promise<{url: string, width: number, height: number}>} of an object that is to be
- *   revoked, and the size of the whole picture, in which boxes are.
- */
-export async function frame(number, signal) {
-  const answer = await sent(`/api/sightings/${number}/frame?longest=1600`, { signal });
-  const [width, height] = ["x-width", "x-height"].map((name) => Number(answer.headers.get(name)));
-  return { url: URL.createObjectURL(await answer.blob()), width, height };
-}
-
-/** A picture as an object that is to be revoked. */
-export async function picture(path, signal) {
-  return URL.createObjectURL(await (await sent(path, { signal })).blob());
-}
-
-/** The address of the small picture of a sighting. */
-export function crop(number) {
-  return `/api/sightings/${number}/crop`;
-}
-
-async function sent(path, asked) {
-  const headers = { ...asked.headers };
-  if (csrf && asked.method && asked.method !== "GET") headers["x-csrf-token"] = csrf;
-  let answer;
-  try {
-    answer = await fetch(path, { ...asked, headers, credentials: "same-origin" });
-  } catch (error) {
-    if (error.name === "AbortError") throw error;
-    throw new Refusal(0, "The service cannot be reached: it was stopped, or the network is down.");
+  if (schema.anyOf) return schema.anyOf.map((each) => described(each, all, depth)).join(" or ");
+  if (schema.enum) return schema.enum.map((each) => JSON.stringify(each)).join(" or ");
+  if (schema.const !== undefined) return JSON.stringify(schema.const);
+  if (schema.type === "array") return `[${described(schema.items, all, depth)}, ...]`;
+  if (schema.properties) {
+    const wanted = new Set(schema.required ?? []);
+    const inner = Object.entries(schema.properties).map(([name, each]) => {
+      const text = described(each, all, depth - 1).replaceAll("\n", "\n  ");
+      return `  ${name}${wanted.has(name) ? "" : "?"}: ${text}`;
+    });
+    return `{\n${inner.join("\n")}\n}`;
   }
-  if (answer.ok) return answer;
-  const refusal = new Refusal(answer.status, await reason(answer));
-  if (answer.status === 401) document.dispatchEvent(new CustomEvent("signedout", { detail: refusal }));
-  throw refusal;
+  return schema.format ? `${schema.type} (${schema.format})` : (schema.type ?? "anything");
 }
 
-async function reason(answer) {
-  try {
-    const { error } = await answer.json();
-    if (error) return sentence(error);
-  } catch { /* no JSON: what stands before the service answered */ }
-  return `The service answered with status ${answer.status}.`;
+function shown(content, all) {
+  return Object.entries(content ?? {}).map(([kind, each]) =>
+    element("pre", `${kind}\n${described(each.schema, all)}`));
 }
 
-function sentence(text) {
-  const said = text[0].toUpperCase() + text.slice(1);
-  return /[.!?]$/.test(said) ? said : `${said}.`;
+function route(path, method, about, all) {
+  const head = element("summary", "", element("b", method.toUpperCase()), element("code", path));
+  const made = element("details", "", head, element("p", about.description ?? about.summary));
+  for (const each of about.parameters ?? []) {
+    made.append(element("pre", `${each.in} ${each.name}: ${described(each.schema, all)}`));
+  }
+  if (about.requestBody) made.append(element("p", "asks"), ...shown(about.requestBody.content, all));
+  for (const [status, answer] of Object.entries(about.responses)) {
+    if (status < "300") made.append(element("p", `answers ${status}`), ...shown(answer.content, all));
+  }
+  return made;
+}
+
+const place = document.getElementById("routes");
+try {
+  const found = await (await fetch("/api/openapi.json")).json();
+  const all = found.components?.schemas ?? {};
+  place.replaceChildren(...Object.entries(found.paths).flatMap(([path, methods]) =>
+    METHODS.filter((each) => methods[each]).map((each) => route(path, each, methods[each], all))));
+} catch (error) {
+  place.replaceChildren(element("p", `The description cannot be read: ${error}`));
 }

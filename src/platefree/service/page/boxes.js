@@ -1,6 +1,6 @@
 // Boxes: left, top, right, bottom in pixels of a picture.
 
-const LEAST = 8;  // pixels of a side
+const LEAST = 8; // pixels of a side
 
 const WAYS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
@@ -21,7 +21,12 @@ export function moved(box, key, step) {
 export function resized([left, top, right, bottom], key, step) {
   const [x, y] = WAYS[key] ?? [];
   if (x === undefined) return null;
-  return [left, top, Math.max(right + x * step, left + LEAST), Math.max(bottom + y * step, top + LEAST)];
+  return [
+    left,
+    top,
+    Math.max(right + x * step, left + LEAST),
+    Math.max(bottom + y * step, top + LEAST),
+  ];
 }
 
 // A side that would leave the picture is pushed back as a whole before it is cut.

@@ -1,18 +1,35 @@
-// Conditions as words, as the command line has them: camera:gate,ramp since:2026-05-01T07:00 type:van
+// Conditions as words, as the command line has them: camera:gate,ramp since:2026-05-01 type:van
 //
-// `where` is what the API takes, without what says nothing: {cameras: ["gate"], since: "2026-05-01"}.
+// `where` is what the API takes, without what says nothing, such as {cameras: ["gate"]}.
 
-const LISTS = { camera: "cameras", type: "types", color: "colors", view: "views", track: "tracks",
-  source: "sources", weekday: "weekdays" };
+const LISTS = {
+  camera: "cameras",
+  type: "types",
+  color: "colors",
+  view: "views",
+  track: "tracks",
+  source: "sources",
+  weekday: "weekdays",
+};
 const TIMES = { known: "out", unknown: "only", any: "in" };
 
 /** What may stand before the colon, and what it says. */
 export const KEYS = {
-  camera: "captured by one of these", type: "body types", color: "paint colors",
-  view: "sides that are seen", track: "one of these passes", source: "films or data sets",
-  since: "then or later", until: "before", between: "times of day", weekday: "days of the week",
-  zone: "the clock, such as +07:00", time: "known, unknown or any", not: "all but this sighting",
-  similarity: "at least this similar", p: "at least this probable",
+  camera: "captured by one of these",
+  type: "body types",
+  color: "paint colors",
+  view: "sides that are seen",
+  track: "one of these passes",
+  source: "films or data sets",
+  since: "then or later",
+  until: "before",
+  between: "times of day",
+  weekday: "days of the week",
+  zone: "the clock, such as +07:00",
+  time: "known, unknown or any",
+  not: "all but this sighting",
+  similarity: "at least this similar",
+  p: "at least this probable",
 };
 
 /**
@@ -65,8 +82,10 @@ export function valueOf(word) {
 export function joined(where, more) {
   const all = { ...where };
   for (const [name, value] of Object.entries(more)) {
-    all[name] = Array.isArray(value) && name !== "between"
-      ? [...new Set([...(where[name] ?? []), ...value])] : value;
+    all[name] =
+      Array.isArray(value) && name !== "between"
+        ? [...new Set([...(where[name] ?? []), ...value])]
+        : value;
   }
   return all;
 }
@@ -89,13 +108,13 @@ function read(text) {
       word = null;
       continue;
     }
-    if (!word) found.push(word = { word: "", key: null, values: [""] });
+    if (!word) found.push((word = { word: "", key: null, values: [""] }));
     word.word += sign;
     if (sign === "\\" && at + 1 < text.length) {
       at += 1;
       word.word += text[at];
       add(word, text[at]);
-    } else if (quote ? sign === quote : sign === "\"" || sign === "'") quote = quote ? "" : sign;
+    } else if (quote ? sign === quote : sign === '"' || sign === "'") quote = quote ? "" : sign;
     else if (sign === ":" && word.key === null) [word.key, word.values] = [word.values[0], [""]];
     else if (sign === "," && word.key !== null) word.values.push("");
     else add(word, sign);
@@ -126,10 +145,12 @@ function take(where, key, values) {
     if (!isPart(value, -1)) return `similarity:${value}: a similarity is from -1 to 1`;
     where.at_least = Number(value);
   } else if (key === "zone") {
-    if (!/^[+-]\d\d:?[0-5]\d$/.test(value)) return `zone:${value}: a difference such as +07:00 is meant`;
+    if (!/^[+-]\d\d:?[0-5]\d$/.test(value))
+      return `zone:${value}: a difference such as +07:00 is meant`;
     where.zone = value;
   } else {
-    if (Number.isNaN(Date.parse(value))) return `${key}:${value}: a time such as 2026-05-01T07:00 is meant`;
+    if (Number.isNaN(Date.parse(value)))
+      return `${key}:${value}: a time such as 2026-05-01T07:00 is meant`;
     where[key] = value;
   }
   return "";
@@ -146,6 +167,8 @@ export function quoted(value) {
 }
 
 function faultOf(word) {
-  return `"${word}" is no condition: camera:gate, type:truck or since:2026-05-01 are, of `
-    + `${Object.keys(KEYS).join(", ")}`;
+  return (
+    `"${word}" is no condition: camera:gate, type:truck or since:2026-05-01 are, of ` +
+    `${Object.keys(KEYS).join(", ")}`
+  );
 }

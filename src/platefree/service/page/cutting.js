@@ -12,7 +12,14 @@ import { drawn, element } from "./element.js";
 export function cut(url, { width, height }, box, name) {
   if (!url) return element("span", { class: "no-picture" }, name);
   const [left, top, right, bottom] = box ?? [0, 0, width, height];
-  return drawn("svg", { class: "cut", role: "img", "aria-label": name,
-    viewBox: `${left} ${top} ${right - left} ${bottom - top}` },
-  drawn("image", { href: url, width, height, preserveAspectRatio: "none" }));
+  return drawn(
+    "svg",
+    {
+      class: "cut",
+      role: "img",
+      "aria-label": name,
+      viewBox: `${left} ${top} ${right - left} ${bottom - top}`,
+    },
+    drawn("image", { href: url, width, height, preserveAspectRatio: "none" }),
+  );
 }

@@ -18,15 +18,13 @@ export function drawn(name, attributes = {}, ...children) {
   return filled(document.createElementNS(SVG, name), attributes, children);
 }
 
-/** Text for screen readers alone. */
-export function unseen(text) {
-  return element("span", { class: "unseen" }, text);
-}
-
 /** A button with an icon, whose name is also its tooltip. */
 export function iconButton(icon, name, onclick, attributes = {}) {
-  return element("button", { type: "button", class: "icon", "aria-label": name, title: name,
-    onclick, ...attributes }, icon);
+  return element(
+    "button",
+    { type: "button", class: "icon", "aria-label": name, title: name, onclick, ...attributes },
+    icon,
+  );
 }
 
 export function byId(name) {
@@ -35,7 +33,9 @@ export function byId(name) {
 
 /** Put these in the place of all that a node holds. */
 export function put(node, ...children) {
-  node.replaceChildren(...children.flat().filter((each) => each !== null && each !== undefined && each !== false));
+  node.replaceChildren(
+    ...children.flat().filter((each) => each !== null && each !== undefined && each !== false),
+  );
   return node;
 }
 

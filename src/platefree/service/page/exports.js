@@ -1,6 +1,6 @@
 // An answer as a file: a table alone, or an archive with the small pictures and hashes of all.
 
-import { ask } from "./api.js";
+import { ask } from "./service.js";
 import { openDialog } from "./dialog.js";
 import { element } from "./element.js";
 import { save } from "./jobs.js";
@@ -10,9 +10,11 @@ import { reason } from "./reason.js";
 import { now } from "./store.js";
 import { counted } from "./words.js";
 
-const FORMATS = [["zip", "Archive (.zip)", "table, small pictures, and the hash of each file"],
+const FORMATS = [
+  ["zip", "Archive (.zip)", "table, small pictures, and the hash of each file"],
   ["csv", "Table (.csv)", "one row for each sighting; no cell runs as a formula"],
-  ["json", "JSON (.json)", "the same rows, for programs"]];
+  ["json", "JSON (.json)", "the same rows, for programs"],
+];
 
 /** Ask in which form, and of which sightings. */
 export function openExport() {
@@ -21,19 +23,31 @@ export function openExport() {
     complain({ message: "There is nothing to export: the answer is empty.", status: 422 });
     return;
   }
-  const marked = allMarks().filter(([, mark]) => mark === "yes").map(([number]) => number);
-  const what = [["shown", `All that is shown: ${counted(hits.length, "sighting")}`],
-    ...(marked.length ? [["yes", `What is marked yes: ${counted(marked.length, "sighting")}`]] : [])];
-  const form = element("form", { onsubmit: (event) => {
-    event.preventDefault();
-    const given = new FormData(form);
-    dialog.close();
-    const chosen = given.get("what") === "yes" ? marked : hits.map((hit) => hit.number);
-    write(chosen, given.get("format"));
-  } },
-  choices("what", "Which", what), choices("format", "As", FORMATS),
-  element("p", { class: "hint" }, "The audit log keeps who exported what, and the reason."),
-  element("div", { class: "row end" }, element("button", { class: "primary" }, "Export")));
+  const marked = allMarks()
+    .filter(([, mark]) => mark === "yes")
+    .map(([number]) => number);
+  const what = [
+    ["shown", `All that is shown: ${counted(hits.length, "sighting")}`],
+    ...(marked.length
+      ? [["yes", `What is marked yes: ${counted(marked.length, "sighting")}`]]
+      : []),
+  ];
+  const form = element(
+    "form",
+    {
+      onsubmit: (event) => {
+        event.preventDefault();
+        const given = new FormData(form);
+        dialog.close();
+        const chosen = given.get("what") === "yes" ? marked : hits.map((hit) => hit.number);
+        write(chosen, given.get("format"));
+      },
+    },
+    choices("what", "Which", what),
+    choices("format", "As", FORMATS),
+    element("p", { class: "hint" }, "The audit log keeps who exported what, and the reason."),
+    element("div", { class: "row end" }, element("button", { class: "primary" }, "Export")),
+  );
   const dialog = openDialog({ title: "Export", kind: "small", content: [form] });
 }
 
@@ -49,7 +63,17 @@ function exported(number) {
 }
 
 function choices(name, said, values) {
-  return element("fieldset", {}, element("legend", {}, said), ...values.map(([value, text, about], at) =>
-    element("label", { class: "box" }, element("input", { type: "radio", name, value, checked: !at }),
-      element("span", {}, text, about ? element("span", { class: "hint" }, about) : null))));
+  return element(
+    "fieldset",
+    {},
+    element("legend", {}, said),
+    ...values.map(([value, text, about], at) =>
+      element(
+        "label",
+        { class: "box" },
+        element("input", { type: "radio", name, value, checked: !at }),
+        element("span", {}, text, about ? element("span", { class: "hint" }, about) : null),
+      ),
+    ),
+  );
 }

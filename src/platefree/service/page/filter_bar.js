@@ -47,13 +47,29 @@ function fault(text) {
 
 function showChips() {
   const { where, least } = now.question;
-  put(byId("chips"), ...words(where, least).map((word) => {
-    const place = word.indexOf(":");
-    return element("li", {}, element("button", { type: "button", class: "chip",
-      "aria-label": `Remove ${word}`, title: "Remove", onclick: () => remove(word) },
-    element("span", { class: "chip-key" }, word.slice(0, place)),
-    element("span", {}, valueOf(word)), icon("close", 14)));
-  }));
+  put(
+    byId("chips"),
+    ...words(where, least).map((word) => {
+      const place = word.indexOf(":");
+      return element(
+        "li",
+        {},
+        element(
+          "button",
+          {
+            type: "button",
+            class: "chip",
+            "aria-label": `Remove ${word}`,
+            title: "Remove",
+            onclick: () => remove(word),
+          },
+          element("span", { class: "chip-key" }, word.slice(0, place)),
+          element("span", {}, valueOf(word)),
+          icon("close", 14),
+        ),
+      );
+    }),
+  );
 }
 
 function remove(word) {
@@ -73,11 +89,18 @@ function suggest(text) {
   const last = text.slice(start.length);
   const [key, value] = last.split(":");
   const known = now.choices?.[LABELS[key]];
-  const found = value === undefined || !known
-    ? Object.entries(KEYS).filter(([name]) => name.startsWith(key)).map(([name, said]) => [`${name}:`, said])
-    : known.map((each) => [`${key}:${word(each.value)}`, `${each.count}`]);
-  put(byId("word-list"), ...found.map(([said, about]) =>
-    element("option", { value: start + said, label: `${said} ${about}` })));
+  const found =
+    value === undefined || !known
+      ? Object.entries(KEYS)
+          .filter(([name]) => name.startsWith(key))
+          .map(([name, said]) => [`${name}:`, said])
+      : known.map((each) => [`${key}:${word(each.value)}`, `${each.count}`]);
+  put(
+    byId("word-list"),
+    ...found.map(([said, about]) =>
+      element("option", { value: start + said, label: `${said} ${about}` }),
+    ),
+  );
 }
 
 function word(value) {

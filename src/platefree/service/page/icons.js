@@ -4,7 +4,6 @@ import { drawn } from "./element.js";
 
 const PATHS = {
   add: "M12 5v14M5 12h14",
-  book: "M4 5a2 2 0 0 1 2-2h13v15H6a2 2 0 0 0-2 2zM4 20a1 1 0 0 0 1 1h14v-3",
   case: "M3 8h18v12H3zM9 8V5h6v3M3 13h18",
   close: "M6 6l12 12M18 6L6 18",
   down: "M12 4v11M7 11l5 5 5-5M5 20h14",
@@ -33,6 +32,16 @@ const PATHS = {
 
 /** An icon by its name. */
 export function icon(name, size = 18) {
-  return drawn("svg", { viewBox: "0 0 24 24", width: size, height: size, class: "drawn",
-    "aria-hidden": "true", focusable: "false" }, drawn("path", { d: PATHS[name] }));
+  return drawn(
+    "svg",
+    {
+      viewBox: "0 0 24 24",
+      width: size,
+      height: size,
+      class: "drawn",
+      "aria-hidden": "true",
+      focusable: "false",
+    },
+    drawn("path", { d: PATHS[name] }),
+  );
 }

@@ -1,10 +1,10 @@
 // Work that takes long: followed to its end, can be stopped, and its file is saved.
 
-import { ask, picture } from "./api.js";
+import { ask, picture } from "./service.js";
 import { element } from "./element.js";
 import { begin, complain, say } from "./notices.js";
 
-const PAUSE = 400;  // milliseconds
+const PAUSE = 400; // milliseconds
 
 /**
  * Follow a job and save its file.

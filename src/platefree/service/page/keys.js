@@ -10,18 +10,25 @@ import { go } from "./store.js";
 import { views } from "./views.js";
 
 const HELP = [
-  ["/", "type a condition"], ["u", "choose a picture"], ["Ctrl+V", "search with a copied picture"],
+  ["/", "type a condition"],
+  ["u", "choose a picture"],
+  ["Ctrl+V", "search with a copied picture"],
   ["arrow keys", "go from sighting to sighting, or to the previous and next in the details"],
-  ["Enter", "open the details"], ["Esc", "close"],
-  ["y n s", "mark the sighting: yes, no, similar"], ["f", "find similar"],
+  ["Enter", "open the details"],
+  ["Esc", "close"],
+  ["y n s", "mark the sighting: yes, no, similar"],
+  ["f", "find similar"],
   ["1 2 3 4", "timeline, journey, map (and sightings on a small screen)"],
-  ["+ -", "zoom the timeline"], ["Backspace", "in the empty bar: remove the last condition"], ["?", "this help"],
+  ["+ -", "zoom the timeline"],
+  ["Backspace", "in the empty bar: remove the last condition"],
+  ["?", "this help"],
 ];
 
 /** Listen to keys. */
 export function beginKeys() {
   document.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]"))
+      return;
     if (event.target.matches("input, select, textarea")) return;
     if (step(event.key) || (isOn() && byLetter(event.key))) event.preventDefault();
   });
@@ -29,14 +36,27 @@ export function beginKeys() {
 
 /** Open the help. */
 export function openHelp() {
-  const letters = element("input", { type: "checkbox", checked: isOn(),
-    onchange: () => prefer("letters", letters.checked ? "on" : "off") });
-  openDialog({ title: "Keys", kind: "small", content: [
-    element("dl", { class: "keys" }, ...HELP.flatMap(([key, said]) =>
-      [element("dt", {}, ...key.split(" ").map((each) => element("kbd", {}, each))), element("dd", {}, said)])),
-    element("label", { class: "box" }, letters, element("span", {}, "Keys of one letter are on")),
-    element("p", { class: "hint" }, "Pictures can be dropped anywhere on the page."),
-  ] });
+  const letters = element("input", {
+    type: "checkbox",
+    checked: isOn(),
+    onchange: () => prefer("letters", letters.checked ? "on" : "off"),
+  });
+  openDialog({
+    title: "Keys",
+    kind: "small",
+    content: [
+      element(
+        "dl",
+        { class: "keys" },
+        ...HELP.flatMap(([key, said]) => [
+          element("dt", {}, ...key.split(" ").map((each) => element("kbd", {}, each))),
+          element("dd", {}, said),
+        ]),
+      ),
+      element("label", { class: "box" }, letters, element("span", {}, "Keys of one letter are on")),
+      element("p", { class: "hint" }, "Pictures can be dropped anywhere on the page."),
+    ],
+  });
 }
 
 function isOn() {

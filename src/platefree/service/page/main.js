@@ -1,6 +1,7 @@
-// The page begins: somebody signs in, the parts are put in place, and what the address asks is asked.
+// The page begins: somebody signs in, the parts are put in place, the question of the address is
+// asked.
 
-import { ask } from "./api.js";
+import { ask } from "./service.js";
 import { beginAnswerLine } from "./answer_line.js";
 import { addToCase } from "./case_adding.js";
 import { openCases } from "./cases.js";
@@ -26,13 +27,20 @@ import { beginTheme } from "./theme.js";
 import { beginTimeline } from "./timeline.js";
 import { beginViews } from "./views.js";
 
-const BUTTONS = { "open-cases": ["case", openCases], "open-status": ["info", openStatus],
-  "open-help": ["help", openHelp], "open-export": ["down", openExport], filters: ["filter", null],
-  choose: ["picture", null], "sign-out": ["out", () => signOut().catch(complain)] };
+const BUTTONS = {
+  "open-cases": ["case", openCases],
+  "open-status": ["info", openStatus],
+  "open-help": ["help", openHelp],
+  "open-export": ["down", openExport],
+  filters: ["filter", null],
+  choose: ["picture", null],
+  "sign-out": ["out", () => signOut().catch(complain)],
+};
 
 beginTheme();
 beginButtons();
-addEventListener("hashchange", () => {  // the address of a service that was started anew
+addEventListener("hashchange", () => {
+  // the address of a service that was started anew
   if (location.hash.includes("token=")) location.reload();
 });
 await somebody();
@@ -48,7 +56,9 @@ function beginButtons() {
     byId(name).prepend(icon(mark));
     if (act) byId(name).addEventListener("click", act);
   }
-  byId("skip").addEventListener("click", () => (document.querySelector(".card .open") ?? byId("cards")).focus());
+  byId("skip").addEventListener("click", () =>
+    (document.querySelector(".card .open") ?? byId("cards")).focus(),
+  );
 }
 
 function beginWork() {
@@ -57,10 +67,30 @@ function beginWork() {
   byId("page").hidden = false;
   beginViews();
   beginReason();
-  beginMarks(() => (may("analyst") ? [element("button", { type: "button",
-    onclick: () => addToCase(allMarks().map(([number]) => number)) }, "Add to case")] : []));
-  for (const begin of [beginPictures, beginStrip, beginFilters, beginAnswerLine, beginResults, beginTimeline,
-    beginJourney, beginMap, beginDetail, beginKeys]) begin();
+  beginMarks(() =>
+    may("analyst")
+      ? [
+          element(
+            "button",
+            { type: "button", onclick: () => addToCase(allMarks().map(([number]) => number)) },
+            "Add to case",
+          ),
+        ]
+      : [],
+  );
+  for (const begin of [
+    beginPictures,
+    beginStrip,
+    beginFilters,
+    beginAnswerLine,
+    beginResults,
+    beginTimeline,
+    beginJourney,
+    beginMap,
+    beginDetail,
+    beginKeys,
+  ])
+    begin();
   when("asked", search);
   addEventListener("popstate", followAddress);
   followAddress();
@@ -69,7 +99,10 @@ function beginWork() {
 
 // What the gallery holds, which the page can do without for a while.
 async function know() {
-  const [gallery, choices] = await Promise.allSettled([ask("GET", "/api/gallery"), ask("GET", "/api/choices")]);
+  const [gallery, choices] = await Promise.allSettled([
+    ask("GET", "/api/gallery"),
+    ask("GET", "/api/choices"),
+  ]);
   now.gallery = gallery.value ?? null;
   now.choices = choices.value ?? null;
   const fault = [gallery, choices].find((each) => each.status === "rejected");

@@ -1,4 +1,4 @@
-// What was said of sightings: yes, it is the vehicle; no, it is not; similar. Shapes, not only colors.
+// What was said of sightings: yes, it is the vehicle; no, it is not; similar. Shapes and colors.
 
 import { byId, element, put } from "./element.js";
 import { icon } from "./icons.js";
@@ -42,21 +42,33 @@ export function mark(numbers, name) {
   tell("marked");
 }
 
-export function clearMarks() {
+function clearMarks() {
   marked.clear();
   tell("marked");
 }
 
 /** Buttons to mark these; `shown` makes them fit what was marked. */
 export function markButtons(numbers, attributes = {}) {
-  const buttons = Object.entries(MARKS).map(([name, { key, said }]) => element("button", {
-    type: "button", class: `mark ${name}`, "aria-label": said, title: `${said} (${key})`,
-    "aria-pressed": "false", onclick: () => mark(numbers, name), ...attributes,
-  }, icon(name, 16)));
-  const shown = () => buttons.forEach((button, place) => {
-    const name = Object.keys(MARKS)[place];
-    button.setAttribute("aria-pressed", String(numbers.every((each) => markOf(each) === name)));
-  });
+  const buttons = Object.entries(MARKS).map(([name, { key, said }]) =>
+    element(
+      "button",
+      {
+        type: "button",
+        class: `mark ${name}`,
+        "aria-label": said,
+        title: `${said} (${key})`,
+        "aria-pressed": "false",
+        onclick: () => mark(numbers, name),
+        ...attributes,
+      },
+      icon(name, 16),
+    ),
+  );
+  const shown = () =>
+    buttons.forEach((button, place) => {
+      const name = Object.keys(MARKS)[place];
+      button.setAttribute("aria-pressed", String(numbers.every((each) => markOf(each) === name)));
+    });
   shown();
   return { buttons, shown };
 }
@@ -83,20 +95,40 @@ function showBar(actions) {
   if (bar.hidden) return;
   const counts = Object.keys(MARKS).map((name) => {
     const many = numbersOf(name).length;
-    return many ? element("span", { class: `count ${name}` }, icon(name, 16), `${many} ${name}`) : null;
+    return many
+      ? element("span", { class: `count ${name}` }, icon(name, 16), `${many} ${name}`)
+      : null;
   });
-  const again = may("analyst") && isSearch(now.question) && element("button", {
-    type: "button", class: "primary", disabled: !isNew(), onclick: searchAgain,
-    title: isNew() ? "The query moves towards what is yes, and away from what is no"
-      : "These marks were searched with already",
-  }, "Search again with these");
-  put(bar, element("span", { class: "unseen" }, counted(marked.size, "sighting"), " marked: "),
-    ...counts, element("span", { class: "push" }), again, ...actions(),
-    element("button", { type: "button", class: "quiet", onclick: clearMarks }, "Clear"));
+  const again =
+    may("analyst") &&
+    isSearch(now.question) &&
+    element(
+      "button",
+      {
+        type: "button",
+        class: "primary",
+        disabled: !isNew(),
+        onclick: searchAgain,
+        title: isNew()
+          ? "The query moves towards what is yes, and away from what is no"
+          : "These marks were searched with already",
+      },
+      "Search again with these",
+    );
+  put(
+    bar,
+    element("span", { class: "unseen" }, counted(marked.size, "sighting"), " marked: "),
+    ...counts,
+    element("span", { class: "push" }),
+    again,
+    ...actions(),
+    element("button", { type: "button", class: "quiet", onclick: clearMarks }, "Clear"),
+  );
 }
 
 function isNew() {
-  const same = (name) => String(numbersOf(name).sort(byValue)) === String([...now.question[name]].sort(byValue));
+  const same = (name) =>
+    String(numbersOf(name).sort(byValue)) === String([...now.question[name]].sort(byValue));
   return !(same("yes") && same("no"));
 }
 

@@ -15,7 +15,9 @@ export function recalled(name) {
 export function keep(name, value) {
   try {
     sessionStorage.setItem(OURS + name, JSON.stringify(value));
-  } catch { /* full */ }
+  } catch {
+    /* full */
+  }
 }
 
 /** Forget all values of this tab. */
@@ -37,5 +39,7 @@ export function preferred(name, otherwise) {
 export function prefer(name, value) {
   try {
     localStorage.setItem(OURS + name, value);
-  } catch { /* not allowed */ }
+  } catch {
+    /* not allowed */
+  }
 }

@@ -27,8 +27,13 @@ export function tellReaders(text) {
 export function begin(text, cancel) {
   const said = element("span", {}, text);
   const bar = element("progress", { max: "1", "aria-label": text });
-  const note = element("div", { class: "notice busy", role: "status" }, said, bar,
-    cancel && element("button", { type: "button", class: "quiet", onclick: cancel }, "Stop"));
+  const note = element(
+    "div",
+    { class: "notice busy", role: "status" },
+    said,
+    bar,
+    cancel && element("button", { type: "button", class: "quiet", onclick: cancel }, "Stop"),
+  );
   byId("notices").append(note);
   return {
     far: (done, of) => {
@@ -42,8 +47,13 @@ export function begin(text, cancel) {
 function shown(text, kind, role, mark) {
   const notes = byId("notices");
   for (const each of notes.querySelectorAll(`.${kind}`)) each.remove();
-  const note = element("div", { class: `notice ${kind}`, role }, icon(mark), element("span", {}, text),
-    iconButton(icon("close"), "Close this message", () => note.remove()));
+  const note = element(
+    "div",
+    { class: `notice ${kind}`, role },
+    icon(mark),
+    element("span", {}, text),
+    iconButton(icon("close"), "Close this message", () => note.remove()),
+  );
   notes.append(note);
   if (kind === "done") setTimeout(() => note.remove(), SECONDS * 1000);
 }

@@ -1,6 +1,6 @@
 // Pictures are dropped anywhere, pasted, or chosen; what is on them is looked for.
 
-import { upload } from "./api.js";
+import { upload } from "./service.js";
 import { byId } from "./element.js";
 import { begin, complain, say } from "./notices.js";
 import { pickBox } from "./picker.js";
@@ -40,11 +40,13 @@ export function bringFurther() {
  * @param {File[]} files
  * @param {Object[]} before pictures of the same vehicle that there are already
  */
-export async function bring(files, before = []) {
+async function bring(files, before = []) {
   if (!now.session || !files.length) return;
   if (!may("analyst")) {
-    complain({ message: "Your account may list and look. To search with pictures it needs the role analyst.",
-      status: 403 });
+    complain({
+      message: "Your account may list and look. To search with pictures it needs the role analyst.",
+      status: 403,
+    });
     return;
   }
   const room = MOST - before.length;
@@ -86,9 +88,9 @@ async function chooseBoxes(made, before) {
     const { vehicles } = preview;
     let box = vehicles.length === 1 ? vehicles[0].box : null;
     if (vehicles.length > 1) box = await pickBox({ preview, box: null });
-    if (box === undefined) continue;  // left without a choice
+    if (box === undefined) continue; // left without a choice
     if (!vehicles.length && now.gallery?.finds_vehicles) {
-      say("No vehicle was found on it, so the whole picture is searched. Choose a box if it shows one.");
+      say("No vehicle was found on it, so all of it is searched. Choose a box if it shows one.");
     }
     pictures.push({ upload: key, frame_of: null, box });
   }
@@ -111,6 +113,8 @@ function beginDrop() {
     depth = 0;
     if (!hasFiles(event)) return;
     event.preventDefault();
-    bring([...event.dataTransfer.files].filter((file) => !file.type || file.type.startsWith("image/")));
+    bring(
+      [...event.dataTransfer.files].filter((file) => !file.type || file.type.startsWith("image/")),
+    );
   });
 }

@@ -15,8 +15,13 @@ const LONGEST = 720;
 
 /** Remember what was brought, for as long as the tab is open. */
 export async function remember(file, uploaded) {
-  const preview = { url: await small(file), width: uploaded.width, height: uploaded.height,
-    vehicles: uploaded.vehicles, name: file.name };
+  const preview = {
+    url: await small(file),
+    width: uploaded.width,
+    height: uploaded.height,
+    vehicles: uploaded.vehicles,
+    name: file.name,
+  };
   keep(`picture.${uploaded.upload}`, preview);
   return preview;
 }

@@ -5,7 +5,7 @@
 import { parsed, words } from "./conditions.js";
 
 /** Answers that are shown at first. */
-export const TOP = 40;
+const TOP = 40;
 /** The most that the service gives. */
 export const MOST = 1000;
 
@@ -23,8 +23,19 @@ export const MOST = 1000;
  * @property {string} sort nearest or newest
  * @property {?number} open the sighting whose details are shown
  */
-export const NOTHING = Object.freeze({ pictures: [], like: null, where: {}, least: null, top: TOP,
-  post: "none", yes: [], no: [], view: "sightings", sort: "nearest", open: null });
+export const NOTHING = Object.freeze({
+  pictures: [],
+  like: null,
+  where: {},
+  least: null,
+  top: TOP,
+  post: "none",
+  yes: [],
+  no: [],
+  view: "sightings",
+  sort: "nearest",
+  open: null,
+});
 
 /** Whether something is looked for, and not just listed. */
 export function isSearch(question) {
@@ -56,7 +67,8 @@ export function written(question) {
   for (const name of ["post", "view", "sort"]) {
     if (question[name] !== NOTHING[name]) found.set(name, question[name]);
   }
-  for (const name of ["yes", "no"]) if (question[name].length) found.set(name, question[name].join(","));
+  for (const name of ["yes", "no"])
+    if (question[name].length) found.set(name, question[name].join(","));
   if (question.open !== null) found.set("open", question.open);
   return readable(found.toString());
 }
@@ -71,10 +83,14 @@ export function read(fragment) {
     .filter(Boolean);
   const like = pictures.length ? null : whole(given.get("like"));
   return {
-    pictures, like, where, least,
+    pictures,
+    like,
+    where,
+    least,
     top: Math.min(Math.max(whole(given.get("top")) ?? TOP, 1), MOST),
     post: /^[a-z,]{1,40}$/.test(given.get("post") ?? "") ? given.get("post") : NOTHING.post,
-    yes: numbers(given.get("yes")), no: numbers(given.get("no")),
+    yes: numbers(given.get("yes")),
+    no: numbers(given.get("no")),
     view: one(given.get("view"), ["sightings", "timeline", "journey", "map"]),
     sort: one(given.get("sort"), ["nearest", "newest"]),
     open: whole(given.get("open")),
@@ -85,7 +101,8 @@ function picture(name, text) {
   const [key, edges] = text.split("@");
   const box = edges ? edges.split(",").map(Number) : null;
   if (box && (box.length !== 4 || box.some((edge) => !(edge >= 0)))) return null;
-  if (name === "frame") return whole(key) === null ? null : { upload: null, frame_of: whole(key), box };
+  if (name === "frame")
+    return whole(key) === null ? null : { upload: null, frame_of: whole(key), box };
   return /^[0-9a-f]{8,64}$/.test(key) ? { upload: key, frame_of: null, box } : null;
 }
 
@@ -94,7 +111,10 @@ function whole(text) {
 }
 
 function numbers(text) {
-  return (text ?? "").split(",").map(whole).filter((each) => each !== null);
+  return (text ?? "")
+    .split(",")
+    .map(whole)
+    .filter((each) => each !== null);
 }
 
 function one(text, choices) {

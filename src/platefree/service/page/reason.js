@@ -17,38 +17,61 @@ export function isStated() {
 }
 
 /** Show it in the head of the page, to be changed. */
-export function showReason() {
+function showReason() {
   const stated = reason();
   put(byId("reason"), icon("edit", 16), element("span", {}, stated || "State a reason"));
-  byId("reason").title = stated ? `Reason: ${stated}` : "Why do you search? The audit log keeps it.";
+  byId("reason").title = stated
+    ? `Reason: ${stated}`
+    : "Why do you search? The audit log keeps it.";
   byId("reason").classList.toggle("missing", !isStated());
 }
 
 /** Ask for it; `then` is done when it was stated. */
 export function askReason(then) {
   const must = now.session.reason_required;
-  const field = element("input", { name: "reason", maxlength: "1000", value: reason(), autofocus: true,
-    required: must, placeholder: "Case number, or what is looked for" });
-  const dialog = openDialog({ title: "Why do you search?", kind: "small", content: [
-    element("form", { onsubmit: (event) => {
-      event.preventDefault();
-      keep("reason", field.value.trim());
-      if (!isStated()) return;
-      dialog.close();
-      showReason();
-      then?.();
-    } },
-    element("label", {}, element("span", {}, "Reason"), field),
-    element("p", { class: "hint" }, `The audit log keeps it with your name, ${now.session.name}, and all `
-      + "that you search, follow and export. It is kept here until you close this tab or sign out."
-      + (must ? " This service asks nothing without a reason." : "")),
-    element("div", { class: "row end" }, element("button", { class: "primary" }, "Go on"))),
-  ] });
+  const field = element("input", {
+    name: "reason",
+    maxlength: "1000",
+    value: reason(),
+    autofocus: true,
+    required: must,
+    placeholder: "Case number, or what is looked for",
+  });
+  const dialog = openDialog({
+    title: "Why do you search?",
+    kind: "small",
+    content: [
+      element(
+        "form",
+        {
+          onsubmit: (event) => {
+            event.preventDefault();
+            keep("reason", field.value.trim());
+            if (!isStated()) return;
+            dialog.close();
+            showReason();
+            then?.();
+          },
+        },
+        element("label", {}, element("span", {}, "Reason"), field),
+        element(
+          "p",
+          { class: "hint" },
+          `The audit log keeps it with your name, ${now.session.name}, and all ` +
+            "that you search, follow and export. This tab keeps it until you close it." +
+            (must ? " This service asks nothing without a reason." : ""),
+        ),
+        element("div", { class: "row end" }, element("button", { class: "primary" }, "Go on")),
+      ),
+    ],
+  });
 }
 
 export function beginReason() {
   showReason();
-  byId("reason").addEventListener("click", () => askReason(() => {
-    if (now.answer === null) tell("asked");
-  }));
+  byId("reason").addEventListener("click", () =>
+    askReason(() => {
+      if (now.answer === null) tell("asked");
+    }),
+  );
 }

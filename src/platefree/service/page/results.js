@@ -1,6 +1,6 @@
 // The answer as cards, one for each pass of a vehicle: what one camera saw of it at a time.
 
-import { crop } from "./api.js";
+import { crop } from "./service.js";
 import { element, byId, iconButton, put } from "./element.js";
 import { icon } from "./icons.js";
 import { markButtons, markOf } from "./marks.js";
@@ -17,9 +17,13 @@ export function beginResults() {
   when("shown", order);
   when("marked", () => cards.forEach((card) => card.shown()));
   byId("cards").addEventListener("focusin", (event) => rove(event.target.closest(".card")));
-  new IntersectionObserver((entries) => {  // of a list the next page comes by itself
-    if (entries.some((each) => each.isIntersecting) && !isSearch(now.question)) more();
-  }, { rootMargin: "600px" }).observe(byId("more"));
+  new IntersectionObserver(
+    (entries) => {
+      // of a list the next page comes by itself
+      if (entries.some((each) => each.isIntersecting) && !isSearch(now.question)) more();
+    },
+    { rootMargin: "600px" },
+  ).observe(byId("more"));
   byId("more").addEventListener("click", more);
 }
 
@@ -41,8 +45,14 @@ export function passOf(number) {
 export function step(key) {
   const at = cards.findIndex(({ node }) => node.contains(document.activeElement));
   if (at < 0) return false;
-  const to = { ArrowRight: at + 1, ArrowLeft: at - 1, ArrowDown: at + across(), ArrowUp: at - across(),
-    Home: 0, End: cards.length - 1 }[key];
+  const to = {
+    ArrowRight: at + 1,
+    ArrowLeft: at - 1,
+    ArrowDown: at + across(),
+    ArrowUp: at - across(),
+    Home: 0,
+    End: cards.length - 1,
+  }[key];
   if (to === undefined) return false;
   cards[Math.min(Math.max(to, 0), cards.length - 1)].node.querySelector(".open").focus();
   return true;
@@ -81,18 +91,39 @@ function cardOf(pass) {
   const marks = may("analyst") ? markButtons(pass.numbers) : { buttons: [], shown: () => {} };
   const many = pass.numbers.length;
   const name = vehicle(hit.labels);
-  const node = element("li", { class: "card", "data-number": pass.best },
-    element("button", { type: "button", class: "open", "aria-label": openSaid(pass, name),
-      onclick: () => go({ open: pass.best }) },
+  const node = element(
+    "li",
+    { class: "card", "data-number": pass.best },
+    element(
+      "button",
+      {
+        type: "button",
+        class: "open",
+        "aria-label": openSaid(pass, name),
+        onclick: () => go({ open: pass.best }),
+      },
       picture(pass.best, name),
       many > 1 ? element("span", { class: "times" }, `${many}`) : null,
-      element("span", { class: "mark-shown", "aria-hidden": "true" })),
+      element("span", { class: "mark-shown", "aria-hidden": "true" }),
+    ),
     sureLine(pass),
-    element("p", { class: "where" }, element("b", {}, named(pass.camera)),
-      element("span", { class: "what" }, name)),
+    element(
+      "p",
+      { class: "where" },
+      element("b", {}, named(pass.camera)),
+      element("span", { class: "what" }, name),
+    ),
     element("p", { class: "time" }, timeOf(pass)),
-    element("div", { class: "row tools" }, ...marks.buttons, element("span", { class: "push" }),
-      may("analyst") ? iconButton(icon("like", 16), "Find similar (f)", () => findSimilar(pass.best)) : null));
+    element(
+      "div",
+      { class: "row tools" },
+      ...marks.buttons,
+      element("span", { class: "push" }),
+      may("analyst")
+        ? iconButton(icon("like", 16), "Find similar (f)", () => findSimilar(pass.best))
+        : null,
+    ),
+  );
   const shown = () => {
     marks.shown();
     const mark = markOf(pass.best);
@@ -119,24 +150,40 @@ export function sureLine(hit) {
   const sure = sureness(hit);
   if (!sure) return null;
   const kind = sure.words.replace(" ", "-");
-  return element("p", { class: `sure ${kind}` }, element("span", { class: "sure-words" }, sure.words), " ",
+  return element(
+    "p",
+    { class: `sure ${kind}` },
+    element("span", { class: "sure-words" }, sure.words),
+    " ",
     element("span", { class: "figure" }, sure.figure),
-    element("span", { class: "bar", "aria-hidden": "true" },
-      element("span", { style: { width: `${(sure.part * 100).toFixed(1)}%` } })));
+    element(
+      "span",
+      { class: "bar", "aria-hidden": "true" },
+      element("span", { style: { width: `${(sure.part * 100).toFixed(1)}%` } }),
+    ),
+  );
 }
 
 function picture(number, name) {
-  const image = element("img", { src: crop(number), alt: name, loading: "lazy", decoding: "async" });
-  image.addEventListener("error", () => image.replaceWith(
-    element("span", { class: "no-picture" }, "no small picture")));
+  const image = element("img", {
+    src: crop(number),
+    alt: name,
+    loading: "lazy",
+    decoding: "async",
+  });
+  image.addEventListener("error", () =>
+    image.replaceWith(element("span", { class: "no-picture" }, "no small picture")),
+  );
   return image;
 }
 
 function openSaid(pass, name) {
   const sure = sureness(pass);
   const about = sure ? `${sure.words} ${sure.figure}, ` : "";
-  return `Details: ${about}${name}, camera ${named(pass.camera)}, ${timeOf(pass)}, `
-    + counted(pass.numbers.length, "sighting");
+  return (
+    `Details: ${about}${name}, camera ${named(pass.camera)}, ${timeOf(pass)}, ` +
+    counted(pass.numbers.length, "sighting")
+  );
 }
 
 function timeOf({ first }) {

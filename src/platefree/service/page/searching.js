@@ -1,6 +1,6 @@
 // Asks the service what the question says, and gives the answer to the page, page by page.
 
-import { ask } from "./api.js";
+import { ask } from "./service.js";
 import { tellReaders } from "./notices.js";
 import { isSearch, MOST } from "./question.js";
 import { askReason, isStated, reason } from "./reason.js";
@@ -24,7 +24,7 @@ export async function search() {
     askReason(search);
     return;
   }
-  const mine = running = new AbortController();
+  const mine = (running = new AbortController());
   tell("answered");
   try {
     const found = await ask("POST", "/api/search", request(now.question), mine.signal);
@@ -42,12 +42,15 @@ export async function more() {
     go({ top: Math.min(question.top * 2, MOST) }, "replace");
     return;
   }
-  const mine = running = new AbortController();
+  const mine = (running = new AbortController());
   try {
     const asked = { ...request(question), after: answer.next };
     const found = await ask("POST", "/api/search", asked, mine.signal);
-    answered(mine, { ...found, hits: [...answer.hits, ...found.hits],
-      passes: [...answer.passes, ...found.passes] });
+    answered(mine, {
+      ...found,
+      hits: [...answer.hits, ...found.hits],
+      passes: [...answer.passes, ...found.passes],
+    });
   } catch (error) {
     if (error.name !== "AbortError") answered(mine, { ...answer, next: "", broken: error.message });
   }
@@ -69,10 +72,16 @@ export function hitOf(number) {
 function request(question) {
   const asked = { where: question.where, top: PAGE, reason: reason() };
   if (!isSearch(question)) return asked;
-  return { ...asked,
+  return {
+    ...asked,
     pictures: question.pictures.map(({ upload, frame_of, box }) => ({ upload, frame_of, box })),
-    number: question.like, top: question.top, post: question.post, yes: question.yes,
-    no: question.no, p_at_least: question.least };
+    number: question.like,
+    top: question.top,
+    post: question.post,
+    yes: question.yes,
+    no: question.no,
+    p_at_least: question.least,
+  };
 }
 
 function answered(mine, answer) {
@@ -80,6 +89,9 @@ function answered(mine, answer) {
   running = null;
   now.answer = answer;
   tell("answered");
-  tellReaders(answer.refused ? answer.refused.message
-    : `${answer.hits.length} sightings in ${answer.passes.length} passes are shown`);
+  tellReaders(
+    answer.refused
+      ? answer.refused.message
+      : `${answer.hits.length} sightings in ${answer.passes.length} passes are shown`,
+  );
 }

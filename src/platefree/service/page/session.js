@@ -1,6 +1,6 @@
-// Who works here: the token of the address, a name and password, or a session that there is already.
+// Who works here: by the token of the address, a name and password, or a session that there is.
 
-import { ask, bring } from "./api.js";
+import { ask, useToken } from "./service.js";
 import { byId, element, put } from "./element.js";
 import { forgetAll } from "./memory.js";
 import { now } from "./store.js";
@@ -18,7 +18,7 @@ export async function somebody() {
   const token = given.get("token");
   if (token) {
     given.delete("token");
-    const rest = given.toString();  // the token stays in no history
+    const rest = given.toString(); // the token stays in no history
     history.replaceState(null, "", location.pathname + (rest ? `#${rest}` : ""));
     try {
       return begun(await ask("POST", "/api/session", { token }));
@@ -42,7 +42,7 @@ export async function signOut() {
 }
 
 function begun(told) {
-  bring(told.csrf);
+  useToken(told.csrf);
   now.session = told;
   document.body.dataset.role = told.role;
   return told;
@@ -55,24 +55,39 @@ async function form(fault) {
     const said = element("p", { class: "fault-text", role: "alert" }, fault);
     const fields = fieldsFor(access);
     const enter = element("button", { class: "primary" }, "Sign in");
-    const made = element("form", { class: "sign-in", onsubmit: async (event) => {
-      event.preventDefault();
-      enter.disabled = true;
-      try {
-        const told = begun(await ask("POST", "/api/session", asked(fields)));
-        put(byId("gate")).hidden = true;
-        resolve(told);
-      } catch (error) {
-        put(said, error.message);
-        enter.disabled = false;
-        fields.at(-1).select?.();
-      }
-    } }, element("h1", {}, "platefree"),
-    element("p", { class: "quiet-text" }, "Sign in to look at the sightings of this gallery."),
-    ...fields.map((field) => element("label", {}, element("span", {}, field.dataset.said), field)),
-    access === "accounts" ? null : element("p", { class: "hint" },
-      "The token is in the address that \"platefree serve\" printed, after #token="),
-    said, enter);
+    const made = element(
+      "form",
+      {
+        class: "sign-in",
+        onsubmit: async (event) => {
+          event.preventDefault();
+          enter.disabled = true;
+          try {
+            const told = begun(await ask("POST", "/api/session", asked(fields)));
+            put(byId("gate")).hidden = true;
+            resolve(told);
+          } catch (error) {
+            put(said, error.message);
+            enter.disabled = false;
+            fields.at(-1).select?.();
+          }
+        },
+      },
+      element("h1", {}, "platefree"),
+      element("p", { class: "quiet-text" }, "Sign in to look at the sightings of this gallery."),
+      ...fields.map((field) =>
+        element("label", {}, element("span", {}, field.dataset.said), field),
+      ),
+      access === "accounts"
+        ? null
+        : element(
+            "p",
+            { class: "hint" },
+            'The token is in the address that "platefree serve" printed, after #token=',
+          ),
+      said,
+      enter,
+    );
     put(byId("gate"), made).hidden = false;
     fields[0].focus();
   });
@@ -89,15 +104,28 @@ async function accessOf() {
 
 function fieldsFor(access) {
   const name = element("input", { name: "name", autocomplete: "username", "data-said": "Name" });
-  const password = element("input", { name: "password", type: "password",
-    autocomplete: "current-password", "data-said": "Password" });
-  const token = element("input", { name: "token", type: "password", autocomplete: "off",
-    "data-said": access === "token" ? "Token" : "Or the token" });
+  const password = element("input", {
+    name: "password",
+    type: "password",
+    autocomplete: "current-password",
+    "data-said": "Password",
+  });
+  const token = element("input", {
+    name: "token",
+    type: "password",
+    autocomplete: "off",
+    "data-said": access === "token" ? "Token" : "Or the token",
+  });
   if (access === "token") return [token];
   return access === "accounts" ? [name, password] : [name, password, token];
 }
 
 function asked(fields) {
-  const given = Object.fromEntries(fields.map((field) => [field.name, field.name === "password" ? field.value : field.value.trim()]));
+  const given = Object.fromEntries(
+    fields.map((field) => [
+      field.name,
+      field.name === "password" ? field.value : field.value.trim(),
+    ]),
+  );
   return given.token ? { token: given.token } : { name: given.name, password: given.password };
 }

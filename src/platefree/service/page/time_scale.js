@@ -4,16 +4,36 @@ const SECOND = 1000;
 const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
-const STEPS = [SECOND, 5 * SECOND, 15 * SECOND, 30 * SECOND, MINUTE, 5 * MINUTE, 15 * MINUTE, 30 * MINUTE,
-  HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR, DAY, 2 * DAY, 7 * DAY, 30 * DAY, 90 * DAY, 365 * DAY];
+const STEPS = [
+  SECOND,
+  5 * SECOND,
+  15 * SECOND,
+  30 * SECOND,
+  MINUTE,
+  5 * MINUTE,
+  15 * MINUTE,
+  30 * MINUTE,
+  HOUR,
+  3 * HOUR,
+  6 * HOUR,
+  12 * HOUR,
+  DAY,
+  2 * DAY,
+  7 * DAY,
+  30 * DAY,
+  90 * DAY,
+  365 * DAY,
+];
 
 /** The least range that is shown, in milliseconds. */
-export const LEAST = 2 * SECOND;
+const LEAST = 2 * SECOND;
 
 /** A range in which all of these are, with some room at its ends. */
 export function around(times) {
-  const [first, last] = times.reduce(([low, high], each) => [Math.min(low, each), Math.max(high, each)],
-    [Infinity, -Infinity]);
+  const [first, last] = times.reduce(
+    ([low, high], each) => [Math.min(low, each), Math.max(high, each)],
+    [Infinity, -Infinity],
+  );
   const room = Math.max((last - first) * 0.04, LEAST / 2);
   return [first - room, last + room];
 }

@@ -6,15 +6,19 @@ import { markOf } from "./marks.js";
 import { passesShown } from "./results.js";
 import { go, now, when } from "./store.js";
 import { around, shifted, ticks, zoomed } from "./time_scale.js";
-import { counted, minutesOf, moment, named, span, sureness } from "./words.js";
+import { counted, minutesOf, named, span, sureness } from "./words.js";
 
 const LANE = 30;
 const HEAD = 22;
 const NAMES = 92;
 const ROOM = 8;
-const KEYS = { "+": (range) => zoomed(range, 0.5), "=": (range) => zoomed(range, 0.5),
-  "-": (range) => zoomed(range, 2), ArrowLeft: (range) => shifted(range, -0.25),
-  ArrowRight: (range) => shifted(range, 0.25) };
+const KEYS = {
+  "+": (range) => zoomed(range, 0.5),
+  "=": (range) => zoomed(range, 0.5),
+  "-": (range) => zoomed(range, 2),
+  ArrowLeft: (range) => shifted(range, -0.25),
+  ArrowRight: (range) => shifted(range, 0.25),
+};
 
 let range = null;
 let width = 600;
@@ -55,8 +59,10 @@ function show() {
 
 function note(passes, undated) {
   if (!passes.length && !undated) return "Nothing is shown yet.";
-  const unknown = undated ? `${counted(undated, "pass", "passes")} of unknown time ${undated === 1 ? "is" : "are"} `
-    + "not on it." : "";
+  const unknown = undated
+    ? `${counted(undated, "pass", "passes")} of unknown time ${undated === 1 ? "is" : "are"} ` +
+      "not on it."
+    : "";
   return passes.length ? `${unknown} Drag to zoom; a mark opens its sighting.` : unknown;
 }
 
@@ -70,11 +76,31 @@ function tools(passes) {
     show();
   };
   return [
-    iconButton(icon("left"), "Earlier", change(() => shifted(range, -0.5))),
-    iconButton(icon("right"), "Later", change(() => shifted(range, 0.5))),
-    iconButton(icon("add"), "Zoom in (+)", change(() => zoomed(range, 0.5))),
-    iconButton(icon("remove"), "Zoom out (-)", change(() => zoomed(range, 2))),
-    iconButton(icon("fit"), "Show all", change(() => whole(passes))),
+    iconButton(
+      icon("left"),
+      "Earlier",
+      change(() => shifted(range, -0.5)),
+    ),
+    iconButton(
+      icon("right"),
+      "Later",
+      change(() => shifted(range, 0.5)),
+    ),
+    iconButton(
+      icon("add"),
+      "Zoom in (+)",
+      change(() => zoomed(range, 0.5)),
+    ),
+    iconButton(
+      icon("remove"),
+      "Zoom out (-)",
+      change(() => zoomed(range, 2)),
+    ),
+    iconButton(
+      icon("fit"),
+      "Show all",
+      change(() => whole(passes)),
+    ),
     element("button", { type: "button", class: "quiet", onclick: onlyThis }, "Only this time"),
   ];
 }
@@ -82,37 +108,68 @@ function tools(passes) {
 // The shown range becomes a condition, to the second, in UTC.
 function onlyThis() {
   const [since, until] = range.map((time, at) =>
-    new Date((at ? Math.ceil : Math.floor)(time / 1000) * 1000).toISOString().replace(".000", ""));
+    new Date((at ? Math.ceil : Math.floor)(time / 1000) * 1000).toISOString().replace(".000", ""),
+  );
   go({ where: { ...now.question.where, since, until } });
 }
 
 function chart(passes) {
   const cameras = [...new Set(passes.map((pass) => pass.camera))].sort();
   const height = HEAD + cameras.length * LANE;
-  const x = (time) => NAMES + (time - range[0]) / (range[1] - range[0]) * (width - NAMES - ROOM);
-  const inView = passes.filter((pass) => Date.parse(pass.last) >= range[0] && Date.parse(pass.first) <= range[1]);
-  const svg = drawn("svg", { class: "timeline", width, height, viewBox: `0 0 ${width} ${height}`,
-    role: "group", "aria-label": `Timeline of ${counted(passes.length, "pass", "passes")} of `
-      + `${counted(cameras.length, "camera")}, ${moment(new Date(range[0]).toISOString(), zone())} to `
-      + moment(new Date(range[1]).toISOString(), zone()) },
-  ...ticks(range, Math.max(Math.floor((width - NAMES) / 80), 2), minutesOf(zone())).map(({ time, text }) =>
-    drawn("g", { class: "tick" }, drawn("line", { x1: x(time), x2: x(time), y1: HEAD - 4, y2: height }),
-      x(time) < width - 28 && x(time) > NAMES - 10 ? drawn("text", { x: x(time), y: HEAD - 8,
-        "text-anchor": "middle" }, text) : null)),
-  ...cameras.map((camera, lane) => laneOf(camera, lane)),
-  drawn("rect", { class: "drag", y: HEAD, height: height - HEAD, width: 0, x: 0 }),
-  ...inView.map((pass, at) => markOfPass(pass, at === 0, x, cameras.indexOf(pass.camera))));
+  const x = (time) => NAMES + ((time - range[0]) / (range[1] - range[0])) * (width - NAMES - ROOM);
+  const inView = passes.filter(
+    (pass) => Date.parse(pass.last) >= range[0] && Date.parse(pass.first) <= range[1],
+  );
+  const svg = drawn(
+    "svg",
+    {
+      class: "timeline",
+      width,
+      height,
+      viewBox: `0 0 ${width} ${height}`,
+      role: "group",
+      "aria-label":
+        `Timeline of ${counted(passes.length, "pass", "passes")} of ` +
+        `${counted(cameras.length, "camera")}, ${rangeSaid()}`,
+    },
+    ...ticks(range, Math.max(Math.floor((width - NAMES) / 80), 2), minutesOf(zone())).map(
+      ({ time, text }) =>
+        drawn(
+          "g",
+          { class: "tick" },
+          drawn("line", { x1: x(time), x2: x(time), y1: HEAD - 4, y2: height }),
+          x(time) < width - 28 && x(time) > NAMES - 10
+            ? drawn("text", { x: x(time), y: HEAD - 8, "text-anchor": "middle" }, text)
+            : null,
+        ),
+    ),
+    ...cameras.map((camera, lane) => laneOf(camera, lane)),
+    drawn("rect", { class: "drag", y: HEAD, height: height - HEAD, width: 0, x: 0 }),
+    ...inView.map((pass, at) => markOfPass(pass, at === 0, x, cameras.indexOf(pass.camera))),
+  );
   dragging(svg);
   return svg;
+}
+
+function rangeSaid() {
+  const [from, to] = range.map((time) => new Date(time).toISOString());
+  return span(from, to, zone());
 }
 
 function laneOf(camera, lane) {
   const y = HEAD + lane * LANE;
   const name = named(camera);
-  return drawn("g", { class: "lane" },
+  return drawn(
+    "g",
+    { class: "lane" },
     drawn("rect", { x: 0, y, width, height: LANE, class: lane % 2 ? "odd" : "even" }),
-    drawn("text", { x: 4, y: y + LANE / 2 + 4 }, name.length > 12 ? `${name.slice(0, 11)}…` : name,
-      drawn("title", {}, name)));
+    drawn(
+      "text",
+      { x: 4, y: y + LANE / 2 + 4 },
+      name.length > 12 ? `${name.slice(0, 11)}…` : name,
+      drawn("title", {}, name),
+    ),
+  );
 }
 
 // A bar from first to last; its height is how sure it is, its sign what it was marked with.
@@ -123,29 +180,46 @@ function markOfPass(pass, isFirst, x, lane) {
   const y = HEAD + lane * LANE + LANE / 2;
   const mark = pass.numbers.map(markOf).find(Boolean) ?? "";
   const sure = sureness(pass);
-  const name = `${sure ? `${sure.words} ${sure.figure}, ` : ""}${named(pass.camera)}, `
-    + `${span(pass.first, pass.last, zone())}${mark ? `, marked ${mark}` : ""}`;
+  const name =
+    `${sure ? `${sure.words} ${sure.figure}, ` : ""}${named(pass.camera)}, ` +
+    `${span(pass.first, pass.last, zone())}${mark ? `, marked ${mark}` : ""}`;
   const open = () => go({ open: pass.best });
-  return drawn("g", { class: `pass ${mark} ${(pass.in_words || "").replace(" ", "-")}`, role: "button",
-    tabindex: isFirst ? "0" : "-1", "aria-label": name, "data-pass": pass.best, onclick: open,
-    onkeydown: (event) => {
-      if (event.key === "Enter" || event.key === " ") {
-        event.preventDefault();
-        open();
-      }
-    } },
-  drawn("title", {}, name),
-  drawn("rect", { class: "reach", x: middle - 9, y: y - LANE / 2, width: 18, height: LANE }),
-  drawn("rect", { class: "body", x: Math.min(from, middle - 3), y: y - high / 2, width: Math.max(to - from, 6),
-    height: high, rx: 2 }),
-  mark ? drawn("g", { transform: `translate(${middle - 8} ${y - 8})` }, icon(mark, 16)) : null);
+  return drawn(
+    "g",
+    {
+      class: `pass ${mark} ${(pass.in_words || "").replace(" ", "-")}`,
+      role: "button",
+      tabindex: isFirst ? "0" : "-1",
+      "aria-label": name,
+      "data-pass": pass.best,
+      onclick: open,
+      onkeydown: (event) => {
+        if (event.key === "Enter" || event.key === " ") {
+          event.preventDefault();
+          open();
+        }
+      },
+    },
+    drawn("title", {}, name),
+    drawn("rect", { class: "reach", x: middle - 9, y: y - LANE / 2, width: 18, height: LANE }),
+    drawn("rect", {
+      class: "body",
+      x: Math.min(from, middle - 3),
+      y: y - high / 2,
+      width: Math.max(to - from, 6),
+      height: high,
+      rx: 2,
+    }),
+    mark ? drawn("g", { transform: `translate(${middle - 8} ${y - 8})` }, icon(mark, 16)) : null,
+  );
 }
 
 // Left and right go from mark to mark where one has the focus; + and - zoom everywhere.
 function byKey(event) {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
-  const marks = [...byId("lanes").querySelectorAll(".pass")]
-    .sort((one, other) => one.getBBox().x - other.getBBox().x);
+  const marks = [...byId("lanes").querySelectorAll(".pass")].sort(
+    (one, other) => one.getBBox().x - other.getBBox().x,
+  );
   const at = marks.indexOf(document.activeElement);
   const to = { ArrowLeft: at - 1, ArrowRight: at + 1 }[event.key];
   if (at >= 0 && to in marks && !event.shiftKey) {
@@ -171,7 +245,8 @@ function byWheel(event) {
 function dragging(svg) {
   const band = svg.querySelector(".drag");
   let start = null;
-  const at = (event) => Math.min(Math.max(event.clientX - svg.getBoundingClientRect().left, NAMES), width - ROOM);
+  const at = (event) =>
+    Math.min(Math.max(event.clientX - svg.getBoundingClientRect().left, NAMES), width - ROOM);
   svg.addEventListener("pointerdown", (event) => {
     if (event.button || event.target.closest(".pass")) return;
     start = at(event);
@@ -187,7 +262,7 @@ function dragging(svg) {
     if (start !== null && high - low > 6) {
       const [from, to] = range;
       range = [from + (to - from) * partOf(low), from + (to - from) * partOf(high)];
-      range = zoomed(range, 1);  // not shorter than the least
+      range = zoomed(range, 1); // not shorter than the least
     }
     start = null;
     show();

@@ -25,10 +25,25 @@ function chosen() {
 function show() {
   const names = views();
   const hadFocus = byId("views").contains(document.activeElement);
-  put(byId("views"), ...names.map((name) => element("button", { type: "button", role: "tab", id: `tab-${name}`,
-    "aria-selected": String(name === chosen()), "aria-controls": `panel-${name}`,
-    tabindex: name === chosen() ? "0" : "-1", onclick: () => go({ view: name }, "replace"),
-    onkeydown: (event) => byKey(event, names) }, NAMES[name])));
+  put(
+    byId("views"),
+    ...names.map((name) =>
+      element(
+        "button",
+        {
+          type: "button",
+          role: "tab",
+          id: `tab-${name}`,
+          "aria-selected": String(name === chosen()),
+          "aria-controls": `panel-${name}`,
+          tabindex: name === chosen() ? "0" : "-1",
+          onclick: () => go({ view: name }, "replace"),
+          onkeydown: (event) => byKey(event, names),
+        },
+        NAMES[name],
+      ),
+    ),
+  );
   for (const name of Object.keys(NAMES)) {
     byId(`panel-${name}`).hidden = name !== chosen() && !(wide.matches && name === "sightings");
   }

@@ -1,6 +1,11 @@
-// Numbers and times in words. All times are shown on one clock: that of the condition `zone`, or UTC.
+// Numbers and times in words. All times are on one clock: that of the condition `zone`, or UTC.
 
-const UNITS = [["d", 86400], ["h", 3600], ["min", 60], ["s", 1]];
+const UNITS = [
+  ["d", 86400],
+  ["h", 3600],
+  ["min", 60],
+  ["s", 1],
+];
 
 /** 1,234 */
 export function number(value) {
@@ -37,7 +42,7 @@ export function timeOfDay(iso, zone) {
 }
 
 /** "2026-05-01" */
-export function day(iso, zone) {
+function day(iso, zone) {
   return iso ? shifted(iso, zone).slice(0, 10) : "time unknown";
 }
 
@@ -92,7 +97,11 @@ export function sureness(hit) {
     return { words: hit.in_words, figure: probability(hit.p_same), part: hit.p_same };
   }
   if (hit.similarity === null || hit.similarity === undefined) return null;
-  return { words: "similarity", figure: hit.similarity.toFixed(3), part: Math.max(hit.similarity, 0) };
+  return {
+    words: "similarity",
+    figure: hit.similarity.toFixed(3),
+    part: Math.max(hit.similarity, 0),
+  };
 }
 
 /** What is known of a vehicle: "white van, front"; "vehicle" if nothing is. */
