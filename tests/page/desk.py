@@ -3,7 +3,7 @@
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ import platefree as pf
 from platefree.data.frame_boxes import KINDS
 from platefree.gallery.camera_distances import read_camera_distances
 from platefree.inference.detector import FoundOnFrame
+from platefree.service.limits import USUAL
 from platefree.service.rules import Rules
 from platefree.types import Sightings
 
@@ -106,6 +107,7 @@ def make_lot(folder: Path, table: Sightings) -> Lot:
 def serving(lot: Lot, state: Path, **rules: Any) -> Iterator[Live]:  # noqa: ANN401
     """Within the block the gallery is served, with probabilities."""
     given = {"token": TOKEN, "distances": read_camera_distances(lot.places), **rules}
+    given["limits"] = replace(USUAL, log_ins=1_000)  # each test signs in
     with live(lot.folder, Rules(**given), state, TwoOnTheStreet()) as found:
         model = found.service.gallery.model
         model.calibration = made_calibration(model.fingerprint, sure=12.0)  # type: ignore[misc]
