@@ -494,3 +494,26 @@ def test_the_page_of_the_api_shows_every_route(desk: Desk, served: Live) -> None
     assert len(shown) == sum(map(len, described.values()))
     for path in described:
         assert any(path in text for text in shown)
+
+
+def test_nobody_signs_in_where_it_is_open(browser: "Browser", lot: Lot, tmp_path: Path) -> None:
+    with (
+        serving(lot, tmp_path, access="open") as served,
+        a_desk(browser, served, token="") as desk,
+    ):
+        desk.page.wait_for_selector(".card")
+        assert "anybody" in desk.page.inner_text("#who")
+        desk.bring(lot.street)
+        desk.page.locator(".outline").first.click()
+        desk.page.wait_for_selector(SURE)
+
+
+def test_a_full_memory_makes_room_for_a_picture(desk: Desk, lot: Lot) -> None:
+    desk.page.evaluate(
+        """() => { for (let size = 1 << 22; size > 8; size >>= 1) {
+          try { sessionStorage.setItem(`platefree.picture.${size}`, "x".repeat(size)); } catch {}
+        } }"""
+    )
+    desk.bring(lot.street)
+    desk.page.locator(".outline").first.click()
+    desk.page.wait_for_selector("#query svg.cut")

@@ -4,6 +4,8 @@ import csv
 import io
 import json
 import shutil
+import subprocess
+import sys
 import zipfile
 from collections.abc import Iterator
 from hashlib import sha256
@@ -248,3 +250,39 @@ def test_a_case_is_deleted_by_its_maker_or_an_administrator(lot: Path) -> None:
         assert served.ask("DELETE", places[0], None, headers["anna"]).status == 204
         assert served.ask("DELETE", places[1], None, headers["chief"]).status == 204
         assert served.ask("GET", "/api/cases", None, headers["anna"]).json == []
+
+
+def test_a_case_without_sightings_is_exported_too(client: Client, tmp_path: Path) -> None:
+    key = client.cases.make("empty")["case"]
+    assert client.cases.export(key, tmp_path / "case.zip") == 0
+    with zipfile.ZipFile(tmp_path / "case.zip") as archive:
+        assert set(archive.namelist()) == {"about.json", "case.csv", "case.json", "index.html"}
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from platefree.service.cases import Cases, CaseSighting
+from platefree.service.register import Register
+
+cases = Cases(Register(Path(sys.argv[1])), "now")
+key = cases.make("a case", "", "anna").key
+print(key, flush=True)
+for number in range(10_000):
+    cases.put(key, [CaseSighting(number, "yes")], "anna")
+    print(number, flush=True)
+"""
+
+
+def test_what_was_acknowledged_outlives_a_kill(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", WRITER, str(tmp_path / "state")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        key = process.stdout.readline().strip()
+        said = [int(process.stdout.readline()) for _ in range(25)]
+        process.kill()
+        said += [int(line) for line in process.stdout if line.endswith("\n")]
+    found = Cases(Register(tmp_path / "state"), "now").find(key)
+    kept = [each.number for each in found.sightings]
+    assert set(kept) >= set(said)
+    assert len(kept) <= len(said) + 1

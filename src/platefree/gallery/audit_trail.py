@@ -82,7 +82,7 @@ def trail_of(gallery: Place, by: str = "program") -> AuditTrail | None:
         by: what asks for the user.
     """
     folder = audit_folder(gallery)
-    if folder is None or not (folder.name == SERVICE or (folder / AUDIT_LOG).exists()):
+    if folder is None or (folder == gallery and not (folder / AUDIT_LOG).exists()):
         return None
     return AuditTrail(AuditLog(folder), f"{by} of {_user()}")
 

@@ -31,6 +31,12 @@ def small_jpeg(picture: Image.Image) -> bytes:
     return file.getvalue()
 
 
+def picture_of(jpeg: bytes) -> Image.Image:
+    """The picture of a JPEG that was made here, mode RGB."""
+    opened = io.BytesIO(jpeg)
+    return Image.open(opened, formats=["JPEG"]).convert("RGB")
+
+
 def _small(pictures: TableImages, row: int) -> bytes | DataError:
     try:
         return small_jpeg(pictures.read(row, (LONGEST, LONGEST)))

@@ -1,13 +1,12 @@
 """Route: which parts of the query and of a hit made them alike."""
 
-import io
-
 import numpy as np
 from fastapi import APIRouter
 from PIL import Image
 
 from platefree.data.image_source import TableImages
 from platefree.errors import CheckpointError, MismatchError, MissingPackage
+from platefree.gallery.small_pictures import picture_of
 from platefree.gallery.store import Reading
 from platefree.inference.occlusion import CELLS, occlusion
 from platefree.service.answer_models import HeatMapAnswer
@@ -58,4 +57,4 @@ def _small(number: int, now: Reading) -> Image.Image:
     (content,) = now.crops(np.array([number], np.int64))
     if not content:
         raise Refused(404, f"the gallery keeps no small picture of sighting {number}")
-    return Image.open(io.BytesIO(content)).convert("RGB")
+    return picture_of(content)

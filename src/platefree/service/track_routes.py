@@ -7,10 +7,10 @@ from typing import Annotated
 
 import numpy as np
 from fastapi import APIRouter, Query, Response
-from PIL import Image
 
 from platefree.errors import FilmError
 from platefree.gallery.filters import Filter
+from platefree.gallery.small_pictures import picture_of
 from platefree.gallery.store import Reading, span_of
 from platefree.ingestion.ledger import FilmRecord, Pass, read_ledger
 from platefree.service.answer_models import FilmAnswer, FilmFrameAnswer, TrackAnswer, TrackPoint
@@ -107,7 +107,7 @@ def film_frame(number: Number, frame: Number, caller: Viewer, here: Here) -> Res
     content = found.jpeg
     if here.detector is not None:
         with here.turn():
-            picture = screened(Image.open(io.BytesIO(content)).convert("RGB"), here)
+            picture = screened(picture_of(content), here)
         file = io.BytesIO()
         picture.save(file, "JPEG", quality=_QUALITY)
         content = file.getvalue()

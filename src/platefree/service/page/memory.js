@@ -11,19 +11,29 @@ export function recalled(name) {
   }
 }
 
-/** Keep a value; a full storage keeps nothing, and nothing depends on it. */
+/** Keep a value; the pictures of before make room for it, and nothing depends on it. */
 export function keep(name, value) {
+  const text = JSON.stringify(value);
   try {
-    sessionStorage.setItem(OURS + name, JSON.stringify(value));
+    sessionStorage.setItem(OURS + name, text);
   } catch {
-    /* full */
+    forget(`${OURS}picture.`);
+    try {
+      sessionStorage.setItem(OURS + name, text);
+    } catch {
+      /* larger than all the room */
+    }
   }
 }
 
 /** Forget all values of this tab. */
 export function forgetAll() {
+  forget(OURS);
+}
+
+function forget(start) {
   for (const name of Object.keys(sessionStorage)) {
-    if (name.startsWith(OURS)) sessionStorage.removeItem(name);
+    if (name.startsWith(start)) sessionStorage.removeItem(name);
   }
 }
 

@@ -41,7 +41,7 @@ export function bringFurther() {
  * @param {Object[]} before pictures of the same vehicle that there are already
  */
 async function bring(files, before = []) {
-  if (!now.session || !files.length) return;
+  if (!now.session || !files.length || document.querySelector("dialog[open]")) return;
   if (!may("analyst")) {
     complain({
       message: "Your account may list and look. To search with pictures it needs the role analyst.",
