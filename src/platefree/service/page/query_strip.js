@@ -1,0 +1,126 @@
+// What is looked for: pictures of the vehicle, or a stored sighting, to be changed or cleared.
+
+import { crop } from "./service.js";
+import { cut } from "./cutting.js";
+import { byId, element, iconButton, put } from "./element.js";
+import { icon } from "./icons.js";
+import { bringFurther, chooseBox } from "./pictures.js";
+import { previewOf } from "./previews.js";
+import { isSearch } from "./question.js";
+import { go, now, when } from "./store.js";
+import { counted } from "./words.js";
+
+export function beginStrip() {
+  when("asked", show);
+  show();
+}
+
+/** The picture of the query that a hit was nearest to, to be shown beside it; or null. */
+export function queryPicture(place) {
+  const { question } = now;
+  if (question.like !== null) return sightingPicture(question.like);
+  const picture = question.pictures[place ?? 0];
+  return picture ? pictureOf(picture, (place ?? 0) + 1) : null;
+}
+
+function show() {
+  const { question } = now;
+  const strip = byId("query");
+  strip.hidden = !isSearch(question);
+  if (strip.hidden) return;
+  put(
+    strip,
+    element("h2", {}, "Looking for"),
+    ...tiles(question),
+    question.pictures.length
+      ? element(
+          "button",
+          {
+            type: "button",
+            class: "quiet",
+            onclick: bringFurther,
+            title: "Of several pictures the one that is nearest to a sighting decides",
+          },
+          icon("add", 16),
+          "Another picture of it",
+        )
+      : null,
+    feedbackSaid(question),
+    element("span", { class: "push" }),
+    element(
+      "button",
+      {
+        type: "button",
+        class: "quiet",
+        onclick: () => go({ pictures: [], like: null, least: null, post: "none", open: null }),
+      },
+      icon("close", 16),
+      "Clear",
+    ),
+  );
+}
+
+function tiles(question) {
+  if (question.like !== null) {
+    return [
+      element(
+        "div",
+        { class: "tile" },
+        sightingPicture(question.like),
+        element("span", { class: "tile-name" }, `Sighting ${question.like}`),
+      ),
+    ];
+  }
+  return question.pictures.map((picture, place) =>
+    element(
+      "div",
+      { class: "tile" },
+      pictureOf(picture, place + 1),
+      element("span", { class: "tile-name" }, boxSaid(picture)),
+      picture.upload && previewOf(picture.upload)
+        ? iconButton(icon("edit", 16), `Choose another box on picture ${place + 1}`, () =>
+            chooseBox(place),
+          )
+        : null,
+      question.pictures.length > 1
+        ? iconButton(icon("close", 16), `Leave picture ${place + 1} out`, () =>
+            go({ pictures: question.pictures.filter((_, at) => at !== place) }),
+          )
+        : null,
+    ),
+  );
+}
+
+function boxSaid({ upload, frame_of: number, box }) {
+  const where = upload ? previewOf(upload)?.name || "picture" : `frame of sighting ${number}`;
+  return box ? `box on ${where}` : where;
+}
+
+function pictureOf({ upload, frame_of: number, box }, place) {
+  if (!upload) return sightingPicture(number);
+  const preview = previewOf(upload);
+  if (!preview) {
+    return element(
+      "span",
+      {
+        class: "no-picture",
+        title: "This tab has no copy of it; the service may " + "still search with it",
+      },
+      "not shown",
+    );
+  }
+  return cut(preview.url, preview, box, `Query picture ${place}`);
+}
+
+function sightingPicture(number) {
+  return element("img", { src: crop(number), alt: `Sighting ${number}`, class: "cut" });
+}
+
+function feedbackSaid({ yes, no }) {
+  if (!yes.length && !no.length) return null;
+  return element(
+    "span",
+    { class: "quiet-text" },
+    `moved by ${counted(yes.length, "yes", "yes")} and ${counted(no.length, "no", "no")}`,
+  );
+}
