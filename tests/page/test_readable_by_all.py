@@ -147,6 +147,12 @@ def everything(desk: Desk, lot: Lot) -> Iterator[str]:
     page.wait_for_timeout(500)
     yield "detail"
     close(desk)
+    desk.go("where=camera:gate")
+    page.locator(".card .open").click()
+    page.get_by_role("button", name="Play the seconds around it").click()
+    page.wait_for_function("() => document.querySelector('.film-picture')?.naturalWidth > 0")
+    yield "film"
+    close(desk)
     desk.bring(lot.street)
     page.wait_for_selector(".outline")
     yield "picker"

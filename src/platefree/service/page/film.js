@@ -55,7 +55,16 @@ function player(place, found, frame, path, signal) {
     0,
   );
   let timer;
-  const view = element("img", { alt: "The seconds around the sighting", class: "film-picture" });
+  const view = element("img", {
+    alt: "The seconds around the sighting",
+    class: "film-picture",
+    hidden: true,
+  });
+  const screen = element(
+    "div",
+    { class: "screen", style: { "aspect-ratio": `${found.width} / ${found.height}` } },
+    view,
+  );
   const said = element("span", { class: "time" });
   const slider = element("input", {
     type: "range",
@@ -77,7 +86,9 @@ function player(place, found, frame, path, signal) {
       ? timeOfDay(frames[index].time, now.question.where.zone)
       : `${frames[index].second.toFixed(1)} s`;
     slider.setAttribute("aria-valuetext", said.textContent);
-    if (urls[index]) view.src = urls[index];
+    if (!urls[index]) return;
+    view.src = urls[index];
+    view.hidden = false;
   }
   function play() {
     label("pause", "Pause");
@@ -121,7 +132,7 @@ function player(place, found, frame, path, signal) {
     "Back to the frame",
   );
   frame.hidden = true;
-  put(place, view, element("div", { class: "row" }, toggle, slider, said, back));
+  put(place, screen, element("div", { class: "row" }, toggle, slider, said), back);
   toggle.focus();
   show(at);
   Promise.all(Array.from({ length: AT_ONCE }, (_, from) => load(from))).catch((error) => {
