@@ -21,7 +21,7 @@ pytestmark = pytest.mark.slow
 def wheel(
     exported_folder: Path, exported_detector: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
-    """The wheel of this repository with two models inside, built without a network, unpacked."""
+    """The wheel of this repository with two further models, built without a network, unpacked."""
     source, unpacked = (tmp_path_factory.mktemp(name) for name in ("source", "unpacked"))
     for name in ("pyproject.toml", ".gitignore", "README.md", "LICENSE", "THIRD_PARTY.md"):
         shutil.copy(REPOSITORY / name, source)
@@ -69,9 +69,10 @@ AT_WORK = """
 from platefree.cli import main
 home, picture, other = sys.argv[1:]
 assert pf.__path__ == [home]
-assert pf.load_model().name == "tiny"
+assert pf.load_model().name == "street-s"
+assert pf.load_model("tiny").name == "tiny"
 assert pf.compare(pf.load_model(), picture, picture).similarity > 0.999
-assert pf.load_detector().name == "vehicles"
+assert pf.load_detector("vehicles-s").name == "vehicles-s"
 for words in (["models"], ["detect", picture], ["compare", picture, other]):
     sys.argv = ["platefree", *words]
     try:
@@ -88,5 +89,5 @@ def test_the_models_of_the_wheel_work_without_torch(wheel: Path, drawn_folder: P
         AT_WORK, wheel / "platefree", *pictures, environment={"PYTHONPATH": str(wheel)}
     )
     assert done.returncode == 0, done.stderr
-    for name in ("tiny", "vehicles"):
-        assert name in done.stdout
+    for name in ("street-s", "tiny", "vehicles", "vehicles-s"):
+        assert f"{name}: " in done.stdout

@@ -123,9 +123,9 @@ def test_a_vehicle_of_a_film_is_embedded_stored_and_found(
         assert json.loads(out)["again"]["same"]
     code, out, err = run(*words[:4], "--box", "20,80,48,48", "--json")
     assert code == 0, err
-    code, _, err = run(*words[:4])
+    code, _, err = run(*words[:4])  # by the detector inside
     assert code == 1
-    assert says(err, "--detector", "--box")
+    assert says(err, "2 vehicles", "--box")
 
     columns = {"image": [str(film)] * 2, "frame": [5, 9], "box": boxes, "camera": ["gate"] * 2}
     rows = pf.Sightings.from_columns(tmp_path, columns)

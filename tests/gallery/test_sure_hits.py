@@ -168,7 +168,7 @@ def test_the_command_line_says_so_on_its_last_line(
     assert says(err, "before post-processing")
     assert json.loads(run(*asked, "--json")[1])["nothing_likely"] is True
 
-    plain = run(*words, "--json")[1]
+    plain = run(*words, "--model", "color_stripes", "--json")[1]
     assert "p_same" not in plain
 
 

@@ -18,6 +18,7 @@ from messages import facts, says
 from torch import Tensor
 
 import platefree as pf
+from platefree import machine
 from platefree.checkpoint import read_checkpoint
 from platefree.data.table import write_table
 from platefree.errors import DataError, RecipeError, TrainingError
@@ -353,15 +354,12 @@ class InThisProcess:
         pipe = Pipe()
         return pipe, pipe
 
-    def Process(
-        self, target: Callable[..., None], args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> SimpleNamespace:
-        pipe, *rest = args
-        copied, options = pickle.loads(pickle.dumps((rest, kwargs)))  # noqa: S301 - our own
+    def Process(self, target: Callable[["Pipe"], None], args: tuple["Pipe"]) -> SimpleNamespace:
+        copied = pickle.loads(pickle.dumps(target))  # noqa: S301 - our own
 
         def start() -> None:
             self.started += 1
-            target(pipe, *copied, **options)
+            copied(*args)
 
         return SimpleNamespace(start=start, kill=lambda: None, join=lambda: None)
 
@@ -381,7 +379,7 @@ def test_several_processes_are_given_the_same(
     trained: Path, seen_table: Sightings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     context = InThisProcess()
-    monkeypatch.setattr(embedding, "get_context", lambda _: context)
+    monkeypatch.setattr(machine.multiprocessing, "get_context", lambda _: context)
     monkeypatch.setattr(embedding, "leave_stopping_to_the_parent", lambda: None)
     table = seen_table.take(np.arange(6))
     one, two = (
