@@ -46,9 +46,10 @@ def main() -> None:
 def compare(recipe_name: str, threads: int, rounds: int, folder: Path) -> None:
     """Export a model of a recipe, and time both on 1, 2, 8 and 32 pictures at a time."""
     recipe = resolve(load_recipe(recipe_name))
-    classes = {"vehicle": 100, "model": 10, "view": 2, "camera": 4}
+    classes = {"vehicle": 100, "model": 10, "view": 2, "camera": 4, "type": 10, "color": 24}
     method = build_method(recipe, classes, weights="none")
-    card = {"step": 0, "recipe": recipe.model_dump(), "classes": classes}
+    names = {column: [f"{each:03d}" for each in range(n)] for column, n in classes.items()}
+    card = {"step": 0, "recipe": recipe.model_dump(), "classes": classes, "names": names}
     save_checkpoint(folder / "best", card, method.state_dict())
     model = load_network(folder / "best", device="cpu")
     table, contents = noise(folder / "pictures"), {}
