@@ -14,7 +14,7 @@ from platefree.gallery.stored_gallery import Gallery
 from platefree.ingestion.camera_films import ingest
 from platefree.storage.disk import make_folder
 
-SECONDS, CAMERAS, VEHICLES = 30, 3, 60
+SECONDS, CAMERAS, VEHICLES = 30, 3, 150
 """Of each film; how many films; how many vehicles drive in the city."""
 
 
