@@ -3,8 +3,7 @@
 A gallery of the model inside has drawn rows first. Then `platefree serve` opens it in a process of
 its own, one writer adds at a steady rate, and each client, with an account of its own, asks about
 once in a second and a half, as a busy analyst does: half of them for sightings like a stored one,
-a quarter with a picture (uploaded, looked at for vehicles, embedded), a quarter for the latest,
-each with the small pictures of what comes.
+a quarter with a picture (uploaded, looked at for vehicles, embedded), a quarter for the latest.
 
     python benchmarks/service_load.py PICTURES [--rows 200000] [--clients 50] [--seconds 180]
 
@@ -22,11 +21,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import psutil
-from gallery_engines import BATCH, CAMERAS, START, STEP, draw, unit
+from gallery_engines import BATCH, draw, unit
+from gallery_load import drawn_later
 
 import platefree as pf
 from platefree.errors import PlatefreeError
@@ -36,10 +35,9 @@ from platefree.service.accounts import Accounts
 from platefree.service.register import Register
 from platefree.service.running_service import service_folder
 from platefree.service.sessions import Sessions
-from platefree.types import Embeddings, Sightings
+from platefree.types import Embeddings
 
 PAUSE = 1.5  # seconds between two questions of a client
-CROP = 4_096  # bytes of noise, as small pictures have
 KINDS = ("stored", "stored", "picture", "latest")
 
 
@@ -68,17 +66,8 @@ def write(folder: str, given: argparse.Namespace, widths: dict[str, int], model:
     store, stored, began, due = LanceStore(folder, ONLY_SPACE), given.rows, time.monotonic(), 0.0
     while True:
         time.sleep(max(0.0, began + due - time.monotonic()))
-        random = np.random.default_rng(stored)
-        columns: dict[str, Any] = {
-            "image": [f"/pictures/{stored + row:09d}.jpg" for row in range(given.together)],
-            "camera": [f"camera{each:03d}" for each in random.integers(0, CAMERAS, given.together)],
-            "time": START + (stored + np.arange(given.together)) * STEP,
-        }
-        rows = unit(random.standard_normal((given.together, widths["main"]), np.float32))
-        content = random.integers(0, 256, (given.together, 16), np.uint8)
-        table = Sightings.from_columns(Path("/"), columns)
-        added = with_spaces(Embeddings({"main": rows}, table, model, content), widths, model)
-        store.add(added, [random.bytes(CROP) for _ in range(given.together)])
+        rows, crops = drawn_later(given.together, widths["main"], stored)
+        store.add(with_spaces(rows, widths, model), crops)
         stored += given.together
         due += given.together / given.rate
 
@@ -162,8 +151,12 @@ def measure(folder: Path, model: str, tokens: list[str], given: argparse.Namespa
         watching = threading.Thread(target=watch)
         watching.start()
         with ThreadPoolExecutor(len(tokens)) as pool:
-            for number, (token, each) in enumerate(zip(tokens, noted, strict=True)):
+            asking = [
                 pool.submit(ask, address, token, number, given, each)
+                for number, (token, each) in enumerate(zip(tokens, noted, strict=True))
+            ]
+        for each in asking:
+            each.result()  # no client ended before the time was over
         over.set()
         watching.join()
     finally:

@@ -6,13 +6,11 @@ pictures are only scored, never trained on; without ``--real`` that is left out.
 """
 
 import argparse
-import shutil
 from pathlib import Path
 
-from commands import platefree, train
+from commands import export, platefree, train
 
 RECIPE = "strong_baseline/street"
-LICENCE = Path(__file__).parents[2] / "LICENSE"
 LIMITS = (
     "It was measured by day, from behind and from above: 276 vehicles before two cameras over "
     "roads of one country. Night, rain and fog it knows from rendered pictures alone.",
@@ -26,14 +24,10 @@ LIMITS = (
 )
 
 
-def render(city: Path, *, vehicles: int, pictures: int, seed: int) -> Path:
-    """A city of the streets; all its vehicles are for training, as `data split` says."""
-    table = city.with_suffix(".csv")
-    if not table.exists():
-        size = ("--vehicles", str(vehicles), "--images", str(pictures))
-        platefree("city", city, "--preset", "streets", "--seed", str(seed), *size)
-        platefree("data", "split", city, "--train", "1", "--out", table)
-    return table
+def render(city: Path, *, vehicles: int, pictures: int, seed: int) -> None:
+    """A city of the streets."""
+    size = ("--vehicles", str(vehicles), "--images", str(pictures))
+    platefree("city", city, "--preset", "streets", "--seed", str(seed), *size)
 
 
 def main() -> None:
@@ -49,22 +43,19 @@ def main() -> None:
     options = parser.parse_args()
     work, seed = options.work, options.seed
     work.mkdir(parents=True, exist_ok=True)
-    table = render(
-        work / "streets", vehicles=options.vehicles, pictures=options.pictures, seed=seed
-    )
+    city, others, table = work / "streets", work / "held-out", work / "streets.csv"
     count = options.held_out_vehicles
-    others = render(work / "held-out", vehicles=count, pictures=6 * count, seed=seed + 976)
+    render(city, vehicles=options.vehicles, pictures=options.pictures, seed=seed)
+    render(others, vehicles=count, pictures=6 * count, seed=seed + 976)
+    if not table.exists():  # all vehicles are for training
+        platefree("data", "split", city, "--train", "1", "--out", table)
     run, model = work / "run", work / "street-s"
     train(RECIPE, table, run, seed=seed, settings=options.set)
     scored = [] if options.real is None else ["--score", options.real]
-    limits = [each for limit in LIMITS for each in ("--limit", limit)]
-    platefree(
-        *("export", run / "last", "--out", model, "--precision", "int8-weights"),
-        *("--calibrate", table, "--licence", "Apache-2.0", *limits, *scored),
-    )
+    precision = ("--precision", "int8-weights", "--calibrate", table)
+    export(run / "last", model, *precision, *scored, limits=LIMITS)
     tests = [] if options.real is None else ["--test", options.real]
     platefree("calibrate", model, "--data", others, *tests)
-    shutil.copy(LICENCE, model / "LICENSE")
 
 
 if __name__ == "__main__":
