@@ -66,6 +66,7 @@ CORE_INFERENCE = {
         "model_card",
         "card_page",
         "card_notes",
+        "loose_pictures",
         "parity",
     ),
     *(

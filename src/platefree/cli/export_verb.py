@@ -109,7 +109,8 @@ def export(
             licence=licence or NOT_STATED,
             tolerance=tolerance,
         )
-        note_limits(target, limits or ())
+        if limits:
+            note_limits(target, limits)
         _tell_detector(target, detector.card, as_json=as_json)
         return
     if threshold is not None:
@@ -124,7 +125,8 @@ def export(
         licence=licence or NOT_STATED,
         tolerance=tolerance,
     )
-    note_limits(target, limits or ())
+    if limits:
+        note_limits(target, limits)
     card = exported.card
     if score is not None:
         from platefree.evaluation.exported import score_both

@@ -60,12 +60,10 @@ accounts_app = typer.Typer(
 )
 app.add_typer(accounts_app, name="accounts")
 
-GalleryOption = Annotated[
-    str,
-    typer.Option(
-        "--gallery", "-g", metavar="GALLERY", help="Its folder, or milvus://HOST:PORT/NAME."
-    ),
-]
+_GALLERY = typer.Option(
+    "--gallery", "-g", metavar="GALLERY", help="Its folder, or milvus://HOST:PORT/NAME."
+)
+GalleryOption = Annotated[str, _GALLERY]
 StateOption = Annotated[
     Path | None,
     typer.Option(
@@ -84,12 +82,7 @@ RoleOption = Annotated[
 @app.callback()
 def serve(
     context: typer.Context,
-    gallery: Annotated[
-        str | None,
-        typer.Option(
-            "--gallery", "-g", metavar="GALLERY", help="Its folder, or milvus://HOST:PORT/NAME."
-        ),
-    ] = None,
+    gallery: Annotated[str | None, _GALLERY] = None,
     model: Annotated[
         str | None,
         typer.Option(

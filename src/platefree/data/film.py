@@ -5,7 +5,7 @@ too, so the number of a frame does not depend on how much of the film is decoded
 looked at, which is quick, and takes the place of its time stamp among the others. Only where a film
 has no time stamps at all, as raw H.264, are the decoded frames counted.
 
-Packets are held back from one key frame to the next; those that end before the next wanted moment
+Packets are kept from one key frame to the next; those that end before the next wanted moment
 are never decoded. Memory holds one such group at most, whatever the length of the film.
 """
 
@@ -34,7 +34,7 @@ FILM = Expected("a film", 16_384 * GB, FilmError)
 """What a film file can be."""
 
 _BUFFER = 1 << 18  # bytes that are read at a time
-_MOST_HELD = 512  # packets without a key frame that are held back
+_MOST_HELD = 512  # packets without a key frame that are kept
 _MOST_THREADS = 4
 _USUAL_RATE = 25.0  # frames a second, where a film does not say
 _LOCAL = {"protocol_whitelist": "data"}  # a playlist must open no other file and call nobody

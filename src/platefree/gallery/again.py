@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 
 from platefree.data.listed_text import many
+from platefree.errors import DataError, MismatchError
 from platefree.gallery.gallery_answer import GalleryAnswer
+from platefree.gallery.gallery_card import GalleryCard
 from platefree.gallery.recorded_answer import RecordedAnswer, RecordedHit
 from platefree.gallery.store import Reading
 from platefree.types import Hit
@@ -77,6 +79,30 @@ class Repeated:
         if self.difference > _ROUNDING:
             found.append(f"similarities differ by up to {self.difference:.2g}")
         return found
+
+
+def refuse_answer_of_another(before: RecordedAnswer, gallery: object, card: GalleryCard) -> None:
+    """Refuse an answer that this gallery did not give.
+
+    Args:
+        before: the answer.
+        gallery: its folder or address, for the message.
+        card: of the gallery.
+
+    Raises:
+        MismatchError: it is of another model.
+        DataError: it is of another gallery.
+    """
+    if before.model.fingerprint != card.model:
+        raise MismatchError(
+            f"the answer is of model {before.model.fingerprint}, and {gallery} of "
+            f"{card.model}: no other model finds the same"
+        )
+    if before.gallery.created != card.created:
+        raise DataError(
+            f"the answer is of a gallery that was made {before.gallery.created}, and "
+            f"{gallery} was made {card.created}: give the gallery of the answer"
+        )
 
 
 def compare_again(before: RecordedAnswer, found: GalleryAnswer, newest: Reading) -> Repeated:

@@ -19,7 +19,7 @@ from itertools import combinations, pairwise
 import numpy as np
 
 from platefree.gallery.camera_distances import CameraDistances, PlacedCameras
-from platefree.gallery.passes import APART, time_of, timed_passes
+from platefree.gallery.passes import APART, seconds_between, time_of, timed_passes
 from platefree.types import Hit
 
 FASTEST = 50.0
@@ -134,10 +134,6 @@ def journeys_of(hits: Sequence[Hit], distances: CameraDistances = NOWHERE) -> Jo
     return Journeys(journeys, untimed)
 
 
-def _seconds(start: np.datetime64, end: np.datetime64) -> float:
-    return float((end - start) / np.timedelta64(1, "s"))
-
-
 def _divided(stops: Sequence[Stop]) -> Iterator[list[Stop]]:
     """The stops of each journey."""
     ends = np.maximum.accumulate(np.array([stop.last for stop in stops], "datetime64[ms]"))
@@ -151,7 +147,7 @@ def _divided(stops: Sequence[Stop]) -> Iterator[list[Stop]]:
 
 def _journey(stops: Sequence[Stop], distances: CameraDistances) -> Journey:
     legs = [
-        Leg(_seconds(one.last, other.first), _metres(one, other, distances))
+        Leg(seconds_between(one.last, other.first), _metres(one, other, distances))
         for one, other in pairwise(stops)
     ]
     return Journey(tuple(stops), tuple(legs), tuple(_conflicts(stops, distances)))
@@ -169,7 +165,7 @@ def _conflicts(stops: Sequence[Stop], distances: CameraDistances) -> Iterator[Co
     longest = max((metres for metres in known if metres is not None), default=0.0) / FASTEST
     for first, one in enumerate(stops):
         for second in range(first + 1, len(stops)):
-            if _seconds(one.last, stops[second].first) > longest:  # and those that follow
+            if seconds_between(one.last, stops[second].first) > longest:  # and those that follow
                 break
             if why := _why_not(one, stops[second], distances):
                 yield Conflict(first, second, why)
@@ -179,7 +175,7 @@ def _why_not(one: Stop, other: Stop, distances: CameraDistances) -> str:
     """Why two stops, of which the second begins later, cannot both be true; empty if they can."""
     if not one.camera or not other.camera:
         return ""
-    seconds = _seconds(one.last, other.first)
+    seconds = seconds_between(one.last, other.first)
     if one.camera == other.camera:
         tracked = all(stop.hits[0].labels.get("track") for stop in (one, other))
         return f"two passes of {one.camera} at once" if tracked and seconds < 0 else ""

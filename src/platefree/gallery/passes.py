@@ -41,7 +41,7 @@ def timed_passes(timed: Sequence[Hit]) -> list[list[Hit]]:
         key = track or ("", hit.labels.get("camera", ""))
         here = latest.get(key) if any(key) else None
         longest = APART if track else PASS
-        if here is None or _seconds(time_of(here[-1]), time_of(hit)) > longest:
+        if here is None or seconds_between(time_of(here[-1]), time_of(hit)) > longest:
             here = latest[key] = []
             passes.append(here)
         here.append(hit)
@@ -66,5 +66,6 @@ def _track(hit: Hit) -> tuple[str, ...]:
     return named if named[2] else ()
 
 
-def _seconds(start: np.datetime64, end: np.datetime64) -> float:
+def seconds_between(start: np.datetime64, end: np.datetime64) -> float:
+    """How long it is from one moment to another."""
     return float((end - start) / np.timedelta64(1, "s"))

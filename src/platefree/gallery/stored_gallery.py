@@ -1,18 +1,18 @@
 """A gallery: a place where sightings accumulate for months, with the model that embeds them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
 from platefree.data.content import picture_contents
 from platefree.data.table import read_table
 from platefree.errors import DataError, MismatchError
-from platefree.gallery.again import Repeated, compare_again
+from platefree.gallery.again import Repeated, compare_again, refuse_answer_of_another
 from platefree.gallery.audit_trail import conditions_of
 from platefree.gallery.camera_distances import CameraDistances
 from platefree.gallery.coming_model import BESIDE
@@ -229,7 +229,7 @@ class Gallery(OpenGallery):
         """
         before = read_answer(recorded) if isinstance(recorded, str | Path) else recorded
         with self._reading() as now:
-            self._refuse_answer_of_another(before)
+            refuse_answer_of_another(before, self.folder, self.card)
             question = before.question()
             refuse_absent(question.numbers, now.has(question.numbers))
             try:
@@ -261,14 +261,12 @@ class Gallery(OpenGallery):
             StorageError: the folder cannot be written, or another process is writing.
         """
         with self._writing():
-            if self.audit is not None:
-                self.audit.note("forget.asked", {"where": conditions_of(where)})
+            self._note("forget.asked", {"where": conditions_of(where)})
             with self.store.snapshot() as now:
                 table = now.get(now.latest(where, _NAMED)).sightings
             files = sorted({table.path(row) for row in range(len(table))})
             count = self.store.delete(where)
-            if self.audit is not None:
-                self.audit.note("forget.done", {"count": count})
+            self._note("forget.done", {"count": count})
         return Forgotten(count, [path for path in files if path.exists()])
 
     def keep(self, retention: Retention | None) -> None:
@@ -304,8 +302,7 @@ class Gallery(OpenGallery):
                 return Retained({}, undated)
             for where in expired:
                 self.store.delete(where)
-            if self.audit is not None:
-                self.audit.note("retain.done", {"removed": removed})
+            self._note("retain.done", {"removed": removed})
             return Retained(removed, undated, self.store.compact().readers)
 
     def compact(self) -> Compacted:
@@ -445,9 +442,8 @@ class Gallery(OpenGallery):
         Raises:
             StorageError: it cannot be written.
         """
-        if self.audit is not None:
-            said = {"where": conditions_of(where), "place": str(place), "embeddings": embeddings}
-            self.audit.note("export", said)
+        said = {"where": conditions_of(where), "place": str(place), "embeddings": embeddings}
+        self._note("export", said)
         with self._reading() as now:
             return export_sightings(now, Path(place), where, embeddings=embeddings)
 
@@ -463,22 +459,15 @@ class Gallery(OpenGallery):
             late = self._expired(now, datetime.now(UTC) - LATE)
         return sum(self.retain().removed.values()) if late else 0
 
-    def _refuse_answer_of_another(self, before: RecordedAnswer) -> None:
-        if before.model.fingerprint != self.card.model:
-            raise MismatchError(
-                f"the answer is of model {before.model.fingerprint}, and {self.folder} of "
-                f"{self.card.model}: no other model finds the same"
-            )
-        if before.gallery.created != self.card.created:
-            raise DataError(
-                f"the answer is of a gallery that was made {before.gallery.created}, and "
-                f"{self.folder} was made {self.card.created}: give the gallery of the answer"
-            )
-
     def _ask(self, question: Question, now: Reading, work: Work) -> GalleryAnswer:
         model = None if question.pictures is None else self.model
         found = ask(question, model, now, work, calibration=self.calibration())
         return replace(found, model=self.card.model)
+
+    def _note(self, action: str, details: Mapping[str, Any]) -> None:
+        """Write into the audit log, where one has been begun."""
+        if self.audit is not None:
+            self.audit.note(action, details)
 
     def _noted(self, found: GalleryAnswer) -> GalleryAnswer:
         """An answer, when it is written down that it was asked for."""

@@ -9,11 +9,10 @@ from pathlib import Path
 
 from platefree.checkpoint import CARD, note_in_card, read_checkpoint
 from platefree.errors import CheckpointError
-from platefree.inference.card_page import card_page
-from platefree.inference.model_card import PAGE, is_model_folder, read_model_card
+from platefree.inference.card_notes import write_card
+from platefree.inference.model_card import is_model_folder, read_model_card
 from platefree.inference.shipped import shipped_models
 from platefree.ranking.calibration import Calibration, read_calibration
-from platefree.storage.files import write_text
 from platefree.storage.locks import only_writer
 
 
@@ -42,8 +41,7 @@ def note_calibration(folder: str | Path, calibration: Calibration) -> None:
                 "calibrated: calibrate it again ('platefree calibrate')"
             )
         card = card.model_copy(update={"calibration": content})
-        write_text(folder / CARD, card.text())
-        write_text(folder / PAGE, card_page(card))
+        write_card(folder, card)
 
 
 def calibration_at(path: str | Path | None, fingerprint: str) -> Calibration | None:

@@ -30,8 +30,9 @@ def note_figures(folder: str | Path, figures: Sequence[Measured]) -> ModelCard:
         StorageError: it cannot be written.
     """
     folder = Path(folder)
-    card = read_model_card(folder).model_copy(update={"figures": list(figures)})
-    _write(folder, card)
+    with only_writer(folder):
+        card = read_model_card(folder).model_copy(update={"figures": list(figures)})
+        write_card(folder, card)
     return card
 
 
@@ -50,14 +51,19 @@ def note_limits(folder: str | Path, limits: Sequence[str]) -> ModelCard | Detect
         StorageError: it cannot be written.
     """
     folder = Path(folder)
-    card = read_card(folder)
-    card = card.model_copy(update={"limits": [*card.limits, *limits]})
-    _write(folder, card)
+    with only_writer(folder):
+        card = read_card(folder)
+        card = card.model_copy(update={"limits": [*card.limits, *limits]})
+        write_card(folder, card)
     return card
 
 
-def _write(folder: Path, card: ModelCard | DetectorCard) -> None:
+def write_card(folder: Path, card: ModelCard | DetectorCard) -> None:
+    """Write a card and its page into the folder of its model, whose only writer the caller is.
+
+    Raises:
+        StorageError: it cannot be written.
+    """
     page = detector_page(card) if isinstance(card, DetectorCard) else card_page(card)
-    with only_writer(folder):
-        write_text(folder / CARD, card.text())
-        write_text(folder / PAGE, page)
+    write_text(folder / CARD, card.text())
+    write_text(folder / PAGE, page)

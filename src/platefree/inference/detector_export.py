@@ -107,8 +107,7 @@ def export_detector(
     trials = _trials(frames)
     content = _graph(network, precision, trials, loaded.name)
     learnt = learnt_bytes(loaded.learnt)
-    card = _card(loaded, content, learnt, precision, threshold, licence)
-    card = card.model_copy(update={"strides": list(network.strides)}).sealed()
+    card = _card(loaded, network.strides, content, learnt, precision, threshold, licence)
     what = f"{loaded.name}, {precision},"
     runs = OnnxDetector(content, card, name=what, learnt=loaded.learnt, device="cpu")
     parity = _parity(network, runs, trials.compared)
@@ -186,6 +185,7 @@ def _parity(
 
 def _card(
     model: Model,
+    strides: Sequence[int],
     content: bytes,
     learnt: bytes,
     precision: Precision,
@@ -211,7 +211,7 @@ def _card(
         longest=LONGEST,
         multiple=STRIDES[-1],
         mean=_mean(),
-        strides=list(STRIDES),
+        strides=list(strides),
         bins=BINS,
         threshold=threshold,
     ).sealed()

@@ -34,10 +34,9 @@ def make_card(
         compared: the pictures that the parity was measured on.
     """
     settings = model.recipe.model
-    predicts = {column: list(names) for column, names in settings.also_predicts().items()}
-    predicts |= {each: list(model.class_names(each)) for each in getattr(settings, "reads", ())}
-    if settings.learns != "vehicle":
-        predicts[settings.learns] = list(model.class_names(settings.learns))
+    labels = [*settings.also_predicts(), *getattr(settings, "reads", ())]
+    labels += [settings.learns] if settings.learns != "vehicle" else []
+    predicts = {each: list(model.class_names(each)) for each in labels}
     fingerprint = exported_fingerprint(model, [each.file for each in networks], precision)
     return ModelCard(
         fingerprint=fingerprint,

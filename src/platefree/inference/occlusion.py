@@ -5,7 +5,6 @@ ECCV 2014, section 4.2), of the similarity of two pictures in place of the score
 coarse and slow beside `platefree.inference.explain`, and needs neither gradients nor torch.
 """
 
-from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
@@ -14,8 +13,8 @@ import numpy as np
 from PIL import Image
 
 from platefree.inference.embedder import Embedder
-from platefree.storage.files import new_file, temporary_folder
-from platefree.types import Embeddings, Floats, Sightings
+from platefree.inference.loose_pictures import embed_loose
+from platefree.types import Embeddings, Floats
 from platefree.work import Work
 
 CELLS = 8
@@ -56,13 +55,7 @@ def occlusion(
         StorageError: the pictures cannot be written.
     """
     pictures = [*_covered(query), *_covered(hit)]
-    with temporary_folder(place) as folder:
-        names = [f"{number}.png" for number in range(len(pictures))]
-        for name, picture in zip(names, pictures, strict=True):
-            with new_file(folder / name) as file:
-                picture.save(file, "PNG", compress_level=1)
-        table = Sightings.from_columns(folder, {"image": names})
-        made, _ = model.embed(table, work=replace(work, workers=0, processes=1))
+    made = embed_loose(model, pictures, place, work)
     half = len(pictures) // 2
     whole_query, whole_hit = made.take(np.array([0])), made.take(np.array([half]))
     of_query = _similarities(model, made.take(np.arange(half)), whole_hit)

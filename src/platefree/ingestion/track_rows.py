@@ -16,8 +16,8 @@ from platefree.data.frame_boxes import KINDS
 from platefree.gallery.small_pictures import small_jpeg
 from platefree.inference.embedder import Embedder
 from platefree.inference.labelling import most_probable
+from platefree.inference.loose_pictures import embed_loose
 from platefree.ingestion.track_names import track_name
-from platefree.storage.files import new_file, temporary_folder
 from platefree.types import CONTENT_BYTES, Contents, Embeddings, Floats, Sightings
 from platefree.video.tracks import Track, mean_row
 from platefree.work import Work
@@ -77,9 +77,16 @@ def embedded_tracks(
     Raises:
         StorageError: the pictures cannot be written.
     """
-    with temporary_folder(place) as folder:
-        table = _written(tracks, facts, folder)
-        made, _ = model.embed(table, work=replace(work, workers=0, processes=1))
+    each = [(track, picture) for track in tracks for picture in track.pictures]
+    made = embed_loose(
+        model,
+        [Image.fromarray(picture.crop) for _, picture in each],
+        place,
+        work,
+        camera=[facts.camera] * len(each),
+        type=[KINDS[track.kind] for track, _ in each],
+        time=[facts.moment(picture.time) for _, picture in each],
+    )
     ends = np.cumsum([len(each.pictures) for each in tracks])
     parts = {name: np.split(rows, ends[:-1]) for name, rows in made.spaces.items()}
     means = {
@@ -101,21 +108,6 @@ def _with_labels(embeddings: Embeddings, model: Embedder) -> Embeddings:
         for column in ("color", "view")
     )
     return replace(embeddings, sightings=replace(embeddings.sightings, color=color, view=view))
-
-
-def _written(tracks: Sequence[Track], facts: FilmFacts, folder: Path) -> Sightings:
-    """The pictures of all tracks as files, and a table of them with what models may ask for."""
-    names, kinds, times = list[str](), list[str](), list[np.datetime64]()
-    for track in tracks:
-        for picture in track.pictures:
-            names.append(f"{len(names)}.png")
-            kinds.append(KINDS[track.kind])
-            times.append(facts.moment(picture.time))
-            with new_file(folder / names[-1]) as file:
-                Image.fromarray(picture.crop).save(file, "PNG", compress_level=1)
-    cameras = [facts.camera] * len(names)
-    columns: dict[str, Any] = {"image": names, "camera": cameras, "type": kinds, "time": times}
-    return Sightings.from_columns(folder, columns)
 
 
 def _mean(track: Track, rows: Floats) -> Floats:

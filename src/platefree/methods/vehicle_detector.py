@@ -191,34 +191,12 @@ class VehicleDetector(Detecting):
         if batch.boxes is None:
             raise TrainingError("vehicle_detector learns from frame boxes, which this batch lacks")
         raw: Raw = self.network(batch.images)
+        places = self._positions(batch.images)
         groups = [
-            self._group_losses(raw, batch, batch.boxes, *group)
-            for group in self.network.groups(*batch.images.shape[-2:])
+            _group_losses(raw, places, batch.boxes, rows, kinds)
+            for rows, kinds in self.network.groups(*batch.images.shape[-2:])
         ]
         return {name: torch.stack([each[name] for each in groups]).sum() for name in groups[0]}
-
-    def _group_losses(
-        self, raw: Raw, batch: Batch, boxes: Boxes, rows: slice, kinds: list[int]
-    ) -> dict[str, Tensor]:
-        """The losses of the positions that find these kinds, over all frames."""
-        places = self._positions(batch.images)[rows]
-        own = torch.isin(boxes.part, boxes.part.new_tensor([*kinds, IN_QUESTION]))
-        parts = [
-            frame_losses(
-                Raw(raw.quality[place, rows].float(), raw.sides[place, rows].float()),
-                places,
-                boxes.box[own & (boxes.picture == place)],
-                boxes.part[own & (boxes.picture == place)],
-            )
-            for place in range(len(batch.images))
-        ]
-        answering, weight = (sum(each[name] for each in parts) for name in ("count", "weight"))
-        kind, box, side = (sum(each[name] for each in parts) for name in ("kind", "box", "side"))
-        return {
-            "kind": torch.as_tensor(kind) / torch.as_tensor(answering).clamp(min=1.0),
-            "box": 2.0 * torch.as_tensor(box) / torch.as_tensor(weight).clamp(min=1e-6),
-            "side": 0.25 * torch.as_tensor(side) / torch.as_tensor(weight).clamp(min=1e-6),
-        }
 
     def _positions(self, images: Tensor) -> Tensor:
         height, width = images.shape[-2:]
@@ -261,6 +239,29 @@ class VehicleDetector(Detecting):
             fingerprint=hashlib.sha256(both.encode()).hexdigest()[:12],
             counts={"boxes": {kind: int((boxes.part == n).sum()) for n, kind in enumerate(KINDS)}},
         )
+
+
+def _group_losses(
+    raw: Raw, places: Tensor, boxes: Boxes, rows: slice, kinds: list[int]
+) -> dict[str, Tensor]:
+    """The losses of the positions that find these kinds, over all frames."""
+    own = torch.isin(boxes.part, boxes.part.new_tensor([*kinds, IN_QUESTION]))
+    parts = [
+        frame_losses(
+            Raw(raw.quality[place, rows].float(), raw.sides[place, rows].float()),
+            places[rows],
+            boxes.box[own & (boxes.picture == place)],
+            boxes.part[own & (boxes.picture == place)],
+        )
+        for place in range(len(raw.quality))
+    ]
+    answering, weight = (sum(each[name] for each in parts) for name in ("count", "weight"))
+    kind, box, side = (sum(each[name] for each in parts) for name in ("kind", "box", "side"))
+    return {
+        "kind": torch.as_tensor(kind) / torch.as_tensor(answering).clamp(min=1.0),
+        "box": 2.0 * torch.as_tensor(box) / torch.as_tensor(weight).clamp(min=1e-6),
+        "side": 0.25 * torch.as_tensor(side) / torch.as_tensor(weight).clamp(min=1e-6),
+    }
 
 
 def frame_losses(raw: Raw, places: Tensor, boxes: Tensor, kinds: Tensor) -> dict[str, Tensor]:

@@ -92,7 +92,8 @@ class LightDetector(nn.Module):
             height: of the pictures in pixels, a multiple of 32.
             width: of the pictures in pixels, a multiple of 32.
         """
-        kinds, first = list(range(self.kinds)), len(positions(height, width))
+        kinds = list(range(self.kinds))
+        first = sum((height // stride) * (width // stride) for stride in STRIDES)
         if self.apart is None:
             return [(slice(first), kinds)]
         kinds.remove(self.apart)

@@ -5,24 +5,26 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 
-class _Answered(BaseModel):
+class Answered(BaseModel):
+    """An answer, or a part of one."""
+
     model_config = ConfigDict(extra="ignore", frozen=True)
 
 
-class Problem(_Answered):
+class Problem(Answered):
     """Why something was refused, in one sentence."""
 
     error: str
 
 
-class Health(_Answered):
+class Health(Answered):
     """Whether the gallery can be read, and by what one logs in."""
 
     status: Literal["ok"]
     access: Literal["token", "accounts", "open"]
 
 
-class Told(_Answered):
+class Told(Answered):
     """Who asks, and with what unsafe requests of the page have to come.
 
     Attributes:
@@ -38,7 +40,7 @@ class Told(_Answered):
     reason_required: bool
 
 
-class GalleryAbout(_Answered):
+class GalleryAbout(Answered):
     """What the gallery holds; the attributes of `platefree.Gallery.info`."""
 
     created: str
@@ -55,7 +57,7 @@ class GalleryAbout(_Answered):
     shows_frames: bool
 
 
-class Vehicle(_Answered):
+class Vehicle(Answered):
     """A vehicle that was found on a picture.
 
     Attributes:
@@ -69,7 +71,7 @@ class Vehicle(_Answered):
     score: float
 
 
-class Uploaded(_Answered):
+class Uploaded(Answered):
     """A picture that can be searched with for a while.
 
     Attributes:
@@ -87,7 +89,7 @@ class Uploaded(_Answered):
     vehicles: list[Vehicle]
 
 
-class SightingAnswer(_Answered):
+class SightingAnswer(Answered):
     """A stored sighting.
 
     Attributes:
@@ -105,7 +107,7 @@ class SightingAnswer(_Answered):
     labels: dict[str, str]
 
 
-class TrackPoint(_Answered):
+class TrackPoint(Answered):
     """Where a vehicle was: the middle of the lower edge of its box, and its side, in pixels."""
 
     second: float
@@ -114,7 +116,7 @@ class TrackPoint(_Answered):
     side: float
 
 
-class TrackAnswer(_Answered):
+class TrackAnswer(Answered):
     """The track of a sighting, as far as it is known.
 
     Attributes:
@@ -151,7 +153,7 @@ class TrackAnswer(_Answered):
     after: int | None
 
 
-class FilmFrameAnswer(_Answered):
+class FilmFrameAnswer(Answered):
     """A picture of a film: its number, the second of the film, and the time in UTC if known."""
 
     frame: int
@@ -159,7 +161,7 @@ class FilmFrameAnswer(_Answered):
     time: str
 
 
-class FilmAnswer(_Answered):
+class FilmAnswer(Answered):
     """The seconds of film around a sighting.
 
     Attributes:
@@ -179,7 +181,7 @@ class FilmAnswer(_Answered):
     frames: list[FilmFrameAnswer]
 
 
-class HitAnswer(_Answered):
+class HitAnswer(Answered):
     """A hit; the attributes of `platefree.Hit`, with the place of its query picture."""
 
     rank: int
@@ -193,7 +195,7 @@ class HitAnswer(_Answered):
     query: int | None
 
 
-class PassAnswer(_Answered):
+class PassAnswer(Answered):
     """Hits of one pass: what one camera saw of a vehicle at a time.
 
     Attributes:
@@ -219,7 +221,7 @@ class PassAnswer(_Answered):
     in_words: str
 
 
-class SearchAnswer(_Answered):
+class SearchAnswer(Answered):
     """What a search found; the attributes of `platefree.gallery.gallery_answer.GalleryAnswer`.
 
     Attributes:
@@ -249,14 +251,14 @@ class SearchAnswer(_Answered):
     next: str
 
 
-class Choice(_Answered):
+class Choice(Answered):
     """A value that sightings have, and how many have it; the empty text is unknown."""
 
     value: str
     count: int
 
 
-class ChoicesAnswer(_Answered):
+class ChoicesAnswer(Answered):
     """What conditions can ask for: the values that there are, the most frequent first.
 
     Attributes:
@@ -282,7 +284,7 @@ class ChoicesAnswer(_Answered):
     calibrated: bool
 
 
-class HeatMapAnswer(_Answered):
+class HeatMapAnswer(Answered):
     """Which parts of two pictures made them alike.
 
     Attributes:
@@ -303,7 +305,7 @@ class HeatMapAnswer(_Answered):
     how: Literal["occlusion"]
 
 
-class StopAnswer(_Answered):
+class StopAnswer(Answered):
     """What one camera saw of the vehicle at a time."""
 
     camera: str
@@ -313,14 +315,14 @@ class StopAnswer(_Answered):
     best: int
 
 
-class LegAnswer(_Answered):
+class LegAnswer(Answered):
     """From one stop to the next."""
 
     seconds: float
     metres: float | None
 
 
-class ConflictAnswer(_Answered):
+class ConflictAnswer(Answered):
     """Two stops, by their places from 0, that cannot both be true."""
 
     first: int
@@ -328,7 +330,7 @@ class ConflictAnswer(_Answered):
     why: str
 
 
-class JourneyAnswer(_Answered):
+class JourneyAnswer(Answered):
     """Stops, one after the other."""
 
     stops: list[StopAnswer]
@@ -336,14 +338,14 @@ class JourneyAnswer(_Answered):
     conflicts: list[ConflictAnswer]
 
 
-class JourneysAnswer(_Answered):
+class JourneysAnswer(Answered):
     """Where the vehicle of some sightings went, if they are all of one."""
 
     journeys: list[JourneyAnswer]
     untimed: list[int]
 
 
-class JobAnswer(_Answered):
+class JobAnswer(Answered):
     """Work that takes long.
 
     Attributes:
@@ -367,114 +369,7 @@ class JobAnswer(_Answered):
     has_file: bool
 
 
-class FilmState(_Answered):
-    """How far a film is; ``duration`` in seconds is None where it is unknown."""
-
-    film: str
-    camera: str
-    start: str
-    seconds: float
-    duration: float | None
-    finished: bool
-    remarks: list[str]
-
-
-class IngestionState(_Answered):
-    """Films that were taken in, or are.
-
-    Attributes:
-        films: those that are not done first, then the latest.
-        finished: how many are done.
-        of: how many there are.
-        more: how many are not named here.
-        error: why nothing is known of them; empty otherwise.
-    """
-
-    films: list[FilmState]
-    finished: int
-    of: int
-    more: int
-    error: str
-
-
-class StorageState(_Answered):
-    """Megabytes on the disk: of the gallery, of the service's own files, and how many are free."""
-
-    gallery_megabytes: float
-    service_megabytes: float
-    free_megabytes: float
-
-
-class RetentionState(_Answered):
-    """For how many days sightings of a camera are kept; None is for ever."""
-
-    camera: str
-    days: float | None
-    sightings: int
-
-
-class ModelState(_Answered):
-    """The model of the gallery, in words.
-
-    Attributes:
-        fingerprint: of it.
-        calibrated: whether it says how probable a hit is.
-        name: of it.
-        method: of it; empty is unknown, as other texts.
-        precision: of its weights.
-        learnt_from: what it was made from.
-        licence: of its weights.
-        limits: where it fails, and what it is not for.
-        measured: how well it found vehicles, on what.
-        note: why nothing is known of it.
-    """
-
-    fingerprint: str
-    calibrated: bool
-    name: str
-    method: str = ""
-    precision: str = ""
-    learnt_from: list[str] = []
-    licence: str = ""
-    limits: list[str] = []
-    measured: list[str] = []
-    note: str = ""
-
-
-class StateAnswer(_Answered):
-    """How the service stands."""
-
-    ingestion: IngestionState
-    storage: StorageState
-    retention: list[RetentionState]
-    model: ModelState
-
-
-class CameraPlace(_Answered):
-    """A camera: metres east and north on a map, None where unknown, and its sightings."""
-
-    camera: str
-    east: float | None
-    north: float | None
-    sightings: int
-
-
-class CameraWay(_Answered):
-    """A way between two cameras, driven in both directions."""
-
-    start: str
-    end: str
-    metres: float
-
-
-class CamerasAnswer(_Answered):
-    """Cameras, and the ways between them that are known."""
-
-    cameras: list[CameraPlace]
-    ways: list[CameraWay]
-
-
-class CaseSightingAnswer(_Answered):
+class CaseSightingAnswer(Answered):
     """A sighting of a case: what is said of it, by whom and when, and what is known of it."""
 
     number: int
@@ -486,7 +381,7 @@ class CaseSightingAnswer(_Answered):
     labels: dict[str, str]
 
 
-class _CaseFacts(_Answered):
+class _CaseFacts(Answered):
     case: str
     name: str
     note: str
@@ -508,14 +403,14 @@ class CaseAnswer(_CaseFacts):
     sightings: list[CaseSightingAnswer]
 
 
-class AccountAnswer(_Answered):
+class AccountAnswer(Answered):
     """An account."""
 
     name: str
     role: str
 
 
-class AuditAnswer(_Answered):
+class AuditAnswer(Answered):
     """The newest entries of the audit log, and whether the whole chain is as it was written.
 
     Attributes:

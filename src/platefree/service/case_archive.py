@@ -48,7 +48,7 @@ def write_case(case: Case, path: Path, asked: dict[str, Any], here: Service, job
         path: of the archive.
         asked: who asked, and why.
         here: the service.
-        job: that is told how far it is.
+        job: which shows how far it is.
 
     Returns:
         How many sightings were written.

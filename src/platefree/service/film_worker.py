@@ -2,7 +2,7 @@
 
 It reads one line of JSON, which film and what of it (`Part`), and answers one line of JSON, what it
 found or why there is nothing, and after it the pictures as JPEG, one behind the other. It may not
-take more memory than it is told, and may not write files.
+take more memory than it is allowed, and may not write files.
 """
 
 import io
@@ -100,7 +100,7 @@ def main() -> None:
 
 
 def line_of(part: Part) -> bytes:
-    """What the process is told."""
+    """What the process is asked."""
     return json.dumps(asdict(part)).encode() + b"\n"
 
 

@@ -43,4 +43,4 @@ class Limits:
 
 
 USUAL = Limits()
-"""The limits of a service that is told no others."""
+"""The limits of a service that is given no others."""

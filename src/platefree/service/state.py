@@ -9,7 +9,8 @@ from platefree.errors import PlatefreeError
 from platefree.inference.model_card import ModelCard, is_model_folder, read_model_card
 from platefree.inference.shipped import shipped_models
 from platefree.ingestion.ledger import FilmRecord, read_ledger
-from platefree.service.answer_models import (
+from platefree.service.running_service import Service
+from platefree.service.state_models import (
     FilmState,
     IngestionState,
     ModelState,
@@ -17,7 +18,6 @@ from platefree.service.answer_models import (
     StateAnswer,
     StorageState,
 )
-from platefree.service.running_service import Service
 
 MOST_FILMS: Final = 500
 """Films that are named; those that are not done come first, then the latest."""

@@ -3,9 +3,9 @@
 from fastapi import APIRouter
 
 from platefree.gallery.camera_distances import CameraWays, PlacedCameras
-from platefree.service.answer_models import CameraPlace, CamerasAnswer, CameraWay, StateAnswer
 from platefree.service.callers import Here, Viewer
 from platefree.service.state import state_of
+from platefree.service.state_models import CameraPlace, CamerasAnswer, CameraWay, StateAnswer
 
 routes = APIRouter(prefix="/api", tags=["service"])
 
