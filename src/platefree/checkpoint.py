@@ -318,7 +318,7 @@ def _check_identity(path: Path, card: Mapping[str, Any]) -> None:
         raise CheckpointError(
             f"{path} was changed after it was written: its fingerprint is {said}, that of its "
             f"weights, model and input is {found}; use an unchanged copy, and change settings for "
-            "use when it is loaded (--set, --scales)"
+            "use when it is loaded (--set, --scales, --crops)"
         )
 
 

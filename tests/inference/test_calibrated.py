@@ -98,7 +98,7 @@ def test_settings_that_change_similarities_leave_it_out(checkpoint: Path) -> Non
     assert plain.calibration == calibration
     model = pf.load_model(checkpoint)
     assert isinstance(model, pf.Model)
-    assert model.with_scales([1.0, 0.9]).calibration is None
+    assert model.with_looks(scales=[1.0, 0.9]).calibration is None
 
 
 @pytest.mark.parametrize("kind", ["checkpoint", "exported"])

@@ -133,7 +133,7 @@ def test_order_and_weights_make_another_model(
         Ensemble(models).fingerprint,
         Ensemble(models[::-1]).fingerprint,
         Ensemble(models[:1]).fingerprint,
-        Ensemble(models, [1, 2]).with_scales([1.0, 0.9]).fingerprint,
+        Ensemble(models, [1, 2]).with_looks(scales=[1.0, 0.9]).fingerprint,
         *(model.fingerprint for model in models),
     ]
     assert len(set(marks)) == len(marks)

@@ -102,11 +102,11 @@ def test_two_spaces_and_predicted_views_alone_and_in_an_ensemble(
     assert labelled.view.tolist() == told.view.tolist()
 
 
-def test_the_mean_over_mirrored_pictures_and_scales_by_hand(
+def test_the_mean_over_mirrored_pictures_scales_and_crops_by_hand(
     drawn_table: pf.Sightings, tmp_path: Path
 ) -> None:
     """By the network of the method, looked through one picture at a time."""
-    folder = random_model(tmp_path / "best", "strong_baseline")
+    folder = random_model(tmp_path / "best", "strong_baseline", {"input.crops": 0.75})
     model = pf.load_model(folder)
     assert isinstance(model, pf.Model)
     assert model.recipe.input.scales == [1.0, 0.75]
@@ -122,10 +122,14 @@ def test_the_mean_over_mirrored_pictures_and_scales_by_hand(
         )
         whole = (pixels - mean) / std
         small = functional.interpolate(whole, (24, 24), mode="bilinear", antialias=True)
+        parts = [
+            functional.interpolate(whole[:, :, y : y + 24, x : x + 24], (32, 32), mode="bilinear")
+            for y, x in ((0, 0), (0, 8), (8, 0), (8, 8), (4, 4))
+        ]
         with torch.inference_mode():
             looks = [
                 model.method.embed(each)["main"]
-                for view in (whole, small)
+                for view in (whole, small, *parts)
                 for each in (view, view.flip(3))
             ]
         wanted = functional.normalize(torch.stack(looks).sum(0))[0].numpy()

@@ -1,4 +1,4 @@
-"""Embeddings as the mean over scales and mirror images."""
+"""Embeddings as the mean over scales, crops and mirror images."""
 
 import sys
 from pathlib import Path
@@ -19,29 +19,36 @@ from platefree.recipes.toml import to_toml
 SCALES = [1.0, 0.9, 0.75]
 
 
-def slow_rows(model: pf.Model, images: torch.Tensor, *, mirror: bool) -> np.ndarray:
-    """One view of one picture after another, resized by torchvision."""
+def slow_rows(model: pf.Model, images: torch.Tensor, crops: float, *, mirror: bool) -> np.ndarray:
+    """One view of one picture after another, resized and cropped by torchvision."""
     rows = []
     for image in images:
         normalised = model.transform.normalise(image[None])
         total = torch.zeros(())
-        for scale in SCALES:
-            size = [round(scale * side) for side in image.shape[1:]]
+        size = list(image.shape[1:])
+        views = [
+            functional.resize(normalised, [round(scale * side) for side in size], antialias=True)
+            for scale in SCALES
+        ]
+        if crops:
+            parts = functional.five_crop(normalised, [round(crops * side) for side in size])
+            views += [functional.resize(part, size, antialias=False) for part in parts]
+        for view in views:
             for flip in (False, True)[: 1 + mirror]:
-                view = functional.resize(normalised, size, antialias=True)
-                view = functional.horizontal_flip(view) if flip else view
                 with torch.inference_mode():
-                    total = total + model.method.embed(view)["main"][0].double()
+                    look = functional.horizontal_flip(view) if flip else view
+                    total = total + model.method.embed(look)["main"][0].double()
         rows.append((total / total.norm()).numpy())
     return np.stack(rows)
 
 
 @pytest.mark.parametrize("name", ["color_stripes", "trained"])
-@pytest.mark.parametrize("mirror", [True, False])
+@pytest.mark.parametrize(("mirror", "crops"), [(True, 0.0), (False, 0.0), (True, 0.75)])
 def test_rows_are_the_unit_mean_of_all_views(
-    name: str, mirror: bool, tiny_model_folder: Path
+    name: str, mirror: bool, crops: float, tiny_model_folder: Path
 ) -> None:
-    model = pf.load_model(tiny_model_folder if name == "trained" else name).with_scales(SCALES)
+    model = pf.load_model(tiny_model_folder if name == "trained" else name)
+    model = model.with_looks(scales=SCALES, crops=crops)
     model.method.eval()
     settings = model.recipe.input.model_copy(
         update={"test_time_flip": "average" if mirror else "off"}
@@ -51,16 +58,18 @@ def test_rows_are_the_unit_mean_of_all_views(
     generator = torch.Generator().manual_seed(0)
     images = torch.randint(0, 255, (4, 3, *size), dtype=torch.uint8, generator=generator)
     found = model.embed_images(images)["main"]
-    np.testing.assert_allclose(found, slow_rows(model, images, mirror=mirror), rtol=0, atol=1e-5)
+    np.testing.assert_allclose(
+        found, slow_rows(model, images, crops, mirror=mirror), rtol=0, atol=1e-5
+    )
 
 
 def test_other_scales_are_another_model(drawn_table: pf.Sightings) -> None:
     model = pf.load_model("color_stripes")
-    several = model.with_scales([1, 0.5])
+    several = model.with_looks(scales=[1, 0.5])
     assert several.recipe.input.scales == [1.0, 0.5]
     assert several.fingerprint != model.fingerprint
-    assert several.with_scales([1.0, 0.5]) is several
-    assert model.with_scales([1]) is model
+    assert several.with_looks(scales=[1.0, 0.5]) is several
+    assert model.with_looks(scales=[1]) is model
     gallery, _ = model.embed(drawn_table)
     with pytest.raises(MismatchError):
         pf.search(several, drawn_table.path(0), gallery)
@@ -68,6 +77,24 @@ def test_other_scales_are_another_model(drawn_table: pf.Sightings) -> None:
     assert report.settings["scales"] == "1, 0.5"
     assert report.model["fingerprint"] == several.fingerprint
     assert pf.evaluate(model, drawn_table).settings["scales"] == "1"
+
+
+def test_other_crops_are_another_model(drawn_table: pf.Sightings) -> None:
+    model = pf.load_model("color_stripes")
+    several = model.with_looks(crops=0.875)
+    assert several.fingerprint not in {
+        model.fingerprint,
+        model.with_looks(crops=0.75).fingerprint,
+        model.with_looks(scales=[1, 0.5]).fingerprint,
+    }
+    assert several.with_looks(crops=0.875) is several
+    assert several.with_looks(crops=0).describe_use() == model.describe_use()
+    report = pf.evaluate(model, drawn_table, scoring=Scoring(crops=0.875))
+    assert report.settings["crops"] == "five of 87.5 %"
+    assert report.model["fingerprint"] == several.fingerprint
+    for wrong in (0.1, 1.0, -0.5):
+        with pytest.raises(RecipeError, match=facts("crops", str(wrong))):
+            model.with_looks(crops=wrong)
 
 
 def test_a_recipe_has_scales(tmp_path: Path) -> None:

@@ -83,6 +83,10 @@ def evaluate(
         str | None,
         typer.Option(metavar="LIST", show_default="the recipe's", help="Such as 1,0.9."),
     ] = None,
+    crops: Annotated[
+        float | None,
+        typer.Option(min=0, max=0.99, show_default="the recipe's", help="Five, such as 0.875."),
+    ] = None,
     compare_with: Annotated[
         str | None,
         typer.Option(metavar="MODEL", help="Show class activations of both models."),
@@ -146,6 +150,7 @@ def evaluate(
         post=post if ablate_post is None else ablate_post,
         ablate_post=ablate_post is not None,
         scales=None if scales is None else _numbers(scales),
+        crops=crops,
         metadata=metadata,
         floor=not no_floor,
         unreadable="skip" if skip_unreadable else "refuse",

@@ -71,6 +71,7 @@ def _measured(report: Report) -> str:
     lost = sum(trial.without_match for trial in report.trials if isinstance(trial, TrialResult))
     return (
         f"{scored}; test-time flip {settings['test-time flip']}, scales {settings['scales']}, "
+        f"crops {settings.get('crops', 'none')}, "
         f"post-processing {settings['post-processing'].partition(':')[0]}, re-ranking "
         f"{settings['re-ranking']}, seed {settings['seed'].partition(':')[0]}; "
         f"{many(lost, 'query', 'queries')} without a match left out; figures in %"

@@ -49,6 +49,8 @@ class Scoring:
         ablate_post: also score without post-processing, with the first step, with the first two,
             and so on.
         scales: the picture scales to average embeddings over; by default those of the recipe.
+        crops: average them with those of five crops of this fraction, too; 0 for none; by default
+            those of the recipe.
         metadata: also score the model conditioned on the labels that ``model.side`` names; the
             report compares both.
         floor: also score ``color_stripes`` in the same searches, as what a model has to beat.
@@ -59,6 +61,7 @@ class Scoring:
     post: Post | str | None = None
     ablate_post: bool = False
     scales: tuple[float, ...] | None = None
+    crops: float | None = None
     metadata: bool = False
     floor: bool = True
     unreadable: Unreadable = "refuse"
@@ -225,8 +228,8 @@ def score_plan(
         ProtocolError: post-processing is asked for, and the protocol compares pairs.
         RecipeError: metadata is asked for, and the model was trained without.
     """
-    if scoring.scales is not None:
-        model = as_network(model).with_scales(scoring.scales)
+    if scoring.scales is not None or scoring.crops is not None:
+        model = as_network(model).with_looks(scales=scoring.scales, crops=scoring.crops)
     post = scoring.post_of(model)
     given = _with_metadata(model, plan, post, work) if scoring.metadata else None
     report = _measure(model, plan, data_label, scoring, examples, work)

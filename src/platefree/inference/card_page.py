@@ -33,8 +33,8 @@ def _lines(card: ModelCard) -> Iterator[str]:
         yield (
             f"- {network.file.name}: `pictures`, uint8 RGB (n, 3, {network.height}, "
             f"{network.width}), resized with antialiasing and without keeping the aspect ratio "
-            f"(Pillow's bilinear filter), to rows of length 1: {spaces}. Normalisation, scales and "
-            "mirrored pictures are within the graph"
+            f"(Pillow's bilinear filter), to rows of length 1: {spaces}. Normalisation, scales, "
+            "crops and mirrored pictures are within the graph"
         )
     yield from ("", "## Measured how", "")
     yield f"Distance of its rows from those in torch, on {card.compared}:"

@@ -1,8 +1,8 @@
 """A network with its whole transform as one graph, for export: bytes in, embeddings out.
 
-It computes what `Network.embed_images` computes: normalises the pictures, embeds them at every
-scale, as they are and mirrored, and averages (VehicleNet, section V). A picture and its mirror
-image go through the network in one batch, so that the graph holds the network once for each scale.
+It computes what `Network.embed_images` computes: normalises the pictures, embeds every look at
+them, as they are and mirrored, and averages (VehicleNet, section V). Looks of one size go through
+the network in one batch, so that the graph holds the network once for each scale.
 """
 
 import warnings
@@ -16,6 +16,7 @@ from torch.nn import functional
 
 from platefree.errors import DataError
 from platefree.inference.embedding_network import Network
+from platefree.inference.looks import looks_at
 from platefree.inference.onnx_content import OPSET
 from platefree.inference.onnx_network import PICTURES, output_of
 
@@ -36,34 +37,28 @@ class EmbeddingGraph(nn.Module):
         self.method = network.method
         self.transform = network.transform
         self.spaces = tuple(spaces)
-        self.scales = network.recipe.input.scales
-        self.mirrors = network.recipe.input.test_time_flip == "average"
+        self.settings = network.recipe.input
         self.register_buffer("mean", network.transform.mean, persistent=False)
         self.register_buffer("std", network.transform.std, persistent=False)
 
     def forward(self, pictures: Tensor) -> tuple[Tensor, ...]:
         """(b, d) float32 rows of length 1 for each space, of (b, 3, h, w) uint8 pictures."""
         normalised = (pictures.float() / 255.0 - self.mean) / self.std
-        each = [self._looks(self._at(normalised, scale)) for scale in self.scales]
-        if len(each) == 1 and not self.mirrors:
-            return tuple(each[0][name] for name in self.spaces)
-        sums = [torch.stack([looks[name] for looks in each]).sum(0) for name in self.spaces]
+        looks = looks_at(normalised, self.settings)
+        if self.settings.test_time_flip == "average":
+            looks = [each for look in looks for each in (look, look.flip(3))]
+        if len(looks) == 1:
+            rows = self.method.embed(looks[0], {})
+            return tuple(rows[name] for name in self.spaces)
+        sizes = dict.fromkeys(look.shape[2:] for look in looks)
+        each = [self._sums([look for look in looks if look.shape[2:] == size]) for size in sizes]
+        sums = [torch.stack([part[name] for part in each]).sum(0) for name in self.spaces]
         return tuple(functional.normalize(rows) for rows in sums)
 
-    def _at(self, normalised: Tensor, scale: float) -> Tensor:
-        if scale == 1:
-            return normalised
-        small = [
-            max(1, round(scale * side)) for side in (self.transform.height, self.transform.width)
-        ]
-        return functional.interpolate(normalised, small, mode="bilinear", antialias=True)
-
-    def _looks(self, view: Tensor) -> dict[str, Tensor]:
-        """The rows of the pictures, or the sums of theirs and their mirror images'."""
-        if not self.mirrors:
-            return self.method.embed(view, {})
-        both = self.method.embed(torch.cat([view, view.flip(3)]), {})
-        return {name: rows.reshape(2, -1, rows.shape[1]).sum(0) for name, rows in both.items()}
+    def _sums(self, looks: list[Tensor]) -> dict[str, Tensor]:
+        """The sums of the rows of looks of one size."""
+        rows = self.method.embed(torch.cat(looks), {})
+        return {name: of.reshape(len(looks), -1, of.shape[1]).sum(0) for name, of in rows.items()}
 
 
 def spaces_of(network: Network) -> dict[str, int]:

@@ -9,6 +9,7 @@ from torch.nn import functional
 from platefree.batches.training_data import codes
 from platefree.batches.transforms import InputTransform
 from platefree.errors import TrainingError
+from platefree.inference.looks import looks_at
 from platefree.methods.base import Method
 from platefree.recipes.recipe import Recipe
 from platefree.types import Floats, Sightings, Text
@@ -45,9 +46,9 @@ class Network:
     ) -> dict[str, Floats]:
         """L2-normalised embeddings by space of (b, 3, h, w) uint8 pictures of the input size.
 
-        Embeddings are averaged over ``input.scales`` and, with ``input.test_time_flip =
-        "average"``, over the picture and its flipped image, and normalised again (VehicleNet,
-        section V: the network's input is resized).
+        Embeddings are averaged over ``input.scales``, over ``input.crops`` and, with
+        ``input.test_time_flip = "average"``, over each picture and its flipped image, and
+        normalised again (VehicleNet, section V: the network's input is resized).
 
         Args:
             images: the pictures.
@@ -79,16 +80,11 @@ class Network:
     def _embedded(
         self, normalised: Tensor, labels: Mapping[str, Tensor]
     ) -> Iterator[dict[str, Tensor]]:
-        """Embeddings of the pictures at every scale, and flipped if test-time flip is on."""
-        size = normalised.shape[2:]
-        for scale in self.recipe.input.scales:
-            view = normalised
-            if scale != 1:
-                small = [max(1, round(scale * side)) for side in size]
-                view = functional.interpolate(view, small, mode="bilinear", antialias=True)
-            yield self.method.embed(view, labels)
+        """Embeddings of every look at the pictures, flipped ones too if test-time flip is on."""
+        for look in looks_at(normalised, self.recipe.input):
+            yield self.method.embed(look, labels)
             if self.recipe.input.test_time_flip == "average":
-                yield self.method.embed(view.flip(3), self.method.flipped(labels))
+                yield self.method.embed(look.flip(3), self.method.flipped(labels))
 
 
 def choose_device(device: Device) -> torch.device:

@@ -135,14 +135,16 @@ class Ensemble(Model):
         """Refused: its members use pictures of different sizes, which `embed` reads for them."""
         raise DataError("an ensemble takes no tensors of one size; use 'embed', or a member of it")
 
-    def with_scales(self, scales: Sequence[float]) -> "Ensemble":
-        """The same members, each with other ``input.scales``.
+    def with_looks(
+        self, *, scales: Sequence[float] | None = None, crops: float | None = None
+    ) -> "Ensemble":
+        """The same members, each with other looks at a picture; see `Model.with_looks`.
 
         Raises:
-            RecipeError: the scales are not valid, or a backbone takes pictures of one size only.
+            RecipeError: they are not valid, or a backbone takes pictures of one size only.
         """
         return Ensemble(
-            [member.with_scales(scales) for member in self.members],
+            [member.with_looks(scales=scales, crops=crops) for member in self.members],
             self.fractions,
             name=self.name,
             post=self.recipe.post,

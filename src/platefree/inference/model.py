@@ -139,6 +139,7 @@ class Model(Network):
             **described,
             "test-time flip": size.test_time_flip,
             "scales": ", ".join(f"{scale:g}" for scale in size.scales),
+            **({"crops": f"five of {100 * size.crops:g} %"} if size.crops else {}),
         }
 
     def embed(
@@ -178,19 +179,32 @@ class Model(Network):
             return embed_batches(self, sightings, boxes, work)
         return embed_in_processes(self, sightings, boxes, work)
 
-    def with_scales(self, scales: Sequence[float]) -> "Model":
-        """The same weights with other ``input.scales``, under a fingerprint of its own.
+    def with_looks(
+        self, *, scales: Sequence[float] | None = None, crops: float | None = None
+    ) -> "Model":
+        """The same weights with other looks at each picture, under a fingerprint of its own.
+
+        Args:
+            scales: instead of ``input.scales``.
+            crops: instead of ``input.crops``.
 
         Raises:
-            RecipeError: the scales are not valid, or the backbone takes pictures of one size only.
+            RecipeError: they are not valid, or the backbone takes pictures of one size only.
         """
-        if list(scales) == self.recipe.input.scales:
-            return self
+        before = self.recipe.input
         content = self.recipe.model_dump()
-        content["input"]["scales"] = [float(scale) for scale in scales]
+        if scales is not None:
+            content["input"]["scales"] = [float(scale) for scale in scales]
+        if crops is not None:
+            content["input"]["crops"] = float(crops)
         recipe = check_recipe(content)
         check_scales(recipe)
-        return self._looking(recipe, self.metadata, f"scales {recipe.input.scales}")
+        looks = recipe.input
+        if (looks.scales, looks.crops) == (before.scales, before.crops):
+            return self
+        # Where no crops are looked at, it is what it was before there was this setting.
+        said = f" crops {looks.crops}" if looks.crops else ""
+        return self._looking(recipe, self.metadata, f"scales {looks.scales}{said}")
 
     def count_known(self, table: Sightings) -> int:
         """Number of pictures whose labels occur in the training of a model from `with_metadata`."""

@@ -23,10 +23,12 @@ from platefree.recipes.ranges import (
 )
 
 Scale = Annotated[float, Field(ge=0.25, le=2)]
+Crops = Annotated[float, Field(ge=0, lt=1)]
 Decay = Literal["cosine", "step", "linear", "exponential", "constant", "plateau"]
 SamplerName = Literal["identity", "shuffle", "sets", "balanced"]
 RowsName = Literal["all", "target"]
 Compile = Literal["off", "default", "reduce-overhead"]
+_SMALLEST_CROP = 0.25
 _LARGEST_BATCH = 65_536  # pictures, over all processes
 # On a command line 32 is a number.
 Precision = Annotated[
@@ -54,6 +56,13 @@ class Input(Section):
         "average"  # embeddings: mean of picture and flipped image
     )
     scales: Annotated[list[Scale], Field(min_length=1, max_length=8)] = [1.0]  # embeddings: mean
+    crops: Crops = 0.0  # embeddings: mean with corners and middle, each of this fraction; 0: none
+
+    @model_validator(mode="after")
+    def _crops_show_something(self) -> Self:
+        if 0 < self.crops < _SMALLEST_CROP:
+            raise ValueError(f"crops is {self.crops}; expected 0, or {_SMALLEST_CROP} and more")
+        return self
 
 
 class Augment(Section):

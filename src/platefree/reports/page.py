@@ -35,6 +35,7 @@ _CONTEXT = (
     "seed",
     "test-time flip",
     "scales",
+    "crops",
     "post-processing",
     "re-ranking",
 )  # settings of the line below the outcome
