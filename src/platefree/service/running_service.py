@@ -6,10 +6,9 @@ import math
 import secrets
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -34,6 +33,9 @@ from platefree.service.register import Register
 from platefree.service.rules import Rules
 from platefree.service.sessions import Sessions, TokenSessions
 from platefree.service.uploads import Uploads
+from platefree.storage.files import temporary_folder
+from platefree.storage.locks import sweep
+from platefree.storage.private_folder import make_private
 
 _RECEIVED = 8  # uploads that arrive at once, which are in memory until they have
 
@@ -59,7 +61,8 @@ class Service:
     Args:
         gallery: that is searched.
         rules: who may use it, and how.
-        folder: for accounts and the audit log; by default ``service`` in that of the gallery.
+        folder: for accounts, the audit log, and what is uploaded while it runs; by default
+            ``service`` in that of the gallery.
         detector: of vehicles on whole pictures; None finds none.
         ledger: the folder in which it is noted what was taken in of films; by default the one in
             that of the gallery.
@@ -95,8 +98,8 @@ class Service:
             RateLimit(limits.slow),
             RateLimit(limits.log_ins),
         )
-        self._place = TemporaryDirectory(prefix="platefree-service-")
-        self.files = Path(self._place.name)
+        self._place = ExitStack()
+        self.files = self._place.enter_context(_own_files(self.folder))
         self.decoder = Decoder(limits)
         self.films = FilmReader(limits)
         self.uploads = Uploads(self.files, self.decoder, limits)
@@ -214,7 +217,16 @@ class Service:
         self._closing.set()
         self.jobs.close()
         self.decoder.close()
-        self._place.cleanup()
+        self._place.close()
+
+
+@contextmanager
+def _own_files(folder: Path) -> Iterator[Path]:
+    """A folder for what is uploaded and made, within the block; those of killed services go."""
+    make_private(folder)
+    sweep(folder)
+    with temporary_folder(folder / f"files-{secrets.token_hex(8)}") as found:
+        yield found
 
 
 def service_folder(gallery: Gallery, folder: str | Path | None = None) -> Path:
