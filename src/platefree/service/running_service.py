@@ -39,6 +39,8 @@ from platefree.storage.private_folder import make_private
 
 _RECEIVED = 8  # uploads that arrive at once, which are in memory until they have
 
+_PAGE_FIRST = 3.0  # seconds in which a page that is opened at once has the processor for itself
+
 DAY = 86_400.0
 """Seconds."""
 
@@ -112,8 +114,14 @@ class Service:
         """Whether whole frames are shown: plates can be masked, or may be seen."""
         return self.detector is not None or self.rules.unmasked_frames
 
-    def warm_up(self) -> None:
-        """Load the model and start what decodes, so that the first search need not wait."""
+    def warm_up(self, pause: float = _PAGE_FIRST) -> None:
+        """Load the model and start what decodes, so that the first search need not wait.
+
+        Args:
+            pause: seconds before that; a search within them loads the model itself.
+        """
+        if self._closing.wait(pause):
+            return
         self.decoder.warm_up()
         try:
             self.load_model()
