@@ -115,11 +115,13 @@ class Service:
         return self.detector is not None or self.rules.unmasked_frames
 
     def warm_up(self, pause: float = _PAGE_FIRST) -> None:
-        """Load the model and start what decodes, so that the first search need not wait.
+        """Open the store, which the page asks first; then the model and what decodes.
 
         Args:
-            pause: seconds before that; a search within them loads the model itself.
+            pause: seconds before the model is loaded; a search within them loads it itself.
         """
+        with suppress(PlatefreeError):  # whoever asks is told
+            self.choices.now()
         if self._closing.wait(pause):
             return
         self.decoder.warm_up()
