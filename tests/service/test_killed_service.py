@@ -3,19 +3,19 @@
 import os
 import random
 import shutil
-import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from multiprocessing import get_context
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
+from serve_lot import serve_lot
 
 import platefree as pf
 from platefree.audit.audit_check import read_entries, verify_audit
@@ -31,19 +31,22 @@ SECONDS = 1.5  # the longest time for which it is asked until it is killed
 
 
 @contextmanager
-def served(lot: Path, log: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
+def served(lot: Path, log: Path) -> Iterator[tuple[ForkServerProcess, str]]:
     """Within the block the service runs in a process of its own: it, and its address."""
-    words = [sys.executable, "-m", "platefree", "serve", "--gallery", str(lot), "--port", "0"]
-    with log.open("a") as file:
-        process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=file, text=True)
-    assert process.stdout is not None
+    context = get_context("forkserver")  # each start is quick
+    context.set_forkserver_preload(["serve_lot"])
+    here, there = context.Pipe(duplex=False)
+    process = context.Process(target=serve_lot, args=(lot, log, there))
+    process.start()
+    there.close()
     try:
-        address = process.stdout.readline().strip()
-        assert address.startswith("http://"), log.read_text()
-        yield process, address
+        assert here.poll(60), log.read_text()
+        yield process, f"http://127.0.0.1:{here.recv()}"
     finally:
         process.kill()
-        process.communicate()
+        process.join()
+        process.close()
+        here.close()
 
 
 @dataclass
@@ -228,7 +231,7 @@ def test_a_killed_service_loses_nothing_that_it_acknowledged(
                 thread.start()
             time.sleep(chance.uniform(0.05, SECONDS))
             helpers = psutil.Process(process.pid).children(recursive=True)
-            process.send_signal(signal.SIGKILL)
+            process.kill()
             for thread in threads:
                 thread.join(60)
                 assert not thread.is_alive()
