@@ -9,6 +9,7 @@ import io
 import shutil
 import sys
 from pathlib import Path
+from typing import Literal
 
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
@@ -46,7 +47,7 @@ def main(address: str, folder: Path) -> None:
         show_case(page)
         take(page, folder / "case.jpg")
         go(opened(browser, address, PHONE), asked, folder / "phone.jpg")
-        dark = opened(browser, address, DESKTOP, scheme="dark")
+        dark = opened(browser, address, DESKTOP, "dark")
         go(dark, f"{asked}&view=timeline", folder / "dark.jpg")
         browser.close()
 
@@ -66,10 +67,17 @@ def seen_most(client: pf.Client) -> int:
     return best.number
 
 
-def opened(browser: Browser, address: str, size: tuple[int, int], *, scheme: str = "light") -> Page:
+def opened(
+    browser: Browser,
+    address: str,
+    size: tuple[int, int],
+    scheme: Literal["light", "dark"] = "light",
+) -> Page:
     """A page that has signed in."""
-    settings = {"viewport": {"width": size[0], "height": size[1]}, "color_scheme": scheme}
-    page: Page = browser.new_context(**settings, reduced_motion="reduce").new_page()  # type: ignore[arg-type]
+    width, height = size
+    page = browser.new_context(
+        viewport={"width": width, "height": height}, color_scheme=scheme, reduced_motion="reduce"
+    ).new_page()
     page.goto(address)
     settle(page)
     return page
