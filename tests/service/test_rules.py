@@ -427,6 +427,7 @@ def test_metrics_count_requests(served: Live) -> None:
         == (after[f"platefree_request_seconds_count{{{label}}}"])
     )
     assert after["platefree_sightings"] == served.service.gallery.store.count()
+    assert after["platefree_free_bytes"] > 0
 
 
 def test_no_secret_is_logged(served: Live, caplog: pytest.LogCaptureFixture) -> None:

@@ -1,4 +1,4 @@
-"""What ``docs/service.md`` shows does what it says."""
+"""What ``docs/service.md`` and ``docs/administration.md`` show does what they say."""
 
 import io
 import re
@@ -22,11 +22,13 @@ from platefree.service import (
 from platefree.service.limits import USUAL
 from platefree.types import Sightings
 
-PAGE = (REPOSITORY / "docs" / "service.md").read_text("utf-8")
+PAGE, ADMINISTRATION = (
+    (REPOSITORY / "docs" / name).read_text("utf-8") for name in ("service.md", "administration.md")
+)
 
 
 def blocks(language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)
+    return re.findall(rf"```{language}\n(.*?)```", PAGE + ADMINISTRATION, re.DOTALL)
 
 
 def test_its_client_runs(
@@ -60,7 +62,7 @@ def test_its_commands_run(
         code, _, err = run(*words)
         assert code == 0, (line, err)
         ran += 1
-    assert ran == 5
+    assert ran == 7
 
 
 def test_its_table_has_the_routes_and_the_limits_there_are() -> None:

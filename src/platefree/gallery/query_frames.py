@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from platefree.data.film import open_film
 from platefree.data.film_sampling import Sampling
 from platefree.data.picture_files import FILM_SUFFIXES
 from platefree.errors import FilmError
@@ -46,6 +45,8 @@ def frame_at(place: str | Path) -> FrameAt | None:
         return None
     film, hours, minutes, seconds = named.groups(default="0")
     second = 3600 * int(hours) + 60 * int(minutes) + float(seconds)
+    from platefree.data.film import open_film  # few queries need FFmpeg
+
     with open_film(film) as opened:
         for frame in opened.frames(Sampling(since=second)):
             taken = opened.facts.created + np.timedelta64(round(frame.time * 1000), "ms")

@@ -4,8 +4,6 @@ from collections.abc import Sequence
 
 import numpy as np
 from scipy.sparse import csr_array
-from sklearn.cluster import DBSCAN
-from sklearn.neighbors import sort_graph_by_row_values
 
 from platefree.errors import DataError
 from platefree.ranking.comparison import Comparison, Cosine, check_block
@@ -61,6 +59,8 @@ def cluster_rows(rows: Floats, radius: float, smallest: int) -> Indices:
         raise DataError("a row to cluster holds NaN or infinity; expected embeddings")
     if not len(rows):
         return np.empty(0, np.int64)
+    from sklearn.cluster import DBSCAN  # which takes up to a second to load
+
     found = DBSCAN(eps=radius, min_samples=smallest, metric="cosine").fit_predict(rows)
     return np.asarray(found, np.int64)
 
@@ -69,6 +69,9 @@ def _cluster_by(
     comparison: Comparison, parts: Sequence[Embeddings], radius: float, smallest: int
 ) -> Indices:
     """The clusters by any distance."""
+    from sklearn.cluster import DBSCAN
+    from sklearn.neighbors import sort_graph_by_row_values
+
     _check(radius, smallest)
     blocks = [block for part in parts for _, block in embedding_blocks(part, _BLOCK)]
     firsts = np.cumsum([0, *map(len, blocks)])

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from platefree.errors import DataError, MismatchError
 from platefree.ranking.comparison import ONLY_SPACE, Comparison, check_block
-from platefree.ranking.heaps import NOBODY, keep_nearest, sort_heaps
 from platefree.types import COLUMNS, Embeddings, Indices, Ranking, Sightings
 
 _QUERY_BLOCK = 256
@@ -47,6 +46,8 @@ def rank_exact(
     allowed = _check_allowed(allowed, len(gallery))
     if top < 1:
         raise DataError(f"top is {top}, expected 1 or more")
+    from platefree.ranking.heaps import NOBODY, keep_nearest, sort_heaps  # numba: a quarter second
+
     nearest = np.full((len(query), top), np.inf, np.float32)
     indices = np.full((len(query), top), NOBODY)
     for columns, gallery_block in embedding_blocks(gallery, _GALLERY_BLOCK):

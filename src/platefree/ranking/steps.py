@@ -18,10 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from platefree.errors import DataError
-from platefree.ranking.cluster_expansion import expand_by_clusters
 from platefree.ranking.comparison import ONLY_SPACE, Comparison
 from platefree.ranking.expansion import expand_queries
-from platefree.ranking.reciprocal import k_reciprocal
 from platefree.recipes.post import Post, Rerank
 from platefree.types import Embeddings, Indices, Ranking, Sightings, Text, Times
 
@@ -188,6 +186,8 @@ class RerankedCandidates:
         numbers = np.arange(len(self.query))[queries]
         _check(ranking, len(numbers), len(self.gallery))
         distances = ranking.distances.copy()
+        from platefree.ranking.reciprocal import k_reciprocal  # numba and SciPy
+
         options = self.options.model_dump()
         for number, row, indices in zip(numbers, distances, ranking.indices, strict=True):
             there = np.flatnonzero(~np.isinf(row))
@@ -300,6 +300,8 @@ def expanded(
     options = post.expand
     if options.by == "neighbours":
         return expand_queries(query, gallery, ranking, options.neighbours, options.alpha)
+    from platefree.ranking.cluster_expansion import expand_by_clusters  # which loads SciPy
+
     of: Literal["all", "others"] = "all" if options.by == "clusters" else "others"
     clusters = options.radius, options.smallest
     return expand_by_clusters(query, *clusters, of=of, comparison=comparison)

@@ -1,5 +1,6 @@
 """Routes of administrators: accounts, the audit log, and what the service counts of itself."""
 
+import shutil
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Response
@@ -68,6 +69,7 @@ def metrics(caller: Viewer, here: Here) -> PlainTextResponse:
     del caller
     jobs = [each.state for each in here.jobs.all()]
     gauges = {
+        "free_bytes": shutil.disk_usage(here.folder).free,
         "sightings": here.gallery.store.count(),
         "audit_entries": here.audit.end().entries,
         "jobs_waiting": jobs.count("waiting"),

@@ -25,6 +25,7 @@ from platefree.service import (
     track_routes,
 )
 from platefree.service.answer_models import Problem
+from platefree.service.api_links import with_links
 from platefree.service.page_routes import page_files, page_routes
 from platefree.service.refusals import status_of
 from platefree.service.running_service import Service
@@ -48,13 +49,20 @@ _MOST = 3  # faults of a request that are named
 _STATUSES = (400, 401, 403, 404, 408, 409, 413, 421, 422, 429, 500, 501, 503)
 
 
+class _Application(FastAPI):
+    """An application whose description has links."""
+
+    def openapi(self) -> dict[str, Any]:
+        return with_links(super().openapi())
+
+
 def create_app(service: Service) -> FastAPI:
     """The application of a service.
 
     Args:
         service: which the application closes when it ends.
     """
-    app = FastAPI(
+    app = _Application(
         title="platefree",
         summary="Find the same vehicle across cameras without reading its plate.",
         version="1",

@@ -15,7 +15,7 @@ from typing import Any
 from platefree.errors import FilmError
 from platefree.inputs.plain_files import MB
 from platefree.service.decoder import Busy
-from platefree.service.film_worker import Part, line_of
+from platefree.service.film_part import Part, line_of
 from platefree.service.limits import Limits
 
 _PICTURES = 32  # of a part, however long it is

@@ -8,7 +8,6 @@ take more memory than it is allowed, and may not write files.
 import io
 import json
 import sys
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,31 +17,9 @@ from platefree.data.film import open_film
 from platefree.data.film_sampling import Sampling
 from platefree.errors import FilmError, PlatefreeError
 from platefree.service.decoding_worker import limit_memory
+from platefree.service.film_part import Part
 
 _QUALITY = 88
-
-
-@dataclass(frozen=True)
-class Part:
-    """Which seconds of a film.
-
-    Attributes:
-        path: of the film.
-        frame: number of the frame around which they are.
-        before: seconds before it.
-        after: seconds after it.
-        every: seconds from one picture to the next.
-        longest: longer side of a picture in pixels.
-        memory: bytes that it may take.
-    """
-
-    path: str
-    frame: int
-    before: float
-    after: float
-    every: float
-    longest: int
-    memory: int
 
 
 def pictures_of(part: Part) -> tuple[dict[str, Any], list[bytes]]:
@@ -97,11 +74,6 @@ def main() -> None:
     out.write(json.dumps(said).encode() + b"\n")
     out.writelines(pictures)
     out.flush()
-
-
-def line_of(part: Part) -> bytes:
-    """What the process is asked."""
-    return json.dumps(asdict(part)).encode() + b"\n"
 
 
 if __name__ == "__main__":

@@ -1,9 +1,14 @@
-"""Routes of the page: files of this package, read once; there is no path to look for."""
+"""Routes of the page: files of this package, read once; there is no path to look for.
 
+A browser keeps them and asks each time whether they are still the same, so a service that was
+upgraded is never met with the old page; what is the same is not sent again.
+"""
+
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
 from platefree.inputs.plain_files import MB, Expected, read_input
@@ -25,16 +30,27 @@ _TYPES = {
 
 @dataclass(frozen=True)
 class PageFile:
-    """A file of the page: its bytes, and what they are."""
+    """A file of the page.
+
+    Attributes:
+        content: its bytes.
+        kind: what they are, as HTTP names it.
+        tag: that tells them from others.
+    """
 
     content: bytes
     kind: str
+    tag: str
 
 
 def page_files(folder: Path = PAGE) -> dict[str, PageFile]:
     """The files of the page, by name."""
     paths = [path for path in sorted(folder.iterdir()) if path.suffix in _TYPES]
-    return {path.name: PageFile(read_input(path, _FILE), _TYPES[path.suffix]) for path in paths}
+    return {path.name: _page_file(read_input(path, _FILE), _TYPES[path.suffix]) for path in paths}
+
+
+def _page_file(content: bytes, kind: str) -> PageFile:
+    return PageFile(content, kind, f'"{hashlib.sha256(content).hexdigest()[:32]}"')
 
 
 def page_routes(files: dict[str, PageFile]) -> APIRouter:
@@ -46,19 +62,23 @@ def page_routes(files: dict[str, PageFile]) -> APIRouter:
     routes = APIRouter(include_in_schema=False)
 
     @routes.get("/")
-    def index() -> Response:
+    async def index(request: Request) -> Response:
         if "index.html" not in files:
             return RedirectResponse("/page/api.html")
-        return _answer(files["index.html"])
+        return _answer(files["index.html"], request)
 
     @routes.get("/page/{name}")
-    def file(name: str) -> Response:
+    async def file(name: str, request: Request) -> Response:
         if name not in files:
             raise Refused(404, "there is no such page")
-        return _answer(files[name])
+        return _answer(files[name], request)
 
     return routes
 
 
-def _answer(file: PageFile) -> Response:
-    return Response(file.content, media_type=file.kind, headers={"cache-control": "no-cache"})
+def _answer(file: PageFile, request: Request) -> Response:
+    headers = {"cache-control": "no-cache", "etag": file.tag}
+    known = request.headers.get("if-none-match", "").split(",")
+    if {file.tag, "*"} & {each.strip().removeprefix("W/") for each in known}:  # a proxy adds W/
+        return Response(status_code=304, headers=headers)
+    return Response(file.content, media_type=file.kind, headers=headers)

@@ -6,10 +6,9 @@ import math
 import secrets
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -34,8 +33,13 @@ from platefree.service.register import Register
 from platefree.service.rules import Rules
 from platefree.service.sessions import Sessions, TokenSessions
 from platefree.service.uploads import Uploads
+from platefree.storage.files import temporary_folder
+from platefree.storage.locks import sweep
+from platefree.storage.private_folder import make_private
 
 _RECEIVED = 8  # uploads that arrive at once, which are in memory until they have
+
+_PAGE_FIRST = 3.0  # seconds in which a page that is opened at once has the processor for itself
 
 DAY = 86_400.0
 """Seconds."""
@@ -59,7 +63,8 @@ class Service:
     Args:
         gallery: that is searched.
         rules: who may use it, and how.
-        folder: for accounts and the audit log; by default ``service`` in that of the gallery.
+        folder: for accounts, the audit log, and what is uploaded while it runs; by default
+            ``service`` in that of the gallery.
         detector: of vehicles on whole pictures; None finds none.
         ledger: the folder in which it is noted what was taken in of films; by default the one in
             that of the gallery.
@@ -95,8 +100,8 @@ class Service:
             RateLimit(limits.slow),
             RateLimit(limits.log_ins),
         )
-        self._place = TemporaryDirectory(prefix="platefree-service-")
-        self.files = Path(self._place.name)
+        self._place = ExitStack()
+        self.files = self._place.enter_context(_own_files(self.folder))
         self.decoder = Decoder(limits)
         self.films = FilmReader(limits)
         self.uploads = Uploads(self.files, self.decoder, limits)
@@ -109,8 +114,16 @@ class Service:
         """Whether whole frames are shown: plates can be masked, or may be seen."""
         return self.detector is not None or self.rules.unmasked_frames
 
-    def warm_up(self) -> None:
-        """Load the model and start what decodes, so that the first search need not wait."""
+    def warm_up(self, pause: float = _PAGE_FIRST) -> None:
+        """Open the store, which the page asks first; then the model and what decodes.
+
+        Args:
+            pause: seconds before the model is loaded; a search within them loads it itself.
+        """
+        with suppress(PlatefreeError):  # whoever asks is told
+            self.choices.now()
+        if self._closing.wait(pause):
+            return
         self.decoder.warm_up()
         try:
             self.load_model()
@@ -214,7 +227,16 @@ class Service:
         self._closing.set()
         self.jobs.close()
         self.decoder.close()
-        self._place.cleanup()
+        self._place.close()
+
+
+@contextmanager
+def _own_files(folder: Path) -> Iterator[Path]:
+    """A folder for what is uploaded and made, within the block; those of killed services go."""
+    make_private(folder)
+    sweep(folder)
+    with temporary_folder(folder / f"files-{secrets.token_hex(8)}") as found:
+        yield found
 
 
 def service_folder(gallery: Gallery, folder: str | Path | None = None) -> Path:

@@ -69,12 +69,10 @@ def _film(record: FilmRecord) -> FilmState:
 
 def _storage(here: Service) -> StorageState:
     own = sum(_sizes(here.folder)) / _MB
-    folder = here.folder.absolute()  # which is made when something is written to it
-    there = next(each for each in (folder, *folder.parents) if each.exists())
     return StorageState(
         gallery_megabytes=round(here.gallery.store.bytes_on_disk() / _MB, 3),
         service_megabytes=round(own, 3),
-        free_megabytes=round(shutil.disk_usage(there).free / _MB, 1),
+        free_megabytes=round(shutil.disk_usage(here.folder).free / _MB, 1),
     )
 
 

@@ -43,12 +43,12 @@ def only_writer(folder: Path) -> Iterator[None]:
     make_folder(folder)
     try:
         with locked_for(folder / f"{TEMPORARY}{LOCK}", folder):
-            _sweep(folder)
+            sweep(folder)
             try:
                 yield
             except BaseException:  # of workers that were killed
                 with suppress(StorageError):
-                    _sweep(folder)
+                    sweep(folder)
                 raise
     finally:
         if not existed:
@@ -143,8 +143,12 @@ def _unlock(descriptor: int, path: Path) -> None:
             remove_all(path)
 
 
-def _sweep(folder: Path) -> None:
-    """Remove what killed runs left in a folder and below; what another run holds is kept."""
+def sweep(folder: Path) -> None:
+    """Remove what killed runs left in a folder and below; what another run holds is kept.
+
+    Raises:
+        StorageError: something cannot be removed.
+    """
     with storage_errors(folder):
         for place, folders, files in os.walk(folder):
             left = [name for name in (*folders, *files) if name.startswith(TEMPORARY)]
