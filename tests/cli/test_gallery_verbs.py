@@ -91,6 +91,8 @@ def test_from_an_empty_folder_to_a_forgotten_camera(
     assert run("gallery", "compact", lot)[0] == 0
     code, out, _ = run("gallery", "add", lot, drawn_folder, "--workers", 0, "--json")
     assert (code, json.loads(out)["added"], json.loads(out)["known"]) == (0, 32, 64)
+    elsewhere = ("--everything", "--ledger", tmp_path)
+    refused(run("gallery", "forget", lot, *elsewhere), "no ledger", str(tmp_path))
     assert run("gallery", "forget", lot, "--everything")[0] == 0
     assert searched(run, query, "--gallery", lot)["hits"] == []
 

@@ -11,9 +11,9 @@ from pathlib import Path
 from drawn_traffic import ColorDetector, ColorEmbedder
 
 import platefree as pf
+from platefree.gallery.ledger import open_ledger
 from platefree.ingestion.cameras import Camera
 from platefree.ingestion.intake import Intake
-from platefree.ingestion.ledger import open_ledger
 
 BETWEEN = 0.7  # seconds of film: some thirteen moments at which it is noted how far it is
 

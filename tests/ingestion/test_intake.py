@@ -1,14 +1,16 @@
 """Films become sightings of a gallery: which, and that nothing stops it from being all of them."""
 
 import itertools
+import json
 import os
 import random
 import shutil
+import sqlite3
 import subprocess
 import sys
 import time
 import uuid
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +23,13 @@ from messages import facts
 from PIL import Image
 
 import platefree as pf
+from platefree.audit.audit_check import read_entries
 from platefree.data.frame_boxes import KINDS
 from platefree.errors import CheckpointError, DataError, FilmError, StorageError
+from platefree.gallery.ledger import FilmRecord, Ledger, Pass, open_ledger
 from platefree.inference import shipped
 from platefree.ingestion.cameras import Camera
 from platefree.ingestion.intake import Intake
-from platefree.ingestion.ledger import FilmRecord, Ledger, Pass, open_ledger
 from platefree.storage.disk import written_to
 from platefree.video.film_detection import seen_in
 from platefree.video.follower import follow
@@ -144,13 +147,15 @@ def test_plates_are_masked_unless_they_are_to_be_kept(
     film: Path, lot: Path, tmp_path: Path, *, keep_plates: bool
 ) -> None:
     gallery = pf.Gallery.open(lot, ColorEmbedder())
-    camera = Camera("gate", [film], start="unknown", detector=ColorDetector())
-    with open_ledger(lot / "ingest", gallery.card.created) as ledger:
-        intake = Intake(gallery, ledger, keep_plates=keep_plates)
-        assert intake.take(intake.plan([camera])).added == len(TRAFFIC)
+    words = {"camera": "gate", "start": "unknown", "detector": ColorDetector()}
+    assert pf.ingest(film, gallery, keep_plates=keep_plates, **words).added == len(TRAFFIC)
     for labels, *_, small in rows_of(lot).values():
         assert (white(small, tmp_path) > 20) == keep_plates
         assert "time" not in labels
+    assert (lot / "audit.jsonl").exists() == keep_plates
+    if keep_plates:
+        (entry,) = read_entries(lot, 2)
+        assert (entry.action, entry.details) == ("ingest.keep_plates", {"cameras": ["gate"]})
 
 
 def test_passes_are_noted(film: Path, lot: Path) -> None:
@@ -182,6 +187,84 @@ def test_done_films_are_passed_over_under_any_name(film: Path, lot: Path, tmp_pa
     take_in(lot, [other])
     assert rows_of(lot) == before
     assert passes_of(lot) == passes
+
+
+def traces_of(passes: list[Any], folder: Path) -> list[str]:
+    """The points of these passes that stand in the bytes of a ledger, or beside it."""
+    files = [each for each in folder.rglob("*") if each.is_file()]
+    assert folder / "ledger.sqlite" in files
+    content = b"".join(each.read_bytes() for each in files)
+    points = [json.dumps(list(point)) for each in passes for point in each.path]
+    return [point for point in points if point.encode() in content]
+
+
+def leave_behind(passes: list[Any], ledger: Path) -> None:
+    """Let a ledger hold what it once said, as if SQLite had not overwritten it."""
+    said = json.dumps([each.path for each in passes] * 50)
+    with closing(sqlite3.connect(ledger)) as plain:
+        plain.execute("pragma secure_delete = off")
+        for memory in (said, ""):
+            plain.execute("update films set memory = ?", (memory,))
+            plain.commit()
+
+
+def test_who_is_forgotten_leaves_no_pass_and_films_stay_done(film: Path, lot: Path) -> None:
+    take_in(lot, [film])
+    passes, before = passes_of(lot), rows_of(lot)
+    trucks = [each for each in passes if each.kind == "truck"]
+    others = [each for each in passes if each.kind != "truck"]
+    leave_behind(trucks, lot / "ingest" / "ledger.sqlite")
+    assert traces_of(trucks, lot / "ingest")
+    gallery = pf.Gallery.open(lot, ColorEmbedder())
+    assert gallery.forget(pf.Filter(types=["truck"])).count == len(trucks) == 1
+    assert traces_of(trucks, lot / "ingest") == []
+    assert passes_of(lot) == others
+    take_in(lot, [film])
+    left = {place: row for place, row in before.items() if row[0]["type"] != "truck"}
+    assert rows_of(lot) == left
+    gallery.forget(pf.Filter())
+    assert (passes_of(lot), traces_of(passes, lot / "ingest")) == ([], [])
+    take_in(lot, [film])
+    assert rows_of(lot) == {}
+
+
+def test_what_is_superseded_is_overwritten(tmp_path: Path) -> None:
+    words = {"path": "gate.mp4", "camera": "gate", "start": "", "settings": "", "duration": None}
+    with open_ledger(tmp_path, "now") as ledger:
+        for memory, said in (("in view " * 5000, True), ("", False)):
+            ledger.note(FilmRecord("f" * 64, memory=memory, **words))
+            assert (b"in view" in (tmp_path / "ledger.sqlite").read_bytes()) == said
+
+
+def test_passes_go_by_retention_too(film: Path, lot: Path) -> None:
+    gallery = pf.Gallery.open(lot, ColorEmbedder())
+    old = {"camera": "gate", "start": "2020-05-01T07:00Z", "detector": ColorDetector()}
+    pf.ingest(film, gallery, **old)
+    assert len(passes_of(lot)) == len(TRAFFIC)
+    gallery.keep(pf.Retention(days=30))
+    gallery.retain()
+    assert (passes_of(lot), rows_of(lot)) == ([], {})
+    other = other_film(lot.parent, "other.mp4")  # what is added now is too old at once
+    assert pf.ingest(other, gallery, **old).added == 2
+    assert (passes_of(lot), rows_of(lot)) == ([], {})
+
+
+def test_a_ledger_that_was_elsewhere_follows(film: Path, lot: Path, tmp_path: Path) -> None:
+    words = {"camera": "gate", "start": "unknown", "detector": ColorDetector()}
+    gallery = pf.Gallery.open(lot, ColorEmbedder(), ledger=tmp_path / "noted")
+
+    def tracks() -> set[str]:
+        with open_ledger(tmp_path / "noted", gallery.card.created) as ledger:
+            return ledger.tracks()
+
+    pf.ingest(film, gallery, **words)
+    assert tracks() == set(gallery.store.tally("track"))
+    pf.Gallery.open(lot, ColorEmbedder()).forget(pf.Filter(types=["truck"]))
+    assert len(tracks()) == len(TRAFFIC)
+    assert pf.ingest(film, gallery, **words).added == 0
+    assert tracks() == set(gallery.store.tally("track"))
+    gallery.forget(pf.Filter(types=["bus"]))
+    assert len(tracks()) == 2
 
 
 STOPS = {
@@ -412,10 +495,21 @@ def test_on_a_server_it_goes_on_too(
     words = {"camera": "gate", "start": "2026-05-01T07:00+07:00"}
     with pytest.raises(DataError, match=facts(address, "--ledger")):
         pf.ingest(film, gallery, detector=ColorDetector(), **words)
+    gallery = pf.Gallery.open(address, ColorEmbedder(), ledger=tmp_path)
     with monkeypatch.context() as patch:
         patch.setattr(Ledger, "note", raises_killed)
         with pytest.raises(Killed):
-            pf.ingest(film, gallery, detector=ColorDetector(), ledger=tmp_path, **words)
-    taken = pf.ingest(film, gallery, detector=ColorDetector(), ledger=tmp_path, **words)
+            pf.ingest(film, gallery, detector=ColorDetector(), **words)
+    taken = pf.ingest(film, gallery, detector=ColorDetector(), **words)
     assert taken.added == 0  # all of them were there
-    assert rows_of(address).keys() == whole.keys()
+    there = rows_of(address)
+    assert there.keys() == whole.keys()
+    for place, (labels, moment, embedding, _, small) in there.items():
+        assert (labels, moment, small) == (*whole[place][:2], whole[place][4])
+        stored = np.frombuffer(embedding, np.float32)
+        expected = np.frombuffer(whole[place][2], np.float32)
+        np.testing.assert_allclose(stored, expected, atol=1e-6)
+    assert gallery.forget(pf.Filter(types=["truck"])).count == 1
+    with open_ledger(tmp_path, gallery.card.created) as ledger:
+        assert ledger.tracks() == set(gallery.store.tally("track"))
+        assert len(ledger.tracks()) == len(TRAFFIC) - 1

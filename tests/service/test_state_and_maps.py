@@ -13,7 +13,7 @@ from PIL import Image
 
 import platefree as pf
 from platefree.gallery.camera_distances import read_camera_distances
-from platefree.ingestion.ledger import FilmRecord, open_ledger
+from platefree.gallery.ledger import FilmRecord, open_ledger
 from platefree.service.client import Client
 from platefree.service.rules import Rules
 from platefree.types import Sightings

@@ -1,6 +1,7 @@
 """The track of a sighting, its neighbours, and the film around it; frames show their numbers."""
 
 import io
+import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +16,9 @@ from small_films import BITS, SIDE, shown_number, write_film
 import platefree as pf
 from platefree.audit.audit_check import read_entries
 from platefree.data.frame_boxes import KINDS, PLATE
+from platefree.gallery.ledger import FilmRecord, Pass, open_ledger
+from platefree.gallery.track_names import read_track_name, track_name
 from platefree.inference.detector import FoundOnFrame
-from platefree.ingestion.ledger import FilmRecord, Pass, open_ledger
-from platefree.ingestion.track_names import read_track_name, track_name
 from platefree.service.client import Client
 from platefree.service.limits import Limits
 from platefree.service.rules import Rules
@@ -106,6 +107,15 @@ def test_a_track_is_all_that_was_seen_of_it(served: Live, filmed: Filmed) -> Non
         assert found["direction"] == 90.0
         assert found["path"] == [{"second": 1.0, "x": 8.0, "y": 60.0, "side": 40.0}]
     assert served.ask("GET", f"/api/sightings/{other}/track").json["direction"] is None
+
+
+def test_who_is_forgotten_by_the_service_leaves_no_pass(filmed: Filmed, tmp_path: Path) -> None:
+    lot = shutil.copytree(filmed.lot, tmp_path / "lot")
+    rules = Rules(token=TOKEN, unmasked_frames=True)
+    with live(lot, rules) as served, Client(served.address, TOKEN) as client:
+        assert client.forget(pf.Filter(tracks=[track_name(FILM, 1)])) == 1
+    ledger = (lot / "ingest" / "ledger.sqlite").read_bytes()
+    assert [f"T07:00:0{number}Z".encode() in ledger for number in (0, 1, 2)] == [True, False, True]
 
 
 def test_neighbours_are_those_of_the_camera_by_their_times(served: Live, filmed: Filmed) -> None:

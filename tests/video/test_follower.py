@@ -1,8 +1,9 @@
 """From boxes on frames to what is kept of each vehicle."""
 
 import json
+import weakref
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -91,6 +92,21 @@ def test_boxes_of_no_track_hide_nothing() -> None:
     unsure = list(follow(with_unsure(), OverlapTracker()))
     for one, other in zip(plain, unsure, strict=True):
         assert [each.quality for each in one.pictures] == [each.quality for each in other.pictures]
+
+
+@pytest.mark.parametrize("scenes", [True, False])
+def test_whole_frames_are_held_only_where_they_are_asked_for(*, scenes: bool) -> None:
+    follower, held = Follower(OverlapTracker(), scenes=scenes), list[Any]()
+    for frame, found in street(30):
+        follower.add(frame, found)
+        held.append(weakref.ref(frame.picture))
+    del frame
+    assert any(each() is not None for each in held) == scenes
+    other = Follower(OverlapTracker(), scenes=scenes)
+    other.remember(follower.to_json(), lambda number: np.zeros((90, 300, 3), np.uint8))
+    tracks = [*follower.finish(), *other.finish()]
+    assert tracks
+    assert {each.scene.size > 0 for each in tracks} == {scenes}
 
 
 def test_a_vehicle_is_given_out_as_soon_as_it_is_gone() -> None:

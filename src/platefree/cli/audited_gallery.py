@@ -14,21 +14,37 @@ ReasonOption = Annotated[
 ]
 
 
-def opened(place: str | Path, model: str | None = None, reason: str = "") -> "Gallery":
+LedgerOption = Annotated[
+    Path | None,
+    typer.Option(metavar="FOLDER", show_default="in the gallery", help="What is done of films."),
+]
+
+
+def opened(
+    place: str | Path,
+    model: str | None = None,
+    reason: str = "",
+    ledger: Path | None = None,
+) -> "Gallery":
     """Open a gallery.
 
     Args:
         place: its folder or address.
         model: that made it, if it was moved.
         reason: why something is asked, where there is an audit log.
+        ledger: the folder of the ledger of films, which is there, if it is not in the gallery.
 
     Raises:
-        DataError: there is no gallery, or it is damaged.
+        DataError: there is no gallery, or it is damaged; or no ledger where one is said to be.
     """
+    from platefree.errors import DataError
     from platefree.gallery.audit_trail import trail_of
+    from platefree.gallery.ledger import LEDGER
     from platefree.gallery.stored_gallery import Gallery
 
-    gallery = Gallery(place, model)
+    if ledger is not None and not (ledger / LEDGER).exists():
+        raise DataError(f"no ledger in {ledger}, expected the folder that 'platefree ingest' noted")
+    gallery = Gallery(place, model, ledger)
     trail = trail_of(gallery.folder, "command line")
     if trail is not None:
         gallery.audit = replace(trail, reason=" ".join(reason.split()))

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from platefree.cli.audited_gallery import ReasonOption, opened
+from platefree.cli.audited_gallery import LedgerOption, ReasonOption, opened
 from platefree.cli.console import (
     DeviceName,
     DeviceOption,
@@ -165,13 +165,14 @@ def forget(
     folder: Folder,
     where: Where = "",
     reason: ReasonOption = "",
+    ledger: LedgerOption = None,
     *,
     everything: Annotated[bool, typer.Option("--everything", help="Forget all sightings.")] = False,
     as_json: Json = False,
 ) -> None:
     """Forget sightings, and remove them from the disk.
 
-    Rows, embeddings and small pictures go. The picture files outside of the gallery stay.
+    Rows, embeddings, small pictures and passes go. The files outside of the gallery stay.
     """
     from platefree.data.listed_text import many
     from platefree.gallery.filter_words import filter_of
@@ -180,7 +181,7 @@ def forget(
         raise typer.BadParameter(
             "say which sightings, or --everything, and not both", param_hint="--where"
         )
-    gallery = opened(folder, reason=reason)
+    gallery = opened(folder, reason=reason, ledger=ledger)
     found = gallery.forget(filter_of(where))
     compacted = gallery.compact()
     if as_json:
@@ -200,6 +201,7 @@ def forget(
 def retain(
     folder: Folder,
     keep: Keep = None,
+    ledger: LedgerOption = None,
     *,
     for_ever: Annotated[bool, typer.Option("--for-ever", help="Keep sightings for ever.")] = False,
     as_json: Json = False,
@@ -216,7 +218,7 @@ def retain(
 
     if for_ever and keep:
         raise typer.BadParameter("say how many days, or --for-ever, and not both")
-    gallery = opened(folder)
+    gallery = opened(folder, ledger=ledger)
     if for_ever or keep:
         gallery.keep(Retention.of(keep) if keep else None)
     found = gallery.retain()
@@ -286,11 +288,9 @@ def reembed(
 
 
 @app.command("compact")
-def compact(folder: Folder, *, as_json: Json = False) -> None:
+def compact(folder: Folder, ledger: LedgerOption = None, *, as_json: Json = False) -> None:
     """Remove from the disk what was forgotten or superseded."""
-    from platefree.gallery.stored_gallery import Gallery
-
-    found = Gallery(folder).compact()
+    found = opened(folder, ledger=ledger).compact()
     if as_json:
         print_json({"before": found.before, "after": found.after, "readers": found.readers})
     _note_readers(found.readers)

@@ -99,22 +99,21 @@ def ingest(
     If it is stopped, the same command goes on where it was.
     """
     from platefree.cli.ingest_run import IngestRun
-    from platefree.ingestion.intake import Intake
+    from platefree.ingestion.camera_films import open_intake
     from platefree.ingestion.intake_plan import open_detectors
-    from platefree.ingestion.ledger import ledger_folder, open_ledger
 
     cameras = _cameras(places, _OneCamera(camera, start, zone, detector, every))
     detectors = open_detectors(cameras, device.value)
-    gallery = _gallery(place, model)
-    folder = ledger_folder(gallery.folder, ledger)
-    work = work_of(device, processes=processes)
-    with open_ledger(folder, gallery.card.created) as opened:
-        intake = Intake(gallery, opened, detectors=detectors, keep_plates=keep_plates, work=work)
-        _ = gallery.model  # refused now, if it is not the gallery's
+    with open_intake(
+        _gallery(place, model, ledger),
+        cameras,
+        detectors=detectors,
+        keep_plates=keep_plates,
+        work=work_of(device, processes=processes),
+        by="command line",
+    ) as intake:
         if again:
             intake.forget(cameras)
-        if keep_plates:
-            _note_plates(gallery, folder, cameras)
         run = IngestRun(intake, cameras)
         try:
             run.watch() if watch else run.once()
@@ -145,21 +144,13 @@ def _cameras(places: list[str], one: "_OneCamera") -> "list[Camera]":
     return [Camera(one.name, places, one.start, one.zone, detector=one.detector, every=one.every)]
 
 
-def _gallery(place: str, model: str | None) -> "Gallery":
+def _gallery(place: str, model: str | None, ledger: Path | None) -> "Gallery":
     """The gallery, which is made if there is nothing."""
     from platefree.gallery.gallery_card import is_free
     from platefree.gallery.gallery_places import is_gallery
     from platefree.gallery.stored_gallery import Gallery
 
     is_new = not is_gallery(place) and is_free(Path(place))
-    return Gallery.create(place, model) if is_new else Gallery(place, model)
-
-
-def _note_plates(gallery: "Gallery", ledger: Path, cameras: "list[Camera]") -> None:
-    """Write into the audit log that plates are kept, before anything is."""
-    from platefree.audit.audit_log import AuditLog
-    from platefree.gallery.audit_trail import audit_folder
-
-    folder = audit_folder(gallery.folder) or ledger
-    names = [each.name for each in cameras]
-    AuditLog(folder).add("command line", "ingest.keep_plates", cameras=names)
+    if is_new:
+        return Gallery.create(place, model, ledger=ledger)
+    return Gallery(place, model, ledger)

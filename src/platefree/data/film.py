@@ -26,6 +26,7 @@ from platefree.data.film_clock import FilmClock
 from platefree.data.film_picture import Matrix, as_displayed, display_matrix
 from platefree.data.film_sampling import EVERY_FRAME, Sampling
 from platefree.data.image import MAX_PIXELS
+from platefree.data.listed_text import many
 from platefree.errors import FilmError, OutOfMemory
 from platefree.inputs.plain_files import GB, Expected, open_input
 from platefree.machine import cpu_count
@@ -293,7 +294,7 @@ class Film:
                 f"the film has no time stamps: its frames count as {self.facts.rate:g} a second"
             )
         if self.damaged:
-            said.append(f"{self.damaged} frames are damaged and were left out")
+            said.append(f"{many(self.damaged, 'damaged frame')} left out")
         read = self._clock.seconds_read(self._zero or 0)
         if self.ended_early:
             said.append(f"the film breaks off after {read:.1f} s ({self.ended_early})")

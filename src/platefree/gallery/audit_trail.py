@@ -87,6 +87,17 @@ def trail_of(gallery: Place, by: str = "program") -> AuditTrail | None:
     return AuditTrail(AuditLog(folder), f"{by} of {_user()}")
 
 
+def begun_trail(gallery: Place, otherwise: Path, by: str = "program") -> AuditTrail:
+    """What writes entries that are made in any case, into a new log if none has been begun.
+
+    Args:
+        gallery: its folder or address.
+        otherwise: the folder of the log of a gallery on a server.
+        by: what asks for the user.
+    """
+    return AuditTrail(AuditLog(audit_folder(gallery) or otherwise), f"{by} of {_user()}")
+
+
 def conditions_of(where: Filter) -> dict[str, Any]:
     """The conditions that there are, as JSON has them."""
     defaults = {each.name: each.default for each in fields(Filter)}

@@ -17,6 +17,7 @@ from platefree.gallery.gallery_places import (
     write_card,
 )
 from platefree.gallery.lance import LanceStore
+from platefree.gallery.ledger import ledger_folder
 from platefree.gallery.opening import open_embedder
 from platefree.gallery.other_models import of_another_model
 from platefree.gallery.vectors_beside import VectorsBeside
@@ -32,18 +33,27 @@ class OpenGallery:
     Attributes:
         audit: writes down what is searched, exported and forgotten, where a log has been begun
             (`platefree.gallery.audit_trail`); None writes nothing.
+        ledger: the folder in which it is noted what was taken in of films; None where a gallery on
+            a server was opened without.
 
     Args:
         folder: of the gallery, which exists; or its address, ``milvus://host:port/name``.
         model: the model that made it; by default the one that its card names, loaded when needed.
+        ledger: the folder of the ledger of films; by default one in that of the gallery.
 
     Raises:
         DataError: there is no gallery, or it is damaged or of a newer version.
         MismatchError: it was made by another model.
     """
 
-    def __init__(self, folder: str | Place, model: Embedder | str | Path | None = None) -> None:
+    def __init__(
+        self,
+        folder: str | Place,
+        model: Embedder | str | Path | None = None,
+        ledger: str | Path | None = None,
+    ) -> None:
         self.folder = gallery_place(folder)
+        self.ledger = ledger_folder(self.folder, ledger)
         self.audit = trail_of(self.folder)
         self.card = read_card(self.folder)
         self.comparison = read_comparison(self.card.comparison)

@@ -33,6 +33,7 @@ from platefree.gallery.gallery_places import (
 from platefree.gallery.gallery_results import Added, Forgotten, GalleryInfo, Retained
 from platefree.gallery.journeys import NOWHERE, Journeys, journeys_of
 from platefree.gallery.lance import LanceStore
+from platefree.gallery.ledger import shared_ledger
 from platefree.gallery.open_gallery import OpenGallery
 from platefree.gallery.opening import open_embedder
 from platefree.gallery.recorded_answer import RecordedAnswer, read_answer, write_answer
@@ -66,6 +67,8 @@ class Gallery(OpenGallery):
     Args:
         folder: of the gallery, which exists; or its address, ``milvus://host:port/name``.
         model: the model that made it; by default the one that its card names, loaded when needed.
+        ledger: the folder in which it is noted what was taken in of films; by default one in that
+            of the gallery. A gallery on a server needs one for that.
 
     Raises:
         DataError: there is no gallery, or it is damaged or of a newer version.
@@ -79,6 +82,7 @@ class Gallery(OpenGallery):
         model: Embedder | str | Path | None = None,
         *,
         retention: Retention | None = None,
+        ledger: str | Path | None = None,
     ) -> Self:
         """Make an empty gallery.
 
@@ -87,6 +91,7 @@ class Gallery(OpenGallery):
             model: that embeds its pictures: open, or the path of a checkpoint folder, or
                 ``color_stripes``; by default the one inside platefree.
             retention: how long sightings are kept; by default for ever.
+            ledger: see the class.
 
         Raises:
             StorageError: something is in the folder, or it cannot be written.
@@ -94,12 +99,18 @@ class Gallery(OpenGallery):
         """
         opened = open_embedder(shipped_embedder() if model is None else model)
         create_card(gallery_place(folder), new_card(_entry(opened), retention))
-        return cls(folder, opened)
+        return cls(folder, opened, ledger)
 
     @classmethod
-    def open(cls, folder: str | Place, model: Embedder | str | Path | None = None) -> Self:
+    def open(
+        cls,
+        folder: str | Place,
+        model: Embedder | str | Path | None = None,
+        *,
+        ledger: str | Path | None = None,
+    ) -> Self:
         """Open a gallery; see the class."""
-        return cls(folder, model)
+        return cls(folder, model, ledger)
 
     def add(
         self, sightings: Sightings | Embeddings | str | Path, *, work: Work = DEFAULT_WORK
@@ -254,10 +265,13 @@ class Gallery(OpenGallery):
     def forget(self, where: Filter) -> Forgotten:
         """Forget sightings: their rows, embeddings and small pictures are found no more.
 
-        `compact` then removes them from the disk. Their own picture files are not touched.
+        `compact` then removes them from the disk. Of those that came from films, the ledger then
+        no longer says when and where they passed; films that are done stay done. Their own picture
+        files are not touched.
 
         Raises:
-            DataError: the conditions are not on sightings alone.
+            DataError: the conditions are not on sightings alone, or the ledger is damaged or that
+                of another gallery.
             StorageError: the folder cannot be written, or another process is writing.
         """
         with self._writing():
@@ -266,8 +280,26 @@ class Gallery(OpenGallery):
                 table = now.get(now.latest(where, _NAMED)).sightings
             files = sorted({table.path(row) for row in range(len(table))})
             count = self.store.delete(where)
+            self.forget_passes()
             self._note("forget.done", {"count": count})
         return Forgotten(count, [path for path in files if path.exists()])
+
+    def forget_passes(self) -> None:
+        """Remove from the ledger, and from the disk, the passes whose sightings are not there.
+
+        `forget`, `retain`, `compact` and `reembed` do it, and `platefree.ingest` before its work:
+        so a ledger that was elsewhere when something was forgotten follows later.
+
+        Raises:
+            DataError: the ledger is damaged, or that of another gallery.
+            StorageError: it cannot be written.
+        """
+        if self.ledger is None:
+            return
+        with shared_ledger(self.ledger, self.card.created) as ledger:
+            # Read first: a pass is noted when its sighting is there, so none of one to come is.
+            if ledger is not None and (noted := ledger.tracks()):
+                ledger.forget_tracks(noted.difference(self.store.tally("track")))
 
     def keep(self, retention: Retention | None) -> None:
         """Change how long sightings are kept; `retain` carries it out.
@@ -302,6 +334,7 @@ class Gallery(OpenGallery):
                 return Retained({}, undated)
             for where in expired:
                 self.store.delete(where)
+            self.forget_passes()
             self._note("retain.done", {"removed": removed})
             return Retained(removed, undated, self.store.compact().readers)
 
@@ -310,6 +343,7 @@ class Gallery(OpenGallery):
         with self._writing():
             if (beside := self._beside()) is not None:
                 beside.keep_only(self.store.latest())
+            self.forget_passes()
             return self.store.compact()
 
     def reembed(
@@ -361,6 +395,7 @@ class Gallery(OpenGallery):
                     self.store.replace(task.rows(now), new.comparison)
                 self._model = self._given = new
                 self._settle()
+                self.forget_passes()
                 self.store.compact()  # the rows before, which were read until now
         with suppress(OSError):  # another one has begun
             disk().remove_folder(place)

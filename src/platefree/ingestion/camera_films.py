@@ -1,13 +1,16 @@
 """Take the films of one camera into a gallery: all of it in one call."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
+from platefree.errors import DataError
+from platefree.gallery.audit_trail import begun_trail
+from platefree.gallery.ledger import open_ledger
 from platefree.gallery.stored_gallery import Gallery
 from platefree.inference.detector import Detector
 from platefree.ingestion.cameras import Camera
-from platefree.ingestion.intake import Intake, Taken
-from platefree.ingestion.ledger import ledger_folder, open_ledger
+from platefree.ingestion.intake import NO_DETECTORS, Intake, Taken
 from platefree.work import DEFAULT_WORK, Work
 
 
@@ -19,12 +22,13 @@ def ingest(
     start: str = "",
     zone: str = "",
     detector: str | Path | Detector | None = None,
-    ledger: str | Path | None = None,
+    keep_plates: bool = False,
     work: Work = DEFAULT_WORK,
 ) -> Taken:
     """Find the vehicles of films and keep a sighting of each, without plates.
 
-    A call that was stopped, however, goes on where it was when it is made again.
+    A call that was stopped, however, goes on where it was when it is made again. What is done of
+    each film is noted in the folder ``gallery.ledger``.
 
     Args:
         films: files, and folders of them.
@@ -33,8 +37,7 @@ def ingest(
         start: see `platefree.ingestion.cameras.Camera`, as ``zone`` and ``detector``.
         zone: of times in names, such as ``+07:00``.
         detector: of vehicles and plates, or its path; by default the one inside platefree.
-        ledger: the folder in which it is noted what is done of each film; by default one in that of
-            the gallery.
+        keep_plates: leave plates as they are, of which an entry of the audit log says so.
         work: device, and how many processes look at films. Progress is not shown.
 
     Returns:
@@ -43,13 +46,52 @@ def ingest(
     Raises:
         CheckpointError: there is no detector, or no model of the gallery.
         MismatchError: the gallery is of another model.
-        DataError: a film begins at no known time, or a part of it is done with other settings.
+        DataError: a film begins at no known time, a part of it is done with other settings, or the
+            gallery is on a server and was opened without a folder for the ledger.
         FilmError: there is no film.
-        StorageError: the gallery or the ledger cannot be written.
+        StorageError: the gallery, the ledger or the audit log cannot be written.
     """
     places = [films] if isinstance(films, str | Path) else films
     each = Camera(camera, places, start, zone, detector)
-    _ = gallery.model  # refused now, if it is not the gallery's
-    with open_ledger(ledger_folder(gallery.folder, ledger), gallery.card.created) as opened:
-        intake = Intake(gallery, opened, work=work)
+    with open_intake(gallery, [each], keep_plates=keep_plates, work=work) as intake:
         return intake.take(intake.plan([each]))
+
+
+@contextmanager
+def open_intake(
+    gallery: Gallery,
+    cameras: Sequence[Camera],
+    *,
+    detectors: Mapping[str, Detector] = NO_DETECTORS,
+    keep_plates: bool = False,
+    work: Work = DEFAULT_WORK,
+    by: str = "program",
+) -> Iterator[Intake]:
+    """What takes films into a gallery, for its only user.
+
+    Args:
+        gallery: with its ledger.
+        cameras: whose films are taken in.
+        detectors: that are open, by their paths.
+        keep_plates: whether plates stay as they are, which is noted before anything is done.
+        work: device, and how many processes look at films.
+        by: what asks for the user.
+
+    Raises:
+        CheckpointError: there is no model of the gallery.
+        MismatchError: the gallery is of another model.
+        DataError: there is no folder for the ledger, or it is damaged or that of another gallery.
+        StorageError: the ledger or the audit log cannot be written, or another process has it.
+    """
+    if gallery.ledger is None:
+        raise DataError(
+            f"{gallery.folder} is on a server: give a folder in which it is noted what is done of "
+            "each film (--ledger)"
+        )
+    with open_ledger(gallery.ledger, gallery.card.created) as ledger:
+        _ = gallery.model  # refused now, if it is not the gallery's
+        gallery.forget_passes()
+        if keep_plates:
+            trail = begun_trail(gallery.folder, gallery.ledger, by)
+            trail.note("ingest.keep_plates", {"cameras": [each.name for each in cameras]})
+        yield Intake(gallery, ledger, detectors=detectors, keep_plates=keep_plates, work=work)

@@ -14,13 +14,14 @@ from dataclasses import dataclass, field, replace
 
 from platefree.data.frame_boxes import KINDS
 from platefree.errors import OtherWriter
+from platefree.gallery.gallery_results import Added
+from platefree.gallery.ledger import Ledger, Pass
 from platefree.gallery.stored_gallery import Gallery
 from platefree.inference.detector import Detector
 from platefree.ingestion.cameras import Camera
 from platefree.ingestion.film_files import film_files, fingerprint_of
 from platefree.ingestion.film_start import moment_of, moment_text
 from platefree.ingestion.intake_plan import Plan, Planned, Planner
-from platefree.ingestion.ledger import Ledger, Pass
 from platefree.ingestion.looking import BETWEEN, FilmToDo, Reached
 from platefree.ingestion.looking_processes import Failed, look_at_all
 from platefree.ingestion.track_rows import FilmFacts, TrackRows, embedded_tracks
@@ -171,7 +172,7 @@ class Intake:
 
     def _kept(self, planned: Planned, news: Reached) -> tuple[Planned, int]:
         """Keep the tracks that ended, then note it; also how many sightings are new."""
-        record, added = planned.record, 0
+        record, added, expired = planned.record, 0, 0
         start = moment_of(record.start)
         facts = FilmFacts(
             planned.film, record.fingerprint, news.content, planned.camera.name, start
@@ -180,7 +181,8 @@ class Intake:
             place = self._ledger.path.parent / "pictures"
             model = self._gallery.model
             rows = embedded_tracks(news.tracks, facts, model, place, self._work)
-            added = self._added(rows)
+            kept = self._added(rows)
+            added, expired = kept.added, kept.expired
         after = replace(
             record,
             seconds=news.seconds,
@@ -189,14 +191,16 @@ class Intake:
             remarks=news.remarks,
         )
         self._ledger.note(after, [_pass(each, facts) for each in news.tracks])
+        if expired:  # some of these may be older than sightings are kept
+            self._gallery.forget_passes()
         return replace(planned, record=after), added
 
-    def _added(self, rows: TrackRows) -> int:
+    def _added(self, rows: TrackRows) -> Added:
         """Add sightings, after another process that writes to the gallery at this moment."""
         end = time.monotonic() + PATIENCE
         while True:
             try:
-                return self._gallery.add_embedded(rows.embeddings, rows.small).added
+                return self._gallery.add_embedded(rows.embeddings, rows.small)
             except OtherWriter:
                 if time.monotonic() >= end:
                     raise

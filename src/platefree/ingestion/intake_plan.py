@@ -11,11 +11,11 @@ import numpy as np
 
 from platefree.data.film import FILM
 from platefree.errors import DataError, FilmError
+from platefree.gallery.ledger import FilmRecord, Ledger
 from platefree.inference.detector import Detector
 from platefree.ingestion.cameras import Camera
 from platefree.ingestion.film_files import film_files, fingerprint_of
 from platefree.ingestion.film_start import UNKNOWN, is_rule, moment_text, start_by
-from platefree.ingestion.ledger import FilmRecord, Ledger
 from platefree.ingestion.looking import opened_detector
 from platefree.inputs.plain_files import require_utf8
 from platefree.video.footage import open_footage

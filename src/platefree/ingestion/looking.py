@@ -12,8 +12,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from platefree.data.film import FilmFrame
 from platefree.data.film_frames import frame_of_film
 from platefree.data.film_sampling import Sampling
@@ -35,8 +33,6 @@ BETWEEN = 30.0
 
 _UNSURE = 0.1
 """Score from which boxes prolong tracks (docs/tracking.md)."""
-
-_NO_SCENE = np.empty((0, 0, 3), np.uint8)
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,9 +131,8 @@ def _next(reached: float, between: float) -> float:
 
 
 def _kept(tracks: Sequence[Track], masks: PlateMasks | None) -> tuple[Track, ...]:
-    """What is kept of tracks: pictures without plates, and no scene."""
-    without = [replace(each, scene=_NO_SCENE) for each in tracks]
-    return tuple(without if masks is None else map(masks.masked_track, without))
+    """What is kept of tracks: pictures without plates."""
+    return tuple(tracks if masks is None else map(masks.masked_track, tracks))
 
 
 class _Rest:
@@ -146,12 +141,12 @@ class _Rest:
     def __init__(self, task: FilmToDo, sure: float) -> None:
         self._every = Sampling(task.camera.every)
         self._tracker, self.reached = OverlapTracker(sure), -math.inf
-        self._follower = Follower(self._tracker, least_score=sure)
+        self._follower = Follower(self._tracker, least_score=sure, scenes=False)
         if task.memory:
             kept = json.loads(task.memory)
             self.reached = kept["reached"]
             self._tracker = OverlapTracker.from_json(kept["tracker"])
-            self._follower = Follower(self._tracker, least_score=sure)
+            self._follower = Follower(self._tracker, least_score=sure, scenes=False)
             self._follower.remember(kept["follower"], _scenes(task.film, kept["follower"]))
 
     @property

@@ -14,10 +14,10 @@ from PIL import Image
 
 from platefree.data.frame_boxes import KINDS
 from platefree.gallery.small_pictures import small_jpeg
+from platefree.gallery.track_names import track_name
 from platefree.inference.embedder import Embedder
 from platefree.inference.labelling import most_probable
 from platefree.inference.loose_pictures import embed_loose
-from platefree.ingestion.track_names import track_name
 from platefree.types import CONTENT_BYTES, Contents, Embeddings, Floats, Sightings
 from platefree.video.tracks import Track, mean_row
 from platefree.work import Work

@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 
+from platefree.gallery.ledger import Ledger
 from platefree.ingestion.intake_plan import Planned
-from platefree.ingestion.ledger import Ledger
 
 _HOUR = "%Y-%m-%d %H:00 UTC%z"
 

@@ -16,9 +16,9 @@ import numpy as np
 from platefree.audit.audit_log import AuditLog
 from platefree.errors import DataError, PlatefreeError
 from platefree.gallery.audit_trail import SERVICE
+from platefree.gallery.ledger import ledger_folder
 from platefree.gallery.stored_gallery import Gallery
 from platefree.inference.detector import Detector
-from platefree.ingestion.ledger import ledger_folder
 from platefree.machine import cpu_count
 from platefree.service.accounts import Accounts
 from platefree.service.cases import Cases
@@ -84,8 +84,7 @@ class Service:
     ) -> None:
         self.gallery, self.rules, self.detector = gallery, rules, detector
         gallery.audit = None  # routes write the entries, with the account that asks
-        has_ledger = ledger is not None or isinstance(gallery.folder, Path)
-        self.ledger = ledger_folder(gallery.folder, ledger) if has_ledger else None
+        self.ledger = ledger_folder(gallery.folder, ledger)
         self.folder = service_folder(gallery, folder)
         register = Register(self.folder)
         self.accounts, self.sessions = Accounts(register), Sessions(register)
@@ -156,7 +155,7 @@ class Service:
 
     def writing_gallery(self) -> Gallery:
         """The gallery once more, for a thread that writes: that is not shared by threads."""
-        opened = Gallery(self.gallery.folder)
+        opened = Gallery(self.gallery.folder, ledger=self.ledger)
         opened.audit = None
         return opened
 

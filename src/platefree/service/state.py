@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from platefree.errors import PlatefreeError
+from platefree.gallery.ledger import FilmRecord, read_ledger
 from platefree.inference.model_card import ModelCard, is_model_folder, read_model_card
 from platefree.inference.shipped import shipped_models
-from platefree.ingestion.ledger import FilmRecord, read_ledger
 from platefree.service.running_service import Service
 from platefree.service.state_models import (
     FilmState,

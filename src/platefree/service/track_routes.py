@@ -10,9 +10,9 @@ from fastapi import APIRouter, Query, Response
 
 from platefree.errors import FilmError
 from platefree.gallery.filters import Filter
+from platefree.gallery.ledger import FilmRecord, Pass, read_ledger
 from platefree.gallery.small_pictures import picture_of
 from platefree.gallery.store import Reading, span_of
-from platefree.ingestion.ledger import FilmRecord, Pass, read_ledger
 from platefree.service.answer_models import FilmAnswer, FilmFrameAnswer, TrackAnswer, TrackPoint
 from platefree.service.callers import Here, Viewer
 from platefree.service.plate_screen import refuse_unmasked, screened

@@ -87,6 +87,10 @@ class BestPictures:
         if self._pictures[0] is picture:
             self._scene = scene
 
+    def drop_scene(self) -> None:
+        """Keep no whole frame any longer."""
+        self._scene = None
+
     @classmethod
     def of(cls, kept: Iterable[Mapping[str, Any]], scene_of: Callable[[int], Pixels]) -> Self:
         """Those of which `Picture.to_json` gave these, the best first.

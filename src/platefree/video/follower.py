@@ -59,6 +59,8 @@ class Follower:
         tracker: a new one.
         least_boxes: tracks of fewer boxes are dropped.
         least_score: tracks whose boxes have a lower score on average are dropped.
+        scenes: whether the whole frame of each best picture is kept too. It is 100 MB for each
+            vehicle in view where a camera films in 8K.
     """
 
     def __init__(
@@ -67,8 +69,9 @@ class Follower:
         *,
         least_boxes: int = LEAST_BOXES,
         least_score: float = LEAST_SCORE,
+        scenes: bool = True,
     ) -> None:
-        self._tracker = tracker
+        self._tracker, self._scenes = tracker, scenes
         self._least_boxes, self._least_score = least_boxes, least_score
         self._growing: dict[int, _Growing] = {}
 
@@ -87,6 +90,9 @@ class Follower:
         """
         found = [_Growing.from_json(each, scene_of) for each in kept]
         self._growing = {each.number: each for each in found}
+        if not self._scenes:
+            for track in found:
+                track.best.drop_scene()
 
     @property
     def open_since(self) -> list[float]:
@@ -110,12 +116,25 @@ class Follower:
             track.boxes += 1
             track.kinds[kinds[row]] += scores[row]
             track.way.go(frame.time, boxes[row])
-            _look(track.best, frame, boxes[row], most)
+            self._look(track.best, frame, boxes[row], most)
         return self._take(set(self._growing) - self._tracker.open)
 
     def finish(self) -> list[Track]:
         """The tracks that were not over when the footage ended."""
         return self._take(set(self._growing))
+
+    def _look(
+        self, best: BestPictures, frame: FilmFrame, box: NDArray[np.float64], promise: float
+    ) -> None:
+        """Keep the picture of a box if it is better; most are passed over without their pixels."""
+        if not best.wants(frame.time, promise):
+            return
+        kept = box.astype(np.float32)  # by which the picture can be cut again
+        crop = cut(frame.picture, kept)
+        quality = promise * sharpness(crop)
+        best.offer(Picture(frame.number, frame.time, kept, crop, quality), frame.picture)
+        if not self._scenes:
+            best.drop_scene()
 
     def _of(self, number: int, time: float) -> _Growing:
         return self._growing.setdefault(number, _Growing(number, time))
@@ -140,14 +159,3 @@ def follow(seen: Iterable[tuple[FilmFrame, FoundOnFrame]], tracker: Tracker) -> 
     for frame, found in seen:
         yield from follower.add(frame, found)
     yield from follower.finish()
-
-
-def _look(best: BestPictures, frame: FilmFrame, box: NDArray[np.float64], promise: float) -> None:
-    """Keep the picture of a box if it is better; most are passed over without their pixels."""
-    if not best.wants(frame.time, promise):
-        return
-    kept = box.astype(np.float32)  # by which the picture can be cut again
-    crop = cut(frame.picture, kept)
-    quality = promise * sharpness(crop)
-    picture = Picture(frame.number, frame.time, kept, crop, quality)
-    best.offer(picture, frame.picture)

@@ -4,11 +4,14 @@ A film is known by its content (`film_files.fingerprint_of`), so that a renamed 
 twice. One transaction notes how far a film is, what the tracker knows of the vehicles in view then,
 and the passes that ended. It comes after their sightings are in the gallery: whoever is killed
 between the two finds them there, and adds nothing twice.
+
+A pass is kept as long as its sighting is. What SQLite deletes it also overwrites, so that nobody
+reads in the file when a forgotten vehicle passed.
 """
 
 import json
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -16,7 +19,7 @@ from typing import Any, Self
 
 from platefree.errors import DataError, StorageError
 from platefree.gallery.gallery_places import Place
-from platefree.ingestion.track_names import read_track_name
+from platefree.gallery.track_names import read_track_name, track_name
 from platefree.storage.disk import make_folder
 from platefree.storage.locks import only_writer_of
 
@@ -25,6 +28,7 @@ IN_GALLERY, LEDGER = "ingest", "ledger.sqlite"
 
 _VERSION = 1
 _PATIENCE = 5.0  # seconds that a reader waits for the writer
+_PATIENCE_OF_WRITERS = 60.0  # for another one, who may be writing the whole file anew
 _TABLES = """
 create table films (
     fingerprint text primary key,
@@ -186,6 +190,33 @@ class Ledger:
         named = [dict(zip(("film", *_names(Pass)), row, strict=True)) for row in rows]
         return [_pass_of(each) for each in named]
 
+    def tracks(self) -> set[str]:
+        """The names of the tracks whose passes are noted, as their sightings have them."""
+        with self._errors():
+            rows = self._connection.execute("select film, number from passes").fetchall()
+        return {track_name(film, number) for film, number in rows}
+
+    def forget_tracks(self, names: Collection[str]) -> None:
+        """Remove the passes of tracks, from the disk too; what is done of their films stays done.
+
+        Args:
+            names: as `tracks` gives them.
+
+        Raises:
+            StorageError: it cannot be written.
+        """
+        if not names:
+            return
+        with self._errors():
+            with self._connection:
+                rows = self._connection.execute("select film, number from passes").fetchall()
+                gone = [row for row in rows if track_name(*row) in names]
+                self._connection.executemany(
+                    "delete from passes where film = ? and number = ?", gone
+                )
+            # What was superseded by a version that did not overwrite it.
+            self._connection.execute("vacuum")
+
     def _of_gallery(self, created: str) -> Self:
         """Make it if it is new; refuse the one of another gallery."""
         with self._errors(), self._connection:
@@ -214,22 +245,16 @@ class Ledger:
             yield
 
 
-def ledger_folder(gallery: Place, given: str | Path | None = None) -> Path:
-    """Where the ledger of a gallery is.
+def ledger_folder(gallery: Place, given: str | Path | None = None) -> Path | None:
+    """Where the ledger of a gallery is; None if it is on a server and no folder is given.
 
     Args:
         gallery: its folder or address.
-        given: another folder, which a gallery on a server needs.
-
-    Raises:
-        DataError: the gallery is on a server, and no folder is given.
+        given: another folder.
     """
-    if given is None and not isinstance(gallery, Path):
-        raise DataError(
-            f"{gallery} is on a server: give a folder in which it is noted what is done of each "
-            "film (--ledger)"
-        )
-    return Path(given) if given is not None else Path(str(gallery)) / IN_GALLERY
+    if given is not None:
+        return Path(given)
+    return gallery / IN_GALLERY if isinstance(gallery, Path) else None
 
 
 @contextmanager
@@ -245,13 +270,43 @@ def open_ledger(folder: Path, created: str) -> Iterator[Ledger]:
         DataError: it is damaged, of a newer version, or of another gallery.
     """
     path = make_folder(folder) / LEDGER
+    with only_writer_of(path), _written(path) as connection:
+        yield Ledger(path, connection)._of_gallery(created)
+
+
+@contextmanager
+def shared_ledger(folder: Path, created: str) -> Iterator[Ledger | None]:
+    """The ledger in a folder, to remove passes, also while another process takes films in.
+
+    Args:
+        folder: of it.
+        created: when the gallery was made.
+
+    Returns:
+        None if there is none.
+
+    Raises:
+        StorageError: it cannot be written.
+        DataError: it is damaged, of a newer version, or of another gallery.
+    """
+    path = folder / LEDGER
+    if not path.exists():
+        yield None
+        return
+    with _written(path) as connection:
+        yield Ledger(path, connection)._of_gallery(created)
+
+
+@contextmanager
+def _written(path: Path) -> Iterator[sqlite3.Connection]:
+    """A connection for one who writes."""
     with (
-        only_writer_of(path),
         _sqlite_errors(path),
-        closing(sqlite3.connect(path)) as connection,
+        closing(sqlite3.connect(path, timeout=_PATIENCE_OF_WRITERS)) as connection,
     ):
         connection.execute("pragma synchronous = full")
-        yield Ledger(path, connection)._of_gallery(created)
+        connection.execute("pragma secure_delete = on")
+        yield connection
 
 
 @contextmanager
