@@ -26,7 +26,7 @@ THRESHOLD = 0.15
 SIDES = (128, 256)
 """Pixels of the longer side of a vehicle at the sizes at which it is looked at, beside its own."""
 
-_WIDEST, _HIGHEST = 0.5, 0.3  # of a vehicle's picture; in the city none is wider than .40, higher than .18
+_WIDEST, _HIGHEST = 0.5, 0.3  # of a vehicle's picture; plates in the city are at most .40, .18
 _AROUND = 0.1  # of a vehicle's box, at each side: a bumper may be just outside
 _SMALLEST = 24.0  # pixels of the longer side of a vehicle; the plates of smaller ones have 2 rows
 
