@@ -175,7 +175,7 @@ VERBS: dict[str, Callable[[World, Path], Arguments]] = {
     ],
     "search": lambda world, out: [
         *("search", world.query, "--gallery", world.pictures, "--sheet", out / "sheet.png"),
-        *("--workers", 0),
+        *("--model", "color_stripes", "--workers", 0),
     ],
     "eval": lambda world, out: [
         *("eval", world.model, "--data", world.pictures, "--report", out / "r" / "report.html"),

@@ -167,12 +167,12 @@ def test_unsure_plates_are_masked_and_very_unsure_ones_are_not() -> None:
 
 def test_what_is_as_large_as_a_vehicle_is_no_plate() -> None:
     crop = np.full((40, 60, 3), 200, np.uint8)
-    crop[5:28, 10:30] = MAGENTA  # more than half as high
+    crop[5:18, 10:30] = MAGENTA  # 13 of 40 high
     assert len(PlateMasks(SeesColors(), sides=()).on_vehicle(crop)) == 0
-    crop[5:28, 10:30], crop[30:34, 5:55] = 200, MAGENTA  # 50 of 60 wide
+    crop[5:18, 10:30], crop[30:34, 5:38] = 200, MAGENTA  # 33 of 60 wide
     assert len(PlateMasks(SeesColors(), sides=()).on_vehicle(crop)) == 0
-    crop[30:34, 5:12] = 200  # 43 of 60
-    assert PlateMasks(SeesColors(), sides=()).on_vehicle(crop).tolist() == [[12, 30, 55, 34]]
+    crop[30:34, 5:10] = 200  # 28 of 60
+    assert PlateMasks(SeesColors(), sides=()).on_vehicle(crop).tolist() == [[10, 30, 38, 34]]
 
 
 def test_a_track_without_a_scene_has_its_pictures_masked() -> None:

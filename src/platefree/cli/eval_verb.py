@@ -48,7 +48,7 @@ def evaluate(
             "--views",
             metavar="PATH",
             show_default="those known",
-            help="File of views, or model for them.",
+            help="Views, or a model for them.",
         ),
     ] = None,
     tests: Annotated[
@@ -85,7 +85,9 @@ def evaluate(
     ] = None,
     crops: Annotated[
         float | None,
-        typer.Option(min=0, max=0.99, show_default="the recipe's", help="Five, such as 0.875."),
+        typer.Option(
+            min=0, max=0.99, metavar="X", show_default="the recipe's", help="Five, as 0.875."
+        ),
     ] = None,
     compare_with: Annotated[
         str | None,
