@@ -286,6 +286,17 @@ def test_the_models_inside(
     assert json.loads(out)["model"]["name"] == "tiny-b"
 
 
+def test_a_folder_of_the_same_name_does_not_take_the_place_of_one_inside(
+    exported_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = shipped.shipped_embedder()
+    shutil.copytree(exported_folder, tmp_path / name)
+    inside = pf.load_model().fingerprint
+    monkeypatch.chdir(tmp_path)
+    assert pf.load_model().fingerprint == pf.load_model(name).fingerprint == inside
+    assert pf.load_model(f"./{name}").fingerprint == pf.load_model(exported_folder).fingerprint
+
+
 def test_what_is_in_the_package_now() -> None:
     """Nothing, or models that load, each with a licence of its weights."""
     for name, folder in shipped.shipped_models().items():

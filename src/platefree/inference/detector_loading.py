@@ -3,7 +3,6 @@
 Only a checkpoint needs torch.
 """
 
-import os
 from pathlib import Path
 
 from platefree.inference.detector import Detector
@@ -29,7 +28,7 @@ def load_detector(path: str | Path | None = None, *, device: Device = "auto") ->
             ONNX Runtime does not run on.
     """
     name = shipped_detector() if path is None else str(path)
-    if not os.path.exists(name) and (inside := shipped_models().get(name)):
+    if inside := shipped_models().get(name):  # whatever the current folder holds
         return open_detector_folder(inside, device=device, name=name)
     if is_model_folder(name):
         return open_detector_folder(Path(name), device=device)

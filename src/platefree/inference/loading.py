@@ -3,7 +3,6 @@
 Only a checkpoint needs torch.
 """
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,8 +27,9 @@ def load_model(
 
     Args:
         path: a folder that 'platefree export' made, the name of a model that is inside the package
-            ('platefree models' lists them), a checkpoint folder (``runs/x/best``), or the name of a
-            method that needs no training; by default the shipped model that embeds vehicles.
+            ('platefree models' lists them; ``./NAME`` is a folder of that name), a checkpoint
+            folder (``runs/x/best``), or the name of a method that needs no training; by default the
+            shipped model that embeds vehicles.
         device: where to run.
         overrides: dotted key -> value, for settings that can still change after training, such as
             ``{"model.view_from": "table"}`` of VANet.
@@ -41,7 +41,7 @@ def load_model(
             ONNX Runtime does not run on.
     """
     name = shipped_embedder() if path is None else str(path)
-    if not os.path.exists(name) and (inside := shipped_models().get(name)):
+    if inside := shipped_models().get(name):  # whatever the current folder holds
         return open_model_folder(inside, device=device, overrides=overrides, name=name)
     if is_model_folder(name):
         return open_model_folder(Path(name), device=device, overrides=overrides)
