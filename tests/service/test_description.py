@@ -1,5 +1,6 @@
 """What the API says of itself, and how the files of the page are asked for again."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,14 @@ def test_its_links_lead_to_what_was_answered(served: Live) -> None:
                 assert found.status == 200 or path.endswith("/frame"), (path, found.content)
                 followed += 1
     assert followed == 6
+
+
+def test_another_method_is_told_all_that_there_are(served: Live) -> None:
+    paths = served.ask("GET", "/api/openapi.json").json["paths"]
+    for path, methods in paths.items():
+        answer = served.ask("OPTIONS", re.sub(r"\{.*?\}", "1", path))
+        assert answer.status == 405, path
+        assert answer.headers["allow"].lower().split(", ") == sorted(methods), path
 
 
 @pytest.mark.parametrize("name", ["", *sorted(path.name for path in PAGE.iterdir())])

@@ -11,6 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
+from starlette.routing import Match, Route
 
 from platefree.errors import PlatefreeError
 from platefree.service import (
@@ -127,7 +128,21 @@ def _why(fault: dict[str, Any]) -> str:
 
 async def _of_http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)  # noqa: S101
-    return _problem(error.status_code, str(error.detail), dict(error.headers or {}))
+    headers = dict(error.headers or {})
+    if error.status_code == 405 and (allowed := _allowed(request)):
+        headers["allow"] = ", ".join(sorted(allowed))
+    return _problem(error.status_code, str(error.detail), headers)
+
+
+def _allowed(request: Request) -> set[str]:
+    """The methods of all routes of a path; the framework tells those of one of them."""
+    return {
+        method
+        for part in _PARTS
+        for route in part.routes.routes
+        if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE
+        for method in route.methods or ()
+    }
 
 
 async def _faulty(request: Request, error: Exception) -> JSONResponse:
