@@ -129,7 +129,7 @@ def test_the_ledger_of_another_gallery_is_named(drawn_lot: Path, tmp_path: Path)
     with open_ledger(tmp_path / "ledger", "another time"):
         pass
     with live(drawn_lot, folder=tmp_path / "state") as served:
-        served.service.ledger = tmp_path / "ledger"
+        served.service.gallery.ledger = tmp_path / "ledger"
         found = served.ask("GET", "/api/state").json["ingestion"]
     assert says(found["error"], "another time")
 

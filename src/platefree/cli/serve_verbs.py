@@ -150,7 +150,7 @@ def serve(
         from platefree.service.serving import Place
         from platefree.service.serving import serve as serve_until_stopped
 
-    opened = Gallery(gallery, model)
+    opened = Gallery(gallery, model, ledger)
     folder = service_folder(opened, state)
     people = Accounts(Register(folder)).all()
     chosen = _access(access, has_accounts=bool(people))
@@ -171,7 +171,7 @@ def serve(
     )
     wants_detector = detector is not None or detector_inside() is not None
     found = load_detector(detector, device=device.value) if wants_detector else None
-    service = Service(opened, rules, folder, found, ledger)
+    service = Service(opened, rules, folder, found)
     if place.certificate is None and not place.is_local and place.behind_proxy:
         notes.print("note: only the proxy should reach this port", soft_wrap=True)
     serve_until_stopped(service, place, lambda port: _say(port, place, rules))

@@ -15,7 +15,7 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from platefree.errors import DataError, StorageError
 from platefree.gallery.gallery_places import Place
@@ -29,6 +29,7 @@ IN_GALLERY, LEDGER = "ingest", "ledger.sqlite"
 _VERSION = 1
 _PATIENCE = 5.0  # seconds that a reader waits for the writer
 _PATIENCE_OF_WRITERS = 60.0  # for another one, who may be writing the whole file anew
+_TO_WRITE = ("synchronous = full", "secure_delete = on")
 _TABLES = """
 create table films (
     fingerprint text primary key,
@@ -220,7 +221,7 @@ class Ledger:
     def _of_gallery(self, created: str) -> Self:
         """Make it if it is new; refuse the one of another gallery."""
         with self._errors(), self._connection:
-            (version,) = self._connection.execute("pragma user_version").fetchone()
+            version = self._version()
             if version > _VERSION:
                 raise DataError(
                     f"{self.path} has version {version}, this platefree reads up to {_VERSION}: "
@@ -237,6 +238,11 @@ class Ledger:
                 f"made {created}: give another folder (--ledger)"
             )
         return self
+
+    def _version(self) -> int:
+        """Of the file; 0 until its tables are made."""
+        (version,) = self._connection.execute("pragma user_version").fetchone()
+        return int(version)
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
@@ -270,8 +276,8 @@ def open_ledger(folder: Path, created: str) -> Iterator[Ledger]:
         DataError: it is damaged, of a newer version, or of another gallery.
     """
     path = make_folder(folder) / LEDGER
-    with only_writer_of(path), _written(path) as connection:
-        yield Ledger(path, connection)._of_gallery(created)
+    with only_writer_of(path), _opened(path, "rwc", _TO_WRITE, _PATIENCE_OF_WRITERS) as ledger:
+        yield ledger._of_gallery(created)
 
 
 @contextmanager
@@ -293,20 +299,8 @@ def shared_ledger(folder: Path, created: str) -> Iterator[Ledger | None]:
     if not path.exists():
         yield None
         return
-    with _written(path) as connection:
-        yield Ledger(path, connection)._of_gallery(created)
-
-
-@contextmanager
-def _written(path: Path) -> Iterator[sqlite3.Connection]:
-    """A connection for one who writes."""
-    with (
-        _sqlite_errors(path),
-        closing(sqlite3.connect(path, timeout=_PATIENCE_OF_WRITERS)) as connection,
-    ):
-        connection.execute("pragma synchronous = full")
-        connection.execute("pragma secure_delete = on")
-        yield connection
+    with _opened(path, "rw", _TO_WRITE, _PATIENCE_OF_WRITERS) as ledger:
+        yield ledger._of_gallery(created)
 
 
 @contextmanager
@@ -325,14 +319,24 @@ def read_ledger(folder: Path, created: str) -> Iterator[Ledger | None]:
     if not path.exists():
         yield None
         return
-    place = f"{path.absolute().as_uri()}?mode=rw"  # a journal of a killed process is carried out
+    # Not read-only: a journal of a killed process is carried out.
+    with _opened(path, "rw", ("query_only = on",), _PATIENCE) as ledger:
+        yield ledger._of_gallery(created) if ledger._version() else None
+
+
+@contextmanager
+def _opened(
+    path: Path, mode: Literal["rw", "rwc"], pragmas: Sequence[str], patience: float
+) -> Iterator[Ledger]:
+    """A ledger that is open, of whichever gallery; ``rwc`` makes the file."""
+    place = f"{path.absolute().as_uri()}?mode={mode}"
     with (
         _sqlite_errors(path),
-        closing(sqlite3.connect(place, uri=True, timeout=_PATIENCE)) as connection,
+        closing(sqlite3.connect(place, uri=True, timeout=patience)) as connection,
     ):
-        connection.execute("pragma query_only = on")
-        (version,) = connection.execute("pragma user_version").fetchone()
-        yield Ledger(path, connection)._of_gallery(created) if version else None
+        for pragma in pragmas:
+            connection.execute(f"pragma {pragma}")
+        yield Ledger(path, connection)
 
 
 @contextmanager

@@ -16,7 +16,6 @@ import numpy as np
 from platefree.audit.audit_log import AuditLog
 from platefree.errors import DataError, PlatefreeError
 from platefree.gallery.audit_trail import SERVICE
-from platefree.gallery.ledger import ledger_folder
 from platefree.gallery.stored_gallery import Gallery
 from platefree.inference.detector import Detector
 from platefree.machine import cpu_count
@@ -66,8 +65,6 @@ class Service:
         folder: for accounts, the audit log, and what is uploaded while it runs; by default
             ``service`` in that of the gallery.
         detector: of vehicles on whole pictures; None finds none.
-        ledger: the folder in which it is noted what was taken in of films; by default the one in
-            that of the gallery.
 
     Raises:
         DataError: the gallery is on a server and no folder is given.
@@ -80,11 +77,9 @@ class Service:
         rules: Rules,
         folder: str | Path | None = None,
         detector: Detector | None = None,
-        ledger: str | Path | None = None,
     ) -> None:
         self.gallery, self.rules, self.detector = gallery, rules, detector
         gallery.audit = None  # routes write the entries, with the account that asks
-        self.ledger = ledger_folder(gallery.folder, ledger)
         self.folder = service_folder(gallery, folder)
         register = Register(self.folder)
         self.accounts, self.sessions = Accounts(register), Sessions(register)
@@ -155,7 +150,7 @@ class Service:
 
     def writing_gallery(self) -> Gallery:
         """The gallery once more, for a thread that writes: that is not shared by threads."""
-        opened = Gallery(self.gallery.folder, ledger=self.ledger)
+        opened = Gallery(self.gallery.folder, ledger=self.gallery.ledger)
         opened.audit = None
         return opened
 

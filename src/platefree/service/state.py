@@ -38,9 +38,9 @@ def state_of(here: Service) -> StateAnswer:
 
 def _ingestion(here: Service) -> IngestionState:
     films, error = list[FilmRecord](), ""
-    if here.ledger is not None:
+    if here.gallery.ledger is not None:
         try:
-            with read_ledger(here.ledger, here.gallery.card.created) as ledger:
+            with read_ledger(here.gallery.ledger, here.gallery.card.created) as ledger:
                 films = [] if ledger is None else ledger.films()
         except PlatefreeError as fault:
             error = str(fault)

@@ -116,9 +116,9 @@ def film_frame(number: Number, frame: Number, caller: Viewer, here: Here) -> Res
 
 def _noted(row: Sightings, here: Service) -> tuple[FilmRecord | None, Pass | None]:
     """What the ledger knows of the track of a sighting."""
-    if here.ledger is None or not row.track[0]:
+    if here.gallery.ledger is None or not row.track[0]:
         return None, None
-    with read_ledger(here.ledger, here.gallery.card.created) as ledger:
+    with read_ledger(here.gallery.ledger, here.gallery.card.created) as ledger:
         found = None if ledger is None else ledger.track(str(row.track[0]))
     return (None, None) if found is None else found
 
