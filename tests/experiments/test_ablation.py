@@ -24,6 +24,7 @@ from platefree.experiments.ablation import (
     Ablation,
     ablation_names,
     load_ablation,
+    only,
     row_recipe,
 )
 from platefree.experiments.ablation_run import run_ablation
@@ -46,6 +47,16 @@ ROWS = [
 @pytest.fixture
 def rows() -> Ablation:
     return Ablation.model_validate({"title": "Losses", "set": SHARED, "rows": ROWS})
+
+
+def test_some_rows_come_with_the_claims_between_them() -> None:
+    whole = load_ablation("vanet")
+    some = only(whole, ["VANet", "baseline"])
+    assert [row.name for row in some.rows] == ["baseline", "VANet"]
+    assert some.claims == [c for c in whole.claims if (c.row, c.other) == ("VANet", "baseline")]
+    assert len(some.claims) == 3
+    with pytest.raises(RecipeError, match="no row named 'none'; expected one of .*'baseline'"):
+        only(whole, ["none"])
 
 
 @pytest.mark.parametrize("name", ablation_names())

@@ -38,6 +38,10 @@ def ablate(
     seeds: Annotated[
         int, typer.Option("--seeds", min=1, max=1000, metavar="N", help="Number of seeds, from 0.")
     ] = 3,
+    names: Annotated[
+        list[str] | None,
+        typer.Option("--row", metavar="NAME", show_default="all", help="A row; may be repeated."),
+    ] = None,
     settings: SettingsOption = None,
     *,
     until_converged: ConvergedOption = False,
@@ -49,10 +53,11 @@ def ablate(
     Each is trained with several seeds. Finished runs are kept; run the same command again to
     continue, or with more seeds.
     """
-    from platefree.experiments.ablation import changed, converged, load_ablation
+    from platefree.experiments.ablation import changed, converged, load_ablation, only
     from platefree.recipes.overrides import parse_overrides
 
     chosen = load_ablation(rows)
+    chosen = only(chosen, names) if names else chosen
     chosen = changed(
         converged(chosen) if until_converged else chosen, parse_overrides(settings or ())
     )

@@ -6,7 +6,7 @@ changes it, the same budget; `converged` gives them as long as each needs. They 
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from types import MappingProxyType
@@ -162,6 +162,25 @@ def changed(ablation: Ablation, overrides: Mapping[str, Any]) -> Ablation:
     """
     together = {**flat(ablation.set), **flat(overrides)}
     return _checked(ablation.model_copy(update={"set": together}))
+
+
+def only(ablation: Ablation, names: Sequence[str]) -> Ablation:
+    """Some of its rows, in its own order, with the claims that are of these rows alone.
+
+    Raises:
+        RecipeError: it has no row of such a name.
+    """
+    known = [row.name for row in ablation.rows]
+    if strange := [name for name in names if name not in known]:
+        raise RecipeError(f"no row named {strange[0]!r}; expected one of {known}")
+    return ablation.model_copy(
+        update={
+            "rows": [row for row in ablation.rows if row.name in names],
+            "claims": [
+                claim for claim in ablation.claims if {claim.row, claim.other} <= set(names)
+            ],
+        }
+    )
 
 
 def _checked(ablation: Ablation) -> Ablation:
