@@ -55,7 +55,7 @@ def test_some_rows_come_with_the_claims_between_them() -> None:
     assert [row.name for row in some.rows] == ["baseline", "VANet"]
     assert some.claims == [c for c in whole.claims if (c.row, c.other) == ("VANet", "baseline")]
     assert len(some.claims) == 3
-    with pytest.raises(RecipeError, match="no row named 'none'; expected one of .*'baseline'"):
+    with pytest.raises(RecipeError, match=r"no row named 'none'; expected one of .*'baseline'"):
         only(whole, ["none"])
 
 

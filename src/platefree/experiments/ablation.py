@@ -170,7 +170,7 @@ def only(ablation: Ablation, names: Sequence[str]) -> Ablation:
     Raises:
         RecipeError: it has no row of such a name.
     """
-    known = [row.name for row in ablation.rows]
+    known, wanted = [row.name for row in ablation.rows], set(names)
     if strange := [name for name in names if name not in known]:
         raise RecipeError(f"no row named {strange[0]!r}; expected one of {known}")
     return ablation.model_copy(
