@@ -175,10 +175,8 @@ def only(ablation: Ablation, names: Sequence[str]) -> Ablation:
         raise RecipeError(f"no row named {strange[0]!r}; expected one of {known}")
     return ablation.model_copy(
         update={
-            "rows": [row for row in ablation.rows if row.name in names],
-            "claims": [
-                claim for claim in ablation.claims if {claim.row, claim.other} <= set(names)
-            ],
+            "rows": [row for row in ablation.rows if row.name in wanted],
+            "claims": [each for each in ablation.claims if {each.row, each.other} <= wanted],
         }
     )
 
