@@ -23,6 +23,7 @@ from platefree.errors import CheckpointError
 from platefree.evaluation.evaluate import open_data, plan_for
 from platefree.evaluation.leakage import learnt_at, learnt_by, overlap_of, scored_rows
 from platefree.evaluation.overlap import Overlap
+from platefree.inference.shipped import shipped_embedder
 from platefree.nets.weights import read_learnt, save_checkpoint
 from platefree.recipes.post import More, Post
 from platefree.reports.figures import render_markdown
@@ -365,6 +366,14 @@ def test_stored_embeddings_know_it_from_their_model(
     assert overlap(str(folder), untold).record == "missing"
     pf.save_embeddings(embeddings, folder, model.comparison, model_path="color_stripes")
     assert overlap(str(folder), untold).record == "untrained"
+
+
+def test_a_model_inside_is_known_by_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / shipped_embedder()).mkdir()  # what the current folder holds is another one
+    assert learnt_at(shipped_embedder()).state == "complete"
 
 
 def test_a_folder_that_is_no_model_is_not_known(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from platefree.gallery.stored_embedder import StoredEmbeddings
 from platefree.inference.embedder import Embedder
 from platefree.inference.model_card import is_model_folder, read_learnt_file, read_model_card
 from platefree.inference.onnx_model import OnnxModel
+from platefree.inference.shipped import shipped_models
 from platefree.installs import training_install
 from platefree.recipes.post import Post
 from platefree.types import Contents, Indices, Sightings
@@ -80,20 +81,21 @@ def learnt_by(model: Embedder) -> Learnt:
 
 
 def learnt_at(path: str, fingerprint: str = "") -> Learnt:
-    """What the model at a path learnt from, if it is there and has this fingerprint."""
+    """What the model at a path, or inside by that name, learnt from, if it has this fingerprint."""
     if path == FLOOR:
         return NOTHING
+    folder = shipped_models().get(path, Path(path))
     try:
-        if is_model_folder(path):
-            card = read_model_card(Path(path))
+        if is_model_folder(folder):
+            card = read_model_card(folder)
             if fingerprint not in ("", card.fingerprint):
                 return Learnt(unknown=(f"the model at {path} is another one now",))
-            return read_learnt_file(Path(path), card)
+            return read_learnt_file(folder, card)
         with training_install(f"the model {path}"):
             from platefree.checkpoint import read_checkpoint
             from platefree.nets.weights import read_learnt
 
-            checkpoint = read_checkpoint(Path(path))
+            checkpoint = read_checkpoint(folder)
             if fingerprint not in ("", checkpoint.fingerprint):
                 return Learnt(unknown=(f"the model at {path} is another one now",))
             return read_learnt(checkpoint)
