@@ -36,11 +36,11 @@ class Started:
 
     def __init__(self, code: str, arguments: Sequence[str], environment: Mapping[str, str]) -> None:
         ours, theirs = os.pipe()
-        told = Connection(theirs, readable=False)
-        work = (code, [*arguments], {**os.environ, **environment}, [*sys.path], told)
+        output = Connection(theirs, readable=False)
+        work = (code, [*arguments], {**os.environ, **environment}, [*sys.path], output)
         self._process = forkserver.Process(target=_work, args=work)
         self._process.start()
-        told.close()  # else what it prints would never end
+        output.close()  # else what it prints would never end
         self.pid = self._process.pid or 0
         self.stdout = os.fdopen(ours, errors="replace")
 
@@ -82,18 +82,22 @@ def run_as_torchrun(code: str, *arguments: object) -> str:
     ]
     ended = [process.end() for process in each]
     assert [code for code, _ in ended] == [0, 0], ended
-    return "".join(told for _, told in ended)
+    return "".join(output for _, output in ended)
 
 
 def _work(
-    code: str, arguments: list[str], environment: dict[str, str], path: list[str], told: Connection
+    code: str,
+    arguments: list[str],
+    environment: dict[str, str],
+    path: list[str],
+    output: Connection,
 ) -> None:
     os.setsid()
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    os.dup2(told.fileno(), 1)
-    told.close()
+    os.dup2(output.fileno(), 1)
+    output.close()
     os.environ.clear()
     os.environ.update(environment)
     sys.path[:], sys.argv = path, ["-c", *arguments]
