@@ -1,6 +1,7 @@
 """Which room may import which, and that the core works where torch cannot be imported."""
 
 import ast
+import json
 import re
 from collections import defaultdict
 from collections.abc import Iterator
@@ -267,80 +268,107 @@ def test_the_core_works_where_torch_cannot_be_imported(
 
 
 VERBS = """
+import io, json
+from contextlib import redirect_stderr, redirect_stdout
 from platefree.cli import main
-sys.argv = ["platefree", *sys.argv[1:]]
-main()
+
+def outcome(words):
+    sys.argv, errors = ["platefree", *words], io.StringIO()
+    with redirect_stderr(errors), redirect_stdout(io.StringIO()):
+        try:
+            main()
+        except SystemExit as stopped:
+            return stopped.code, errors.getvalue()
+
+print(json.dumps([outcome(words) for words in json.loads(sys.argv[1])]))
 """
+
+WITHOUT: list[tuple[tuple[str, ...], int, tuple[str, ...]]] = [
+    (("--help",), 0, ()),
+    (("recipes",), 0, ()),
+    (("data", "check", "{drawn}"), 0, ()),
+    (("eval", "{stored}"), 0, ()),
+    (("search", "{picture}", "--gallery", "{stored}"), 0, ()),
+    (("models",), 0, ()),
+    (("compare", "{picture}", "{other}", "--model", "{exported}"), 0, ()),
+    (("search", "{other}", "--gallery", "{drawn}", "--model", "{exported}"), 0, ()),
+    (("embed", "{drawn}", "--model", "{exported}", "--out", "{stored}-new"), 0, ()),
+    (("eval", "{exported}", "--data", "{drawn}"), 0, ()),
+    (("detect", "{picture}", "--model", "{detector}"), 0, ()),
+    (
+        ("export", "runs/x/best", "--out", "{stored}-model"),
+        1,
+        ("'platefree export'", "[train]"),
+    ),
+    (("search", "--gallery", "{lot}", "--where", "camera:cam1"), 0, ()),
+    (("gallery", "add", "{lot}", "{stored}"), 0, ()),
+    (("gallery", "forget", "{lot}", "--where", "camera:cam1"), 0, ()),
+    (("gallery", "add", "{lot}", "{drawn}"), 1, ("torch", "[train]")),
+    (
+        ("train", "strong_baseline/small", "--data", "{drawn}"),
+        1,
+        ("'platefree train'", "torch", "[train]"),
+    ),
+    (("eval", "color_stripes", "--data", "{drawn}"), 1, ("torch", "[train]")),
+    (("search", "{other}", "--gallery", "{stored}"), 1, ("torch", "[train]")),
+    (("city", "{other}-city"), 1, ("cv2", "[train]")),
+]
+"""Words of a command, the exit code, and what is said."""
+
+
+@pytest.fixture(scope="module")
+def outcomes(
+    tmp_path_factory: pytest.TempPathFactory,
+    drawn_folder: Path,
+    exported_folder: Path,
+    exported_detector: Path,
+) -> dict[tuple[str, ...], tuple[int, str]]:
+    """What becomes of the verbs, one after another in a process without torch."""
+    import shutil
+
+    import platefree as pf
+
+    place = tmp_path_factory.mktemp("without")
+    table = pf.read_table(drawn_folder)
+    embeddings, _ = pf.load_model("color_stripes").embed(table)
+    pf.save_embeddings(embeddings, place / "stored", model_path="color_stripes")
+    pf.Gallery.create(place / "lot", "color_stripes").add(embeddings.take(np.arange(9)))
+    other = place / "other.jpg"
+    shutil.copy(table.path(0), other)
+    with other.open("ab") as file:  # after the end of the picture: it is another file now
+        file.write(b"other")
+    places = {
+        "drawn": drawn_folder,
+        "stored": place / "stored",
+        "lot": place / "lot",
+        "picture": table.path(0),
+        "other": other,
+        "exported": exported_folder,
+        "detector": exported_detector,
+    }
+    every = [words for words, _, _ in WITHOUT]
+    given = json.dumps([[word.format(**places) for word in words] for words in every])
+    done = run_without_torch(VERBS, given)
+    assert done.returncode == 0, done.stderr
+    found = [(code, errors) for code, errors in json.loads(done.stdout)]
+    return dict(zip(every, found, strict=True))
 
 
 @pytest.mark.parametrize(
     ("words", "code", "facts"),
-    [
-        (("--help",), 0, ()),
-        (("recipes",), 0, ()),
-        (("data", "check", "{drawn}"), 0, ()),
-        (("eval", "{stored}"), 0, ()),
-        (("search", "{picture}", "--gallery", "{stored}"), 0, ()),
-        (("models",), 0, ()),
-        (("compare", "{picture}", "{other}", "--model", "{exported}"), 0, ()),
-        (("search", "{other}", "--gallery", "{drawn}", "--model", "{exported}"), 0, ()),
-        (("embed", "{drawn}", "--model", "{exported}", "--out", "{stored}-new"), 0, ()),
-        (("eval", "{exported}", "--data", "{drawn}"), 0, ()),
-        (("detect", "{picture}", "--model", "{detector}"), 0, ()),
-        (
-            ("export", "runs/x/best", "--out", "{stored}-model"),
-            1,
-            ("'platefree export'", "[train]"),
-        ),
-        (("search", "--gallery", "{lot}", "--where", "camera:cam1"), 0, ()),
-        (("gallery", "add", "{lot}", "{stored}"), 0, ()),
-        (("gallery", "forget", "{lot}", "--where", "camera:cam1"), 0, ()),
-        (("gallery", "add", "{lot}", "{drawn}"), 1, ("torch", "[train]")),
-        (
-            ("train", "strong_baseline/small", "--data", "{drawn}"),
-            1,
-            ("'platefree train'", "torch", "[train]"),
-        ),
-        (("eval", "color_stripes", "--data", "{drawn}"), 1, ("torch", "[train]")),
-        (("search", "{other}", "--gallery", "{stored}"), 1, ("torch", "[train]")),
-        (("city", "{other}-city"), 1, ("cv2", "[train]")),
-    ],
+    WITHOUT,
     ids=lambda value: "-".join(value[:2]) if isinstance(value, tuple) else str(value),
 )
 def test_verbs_without_torch(
     words: tuple[str, ...],
     code: int,
     facts: tuple[str, ...],
-    tmp_path: Path,
-    drawn_folder: Path,
-    exported_folder: Path,
-    exported_detector: Path,
+    outcomes: dict[tuple[str, ...], tuple[int, str]],
 ) -> None:
-    import shutil
-
-    import platefree as pf
-
-    table = pf.read_table(drawn_folder)
-    embeddings, _ = pf.load_model("color_stripes").embed(table)
-    pf.save_embeddings(embeddings, tmp_path / "stored", model_path="color_stripes")
-    pf.Gallery.create(tmp_path / "lot", "color_stripes").add(embeddings.take(np.arange(9)))
-    other = tmp_path / "other.jpg"
-    shutil.copy(table.path(0), other)
-    with other.open("ab") as file:  # after the end of the picture: it is another file now
-        file.write(b"other")
-    places = {
-        "drawn": drawn_folder,
-        "stored": tmp_path / "stored",
-        "lot": tmp_path / "lot",
-        "picture": table.path(0),
-        "other": other,
-        "exported": exported_folder,
-        "detector": exported_detector,
-    }
-    done = run_without_torch(VERBS, *(word.format(**places) for word in words))
-    assert done.returncode == code, done.stderr
-    assert "Traceback" not in done.stderr
-    assert all(fact in done.stderr for fact in facts), done.stderr
+    found, errors = outcomes[words]
+    assert found == code, errors
+    assert "Traceback" not in errors
+    assert all(fact in errors for fact in facts), errors
 
 
 def test_the_page_shows_the_same_floors() -> None:

@@ -112,8 +112,9 @@ def test_a_search_in_words(run: Run, lot: Path, drawn_table: pf.Sightings, tmp_p
 
 
 def test_embeddings_are_added(run: Run, drawn_folder: Path, tmp_path: Path) -> None:
-    run("embed", drawn_folder, "--out", tmp_path / "stored", "--workers", 0)
-    run("gallery", "create", tmp_path / "lot")
+    colors = ("--model", "color_stripes")
+    run("embed", drawn_folder, "--out", tmp_path / "stored", "--workers", 0, *colors)
+    run("gallery", "create", tmp_path / "lot", *colors)
     code, out, _ = run("gallery", "add", tmp_path / "lot", tmp_path / "stored", "--json")
     assert (code, json.loads(out)["added"]) == (0, 96)
 

@@ -39,9 +39,11 @@ def test_hits_show_every_column_and_whole_paths(run: Run, far_away: Path) -> Non
         assert Path(line[place:].rstrip()).is_file()
 
 
-def test_hits_out_of_order_say_why(run: Run, drawn_folder: Path) -> None:
+def test_hits_out_of_order_say_why(run: Run, drawn_folder: Path, tmp_path: Path) -> None:
     table = pf.read_table(drawn_folder)
-    words = ("--gallery", drawn_folder, "--model", "color_stripes", "--top", 30)
+    model = pf.load_model("color_stripes")
+    stored = pf.save_embeddings(model.embed(table)[0], tmp_path / "stored", model.comparison)
+    words = ("--gallery", stored, "--top", 30)
     for row in range(0, len(table), 7):
         for post in ("none", "rerank"):
             code, out, _ = run("search", table.path(row), *words, "--post", post)

@@ -1,11 +1,7 @@
 """Rows that learn until their held-out score no longer rises, with claims, killed and moved."""
 
 import json
-import os
 import shutil
-import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +9,7 @@ import pytest
 from conftest import TINY, Run
 from drawn import draw_vehicles
 from messages import says
+from ready import start
 
 from platefree.evaluation.evaluate import evaluate
 from platefree.evaluation.query_scores import read_query_scores
@@ -180,14 +177,10 @@ def test_a_killed_ablation_goes_on_elsewhere_with_its_pictures_given_anew(
     whole = run_ablation(rows, pictures, tmp_path / "whole", seeds=(0,))
     often = changed(rows, {"train.checkpoint_steps": 1})
     arguments = json.dumps([often.model_dump(), str(pictures), str(tmp_path / "here" / "runs")])
-    child = subprocess.Popen(
-        [sys.executable, "-c", CHILD, arguments], stdout=subprocess.PIPE, text=True
-    )
-    assert child.stdout is not None
+    child = start(CHILD, arguments)
     for _ in range(3):
         child.stdout.readline()
-    os.kill(child.pid, signal.SIGKILL)
-    child.communicate()
+    child.kill()
     shutil.move(tmp_path / "here", tmp_path / "there")
     shutil.copytree(pictures, tmp_path / "elsewhere")
     steps: list[StepReport] = []

@@ -129,7 +129,7 @@ def test_pictures_that_were_deleted_after_they_were_added(
 ) -> None:
     pictures, lot, sheet = tmp_path / "pictures", tmp_path / "lot", tmp_path / "sheet.png"
     shutil.copytree(drawn_folder, pictures)
-    run("gallery", "create", lot)
+    run("gallery", "create", lot, "--model", "color_stripes")
     run("gallery", "add", lot, pictures, "--workers", 0)
     query = tmp_path / "query.jpg"
     shutil.copy(next(pictures.rglob("*.jpg")), query)

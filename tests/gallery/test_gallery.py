@@ -4,8 +4,6 @@ import csv
 import io
 import json
 import shutil
-import subprocess
-import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +12,7 @@ import numpy as np
 import pytest
 from messages import facts
 from PIL import Image
+from ready import start
 
 import platefree as pf
 from platefree.errors import CheckpointError, DataError, MismatchError, StorageError
@@ -153,7 +152,6 @@ import platefree as pf
 from platefree.gallery import stored_gallery
 from platefree.work import Work
 stored_gallery.BLOCK = 4
-print("ready", flush=True)
 pf.Gallery.open(sys.argv[1]).add(sys.argv[2], work=Work(workers=0))
 """
 
@@ -166,12 +164,10 @@ def test_an_addition_that_was_killed_goes_on(
     gallery = pf.Gallery.create(tmp_path / "lot", model)
     seen = [0]
     for _ in range(3):
-        command = [sys.executable, "-c", ADDING, gallery.folder, tmp_path / "table.csv"]
-        writer = subprocess.Popen([*map(str, command)])
+        writer = start(ADDING, gallery.folder, tmp_path / "table.csv")
         while writer.poll() is None and gallery.store.count() == seen[-1]:
             time.sleep(0.02)
         writer.kill()
-        writer.wait()
         seen.append(gallery.store.count())
         assert seen[-1] >= seen[-2]
     assert 0 < seen[1] < 40  # it was killed on its way

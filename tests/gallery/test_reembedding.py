@@ -2,8 +2,6 @@
 
 import random
 import shutil
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,6 +12,7 @@ import numpy as np
 import pytest
 from conftest import Run
 from messages import facts, says
+from ready import start
 
 import platefree as pf
 from platefree.errors import DataError, MismatchError, StorageError
@@ -285,20 +284,14 @@ def test_one_that_is_killed_at_any_moment_is_whole_and_of_one_model(
     chance = random.Random(kills)  # noqa: S311
     lot.reembed(tmp_path / "model-0")
     for _ in range(kills):
-        command = [sys.executable, HERE / "reembed_gallery.py", lot.folder]
-        writer = subprocess.Popen(
-            [*map(str, [*command, tmp_path / "model-1", tmp_path / "model-0"])],
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        assert writer.stdout is not None
+        places = (lot.folder, tmp_path / "model-1", tmp_path / "model-0")
+        writer = start((HERE / "reembed_gallery.py").read_text(), *places)
         assert writer.stdout.readline() == "ready\n"
         for _ in range(chance.randrange(3)):
             assert writer.stdout.readline()  # another model has taken over
         time.sleep(chance.uniform(0, 1))
         assert writer.poll() is None
         writer.kill()
-        writer.communicate()
         gallery = pf.Gallery.open(lot.folder)
         there, found = whole(gallery)
         made = models[int(found.model[-1])]

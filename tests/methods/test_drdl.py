@@ -1,16 +1,15 @@
 import json
 import runpy
 import signal
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from conftest import REPOSITORY, TINY_DRDL, run_two_processes
+from conftest import REPOSITORY, TINY_DRDL
 from messages import facts
+from ready import run_as_torchrun, start
 from safetensors.torch import save_file
 from torch.nn import functional
 
@@ -273,8 +272,7 @@ def test_killed_and_resumed_gives_the_same_bits(with_models: Sightings, tmp_path
     write_table(with_models, table)
     settings = {**TINY_DRDL, "model.dropout": 0.3, "train.checkpoint_steps": 2}
     arguments = json.dumps([settings, str(table), str(out), 3])
-    child = subprocess.run([sys.executable, "-c", CHILD, arguments], check=False, timeout=240)
-    assert child.returncode == -signal.SIGKILL
+    assert start(CHILD, arguments).end()[0] == -signal.SIGKILL
     assert read_checkpoint(out / "last").card["step"] == 2
     resumed = train(load_recipe("drdl/city", settings), table, out, resume=True)
     whole = train(load_recipe("drdl/city", settings), table, tmp_path / "whole")
@@ -354,11 +352,10 @@ def test_two_processes_take_the_steps_of_one(with_models: Sightings, tmp_path: P
     # Layer norms, so that nothing depends on how a batch is shared.
     settings = {**TINY_DRDL, "model.backbone": "test_vit", "model.norm": "none", "train.steps": 3}
     settings |= {"train.optimizer": "sgd", "train.clip_norm": 0.0, "augment.flip": 0.0}
-    table, script = tmp_path / "photos.csv", tmp_path / "two.py"
+    table = tmp_path / "photos.csv"
     write_table(with_models, table)
-    script.write_text(TWO)
     arguments = json.dumps([settings, str(table), str(tmp_path / "two")])
-    run_two_processes(script, arguments)
+    run_as_torchrun(TWO, arguments)
     one = train(load_recipe("drdl/city", settings), table, tmp_path / "one")
     ours = checkpoint_tensors(read_checkpoint(one.best), "weights")
     theirs = checkpoint_tensors(read_checkpoint(tmp_path / "two" / "best"), "weights")

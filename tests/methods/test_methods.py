@@ -1,12 +1,12 @@
 import colorsys
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from conftest import TINY, run_two_processes
+from conftest import TINY
 from messages import facts
+from ready import run_as_torchrun
 from torch import nn
 
 from platefree.errors import DataError, RecipeError
@@ -125,10 +125,8 @@ if fabric.global_rank == 0:
 
 
 @pytest.mark.slow
-def test_two_processes_have_the_gradient_of_the_whole_batch(tmp_path: Path) -> None:
-    script = tmp_path / "gather.py"
-    script.write_text(GATHERING)
-    loss, gradient = json.loads(run_two_processes(script).strip().splitlines()[-1])
+def test_two_processes_have_the_gradient_of_the_whole_batch() -> None:
+    loss, gradient = json.loads(run_as_torchrun(GATHERING).strip().splitlines()[-1])
     torch.manual_seed(0)
     module = nn.Linear(5, 3)
     rows, vehicles = torch.randn(8, 5), torch.tensor([0, 0, 1, 1, 2, 2, 3, 3])

@@ -8,13 +8,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from multiprocessing import get_context
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
+from ready import forkserver
 from serve_lot import serve_lot
 
 import platefree as pf
@@ -33,10 +33,8 @@ SECONDS = 0.5  # the longest time for which it is asked when each was answered o
 @contextmanager
 def served(lot: Path, log: Path) -> Iterator[tuple[ForkServerProcess, str]]:
     """Within the block the service runs in a process of its own: it, and its address."""
-    context = get_context("forkserver")  # each start is quick
-    context.set_forkserver_preload(["serve_lot"])
-    here, there = context.Pipe(duplex=False)
-    process = context.Process(target=serve_lot, args=(lot, log, there))
+    here, there = forkserver.Pipe(duplex=False)
+    process = forkserver.Process(target=serve_lot, args=(lot, log, there))
     process.start()
     there.close()
     try:

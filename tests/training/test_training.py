@@ -12,8 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import TINY, run_two_processes
+from conftest import TINY
 from messages import facts
+from ready import Started, run_as_torchrun, start
 from safetensors.torch import load_file
 
 from platefree.checkpoint import read_checkpoint
@@ -65,11 +66,8 @@ def at_rate(recipe: Recipe, **rates: object) -> Recipe:
     return recipe.model_copy(update={"train": recipe.train.model_copy(update=rates)})
 
 
-def start_child(overrides: dict[str, object], data: Path, out: Path) -> subprocess.Popen[str]:
-    arguments = json.dumps([{**TINY, **overrides}, str(data), str(out)])
-    return subprocess.Popen(
-        [sys.executable, "-c", CHILD, arguments], stdout=subprocess.PIPE, text=True
-    )
+def start_child(overrides: dict[str, object], data: Path, out: Path) -> Started:
+    return start(CHILD, json.dumps([{**TINY, **overrides}, str(data), str(out)]))
 
 
 def test_training_writes_a_checkpoint_that_describes_itself(
@@ -111,14 +109,11 @@ def test_killed_at_random_moments_and_resumed_gives_the_same_bits(
     out = tmp_path / "killed"
     for kill in range(3):
         child = start_child(settings, drawn_folder, out)
-        assert child.stdout is not None
         steps = random.Random(kill).randint(2, 7)  # noqa: S311
         while steps and child.stdout.readline():
             steps -= 1
         time.sleep(random.Random(kill + 9).random() * 0.02)  # noqa: S311
         child.kill()
-        child.wait()
-        child.stdout.close()
     run = train(
         load_recipe("strong_baseline/demo", {**TINY, **settings}), drawn_folder, out, resume=True
     )
@@ -410,10 +405,9 @@ for precision in precisions:
 
 @pytest.mark.slow
 def test_two_processes_train_one_model(drawn_folder: Path, tmp_path: Path) -> None:
-    script, precisions = tmp_path / "run.py", ("32", "bf16")
-    script.write_text(IN_EACH_PRECISION)
+    precisions = ("32", "bf16")
     arguments = json.dumps([TINY, str(drawn_folder), str(tmp_path), precisions])
-    run_two_processes(script, arguments)
+    run_as_torchrun(IN_EACH_PRECISION, arguments)
     for precision in precisions:
         checkpoint = read_checkpoint(tmp_path / precision / "best")
         assert checkpoint.card["recipe"]["train"]["precision"] == precision
