@@ -3,8 +3,8 @@
     python benchmarks/first_page.py GALLERY [--starts 5]
 
 Each time `platefree serve` is started in a process of its own, and a browser, which is open already
-but has never seen the page, asks for the address as soon as it is printed. The card counts when it is
-in the document. A start before the first that counts warms what the system keeps of files, and
+but has never seen the page, asks for the address as soon as it is printed. The card counts when it
+is in the document. A start before the first that counts warms what the system keeps of files, and
 writes the byte code of modules as an installation does. It needs Chromium and playwright.
 """
 
@@ -19,7 +19,6 @@ from statistics import median
 
 import psutil
 from playwright.sync_api import Browser, sync_playwright
-
 
 _NO_BYTE_CODE = "PYTHONDONTWRITEBYTECODE"
 _NOTE = """new MutationObserver((_, watching) => {
@@ -71,7 +70,8 @@ def main() -> None:
         browser = running.chromium.launch(executable_path=shutil.which("chromium"))
         found = [first_card(given.gallery, browser) for _ in range(given.starts + 1)][1:]
         browser.close()
-    for name, seconds in zip(("listening", "first card", "processor"), zip(*found, strict=True)):
+    names = ("listening", "first card", "processor")
+    for name, seconds in zip(names, zip(*found, strict=True), strict=True):
         each = ", ".join(f"{value:.2f}" for value in sorted(seconds))
         print(f"{name}: median {median(seconds):.2f} s ({each})")
 

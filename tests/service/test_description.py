@@ -11,7 +11,6 @@ from live import TOKEN, Live, live
 from platefree.service.page_routes import PAGE
 from platefree.service.rules import Rules
 
-
 PRELOADED = re.compile(rb'<link rel="modulepreload" href="/page/(.*?)">\n')
 
 

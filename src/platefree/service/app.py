@@ -77,7 +77,7 @@ def create_app(service: Service) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         lifespan=_lifespan,
-        responses={status: _REFUSED for status in _STATUSES},
+        responses=dict.fromkeys(_STATUSES, _REFUSED),
     )
     app.state.service = service
     app.include_router(page_routes(page_files()))  # first: it is asked first, and quick to prepare
