@@ -80,7 +80,8 @@ class Service:
         detector: Callable[[], Detector] | None = None,
     ) -> None:
         self.gallery, self.rules = gallery, rules
-        self._load_detector, self._detector = detector, None
+        self._load_detector = detector
+        self._detector: Detector | None = None
         gallery.audit = None  # routes write the entries, with the account that asks
         self.folder = service_folder(gallery, folder)
         register = Register(self.folder)
