@@ -89,7 +89,9 @@ def live(
 ) -> Iterator[Live]:
     """Within the block it listens."""
     rules = rules or Rules(token=TOKEN, unmasked_frames=True)
-    service = Service(Gallery(gallery), rules, folder, detector)
+    service = Service(
+        Gallery(gallery), rules, folder, None if detector is None else lambda: detector
+    )
     listens, ports = threading.Event(), []
 
     def listening(port: int) -> None:

@@ -11,6 +11,8 @@ from live import TOKEN, Live, live
 from platefree.service.page_routes import PAGE
 from platefree.service.rules import Rules
 
+PRELOADED = re.compile(rb'<link rel="modulepreload" href="/page/(.*?)">\n')
+
 
 @pytest.fixture(scope="module")
 def served(drawn_lot: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
@@ -62,7 +64,7 @@ def test_another_method_is_told_all_that_there_are(served: Live) -> None:
 def test_a_file_of_the_page_is_sent_once(served: Live, name: str) -> None:
     path = f"/page/{name}" if name else "/"
     first = served.ask("GET", path, headers={})
-    assert first.content == (PAGE / (name or "index.html")).read_bytes()
+    assert PRELOADED.sub(b"", first.content) == (PAGE / (name or "index.html")).read_bytes()
     tag, kept = first.headers["etag"], first.headers["cache-control"]
     assert kept == "no-cache"  # kept, and asked for each time
     for known in (tag, f'"another", W/{tag}', "*"):
@@ -70,3 +72,14 @@ def test_a_file_of_the_page_is_sent_once(served: Live, name: str) -> None:
         assert (again.status, again.content, again.headers["etag"]) == (304, b"", tag)
     changed = served.ask("GET", path, headers={"If-None-Match": '"another"'})
     assert (changed.status, changed.content) == (200, first.content)
+
+
+def test_the_page_names_the_modules_that_it_needs(served: Live) -> None:
+    needed, found = ["main.js"], set[str]()
+    while needed:
+        module = served.ask("GET", f"/page/{needed.pop()}", headers={}).content.decode()
+        new = set(re.findall(r'^(?:import|export)[^;]*?"\./(.*?)";', module, re.M | re.S)) - found
+        needed += new
+        found |= new
+    page = served.ask("GET", "/", headers={}).content
+    assert {each.decode() for each in PRELOADED.findall(page)} >= found > {"store.js"}

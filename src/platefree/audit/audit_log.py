@@ -122,6 +122,7 @@ class AuditLog:
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
     _size: int = field(default=-1, repr=False)  # of the file when it ended so
     _end: Head = field(default=EMPTY, repr=False)
+    _named: bool = field(default=False, repr=False)  # the disk has its name, by an entry of ours
 
     @property
     def path(self) -> Path:
@@ -178,7 +179,8 @@ class AuditLog:
         if len(line.encode()) > LONGEST:
             raise DataError(f"an entry of {len(line):,} characters, expected at most {LONGEST:,}")
         append_text(self.path, line)
-        sync_file(self.path)
+        sync_file(self.path, named=self._named and self._size > 0)
+        self._named = True
         entry = Entry.model_validate(content)
         self._end = Head(entries=entry.number, hash=entry.hash)
         self._size = self.path.stat().st_size

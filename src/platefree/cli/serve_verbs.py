@@ -2,6 +2,7 @@
 
 import getpass
 import sys
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -23,6 +24,7 @@ from platefree.errors import DataError
 if TYPE_CHECKING:
     from platefree.audit.audit_log import AuditLog
     from platefree.gallery.stored_gallery import Gallery
+    from platefree.inference.detector import Detector
     from platefree.service.accounts import Accounts
     from platefree.service.register import Register
     from platefree.service.rules import Access, Rules
@@ -141,8 +143,6 @@ def serve(
         from platefree.gallery.camera_distances import read_camera_distances
         from platefree.gallery.journeys import NOWHERE
         from platefree.gallery.stored_gallery import Gallery
-        from platefree.inference.detector_loading import load_detector
-        from platefree.inference.shipped import detector_inside
         from platefree.service.accounts import Accounts
         from platefree.service.register import Register
         from platefree.service.rules import HERE, Rules
@@ -169,9 +169,7 @@ def serve(
         unmasked_frames=unmasked_frames,
         distances=NOWHERE if cameras is None else read_camera_distances(cameras),
     )
-    wants_detector = detector is not None or detector_inside() is not None
-    found = load_detector(detector, device=device.value) if wants_detector else None
-    service = Service(opened, rules, folder, found)
+    service = Service(opened, rules, folder, _detector_of(detector, device))
     if place.certificate is None and not place.is_local and place.behind_proxy:
         notes.print("note: only the proxy should reach this port", soft_wrap=True)
     serve_until_stopped(service, place, lambda port: _say(port, place, rules))
@@ -193,7 +191,7 @@ def serve_here(gallery: "Gallery", cameras: Path, port: int) -> None:
 
     place = Place("127.0.0.1", port)
     rules = Rules(access="token", names=HERE, distances=read_camera_distances(cameras))
-    service = Service(gallery, rules, service_folder(gallery, None), load_detector())
+    service = Service(gallery, rules, service_folder(gallery, None), load_detector)
     serve(service, place, lambda port: _say(port, place, rules))
 
 
@@ -267,6 +265,19 @@ def token(name: Name, gallery: GalleryOption, state: StateOption = None) -> None
     secret = Sessions(register).begin(name, "program")
     _note(audit, "account.token", account=name)
     out.print(secret)
+
+
+def _detector_of(name: str | None, device: DeviceName) -> "Callable[[], Detector] | None":
+    """What loads the detector; one that is asked for is loaded now, and refused if it is wrong."""
+    from platefree.inference.detector_loading import load_detector
+    from platefree.inference.shipped import detector_inside
+
+    if name is None and detector_inside() is None:
+        return None
+    if name is None and device is DeviceName.auto:
+        return load_detector
+    found = load_detector(name, device=device.value)
+    return lambda: found
 
 
 def _access(name: AccessName, *, has_accounts: bool) -> "Access":

@@ -25,7 +25,7 @@ def conclusion(hits: Sequence[Hit]) -> str:
     if not known:
         return ""
     if nothing_likely(hits):
-        return f"nothing likely: the highest p_same is {shown(max(known))}"
+        return f"nothing likely: the highest probability is {shown(max(known))}"
     counts = Counter(hit.in_words for hit in hits)
     return ", ".join(f"{counts[word]} {word}" for word in WORDS if counts[word])
 

@@ -48,6 +48,7 @@ from platefree.gallery.other_models import of_another_model
 from platefree.gallery.present_rows import PresentRows
 from platefree.gallery.reader_leases import leased_versions, reader_lease
 from platefree.gallery.store import Compacted, PastVersion
+from platefree.inputs.plain_files import MB
 from platefree.ranking.comparison import Comparison
 from platefree.ranking.space_searches import searched_spaces
 from platefree.storage.locks import only_writer
@@ -65,6 +66,7 @@ UNINDEXED = 16_384
 _SCALAR_INDEXES = {"number": "BTREE", "time": "BTREE", "camera": "BITMAP"}
 _OUTGROWN = 8  # times as many rows as came after it: then a part of an index stays as it is
 _AT_ONCE = 1 << 24  # rows of one addition
+_KEPT_METADATA = 128 * MB  # some 65 kB of each version that a reader saw: the engine keeps 1 GB
 _log = logging.getLogger(__name__)
 
 _TRIES = 20  # to open a version before the writer removes it
@@ -242,7 +244,9 @@ class LanceStore(PresentRows):
             if not (self.folder / TABLE / "_versions").is_dir():
                 return 0
             with reading_errors(self.folder):
-                self._first = engine().dataset(self._place)
+                self._first = engine().dataset(
+                    self._place, metadata_cache_size_bytes=_KEPT_METADATA
+                )
         with reading_errors(self.folder):
             return int(self._first.latest_version)
 

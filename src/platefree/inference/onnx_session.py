@@ -1,13 +1,18 @@
-"""How ONNX files are opened: on which device, with which threads."""
+"""How ONNX files are opened: on which device, with which threads.
+
+ONNX Runtime is imported when a file is opened: a page that is only looked at does without it.
+"""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import onnxruntime as ort
 from numpy.typing import NDArray
 
 from platefree.errors import CheckpointError, MissingPackage, first_line
 from platefree.work import Device
+
+if TYPE_CHECKING:
+    import onnxruntime as ort
 
 
 def providers_of(device: Device) -> list[str]:
@@ -18,6 +23,8 @@ def providers_of(device: Device) -> list[str]:
     Raises:
         MissingPackage: the ONNX Runtime that is installed does not run on the device.
     """
+    import onnxruntime as ort
+
     available = ort.get_available_providers()
     if device == "mps" or (device == "cuda" and "CUDAExecutionProvider" not in available):
         raise MissingPackage(
@@ -43,6 +50,8 @@ def open_session(
     Raises:
         CheckpointError: ONNX Runtime cannot load it.
     """
+    import onnxruntime as ort
+
     options = ort.SessionOptions()
     options.log_severity_level = 4  # what goes wrong is raised
     options.intra_op_num_threads = threads

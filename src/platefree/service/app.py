@@ -50,11 +50,17 @@ _MOST = 3  # faults of a request that are named
 _STATUSES = (400, 401, 403, 404, 408, 409, 413, 421, 422, 429, 500, 501, 503)
 
 
+_REFUSED = {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/Problem"}}}}
+"""Of every route and status: by its name, since a model would be built for each, at the start."""
+
+
 class _Application(FastAPI):
-    """An application whose description has links."""
+    """An application whose description has links, and says what a refusal is."""
 
     def openapi(self) -> dict[str, Any]:
-        return with_links(super().openapi())
+        described = super().openapi()
+        described["components"]["schemas"]["Problem"] = Problem.model_json_schema()
+        return with_links(described)
 
 
 def create_app(service: Service) -> FastAPI:
@@ -71,12 +77,12 @@ def create_app(service: Service) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         lifespan=_lifespan,
-        responses={status: {"model": Problem} for status in _STATUSES},
+        responses=dict.fromkeys(_STATUSES, _REFUSED),
     )
     app.state.service = service
+    app.include_router(page_routes(page_files()))  # first: it is asked first, and quick to prepare
     for part in _PARTS:
         app.include_router(part.routes)
-    app.include_router(page_routes(page_files()))
     app.add_exception_handler(PlatefreeError, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _of_http)

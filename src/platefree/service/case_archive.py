@@ -27,7 +27,7 @@ from platefree.service.sighting_table import COLUMNS, Row, csv_of, json_of, rows
 from platefree.service.whole_frames import whole_frame
 
 _COLUMNS = (*COLUMNS, "mark", "note", "who", "at")
-_SHOWN = ("camera", "time", "type", "color", "view", "track")
+_CELLS = ("number", "camera", "time", "type", "color", "view", "track", "mark", "note")
 _QUALITY = 88
 
 
@@ -122,14 +122,14 @@ def _described(case: Case) -> dict[str, Any]:
 def _page(case: Case, entries: Sequence[_Entry], asked: dict[str, Any]) -> str:
     facts = {**_described(case), "exported by": asked["by"], "reason": asked["reason"]}
     listed = "".join(
-        f"<tr><th>{clean(name)}</th><td>{clean(str(value))}</td></tr>"
+        f"<dt>{clean(name)}</dt><dd>{clean(str(value))}</dd>"
         for name, value in facts.items()
         if value and name != "name"
     )
-    header = f"<h1>{clean(case.name)}</h1><table>{listed}</table>"
+    header = f"<h1>{clean(case.name)}</h1><dl>{listed}</dl>"
     rows = "".join(_table_row(each) for each in entries)
-    heads = "".join(f"<th>{name}</th>" for name in ("picture", "number", *_SHOWN, "mark", "note"))
-    body = f"<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>"
+    heads = "".join(f"<th>{name}</th>" for name in ("picture", *_CELLS))
+    body = f'<table class="texts"><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>'
     return html_page(case.name, header, body)
 
 
@@ -139,5 +139,7 @@ def _table_row(entry: _Entry) -> str:
         content = base64.b64encode(entry.picture).decode()
         alternative = clean(f"sighting {entry.row['number']}")
         picture = f'<img alt="{alternative}" src="data:image/jpeg;base64,{content}">'
-    cells = [clean(entry.row.get(name, "")) for name in ("number", *_SHOWN, "mark", "note")]
-    return f"<tr><td>{picture}</td>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
+    cells = "".join(
+        f'<td data-column="{name}">{clean(entry.row.get(name, ""))}</td>' for name in _CELLS
+    )
+    return f"<tr><td>{picture}</td>{cells}</tr>"

@@ -5,6 +5,7 @@ upgraded is never met with the old page; what is the same is not sent again.
 """
 
 import hashlib
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,9 @@ from platefree.service.refusals import Refused
 
 PAGE = Path(__file__).parent / "page"
 """Where the files are."""
+
+INDEX = "index.html"
+"""The page itself."""
 
 _FILE = Expected("a file of the page", 16 * MB)
 _TYPES = {
@@ -46,7 +50,17 @@ class PageFile:
 def page_files(folder: Path = PAGE) -> dict[str, PageFile]:
     """The files of the page, by name."""
     paths = [path for path in sorted(folder.iterdir()) if path.suffix in _TYPES]
-    return {path.name: _page_file(read_input(path, _FILE), _TYPES[path.suffix]) for path in paths}
+    contents = {path.name: read_input(path, _FILE) for path in paths}
+    if INDEX in contents:
+        contents[INDEX] = _with_modules(contents)
+    return {name: _page_file(each, _TYPES[Path(name).suffix]) for name, each in contents.items()}
+
+
+def _with_modules(contents: dict[str, bytes]) -> bytes:
+    """The page with the names of its modules, which a browser would find only one by another."""
+    named = sorted(set(re.findall(rb'from "\./([a-z_]+\.js)"', b"".join(contents.values()))))
+    links = b"".join(b'<link rel="modulepreload" href="/page/%s">\n' % name for name in named)
+    return contents[INDEX].replace(b"</head>", links + b"</head>", 1)
 
 
 def _page_file(content: bytes, kind: str) -> PageFile:
@@ -63,9 +77,9 @@ def page_routes(files: dict[str, PageFile]) -> APIRouter:
 
     @routes.get("/")
     async def index(request: Request) -> Response:
-        if "index.html" not in files:
+        if INDEX not in files:
             return RedirectResponse("/page/api.html")
-        return _answer(files["index.html"], request)
+        return _answer(files[INDEX], request)
 
     @routes.get("/page/{name}")
     async def file(name: str, request: Request) -> Response:

@@ -5,7 +5,7 @@ import logging
 import math
 import secrets
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,7 +64,8 @@ class Service:
         rules: who may use it, and how.
         folder: for accounts, the audit log, and what is uploaded while it runs; by default
             ``service`` in that of the gallery.
-        detector: of vehicles on whole pictures; None finds none.
+        detector: loads one of vehicles on whole pictures, when it is first needed; None finds
+            none.
 
     Raises:
         DataError: the gallery is on a server and no folder is given.
@@ -76,9 +77,11 @@ class Service:
         gallery: Gallery,
         rules: Rules,
         folder: str | Path | None = None,
-        detector: Detector | None = None,
+        detector: Callable[[], Detector] | None = None,
     ) -> None:
-        self.gallery, self.rules, self.detector = gallery, rules, detector
+        self.gallery, self.rules = gallery, rules
+        self._load_detector = detector
+        self._detector: Detector | None = None
         gallery.audit = None  # routes write the entries, with the account that asks
         self.folder = service_folder(gallery, folder)
         register = Register(self.folder)
@@ -101,12 +104,30 @@ class Service:
         self.uploads = Uploads(self.files, self.decoder, limits)
         self.receiving = asyncio.Semaphore(_RECEIVED)
         self._turns = threading.Semaphore(max(cpu_count(), 2))
-        self._loading, self._closing = threading.Lock(), threading.Event()
+        self._loading, self._embedding = threading.Lock(), threading.Lock()
+        self._closing = threading.Event()
+
+    @property
+    def detector(self) -> Detector | None:
+        """Of vehicles on whole pictures, loaded once; None finds none.
+
+        Raises:
+            CheckpointError: it cannot be opened.
+        """
+        with self._loading:
+            if self._detector is None and self._load_detector is not None:
+                self._detector = self._load_detector()
+            return self._detector
+
+    @property
+    def finds_vehicles(self) -> bool:
+        """Whether there is a detector, loaded or not."""
+        return self._load_detector is not None
 
     @property
     def shows_frames(self) -> bool:
         """Whether whole frames are shown: plates can be masked, or may be seen."""
-        return self.detector is not None or self.rules.unmasked_frames
+        return self.finds_vehicles or self.rules.unmasked_frames
 
     def warm_up(self, pause: float = _PAGE_FIRST) -> None:
         """Open the store, which the page asks first; then the model and what decodes.
@@ -120,6 +141,7 @@ class Service:
             return
         self.decoder.warm_up()
         try:
+            _ = self.detector
             self.load_model()
         except PlatefreeError as error:  # browsing and stored sightings need no model
             _log.warning("note: no search by pictures: %s", error)
@@ -131,7 +153,7 @@ class Service:
             CheckpointError: it cannot be opened.
             MismatchError: another one is where it was.
         """
-        with self._loading:
+        with self._embedding:
             _ = self.gallery.model
 
     @contextmanager

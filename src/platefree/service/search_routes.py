@@ -120,6 +120,8 @@ def refuse_unknown(now: Reading, numbers: list[int]) -> None:
     Raises:
         Refused: one is not.
     """
+    if not numbers:
+        return
     there = now.has(np.array(numbers, np.int64))
     if not there.all():
         absent = np.array(numbers)[~there][0]

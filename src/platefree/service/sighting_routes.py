@@ -51,7 +51,7 @@ def gallery(caller: Viewer, here: Here) -> GalleryAbout:
         version=found.version,
         retention=found.retention,
         can_search_pictures=here.gallery.card.model_path is not None,
-        finds_vehicles=here.detector is not None,
+        finds_vehicles=here.finds_vehicles,
         shows_frames=here.shows_frames,
     )
 

@@ -199,15 +199,20 @@ def append_text(path: Path, text: str) -> None:
             file.write(text.encode())
 
 
-def sync_file(path: Path) -> None:
+def sync_file(path: Path, *, named: bool = False) -> None:
     """Wait until a file that `append_text` wrote is on the disk.
+
+    Args:
+        path: the file.
+        named: whether its name is there already, so that its content is enough.
 
     Raises:
         StorageError: the disk reports a fault.
     """
     with storage_errors(path):
         sync(path)
-        sync_folder(path.parent)
+        if not named:
+            sync_folder(path.parent)
 
 
 def remove(path: Path) -> None:

@@ -132,7 +132,7 @@ function emptyness() {
   if (!answer) {
     return isStated()
       ? null
-      : told("Nothing is asked without a reason.", [
+      : told("Nothing is shown without a reason.", [
           button("State a reason", () => askReason(search)),
         ]);
   }

@@ -113,7 +113,12 @@ function pictureOf({ upload, frame_of: number, box }, place) {
 }
 
 function sightingPicture(number) {
-  return element("img", { src: crop(number), alt: `Sighting ${number}`, class: "cut" });
+  return element("img", {
+    src: crop(number),
+    alt: `Sighting ${number}`,
+    class: "cut",
+    onerror: (event) => event.target.remove(), // it was forgotten: the name beside it is enough
+  });
 }
 
 function feedbackSaid({ yes, no }) {

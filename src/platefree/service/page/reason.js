@@ -59,7 +59,7 @@ export function askReason(then) {
           { class: "hint" },
           `The audit log keeps it with your name, ${now.session.name}, and all ` +
             "that you search, follow and export. This tab keeps it until you close it." +
-            (must ? " This service asks nothing without a reason." : ""),
+            (must ? " This service answers nothing without one." : ""),
         ),
         element("div", { class: "row end" }, element("button", { class: "primary" }, "Go on")),
       ),
