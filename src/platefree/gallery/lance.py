@@ -137,6 +137,10 @@ class LanceStore(PresentRows):
         """
         return nullcontext() if self._writes else self._written()
 
+    def alone(self) -> AbstractContextManager[None]:
+        """Within the block nobody adds: the same."""
+        return self.writing()
+
     def add(self, embeddings: Embeddings, crops: Sequence[bytes] | None = None) -> Indices:
         """Append sightings with their embeddings, all of them or none.
 
