@@ -4,10 +4,11 @@ import sys
 from pathlib import Path
 
 import platefree as pf
-from platefree.gallery import reembedding
+from platefree.gallery import milvus_changes, reembedding
 from platefree.work import Work
 
 reembedding.BLOCK, reembedding._AT_A_TIME = 5, 10
+milvus_changes.GRACE, milvus_changes.SWITCHING = 0.3, 5.0  # of a gallery on a server
 folder, *models = map(Path, sys.argv[1:])
 assert pf.Gallery.open(folder).model.fingerprint  # now all is imported
 sys.stdout.write("ready\n")

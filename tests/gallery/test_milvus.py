@@ -3,6 +3,9 @@
 import json
 import multiprocessing
 import os
+import random
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -16,17 +19,25 @@ from lance_batches import batch
 from messages import facts, says
 from milvus_server import ADDRESS, FOLDER, MilvusServer
 from milvus_stores import drop_all, hasty_milvus, needs_milvus, new_address, new_milvus
+from test_reembedding import Meanwhile
 
 import platefree as pf
-from platefree.errors import DataError, StorageError
-from platefree.gallery import milvus_changes, milvus_engine
+from platefree.data.content import picture_contents
+from platefree.errors import DataError, MismatchError, StorageError
+from platefree.gallery import milvus_changes, milvus_engine, reembedding
 from platefree.gallery.filters import EVERYTHING
 from platefree.gallery.gallery_places import is_gallery
 from platefree.gallery.milvus import MilvusStore
 from platefree.gallery.milvus_engine import milvus_address
+from platefree.gallery.milvus_spaces import collections_of
 from platefree.gallery.milvus_view import MilvusView
-from platefree.ranking.comparison import ONLY_SPACE
+from platefree.gallery.stored_embedder import load_stored
+from platefree.ranking.comparison import ONLY_SPACE, l2_normalised
+from platefree.ranking.joined_spaces import WeightedMean
 from platefree.types import Sightings
+
+HERE = Path(__file__).parent
+WORK = pf.Work(workers=0)
 
 
 @pytest.fixture
@@ -278,6 +289,151 @@ def test_a_gallery_by_its_verbs(hasty: None, run: Run, drawn_folder: Path, tmp_p
     assert run("gallery", "export", address, "--out", out)[0] == 0
     kept = drawn.camera[drawn.camera != "cam1"]
     assert sorted(pf.read_table(out).camera.tolist()) == sorted(kept.tolist())
+
+
+def models_of(table: Sightings, folder: Path) -> list[Path]:
+    """Two models that were asked before: folders of embeddings, the second of two spaces."""
+    content = picture_contents(table)
+    made = []
+    for number, sizes in enumerate(({"main": 8}, {"0-main": 6, "1-main": 10})):
+        random = np.random.default_rng(number)
+        drawn = {
+            name: random.standard_normal((len(table), size)).astype(np.float32)
+            for name, size in sizes.items()
+        }
+        spaces = {name: l2_normalised(rows, rows) for name, rows in drawn.items()}
+        comparison = WeightedMean((ONLY_SPACE, ONLY_SPACE), (0.3, 0.7)) if number else ONLY_SPACE
+        embeddings = pf.Embeddings(spaces, table, f"model {number}", content)
+        made.append(pf.save_embeddings(embeddings, folder / f"model-{number}", comparison))
+    return made
+
+
+def is_of(gallery: pf.Gallery, model: Path, rows: list[int]) -> bool:
+    """Whether a gallery holds these pictures of a model, with its vectors, and nothing else."""
+    wanted, numbers = load_stored(model).embeddings, np.sort(gallery.store.latest())
+    assert len(gallery.search(int(numbers[3]), top=99).hits) == len(rows) - 1
+    stored = gallery.store.get(numbers)
+    assert stored.sightings.image.tolist() == [str(wanted.sightings.path(row)) for row in rows]
+    assert stored.model == gallery.card.model == wanted.model
+    for name, space in wanted.spaces.items():
+        np.testing.assert_allclose(stored.spaces[name], space[rows], atol=1e-3)
+    return True
+
+
+@needs_milvus
+def test_a_gallery_is_embedded_again_beside_its_old_vectors(
+    hasty: None, drawn_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stopped and gone on with, while it is searched, added to and forgotten from."""
+    monkeypatch.setattr(reembedding, "BLOCK", 4)
+    table = pf.read_table(drawn_folder).take(np.arange(24))
+    old, new = models_of(table, tmp_path)
+    lot = pf.Gallery.create(new_address(), old)
+    lot.add(load_stored(old).embeddings.take(np.arange(20)))
+    numbers = np.sort(lot.store.latest())
+
+    def meanwhile() -> None:
+        other = pf.Gallery.open(lot.folder)
+        assert is_of(other, old, list(range(20)))
+        assert (other.info().coming, other.info().ready) == ("model 1", 8)
+        other.forget(pf.Filter(not_numbers=np.delete(numbers, [1, 15]).tolist()))
+        other.compact()
+        other.add(load_stored(old).embeddings)
+        raise KeyboardInterrupt
+
+    open_before = pf.Gallery.open(lot.folder)
+    with pytest.raises(KeyboardInterrupt):
+        lot.reembed(Meanwhile(load_stored(new), 3, meanwhile), work=WORK)
+    counted = Meanwhile(load_stored(new), 0, meanwhile)
+    done = pf.Gallery.open(lot.folder).reembed(counted, work=WORK)
+    assert (done.switched, done.embedded, counted.embedded) == (True, 24, 24 - 7)
+    rows = [*np.delete(np.arange(20), [1, 15]).tolist(), 1, 15, 20, 21, 22, 23]
+    for each in (open_before, pf.Gallery.open(lot.folder)):
+        assert is_of(each, new, rows)
+    np.testing.assert_array_equal(np.sort(lot.store.latest())[:18], np.delete(numbers, [1, 15]))
+    held = collections_of(lot.folder.name, lot.store.log.server.collections())
+    assert sorted(held.values()) == [1, 1]
+    for collection in held:
+        assert lot.store.log.server.count(collection, "number >= 0", at=0) == 24
+    with pytest.raises(MismatchError, match=facts("model 1", "gallery reembed")):
+        lot.add(load_stored(old).embeddings)
+
+
+@needs_milvus
+def test_what_was_begun_with_a_model_is_dropped_for_another(
+    hasty: None, drawn_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reembedding, "BLOCK", 4)
+    table = pf.read_table(drawn_folder).take(np.arange(8))
+    old, new = models_of(table, tmp_path)
+    lot = pf.Gallery.create(new_address(), old)
+    lot.add(load_stored(old).embeddings)
+
+    def stop() -> None:
+        raise KeyboardInterrupt
+
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            lot.reembed(Meanwhile(load_stored(new), 2, stop), work=WORK)
+        assert lot.info().ready == 4
+        assert lot.reembed(old).embedded == 8
+        assert (lot.info().coming, lot.info().ready) == ("", 0)
+    assert is_of(lot, old, list(range(8)))
+    assert set(collections_of(lot.folder.name, lot.store.log.server.collections()).values()) == {0}
+
+
+@needs_milvus
+def test_additions_wait_for_a_change_of_the_model_and_it_for_them(
+    hasty: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, other = new_milvus(), None
+    store.add(*batch(0, 5))
+    other = MilvusStore(store.address, ONLY_SPACE)
+    with ThreadPoolExecutor() as pool:
+        with store.alone():
+            adding = pool.submit(other.add, *batch(1, 5))
+            time.sleep(0.5)
+            assert (store.count(), adding.done()) == (5, False)
+        assert len(adding.result()) == 5
+    monkeypatch.setattr(milvus_changes, "_PATIENCE", 0.1)
+    monkeypatch.setattr(milvus_changes, "_TURNS", 2)
+    change, _ = other.log.begin()  # an addition that is under way
+    with pytest.raises(StorageError, match=facts("under way", "killed", 60)), store.alone():
+        pass
+    other.log.end(change)
+    other.log.begin_switch()  # by one that was killed
+    monkeypatch.setattr(milvus_engine, "RETRY_SECONDS", 0.0)
+    with pytest.raises(StorageError, match=facts("its model is being changed", "add again")):
+        store.add(*batch(2, 5))
+    monkeypatch.setattr(milvus_changes, "SWITCHING", 0.0)
+    assert len(store.add(*batch(2, 5))) == 5
+    with store.alone():
+        pass
+
+
+@needs_milvus
+@pytest.mark.slow
+def test_one_that_embeds_it_again_is_killed_at_any_moment(
+    hasty: None, drawn_folder: Path, tmp_path: Path, kills: int
+) -> None:
+    table = pf.read_table(drawn_folder).take(np.arange(24))
+    models = models_of(table, tmp_path)
+    lot = pf.Gallery.create(new_address(), models[0])
+    lot.add(load_stored(models[0]).embeddings)
+    chance = random.Random(kills)  # noqa: S311
+    for _ in range(max(1, kills // 3)):  # a server takes seconds for each collection
+        command = [sys.executable, HERE / "reembed_gallery.py", lot.folder, *models[::-1]]
+        writer = subprocess.Popen([*map(str, command)], stdout=subprocess.PIPE, text=True)
+        assert writer.stdout is not None
+        assert writer.stdout.readline() == "ready\n"
+        for _ in range(chance.randrange(2)):
+            assert writer.stdout.readline()  # another model has taken over
+        time.sleep(chance.uniform(0, 6))
+        assert writer.poll() is None
+        writer.kill()
+        writer.communicate()
+        gallery = pf.Gallery.open(lot.folder)
+        assert is_of(gallery, models[int(gallery.card.model[-1])], list(range(24)))
 
 
 @pytest.fixture

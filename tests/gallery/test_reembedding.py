@@ -17,6 +17,7 @@ from ready import start
 import platefree as pf
 from platefree.errors import DataError, MismatchError, StorageError
 from platefree.gallery import reembedding
+from platefree.gallery.coming_model import beside_of
 from platefree.gallery.vectors_beside import VectorsBeside
 from platefree.storage.locks import only_writer
 from platefree.types import Embeddings, Sightings
@@ -232,8 +233,9 @@ def test_what_is_forgotten_meanwhile_leaves_the_disk(lot: pf.Gallery, new: pf.Mo
     with pytest.raises(KeyboardInterrupt):
         lot.reembed(Meanwhile(new, 4, stop), work=WORK)
     numbers = np.sort(lot.store.latest())
-    (beside,) = (path for path in (lot.folder / "reembedding").iterdir() if path.is_dir())
-    blocks = [spaces["main"] for _, spaces in VectorsBeside(beside).blocks()]
+    beside = beside_of(lot.store, pf.Gallery.open(lot.folder).card)
+    assert isinstance(beside, VectorsBeside)
+    blocks = [spaces["main"] for _, spaces in beside.blocks()]
     made = [row.tobytes() for row in np.concatenate(blocks)]
 
     def stays(row: int) -> bool:

@@ -189,8 +189,8 @@ def forget(
         print_json({"forgotten": found.count, "files": stay, "readers": compacted.readers})
     if found.files:
         notes.print(
-            f"{many(len(found.files), 'picture file')} outside of the gallery were not touched, "
-            f"such as {found.files[0]}",
+            f"{many(len(found.files), 'picture file')} outside of the gallery not touched, such as "
+            f"{found.files[0]}",
             soft_wrap=True,
         )
     _note_readers(compacted.readers)

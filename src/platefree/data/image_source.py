@@ -93,7 +93,8 @@ class TableImages:
         try:
             yield
         except ImageError as error:
-            if not (isinstance(error.__cause__, FileNotFoundError) and lies_elsewhere(self.table)):
+            missing = isinstance(error.__cause__, FileNotFoundError)
+            if not missing or len(self.table) == 1 or not lies_elsewhere(self.table):
                 raise
             raise ImageError(
                 f"{error}; other pictures of the table are missing too: if they lie in another "

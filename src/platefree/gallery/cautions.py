@@ -25,7 +25,9 @@ def cautions(query: Sightings, searched: int, hits: Sightings) -> list[str]:
         hits: the gallery pictures that were found.
     """
     found = []
-    if searched < FEW:
+    if not searched:
+        found.append("no picture meets the conditions, or none is there")
+    elif searched < FEW:
         found.append(
             f"only {many(searched, 'picture')} could be found: the first of so few need not be "
             "the vehicle, whatever its similarity"

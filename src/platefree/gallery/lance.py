@@ -43,7 +43,7 @@ from platefree.gallery.lance_engine import (
     writing_errors,
 )
 from platefree.gallery.lance_rows import MODEL, SPACE, rows_of
-from platefree.gallery.lance_view import PARTITIONS, LanceView
+from platefree.gallery.lance_view import BITS, PARTITIONS, LanceView
 from platefree.gallery.other_models import of_another_model
 from platefree.gallery.present_rows import PresentRows
 from platefree.gallery.reader_leases import leased_versions, reader_lease
@@ -138,6 +138,10 @@ class LanceStore(PresentRows):
             StorageError: another process writes, or the folder cannot be written to.
         """
         return nullcontext() if self._writes else self._written()
+
+    def alone(self) -> AbstractContextManager[None]:
+        """Within the block nobody adds: the same."""
+        return self.writing()
 
     def add(self, embeddings: Embeddings, crops: Sequence[bytes] | None = None) -> Indices:
         """Append sightings with their embeddings, all of them or none.
@@ -416,4 +420,6 @@ def _extend(dataset: Any, index: Any, *, everything: bool) -> None:  # noqa: ANN
 
 
 def _index_vectors(dataset: Any, column: str) -> None:  # noqa: ANN401
-    dataset.create_index(column, "IVF_RQ", metric="cosine", num_partitions=PARTITIONS, replace=True)
+    dataset.create_index(
+        column, "IVF_RQ", metric="cosine", num_partitions=PARTITIONS, num_bits=BITS, replace=True
+    )

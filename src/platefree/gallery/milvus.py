@@ -21,17 +21,19 @@ import numpy as np
 from platefree.data.content import picture_contents
 from platefree.errors import DataError, MismatchError, StorageError
 from platefree.gallery import milvus_changes
+from platefree.gallery.conditions import OneOf
 from platefree.gallery.filters import Filter
 from platefree.gallery.lance_rows import rows_of, schema_of
 from platefree.gallery.milvus_changes import ROW_BITS, ChangeLog, Changes, numbers_of
 from platefree.gallery.milvus_engine import (
     MilvusAddress,
+    Occupied,
     answered,
     milvus_address,
     retried,
 )
 from platefree.gallery.milvus_rows import INDEX, PARTITIONS, fields_of, requests_of
-from platefree.gallery.milvus_spaces import NOTE, StoredSpaces
+from platefree.gallery.milvus_spaces import StoredSpaces, collections_of
 from platefree.gallery.milvus_view import MilvusView
 from platefree.gallery.other_models import of_another_model
 from platefree.gallery.present_rows import PresentRows
@@ -40,6 +42,7 @@ from platefree.ranking.comparison import Comparison
 from platefree.types import Embeddings, Indices
 
 _AT_ONCE = 1 << 20  # rows of one addition
+_NUMBERS = 50_000  # in one expression
 
 
 class MilvusStore(PresentRows):
@@ -64,6 +67,7 @@ class MilvusStore(PresentRows):
         self.address, self.comparison, self._model = found, comparison, model
         self.log = ChangeLog.of(found)
         self._open: list[Changes] = []  # what is being read
+        self._alone = 0.0  # since when
 
     # --- reading what is stored now ---
 
@@ -71,6 +75,15 @@ class MilvusStore(PresentRows):
     def version(self) -> int:
         """Rises with every change; 0 if nothing was ever added."""
         return self._now().version
+
+    @property
+    def model(self) -> str:
+        """Fingerprint of the model that made what is stored; empty if nothing was ever added."""
+        return self._now().model
+
+    def use(self, comparison: Comparison, model: str) -> None:
+        """Take what another process has put in the place of all: rows of another model."""
+        self.comparison, self._model = comparison, model
 
     @property
     def exact(self) -> bool:
@@ -100,6 +113,28 @@ class MilvusStore(PresentRows):
     def writing(self) -> AbstractContextManager[None]:
         """Nothing: others may write too."""
         return nullcontext()
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Within the block nobody adds, for `milvus_changes.SWITCHING` seconds at most.
+
+        Raises:
+            StorageError: it took longer, or others add all the time.
+        """
+        with answered(self.address, StorageError):
+            change = self.log.begin_switch()
+        self._alone = monotonic()
+        try:
+            yield
+        finally:
+            with answered(self.address, StorageError):
+                self.log.end(change)
+
+    def note_switch(self, spaces: StoredSpaces) -> None:
+        """Have these spaces searched from now on; for whoever is `alone`."""
+        if monotonic() - self._alone > milvus_changes.SWITCHING / 2:
+            raise StorageError(f"{self.address} answers slowly: run the same command again")
+        self.log.note(spaces.note, spaces.to_json())
 
     def add(self, embeddings: Embeddings, crops: Sequence[bytes] | None = None) -> Indices:
         """Append sightings with their embeddings, all of them or none.
@@ -136,7 +171,7 @@ class MilvusStore(PresentRows):
         return count
 
     def compact(self) -> Compacted:
-        """Have the server remove what was deleted, and what killed writers left.
+        """Have the server remove what was deleted or superseded, and what killed writers left.
 
         How many bytes that are is known to the server alone: both sizes are 0. It removes them from
         its disks when it cleans up (``dataCoord.gc``, by default some hours later).
@@ -146,22 +181,60 @@ class MilvusStore(PresentRows):
             stored = StoredSpaces.of(changes, self.address.name)
             if stored is None:
                 return Compacted(0, 0)
-            removed = self._remove_unfinished(stored, changes)
+            removed = self._remove_unfinished(changes)
             due = {
                 change: text
                 for change, text in changes.deletions.items()
                 if all(change in each.deletions for each in self._open)
             }
-            if due:
+            read = [StoredSpaces.of(each, stored.name) for each in self._open]
+            old = [
+                collection
+                for collection, number in self._collections().items()
+                if number < min(each.number for each in (stored, *read) if each)
+            ]
+            if due or old:
                 self._announce()
+                for collection in old:
+                    self.log.server.drop(collection)
                 for text in due.values():
-                    self._remove(stored, text)
+                    self._remove(text)
                 self.log.removed(sorted(due))
             if due or removed:
                 for collection in stored.collections.values():
                     self.log.server.rewrite(collection)
             kept = changes.deletions.keys() - due.keys()
-            return Compacted(0, 0, sum(bool(kept - each.deletions.keys()) for each in self._open))
+            older = [
+                bool(kept - each.deletions.keys()) or spaces != stored
+                for each, spaces in zip(self._open, read, strict=True)
+            ]
+            return Compacted(0, 0, sum(older))
+
+    def drop_begun(self, model: str = "") -> None:
+        """Drop what was begun with models that do not come.
+
+        Args:
+            model: fingerprint of the one that does.
+        """
+        with answered(self.address, StorageError):
+            found, changes = self._collections(), self.log.read()
+            stored = StoredSpaces.of(changes, self.address.name)
+            coming = None if stored is None else stored.coming(changes, model)
+            kept = () if coming is None else coming.collections.values()
+            for collection, number in found.items():
+                if stored is not None and number > stored.number and collection not in kept:
+                    self.log.server.drop(collection)
+
+    def create(self, spaces: StoredSpaces) -> None:
+        """Make the collections of some spaces; those that are there stay."""
+        with ThreadPoolExecutor() as pool:  # the server takes seconds for each
+            list(pool.map(lambda space: self._create(spaces, space), spaces.sizes))
+
+    def remove_numbers(self, collection: str, numbers: Indices) -> None:
+        """Remove sightings from one collection."""
+        for start in range(0, len(numbers), _NUMBERS):
+            some = tuple(numbers[start : start + _NUMBERS].tolist())
+            self.log.server.delete(collection, OneOf("number", some).milvus())
 
     def bytes_on_disk(self) -> int:
         """Known to the server alone: 0."""
@@ -179,7 +252,10 @@ class MilvusStore(PresentRows):
         stored = self._spaces(embeddings)
         if not len(embeddings):
             return np.empty(0, np.int64)
-        change, _ = self.log.begin()
+        change, changes = self.log.begin()
+        if changes.waits(change) or StoredSpaces.of(changes, stored.name) != stored:
+            self.log.end(change)
+            raise Occupied("its model is being changed")
         numbers = (change << ROW_BITS) + np.arange(len(embeddings))
         rows = rows_of(embeddings, self.comparison, crops, numbers)
         for space, collection in stored.collections.items():
@@ -199,9 +275,8 @@ class MilvusStore(PresentRows):
         if model and new.model != model:
             raise of_another_model(self.address, model, new.model)
         if there is None:
-            with ThreadPoolExecutor() as pool:  # the server takes seconds for each
-                list(pool.map(lambda space: self._create(new, space), new.sizes))
-            self.log.note(NOTE, new.to_json())
+            self.create(new)
+            self.log.note(new.note, new.to_json())
             return self._spaces(embeddings)  # somebody else's may have been noted before
         if new.sizes != there.sizes:
             raise MismatchError(f"{self.address} has the spaces {there.sizes}, not {new.sizes}")
@@ -220,7 +295,11 @@ class MilvusStore(PresentRows):
                 "one addition, which was given up: add fewer sightings at a time"
             )
 
-    def _remove_unfinished(self, stored: StoredSpaces, changes: Changes) -> bool:
+    def _collections(self) -> dict[str, int]:
+        """The collections of sightings, also those of other models -> the number of the model."""
+        return collections_of(self.address.name, self.log.server.collections())
+
+    def _remove_unfinished(self, changes: Changes) -> bool:
         """Remove what writers left that were killed long ago; whether there was any."""
         now = self.log.server.timestamp() >> 18
         old = [
@@ -229,7 +308,7 @@ class MilvusStore(PresentRows):
             if now - (began >> 18) > 1000 * milvus_changes.GIVEN_UP
         ]
         for change in old:
-            self._remove(stored, numbers_of(change))
+            self._remove(numbers_of(change))
             self.log.end(change)
         return bool(old)
 
@@ -239,8 +318,8 @@ class MilvusStore(PresentRows):
         self.log.purge(change)
         sleep(milvus_changes.GRACE)
 
-    def _remove(self, stored: StoredSpaces, expression: str) -> None:
+    def _remove(self, expression: str) -> None:
         server = self.log.server
-        for collection in stored.collections.values():
+        for collection in self._collections():
             while server.count(collection, expression, at=0):
                 server.delete(collection, expression)

@@ -13,6 +13,9 @@ says what happened to the large ones, a record for each step, and readers believ
 - a deletion is the expression that its sightings meet. They are seen no more when it is recorded;
   `compact` removes them. It announces that, and waits `GRACE` seconds: whoever reads an older state
   for longer reads the records again, and ends with an error if what it reads was to be removed;
+- a change of the model is a change, too. It waits until additions that began before it have ended,
+  and additions that begin while it is under way are made again later; one that has not ended after
+  `SWITCHING` seconds counts as given up;
 - records of ended changes are counted and removed when there are more than `RECORDS`.
 
 Each record has the server's timestamp from which on all that it tells of can be read.
@@ -32,10 +35,12 @@ from platefree.gallery.milvus_engine import MilvusAddress, MilvusServer, Records
 ROW_BITS = 24
 """A sighting's number is that of the change that added it, and in the lowest bits its place."""
 
-GRACE, GIVEN_UP = 10.0, 3_600.0
+GRACE, SWITCHING, GIVEN_UP = 10.0, 60.0, 3_600.0
 RECORDS = 64
 
 _TRIES = 50  # to take a number
+_SWITCH = "switch"
+_PATIENCE, _TURNS = 5.0, 15  # seconds that a change of the model waits for additions, how often
 _TEXT = 60_000  # bytes; the server takes 65,535
 _FIELDS = ("id", "change", "kind", "part", "at", "text")
 _EVERY = 'id != ""'
@@ -50,6 +55,7 @@ class Changes:
         version: how many changes there have been.
         newest: the highest number of a change.
         begun: number of each change that has not ended -> the server's timestamp of its beginning.
+        switches: those of them that change the model.
         deletions: number of each deletion whose sightings are still there -> what they meet.
         purged: number of the last removal that was announced.
         at: a timestamp from which on all of it can be read.
@@ -60,6 +66,7 @@ class Changes:
     version: int = 0
     newest: int = 0
     begun: dict[int, int] = field(default_factory=dict)
+    switches: frozenset[int] = frozenset()
     deletions: dict[int, str] = field(default_factory=dict)
     purged: int = 0
     at: int = 1
@@ -72,6 +79,24 @@ class Changes:
         parts += [f"not ({numbers_of(change)})" for change in sorted(self.begun)]
         parts += [f"not ({text})" for _, text in sorted(self.deletions.items())]
         return " and ".join(parts)
+
+    @property
+    def settled(self) -> int:
+        """The number of a sighting below which none will be added."""
+        return min(self.begun, default=self.newest + 1) << ROW_BITS
+
+    def waits(self, change: int) -> bool:
+        """Whether a change of the model is under way, for which another change has to wait."""
+        return any(self._younger(each, change, SWITCHING) for each in self.switches - {change})
+
+    def disturbs(self, change: int) -> bool:
+        """Whether additions are under way that began before this change of the model."""
+        additions = self.begun.keys() - self.switches
+        return any(each < change and self._younger(each, change, GIVEN_UP) for each in additions)
+
+    def _younger(self, change: int, than: int, seconds: float) -> bool:
+        """Whether a change began less than so long before another."""
+        return (self.begun[than] - self.begun[change]) >> 18 < 1_000 * seconds
 
 
 def numbers_of(change: int) -> str:
@@ -111,7 +136,7 @@ class ChangeLog:
         """What they say now: everything that has ended before is in it."""
         return self._state(self._records()) if self.exists() else Changes(read=monotonic())
 
-    def begin(self) -> tuple[int, Changes]:
+    def begin(self, what: str = "") -> tuple[int, Changes]:
         """Take the next number.
 
         Returns:
@@ -122,7 +147,7 @@ class ChangeLog:
         """
         for attempt in range(_TRIES):
             change, name = self._newest + 1, uuid.uuid4().hex
-            self._insert("begun", change, name)
+            self._insert("begun", change, name, text=what)
             records = self._records()
             self._newest = max(each["change"] for each in records)
             if not any(each["change"] >= change and each["id"] != name for each in records):
@@ -133,6 +158,28 @@ class ChangeLog:
         raise StorageError(
             f"{self.server.address} is written by too many at once: no turn in {_TRIES} tries; "
             "try again"
+        )
+
+    def begin_switch(self) -> int:
+        """Take the next number for a change of the model, when no addition is under way.
+
+        Raises:
+            StorageError: one is all the time.
+        """
+        for _ in range(_TURNS):
+            change, now = self.begin(_SWITCH)
+            end = monotonic() + _PATIENCE
+            while (blocked := now.waits(change) or now.disturbs(change)) and monotonic() < end:
+                sleep(0.1)
+                now = self.read()
+            if not blocked:
+                return change
+            self.end(change)
+            sleep(random.uniform(0, 1))  # noqa: S311 - for those that wait
+        raise StorageError(
+            f"an addition to {self.server.address} has been under way for a minute. Run the same "
+            "command again when it has ended; one whose writer was killed counts as given up "
+            f"after {GIVEN_UP / 60:.0f} minutes"
         )
 
     def end(self, change: int) -> None:
@@ -186,14 +233,16 @@ class ChangeLog:
             by_kind[each["kind"]].append(each)
         ended = {each["change"] for kind in _ENDS for each in by_kind[kind]}
         counted, count = _counted(by_kind["counted"])
+        begun = [
+            each
+            for each in by_kind["begun"]
+            if each["change"] not in ended and each["change"] > counted
+        ]
         return Changes(
             version=count + sum(change > counted for change in ended),
             newest=max((each["change"] for each in records), default=0),
-            begun={
-                each["change"]: each["at"]
-                for each in by_kind["begun"]
-                if each["change"] not in ended and each["change"] > counted
-            },
+            begun={each["change"]: each["at"] for each in begun},
+            switches=frozenset(each["change"] for each in begun if each["text"] == _SWITCH),
             deletions=_texts(by_kind["deleted"], lambda each: int(each["change"])),
             purged=max((each["change"] for each in by_kind["purging"]), default=0),
             at=max((each["at"] for each in records), default=1),

@@ -101,6 +101,10 @@ class MilvusServer:
         """Add records, which are kept for good when it returns."""
         self._client.insert(collection, records, timeout=ANSWER_SECONDS)
 
+    def upsert(self, collection: str, records: Records) -> None:
+        """Add records, or put them in the place of those with the same number."""
+        self._client.upsert(collection, records, timeout=ANSWER_SECONDS)
+
     def delete(self, collection: str, expression: str) -> None:
         """Delete the records that meet an expression."""
         self._client.delete(collection, filter=expression, timeout=ANSWER_SECONDS)
@@ -208,6 +212,10 @@ def client_errors() -> tuple[type[Exception], ...]:
     return milvus_client().MilvusException, grpc.RpcError
 
 
+class Occupied(StorageError):
+    """The server takes additions again when another change has ended."""
+
+
 @contextmanager
 def answered(address: MilvusAddress, error: type[DataError | StorageError]) -> Iterator[None]:
     """Turn what the client raises within the block into an error of ours."""
@@ -227,10 +235,11 @@ def retried(attempt: Callable[[], _Result], address: MilvusAddress) -> _Result:
         StorageError: it never succeeded.
     """
     end, wait = monotonic() + RETRY_SECONDS, 0.5
+    retryable: tuple[type[Exception], ...] = (Occupied, *client_errors())
     while True:
         try:
             return attempt()
-        except client_errors() as error:
+        except retryable as error:
             if monotonic() + wait > end:
                 raise StorageError(
                     f"{address} took nothing for {RETRY_SECONDS:.0f} seconds "

@@ -43,13 +43,20 @@ class MilvusView(StoredView):
         log: of the changes.
         changes: what it said.
         comparison: how the spaces of its embeddings combine.
+        stored: its spaces; by default those that it is searched by.
     """
 
-    def __init__(self, log: ChangeLog, changes: Changes, comparison: Comparison) -> None:
+    def __init__(
+        self,
+        log: ChangeLog,
+        changes: Changes,
+        comparison: Comparison,
+        stored: StoredSpaces | None = None,
+    ) -> None:
         super().__init__(log.server.address, comparison)
         self.changes = changes
         self._log, self._server, self._address = log, log.server, log.server.address
-        self._stored = StoredSpaces.of(changes, self._address.name)
+        self._stored = stored or StoredSpaces.of(changes, self._address.name)
         self._checked = changes.read
 
     @property
@@ -105,6 +112,16 @@ class MilvusView(StoredView):
         ]
         rows = np.array(pairs, np.int64).reshape(-1, 2)
         return latest_first(rows[:, 0], times_of(rows[:, 1]))[:top]
+
+    def numbers(self, start: int = 0, space: str = "") -> Indices:
+        """The numbers of the sightings from one on, as a space has them; by default the first."""
+        wanted = f"{self._met()} and number >= {start}"
+        parts = self._records(wanted, ["number"], space=space)
+        return np.array([each["number"] for part in parts for each in part], np.int64)
+
+    def count_in(self, space: str) -> int:
+        """How many sightings a space has."""
+        return self._count(self._met(), space)
 
     def holds(self, identities: Contents) -> Bools:
         """(n,) which of (n, 16) identities are stored."""
@@ -207,45 +224,48 @@ class MilvusView(StoredView):
         return rows_of_records(records, columns, sizes)
 
     def _records(
-        self, expression: str, fields: Sequence[str], block: int = _NARROW
+        self, expression: str, fields: Sequence[str], block: int = _NARROW, space: str = ""
     ) -> Iterator[Records]:
         """The records that meet an expression, by number, at most so many at a time."""
         waiting = [(0, (self.changes.newest + 1) << ROW_BITS)] if self._stored else []
         while waiting:
             start, end = waiting.pop()
             part = f"{expression} and {start} <= number < {end}"
-            count = self._count(part)
+            count = self._count(part, space)
             if count > block:
                 middle = (start + end) // 2
                 waiting += [(middle, end), (start, middle)]
             elif count:
-                yield self._query(part, fields)
+                yield self._query(part, fields, space)
 
-    def _count(self, expression: str) -> int:
+    def _count(self, expression: str, space: str = "") -> int:
         if self._stored is None:
             return 0
         with self._reading():
-            return self._server.count(self._stored.first, expression, self.changes.at)
+            return self._server.count(self._collection(space), expression, self.changes.at)
 
     def _query(self, expression: str, fields: Sequence[str], space: str = "") -> Records:
-        assert self._stored is not None  # noqa: S101
-        collection = self._stored.collections[space] if space else self._stored.first
         with self._reading():
-            return self._server.query(collection, expression, fields, self.changes.at)
+            return self._server.query(self._collection(space), expression, fields, self.changes.at)
+
+    def _collection(self, space: str) -> str:
+        assert self._stored is not None  # noqa: S101
+        return self._stored.collections[space] if space else self._stored.first
 
     def _reading(self) -> AbstractContextManager[None]:
-        self._refuse_purged()
-        return answered(self._address, DataError)
-
-    def _refuse_purged(self) -> None:
-        """Raise a `DataError` if what is seen here may have been removed since it was opened."""
-        if monotonic() - self._checked < milvus_changes.GRACE / 2:
-            return
-        with answered(self._address, DataError):
-            now = self._log.read()
-        if now.purged > self.changes.purged:
+        if self.purged():
             raise DataError(
                 f"forgotten sightings were removed from {self._address} while it was read for "
                 f"more than {milvus_changes.GRACE:.0f} seconds: ask again"
             )
-        self._checked = now.read
+        return answered(self._address, DataError)
+
+    def purged(self) -> bool:
+        """Whether some of what is seen here may have been removed since it was opened."""
+        if monotonic() - self._checked < milvus_changes.GRACE / 2:
+            return False
+        with answered(self._address, DataError):
+            now = self._log.read()
+        if now.purged == self.changes.purged:
+            self._checked = now.read
+        return now.purged > self.changes.purged

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from platefree.errors import CheckpointError
 from platefree.gallery.audit_trail import trail_of
-from platefree.gallery.coming_model import remove_others, vectors_beside
+from platefree.gallery.coming_model import Beside, beside_of, remove_others
 from platefree.gallery.gallery_card import GalleryCard
 from platefree.gallery.gallery_places import (
     Place,
@@ -20,7 +20,6 @@ from platefree.gallery.lance import LanceStore
 from platefree.gallery.ledger import ledger_folder
 from platefree.gallery.opening import open_embedder
 from platefree.gallery.other_models import of_another_model
-from platefree.gallery.vectors_beside import VectorsBeside
 from platefree.inference.calibrated import calibration_at
 from platefree.inference.embedder import Embedder
 from platefree.ranking.calibration import Calibration
@@ -109,9 +108,6 @@ class OpenGallery:
 
     def _take(self, card: GalleryCard) -> None:
         """Go by a card; the model of the gallery is the one that its rows are of."""
-        if not isinstance(self.store, LanceStore):  # no other model comes to a server
-            self.card = card
-            return
         if card.coming is not None and card.coming.model == self.store.model:
             card = card.of_model(card.coming)
         if card.model != self.card.model:
@@ -126,11 +122,12 @@ class OpenGallery:
         there = self._open_card()
         if self.card != there:
             write_card(self.folder, self.card)
-        remove_others(self.folder, self.card)
+        if isinstance(self.store, LanceStore):  # on a server another model may have begun since
+            remove_others(self.store, self.card)
 
-    def _beside(self) -> VectorsBeside | None:
+    def _beside(self) -> Beside | None:
         """The vectors of the coming model; None if there is none."""
-        return vectors_beside(self.folder, self.card)
+        return beside_of(self.store, self.card)
 
     def _check(self, model: Embedder) -> None:
         if model.fingerprint != self.card.model:

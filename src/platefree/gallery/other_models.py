@@ -7,7 +7,7 @@ def of_another_model(gallery: object, model: str, other: str) -> MismatchError:
     """The error to raise.
 
     Args:
-        gallery: its folder, or its address on a server, where nothing is embedded again.
+        gallery: its folder, or its address on a server.
         model: fingerprint of its model.
         other: fingerprint of the one that was given, and what else is known of it.
     """

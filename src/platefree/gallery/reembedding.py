@@ -1,23 +1,20 @@
 """Embed the sightings of a gallery again with another model, while it is searched and added to.
 
-The new vectors lie beside the gallery until all are there, those of `BLOCK` pictures at a time for
-good. Then one commit of the table puts them in the place of the old ones: nobody ever sees both.
+The new vectors lie beside the old until all are there (`coming_model`), those of `BLOCK` pictures
+at a time for good. Then one step puts them in the place of the old ones: nobody ever sees both.
 Whoever is killed on the way goes on where it was.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
-import pyarrow as pa
 
 from platefree.data.content import known_contents, picture_contents
 from platefree.errors import DataError
+from platefree.gallery.coming_model import Beside
 from platefree.gallery.embedded_blocks import kept_rows
-from platefree.gallery.lance_rows import rows_of
 from platefree.gallery.store import Reading, Store
-from platefree.gallery.vectors_beside import VectorsBeside
 from platefree.inference.embedder import Embedder
 from platefree.storage.files import new_file, temporary_folder
 from platefree.types import Embeddings, Indices, Sightings, unknown_boxes, unknown_frames
@@ -65,7 +62,7 @@ class Reembedding:
     """
 
     model: Embedder
-    vectors: VectorsBeside
+    vectors: Beside
     missing: Missing
     work: Work
     reasons: dict[int, str] = field(default_factory=dict)
@@ -81,29 +78,20 @@ class Reembedding:
             if not len(pending):
                 return
 
-    def rows(self, now: Reading) -> Iterator[pa.Table]:
-        """The rows of a gallery with the new vectors; those without are left out."""
-        left = set(now.latest().tolist())
-        for numbers, spaces in self.vectors.blocks():
-            kept = np.array([number in left for number in numbers.tolist()], np.bool_)
-            left.difference_update(numbers.tolist())
-            if kept.any():
-                stored, crops = now.get(numbers[kept]), now.crops(numbers[kept])
-                vectors = {name: rows[kept] for name, rows in spaces.items()}
-                new = Embeddings(vectors, stored.sightings, self.model.fingerprint, stored.content)
-                yield rows_of(new, self.model.comparison, crops, numbers[kept])
-
     def without(self, now: Reading) -> list[str]:
         """Why sightings that are stored now have no vectors, a sentence for each."""
-        there = set(now.latest().tolist())
-        return [reason for number, reason in sorted(self.reasons.items()) if number in there]
+        numbers = np.array(sorted(self.reasons), np.int64)
+        return [self.reasons[number] for number in numbers[now.has(numbers)].tolist()]
 
     def _pending(self, now: Reading) -> Indices:
         tried = np.array(list(self.reasons), np.int64)
-        return np.setdiff1d(now.latest(), np.concatenate([self.vectors.numbers, tried]))
+        return np.setdiff1d(self.vectors.pending(now), tried)
 
     def _embed(self, now: Reading, numbers: Indices) -> None:
         """Embed a block; what has no vectors afterwards has a reason."""
+        there = now.has(numbers)
+        self.reasons |= dict.fromkeys(numbers[~there].tolist(), "it was forgotten")
+        numbers = numbers[there]
         stored = now.get(numbers)
         reasons = _changed(stored)
         frames = stored.sightings.frame >= 0
@@ -124,7 +112,7 @@ class Reembedding:
         """Embed the small pictures of some rows of a block; the rows that have none."""
         crops = dict(zip(rows.tolist(), now.crops(numbers[rows]), strict=True))
         having = np.array([row for row, crop in crops.items() if crop], np.int64)
-        with temporary_folder(self.vectors.folder / "small") as folder:
+        with temporary_folder(self.vectors.scratch) as folder:
             for row in having.tolist():
                 with new_file(folder / f"{row}.jpg") as file:
                     file.write(crops[row])

@@ -1,7 +1,6 @@
 """A gallery: a place where sightings accumulate for months, with the model that embeds them."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +14,7 @@ from platefree.errors import DataError, MismatchError
 from platefree.gallery.again import Repeated, compare_again, refuse_answer_of_another
 from platefree.gallery.audit_trail import conditions_of
 from platefree.gallery.camera_distances import CameraDistances
-from platefree.gallery.coming_model import BESIDE
+from platefree.gallery.coming_model import Beside, reembedded, remove_others
 from platefree.gallery.embedded_blocks import Block, embed_block
 from platefree.gallery.feedback import NO_FEEDBACK, Feedback
 from platefree.gallery.filters import EVERYTHING, Filter
@@ -32,7 +31,6 @@ from platefree.gallery.gallery_places import (
 )
 from platefree.gallery.gallery_results import Added, Forgotten, GalleryInfo, Retained
 from platefree.gallery.journeys import NOWHERE, Journeys, journeys_of
-from platefree.gallery.lance import LanceStore
 from platefree.gallery.ledger import shared_ledger
 from platefree.gallery.open_gallery import OpenGallery
 from platefree.gallery.opening import open_embedder
@@ -47,8 +45,6 @@ from platefree.gallery.vectors_beside import VectorsBeside
 from platefree.inference.embedder import Embedder
 from platefree.inference.shipped import shipped_embedder
 from platefree.recipes.post import NONE, Post
-from platefree.storage.disk import disk
-from platefree.storage.locks import only_writer
 from platefree.types import Contents, Embeddings, Hit, Indices, Sightings, utc_text
 from platefree.work import DEFAULT_WORK, Work
 
@@ -341,7 +337,7 @@ class Gallery(OpenGallery):
     def compact(self) -> Compacted:
         """Remove from the disk what was forgotten or superseded; see `Store.compact`."""
         with self._writing():
-            if (beside := self._beside()) is not None:
+            if isinstance(beside := self._beside(), VectorsBeside):  # a server has them in reach
                 beside.keep_only(self.store.latest())
             self.forget_passes()
             return self.store.compact()
@@ -357,7 +353,7 @@ class Gallery(OpenGallery):
 
         Meanwhile it is searched with the old one, and sightings are added and forgotten. `BLOCK`
         pictures at a time are stored for good, so work that was stopped goes on where it was when
-        it is asked for again. When all are embedded one commit puts the new vectors in the place
+        it is asked for again. When all are embedded one step puts the new vectors in the place
         of the old; sightings keep their numbers.
 
         Args:
@@ -373,35 +369,28 @@ class Gallery(OpenGallery):
             DataError: nothing is stored.
             StorageError: the folder cannot be written, or another process is writing.
         """
-        if not isinstance(self.folder, Path) or not isinstance(self.store, LanceStore):
-            raise DataError(
-                f"{self.folder} is on a server, where no gallery is embedded again: make another "
-                "one with this model ('platefree gallery create', then 'platefree gallery add')"
-            )
-        new, place = open_embedder(model, work), self.folder / BESIDE
-        with only_writer(place):
+        new = open_embedder(model, work)
+        with reembedded(self.store):
             with self._writing():
                 beside = self._announce(new)
             if beside is None:
                 return Reembedded(True, self.store.count(), 0, [])
             task = Reembedding(new, beside, missing, work)
             task.embed_all(self.store)
-            with self._writing():
+            with self.store.alone():
                 task.embed_all(self.store)
                 with self.store.snapshot() as now:
                     without, count = task.without(now), now.count()
                     if (without and missing != "forget") or len(without) == count:
                         return Reembedded(False, count - len(without), task.small, without)
-                    self.store.replace(task.rows(now), new.comparison)
-                self._model = self._given = new
-                self._settle()
+                    beside.switch(now, len(without))
+            self._model = self._given = new
+            with self._writing():
                 self.forget_passes()
                 self.store.compact()  # the rows before, which were read until now
-        with suppress(OSError):  # another one has begun
-            disk().remove_folder(place)
         return Reembedded(True, count - len(without), task.small, without)
 
-    def _announce(self, new: Embedder) -> VectorsBeside | None:
+    def _announce(self, new: Embedder) -> Beside | None:
         """Write into the card which model is coming; None if it is that of the gallery already."""
         coming = None if new.fingerprint == self.card.model else _entry(new)
         if coming is not None and not self.store.count():
@@ -411,6 +400,7 @@ class Gallery(OpenGallery):
             )
         write_card(self.folder, self.card.model_copy(update={"coming": coming}))
         self._settle()
+        remove_others(self.store, self.card)
         return self._beside()
 
     def info(self) -> GalleryInfo:

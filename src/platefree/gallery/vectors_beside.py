@@ -11,9 +11,14 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
+import pyarrow as pa
 
 from platefree.errors import DataError
+from platefree.gallery.lance import LanceStore
+from platefree.gallery.lance_rows import rows_of
+from platefree.gallery.lance_view import LanceView
 from platefree.inputs.plain_files import GB, Expected, open_input
+from platefree.ranking.comparison import Comparison
 from platefree.storage.files import atomic_file, remove
 from platefree.types import Embeddings, Floats, Indices
 
@@ -21,31 +26,33 @@ _FILE = Expected("vectors of a gallery that is embedded again", GB)
 
 
 class VectorsBeside:
-    """Vectors by the numbers of sightings.
+    """See `Beside`.
 
     Args:
         folder: of the files; it is created by the first ones.
+        store: of the gallery.
+        model: fingerprint of the other model.
+        comparison: how its spaces combine.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, store: LanceStore, model: str, comparison: Comparison) -> None:
+        self.folder, self.scratch = folder, folder / "small"
+        self._store, self._model, self._comparison = store, model, comparison
         parts = [_read(path, spaces=False)[0] for path in self._files()]
-        self._numbers = np.concatenate([np.empty(0, np.int64), *parts])
+        self.numbers = np.concatenate([np.empty(0, np.int64), *parts])
 
-    @property
-    def numbers(self) -> Indices:
-        """(n,) the sightings that have vectors."""
-        return self._numbers
+    def pending(self, now: LanceView) -> Indices:
+        """The sightings that have no vectors yet."""
+        return np.setdiff1d(now.latest(), self.numbers)
 
     def add(self, numbers: Indices, embeddings: Embeddings) -> None:
-        """Keep the vectors of (n,) sightings.
+        """Keep the vectors of (n,) sightings."""
+        self._write(numbers, dict(embeddings.spaces))
+        self.numbers = np.concatenate([self.numbers, numbers])
 
-        Raises:
-            StorageError: they cannot be written.
-        """
-        spaces = dict(embeddings.spaces)
-        self._write(numbers, spaces)
-        self._numbers = np.concatenate([self._numbers, numbers])
+    def switch(self, now: LanceView, left_out: int) -> None:
+        """Write the whole table with these vectors."""
+        self._store.replace(self._rows(now), self._comparison)
 
     def blocks(self) -> Iterator[tuple[Indices, dict[str, Floats]]]:
         """Numbers, and space -> (n, d) float32 of them, some hundred at a time."""
@@ -62,6 +69,18 @@ class VectorsBeside:
                     self._write(found[kept], {name: rows[kept] for name, rows in spaces.items()})
                 if not kept[0]:  # the first gives the file its name
                     remove(path)
+
+    def _rows(self, now: LanceView) -> Iterator[pa.Table]:
+        """The rows of the gallery with the new vectors; those without are left out."""
+        left = set(now.latest().tolist())
+        for numbers, spaces in self.blocks():
+            kept = np.array([number in left for number in numbers.tolist()], np.bool_)
+            left.difference_update(numbers.tolist())
+            if kept.any():
+                stored, crops = now.get(numbers[kept]), now.crops(numbers[kept])
+                vectors = {name: rows[kept] for name, rows in spaces.items()}
+                new = Embeddings(vectors, stored.sightings, self._model, stored.content)
+                yield rows_of(new, self._comparison, crops, numbers[kept])
 
     def _write(self, numbers: Indices, spaces: dict[str, Floats]) -> None:
         names = sorted(spaces)
