@@ -9,7 +9,8 @@ from scipy.ndimage import find_objects, label
 from platefree.data.frame_boxes import KINDS, PLATE
 from platefree.inference.detector import FoundOnFrame
 from platefree.video.best_pictures import Picture, cut
-from platefree.video.plate_masks import PlateMasks, masked
+from platefree.video.plate_masks import PlateMasks
+from platefree.video.track_masks import masked
 from platefree.video.tracks import Track
 
 MAGENTA, GREEN = (255, 0, 255), (0, 160, 0)

@@ -11,6 +11,7 @@ from platefree.gallery.stored_gallery import Gallery
 from platefree.inference.detector import Detector
 from platefree.ingestion.cameras import Camera
 from platefree.ingestion.intake import NO_DETECTORS, Intake, Taken
+from platefree.video.track_masks import MASKED, Masked
 from platefree.work import DEFAULT_WORK, Work
 
 
@@ -23,9 +24,10 @@ def ingest(
     zone: str = "",
     detector: str | Path | Detector | None = None,
     keep_plates: bool = False,
+    keep_faces: bool = False,
     work: Work = DEFAULT_WORK,
 ) -> Taken:
-    """Find the vehicles of films and keep a sighting of each, without plates.
+    """Find the vehicles of films and keep a sighting of each, without plates and faces.
 
     A call that was stopped, however, goes on where it was when it is made again. What is done of
     each film is noted in the folder ``gallery.ledger``.
@@ -38,6 +40,7 @@ def ingest(
         zone: of times in names, such as ``+07:00``.
         detector: of vehicles and plates, or its path; by default the one inside platefree.
         keep_plates: leave plates as they are, of which an entry of the audit log says so.
+        keep_faces: leave faces as they are, likewise.
         work: device, and how many processes look at films. Progress is not shown.
 
     Returns:
@@ -53,7 +56,8 @@ def ingest(
     """
     places = [films] if isinstance(films, str | Path) else films
     each = Camera(camera, places, start, zone, detector)
-    with open_intake(gallery, [each], keep_plates=keep_plates, work=work) as intake:
+    masked = Masked(plates=not keep_plates, faces=not keep_faces)
+    with open_intake(gallery, [each], masked=masked, work=work) as intake:
         return intake.take(intake.plan([each]))
 
 
@@ -63,7 +67,7 @@ def open_intake(
     cameras: Sequence[Camera],
     *,
     detectors: Mapping[str, Detector] = NO_DETECTORS,
-    keep_plates: bool = False,
+    masked: Masked = MASKED,
     work: Work = DEFAULT_WORK,
     by: str = "program",
 ) -> Iterator[Intake]:
@@ -73,7 +77,7 @@ def open_intake(
         gallery: with its ledger.
         cameras: whose films are taken in.
         detectors: that are open, by their paths.
-        keep_plates: whether plates stay as they are, which is noted before anything is done.
+        masked: what is masked; what is not is noted before anything is done.
         work: device, and how many processes look at films.
         by: what asks for the user.
 
@@ -91,7 +95,7 @@ def open_intake(
     with open_ledger(gallery.ledger, gallery.card.created) as ledger:
         _ = gallery.model  # refused now, if it is not the gallery's
         gallery.forget_passes()
-        if keep_plates:
+        for what in [name for name, is_masked in masked._asdict().items() if not is_masked]:
             trail = begun_trail(gallery.folder, gallery.ledger, by)
-            trail.note("ingest.keep_plates", {"cameras": [each.name for each in cameras]})
-        yield Intake(gallery, ledger, detectors=detectors, keep_plates=keep_plates, work=work)
+            trail.note(f"ingest.keep_{what}", {"cameras": [each.name for each in cameras]})
+        yield Intake(gallery, ledger, detectors=detectors, masked=masked, work=work)
