@@ -56,7 +56,9 @@ def test_it_makes_the_gallery_and_tells_what_was_seen(
     assert not (lot / "audit.jsonl").exists()
 
 
-def test_kept_plates_and_faces_are_in_the_audit_log(run: Run, recorded: Path, tmp_path: Path) -> None:
+def test_kept_plates_and_faces_are_in_the_audit_log(
+    run: Run, recorded: Path, tmp_path: Path
+) -> None:
     lot = tmp_path / "lot"
     words = ("--model", "colors", "--camera", "gate", "--start", "unknown", "--keep-plates")
     assert run("ingest", recorded, "--gallery", lot, *words, "--keep-faces")[0] == 0

@@ -32,12 +32,14 @@ from platefree.inference import shipped
 from platefree.ingestion.cameras import Camera
 from platefree.ingestion.intake import Intake
 from platefree.storage.disk import written_to
+from platefree.video.best_pictures import Pixels
 from platefree.video.face_masks import FaceMasks
 from platefree.video.film_detection import seen_in
 from platefree.video.follower import follow
 from platefree.video.footage import Sampling, open_footage
 from platefree.video.overlap_tracker import OverlapTracker
 from platefree.video.plate_masks import PlateMasks
+from platefree.video.track_masks import Boxes
 
 HERE = Path(__file__).parent
 
@@ -163,7 +165,7 @@ def test_plates_are_masked_unless_they_are_to_be_kept(
 class AllFace(FaceMasks):
     """Sees a face as large as the picture."""
 
-    def on_vehicle(self, crop: Any) -> Any:
+    def on_vehicle(self, crop: Pixels) -> Boxes:
         height, width, _ = crop.shape
         return np.array([[0.0, 0.0, width, height]])
 

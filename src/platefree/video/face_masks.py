@@ -10,6 +10,9 @@ THRESHOLD = 0.3
 SIDE = 192
 """Pixels of the longer side at which a vehicle is looked at."""
 
+LONGEST = 1280
+"""Pixels of the longer side to which larger whole frames are shrunk."""
+
 
 class FaceMasks(TrackMasks):
     """Finds faces on what is kept of vehicles, and masks them.
@@ -34,6 +37,7 @@ class FaceMasks(TrackMasks):
         return self._detector.faces(crop, self._side, self._threshold)
 
     def on_scene(self, scene: Pixels, known: Boxes) -> Boxes:
-        """The faces on a whole frame, which is looked at in its own size."""
+        """The faces on a whole frame, which is looked at in its own size, at most `LONGEST`."""
         del known
-        return self._detector.faces(scene, threshold=self._threshold)
+        side = min(LONGEST, max(scene.shape[:2]))
+        return self._detector.faces(scene, side, self._threshold)
