@@ -166,6 +166,15 @@ def test_unsure_plates_are_masked_and_very_unsure_ones_are_not() -> None:
     assert magenta(clean.pictures[0].crop) == 0
 
 
+def test_plates_of_motorcycles_count_from_a_lower_score_on() -> None:
+    """A picture that is half as high again as wide is one of a motorcycle."""
+    for height, count in ((60, 1), (59, 0)):
+        crop = np.full((height, 40, 3), 200, np.uint8)
+        crop[30:36, 12:24] = MAGENTA
+        assert len(PlateMasks(SeesColors(score=0.11), sides=()).on_vehicle(crop)) == count
+        assert len(PlateMasks(SeesColors(score=0.09), sides=()).on_vehicle(crop)) == 0
+
+
 def test_what_is_as_large_as_a_vehicle_is_no_plate() -> None:
     crop = np.full((40, 60, 3), 200, np.uint8)
     crop[5:18, 10:30] = MAGENTA  # 13 of 40 high

@@ -22,6 +22,7 @@ SIDES = (128, 256)
 
 _WIDEST, _HIGHEST = 0.5, 0.3  # of a vehicle's picture; plates in the city are at most .40, .18
 _AROUND = 0.1  # of a vehicle's box, at each side: a bumper may be just outside
+_UPRIGHT, _LESS = 1.5, 2 / 3  # motorcycles: their plates of two rows count from a lower score on
 _SMALLEST = 24.0  # pixels of the longer side of a vehicle; the plates of smaller ones have 2 rows
 
 
@@ -30,7 +31,8 @@ class PlateMasks(TrackMasks):
 
     Args:
         detector: of vehicles and plates.
-        threshold: the lowest score of a plate.
+        threshold: the lowest score of a plate; two thirds of it on motorcycles, which are
+            pictures half as high again as wide.
         sides: pixels of the longer side of a vehicle at the sizes at which it is looked at; its own
             size is always one more.
     """
@@ -51,7 +53,8 @@ class PlateMasks(TrackMasks):
         """
         height, width, _ = crop.shape
         views = [crop, *(_of_side(crop, side) for side in self._sides)]
-        found = self._detector.detect(views, self._threshold)
+        lowest = self._threshold * (_LESS if height >= _UPRIGHT * width else 1)
+        found = self._detector.detect(views, lowest)
         boxes = np.concatenate(
             [
                 _plates(each) * np.tile([width / view.shape[1], height / view.shape[0]], 2)
