@@ -87,7 +87,8 @@ class Conversion:
         opset = [helper.make_opsetid("", OPSET)]
         model = helper.make_model(graph, opset_imports=opset, ir_version=8)
         onnx.checker.check_model(model)
-        return model.SerializeToString()
+        content: bytes = model.SerializeToString()
+        return content
 
     def _operator(self, operator: Any) -> None:  # noqa: ANN401
         code = self._model.OperatorCodes(operator.OpcodeIndex())
