@@ -152,7 +152,7 @@ def test_plates_are_masked_unless_they_are_to_be_kept(
 ) -> None:
     gallery = pf.Gallery.open(lot, ColorEmbedder())
     words = {"camera": "gate", "start": "unknown", "detector": ColorDetector()}
-    assert pf.ingest(film, gallery, keep_plates=keep_plates, **words).added == len(TRAFFIC)
+    assert pf.ingest(film, gallery, keep=["plates"] * keep_plates, **words).added == len(TRAFFIC)
     for labels, *_, small in rows_of(lot).values():
         assert (white(small, tmp_path) > 20) == keep_plates
         assert "time" not in labels
@@ -177,7 +177,7 @@ def test_faces_are_masked_unless_they_are_to_be_kept(
     monkeypatch.setattr("platefree.ingestion.looking.FaceMasks", AllFace)
     gallery = pf.Gallery.open(lot, ColorEmbedder())
     words = {"camera": "gate", "start": "unknown", "detector": ColorDetector()}
-    assert pf.ingest(film, gallery, keep_faces=keep_faces, **words).added == len(TRAFFIC)
+    assert pf.ingest(film, gallery, keep=["faces"] * keep_faces, **words).added == len(TRAFFIC)
     for *_, small in rows_of(lot).values():
         levels = np.asarray(Image.open(io.BytesIO(small)), np.float64)
         assert (levels.std(axis=(0, 1)).max() > 5) == keep_faces

@@ -16,6 +16,7 @@ from platefree.inference.onnx_content import check_onnx
 from platefree.inference.onnx_network import PICTURES
 from platefree.inference.onnx_session import open_session, providers_of, run_session
 from platefree.inference.shipped import MODELS
+from platefree.inputs.plain_files import MB, Expected, read_input
 
 FACES = MODELS / "faces" / "faces.onnx"
 """The file inside the package."""
@@ -25,6 +26,7 @@ SCORES, BOXES = "scores", "boxes"
 
 Boxes = NDArray[np.float64]
 
+_FILE = Expected("the face detector", 16 * MB, CheckpointError)
 _STRIDE = 4  # pixels between the places at which it looks
 _MULTIPLE = 64  # the sides of a picture, for its maps are halved five times, and added again
 _PAD = 127.5  # level of what is beside a picture
@@ -43,12 +45,7 @@ class FaceDetector:
 
     def __init__(self, file: Path = FACES, threads: int = 1) -> None:
         self._name = f"the face detector {file.name}"
-        try:
-            content = file.read_bytes()
-        except OSError as error:
-            raise CheckpointError(
-                f"{self._name} cannot be read ({error.strerror}): install platefree again"
-            ) from error
+        content = read_input(file, _FILE)
         check_onnx(content, self._name)
         self._session = open_session(content, providers_of("cpu"), self._name, threads)
 

@@ -1,6 +1,6 @@
 """Take the films of one camera into a gallery: all of it in one call."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -23,8 +23,7 @@ def ingest(
     start: str = "",
     zone: str = "",
     detector: str | Path | Detector | None = None,
-    keep_plates: bool = False,
-    keep_faces: bool = False,
+    keep: Collection[str] = (),
     work: Work = DEFAULT_WORK,
 ) -> Taken:
     """Find the vehicles of films and keep a sighting of each, without plates and faces.
@@ -39,8 +38,7 @@ def ingest(
         start: see `platefree.ingestion.cameras.Camera`, as ``zone`` and ``detector``.
         zone: of times in names, such as ``+07:00``.
         detector: of vehicles and plates, or its path; by default the one inside platefree.
-        keep_plates: leave plates as they are, of which an entry of the audit log says so.
-        keep_faces: leave faces as they are, likewise.
+        keep: what is not masked, of ``plates`` and ``faces``; an entry of the audit log says so.
         work: device, and how many processes look at films. Progress is not shown.
 
     Returns:
@@ -49,14 +47,17 @@ def ingest(
     Raises:
         CheckpointError: there is no detector, or no model of the gallery.
         MismatchError: the gallery is of another model.
-        DataError: a film begins at no known time, a part of it is done with other settings, or the
-            gallery is on a server and was opened without a folder for the ledger.
+        DataError: a film begins at no known time, a part of it is done with other settings, the
+            gallery is on a server and was opened without a folder for the ledger, or something else
+            is to be kept.
         FilmError: there is no film.
         StorageError: the gallery, the ledger or the audit log cannot be written.
     """
     places = [films] if isinstance(films, str | Path) else films
     each = Camera(camera, places, start, zone, detector)
-    masked = Masked(plates=not keep_plates, faces=not keep_faces)
+    if unknown := set(keep) - set(Masked._fields):
+        raise DataError(f"keep has {sorted(unknown)}, expected some of {Masked._fields}")
+    masked = Masked(plates="plates" not in keep, faces="faces" not in keep)
     with open_intake(gallery, [each], masked=masked, work=work) as intake:
         return intake.take(intake.plan([each]))
 
