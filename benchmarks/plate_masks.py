@@ -22,7 +22,8 @@ from platefree.data.frame_boxes import PLATE, FrameBoxes, read_frame_boxes
 from platefree.data.image import read_image
 from platefree.inference.detector_loading import load_detector
 from platefree.video.best_pictures import Pixels, cut
-from platefree.video.plate_masks import SIDES, THRESHOLD, Boxes, PlateMasks, filled_areas
+from platefree.video.plate_masks import SIDES, THRESHOLD, PlateMasks
+from platefree.video.track_masks import Boxes, filled_areas
 
 SMALLEST = 24.0  # pixels of the longer side of a vehicle
 COVERED = 0.9

@@ -75,6 +75,7 @@ CORE_INFERENCE = {
         "detector_card",
         "detector_loading",
         "detector_page",
+        "face_detector",
         "box_decoding",
         "frame_reading",
     ),

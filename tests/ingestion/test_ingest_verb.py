@@ -56,13 +56,18 @@ def test_it_makes_the_gallery_and_tells_what_was_seen(
     assert not (lot / "audit.jsonl").exists()
 
 
-def test_kept_plates_are_in_the_audit_log(run: Run, recorded: Path, tmp_path: Path) -> None:
+def test_kept_plates_and_faces_are_in_the_audit_log(
+    run: Run, recorded: Path, tmp_path: Path
+) -> None:
     lot = tmp_path / "lot"
     words = ("--model", "colors", "--camera", "gate", "--start", "unknown", "--keep-plates")
-    assert run("ingest", recorded, "--gallery", lot, *words)[0] == 0
-    (line,) = (lot / "audit.jsonl").read_text().splitlines()
-    entry = json.loads(line)
-    assert (entry["action"], entry["details"]) == ("ingest.keep_plates", {"cameras": ["gate"]})
+    assert run("ingest", recorded, "--gallery", lot, *words, "--keep-faces")[0] == 0
+    for line, what in zip(
+        (lot / "audit.jsonl").read_text().splitlines(), ("plates", "faces"), strict=True
+    ):
+        entry = json.loads(line)
+        assert entry["action"] == f"ingest.keep_{what}"
+        assert entry["details"] == {"cameras": ["gate"]}
 
 
 def test_lists_of_cameras_and_wrong_words(run: Run, recorded: Path, tmp_path: Path) -> None:

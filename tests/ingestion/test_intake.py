@@ -1,5 +1,6 @@
 """Films become sightings of a gallery: which, and that nothing stops it from being all of them."""
 
+import io
 import itertools
 import json
 import os
@@ -31,11 +32,14 @@ from platefree.inference import shipped
 from platefree.ingestion.cameras import Camera
 from platefree.ingestion.intake import Intake
 from platefree.storage.disk import written_to
+from platefree.video.best_pictures import Pixels
+from platefree.video.face_masks import FaceMasks
 from platefree.video.film_detection import seen_in
 from platefree.video.follower import follow
 from platefree.video.footage import Sampling, open_footage
 from platefree.video.overlap_tracker import OverlapTracker
 from platefree.video.plate_masks import PlateMasks
+from platefree.video.track_masks import Boxes
 
 HERE = Path(__file__).parent
 
@@ -148,7 +152,7 @@ def test_plates_are_masked_unless_they_are_to_be_kept(
 ) -> None:
     gallery = pf.Gallery.open(lot, ColorEmbedder())
     words = {"camera": "gate", "start": "unknown", "detector": ColorDetector()}
-    assert pf.ingest(film, gallery, keep_plates=keep_plates, **words).added == len(TRAFFIC)
+    assert pf.ingest(film, gallery, keep=["plates"] * keep_plates, **words).added == len(TRAFFIC)
     for labels, *_, small in rows_of(lot).values():
         assert (white(small, tmp_path) > 20) == keep_plates
         assert "time" not in labels
@@ -156,6 +160,28 @@ def test_plates_are_masked_unless_they_are_to_be_kept(
     if keep_plates:
         (entry,) = read_entries(lot, 2)
         assert (entry.action, entry.details) == ("ingest.keep_plates", {"cameras": ["gate"]})
+
+
+class AllFace(FaceMasks):
+    """Sees a face as large as the picture."""
+
+    def on_vehicle(self, crop: Pixels) -> Boxes:
+        height, width, _ = crop.shape
+        return np.array([[0.0, 0.0, width, height]])
+
+
+@pytest.mark.parametrize("keep_faces", [False, True])
+def test_faces_are_masked_unless_they_are_to_be_kept(
+    film: Path, lot: Path, monkeypatch: pytest.MonkeyPatch, *, keep_faces: bool
+) -> None:
+    monkeypatch.setattr("platefree.ingestion.looking.FaceMasks", AllFace)
+    gallery = pf.Gallery.open(lot, ColorEmbedder())
+    words = {"camera": "gate", "start": "unknown", "detector": ColorDetector()}
+    assert pf.ingest(film, gallery, keep=["faces"] * keep_faces, **words).added == len(TRAFFIC)
+    for *_, small in rows_of(lot).values():
+        levels = np.asarray(Image.open(io.BytesIO(small)), np.float64)
+        assert (levels.std(axis=(0, 1)).max() > 5) == keep_faces
+    assert (lot / "audit.jsonl").exists() == keep_faces
 
 
 def test_passes_are_noted(film: Path, lot: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from drawn_face import rider, skin
 from live import TOKEN, Live, live
 from messages import says
 from PIL import Image
@@ -21,6 +22,7 @@ from platefree.gallery.track_names import read_track_name, track_name
 from platefree.inference.detector import FoundOnFrame
 from platefree.service.client import Client
 from platefree.service.limits import Limits
+from platefree.service.plate_screen import covered
 from platefree.service.rules import Rules
 from platefree.types import Sightings
 
@@ -190,6 +192,14 @@ def test_only_what_was_asked_for_is_shown(served: Live, filmed: Filmed) -> None:
         frames = [each["frame"] for each, _ in client.film(number, 2.0)]
     assert 150 in frames
     assert served.ask("GET", f"/api/sightings/{number}/film/20").status == 404
+
+
+def test_frames_are_shown_without_faces() -> None:
+    frame = np.full((300, 400, 3), 110, np.uint8)
+    frame[30:270, 150:310] = rider()
+    shown = np.asarray(covered(Image.fromarray(frame), PlateFinder()))
+    assert skin(shown) < 50 < 500 < skin(frame)
+    np.testing.assert_array_equal(shown[160:], frame[160:])
 
 
 def test_frames_with_plates_are_not_shown(filmed: Filmed, tmp_path: Path) -> None:

@@ -9,7 +9,8 @@ from scipy.ndimage import find_objects, label
 from platefree.data.frame_boxes import KINDS, PLATE
 from platefree.inference.detector import FoundOnFrame
 from platefree.video.best_pictures import Picture, cut
-from platefree.video.plate_masks import PlateMasks, masked
+from platefree.video.plate_masks import PlateMasks
+from platefree.video.track_masks import masked
 from platefree.video.tracks import Track
 
 MAGENTA, GREEN = (255, 0, 255), (0, 160, 0)
@@ -163,6 +164,15 @@ def test_unsure_plates_are_masked_and_very_unsure_ones_are_not() -> None:
         assert magenta(clean.pictures[0].crop) == left
     clean = PlateMasks(SeesColors(score=0.1), threshold=0.05).masked_track(track)
     assert magenta(clean.pictures[0].crop) == 0
+
+
+def test_plates_of_motorcycles_count_from_a_lower_score_on() -> None:
+    """A picture that is half as high again as wide is one of a motorcycle."""
+    for height, count in ((60, 1), (59, 0)):
+        crop = np.full((height, 40, 3), 200, np.uint8)
+        crop[30:36, 12:24] = MAGENTA
+        assert len(PlateMasks(SeesColors(score=0.11), sides=()).on_vehicle(crop)) == count
+        assert len(PlateMasks(SeesColors(score=0.09), sides=()).on_vehicle(crop)) == 0
 
 
 def test_what_is_as_large_as_a_vehicle_is_no_plate() -> None:

@@ -91,6 +91,9 @@ def ingest(
     keep_plates: Annotated[
         bool, typer.Option("--keep-plates", help="Do not mask plates; the audit log says so.")
     ] = False,
+    keep_faces: Annotated[
+        bool, typer.Option("--keep-faces", help="Do not mask faces; likewise.")
+    ] = False,
     device: DeviceOption = DeviceName.auto,
     as_json: Json = False,
 ) -> None:
@@ -101,6 +104,7 @@ def ingest(
     from platefree.cli.ingest_run import IngestRun
     from platefree.ingestion.camera_films import open_intake
     from platefree.ingestion.intake_plan import open_detectors
+    from platefree.video.track_masks import Masked
 
     cameras = _cameras(places, _OneCamera(camera, start, zone, detector, every))
     detectors = open_detectors(cameras, device.value)
@@ -108,7 +112,7 @@ def ingest(
         _gallery(place, model, ledger),
         cameras,
         detectors=detectors,
-        keep_plates=keep_plates,
+        masked=Masked(plates=not keep_plates, faces=not keep_faces),
         work=work_of(device, processes=processes),
         by="command line",
     ) as intake:

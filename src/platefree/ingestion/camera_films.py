@@ -1,6 +1,6 @@
 """Take the films of one camera into a gallery: all of it in one call."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from platefree.gallery.stored_gallery import Gallery
 from platefree.inference.detector import Detector
 from platefree.ingestion.cameras import Camera
 from platefree.ingestion.intake import NO_DETECTORS, Intake, Taken
+from platefree.video.track_masks import MASKED, Masked
 from platefree.work import DEFAULT_WORK, Work
 
 
@@ -22,10 +23,10 @@ def ingest(
     start: str = "",
     zone: str = "",
     detector: str | Path | Detector | None = None,
-    keep_plates: bool = False,
+    keep: Collection[str] = (),
     work: Work = DEFAULT_WORK,
 ) -> Taken:
-    """Find the vehicles of films and keep a sighting of each, without plates.
+    """Find the vehicles of films and keep a sighting of each, without plates and faces.
 
     A call that was stopped, however, goes on where it was when it is made again. What is done of
     each film is noted in the folder ``gallery.ledger``.
@@ -37,7 +38,7 @@ def ingest(
         start: see `platefree.ingestion.cameras.Camera`, as ``zone`` and ``detector``.
         zone: of times in names, such as ``+07:00``.
         detector: of vehicles and plates, or its path; by default the one inside platefree.
-        keep_plates: leave plates as they are, of which an entry of the audit log says so.
+        keep: what is not masked, of ``plates`` and ``faces``; an entry of the audit log says so.
         work: device, and how many processes look at films. Progress is not shown.
 
     Returns:
@@ -46,14 +47,18 @@ def ingest(
     Raises:
         CheckpointError: there is no detector, or no model of the gallery.
         MismatchError: the gallery is of another model.
-        DataError: a film begins at no known time, a part of it is done with other settings, or the
-            gallery is on a server and was opened without a folder for the ledger.
+        DataError: a film begins at no known time, a part of it is done with other settings, the
+            gallery is on a server and was opened without a folder for the ledger, or something else
+            is to be kept.
         FilmError: there is no film.
         StorageError: the gallery, the ledger or the audit log cannot be written.
     """
     places = [films] if isinstance(films, str | Path) else films
     each = Camera(camera, places, start, zone, detector)
-    with open_intake(gallery, [each], keep_plates=keep_plates, work=work) as intake:
+    if unknown := set(keep) - set(Masked._fields):
+        raise DataError(f"keep has {sorted(unknown)}, expected some of {Masked._fields}")
+    masked = Masked(plates="plates" not in keep, faces="faces" not in keep)
+    with open_intake(gallery, [each], masked=masked, work=work) as intake:
         return intake.take(intake.plan([each]))
 
 
@@ -63,7 +68,7 @@ def open_intake(
     cameras: Sequence[Camera],
     *,
     detectors: Mapping[str, Detector] = NO_DETECTORS,
-    keep_plates: bool = False,
+    masked: Masked = MASKED,
     work: Work = DEFAULT_WORK,
     by: str = "program",
 ) -> Iterator[Intake]:
@@ -73,7 +78,7 @@ def open_intake(
         gallery: with its ledger.
         cameras: whose films are taken in.
         detectors: that are open, by their paths.
-        keep_plates: whether plates stay as they are, which is noted before anything is done.
+        masked: what is masked; what is not is noted before anything is done.
         work: device, and how many processes look at films.
         by: what asks for the user.
 
@@ -91,7 +96,7 @@ def open_intake(
     with open_ledger(gallery.ledger, gallery.card.created) as ledger:
         _ = gallery.model  # refused now, if it is not the gallery's
         gallery.forget_passes()
-        if keep_plates:
+        for what in [name for name, is_masked in masked._asdict().items() if not is_masked]:
             trail = begun_trail(gallery.folder, gallery.ledger, by)
-            trail.note("ingest.keep_plates", {"cameras": [each.name for each in cameras]})
-        yield Intake(gallery, ledger, detectors=detectors, keep_plates=keep_plates, work=work)
+            trail.note(f"ingest.keep_{what}", {"cameras": [each.name for each in cameras]})
+        yield Intake(gallery, ledger, detectors=detectors, masked=masked, work=work)

@@ -26,6 +26,7 @@ from platefree.ingestion.looking import BETWEEN, FilmToDo, Reached
 from platefree.ingestion.looking_processes import Failed, look_at_all
 from platefree.ingestion.track_rows import FilmFacts, TrackRows, embedded_tracks
 from platefree.ingestion.vehicles_seen import VehiclesSeen, vehicles_seen
+from platefree.video.track_masks import MASKED, Masked
 from platefree.video.tracks import Track
 from platefree.work import DEFAULT_WORK, Work
 
@@ -68,7 +69,7 @@ class Intake:
         gallery: open.
         ledger: its own.
         detectors: that are open, by their paths, see `open_detectors`.
-        keep_plates: whether plates stay as they are; whoever asks for it notes that.
+        masked: what is masked; whoever asks for less than all notes that.
         work: device, and how many processes look at films.
         between: seconds of a film after which it is noted how far it is.
     """
@@ -79,15 +80,13 @@ class Intake:
         ledger: Ledger,
         *,
         detectors: Mapping[str, Detector] = NO_DETECTORS,
-        keep_plates: bool = False,
+        masked: Masked = MASKED,
         work: Work = DEFAULT_WORK,
         between: float = BETWEEN,
     ) -> None:
         self._gallery, self._ledger, self._work = gallery, ledger, work
-        self._keep_plates, self._between = keep_plates, between
-        self._planner = Planner(
-            ledger, dict(detectors), keep_plates=keep_plates, device=work.device
-        )
+        self._masked, self._between = masked, between
+        self._planner = Planner(ledger, dict(detectors), masked=masked, device=work.device)
 
     def plan(self, cameras: Sequence[Camera]) -> Plan:
         """Look at all films of some cameras, before anything is done; see `Planner.plan`.
@@ -166,7 +165,7 @@ class Intake:
             planned.camera,
             record.memory,
             self._between,
-            self._keep_plates,
+            self._masked,
             self._work.device,
         )
 

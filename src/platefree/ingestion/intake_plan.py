@@ -20,6 +20,7 @@ from platefree.ingestion.looking import opened_detector
 from platefree.inputs.plain_files import require_utf8
 from platefree.video.footage import open_footage
 from platefree.video.regions import Regions
+from platefree.video.track_masks import MASKED, Masked
 from platefree.work import Device
 
 
@@ -86,7 +87,7 @@ class Planner:
     Args:
         ledger: what is done already.
         detectors: that are open, by their paths; others are added.
-        keep_plates: whether plates stay as they are.
+        masked: what is masked.
         device: where detectors run that are given by their paths.
     """
 
@@ -95,10 +96,10 @@ class Planner:
         ledger: Ledger,
         detectors: dict[str, Detector],
         *,
-        keep_plates: bool = False,
+        masked: Masked = MASKED,
         device: Device = "auto",
     ) -> None:
-        self._ledger, self._keep_plates, self._device = ledger, keep_plates, device
+        self._ledger, self._masked, self._device = ledger, masked, device
         self._detectors = detectors
 
     def plan(self, cameras: Sequence[Camera]) -> Plan:
@@ -178,13 +179,13 @@ class Planner:
                 f"{film} does not say when it begins: give the moment, a rule "
                 "for names, or unknown (--start 2026-05-01T07:00+07:00, --start unknown)"
             )
-        settings = _settings(by, moment_text(start), keep_plates=self._keep_plates)
+        settings = _settings(by, moment_text(start), self._masked)
         return FilmRecord(
             fingerprint, str(film), camera.name, moment_text(start), settings, duration
         )
 
 
-def _settings(by: _By, start: str, *, keep_plates: bool) -> str:
+def _settings(by: _By, start: str, masked: Masked) -> str:
     """What has to be the same for all of a film, as text that is equal where it is."""
     camera, detector = by
     content: dict[str, Any] = {
@@ -192,8 +193,10 @@ def _settings(by: _By, start: str, *, keep_plates: bool) -> str:
         "every": camera.every,
         "threshold": detector.threshold if camera.threshold is None else camera.threshold,
         "detector": detector.fingerprint,
-        "plates": "kept" if keep_plates else "masked",
+        "plates": "masked" if masked.plates else "kept",
     }
+    if masked.faces:  # without it as it was before faces were
+        content["faces"] = "masked"
     if regions := _regions(camera.regions):
         content["regions"] = regions
     return json.dumps(content)

@@ -1,8 +1,8 @@
 """One film from where it was left to its end: frames, boxes, tracks, without a gallery.
 
 What the tracker and the follower know is given out at regular seconds of the film, as text: boxes,
-times and numbers of frames, but no pixels. So nothing that shows a plate is ever written; whoever
-goes on from there reads those few frames of the film again.
+times and numbers of frames, but no pixels. So nothing that shows a plate or a face is ever written;
+whoever goes on from there reads those few frames of the film again.
 """
 
 import json
@@ -20,11 +20,13 @@ from platefree.inference.detector_loading import load_detector
 from platefree.ingestion.cameras import Camera
 from platefree.ingestion.film_files import content_of
 from platefree.video.best_pictures import Pixels
+from platefree.video.face_masks import FaceMasks
 from platefree.video.film_detection import seen_in
 from platefree.video.follower import Follower
 from platefree.video.footage import open_footage
 from platefree.video.overlap_tracker import OverlapTracker
 from platefree.video.plate_masks import PlateMasks
+from platefree.video.track_masks import MASKED, Masked, TrackMasks
 from platefree.video.tracks import Track
 from platefree.work import Device
 
@@ -44,7 +46,7 @@ class FilmToDo:
         camera: that took it.
         memory: what `Reached.memory` gave of it; empty at its start.
         between: seconds of the film from one memory to the next.
-        keep_plates: whether plates stay as they are.
+        masked: what is masked.
         device: where detectors run that are given by their paths.
     """
 
@@ -52,7 +54,7 @@ class FilmToDo:
     camera: Camera
     memory: str = ""
     between: float = BETWEEN
-    keep_plates: bool = False
+    masked: Masked = MASKED
     device: Device = "auto"
 
 
@@ -104,7 +106,7 @@ def look(task: FilmToDo, detector: Detector) -> Iterator[Reached]:
     """
     camera = task.camera
     sure = detector.threshold if camera.threshold is None else camera.threshold
-    masks = None if task.keep_plates else PlateMasks(detector)
+    masks = _masks(task.masked, detector)
     content, rest = content_of(task.film), _Rest(task, sure)
     due = _next(rest.reached, task.between)
     ended: list[Track] = []
@@ -130,9 +132,16 @@ def _next(reached: float, between: float) -> float:
     return between * (math.floor(max(reached, 0.0) / between) + 1)
 
 
-def _kept(tracks: Sequence[Track], masks: PlateMasks | None) -> tuple[Track, ...]:
-    """What is kept of tracks: pictures without plates."""
-    return tuple(tracks if masks is None else map(masks.masked_track, tracks))
+def _masks(masked: Masked, detector: Detector) -> list[TrackMasks]:
+    masks: list[TrackMasks] = [PlateMasks(detector)] if masked.plates else []
+    return [*masks, FaceMasks()] if masked.faces else masks
+
+
+def _kept(tracks: Sequence[Track], masks: Sequence[TrackMasks]) -> tuple[Track, ...]:
+    """What is kept of tracks: masked pictures."""
+    for each in masks:
+        tracks = [each.masked_track(track) for track in tracks]
+    return tuple(tracks)
 
 
 class _Rest:

@@ -1,4 +1,7 @@
-"""Whole frames are shown with masked plates, or not at all, unless it is decided otherwise."""
+"""Whole frames are shown with masked plates and faces, or not at all, unless decided otherwise."""
+
+from functools import cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -7,6 +10,10 @@ from platefree.data.frame_boxes import PLATE
 from platefree.inference.detector import Detector
 from platefree.service.refusals import Refused
 from platefree.service.running_service import Service
+from platefree.video.track_masks import filled_areas
+
+if TYPE_CHECKING:
+    from platefree.video.face_masks import FaceMasks
 
 _MASK = (128, 128, 128)
 
@@ -34,19 +41,29 @@ def screened(picture: Image.Image, here: Service) -> Image.Image:
         here: the service.
     """
     refuse_unmasked(here)
-    return picture if here.detector is None else without_plates(picture, here.detector)
+    return picture if here.detector is None else covered(picture, here.detector)
 
 
-def without_plates(picture: Image.Image, detector: Detector) -> Image.Image:
-    """A picture whose plates, as far as they are found, are grey.
+def covered(picture: Image.Image, detector: Detector) -> Image.Image:
+    """A picture whose plates and faces, as far as they are found, are grey.
 
     Args:
         picture: upright, RGB.
         detector: of plates on whole pictures.
     """
-    (found,) = detector.detect([np.asarray(picture, np.uint8)])
+    pixels = np.asarray(picture, np.uint8)
+    (found,) = detector.detect([pixels])
+    plates = found.box[found.kind == PLATE]
+    faces = _face_masks().on_scene(pixels, found.box[found.kind != PLATE])
     masked = picture.copy()
     draw = ImageDraw.Draw(masked)
-    for box in found.box[found.kind == PLATE].tolist():
+    for box in (*plates.tolist(), *filled_areas(faces, *picture.size).tolist()):
         draw.rectangle(box, fill=_MASK)
     return masked
+
+
+@cache
+def _face_masks() -> "FaceMasks":
+    from platefree.video.face_masks import FaceMasks
+
+    return FaceMasks()

@@ -1,24 +1,18 @@
-"""Number plates are masked on what is kept of a vehicle, before anything is written.
+"""Number plates are masked on what is kept of a vehicle.
 
-A plate is filled with one color, not blurred: what is blurred can be sharpened again. On a whole
-frame plates are a few pixels wide, so every vehicle is looked at again, enlarged: what is found at
-any size is masked. What this cannot promise is said in docs/footage.md.
+On a whole frame plates are a few pixels wide, so every vehicle is looked at again, enlarged: what
+is found at any size is masked.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from platefree.data.frame_boxes import PLATE
 from platefree.inference.detector import Detector, FoundOnFrame
 from platefree.video.best_pictures import Pixels, cut
-from platefree.video.tracks import Track
-
-MARGIN = 0.25
-"""How much more is filled at each side of a plate, in heights of it; at least a pixel."""
+from platefree.video.track_masks import Boxes, TrackMasks
 
 THRESHOLD = 0.15
 """The lowest score of a plate: to miss one is worse than to mask a grille."""
@@ -28,17 +22,17 @@ SIDES = (128, 256)
 
 _WIDEST, _HIGHEST = 0.5, 0.3  # of a vehicle's picture; plates in the city are at most .40, .18
 _AROUND = 0.1  # of a vehicle's box, at each side: a bumper may be just outside
+_UPRIGHT, _LESS = 1.5, 2 / 3  # motorcycles: their plates of two rows count from a lower score on
 _SMALLEST = 24.0  # pixels of the longer side of a vehicle; the plates of smaller ones have 2 rows
 
-Boxes = NDArray[np.float64]
 
-
-class PlateMasks:
+class PlateMasks(TrackMasks):
     """Finds plates on what is kept of vehicles, and masks them.
 
     Args:
         detector: of vehicles and plates.
-        threshold: the lowest score of a plate.
+        threshold: the lowest score of a plate; two thirds of it on motorcycles, which are
+            pictures half as high again as wide.
         sides: pixels of the longer side of a vehicle at the sizes at which it is looked at; its own
             size is always one more.
     """
@@ -47,21 +41,6 @@ class PlateMasks:
         self, detector: Detector, threshold: float = THRESHOLD, sides: Sequence[int] = SIDES
     ) -> None:
         self._detector, self._threshold, self._sides = detector, threshold, tuple(sides)
-
-    def masked_track(self, track: Track) -> Track:
-        """A track without the plates on its pictures and its whole frame.
-
-        Raises:
-            CheckpointError: the detector cannot run.
-        """
-        pictures = tuple(
-            replace(each, crop=masked(each.crop, self.on_vehicle(each.crop)))
-            for each in track.pictures
-        )
-        if not track.scene.size:
-            return replace(track, pictures=pictures)
-        plates = self.on_scene(track.scene, track.pictures[0].box[None].astype(np.float64))
-        return replace(track, pictures=pictures, scene=masked(track.scene, plates))
 
     def on_vehicle(self, crop: Pixels) -> Boxes:
         """The plates on a picture of one vehicle.
@@ -74,7 +53,8 @@ class PlateMasks:
         """
         height, width, _ = crop.shape
         views = [crop, *(_of_side(crop, side) for side in self._sides)]
-        found = self._detector.detect(views, self._threshold)
+        lowest = self._threshold * (_LESS if height >= _UPRIGHT * width else 1)
+        found = self._detector.detect(views, lowest)
         boxes = np.concatenate(
             [
                 _plates(each) * np.tile([width / view.shape[1], height / view.shape[0]], 2)
@@ -109,29 +89,6 @@ class PlateMasks:
         box = (vehicle + around).clip(0, [width, height, width, height])
         plates = self.on_vehicle(cut(scene, box)) + np.tile(np.floor(box[:2]), 2)
         return np.asarray(plates, np.float64)
-
-
-def masked(picture: Pixels, plates: Boxes) -> Pixels:
-    """A copy of a picture on which each plate is filled with its mean color.
-
-    Args:
-        picture: (h, w, 3) uint8.
-        plates: (n, 4) left, top, right, bottom in pixels; they may reach beyond the picture.
-    """
-    filled = picture.copy()
-    for left, top, right, bottom in filled_areas(plates, picture.shape[1], picture.shape[0]):
-        part = filled[top:bottom, left:right]
-        part[:] = part.mean(axis=(0, 1)).round()
-    return filled
-
-
-def filled_areas(plates: Boxes, width: int, height: int) -> NDArray[np.int64]:
-    """(m, 4) what is filled for plates (n, 4): whole pixels with a margin, within the picture."""
-    margin = np.maximum(1.0, MARGIN * (plates[:, 3:] - plates[:, 1:2]))
-    low, high = np.floor(plates[:, :2] - margin), np.ceil(plates[:, 2:] + margin)
-    areas = np.concatenate([low, high], axis=1).clip(0, [width, height, width, height])
-    inside = (areas[:, :2] < areas[:, 2:]).all(axis=1)
-    return areas[inside].astype(np.int64)
 
 
 def _plates(found: FoundOnFrame) -> Boxes:
