@@ -38,7 +38,6 @@ from platefree.video.film_detection import seen_in
 from platefree.video.follower import follow
 from platefree.video.footage import Sampling, open_footage
 from platefree.video.overlap_tracker import OverlapTracker
-from platefree.video.plate_masks import PlateMasks
 from platefree.video.track_masks import Boxes
 
 HERE = Path(__file__).parent
@@ -118,14 +117,14 @@ def test_each_vehicle_is_a_sighting(film: Path, lot: Path, whole: dict[Any, Any]
     assert len({labels["track"] for labels, *_ in whole.values()}) == len(TRAFFIC)
 
 
-def test_embeddings_are_the_means_of_masked_pictures(
+def test_embeddings_are_the_means_of_pictures_as_they_were_taken(
     film: Path, whole: dict[Any, Any], tmp_path: Path
 ) -> None:
     detector = ColorDetector()
     with open_footage(film) as footage:
         seen = list(seen_in(footage, detector, Sampling(0.1)))
     tracks = list(follow(seen, OverlapTracker()))
-    for track in map(PlateMasks(detector).masked_track, tracks):
+    for track in tracks:
         best = track.pictures[0]
         _, _, embedding, *_ = whole[film, best.frame, tuple(best.box.tolist())]
         total = np.zeros(16)

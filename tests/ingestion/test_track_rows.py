@@ -42,15 +42,15 @@ def track(number: int, *colors: tuple[int, int, int]) -> Track:
     )
 
 
-def test_what_the_model_reads_is_the_label_of_the_whole_track(tmp_path: Path) -> None:
+def test_what_the_model_reads_is_the_label_of_the_whole_track() -> None:
     red, blue = (250, 0, 10), (10, 0, 250)
     tracks = [track(1, red), track(2, blue), track(3, blue, red, red)]
-    found = embedded_tracks(tracks, FACTS, Reader(), tmp_path, DEFAULT_WORK).embeddings
+    found = embedded_tracks(tracks, FACTS, Reader(), DEFAULT_WORK).embeddings
     assert found.sightings.color.tolist() == ["red", "blue", "red"]
     assert found.sightings.type.tolist() == ["truck"] * 3  # the detector's
     assert found.sightings.view.tolist() == [""] * 3
 
 
-def test_nothing_is_read_by_a_model_that_reads_nothing(tmp_path: Path) -> None:
-    found = embedded_tracks([track(1, (9, 9, 9))], FACTS, ColorEmbedder(), tmp_path, DEFAULT_WORK)
+def test_nothing_is_read_by_a_model_that_reads_nothing() -> None:
+    found = embedded_tracks([track(1, (9, 9, 9))], FACTS, ColorEmbedder(), DEFAULT_WORK)
     assert found.embeddings.sightings.color.tolist() == [""]

@@ -305,6 +305,11 @@ def _in_turn(image: ImageFile.ImageFile) -> AbstractContextManager[Any]:
     return _ONE_LARGE if image.width * image.height > _LARGE else nullcontext()
 
 
+def reduced(picture: Image.Image, at_least: tuple[int, int] | None) -> Image.Image:
+    """A decoded picture as `read_image` gives it if no more pixels than ``at_least`` are needed."""
+    return picture if at_least is None else _reduced(picture, _factor(picture.size, at_least))
+
+
 def _factor(size: tuple[int, int], at_least: tuple[int, int]) -> int:
     """By how much a picture can be reduced without getting smaller than ``at_least``."""
     fits = (

@@ -1,9 +1,10 @@
 """Where the picture of a row comes from: a picture file or a frame of a film, cut to its box."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from typing import Protocol
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any, Protocol, Self
 
 import numpy as np
 from PIL import Image
@@ -15,6 +16,7 @@ from platefree.data.image import (
     read_header,
     read_image,
     read_start,
+    reduced,
 )
 from platefree.data.relocate import lies_elsewhere
 from platefree.errors import ImageError
@@ -38,9 +40,28 @@ class ImageSource(Protocol):
         ...
 
 
+@dataclass(frozen=True, eq=False)
+class InMemory(Sightings):
+    """A table of pictures that are in memory, and in no file.
+
+    Attributes:
+        pictures: n of them, mode RGB.
+    """
+
+    pictures: tuple[Image.Image, ...] = ()
+
+    @classmethod
+    def of(cls, pictures: Sequence[Image.Image], **columns: Sequence[Any]) -> Self:
+        """A table of pictures, with columns of as many values."""
+        names = [f"{number} in memory" for number in range(len(pictures))]
+        table = Sightings.from_columns(Path(), {"image": names, **columns})
+        given = {each.name: getattr(table, each.name) for each in fields(table)}
+        return cls(**given, pictures=tuple(pictures))
+
+
 @dataclass(frozen=True)
 class TableImages:
-    """The pictures of a table whose rows are picture files, frames of films, or boxes in them.
+    """The pictures of a table: files, frames of films, boxes in them, or what is in memory.
 
     Attributes:
         table: the rows.
@@ -54,6 +75,8 @@ class TableImages:
         Raises:
             ImageError: the file cannot be read, or the box lies outside of the picture.
         """
+        if isinstance(self.table, InMemory):
+            return reduced(self.table.pictures[row], size)
         if self.table.frame[row] >= 0:
             return self._of_film(row)
         path = self.table.path(row)
@@ -77,9 +100,11 @@ class TableImages:
         Raises:
             ImageError: as `header`.
         """
-        if self.table.frame[row] >= 0:
-            picture = self._of_film(row)
-            return PictureStart(ImageHeader(picture.width, picture.height, "film", "RGB"), 0, 0)
+        is_loose = isinstance(self.table, InMemory)
+        if is_loose or self.table.frame[row] >= 0:
+            width, height = self.read(row).size
+            kind = "memory" if is_loose else "film"
+            return PictureStart(ImageHeader(width, height, kind, "RGB"), 0, 0)
         with self._moved():
             found = read_start(self.table.path(row))
         if np.isnan(self.table.box[row, 0]):

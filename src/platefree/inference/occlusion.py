@@ -6,7 +6,6 @@ coarse and slow beside `platefree.inference.explain`, and needs neither gradient
 """
 
 from itertools import pairwise
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -38,24 +37,20 @@ class Occlusion(NamedTuple):
     similarity: float
 
 
-def occlusion(
-    model: Embedder, query: Image.Image, hit: Image.Image, place: Path, work: Work
-) -> Occlusion:
+def occlusion(model: Embedder, query: Image.Image, hit: Image.Image, work: Work) -> Occlusion:
     """Cover each part of both pictures in turn, by the mean color of the picture.
 
     Args:
         model: that embeds pictures.
         query: mode RGB.
         hit: mode RGB.
-        place: where pictures may lie meanwhile, see `temporary_folder`.
         work: device and batch size.
 
     Raises:
         CheckpointError: the network cannot run.
-        StorageError: the pictures cannot be written.
     """
     pictures = [*_covered(query), *_covered(hit)]
-    made = embed_loose(model, pictures, place, work)
+    made = embed_loose(model, pictures, work)
     half = len(pictures) // 2
     whole_query, whole_hit = made.take(np.array([0])), made.take(np.array([half]))
     of_query = _similarities(model, made.take(np.arange(half)), whole_hit)

@@ -177,9 +177,8 @@ class Intake:
             planned.film, record.fingerprint, news.content, planned.camera.name, start
         )
         if news.tracks:
-            place = self._ledger.path.parent / "pictures"
             model = self._gallery.model
-            rows = embedded_tracks(news.tracks, facts, model, place, self._work)
+            rows = embedded_tracks(news.tracks, facts, model, self._work)
             kept = self._added(rows)
             added, expired = kept.added, kept.expired
         after = replace(

@@ -1,7 +1,7 @@
 """Tracks become embedded sightings: one row each, its best picture the one that is shown.
 
-The embedding is the mean over its pictures, by their quality. An `Embedder` reads picture files, so
-pictures, whose plates are masked by then, lie in a folder for that moment, without loss.
+The embedding is the mean over its pictures, by their quality, as the camera took them: what masks
+fill is no part of a vehicle. Only masked pictures are stored.
 """
 
 from collections.abc import Sequence
@@ -63,7 +63,7 @@ class TrackRows(NamedTuple):
 
 
 def embedded_tracks(
-    tracks: Sequence[Track], facts: FilmFacts, model: Embedder, place: Path, work: Work
+    tracks: Sequence[Track], facts: FilmFacts, model: Embedder, work: Work
 ) -> TrackRows:
     """Embed tracks.
 
@@ -71,17 +71,15 @@ def embedded_tracks(
         tracks: one or more, with their pictures.
         facts: of their film.
         model: of the gallery.
-        place: where pictures may lie meanwhile, see `temporary_folder`.
         work: device and batch size.
 
     Raises:
-        StorageError: the pictures cannot be written.
+        CheckpointError: the network cannot run.
     """
     each = [(track, picture) for track in tracks for picture in track.pictures]
     made = embed_loose(
         model,
-        [Image.fromarray(picture.crop) for _, picture in each],
-        place,
+        [Image.fromarray(picture.taken) for _, picture in each],
         work,
         camera=[facts.camera] * len(each),
         type=[KINDS[track.kind] for track, _ in each],

@@ -30,7 +30,7 @@ def heat_map(asked: HeatMapRequest, caller: Analyst, here: Here) -> HeatMapAnswe
     except (CheckpointError, MismatchError, MissingPackage) as error:
         raise Refused(404, f"no heat map without the model: {error}") from error
     with here.turn():
-        found = occlusion(here.gallery.model, query, hit, here.files / "heat", HERE)
+        found = occlusion(here.gallery.model, query, hit, HERE)
     details = about({"number": asked.number, "query": asked.query_number})
     here.audit.add(caller.name, "heat-map", " ".join(asked.reason.split()), **details)
     return HeatMapAnswer(

@@ -35,8 +35,9 @@ class Picture:
         frame: its number.
         time: of the frame, in seconds from the start of the footage.
         box: (4,) float32 left, top, right, bottom in pixels of the frame.
-        crop: (h, w, 3) uint8 RGB, the pixels that the box touches.
+        crop: (h, w, 3) uint8 RGB, the pixels that the box touches, as they are kept: masked.
         quality: from 0 to 1, higher is better.
+        unmasked: the pixels as they were before masks, to embed and never to be written.
     """
 
     frame: int
@@ -44,6 +45,12 @@ class Picture:
     box: Floats
     crop: Pixels
     quality: float
+    unmasked: Pixels | None = None
+
+    @property
+    def taken(self) -> Pixels:
+        """(h, w, 3) uint8 RGB, what the camera took."""
+        return self.crop if self.unmasked is None else self.unmasked
 
     def to_json(self) -> dict[str, Any]:
         """All of it but its pixels, as plain values."""

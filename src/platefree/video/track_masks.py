@@ -40,13 +40,13 @@ class TrackMasks(ABC):
     """Finds on what is kept of vehicles what must not be seen, and masks it."""
 
     def masked_track(self, track: Track) -> Track:
-        """A track without it on its pictures and its whole frame.
+        """A track without it on what is kept of its pictures, and on its whole frame.
 
         Raises:
             CheckpointError: the network cannot run.
         """
         pictures = tuple(
-            replace(each, crop=masked(each.crop, self.on_vehicle(each.crop)))
+            replace(each, crop=masked(each.crop, self.on_vehicle(each.crop)), unmasked=each.taken)
             for each in track.pictures
         )
         if not track.scene.size:
