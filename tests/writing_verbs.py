@@ -174,7 +174,7 @@ VERBS: dict[str, Callable[[World, Path], Arguments]] = {
         *("--detector", world.frames, "--camera", "gate", "--start", "unknown", "--keep-plates"),
     ],
     "search": lambda world, out: [
-        *("search", world.query, "--gallery", world.pictures, "--sheet", out / "sheet.png"),
+        *("search", world.query, "--gallery", world.parts, "--sheet", out / "sheet.png"),
         *("--model", "color_stripes", "--workers", 0),
     ],
     "eval": lambda world, out: [

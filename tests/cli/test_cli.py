@@ -281,10 +281,10 @@ def test_a_disk_that_takes_nothing_is_one_line_and_leaves_nothing(
         pytest.skip("mounting a small tmpfs needs root")
     message = "disk is full" if mode == "full" else "read-only"
     try:
-        data = ("--data", drawn_folder)
+        data, colors = ("--data", drawn_folder), ("--model", "color_stripes")
         refused(run("train", "strong_baseline/demo", *data, "--out", disk / "run", *QUICK), message)
         refused(run("eval", "color_stripes", *data, "--report", disk / "r" / "a.html"), message)
-        refused(run("embed", drawn_folder, "--out", disk / "e"), message)
+        refused(run("embed", drawn_folder, "--out", disk / "e", *colors), message)
         whole = [path for path in disk.rglob("*") if path.is_file()]
         assert [path.name for path in whole if path.suffix != ".json"] in ([], ["log.jsonl"])
         assert not list(disk.rglob(".partial-*"))

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from platefree.experiments import demo_footage
+from platefree.gallery import stored_gallery
 from platefree.gallery.camera_distances import read_camera_distances
 
 
@@ -12,8 +13,9 @@ from platefree.gallery.camera_distances import read_camera_distances
 def test_films_of_the_city_become_sightings_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, value in {"SECONDS": 4, "CAMERAS": 2, "VEHICLES": 60}.items():
+    for name, value in {"SECONDS": 2, "CAMERAS": 2, "VEHICLES": 60}.items():
         monkeypatch.setattr(demo_footage, name, value)
+    monkeypatch.setattr(stored_gallery, "shipped_embedder", lambda: "color_stripes")
     said = list[str]()
     made = demo_footage.demo_footage(tmp_path / "demo", say=said.append)
     held = made.gallery.info()

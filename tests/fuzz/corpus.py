@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -142,41 +142,39 @@ class Reader:
         return self._errors.read()
 
 
-def run_jobs(jobs: Iterable[Job]) -> Iterator[Outcomes]:
-    """What became of each of the jobs, in their order; several are read at a time."""
-    with ExitStack() as stack:
-        free: SimpleQueue[Reader] = SimpleQueue()
-        for _ in range(_PROCESSES):
-            free.put(stack.enter_context(Reader()))
+def run_jobs(jobs: Iterable[Job], readers: Collection[Reader]) -> Iterator[Outcomes]:
+    """What became of each of the jobs, in their order; each reader reads one at a time."""
+    free: SimpleQueue[Reader] = SimpleQueue()
+    for reader in readers:
+        free.put(reader)
 
-        def run(job: Job) -> Outcomes:
-            reader = free.get()
-            try:
-                return reader.read(job)
-            finally:
-                free.put(reader)
+    def run(job: Job) -> Outcomes:
+        reader = free.get()
+        try:
+            return reader.read(job)
+        finally:
+            free.put(reader)
 
-        with ThreadPoolExecutor(_PROCESSES) as pool:
-            yield from pool.map(run, jobs)
+    with ThreadPoolExecutor(len(readers)) as pool:
+        yield from pool.map(run, jobs)
 
 
-def run_found(folder: Path) -> dict[str, Outcomes]:
+def run_found(folder: Path, reader: Reader) -> dict[str, Outcomes]:
     """Read every file on which something failed once."""
     found = {f"{path.parent.name}/{path.name}": path for path in sorted(FOUND.glob("*/*"))}
-    with Reader() as reader:
-        return {
-            label: reader.read(Job(path.parent.name, folder / label, 1, path))
-            for label, path in found.items()
-        }
+    return {
+        label: reader.read(Job(path.parent.name, folder / label, 1, path))
+        for label, path in found.items()
+    }
 
 
-def run_corpus(rounds: int, folder: Path) -> dict[str, Outcomes]:
+def run_corpus(rounds: int, folder: Path, readers: Collection[Reader]) -> dict[str, Outcomes]:
     """Read the damaged files of every format, ``rounds`` times as many as in the tests."""
     jobs = [
         Job(name, folder / name.replace(" ", "-"), rounds * form.share)
         for name, form in FORMATS.items()
     ]
-    return dict(zip(FORMATS, run_jobs(jobs), strict=True))
+    return dict(zip(FORMATS, run_jobs(jobs, readers), strict=True))
 
 
 def table(outcomes: dict[str, Outcomes]) -> Iterator[str]:
@@ -193,7 +191,9 @@ def main() -> None:
     """Print the table and the faults; the exit code is 1 if there are any."""
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 1
     folder = Path(tempfile.mkdtemp(prefix="platefree-fuzz-"))
-    outcomes = run_corpus(rounds, folder)
+    with ExitStack() as stack:
+        readers = [stack.enter_context(Reader()) for _ in range(_PROCESSES)]
+        outcomes = run_corpus(rounds, folder, readers)
     faults = [f"{name}: {fault}" for name, each in outcomes.items() for fault in each.faults]
     sys.stdout.write("\n".join([*table(outcomes), *faults]) + "\n")
     sys.exit(bool(faults))

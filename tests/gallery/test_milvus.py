@@ -272,7 +272,7 @@ def test_a_gallery_by_its_verbs(hasty: None, run: Run, drawn_folder: Path, tmp_p
     address = new_address()
     missing = run("gallery", "info", address)
     assert (missing[0], says(missing[2], address, "platefree gallery create")) == (1, True)
-    assert run("gallery", "create", address)[0] == 0
+    assert run("gallery", "create", address, "--model", "color_stripes")[0] == 0
     again = run("gallery", "create", address)
     assert (again[0], says(again[2], address, "already")) == (1, True)
     code, _, err = run("gallery", "add", address, drawn_folder)

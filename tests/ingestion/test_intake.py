@@ -7,8 +7,6 @@ import os
 import random
 import shutil
 import sqlite3
-import subprocess
-import sys
 import time
 import uuid
 from contextlib import closing, suppress
@@ -22,6 +20,7 @@ from faulty_disk import FULL, FaultyDisk, Killed
 from ingest_film import BETWEEN, take_in
 from messages import facts
 from PIL import Image
+from ready import start
 
 import platefree as pf
 from platefree.audit.audit_check import read_entries
@@ -346,15 +345,12 @@ def test_a_killed_one_loses_nothing_and_counts_nothing_twice(
     lots = (new_gallery(tmp_path / f"lot-{number}") for number in itertools.count())
     lot = next(lots)
     while killed < kills or not partly:
-        words = [sys.executable, HERE / "ingest_film.py", lot, film]
-        process = subprocess.Popen([*map(str, words)], stdout=subprocess.PIPE)
-        assert process.stdout is not None
+        process = start((HERE / "ingest_film.py").read_text(), lot, film)
         for _ in range(chance.randrange(1, 60)):
             process.stdout.readline()  # it has seen another frame, or has ended
         time.sleep(chance.uniform(0, 0.1))
         ended = process.poll() is not None
         process.kill()
-        process.communicate()
         there = rows_of(lot)
         assert there.items() <= whole.items()
         if ended:

@@ -279,7 +279,7 @@ QUICK = {
 
 @pytest.mark.slow
 def test_it_learns_colored_blocks(tmp_path: Path) -> None:
-    data = draw_frames(tmp_path, 24)
+    data = draw_frames(tmp_path, 16)
     recipe = load_recipe("vehicle_detector/city", {**QUICK, "train.epochs": 70})
     run = pf.train(recipe, data / "images.csv", tmp_path / "run")
     card = json.loads((run.best / "card.json").read_text())
