@@ -14,7 +14,7 @@ HEAVY = ("torch", "onnxruntime", "numba", "scipy", "sklearn", "lance", "av")
 
 
 def test_nothing_heavy_is_imported() -> None:
-    told = subprocess.run(
+    printed = subprocess.run(
         [
             sys.executable,
             "-c",
@@ -25,7 +25,7 @@ def test_nothing_heavy_is_imported() -> None:
         check=True,
         text=True,
     )
-    assert told.stdout.split() == []
+    assert printed.stdout.split() == []
 
 
 def test_a_detector_is_loaded_once_when_it_is_needed(drawn_lot: Path, tmp_path: Path) -> None:

@@ -11,7 +11,6 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from scipy.ndimage import uniform_filter1d
 
 from platefree.types import Floats
 
@@ -175,6 +174,8 @@ def sharpness(crop: Pixels) -> float:
 
 
 def _lost(grey: Floats, axis: int) -> float:
+    from scipy.ndimage import uniform_filter1d  # a service masks frames and judges none
+
     blurred = uniform_filter1d(grey, _BLUR, axis=axis, mode="nearest")
     before, after = (np.abs(np.diff(each, axis=axis)) for each in (grey, blurred))
     every = float(before.sum())
