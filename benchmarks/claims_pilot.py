@@ -23,7 +23,7 @@ from platefree.recipes.overrides import parse_overrides
 SATURATED = 0.85
 """mAP from which on too few searches are left to fail."""
 
-PICTURES = 16
+PICTURES = 8
 """Of each vehicle."""
 
 

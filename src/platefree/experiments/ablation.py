@@ -32,10 +32,10 @@ CONVERGED: Mapping[str, Any] = MappingProxyType(
         "train.max_steps": 0,
         "train.validation": 0.2,
         "train.validate_epochs": 2,
-        "train.patience": 10,
+        "train.patience": 6,
         "train.decay": "plateau",
         "train.decay_factor": 0.2,
-        "train.decay_times": 2,
+        "train.decay_times": 1,
     }
 )
 """How every row learns until its score on held-out vehicles no longer rises.
