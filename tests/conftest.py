@@ -120,7 +120,11 @@ def _turn(item: pytest.Item) -> int:
         return 0
     if item.get_closest_marker("slow") is None:
         return 3
-    return 2 if item.path.parent.name == "city" else 1
+    renders = item.path.parent.name == "city" or item.path.name in _RENDER
+    return 2 if renders else 1
+
+
+_RENDER = ("test_cli.py", "test_demo_footage.py")
 
 
 @pytest.fixture

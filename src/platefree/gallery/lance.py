@@ -66,7 +66,7 @@ UNINDEXED = 16_384
 _SCALAR_INDEXES = {"number": "BTREE", "time": "BTREE", "camera": "BITMAP"}
 _OUTGROWN = 8  # times as many rows as came after it: then a part of an index stays as it is
 _AT_ONCE = 1 << 24  # rows of one addition
-_KEPT_METADATA = 128 * MB  # some 65 kB of each version that a reader saw: the engine keeps 1 GB
+_KEPT_METADATA = 32 * MB  # some 65 kB of each version that a reader saw: the engine keeps 1 GB
 _log = logging.getLogger(__name__)
 
 _TRIES = 20  # to open a version before the writer removes it

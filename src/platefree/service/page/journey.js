@@ -119,7 +119,7 @@ function journeyOf({ stops, legs, conflicts }, place) {
     element(
       "h3",
       {},
-      `Journey ${place + 1}: ${counted(stops.length, "stop")}, ${verdict(conflicts)}`,
+      `Journey ${place + 1}: ${counted(stops.length, "stop")}${verdict(stops, conflicts)}`,
     ),
     conflicts.length
       ? element(
@@ -146,10 +146,12 @@ function journeyOf({ stops, legs, conflicts }, place) {
   );
 }
 
-function verdict(conflicts) {
-  return conflicts.length
-    ? `${counted(conflicts.length, "contradiction")}: not all of it can be one vehicle`
-    : "nothing contradicts it";
+function verdict(stops, conflicts) {
+  if (conflicts.length) {
+    const found = counted(conflicts.length, "contradiction");
+    return `, ${found}: not all of it can be one vehicle`;
+  }
+  return stops.length > 1 ? ", nothing contradicts it" : "";
 }
 
 function stopOf(stop, at, conflicts) {
