@@ -109,6 +109,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+_RENDER = ("test_cli.py", "test_demo_footage.py")
+"""Slow files that render, beside those of the city."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The slow ones first, so that no process waits for another one's last test."""
     items.sort(key=_turn)
@@ -122,9 +126,6 @@ def _turn(item: pytest.Item) -> int:
         return 3
     renders = item.path.parent.name == "city" or item.path.name in _RENDER
     return 2 if renders else 1
-
-
-_RENDER = ("test_cli.py", "test_demo_footage.py")
 
 
 @pytest.fixture

@@ -4,8 +4,6 @@ import json
 import multiprocessing
 import os
 import random
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -19,7 +17,7 @@ from lance_batches import batch
 from messages import facts, says
 from milvus_server import ADDRESS, FOLDER, MilvusServer
 from milvus_stores import drop_all, hasty_milvus, needs_milvus, new_address, new_milvus
-from test_reembedding import Meanwhile
+from test_reembedding import Meanwhile, kill_one_that_embeds_again
 
 import platefree as pf
 from platefree.data.content import picture_contents
@@ -422,16 +420,8 @@ def test_one_that_embeds_it_again_is_killed_at_any_moment(
     lot.add(load_stored(models[0]).embeddings)
     chance = random.Random(kills)  # noqa: S311
     for _ in range(max(1, kills // 3)):  # a server takes seconds for each collection
-        command = [sys.executable, HERE / "reembed_gallery.py", lot.folder, *models[::-1]]
-        writer = subprocess.Popen([*map(str, command)], stdout=subprocess.PIPE, text=True)
-        assert writer.stdout is not None
-        assert writer.stdout.readline() == "ready\n"
-        for _ in range(chance.randrange(2)):
-            assert writer.stdout.readline()  # another model has taken over
-        time.sleep(chance.uniform(0, 6))
-        assert writer.poll() is None
-        writer.kill()
-        writer.communicate()
+        places = (lot.folder, *models[::-1])
+        kill_one_that_embeds_again(places, chance, switches=1, seconds=6)
         gallery = pf.Gallery.open(lot.folder)
         assert is_of(gallery, models[int(gallery.card.model[-1])], list(range(24)))
 

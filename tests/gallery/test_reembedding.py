@@ -3,7 +3,7 @@
 import random
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -275,6 +275,19 @@ def made_by(number: int, stored: Embeddings) -> Embeddings:
     return Embeddings({"main": rows}, stored.sightings, f"model {number}", stored.content)
 
 
+def kill_one_that_embeds_again(
+    places: Sequence[object], chance: random.Random, *, switches: int, seconds: float
+) -> None:
+    """Start one that embeds a gallery again without end, and kill it after some switches."""
+    writer = start((HERE / "reembed_gallery.py").read_text(), *places)
+    assert writer.stdout.readline() == "ready\n"
+    for _ in range(chance.randint(0, switches)):
+        assert writer.stdout.readline()  # another model has taken over
+    time.sleep(chance.uniform(0, seconds))
+    assert writer.poll() is None
+    writer.kill()
+
+
 def test_one_that_is_killed_at_any_moment_is_whole_and_of_one_model(
     lot: pf.Gallery, tmp_path: Path, kills: int
 ) -> None:
@@ -287,13 +300,7 @@ def test_one_that_is_killed_at_any_moment_is_whole_and_of_one_model(
     lot.reembed(tmp_path / "model-0")
     for _ in range(kills):
         places = (lot.folder, tmp_path / "model-1", tmp_path / "model-0")
-        writer = start((HERE / "reembed_gallery.py").read_text(), *places)
-        assert writer.stdout.readline() == "ready\n"
-        for _ in range(chance.randrange(3)):
-            assert writer.stdout.readline()  # another model has taken over
-        time.sleep(chance.uniform(0, 1))
-        assert writer.poll() is None
-        writer.kill()
+        kill_one_that_embeds_again(places, chance, switches=2, seconds=1)
         gallery = pf.Gallery.open(lot.folder)
         there, found = whole(gallery)
         made = models[int(found.model[-1])]

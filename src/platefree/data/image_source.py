@@ -1,4 +1,4 @@
-"""Where the picture of a row comes from: a picture file or a frame of a film, cut to its box."""
+"""Where the picture of a row comes from: a file or a frame of a film, cut to its box, or memory."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
