@@ -17,6 +17,7 @@ from platefree.recipes.sections import Train
 from platefree.training import processes
 
 TRAIN = Train.model_validate({})
+NETWORK = torch.nn.Linear(1, 1)
 
 
 @pytest.fixture
@@ -58,7 +59,7 @@ def test_a_machine_without_one_says_so(run: Run, drawn_table: pf.Sightings) -> N
 @pytest.mark.usefixtures("apple")
 @pytest.mark.parametrize("precision", ["auto", "32"])
 def test_training_asks_fabric_for_it_in_float32(fabric: dict[str, Any], precision: str) -> None:
-    processes.launch(TRAIN.model_copy(update={"precision": precision}), "mps")
+    processes.launch(TRAIN.model_copy(update={"precision": precision}), "mps", NETWORK)
     assert (fabric["accelerator"], fabric["devices"], fabric["strategy"]) == ("mps", 1, "auto")
     assert not [each for each in fabric["plugins"] if isinstance(each, processes.MixedPrecision)]
 
@@ -67,7 +68,7 @@ def test_training_asks_fabric_for_it_in_float32(fabric: dict[str, Any], precisio
 def test_what_it_cannot_do_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     for precision in ("fp16", "bf16"):
         with pytest.raises(TrainingError, match=facts(precision, "mps", "32")):
-            processes.launch(TRAIN.model_copy(update={"precision": precision}), "mps")
+            processes.launch(TRAIN.model_copy(update={"precision": precision}), "mps", NETWORK)
     monkeypatch.setattr(processes, "started_processes", lambda: 2)
     with pytest.raises(TrainingError, match=facts("2 processes", "mps", "--device cpu")):
-        processes.launch(TRAIN, "mps")
+        processes.launch(TRAIN, "mps", NETWORK)

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from conftest import TINY
 from messages import facts
+from torch import nn
 
 from platefree.checkpoint import read_checkpoint
 from platefree.errors import TrainingError
@@ -49,4 +50,4 @@ def test_a_machine_that_cannot_compile_is_reported(
 def test_global_statistics_are_not_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WORLD_SIZE", "2")
     with pytest.raises(TrainingError, match=facts("train.norm=local")):
-        launch(Train(compile="default"), "cpu")
+        launch(Train(compile="default"), "cpu", nn.Linear(1, 1))

@@ -30,6 +30,8 @@ from platefree.methods.catalogue import load_recipe
 from platefree.methods.strong_baseline import StrongBaseline
 from platefree.nets.weights import checkpoint_tensors
 from platefree.recipes.recipe import Recipe
+from platefree.recipes.sections import Train
+from platefree.training import processes
 from platefree.training.loop import train
 from platefree.training.rates import rate_factor
 from platefree.training.step_report import StepReport
@@ -416,6 +418,16 @@ def test_two_processes_train_one_model(drawn_folder: Path, tmp_path: Path) -> No
         assert load_file(next((tmp_path / precision / "last").glob("training-*")))
 
 
+@pytest.mark.parametrize(("groups", "precision"), [(1, "bf16-mixed"), (8, "32-true")])
+def test_matrix_units_multiply_bf16_but_not_in_groups(
+    monkeypatch: pytest.MonkeyPatch, groups: int, precision: str
+) -> None:
+    monkeypatch.setattr(processes, "_multiplies_bf16", lambda: True)
+    network = torch.nn.Sequential(torch.nn.Conv2d(8, 8, 3, groups=groups))
+    fabric = processes.launch(Train(), "cpu", network)
+    assert fabric.strategy.precision.precision == precision
+
+
 @pytest.mark.slow
 def test_scoring_leaves_training_its_number_of_threads() -> None:
     script = """
@@ -425,7 +437,7 @@ from platefree.recipes.sections import Train
 from platefree.training.processes import launch
 from platefree.ranking.reciprocal import k_reciprocal
 
-launch(Train(), "cpu")
+launch(Train(), "cpu", torch.nn.Linear(1, 1))
 k_reciprocal(np.eye(9, 4, dtype=np.float32), np.eye(4, dtype=np.float32))
 print(torch.get_num_threads())
 """

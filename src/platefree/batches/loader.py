@@ -1,6 +1,8 @@
 """Load pictures as batches, in worker processes; each item depends only on its key."""
 
+import sys
 from collections.abc import Iterator, Sequence
+from types import TracebackType
 from typing import NamedTuple
 
 import numpy as np
@@ -226,6 +228,16 @@ def start_worker(worker: int) -> None:
     """Prepare a worker process: one thread, and the main process decides when to stop."""
     leave_stopping_to_the_parent()
     torch.set_num_threads(1)
+    sys.excepthook = _unless_hung_up
+
+
+def _unless_hung_up(
+    kind: type[BaseException], error: BaseException, trace: TracebackType | None
+) -> None:
+    # The thread of multiprocessing that hands over a batch prints what it meets by this hook; a
+    # main process that stops meanwhile is nothing to report.
+    if not issubclass(kind, EOFError | ConnectionError):
+        sys.__excepthook__(kind, error, trace)
 
 
 def _collate(items: Sequence[Item]) -> PictureBatch:

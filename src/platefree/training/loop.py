@@ -146,9 +146,9 @@ class Trainer:
         target = target_of(recipe, table)
         data = training_data(table, recipe.train, recipe.model.learns, target=target)
         data = replace(data, fingerprint=pictures.whole.fingerprint())
-        self.fabric = launch(recipe.train, work.device)
         torch.manual_seed(recipe.train.seed)
         self.method: Method = build_method(recipe, first_classes(recipe, data))
+        self.fabric = launch(recipe.train, work.device, self.method)
         self.data: TrainingData = self.method.prepare(data)
         self.ended: dict[str, int] = {}  # stage -> the step at which patience ended it
         self.plan = plan_stages(recipe, self.data)

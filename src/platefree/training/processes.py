@@ -9,7 +9,7 @@ from lightning_fabric import Fabric
 from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvironment
 from lightning_fabric.plugins.precision import MixedPrecision
-from torch import Tensor, distributed
+from torch import Tensor, distributed, nn
 from torch.autograd.function import FunctionCtx
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
@@ -23,8 +23,13 @@ from platefree.work import Device
 T = TypeVar("T")
 
 
-def launch(train: Train, device: Device) -> Fabric:
+def launch(train: Train, device: Device, network: nn.Module) -> Fabric:
     """Join the process group of torchrun, or run as one process.
+
+    Args:
+        train: its precision, and what the processes share.
+        device: to train on.
+        network: what learns; its layers decide which precision is the faster one.
 
     Raises:
         TrainingError: the device or precision is not available, or the batch cannot be split.
@@ -47,7 +52,7 @@ def launch(train: Train, device: Device) -> Fabric:
             f"train.compile is {train.compile} and train.norm global, but compiled code cannot "
             "communicate; set train.norm=local, or train.compile=off"
         )
-    precision = _precision(train.precision, chosen)
+    precision = _precision(train.precision, chosen, network)
     # Fabric would otherwise guess from the variables of SLURM and other clusters how many
     # processes there are, even where nothing but this one was started.
     environment = TorchElasticEnvironment() if processes > 1 else LightningEnvironment()
@@ -80,11 +85,13 @@ class _Mixed(MixedPrecision):
         return data
 
 
-def _precision(asked: str, device: str) -> Literal["32", "bf16-mixed", "16-mixed"]:
+def _precision(
+    asked: str, device: str, network: nn.Module
+) -> Literal["32", "bf16-mixed", "16-mixed"]:
     if asked == "auto" and device == "cuda":
         return "bf16-mixed" if torch.cuda.is_bf16_supported() else "16-mixed"
     if asked == "auto" and device == "cpu":
-        return "bf16-mixed" if _multiplies_bf16() else "32"
+        return "bf16-mixed" if _multiplies_bf16() and not _is_grouped(network) else "32"
     if asked in ("fp16", "bf16") and device == "mps":
         raise TrainingError(f"train.precision {asked} is not for mps; use 32 or auto, which is 32")
     if asked == "fp16" and device == "cpu":
@@ -96,6 +103,11 @@ def _multiplies_bf16() -> bool:
     """Whether the processor has matrix units (AMX); without them bf16 is slower than float32."""
     supported = getattr(torch.cpu, "_is_amx_tile_supported", None)
     return bool(supported and supported())
+
+
+def _is_grouped(network: nn.Module) -> bool:
+    """Whether it has convolutions of single channels or groups, which are slower in bf16 there."""
+    return any(isinstance(each, nn.Conv2d) and each.groups > 1 for each in network.modules())
 
 
 def gather_with_gradient(rows: Tensor) -> Tensor:
