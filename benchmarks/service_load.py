@@ -176,8 +176,8 @@ def report(noted: list[Noted], memory: list[float], given: argparse.Namespace) -
         print(
             f"{kind}: {len(took):,}, p50 {p50:.0f} ms, p99 {p99:.0f} ms, most {took.max():.0f} ms"
         )
-    first, most, last = memory[0], max(memory), memory[-1]
-    print(f"memory of the service: first {first:.0f} MB, most {most:.0f} MB, last {last:.0f} MB")
+    every = max(1, len(memory) // 10)
+    print("MB of the service:", *(f"{each:.0f}" for each in memory[::every]), f"{memory[-1]:.0f}")
     print(f"errors: {len(errors)}")
     for error in errors[:5]:
         print(error)

@@ -42,7 +42,7 @@ function show() {
             title: "Of several pictures the one that is nearest to a sighting decides",
           },
           icon("add", 16),
-          "Another picture of it",
+          element("span", {}, "Another", element("span", { class: "wide" }, " picture of it")),
         )
       : null,
     feedbackSaid(question),
