@@ -80,7 +80,7 @@ def test_settings_come_in_their_order(rows: Ablation) -> None:
     both, one, _ = (row_recipe(rows, row, seed=4) for row in rows.rows)
     assert (both.train.steps, both.train.epochs, both.train.patience) == (0, 6, 1)
     assert (one.train.epochs, one.train.patience, one.train.seed) == (2, 5, 4)
-    assert both.train.decay == CONVERGED["train.decay"] == "plateau"
+    assert both.train.decay == CONVERGED["train.decay"] == "cosine"
     other = changed(rows, {"train.epochs": 4, "train.lr": 0.5})
     both, one, _ = (row_recipe(other, row, seed=0) for row in other.rows)
     assert (both.train.epochs, both.train.lr) == (4, 0.5)

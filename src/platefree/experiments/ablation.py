@@ -27,18 +27,22 @@ from platefree.training.run_folder import flat
 
 CONVERGED: Mapping[str, Any] = MappingProxyType(
     {
-        "train.epochs": 300,  # the limit
+        "train.epochs": 16,
         "train.steps": 0,
         "train.max_steps": 0,
         "train.validation": 0.2,
         "train.validate_epochs": 2,
-        "train.patience": 6,
-        "train.decay": "plateau",
-        "train.decay_factor": 0.2,
-        "train.decay_times": 1,
+        "train.patience": 16,
+        "train.decay": "cosine",
+        "train.warmup_epochs": 1.0,
     }
 )
-"""How every row learns until its score on held-out vehicles no longer rises.
+"""How long every row learns: until its score on held-out vehicles no longer rises.
+
+All rows learn for the same epochs, as many as a pilot needed: while the rate falls to nothing, the
+score stops rising, and longer trainings end no higher. Waiting for it at a constant rate took the
+pilot 2.6 times as many pictures, to the same figures. A row with more epochs (``train.epochs``)
+ends where its score has not risen for those of ``train.patience``.
 
 A fifth of the training vehicles is held out, since with few of them nearly every search among
 them succeeds, long before the model has learnt all it can.

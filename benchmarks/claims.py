@@ -1,0 +1,169 @@
+"""The tables of the papers' claims, in one go: cities, trainings, tables.
+
+    python benchmarks/claims.py OUT [--tables vanet drdl ...] [--jobs 2] [--seeds 3]
+
+Renders the cities that the tables need, then trains every row with every seed, several at a time,
+so that they share the processor or a GPU, and ends with `platefree ablate TABLE --converged`, which
+finds all of its runs finished and writes the table. The same command goes on after an interruption;
+a run that fails stops no other.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import get_context
+from pathlib import Path
+from typing import NamedTuple
+
+
+class Data(NamedTuple):
+    """What a table learns from.
+
+    Attributes:
+        made_by: what follows `platefree`, a command a line.
+        path: what they make.
+    """
+
+    made_by: str
+    path: str
+
+
+VIEWS = Data(
+    "city views --preset views --vehicles 400 --images 3200 --mounting gantry",
+    "views",
+)
+MODELS = Data(
+    "city models --preset models --vehicles 400 --images 3200 --mounting gantry --size 128 "
+    "--seed 1 --layout vehicleid",
+    "models-vehicleid",
+)
+MERGED = Data(
+    """city veri --vehicles 200 --cameras 20 --images 4000 --days 3 --size 96 --seed 11
+city cityflow --vehicles 66 --cameras 40 --images 2000 --days 1 --size 72 --mounting mast --seed 12
+city cars --preset models --vehicles 200 --cameras 60 --images 2000 --seed 13 --layout compcars
+city vehicleid --vehicles 340 --cameras 2 --images 2040 --days 3 --size 96 --mounting gantry \
+    --near-duplicates 0.8 --seed 14
+data crop cars-compcars/data --out compcars
+data merge veri cityflow compcars vehicleid --out merged.csv --model-as-vehicle --target veri""",
+    "merged.csv",
+)
+TABLES = {
+    "vanet": VIEWS,
+    "drdl": MODELS,
+    "part_regularized": VIEWS,
+    "fda_net": VIEWS,
+    "vehiclenet": MERGED,
+    "vehiclenet-sources": MERGED,
+    "vanet-wrong-views": VIEWS,
+    "losses": VIEWS,
+}
+
+
+class Run(NamedTuple):
+    """One row of a table with one seed."""
+
+    table: str
+    row: str
+    seed: int
+
+
+def platefree(*arguments: str, inside: Path | None = None) -> None:
+    """Run a command as a user would."""
+    subprocess.run([sys.executable, "-m", "platefree", *arguments], cwd=inside, check=True)
+
+
+def make(data: Data, cities: Path) -> Path:
+    """The pictures of a table, which are rendered unless they are there."""
+    cities.mkdir(parents=True, exist_ok=True)
+    for number, command in enumerate(data.made_by.splitlines()):
+        done = cities / f"{data.path}.{number}.done"
+        if not done.exists():
+            platefree(*command.split(), inside=cities)
+            done.touch()
+    return cities / data.path
+
+
+def learn(run: Run, data: Path, folder: Path, settings: Sequence[str], device: str) -> float:
+    """Train and score one row with one seed; the minutes that it took."""
+    from platefree.evaluation.evaluate import open_data
+    from platefree.experiments.ablation import changed, converged, load_ablation
+    from platefree.experiments.ablation_run import row_run
+    from platefree.recipes.overrides import parse_overrides
+    from platefree.work import Work
+
+    began = time.monotonic()
+    ablation = changed(converged(load_ablation(run.table)), parse_overrides(settings))
+    (row,) = [each for each in ablation.rows if each.name == run.row]
+    work = Work(device=device)  # type: ignore[arg-type]
+    row_run(ablation, row, run.seed, open_data(data), folder).measure(data.name, work, None)
+    return (time.monotonic() - began) / 60
+
+
+def main() -> None:
+    """Cities, runs, tables."""
+    from platefree.experiments.ablation import load_ablation
+
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--tables", nargs="+", choices=TABLES, default=list(TABLES)[:6])
+    parser.add_argument("--rows", nargs="+", help="only these, of every table that has them")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--jobs", type=int, default=2, help="runs at a time")
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE")
+    given = parser.parse_args()
+    os.environ["OMP_NUM_THREADS"] = str(max(1, (os.cpu_count() or 1) // given.jobs))
+    data = {table: make(TABLES[table], given.out / "cities") for table in given.tables}
+    rows = {
+        table: [
+            row.name
+            for row in load_ablation(table).rows
+            if given.rows is None or row.name in given.rows
+        ]
+        for table in given.tables
+    }
+    runs = [
+        Run(table, row, seed)
+        for table in given.tables
+        for seed in range(given.seeds)
+        for row in rows[table]
+    ]
+    failed = train_all(runs, data, given)
+    for table in given.tables:
+        if rows[table] and table not in failed:
+            chosen = [part for row in rows[table] for part in ("--row", row)]
+            settings = [part for each in given.set for part in ("--set", each)]
+            place, out = data[table], given.out / table
+            platefree(
+                "ablate", table, "--converged", f"--data={place}", f"--out={out}",
+                f"--seeds={given.seeds}", f"--device={given.device}", *chosen, *settings,
+            )  # fmt: skip
+    sys.exit(1 if failed else 0)
+
+
+def train_all(runs: Sequence[Run], data: dict[str, Path], given: argparse.Namespace) -> set[str]:
+    """Train, several at a time; the tables with a run that failed."""
+    failed = set[str]()
+    with ProcessPoolExecutor(given.jobs, mp_context=get_context("spawn")) as pool:
+        started = {
+            pool.submit(
+                learn, run, data[run.table], given.out / run.table, given.set, given.device
+            ): run
+            for run in runs
+        }
+        for number, each in enumerate(as_completed(started), 1):
+            run, error = started[each], each.exception()
+            took = f"failed: {error}" if error else f"{each.result():.1f} min"
+            said = f"{run.table}, {run.row}, seed {run.seed}: {took}"
+            print(f"{number} of {len(runs)}: {said}", flush=True)
+            if error:
+                failed.add(run.table)
+    return failed
+
+
+if __name__ == "__main__":
+    main()
