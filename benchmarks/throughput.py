@@ -55,9 +55,9 @@ class Platefree:
 
     def __init__(self, recipe: Recipe, data: TrainingData, device: Any) -> None:  # noqa: ANN401
         self.recipe, self.data = recipe, data
-        self.fabric = launch(recipe.train, device)
         torch.manual_seed(0)
         self.method = build_method(recipe, data.classes)
+        self.fabric = launch(recipe.train, device, self.method)
         self.method.to(memory_format=torch.channels_last)
         if recipe.train.compile != "off":
             compile_backbones(self.method, recipe.train.compile)
