@@ -19,6 +19,12 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import NamedTuple
 
+from platefree.evaluation.evaluate import open_data
+from platefree.experiments.ablation import changed, converged, load_ablation
+from platefree.experiments.ablation_run import row_run
+from platefree.recipes.overrides import parse_overrides
+from platefree.work import Work
+
 
 class Data(NamedTuple):
     """What a table learns from.
@@ -89,12 +95,6 @@ def make(data: Data, cities: Path) -> Path:
 
 def learn(run: Run, data: Path, folder: Path, settings: Sequence[str], device: str) -> float:
     """Train and score one row with one seed; the minutes that it took."""
-    from platefree.evaluation.evaluate import open_data
-    from platefree.experiments.ablation import changed, converged, load_ablation
-    from platefree.experiments.ablation_run import row_run
-    from platefree.recipes.overrides import parse_overrides
-    from platefree.work import Work
-
     began = time.monotonic()
     ablation = changed(converged(load_ablation(run.table)), parse_overrides(settings))
     (row,) = [each for each in ablation.rows if each.name == run.row]
@@ -105,8 +105,6 @@ def learn(run: Run, data: Path, folder: Path, settings: Sequence[str], device: s
 
 def main() -> None:
     """Cities, runs, tables."""
-    from platefree.experiments.ablation import load_ablation
-
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("out", type=Path)
     parser.add_argument("--tables", nargs="+", choices=TABLES, default=list(TABLES)[:6])

@@ -95,6 +95,7 @@ def test_built_in_rows_have_a_converged_form_with_one_rule(name: str) -> None:
         for _, train in recipe.staged():
             assert (train.steps, train.max_steps) == (0, 0)
             assert train.patience == CONVERGED["train.patience"]
+            assert (train.decay, train.decay_epochs) == ("cosine", [])
             assert train.validation > 0
     kinds = {
         (str(recipe.input), str(recipe.augment), recipe.train.batch_size, recipe.train.lr)
