@@ -311,7 +311,7 @@ def test_a_kind_of_pair_that_a_batch_lacks_has_no_mean_distance() -> None:
 
     method, recipe = make(), vanet_recipe()
     one_sided = batch([0] * 8)
-    method.step(one_sided, Watched(launch(recipe.train, "cpu"), method, recipe.train))
+    method.step(one_sided, Watched(launch(recipe.train, "cpu", method), method, recipe.train))
     assert set(kept[0]) == {"S-view positive distance", "S-view negative distance"}
 
 
