@@ -129,6 +129,15 @@ def test_an_index_is_built_extended_and_agrees_with_every_distance(
     assert own.indices[:, 0].tolist() == fresh.tolist()
 
 
+def parts_of(store: LanceStore) -> list[int]:
+    """How many rows each part of the index of vectors has."""
+    with store.snapshot() as now:
+        (index,) = (
+            each for each in now._dataset.describe_indices() if each.field_names[0] == "space_main"
+        )
+        return lance_store._rows_of_parts(now._dataset, index)
+
+
 def test_an_index_that_grows_for_long_stays_in_few_parts_and_small(
     tmp_path: Path, hasty: None
 ) -> None:
@@ -141,8 +150,13 @@ def test_an_index_that_grows_for_long_stays_in_few_parts_and_small(
             found = now._dataset.describe_indices()
         most = max(most, *(len(index.segments) for index in found), 0)
         assert all(index.num_rows_indexed >= 250 * number - 250 for index in found)
-    assert 2 <= most <= 4
+        if number >= 10:  # four times the rows of the first part: each can be had by a processor
+            assert max(parts_of(growing)) <= 0.5 * 250 * number
+    assert 2 <= most <= 7
     assert not growing.exact
+    growing.compact()
+    assert sorted(parts_of(growing)) == [4_750, 5_000]
+    assert len(list((growing.folder / TABLE / "data").iterdir())) <= lance_store.MANY
     every = growing.get(np.sort(growing.latest()))
     at_once.add(every, growing.crops(np.sort(growing.latest())))
     assert size_of(growing.folder) < 1.5 * size_of(at_once.folder)
@@ -151,6 +165,20 @@ def test_an_index_that_grows_for_long_stays_in_few_parts_and_small(
     numbers = np.sort(growing.latest())
     ranked = growing.search(query, top=10).indices
     same = [len(set(a) & set(numbers[b])) for a, b in zip(ranked, wanted, strict=True)]
+    assert sum(same) >= 0.995 * 10 * len(query)
+
+
+def test_an_index_of_more_lists_is_searched_wholly(
+    tmp_path: Path, hasty: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lance_store, "LISTS", 32)  # as former versions wrote it
+    store = LanceStore(tmp_path / "lot", ONLY_SPACE)
+    numbers = store.add(*batch(1, 2_000))
+    assert not store.exact
+    query, every = batch(9, 40)[0], store.get(numbers)
+    wanted = pf.MemoryStore(every, ONLY_SPACE).search(query, top=10).indices
+    found = store.search(query, top=10).indices
+    same = [len(set(a) & set(numbers[b])) for a, b in zip(found, wanted, strict=True)]
     assert sum(same) >= 0.995 * 10 * len(query)
 
 

@@ -13,7 +13,8 @@ is put in order by the writer, after a change, by these rules:
   (`reader_leases`);
 - from `INDEX_FROM` rows on each space has an index; new rows are searched beside it, and taken in
   when they are more than `UNINDEXED`. Until then, and where a comparison cannot use one, every
-  distance is computed. An index that was extended is kept in few parts (`_extend`).
+  distance is computed. An index has few parts, of which none grows beyond half of the rows: each
+  is searched by one processor (`_extend`).
 
 `compact` does all of it at once, and rewrites the fragments in which rows were deleted.
 """
@@ -43,7 +44,7 @@ from platefree.gallery.lance_engine import (
     writing_errors,
 )
 from platefree.gallery.lance_rows import MODEL, SPACE, rows_of
-from platefree.gallery.lance_view import BITS, PARTITIONS, LanceView
+from platefree.gallery.lance_view import BITS, LISTS, LanceView
 from platefree.gallery.other_models import of_another_model
 from platefree.gallery.present_rows import PresentRows
 from platefree.gallery.reader_leases import leased_versions, reader_lease
@@ -65,6 +66,7 @@ MANY, MOST, VERSIONS = 8, 256, 64
 UNINDEXED = 16_384
 _SCALAR_INDEXES = {"number": "BTREE", "time": "BTREE", "camera": "BITMAP"}
 _OUTGROWN = 8  # times as many rows as came after it: then a part of an index stays as it is
+_FEW_PARTS, _UNEVEN = 4, 0.75  # of an index, and of its rows: then `compact` leaves it as it is
 _AT_ONCE = 1 << 24  # rows of one addition
 _KEPT_METADATA = 32 * MB  # some 65 kB of each version that a reader saw: the engine keeps 1 GB
 _log = logging.getLogger(__name__)
@@ -218,7 +220,9 @@ class LanceStore(PresentRows):
             with self._changing():
                 purged = _purge(dataset)
                 _gather(dataset, TIERS[-1])
+                _gather_halves(dataset)
                 self._index(dataset, everything=True, anew=purged)
+                _gather_halves(dataset)  # what the parts of an older index kept apart
             with writing_errors(self.folder):
                 readers = self._remove_superseded(dataset)
             return Compacted(before, self.bytes_on_disk(), readers)
@@ -349,12 +353,13 @@ class LanceStore(PresentRows):
             if column not in built or anew:
                 dataset.create_scalar_index(column, kind)
             else:
-                _extend(dataset, built[column], everything=everything)
+                _extend(dataset, built[column], everything=everything, share=1.0)
         for column in self._searched_columns(dataset):
-            if column not in built:
+            lies_apart = everything and not _well_divided(built.get(column), dataset)
+            if column not in built or lies_apart:
                 _index_vectors(dataset, column)
             else:
-                _extend(dataset, built[column], everything=everything)
+                _extend(dataset, built[column], everything=everything, share=0.5)
         return bool(dataset.version > before)
 
     def _searched_columns(self, dataset: Any) -> list[str]:  # noqa: ANN401
@@ -393,33 +398,81 @@ def _gather(dataset: Any, below: int) -> None:  # noqa: ANN401
     dataset.optimize.compact_files(excluded_fragment_ids=large)
 
 
+def _gather_halves(dataset: Any) -> None:  # noqa: ANN401
+    """Make one of the fragments of each half of the rows, as far as one holds them, where many are.
+
+    A search reads its candidates from all of them.
+    """
+    if len(dataset.get_fragments()) <= MANY:
+        return
+    for half in _halves(dataset):
+        others = [each.fragment_id for each in dataset.get_fragments()]
+        dataset.optimize.compact_files(excluded_fragment_ids=sorted(set(others) - set(half)))
+
+
 def _rows_in(fragment: Any) -> int:  # noqa: ANN401
     return int(fragment.physical_rows - fragment.num_deletions)
 
 
-def _extend(dataset: Any, index: Any, *, everything: bool) -> None:  # noqa: ANN401
+def _extend(dataset: Any, index: Any, *, everything: bool, share: float) -> None:  # noqa: ANN401
     """Take rows into an index that are not in it, when they are many, or when all have to be.
 
     They become a part of their own, which every search looks at too, together with the last parts
     that are not `_OUTGROWN` times as many. So there are few parts, and no row is written again
-    and again; putting everything into one makes one part of all.
+    and again.
+
+    Args:
+        dataset: the table.
+        index: what the engine says of the index.
+        everything: whether the last row has to be in it.
+        share: of all rows, the most that one part may get by growing.
     """
-    rows = {each.fragment_id: _rows_in(each) for each in dataset.get_fragments()}
-    parts = [sum(rows.get(each, 0) for each in part.fragment_ids) for part in index.segments]
-    new = sum(rows.values()) - sum(parts)
-    if everything and (new or len(parts) > 1):
-        merged = len(parts)
-    elif new > UNINDEXED:
-        merged, size = 0, new
-        while merged < len(parts) and parts[-1 - merged] < _OUTGROWN * size:
-            size += parts[-1 - merged]
-            merged += 1
-    else:
+    parts = _rows_of_parts(dataset, index)
+    every = dataset.count_rows()
+    new = every - sum(parts)
+    if new <= (0 if everything else UNINDEXED):
         return
+    merged, size = 0, new
+    while merged < len(parts) and (last := parts[-1 - merged]) < _OUTGROWN * size:
+        if size + last > share * every:
+            break
+        size += last
+        merged += 1
     dataset.optimize.optimize_indices(index_names=[index.name], num_indices_to_merge=merged)
 
 
-def _index_vectors(dataset: Any, column: str) -> None:  # noqa: ANN401
-    dataset.create_index(
-        column, "IVF_RQ", metric="cosine", num_partitions=PARTITIONS, num_bits=BITS, replace=True
+def _rows_of_parts(dataset: Any, index: Any) -> list[int]:  # noqa: ANN401
+    """How many rows each part of an index has."""
+    rows = {each.fragment_id: _rows_in(each) for each in dataset.get_fragments()}
+    return [sum(rows.get(each, 0) for each in part.fragment_ids) for part in index.segments]
+
+
+def _well_divided(index: Any, dataset: Any) -> bool:  # noqa: ANN401
+    """Whether an index has few parts, which two processors can share."""
+    if index is None:
+        return False
+    parts = _rows_of_parts(dataset, index)
+    return len(parts) <= _FEW_PARTS and (
+        max(parts) <= _UNEVEN * sum(parts) or len(_halves(dataset)) == 1
     )
+
+
+def _index_vectors(dataset: Any, column: str) -> None:  # noqa: ANN401
+    """Index all rows, in a part for each half of them."""
+    index = {"column": column, "index_type": "IVF_RQ", "metric": "cosine", "num_bits": BITS}
+    parts = [
+        dataset.create_index_uncommitted(
+            **index, num_partitions=LISTS, fragment_ids=fragments, replace=True
+        )
+        for fragments in _halves(dataset)
+    ]
+    dataset.commit_existing_index_segments(f"{column}_idx", column, parts)
+
+
+def _halves(dataset: Any) -> list[list[int]]:  # noqa: ANN401
+    """The numbers of the fragments with the first half of the rows, and of the others."""
+    fragments = dataset.get_fragments()
+    ends = np.cumsum([_rows_in(each) for each in fragments])
+    first = int((2 * ends <= ends[-1]).sum()) or 1
+    numbers = [each.fragment_id for each in fragments]
+    return [part for part in (numbers[:first], numbers[first:]) if part]

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from platefree.errors import DataError, PlatefreeError, StorageError, first_line
+from platefree.machine import cpu_count
 from platefree.storage.disk import storage_errors, sync, sync_folder
 
 _FULL = ("os error 28", "No space left", "os error 122")
@@ -21,6 +22,9 @@ _FULL = ("os error 28", "No space left", "os error 122")
 def engine() -> Any:  # noqa: ANN401 - an untyped package
     """The module ``lance``."""
     os.environ.setdefault("LANCE_LOG", "error")  # its notes are not written for users
+    # It would leave two processors to reading, on two of them all but one: parts of an index are
+    # then searched one after the other.
+    os.environ.setdefault("LANCE_CPU_THREADS", str(cpu_count()))
     warnings.filterwarnings("ignore", message="lance is not fork-safe")  # loaders never touch it
     import lance
 

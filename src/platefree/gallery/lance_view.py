@@ -29,9 +29,11 @@ from platefree.ranking.comparison import Comparison, cosine_distance
 from platefree.ranking.space_searches import SpaceSearch
 from platefree.types import Contents, Embeddings, Indices
 
-PARTITIONS, BITS = 32, 5
-"""Parts of an index, all of them searched, and bits that it has for each number: the index saves
-memory traffic, and loses nothing."""
+LISTS, BITS = 4, 5
+"""Lists of rows in each part of an index, all of them searched, and bits that it has for each
+number: the index saves memory traffic, and loses nothing."""
+
+_EVERY_LIST = 1_000  # former versions made 32
 
 _CANDIDATES, _LEAST = 3, 30
 """So many times the rows asked for, and at least so many, are taken from an index by its distances,
@@ -163,7 +165,7 @@ class LanceView(StoredView):
             "q": rows[0],
             "k": max(_LEAST, _CANDIDATES * top) if indexed else top + _MORE,
             "metric": "cosine",
-            "nprobes": PARTITIONS,
+            "nprobes": _EVERY_LIST,
         }
         conditions = [] if part.groups is None else [OneOf("group", part.groups).sql()]
         conditions += [sql] if (sql := where.sql()) else []
