@@ -26,6 +26,7 @@ from platefree.experiments.ablation_run import run_ablation
 from platefree.experiments.forecast import forecast
 from platefree.experiments.run_lengths import bars
 from platefree.methods.catalogue import needs_training
+from platefree.nets.backbones import Backbone
 from platefree.runs.training_history import read_history
 from platefree.training.step_report import StepReport
 
@@ -97,6 +98,9 @@ def test_built_in_rows_have_a_converged_form_with_one_rule(name: str) -> None:
             assert train.patience == CONVERGED["train.patience"]
             assert (train.decay, train.decay_epochs) == ("cosine", [])
             assert train.validation > 0
+    for each in filter(needs_training, recipes):
+        size = {"height": each.input.height, "width": each.input.width}
+        Backbone(each.model.backbone, **size, last_stride=each.model.last_stride)  # can be built
     assert len({train.steps for each in recipes for _, train in each.staged()}) == 1
     kinds = {
         (str(recipe.input), str(recipe.augment), recipe.train.batch_size, recipe.train.lr)

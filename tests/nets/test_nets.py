@@ -45,7 +45,13 @@ def test_patch_tokens_keep_their_place() -> None:
     assert torch.equal(maps[0, 0], grid)
 
 
-@pytest.mark.parametrize("name", ["resnet18", "resnet50", "resnet50_ibn_a", "resnet18d"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("resnet18", "resnet50", "resnet50_ibn_a", "resnet18d"),
+        *("tf_efficientnet_lite0", "efficientnet_b0", "mobilenetv2_100"),
+    ],
+)
 def test_last_stride_1_doubles_the_last_map_and_adds_no_parameter(name: str) -> None:
     plain = Backbone(name, height=64, width=64).eval()
     larger = Backbone(name, height=64, width=64, last_stride=1).eval()

@@ -74,7 +74,7 @@ class Backbone(nn.Module):
             `OWN_BACKBONES`.
         height: picture height in pixels; transformers are built for this size.
         width: picture width in pixels.
-        last_stride: 1 keeps a ResNet's last feature map at a sixteenth of the picture.
+        last_stride: 1 keeps the last feature map of a CNN at a sixteenth of the picture.
         drop_path: stochastic depth rate.
         patch_stride: pixels between the patches of a ViT; 0 is the size of a patch.
         class_token: whether a transformer's map is its class token instead of its patches.
@@ -309,9 +309,18 @@ def _keep_last_map_large(network: nn.Module, name: str) -> None:
     if isinstance(network, timm.models.DenseNet):
         network.get_submodule("features.transition3").pool = nn.Identity()
         return
+    if isinstance(network, timm.models.EfficientNet):
+        halving = [
+            module
+            for module in network.get_submodule("blocks").modules()
+            if isinstance(module, nn.Conv2d) and module.stride == (2, 2)
+        ]
+        halving[-1].stride = (1, 1)
+        return
     if not isinstance(network, timm.models.ResNet | timm.models.senet.SENet):
         raise RecipeError(
-            f"model.last_stride = 1 needs a ResNet, SENet or DenseNet, not {name}; set it to 2"
+            "model.last_stride = 1 needs a ResNet, SENet, DenseNet or EfficientNet, not "
+            f"{name}; set it to 2"
         )
     for module in network.get_submodule("layer4.0").modules():
         if isinstance(module, nn.Conv2d | nn.AvgPool2d) and module.stride in (2, (2, 2)):
