@@ -8,7 +8,7 @@ import numpy as np
 from platefree.gallery.filters import EVERYTHING, Filter
 from platefree.gallery.other_models import of_another_model
 from platefree.ranking.comparison import Comparison
-from platefree.ranking.exact import check_comparable
+from platefree.ranking.exact import check_spaces
 from platefree.ranking.space_searches import SpaceSearch, space_searches
 from platefree.types import Embeddings, Floats, Indices, Ranking
 
@@ -44,7 +44,7 @@ class StoredView(ABC):
             return Ranking(*found)
         self._check(query)
         for row in range(len(query)):
-            one = query.take(np.array([row]))
+            one = query if len(query) == 1 else query.take(np.array([row]))
             searches = self._searches(one, top)
             if searches is None:
                 parts = self._scanned(one, where)
@@ -71,9 +71,7 @@ class StoredView(ABC):
         """Raise a `MismatchError` if the query is of another model or has other spaces."""
         if query.model != self.model:
             raise of_another_model(self._place, self.model, query.model)
-        empty = {name: np.empty((0, size), np.float32) for name, size in self.spaces.items()}
-        no_rows = query.sightings.take(np.empty(0, np.int64))
-        check_comparable(query, query.part(empty, no_rows, np.empty(0, np.int64)))
+        check_spaces(query, self.spaces)
 
 
 def nearest_of(parts: Iterable[Near], top: int) -> Near:

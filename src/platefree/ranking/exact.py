@@ -5,7 +5,7 @@ blocks of another shape, so blocks have a fixed size and start at row 0: the sam
 give the same ranking, and identical rows rank by gallery index.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,14 +74,16 @@ def check_comparable(query: Embeddings, gallery: Embeddings) -> None:
             f"the gallery was embedded by model {gallery.model}, the query by {query.model}: "
             "re-embed the gallery with 'platefree embed' and the model of the query"
         )
-    sizes = [
-        {name: rows.shape[1] for name, rows in sorted(side.spaces.items())}
-        for side in (query, gallery)
-    ]
-    if sizes[0] != sizes[1]:
+    check_spaces(query, {name: rows.shape[1] for name, rows in gallery.spaces.items()})
+
+
+def check_spaces(query: Embeddings, sizes: Mapping[str, int]) -> None:
+    """Raise a `MismatchError` if a gallery has spaces of other names or dimensions."""
+    asked = {name: rows.shape[1] for name, rows in query.spaces.items()}
+    if asked != sizes:
         raise MismatchError(
-            f"the gallery has the spaces {sizes[1]}, the query {sizes[0]}: "
-            "re-embed the gallery with 'platefree embed'"
+            f"the gallery has the spaces {dict(sorted(sizes.items()))}, the query "
+            f"{dict(sorted(asked.items()))}: re-embed the gallery with 'platefree embed'"
         )
 
 
