@@ -25,7 +25,8 @@ import numpy as np
 from gallery_engines import CAMERAS, EACH, START, STEP, TOP, unit
 
 from platefree.gallery.filters import EVERYTHING, Filter
-from platefree.gallery.lance import INDEX_FROM, LanceStore
+from platefree.gallery.lance import LanceStore
+from platefree.gallery.lance_indexes import INDEX_FROM
 from platefree.ranking.comparison import ONLY_SPACE
 from platefree.types import Embeddings, Floats, Indices, Sightings
 

@@ -27,7 +27,7 @@ from typing import Any
 
 import numpy as np
 
-from platefree.gallery import lance as lance_store
+from platefree.gallery import lance_indexes
 from platefree.gallery.filters import EVERYTHING, Filter, stored_columns
 from platefree.gallery.lance import LanceStore
 from platefree.ranking.comparison import ONLY_SPACE
@@ -95,7 +95,7 @@ def draw(count: int, dimensions: int, queries: int) -> World:
 
 def platefree(world: World, folder: Path, made: dict[str, float]) -> Ask:
     """A gallery with its index."""
-    return _store(world, folder, made, lance_store.INDEX_FROM)
+    return _store(world, folder, made, lance_indexes.INDEX_FROM)
 
 
 def platefree_exact(world: World, folder: Path, made: dict[str, float]) -> Ask:
@@ -105,11 +105,11 @@ def platefree_exact(world: World, folder: Path, made: dict[str, float]) -> Ask:
 
 def _store(world: World, folder: Path, made: dict[str, float], index_from: int) -> Ask:
     store = LanceStore(folder, ONLY_SPACE)
-    lance_store.INDEX_FROM = len(world.rows) + 1
+    lance_indexes.INDEX_FROM = len(world.rows) + 1
     with _timed(made, "add"):
         for start in range(0, len(world.rows), BATCH):
             store.add(world.rows.take(np.arange(start, min(start + BATCH, len(world.rows)))))
-    lance_store.INDEX_FROM = index_from
+    lance_indexes.INDEX_FROM = index_from
     with _timed(made, "index"):
         store.compact()
     numbers = np.sort(store.latest())

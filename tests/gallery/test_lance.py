@@ -17,6 +17,7 @@ from messages import facts
 import platefree as pf
 from platefree.errors import DataError, StorageError
 from platefree.gallery import lance as lance_store
+from platefree.gallery import lance_indexes
 from platefree.gallery.filters import EVERYTHING
 from platefree.gallery.lance import TABLE, LanceStore
 from platefree.ranking.comparison import ONLY_SPACE, l2_normalised
@@ -49,8 +50,13 @@ def traces(number: int, row: int, size: int) -> list[bytes]:
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """Small numbers, so that everything that a large gallery does happens soon."""
     monkeypatch.setattr(lance_store, "TIERS", (16, 64))
-    for name, value in (("MOST", 16), ("VERSIONS", 8), ("INDEX_FROM", 1_000), ("UNINDEXED", 200)):
-        monkeypatch.setattr(lance_store, name, value)
+    for module, name, value in (
+        (lance_store, "MOST", 16),
+        (lance_store, "VERSIONS", 8),
+        (lance_indexes, "INDEX_FROM", 1_000),
+        (lance_indexes, "UNINDEXED", 200),
+    ):
+        monkeypatch.setattr(module, name, value)
 
 
 @pytest.mark.parametrize("indexed", [False, True])
@@ -119,7 +125,7 @@ def test_an_index_is_built_extended_and_agrees_with_every_distance(
         store.add(embeddings, crops)
         assert store.exact is (number == 0)
     with store.snapshot() as now:
-        assert now.indexed["space_main"] >= now.count() - lance_store.UNINDEXED
+        assert now.indexed["space_main"] >= now.count() - lance_indexes.UNINDEXED
         every = now.get(np.sort(now.latest()))
     query = batch(9, 40)[0]
     memory = pf.MemoryStore(every, ONLY_SPACE)
@@ -137,7 +143,7 @@ def parts_of(store: LanceStore) -> list[int]:
         (index,) = (
             each for each in now._dataset.describe_indices() if each.field_names[0] == "space_main"
         )
-        return lance_store._rows_of_parts(now._dataset, index)
+        return lance_indexes.rows_of_parts(now._dataset, index)
 
 
 def test_an_index_that_grows_for_long_stays_in_few_parts_and_small(
@@ -171,7 +177,7 @@ def test_an_index_that_grows_for_long_stays_in_few_parts_and_small(
 def test_an_index_of_more_lists_is_searched_wholly(
     tmp_path: Path, hasty: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lance_store, "LISTS", 32)  # as former versions wrote it
+    monkeypatch.setattr(lance_indexes, "LISTS", 32)  # as former versions wrote it
     store = LanceStore(tmp_path / "lot", ONLY_SPACE)
     numbers = store.add(*batch(1, 2_000))
     assert not store.exact

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from platefree.gallery import lance as lance_store
+from platefree.gallery import lance_indexes
 from platefree.gallery.filters import Filter
 from platefree.ranking.comparison import ONLY_SPACE
 
@@ -12,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from lance_batches import batch
 
 lance_store.TIERS, lance_store.MANY, lance_store.MOST = (8, 64), 4, 8  # all of it happens often
-lance_store.INDEX_FROM, lance_store.UNINDEXED = 300, 60
+lance_indexes.INDEX_FROM, lance_indexes.UNINDEXED = 300, 60
 
 
 def say(*words: object) -> None:

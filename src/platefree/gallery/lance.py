@@ -11,10 +11,9 @@ is put in order by the writer, after a change, by these rules:
 - superseded versions, and what killed writers left, are removed whenever fragments were gathered
   or an index was written, and after `VERSIONS` changes, but for those that somebody reads
   (`reader_leases`);
-- from `INDEX_FROM` rows on each space has an index; new rows are searched beside it, and taken in
-  when they are more than `UNINDEXED`. Until then, and where a comparison cannot use one, every
-  distance is computed. An index has few parts, of which none grows beyond half of the rows: each
-  is searched by one processor (`_extend`).
+- from some number of rows on each space has an index; new rows are searched beside it, and taken in
+  when they are many (`lance_indexes`). Until then, and where a comparison cannot use one, every
+  distance is computed.
 
 `compact` does all of it at once, and rewrites the fragments in which rows were deleted.
 """
@@ -43,8 +42,10 @@ from platefree.gallery.lance_engine import (
     reading_errors,
     writing_errors,
 )
+from platefree.gallery.lance_files import gather, gather_halves, purge, rows_in
+from platefree.gallery.lance_indexes import index_rows
 from platefree.gallery.lance_rows import MODEL, SPACE, rows_of
-from platefree.gallery.lance_view import BITS, LISTS, LanceView
+from platefree.gallery.lance_view import LanceView
 from platefree.gallery.other_models import of_another_model
 from platefree.gallery.present_rows import PresentRows
 from platefree.gallery.reader_leases import leased_versions, reader_lease
@@ -58,15 +59,8 @@ from platefree.types import Embeddings, Indices
 TABLE = "sightings.lance"
 """The folder of the table, in that of the gallery."""
 
-INDEX_FROM = 50_000
-"""Rows below which computing every distance takes no longer than 60 ms (512 numbers a row)."""
-
 TIERS = (256, 4_096)
 MANY, MOST, VERSIONS = 8, 256, 64
-UNINDEXED = 16_384
-_SCALAR_INDEXES = {"number": "BTREE", "time": "BTREE", "camera": "BITMAP"}
-_OUTGROWN = 8  # times as many rows as came after it: then a part of an index stays as it is
-_FEW_PARTS, _UNEVEN = 4, 0.75  # of an index, and of its rows: then `compact` leaves it as it is
 _AT_ONCE = 1 << 24  # rows of one addition
 _KEPT_METADATA = 32 * MB  # some 65 kB of each version that a reader saw: the engine keeps 1 GB
 _log = logging.getLogger(__name__)
@@ -207,7 +201,7 @@ class LanceStore(PresentRows):
                 dataset = engine().write_dataset(reader, self._place, mode="overwrite")
                 self._first = dataset  # the schema is another one
                 self.use(comparison, str(first.schema.metadata[MODEL].decode()))
-                self._index(dataset)
+                index_rows(dataset, self._searched_columns(dataset))
             with writing_errors(self.folder):
                 self._remove_superseded(dataset)
 
@@ -218,11 +212,11 @@ class LanceStore(PresentRows):
             if dataset is None:
                 return Compacted(before, before)
             with self._changing():
-                purged = _purge(dataset)
-                _gather(dataset, TIERS[-1])
-                _gather_halves(dataset)
-                self._index(dataset, everything=True, anew=purged)
-                _gather_halves(dataset)  # what the parts of an older index kept apart
+                purged = purge(dataset)
+                gather(dataset, TIERS[-1])
+                self._gather_many(dataset)
+                index_rows(dataset, self._searched_columns(dataset), everything=True, anew=purged)
+                self._gather_many(dataset)  # what the parts of an older index kept apart
             with writing_errors(self.folder):
                 readers = self._remove_superseded(dataset)
             return Compacted(before, self.bytes_on_disk(), readers)
@@ -324,43 +318,20 @@ class LanceStore(PresentRows):
 
     def _gathered(self, dataset: Any) -> bool:  # noqa: ANN401
         """Gather fragments and extend indexes; whether superseded versions are to be removed."""
-        sizes = np.array([_rows_in(each) for each in dataset.get_fragments()])
+        sizes = np.array([rows_in(each) for each in dataset.get_fragments()])
         full = [below for below in TIERS if (sizes < below).sum() >= MANY]
         if len(sizes) >= MOST:
             dataset.optimize.compact_files()
         elif full:
-            _gather(dataset, full[-1])
-        written = self._index(dataset)
+            gather(dataset, full[-1])
+        written = index_rows(dataset, self._searched_columns(dataset))
         versions = len(os.listdir(self.folder / TABLE / "_versions"))
         return written or bool(full) or len(sizes) >= MOST or versions > VERSIONS
 
-    def _index(self, dataset: Any, *, everything: bool = False, anew: bool = False) -> bool:  # noqa: ANN401
-        """Build or extend the indexes, where they pay.
-
-        Args:
-            dataset: the table.
-            everything: whether the last row has to be in them.
-            anew: whether they may name what is stored no more.
-
-        Returns:
-            Whether one was written.
-        """
-        before = dataset.version
-        if dataset.count_rows() < INDEX_FROM:
-            return False
-        built = {each.field_names[0]: each for each in dataset.describe_indices()}
-        for column, kind in _SCALAR_INDEXES.items():
-            if column not in built or anew:
-                dataset.create_scalar_index(column, kind)
-            else:
-                _extend(dataset, built[column], everything=everything, share=1.0)
-        for column in self._searched_columns(dataset):
-            lies_apart = everything and not _well_divided(built.get(column), dataset)
-            if column not in built or lies_apart:
-                _index_vectors(dataset, column)
-            else:
-                _extend(dataset, built[column], everything=everything, share=0.5)
-        return bool(dataset.version > before)
+    def _gather_many(self, dataset: Any) -> None:  # noqa: ANN401
+        """Two fragments of many."""
+        if len(dataset.get_fragments()) > MANY:
+            gather_halves(dataset)
 
     def _searched_columns(self, dataset: Any) -> list[str]:  # noqa: ANN401
         """The columns of vectors that an index helps to search; it takes 8 numbers at a time."""
@@ -379,100 +350,3 @@ class LanceStore(PresentRows):
         if unread:
             dataset.cleanup_old_versions(versions=unread, delete_unverified=True)
         return len(read)
-
-
-def _purge(dataset: Any) -> bool:  # noqa: ANN401
-    """Rewrite the fragments in which rows were deleted; whether there are any."""
-    fragments = dataset.get_fragments()
-    whole = [each.fragment_id for each in fragments if not each.num_deletions]
-    if len(whole) == len(fragments):
-        return False
-    dataset.optimize.compact_files(excluded_fragment_ids=whole, materialize_deletions_threshold=0.0)
-    return True
-
-
-def _gather(dataset: Any, below: int) -> None:  # noqa: ANN401
-    """Make one of the fragments with fewer rows than this."""
-    fragments = dataset.get_fragments()
-    large = [each.fragment_id for each in fragments if _rows_in(each) >= below]
-    dataset.optimize.compact_files(excluded_fragment_ids=large)
-
-
-def _gather_halves(dataset: Any) -> None:  # noqa: ANN401
-    """Make one of the fragments of each half of the rows, as far as one holds them, where many are.
-
-    A search reads its candidates from all of them.
-    """
-    if len(dataset.get_fragments()) <= MANY:
-        return
-    for half in _halves(dataset):
-        others = [each.fragment_id for each in dataset.get_fragments()]
-        dataset.optimize.compact_files(excluded_fragment_ids=sorted(set(others) - set(half)))
-
-
-def _rows_in(fragment: Any) -> int:  # noqa: ANN401
-    return int(fragment.physical_rows - fragment.num_deletions)
-
-
-def _extend(dataset: Any, index: Any, *, everything: bool, share: float) -> None:  # noqa: ANN401
-    """Take rows into an index that are not in it, when they are many, or when all have to be.
-
-    They become a part of their own, which every search looks at too, together with the last parts
-    that are not `_OUTGROWN` times as many. So there are few parts, and no row is written again
-    and again.
-
-    Args:
-        dataset: the table.
-        index: what the engine says of the index.
-        everything: whether the last row has to be in it.
-        share: of all rows, the most that one part may get by growing.
-    """
-    parts = _rows_of_parts(dataset, index)
-    every = dataset.count_rows()
-    new = every - sum(parts)
-    if new <= (0 if everything else UNINDEXED):
-        return
-    merged, size = 0, new
-    while merged < len(parts) and (last := parts[-1 - merged]) < _OUTGROWN * size:
-        if size + last > share * every:
-            break
-        size += last
-        merged += 1
-    dataset.optimize.optimize_indices(index_names=[index.name], num_indices_to_merge=merged)
-
-
-def _rows_of_parts(dataset: Any, index: Any) -> list[int]:  # noqa: ANN401
-    """How many rows each part of an index has."""
-    rows = {each.fragment_id: _rows_in(each) for each in dataset.get_fragments()}
-    return [sum(rows.get(each, 0) for each in part.fragment_ids) for part in index.segments]
-
-
-def _well_divided(index: Any, dataset: Any) -> bool:  # noqa: ANN401
-    """Whether an index has few parts, which two processors can share."""
-    if index is None:
-        return False
-    parts = _rows_of_parts(dataset, index)
-    return len(parts) <= _FEW_PARTS and (
-        max(parts) <= _UNEVEN * sum(parts) or len(_halves(dataset)) == 1
-    )
-
-
-def _index_vectors(dataset: Any, column: str) -> None:  # noqa: ANN401
-    """Index all rows, in a part for each half of them."""
-    index = {"column": column, "index_type": "IVF_RQ", "metric": "cosine", "num_bits": BITS}
-    parts = [
-        dataset.create_index_uncommitted(
-            **index, num_partitions=LISTS, fragment_ids=fragments, replace=True
-        )
-        for fragments in _halves(dataset)
-    ]
-    dataset.commit_existing_index_segments(f"{column}_idx", column, parts)
-
-
-def _halves(dataset: Any) -> list[list[int]]:  # noqa: ANN401
-    """The numbers of the fragments with the first half of the rows, and of the others."""
-    fragments = dataset.get_fragments()
-    ends = np.cumsum([_rows_in(each) for each in fragments])
-    first = int((2 * ends <= ends[-1]).sum()) or 1
-    numbers = [each.fragment_id for each in fragments]
-    return [part for part in (numbers[:first], numbers[first:]) if part]

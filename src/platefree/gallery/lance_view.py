@@ -29,11 +29,7 @@ from platefree.ranking.comparison import Comparison, cosine_distance
 from platefree.ranking.space_searches import SpaceSearch
 from platefree.types import Contents, Embeddings, Indices
 
-LISTS, BITS = 4, 5
-"""Lists of rows in each part of an index, all of them searched, and bits that it has for each
-number: the index saves memory traffic, and loses nothing."""
-
-_EVERY_LIST = 1_000  # former versions made 32
+_EVERY_LIST = 1_000  # of an index, which has fewer
 
 _CANDIDATES, _LEAST = 3, 30
 """So many times the rows asked for, and at least so many, are taken from an index by its distances,
