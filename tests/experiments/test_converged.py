@@ -98,10 +98,12 @@ def test_built_in_rows_have_a_converged_form_with_one_rule(name: str) -> None:
             assert train.patience == CONVERGED["train.patience"]
             assert (train.decay, train.decay_epochs) == ("cosine", [])
             assert train.validation > 0
-    for each in filter(needs_training, recipes):
-        size = {"height": each.input.height, "width": each.input.width}
-        Backbone(each.model.backbone, **size, last_stride=each.model.last_stride)  # can be built
-    assert len({train.steps for each in recipes for _, train in each.staged()}) == 1
+            assert train.steps == (432 if name == "drdl" else 0)  # whose rows have unequal epochs
+    for backbone, height, width, last_stride in {
+        (each.model.backbone, each.input.height, each.input.width, each.model.last_stride)
+        for each in filter(needs_training, recipes)
+    }:
+        Backbone(backbone, height=height, width=width, last_stride=last_stride)  # can be built
     kinds = {
         (str(recipe.input), str(recipe.augment), recipe.train.batch_size, recipe.train.lr)
         for recipe in recipes

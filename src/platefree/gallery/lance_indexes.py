@@ -52,8 +52,7 @@ def index_rows(
         else:
             _extend(dataset, built[column], everything=everything, share=1.0)
     for column in columns:
-        lies_apart = everything and not _well_divided(built.get(column), dataset)
-        if column not in built or lies_apart:
+        if column not in built or (everything and not _well_divided(dataset, built[column])):
             _index_vectors(dataset, column)
         else:
             _extend(dataset, built[column], everything=everything, share=0.5)
@@ -93,10 +92,8 @@ def rows_of_parts(dataset: Any, index: Any) -> list[int]:  # noqa: ANN401
     return [sum(rows.get(each, 0) for each in part.fragment_ids) for part in index.segments]
 
 
-def _well_divided(index: Any, dataset: Any) -> bool:  # noqa: ANN401
+def _well_divided(dataset: Any, index: Any) -> bool:  # noqa: ANN401
     """Whether an index has few parts, which two processors can share."""
-    if index is None:
-        return False
     parts = rows_of_parts(dataset, index)
     return len(parts) <= _FEW_PARTS and (
         max(parts) <= _UNEVEN * sum(parts) or len(halves(dataset)) == 1
@@ -105,10 +102,15 @@ def _well_divided(index: Any, dataset: Any) -> bool:  # noqa: ANN401
 
 def _index_vectors(dataset: Any, column: str) -> None:  # noqa: ANN401
     """Index all rows, in a part for each half of them."""
-    index = {"column": column, "index_type": "IVF_RQ", "metric": "cosine", "num_bits": BITS}
     parts = [
         dataset.create_index_uncommitted(
-            **index, num_partitions=LISTS, fragment_ids=fragments, replace=True
+            column,
+            "IVF_RQ",
+            metric="cosine",
+            num_partitions=LISTS,
+            num_bits=BITS,
+            fragment_ids=fragments,
+            replace=True,
         )
         for fragments in halves(dataset)
     ]
