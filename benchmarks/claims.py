@@ -15,14 +15,14 @@ import sys
 import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from multiprocessing import get_context, parent_process
+from multiprocessing import get_context
 from pathlib import Path
-from threading import Thread
 from typing import NamedTuple
 
 from platefree.evaluation.evaluate import open_data
 from platefree.experiments.ablation import changed, converged, load_ablation
 from platefree.experiments.ablation_run import row_run
+from platefree.machine import end_with_the_parent
 from platefree.recipes.overrides import parse_overrides
 from platefree.work import Work
 
@@ -148,7 +148,9 @@ def train_all(runs: Sequence[Run], data: dict[str, Path], given: argparse.Namesp
     """Train, several at a time; the tables with a run that failed."""
     failed = set[str]()
     context = get_context("spawn")
-    with ProcessPoolExecutor(given.jobs, mp_context=context, initializer=end_with_parent) as pool:
+    with ProcessPoolExecutor(
+        given.jobs, mp_context=context, initializer=end_with_the_parent
+    ) as pool:
         started = {
             pool.submit(
                 learn, run, data[run.table], given.out / run.table, given.set, given.device
@@ -163,20 +165,6 @@ def train_all(runs: Sequence[Run], data: dict[str, Path], given: argparse.Namesp
             if error:
                 failed.add(run.table)
     return failed
-
-
-def end_with_parent() -> None:
-    """In a process of the pool: stop when the program was killed, not at the end of the run.
-
-    Else the same command, given again, would train in the same folders.
-    """
-
-    def wait() -> None:
-        if (parent := parent_process()) is not None:
-            parent.join()
-            os._exit(1)
-
-    Thread(target=wait, daemon=True).start()
 
 
 if __name__ == "__main__":

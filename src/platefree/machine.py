@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from functools import cache
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from threading import Thread
 
 from platefree.errors import PlatefreeError
 
@@ -118,6 +120,21 @@ def leave_stopping_to_the_parent() -> None:
     """Ignore Ctrl-C and SIGTERM in a process that its parent ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
+
+def end_with_the_parent() -> None:
+    """In a process of a pool: end when its parent ends, however that ends, in the middle of a task.
+
+    Else it would go on until its task is done, beside those of the same command given again.
+    """
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        Thread(target=_wait_and_end, args=(parent,), daemon=True).start()
+
+
+def _wait_and_end(parent: BaseProcess) -> None:
+    parent.join()
+    os._exit(1)
 
 
 def _number(variable: str, otherwise: int, *, least: int) -> int:

@@ -4,16 +4,18 @@ A worker ends with its parent, however that ends, so only the unfinished shards 
 """
 
 import multiprocessing
-import os
 import sys
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any, Protocol, TypeVar
 
 from platefree.errors import PlatefreeError
-from platefree.machine import leave_stopping_to_the_parent, stop_signals_held
+from platefree.machine import (
+    end_with_the_parent,
+    leave_stopping_to_the_parent,
+    stop_signals_held,
+)
 
 Progress = Callable[[int, int], None]
 """Called with the number of finished pictures, and of all."""
@@ -78,17 +80,10 @@ def render_shards(
 def _start_worker(open_room: Callable[[], Room[Any]]) -> None:
     global _room
     leave_stopping_to_the_parent()
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_the_parent()
     if "cv2" in sys.modules:
         sys.modules["cv2"].setNumThreads(1)
     _room = open_room()
-
-
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
 
 
 def _make(shard: Any) -> int:  # noqa: ANN401
