@@ -16,7 +16,7 @@ from pydantic import model_validator
 from platefree.errors import RecipeError
 from platefree.evaluation.intervals import Interval, Values, paired_bootstrap, welch_interval
 from platefree.evaluation.query_scores import QueryScores
-from platefree.recipes.ranges import Rate
+from platefree.recipes.ranges import Figure, Rate
 from platefree.recipes.sections import Section
 
 Verdict = Literal["comes out", "does not", "undecided"]
@@ -54,6 +54,8 @@ class Claim(Section):
         figure: as in the figures of the ablation.
         margin: a gain below it counts as none, as a fraction.
         source: where the paper says so.
+        paper: the paper's gain, as a fraction; by default the difference of the published figures
+            of both rows, which must then be of the same test.
     """
 
     row: str
@@ -62,6 +64,7 @@ class Claim(Section):
     figure: str
     margin: Rate = 0.005
     source: str = ""
+    paper: Figure | None = None
 
     @model_validator(mode="after")
     def _has_one_relation(self) -> "Claim":
@@ -183,16 +186,22 @@ def settle(
     searched = pairs[0][1]
     by_queries = _interval(gain, searched)
     by_seeds = welch_interval(one, other)
-    claimed = [paper[name].get(claim.figure) for name in (claim.row, claim.other)]
     return Settled(
         claim,
-        None if claimed[0] is None or claimed[1] is None else claimed[0] - claimed[1],
+        _published(claim, paper),
         tuple(a - b for a, b in zip(one, other, strict=True)),
         tuple(_interval(each, searched) for each, _ in pairs),
         by_queries,
         by_seeds,
         claim.verdict([by_queries, by_seeds]),
     )
+
+
+def _published(claim: Claim, paper: Mapping[str, Mapping[str, float]]) -> float | None:
+    if claim.paper is not None:
+        return claim.paper
+    first, second = (paper[name].get(claim.figure) for name in (claim.row, claim.other))
+    return None if first is None or second is None else first - second
 
 
 def _interval(gain: Values, searched: QueryScores) -> Interval:
