@@ -3,9 +3,9 @@
     python benchmarks/claims.py OUT [--tables vanet drdl ...] [--jobs 2] [--seeds 3]
 
 Renders the cities that the tables need, then trains every row with every seed, several at a time,
-so that they share the processor or a GPU, and ends with `platefree ablate TABLE --converged`, which
-finds all of its runs finished and writes the table. The same command goes on after an interruption;
-a run that fails stops no other.
+so that they share the processor or a GPU, and ends with `platefree ablate TABLE --converged` (or
+`bench-methods`, for the table `methods`), which finds all of its runs finished and writes the
+table. The same command goes on after an interruption; a run that fails stops no other.
 """
 
 import argparse
@@ -20,8 +20,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from platefree.evaluation.evaluate import open_data
-from platefree.experiments.ablation import changed, converged, load_ablation
+from platefree.experiments.ablation import Ablation, changed, converged, load_ablation
 from platefree.experiments.ablation_run import row_run
+from platefree.experiments.all_methods import ENTRIES, Budget, method_ablation
 from platefree.machine import end_with_the_parent
 from platefree.recipes.overrides import parse_overrides
 from platefree.work import Work
@@ -66,7 +67,15 @@ TABLES = {
     "vehiclenet": MERGED,
     "vanet-wrong-views": VIEWS,
     "losses": VIEWS,
+    "methods": VIEWS,
 }
+TRUNK = "tf_efficientnet_lite0"
+METHODS = (  # as in the files of the ablations; steps, since the epochs of methods differ
+    "model.weights=package:efficientnet-lite0",
+    "train.lr=5e-4",
+    "train.steps=320",
+)
+"""Settings of the table of all methods."""
 
 
 class Run(NamedTuple):
@@ -96,11 +105,38 @@ def make(data: Data, cities: Path) -> Path:
 def learn(run: Run, data: Path, folder: Path, settings: Sequence[str], device: str) -> float:
     """Train and score one row with one seed; the minutes that it took."""
     began = time.monotonic()
-    ablation = changed(converged(load_ablation(run.table)), parse_overrides(settings))
+    ablation = rows_of(run.table, data, settings)
     (row,) = [each for each in ablation.rows if each.name == run.row]
     work = Work(device=device)  # type: ignore[arg-type]
     row_run(ablation, row, run.seed, open_data(data), folder).measure(data.name, work, None)
     return (time.monotonic() - began) / 60
+
+
+def rows_of(table: str, data: Path, settings: Sequence[str]) -> Ablation:
+    """The rows of a table, as the command that writes it has them."""
+    if table != "methods":
+        return changed(converged(load_ablation(table)), parse_overrides(settings))
+    overrides = parse_overrides([*METHODS, *settings])
+    budget = Budget(size=96, backbone=TRUNK, overrides=overrides, stops="converged")
+    return method_ablation(open_data(data), budget=budget)
+
+
+def write(table: str, rows: Sequence[str], data: Path, given: argparse.Namespace) -> None:
+    """The table of finished runs, by the command of a user."""
+    words = [
+        f"--data={data}",
+        f"--out={given.out / table}",
+        f"--seeds={given.seeds}",
+        f"--device={given.device}",
+    ]
+    words += [part for each in given.set for part in ("--set", each)]
+    if table == "methods":
+        chosen = [f"--methods={','.join(rows)}", "--size=96", f"--backbone={TRUNK}"]
+        chosen += [part for each in METHODS for part in ("--set", each)]
+        platefree("bench-methods", "--converged", *chosen, *words)
+    else:
+        chosen = [part for row in rows for part in ("--row", row)]
+        platefree("ablate", table, "--converged", *chosen, *words)
 
 
 def main() -> None:
@@ -116,14 +152,7 @@ def main() -> None:
     given = parser.parse_args()
     os.environ["OMP_NUM_THREADS"] = str(max(1, (os.cpu_count() or 1) // given.jobs))
     data = {table: make(TABLES[table], given.out / "cities") for table in given.tables}
-    rows = {
-        table: [
-            row.name
-            for row in load_ablation(table).rows
-            if given.rows is None or row.name in given.rows
-        ]
-        for table in given.tables
-    }
+    rows = {table: chosen_rows(table, given.rows) for table in given.tables}
     runs = [
         Run(table, row, seed)
         for table in given.tables
@@ -133,14 +162,15 @@ def main() -> None:
     failed = train_all(runs, data, given)
     for table in given.tables:
         if rows[table] and table not in failed:
-            chosen = [part for row in rows[table] for part in ("--row", row)]
-            settings = [part for each in given.set for part in ("--set", each)]
-            place, out = data[table], given.out / table
-            platefree(
-                "ablate", table, "--converged", f"--data={place}", f"--out={out}",
-                f"--seeds={given.seeds}", f"--device={given.device}", *chosen, *settings,
-            )  # fmt: skip
+            write(table, rows[table], data[table], given)
     sys.exit(1 if failed else 0)
+
+
+def chosen_rows(table: str, wanted: Sequence[str] | None) -> list[str]:
+    """The names of the rows of a table, or those that are wanted."""
+    methods = table == "methods"
+    names = list(ENTRIES) if methods else [row.name for row in load_ablation(table).rows]
+    return [name for name in names if wanted is None or name in wanted]
 
 
 def begin() -> None:
