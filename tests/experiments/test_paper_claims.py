@@ -89,6 +89,10 @@ def test_a_clear_gain_comes_out_with_the_papers_beside_it() -> None:
     )
     assert against is not None
     assert (against.verdict, against.paper) == ("does not", None)
+    elsewhere = BETTER.model_copy(update={"paper": 0.05})
+    other = settle(elsewhere, {"new": new[0], "old": old[0]}, {"new": new[1], "old": old[1]}, paper)
+    assert other is not None
+    assert other.paper == 0.05, "of another test than the figures of the rows"
 
 
 def test_what_is_not_measured_yet_or_not_in_pairs_has_no_verdict() -> None:

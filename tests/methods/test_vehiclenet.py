@@ -595,7 +595,7 @@ def test_rows_see_each_picture_as_often_unless_their_name_says_else() -> None:
         ]
         for row in ablation.rows
     }
-    different = {"stages I and II": [(12, 0)] * 2, "all four, as few steps": [(12, 204)]}
+    different = {"stages I and II": [(12, 0)] * 2, "all four, as few steps": [(12, 216)]}
     assert lengths == {name: [(12, 0)] for name in lengths} | different
 
 
