@@ -15,7 +15,7 @@ import sys
 import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from multiprocessing import get_context, set_start_method
+from multiprocessing import get_context
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,7 +23,7 @@ from platefree.evaluation.evaluate import open_data
 from platefree.experiments.ablation import Ablation, changed, converged, load_ablation
 from platefree.experiments.ablation_run import row_run
 from platefree.experiments.all_methods import ENTRIES, Budget, method_ablation
-from platefree.machine import end_with_the_parent
+from platefree.machine import end_with_the_parent, start_processes_as_usual
 from platefree.recipes.overrides import parse_overrides
 from platefree.work import Work
 
@@ -69,6 +69,7 @@ TABLES = {
     "losses": VIEWS,
     "methods": VIEWS,
 }
+CLAIMS = ("vanet", "drdl", "part_regularized", "fda_net", "vehiclenet", "methods")
 TRUNK = "tf_efficientnet_lite0"
 METHODS = (  # as in the files of the ablations; steps, since the epochs of methods differ
     "model.weights=package:efficientnet-lite0",
@@ -143,7 +144,7 @@ def main() -> None:
     """Cities, runs, tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("out", type=Path)
-    parser.add_argument("--tables", nargs="+", choices=TABLES, default=list(TABLES)[:5])
+    parser.add_argument("--tables", nargs="+", choices=TABLES, default=CLAIMS)
     parser.add_argument("--rows", nargs="+", help="only these, of every table that has them")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--jobs", type=int, default=2, help="runs at a time")
@@ -178,8 +179,7 @@ def chosen_rows(table: str, wanted: Sequence[str] | None) -> list[str]:
 def begin() -> None:
     """Prepare a process of the pool."""
     end_with_the_parent()
-    # Else its loading workers would be spawned as it was, and load torch anew at each validation.
-    set_start_method(None, force=True)
+    start_processes_as_usual()
 
 
 def train_all(runs: Sequence[Run], data: dict[str, Path], given: argparse.Namespace) -> set[str]:

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import pytest
@@ -129,6 +130,16 @@ def test_cores_are_counted_on_every_system(
     assert machine.cpu_count() == (7 if missing else len(os.sched_getaffinity(0)))
     monkeypatch.setattr(os, "process_cpu_count", lambda: 5, raising=False)
     assert machine.cpu_count() == 5
+
+
+def _say_how_its_processes_start(connection: Connection) -> None:
+    machine.start_processes_as_usual()
+    connection.send(multiprocessing.get_start_method())
+
+
+def test_spawned_processes_start_theirs_as_the_machine_does() -> None:
+    with machine.child_processes([_say_how_its_processes_start], duplex=False) as [child]:
+        assert child.recv() == multiprocessing.get_all_start_methods()[0]
 
 
 # --- compiled code ----------------------------------------------------------------------------

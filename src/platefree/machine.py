@@ -122,6 +122,14 @@ def leave_stopping_to_the_parent() -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
+def start_processes_as_usual() -> None:
+    """In a spawned process: start its own processes as the machine does by default.
+
+    Else they would be spawned, too, and every loading process would load torch anew.
+    """
+    multiprocessing.set_start_method(None, force=True)
+
+
 def end_with_the_parent() -> None:
     """In a process of a pool: end when its parent ends, however that ends, in the middle of a task.
 

@@ -380,7 +380,8 @@ def test_several_processes_are_given_the_same(
 ) -> None:
     context = InThisProcess()
     monkeypatch.setattr(machine.multiprocessing, "get_context", lambda _: context)
-    monkeypatch.setattr(embedding, "leave_stopping_to_the_parent", lambda: None)
+    for name in ("leave_stopping_to_the_parent", "start_processes_as_usual"):
+        monkeypatch.setattr(embedding, name, lambda: None)
     table = seen_table.take(np.arange(6))
     one, two = (
         pf.load_model(trained)

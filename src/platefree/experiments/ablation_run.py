@@ -55,10 +55,14 @@ def run_ablation(
                 if on_run is not None:
                     on_run(row.name, seed)
                 run = row_run(ablation, row, seed, opened, folder)
+                was_finished = run.is_finished()
                 with continued_by_repeating(folder):
                     runs[row.name].append(run.measure(label, work, on_step))
-                _save(_table(ablation, seeds, runs), folder)
-    return _table(ablation, seeds, runs)
+                if not was_finished:  # the intervals of all claims take seconds
+                    _save(_table(ablation, seeds, runs), folder)
+        table = _table(ablation, seeds, runs)
+        _save(table, folder)
+    return table
 
 
 def row_run(ablation: Ablation, row: Row, seed: int, data: DataSet, folder: Path) -> RowRun:

@@ -17,7 +17,12 @@ from platefree.data.vehicle_boxes import BoxFractions
 from platefree.errors import DataError, PlatefreeError
 from platefree.inference.embedded_rows import EmbeddedBatch
 from platefree.inference.embedding_network import Network
-from platefree.machine import child_processes, leave_stopping_to_the_parent, stop_signals_held
+from platefree.machine import (
+    child_processes,
+    leave_stopping_to_the_parent,
+    start_processes_as_usual,
+    stop_signals_held,
+)
 from platefree.methods.base import Method
 from platefree.recipes.recipe import Recipe
 from platefree.types import Sightings, Text
@@ -147,6 +152,7 @@ def _embed_shard(
 ) -> None:
     """The work of a process: send its batches, or the error that stops it."""
     leave_stopping_to_the_parent()
+    start_processes_as_usual()
     torch.set_num_threads(threads)
     network = Network(method, recipe, device=device, metadata=metadata)
     try:
