@@ -129,6 +129,7 @@ ABLATIONS = {
         88.77 57.35
         -
         -
+        -
         -""",
     "vehiclenet-cityflow": """
         rank-1, mAP

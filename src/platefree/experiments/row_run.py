@@ -135,7 +135,7 @@ class RowRun:
 
     def _missing(self) -> list[str]:
         """The reports that are not yet written, with the scores of queries that claims need."""
-        endings = [".json", ".queries.json"] if self.ablation.claims else [".json"]
+        endings = [".json", ".md", *([".queries.json"] if self.ablation.claims else [])]
         return [
             name
             for name in self.reports
