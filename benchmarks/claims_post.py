@@ -20,10 +20,10 @@ from platefree.data.dataset import DataSet
 from platefree.data.learnt import picture_hashes
 from platefree.evaluation.evaluate import Scoring, open_data, plan_for, score_plan
 from platefree.evaluation.examples import Examples
-from platefree.evaluation.intervals import paired_bootstrap, welch_interval
+from platefree.evaluation.intervals import welch_interval
 from platefree.evaluation.query_scores import QueryScores
 from platefree.evaluation.trial_results import TrialResult
-from platefree.experiments.claims import HEAD_OF_CLAIMS, Claim, Settled
+from platefree.experiments.claims import HEAD_OF_CLAIMS, Claim, Settled, judged
 from platefree.inference.model import Model
 from platefree.inference.networks import load_network
 from platefree.methods.catalogue import load_recipe
@@ -105,21 +105,13 @@ def settle_step(step: Step, scored: Mapping[str, Sequence[Scored]]) -> Settled:
     """Whether a step gains anything."""
     claim = Claim(row=step.name, better_than=step.before, figure=FIGURE, paper=step.paper)
     pairs = list(zip(scored[step.name], scored[step.before], strict=True))
-    gains = tuple(after.figures[FIGURE] - before.figures[FIGURE] for after, before in pairs)
+    gains = [after.figures[FIGURE] - before.figures[FIGURE] for after, before in pairs]
     by_query = [
         after.queries.values(FIGURE) - before.queries.values(FIGURE) for after, before in pairs
     ]
-    searched = pairs[0][0].queries
-    intervals = [
-        paired_bootstrap(gain, searched.weight, searched.vehicle)
-        for gain in (*by_query, np.mean(by_query, axis=0))
-    ]
     # Welch's interval against zeros is Student's of the paired gains.
     by_seeds = welch_interval(gains, [0.0] * len(gains))
-    verdict = claim.verdict([intervals[-1], by_seeds])
-    return Settled(
-        claim, step.paper, gains, tuple(intervals[:-1]), intervals[-1], by_seeds, verdict
-    )
+    return judged(claim, step.paper, gains, by_query, pairs[0][0].queries, by_seeds)
 
 
 def to_markdown(scored: Mapping[str, Sequence[Scored]]) -> str:

@@ -182,15 +182,36 @@ def settle(
     pairs = [
         _gain(claim, queries[claim.row][seed], queries[claim.other][seed]) for seed in range(count)
     ]
-    gain = np.mean([each for each, _ in pairs], axis=0)
-    searched = pairs[0][1]
-    by_queries = _interval(gain, searched)
-    by_seeds = welch_interval(one, other)
+    gains = [a - b for a, b in zip(one, other, strict=True)]
+    by_query = [each for each, _ in pairs]
+    published = _published(claim, paper)
+    return judged(claim, published, gains, by_query, pairs[0][1], welch_interval(one, other))
+
+
+def judged(
+    claim: Claim,
+    paper: float | None,
+    gains: Sequence[float],
+    by_query: Sequence[Values],
+    searched: QueryScores,
+    by_seeds: Interval | None,
+) -> Settled:
+    """A claim with its intervals over the queries and its verdict.
+
+    Args:
+        claim: about two rows.
+        paper: the paper's gain.
+        gains: by seed.
+        by_query: by seed, (n,) the gain of each query.
+        searched: the n queries.
+        by_seeds: the interval over the seeds.
+    """
+    by_queries = _interval(np.mean(by_query, axis=0), searched)
     return Settled(
         claim,
-        _published(claim, paper),
-        tuple(a - b for a, b in zip(one, other, strict=True)),
-        tuple(_interval(each, searched) for each, _ in pairs),
+        paper,
+        tuple(gains),
+        tuple(_interval(each, searched) for each in by_query),
         by_queries,
         by_seeds,
         claim.verdict([by_queries, by_seeds]),
