@@ -144,7 +144,7 @@ class Spy:
         return self._numbers[-1]
 
 
-class Told:
+class KnownTracks:
     """A tracker that knows the tracks; all stay open."""
 
     def __init__(self) -> None:
@@ -165,24 +165,24 @@ def walk(folder: Path, camera: str, film: Path, detector: Detector, sampling: Sa
     vehicles = {int(line["track"].rpartition("-")[2]): line["vehicle"] for line in lines}
     walked = Walked(folder, camera, vehicles)
     truth = truth_of(folder / "truth" / camera / "gt" / "gt.txt", length(folder))
-    told = Told()
-    follower, knowing = Follower(Spy(walked.numbers)), Follower(told)
+    known = KnownTracks()
+    follower, knowing = Follower(Spy(walked.numbers)), Follower(known)
     with open_footage(str(film)) as footage:
         for frame, found in seen_in(footage, detector, sampling, threshold=LOWEST):
             walked.truth.append(truth[frame.number])
             walked.found.append(found)
             given = part(found, (found.kind != PLATE) & (found.score >= GIVEN))
             walked.tracks += follower.add(frame, given)
-            know(knowing, told, frame, truth[frame.number])
+            know(knowing, known, frame, truth[frame.number])
     walked.tracks += follower.finish()
     walked.perfect += knowing.finish()
     return walked
 
 
-def know(follower: Follower, told: Told, frame: FilmFrame, truth: Seen) -> None:
+def know(follower: Follower, known: KnownTracks, frame: FilmFrame, truth: Seen) -> None:
     """Follow the vehicles that count by the truth; their kind does not matter."""
     own = truth.take(truth.counts)
-    told.next = own.track
+    known.next = own.track
     kind = np.zeros(len(own.box), np.int64)
     follower.add(frame, FoundOnFrame(own.box, kind, np.ones(len(own.box))))
 

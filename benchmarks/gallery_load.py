@@ -47,7 +47,9 @@ def drawn_later(count: int, dimensions: int, first: int) -> tuple[Embeddings, li
     ]
 
 
-def write(folder: str, given: argparse.Namespace, told: "Queue[tuple[int, float] | None]") -> None:
+def write(
+    folder: str, given: argparse.Namespace, additions: "Queue[tuple[int, float] | None]"
+) -> None:
     """Add rows at the rate; tell after each addition how many there are, and how long it took."""
     store, stored = LanceStore(folder, ONLY_SPACE), given.rows
     began, due = time.monotonic(), 0.0
@@ -58,9 +60,9 @@ def write(folder: str, given: argparse.Namespace, told: "Queue[tuple[int, float]
         start = time.perf_counter()
         store.add(rows, crops)
         stored += given.together
-        told.put((stored, time.perf_counter() - start))
+        additions.put((stored, time.perf_counter() - start))
         due += given.together / given.rate
-    told.put(None)
+    additions.put(None)
 
 
 def ask(
@@ -87,10 +89,10 @@ def newest(rows: int) -> Filter:
     return Filter(since=f"{START + (rows - rows // 100) * STEP}Z")
 
 
-def watch(folder: Path, told: "Queue[tuple[int, float] | None]") -> tuple[list[float], int]:
+def watch(folder: Path, additions: "Queue[tuple[int, float] | None]") -> tuple[list[float], int]:
     """Seconds of each addition, and how many were not counted by a search that began after."""
     store, took, late = LanceStore(folder, ONLY_SPACE), list[float](), 0
-    while (found := told.get()) is not None:
+    while (found := additions.get()) is not None:
         took.append(found[1])
         late += store.count() < found[0]
     return took, late
@@ -114,14 +116,14 @@ def main() -> None:
         for start in range(0, given.rows, BATCH):
             store.add(world.rows.take(np.arange(start, min(start + BATCH, given.rows))))
         store.compact()
-        told: Queue[tuple[int, float] | None] = context.Queue()
-        writer = context.Process(target=write, args=(str(folder), given, told))
+        additions: Queue[tuple[int, float] | None] = context.Queue()
+        writer = context.Process(target=write, args=(str(folder), given, additions))
         with ThreadPoolExecutor(given.clients) as pool:
             clients = [
                 pool.submit(ask, folder, world, each, ended) for each in range(given.clients)
             ]
             writer.start()
-            took, late = watch(folder, told)
+            took, late = watch(folder, additions)
             ended.set()
             asked = [client.result() for client in clients]
         writer.join()

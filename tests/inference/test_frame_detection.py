@@ -14,7 +14,7 @@ CLASSES = {"plate": 0, "car": 3, "truck": 1}
 Wish = tuple[int, tuple[int, int, int, int], int, float]  # position, steps to sides, class, score
 
 
-class Told(nn.Module):
+class KnownOutputs(nn.Module):
     """Predicts whole steps, so that each side is a plain multiple of the stride."""
 
     strides = STRIDES
@@ -36,7 +36,7 @@ class Told(nn.Module):
 
 
 def found(wishes: list[Wish], threshold: float = 0.3) -> list[tuple[list[float], str, float]]:
-    detector = FrameDetector(Told(wishes), CLASSES)  # type: ignore[arg-type]
+    detector = FrameDetector(KnownOutputs(wishes), CLASSES)  # type: ignore[arg-type]
     boxes, kinds, scores = detector.find(np.zeros((70, 100, 3), np.uint8), threshold)
     return [
         (box.round(3).tolist(), KINDS[kind], round(float(score), 3))

@@ -24,7 +24,7 @@ class Health(Answered):
     access: Literal["token", "accounts", "open"]
 
 
-class Told(Answered):
+class SessionAnswer(Answered):
     """Who asks, and with what unsafe requests of the page have to come.
 
     Attributes:

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request, Response
 
 from platefree.service.accounts import LogInRefused
-from platefree.service.answer_models import Told
+from platefree.service.answer_models import SessionAnswer
 from platefree.service.callers import (
     COOKIE,
     LOCAL,
@@ -25,7 +25,7 @@ Anybody = Annotated[Caller, Depends(caller_of)]
 
 
 @routes.post("/session")
-def log_in(asked: LogInRequest, request: Request, response: Response, here: Here) -> Told:
+def log_in(asked: LogInRequest, request: Request, response: Response, here: Here) -> SessionAnswer:
     """Begin a session of the page, by a name and password, or by the token of the service."""
     refuse_foreign_origin(request)
     address = address_of(request)
@@ -44,24 +44,24 @@ def log_in(asked: LogInRequest, request: Request, response: Response, here: Here
         httponly=True,
         samesite="strict",
     )
-    return _told(caller, here)
+    return _session(caller, here)
 
 
 @routes.get("/session")
-def who_am_i(caller: Anybody, here: Here) -> Told:
+def who_am_i(caller: Anybody, here: Here) -> SessionAnswer:
     """Who asks, and what it may do."""
-    return _told(caller, here)
+    return _session(caller, here)
 
 
 @routes.delete("/session")
-def log_out(caller: Anybody, response: Response, here: Here) -> Told:
+def log_out(caller: Anybody, response: Response, here: Here) -> SessionAnswer:
     """End a session of the page."""
     if caller.cookie:
         here.token_sessions.end(caller.cookie)
         here.sessions.end(caller.cookie)
         here.audit.add(caller.name, "log-out")
     response.delete_cookie(COOKIE, secure=here.rules.secure, httponly=True, samesite="strict")
-    return _told(caller, here)
+    return _session(caller, here)
 
 
 def _opened(asked: LogInRequest, here: Service) -> Caller:
@@ -74,8 +74,8 @@ def _opened(asked: LogInRequest, here: Service) -> Caller:
     return Caller(account.name, account.role, here.sessions.begin(account.name, "page"))
 
 
-def _told(caller: Caller, here: Service) -> Told:
-    return Told(
+def _session(caller: Caller, here: Service) -> SessionAnswer:
+    return SessionAnswer(
         name=caller.name,
         role=caller.role,
         csrf=caller.csrf,

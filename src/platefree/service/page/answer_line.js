@@ -33,7 +33,7 @@ function show() {
     return;
   }
   put(byId("order"), ...choices());
-  put(byId("empty"), ...(emptyness() ?? []));
+  put(byId("empty"), ...(emptiness() ?? []));
   byId("empty").hidden = !byId("empty").childElementCount;
   if (!answer?.hits) {
     put(byId("about"));
@@ -127,39 +127,39 @@ function chooser(said, values, chosen, then) {
 }
 
 // An empty answer says why, and what can be done about it.
-function emptyness() {
+function emptiness() {
   const { answer, question } = now;
   if (!answer) {
     return isStated()
       ? null
-      : told("Nothing is shown without a reason.", [
+      : notice("Nothing is shown without a reason.", [
           button("State a reason", () => askReason(search)),
         ]);
   }
   if (answer.refused)
-    return told(answer.refused.message, [
+    return notice(answer.refused.message, [
       button("Try again", search),
       ...unasking(),
       ...clearing(),
     ]);
   if (answer.hits.length) return null;
   if (answer.stored === 0 || now.gallery?.sightings === 0) {
-    return told(
+    return notice(
       'No sighting is stored yet. "platefree ingest" takes films in, "platefree gallery add" ' +
         "pictures.",
       [],
     );
   }
   if (answer.below && answer.searched) {
-    return told(`All ${counted(answer.below, "hit")} are less probable than ${question.least}.`, [
+    return notice(`All ${counted(answer.below, "hit")} are less probable than ${question.least}.`, [
       button("Show them", () => go({ least: null })),
       ...clearing(),
     ]);
   }
   if (answer.stored !== undefined && !answer.searched) {
-    return told(`The filter removed all ${number(answer.stored)} sightings.`, clearing());
+    return notice(`The filter removed all ${number(answer.stored)} sightings.`, clearing());
   }
-  return told("No sighting is similar enough, or steps left none.", clearing());
+  return notice("No sighting is similar enough, or steps left none.", clearing());
 }
 
 function unasking() {
@@ -178,7 +178,7 @@ function clearing() {
     : [];
 }
 
-function told(text, buttons) {
+function notice(text, buttons) {
   return [
     element("p", {}, text),
     buttons.length ? element("div", { class: "row" }, ...buttons) : null,

@@ -41,11 +41,11 @@ export async function signOut() {
   location.reload();
 }
 
-function begun(told) {
-  useToken(told.csrf);
-  now.session = told;
-  document.body.dataset.role = told.role;
-  return told;
+function begun(session) {
+  useToken(session.csrf);
+  now.session = session;
+  document.body.dataset.role = session.role;
+  return session;
 }
 
 /** The form, until it let somebody in. */
@@ -63,9 +63,9 @@ async function form(fault) {
           event.preventDefault();
           enter.disabled = true;
           try {
-            const told = begun(await ask("POST", "/api/session", asked(fields)));
+            const session = begun(await ask("POST", "/api/session", asked(fields)));
             put(byId("gate")).hidden = true;
-            resolve(told);
+            resolve(session);
           } catch (error) {
             put(said, error.message);
             enter.disabled = false;
