@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -104,6 +105,27 @@ def test_a_run_ends_where_its_score_stays_and_is_finished(
     steps: list[StepReport] = []
     again = train(patient(), drawn_table, tmp_path / "whole", resume=True, on_step=steps.append)
     assert (again.step, steps) == (run.step, [])
+
+
+def test_a_state_to_go_on_from_is_as_recent_as_asked_though_every_validation_is_the_best(
+    drawn_table: Sightings,
+    tmp_path: Path,
+    scripted: list[float],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    scripted += [0.1 * epoch for epoch in range(1, 10)]
+    now = [0.0]  # in seconds; a step takes a minute
+    monkeypatch.setattr(loop, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    ages: list[int] = []
+
+    def after_step(report: StepReport) -> None:
+        if report.step > 6:
+            ages.append(report.step - read_checkpoint(tmp_path / "last").card["step"])
+        now[0] += 60.0
+
+    run = train(patient(train__checkpoint_minutes=6.0), drawn_table, tmp_path, on_step=after_step)
+    assert run.total // 9 < 6, "a validation comes before a checkpoint is due"
+    assert max(ages) <= 6
 
 
 def test_a_run_that_is_cut_anywhere_ends_at_the_same_step(

@@ -383,7 +383,8 @@ class Trainer:
             self._end_early({stage.name: self.step})
 
     def _save(self, kind: str, stage: StagePlan, descent: FabricDescent) -> None:
-        self._saved_at = time.monotonic()
+        if kind == "last":  # nothing goes on from "best"
+            self._saved_at = time.monotonic()
         if not self.fabric.is_global_zero:
             return
         weights = self.average.tensors if kind == "best" else self.method.state_dict()
