@@ -14,10 +14,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, as_completed
 from multiprocessing import get_context
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from platefree.evaluation.evaluate import open_data
 from platefree.experiments.ablation import Ablation, changed, converged, load_ablation
@@ -177,19 +177,18 @@ def chosen_rows(table: str, wanted: Sequence[str] | None) -> list[str]:
 
 
 def begin() -> None:
-    """Prepare a process of the pool."""
+    """Prepare the process of a run."""
     end_with_the_parent()
     start_processes_as_usual()
 
 
 def train_all(runs: Sequence[Run], data: dict[str, Path], given: argparse.Namespace) -> set[str]:
     """Train, several at a time; the tables with a run that failed."""
-    failed = set[str]()
-    context = get_context("spawn")
-    with ProcessPoolExecutor(given.jobs, mp_context=context, initializer=begin) as pool:
+    failed, threads = set[str](), ThreadPoolExecutor(given.jobs)
+    try:
         started = {
-            pool.submit(
-                learn, run, data[run.table], given.out / run.table, given.set, given.device
+            threads.submit(
+                learn_apart, run, data[run.table], given.out / run.table, given.set, given.device
             ): run
             for run in runs
         }
@@ -200,7 +199,19 @@ def train_all(runs: Sequence[Run], data: dict[str, Path], given: argparse.Namesp
             print(f"{number} of {len(runs)}: {said}", flush=True)
             if error:
                 failed.add(run.table)
+    finally:
+        threads.shutdown(cancel_futures=True)  # after Ctrl-C no other run starts
     return failed
+
+
+def learn_apart(*asked: Any) -> float:  # noqa: ANN401
+    """`learn` in a process of its own.
+
+    If it is killed, as where memory runs out, only its run fails; a pool would lose all others.
+    """
+    context = get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=context, initializer=begin) as alone:
+        return alone.submit(learn, *asked).result()
 
 
 if __name__ == "__main__":
