@@ -207,7 +207,7 @@ def train_all(runs: Sequence[Run], data: dict[str, Path], given: argparse.Namesp
 def learn_apart(*asked: Any) -> float:  # noqa: ANN401
     """`learn` in a process of its own.
 
-    If it is killed, as where memory runs out, only its run fails; a pool would lose all others.
+    If it is killed, as where memory runs out, only its run fails; a pool of all would lose more.
     """
     context = get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=context, initializer=begin) as alone:
