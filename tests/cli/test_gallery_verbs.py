@@ -176,9 +176,17 @@ def test_conditions_in_words() -> None:
         "since:yesterday",
         "similarity:much",
         "weekday:someday",
+        "camera:gate,",
+        "since:2026-05-01 since:2026-05-02",
+        "between:07:00Z-09:00Z zone:+07:00",
     ):
         with pytest.raises(DataError):
             filter_of(wrong)
+
+
+def test_a_comma_of_a_name_stands_behind_a_backslash() -> None:
+    assert filter_of('camera:"gate, north"').cameras == ["gate", " north"]
+    assert filter_of('camera:"gate\\, north",ramp').cameras == ["gate, north", "ramp"]
 
 
 def test_feedback_moves_a_search(run: Run, lot: Path, drawn_table: pf.Sightings) -> None:

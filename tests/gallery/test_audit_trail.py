@@ -75,6 +75,14 @@ def test_what_is_made_again_exported_and_forgotten_is_written_down(
     assert found[4][1] == {"count": count}
 
 
+def test_what_another_gallery_takes_is_written_down(lot: Path, tmp_path: Path) -> None:
+    other = pf.Gallery.create(tmp_path / "copy", "color_stripes")
+    assert other.import_from(lot).added == pf.Gallery(lot).store.count()
+    (entry,) = entries(lot, 1)
+    assert entry.action == "export"
+    assert entry.details == {"place": str(tmp_path / "copy"), "embeddings": True}
+
+
 def test_the_verbs_say_who_and_why(
     run: Run, lot: Path, drawn_table: Sightings, tmp_path: Path
 ) -> None:

@@ -296,6 +296,16 @@ def test_feedback_is_the_published_formula(make: Make, kind: str, said: str) -> 
     assert [number for number, _ in some] == [n for n in wanted if similarity[n] >= least - 1e-6]
 
 
+def test_a_least_similarity_with_feedback_looks_further(make: Make) -> None:
+    store, query = make(drawn(9, 300), ONLY_SPACE), drawn(10, 1)
+    before = searched(store, query, ONLY_SPACE, top=300)
+    feedback = Feedback(yes=[before[150][0]], no=[before[0][0]])
+    least = before[12][1] - 1e-6
+    where = pf.Filter(at_least=least)
+    found = searched(store, query, ONLY_SPACE, top=12, feedback=feedback, where=where)
+    assert {number for number, _ in found} == {number for number, _ in before[1:13]}
+
+
 def test_feedback_with_steps_and_several_pictures(make: Make) -> None:
     store = make(drawn(11, 60), ONLY_SPACE)
     query = drawn(12, 2)

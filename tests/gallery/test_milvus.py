@@ -184,6 +184,19 @@ def test_a_long_condition_is_kept_in_parts(hasty: None) -> None:
 
 
 @needs_milvus
+def test_a_deletion_does_not_hold_those_before_it(hasty: None) -> None:
+    store = new_milvus()
+    store.add(*batch(0, 5))
+    for _ in range(4):
+        number = int(store.latest()[0])
+        assert store.delete(pf.Filter(not_numbers=store.latest()[1:].tolist())) == 1
+        assert number not in store.latest()
+    texts = [text for _, text in sorted(store.log.read().deletions.items())]
+    assert len(texts[-1]) <= len(texts[0])
+    assert store.count() == 1
+
+
+@needs_milvus
 def test_a_deletion_spares_what_is_added_meanwhile(hasty: None) -> None:
     store, other = new_milvus(), None
     store.add(*batch(0, 5))

@@ -15,8 +15,11 @@ from messages import facts, says
 from ready import start
 
 import platefree as pf
+from platefree.audit.audit_check import read_entries
+from platefree.audit.audit_log import AuditLog
 from platefree.errors import DataError, MismatchError, StorageError
 from platefree.gallery import reembedding
+from platefree.gallery.audit_trail import AuditTrail
 from platefree.gallery.coming_model import beside_of
 from platefree.gallery.vectors_beside import VectorsBeside
 from platefree.storage.locks import only_writer
@@ -200,7 +203,11 @@ def test_pictures_that_are_gone(
 ) -> None:
     spoil(pictures)
     before, old = whole(lot)
+    log = AuditLog(lot.folder)
+    lot.audit = AuditTrail(log, "anna")
     done = lot.reembed(new, missing=missing, work=WORK)
+    said = [each.action for each in read_entries(lot.folder, 9)] if log.path.exists() else []
+    assert said == (["forget.asked", "forget.done"] if missing == "forget" else [])
     assert done.switched == (missing != "refuse")
     assert done.small == (3 if missing == "small" else 0)
     assert len(done.missing) == (0 if missing == "small" else 3)

@@ -12,7 +12,10 @@ from conftest import Run
 from messages import facts, says
 
 import platefree as pf
+from platefree.audit.audit_check import read_entries
+from platefree.audit.audit_log import AuditLog
 from platefree.errors import DataError, StorageError
+from platefree.gallery.audit_trail import AuditTrail
 from platefree.gallery.retention import Retention
 from platefree.storage.locks import only_writer
 from platefree.types import Embeddings, Sightings
@@ -76,13 +79,45 @@ def test_what_is_older_than_its_camera_keeps_is_forgotten_and_leaves_the_disk(
     gone = [row for row in range(200) if str(table.path(row)) not in kept]
     assert done.removed == dict(Counter(str(table.camera[row]) for row in gone))
     assert done.undated == len(range(0, 200, 9))
-    files = b"".join(path.read_bytes() for path in lot.folder.rglob("*") if path.is_file())
+    files = bytes_of(lot.folder)
     for row in gone:
         assert str(table.path(row)).encode() not in files
         assert embeddings.spaces["main"][row].astype(np.float16).tobytes() not in files
     version = lot.store.version
     assert lot.retain(NOW).removed == {}
     assert lot.store.version == version  # nothing was written
+
+
+def test_what_a_killed_run_left_on_the_disk_is_removed_by_the_next(
+    lot: pf.Gallery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    embeddings = seen()
+    lot.add(embeddings)
+    lot.keep(RULE)
+    log = AuditLog(lot.folder)
+    log.add("anna", "search")
+    lot.audit = AuditTrail(log, "anna")
+
+    def killed() -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(lot.store, "compact", killed)
+        with pytest.raises(KeyboardInterrupt):
+            lot.retain(NOW)
+    times = embeddings.sightings.time
+    first = embeddings.sightings.path(int(np.flatnonzero(times == np.nanmin(times))[0]))
+    assert str(first).encode() in bytes_of(lot.folder)
+    with lot.store.snapshot():  # somebody reads what was deleted
+        assert lot.retain(NOW).readers == 1
+    assert lot.retain(NOW).removed == {}
+    assert str(first).encode() not in bytes_of(lot.folder)
+    done = [each.action for each in read_entries(lot.folder, 9)]
+    assert done == ["search", "retain.asked", "retain.done"]
+
+
+def bytes_of(folder: Path) -> bytes:
+    return b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
 
 
 def test_an_addition_carries_the_rule_out_when_something_is_a_day_late(tmp_path: Path) -> None:

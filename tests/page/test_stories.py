@@ -6,6 +6,7 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 import numpy as np
 import pytest
@@ -185,6 +186,22 @@ def test_conditions_are_chosen(desk: Desk, served: Live) -> None:
     assert f"filter removed {97 - kept} of 97" in desk.page.inner_text("#about")
 
 
+def test_what_nobody_touched_in_the_filter_stays(desk: Desk) -> None:
+    number = desk.cards()[0]
+    every = "Sunday,mon,tue,wed,thu,fri,sat"
+    until = "2036-05-03T08:12:34.500Z"
+    desk.go(f"like={number}&where=similarity:-0.5 until:{until} weekday:{every} time:any")
+    desk.page.wait_for_selector(SURE)
+    desk.page.click("#filters")
+    desk.page.locator("dialog").get_by_role("button", name="Show").click()
+    desk.page.wait_for_timeout(50)
+    desk.settled()
+    address = unquote(desk.page.url)
+    assert f"until:{until}" in address
+    assert "similarity:-0.5" in address
+    assert "weekday:sun" in address
+
+
 def test_an_empty_answer_says_why(desk: Desk) -> None:
     desk.ask("camera:nowhere")
     assert "removed all 97" in desk.page.inner_text("#empty")
@@ -362,6 +379,14 @@ def test_a_case_is_made_and_exported(desk: Desk, tmp_path: Path) -> None:
     assert desk.page.get_by_label(f"Note on sighting {first}").input_value() == "a dent"
     assert desk.page.get_by_label(f"Mark of sighting {first}").input_value() == "yes"
     assert desk.page.get_by_label(f"Mark of sighting {second}").input_value() == "similar"
+    desk.page.get_by_label(f"Mark of sighting {second}").select_option("yes")
+    desk.page.get_by_label("Close", exact=True).click()
+    desk.page.locator("#marked").get_by_role("button", name="Add to case").click()
+    desk.page.locator("dialog").get_by_role("button", name="Add").click()  # without a note
+    desk.page.locator(".notice").get_by_text("added to Hit and run, 3 May").last.wait_for()
+    desk.page.click("#open-cases")
+    desk.page.get_by_role("button", name="Hit and run, 3 May").click()
+    assert desk.page.get_by_label(f"Note on sighting {first}").input_value() == "a dent"
     with desk.page.expect_download() as saved:
         desk.page.get_by_role("button", name="Export the case").click()
     saved.value.save_as(tmp_path / "case.zip")

@@ -29,6 +29,7 @@ UNDERSTOOD = (
     "time:any track:a-1 source:film.mp4",
     "not:12 not:13 similarity:0.25",
     "similarity:-0.5",
+    'camera:"gate\\, north",ramp color:dark\\ red',
 )
 REFUSED = (
     "constructor:x",
@@ -41,6 +42,11 @@ REFUSED = (
     "time:constructor",
     "similarity:much",
     "zone:7",
+    "camera:gate,",
+    "since:2026-05-01 since:2026-05-02",
+    "between:07:00-09:00 between:10:00-11:00",
+    "between:07:00Z-09:00Z",
+    "similarity:0.5 similarity:0.6",
 )
 
 
@@ -113,6 +119,8 @@ def test_every_name_can_be_a_condition(desk: Desk) -> None:
         "least": None,
         "fault": "",
     }
+    found = filter_of(said)
+    assert (found.cameras, found.types) == (names, names[::-1])
     nothing = desk.page.evaluate("async () => (await import('/page/question.js')).NOTHING")
     text = called(desk, "question", "written", {**nothing, "where": where})
     assert called(desk, "question", "read", text)["where"] == where

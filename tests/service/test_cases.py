@@ -20,7 +20,7 @@ from messages import facts, says
 import platefree as pf
 from platefree.audit.audit_check import read_entries, verify_audit
 from platefree.service.accounts import Accounts
-from platefree.service.cases import MOST_SIGHTINGS, Cases, CaseSighting
+from platefree.service.cases import MOST_SIGHTINGS, Cases, Saying
 from platefree.service.client import Client
 from platefree.service.client_connection import ServiceError
 from platefree.service.register import Register
@@ -117,13 +117,29 @@ def test_what_is_wrong_with_a_case_is_said(client: Client, served: Live) -> None
         assert served.ask("POST", "/api/cases", {"name": name}).status == 422
 
 
+def test_what_is_not_given_stays(tmp_path: Path) -> None:
+    cases = Cases(Register(tmp_path / "state"), "now")
+    key = cases.make("a case", "a note", "anna").key
+    cases.put(key, [Saying(1, "yes", "dent at the left door"), Saying(2, note="blue")], "anna")
+    cases.put(key, [Saying(1), Saying(2, "no"), Saying(3)], "bob")
+    assert [(each.number, each.mark, each.note) for each in cases.find(key).sightings] == [
+        (1, "yes", "dent at the left door"),
+        (2, "no", "blue"),
+        (3, "", ""),
+    ]
+    cases.put(key, [Saying(1, "", "")], "anna")
+    assert (cases.find(key).sightings[-1].mark, cases.find(key).sightings[-1].note) == ("", "")
+    assert cases.change(key, None, "").note == ""
+    assert cases.change(key, "", None).name == "a case"
+
+
 def test_a_case_has_an_end(tmp_path: Path) -> None:
     cases = Cases(Register(tmp_path / "state"), "now")
     key = cases.make("a case", "", "anna").key
-    many = [CaseSighting(number) for number in range(MOST_SIGHTINGS)]
+    many = [Saying(number) for number in range(MOST_SIGHTINGS)]
     cases.put(key, many, "anna")
     with pytest.raises(pf.PlatefreeError, match=facts("2,000")):
-        cases.put(key, [CaseSighting(MOST_SIGHTINGS)], "anna")
+        cases.put(key, [Saying(MOST_SIGHTINGS)], "anna")
     assert len(cases.find(key).sightings) == MOST_SIGHTINGS
 
 
@@ -262,14 +278,14 @@ def test_a_case_without_sightings_is_exported_too(client: Client, tmp_path: Path
 WRITER = """
 import sys
 from pathlib import Path
-from platefree.service.cases import Cases, CaseSighting
+from platefree.service.cases import Cases, Saying
 from platefree.service.register import Register
 
 cases = Cases(Register(Path(sys.argv[1])), "now")
 key = cases.make("a case", "", "anna").key
 print(key, flush=True)
 for number in range(10_000):
-    cases.put(key, [CaseSighting(number, "yes")], "anna")
+    cases.put(key, [Saying(number, "yes")], "anna")
     print(number, flush=True)
 """
 

@@ -9,6 +9,8 @@ import zipfile
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
+from threading import Thread
+from time import sleep
 
 import numpy as np
 import pytest
@@ -104,6 +106,30 @@ def test_a_box_on_the_frame_of_a_stored_sighting(
     found = served.ask("POST", "/api/search", asked).json
     expected = gallery.search(pf.query_picture(path, box=tuple(box)), top=9)
     assert [hit["number"] for hit in found["hits"]] == [hit.number for hit in expected.hits]
+
+
+def test_another_picture_in_the_place_of_one_is_not_shown(
+    drawn_table: Sightings, tmp_path: Path
+) -> None:
+    shutil.copy(drawn_table.path(0), tmp_path / "snapshot.jpg")
+    lot = pf.Gallery.create(tmp_path / "lot", "color_stripes")
+    lot.add(Sightings.from_columns(tmp_path, {"image": ["snapshot.jpg"]}))
+    (number,) = lot.store.latest().tolist()
+    rules = Rules(token=TOKEN, unmasked_frames=True)
+    with live(tmp_path / "lot", rules) as served, Client(served.address, TOKEN) as client:
+        key = client.cases.make("a case")["case"]
+        client.cases.put(key, [number])
+        client.frame(number)
+        shutil.copy(drawn_table.path(9), tmp_path / "snapshot.jpg")
+        with pytest.raises(ServiceError, match=facts("snapshot.jpg", "something else")) as refused:
+            client.frame(number)
+        assert refused.value.status == 404
+        asked = {"pictures": [{"frame_of": number, "box": [0, 0, 9, 9]}]}
+        assert served.ask("POST", "/api/search", asked).status == 404
+        client.cases.export(key, tmp_path / "case.zip")
+    with zipfile.ZipFile(tmp_path / "case.zip") as archive:
+        assert f"pictures/{number}.jpg" in archive.namelist()
+        assert f"frames/{number}.jpg" not in archive.namelist()
 
 
 @pytest.mark.parametrize("page", [1, 7, 1000])
@@ -266,6 +292,23 @@ def test_retention_is_carried_out_and_written_down(drawn_lot: Path, tmp_path: Pa
             assert not jobs or jobs[0]["state"] in ("waiting", "running")
         assert jobs[0]["kind"] == "retain"
         assert served.service.gallery.store.count() == undated < before
-        (entry,) = read_entries(served.service.folder, 9)
-    assert (entry.who, entry.action) == ("platefree", "retain.done")
+        asked, entry = read_entries(served.service.folder, 9)
+    assert [each.action for each in (asked, entry)] == ["retain.asked", "retain.done"]
+    assert asked.who == entry.who == "platefree"
+    assert asked.details["expired"] == entry.details["removed"]
     assert sum(entry.details["removed"].values()) == before - undated
+
+
+def test_retention_that_is_given_while_a_service_runs(drawn_lot: Path, tmp_path: Path) -> None:
+    shutil.copytree(drawn_lot, tmp_path / "lot")
+    with live(tmp_path / "lot") as served:
+        service = served.service
+        assert served.ask("GET", "/api/jobs").json == []  # nothing is to be done when it begins
+        Thread(target=service.retain_daily, args=[0.05], daemon=True).start()
+        pf.Gallery(tmp_path / "lot").keep(pf.Retention(days=1))
+        undated = service.gallery.store.count(pf.Filter(unknown_time="only"))
+        while service.gallery.store.count() > undated:
+            sleep(0.05)
+        assert served.ask("GET", "/api/gallery").json["retention"] == ["1"]
+        rules = served.ask("GET", "/api/state").json["retention"]
+        assert [each["days"] for each in rules] == [1.0] * len(rules)

@@ -3,6 +3,7 @@
 import io
 import json
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from messages import says
 from PIL import Image
 
 import platefree as pf
+from platefree.audit.audit_check import read_entries
 from platefree.gallery.camera_distances import read_camera_distances
 from platefree.gallery.ledger import FilmRecord, open_ledger
 from platefree.service.client import Client
@@ -73,6 +75,9 @@ def test_a_heat_map_of_an_upload(served: Live, drawn_table: Sightings) -> None:
     hit = served.service.gallery.search(top=1).hits[0].number or 0
     with Client(served.address, TOKEN) as client:
         found = client.heat_map(drawn_table.path(2), hit)
+    (entry,) = read_entries(served.service.folder, 1)
+    digest = sha256(drawn_table.path(2).read_bytes()).hexdigest()
+    assert (entry.action, entry.details["picture"]["sha256"]) == ("heat-map", digest)
     assert np.shape(found["query"]) == np.shape(found["hit"]) == (8, 8)
     assert served.ask("POST", "/api/heat-maps", {"number": hit}).status == 422
     asked = {"number": 5, "query_number": hit}

@@ -20,6 +20,7 @@ from platefree.data.frame_boxes import KINDS, PLATE
 from platefree.gallery.ledger import FilmRecord, Pass, open_ledger
 from platefree.gallery.track_names import read_track_name, track_name
 from platefree.inference.detector import FoundOnFrame
+from platefree.ingestion.film_files import fingerprint_of
 from platefree.service.client import Client
 from platefree.service.limits import Limits
 from platefree.service.plate_screen import covered
@@ -59,12 +60,13 @@ def filmed(tmp_path_factory: pytest.TempPathFactory) -> Filmed:
     folder = tmp_path_factory.mktemp("filmed")
     film = write_film(folder / "gate.mp4", [each / RATE for each in range(FRAMES)])
     tracks, frames = zip(*SEEN, strict=True)
+    fingerprint = fingerprint_of(film)
     n = len(SEEN)
     columns = {
         "image": [film.name] * n,
         "camera": ["gate"] * n,
         "source": [film.name] * n,
-        "track": [track_name(FILM, each) for each in tracks],
+        "track": [track_name(fingerprint, each) for each in tracks],
         "type": [KINDS[0]] * n,
         "time": [START + np.timedelta64(100 * each, "ms") for each in frames],
         "frame": list(frames),
@@ -80,7 +82,8 @@ def filmed(tmp_path_factory: pytest.TempPathFactory) -> Filmed:
             )
             for number in (0, 1, 2)
         ]
-        record = FilmRecord(FILM, str(film), "gate", "2026-05-01T07:00:00Z", "{}", 20.0, 20.0)
+        start = "2026-05-01T07:00:00Z"
+        record = FilmRecord(fingerprint, str(film), "gate", start, "{}", 20.0, 20.0)
         ledger.note(record, passes)
     frames_of = gallery.store.get(gallery.store.latest()[::-1]).sightings.frame
     assert frames_of.tolist() == list(frames)
@@ -115,7 +118,7 @@ def test_who_is_forgotten_by_the_service_leaves_no_pass(filmed: Filmed, tmp_path
     lot = shutil.copytree(filmed.lot, tmp_path / "lot")
     rules = Rules(token=TOKEN, unmasked_frames=True)
     with live(lot, rules) as served, Client(served.address, TOKEN) as client:
-        assert client.forget(pf.Filter(tracks=[track_name(FILM, 1)])) == 1
+        assert client.forget(pf.Filter(tracks=[track_name(fingerprint_of(filmed.film), 1)])) == 1
     ledger = (lot / "ingest" / "ledger.sqlite").read_bytes()
     assert [f"T07:00:0{number}Z".encode() in ledger for number in (0, 1, 2)] == [True, False, True]
 

@@ -68,6 +68,9 @@ def test_the_longest_unused_go_first(tmp_path: Path, decoder: Decoder) -> None:
         with pytest.raises(NoSuchPicture):
             uploads.find("anna", gone)
     assert [path.name for path in tmp_path.iterdir()] == [third]
+    clock[0] = 200
+    uploads.tidy()  # nobody brings or uses another one
+    assert not list(tmp_path.iterdir())
 
 
 def test_what_takes_too_long_is_killed_and_the_next_is_decoded(tmp_path: Path) -> None:

@@ -192,8 +192,8 @@ class AuditLog:
         size = self.path.stat().st_size if self.path.exists() else 0
         if size == self._size:
             return b""
+        known = read_head(self.folder)  # first: another process may add to both meanwhile
         self._end, torn = _last(self.path) if size else (EMPTY, b"")
-        known = read_head(self.folder)
         if known is not None and not _reaches(self._end, known):
             raise ChangedLog(
                 f"{self.path} has {self._end.entries:,} entries, expected {known.entries:,} that "

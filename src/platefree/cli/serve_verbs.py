@@ -319,7 +319,10 @@ def _opened(gallery: str, state: Path | None) -> "tuple[Accounts, Register, Audi
 
 
 def _note(audit: "AuditLog", action: str, **details: Any) -> None:  # noqa: ANN401
-    audit.add(f"command line of {getpass.getuser()}", action, **details)
+    """Write an entry; before what it describes where that cannot be taken back."""
+    from platefree.gallery.audit_trail import user_name
+
+    audit.add(f"command line of {user_name()}", action, **details)
 
 
 def _refuse_absent(accounts: "Accounts", name: str) -> None:

@@ -84,7 +84,7 @@ def trail_of(gallery: Place, by: str = "program") -> AuditTrail | None:
     folder = audit_folder(gallery)
     if folder is None or (folder == gallery and not (folder / AUDIT_LOG).exists()):
         return None
-    return AuditTrail(AuditLog(folder), f"{by} of {_user()}")
+    return AuditTrail(AuditLog(folder), f"{by} of {user_name()}")
 
 
 def begun_trail(gallery: Place, otherwise: Path, by: str = "program") -> AuditTrail:
@@ -95,7 +95,7 @@ def begun_trail(gallery: Place, otherwise: Path, by: str = "program") -> AuditTr
         otherwise: the folder of the log of a gallery on a server.
         by: what asks for the user.
     """
-    return AuditTrail(AuditLog(audit_folder(gallery) or otherwise), f"{by} of {_user()}")
+    return AuditTrail(AuditLog(audit_folder(gallery) or otherwise), f"{by} of {user_name()}")
 
 
 def conditions_of(where: Filter) -> dict[str, Any]:
@@ -132,7 +132,8 @@ def _hash(path: Path) -> str:
         return ""
 
 
-def _user() -> str:
+def user_name() -> str:
+    """The user of this process."""
     try:
         return getpass.getuser()
     except (OSError, KeyError):  # a container may have no name for its user

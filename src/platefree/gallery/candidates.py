@@ -96,11 +96,13 @@ class Found:
 def find(asked: Asked, store: Reading, steps: Post, top: int) -> Found:
     """The hits of a search among the nearest pictures, at least ``top`` if there are so many.
 
-    Where steps remove candidates (``camera``, ``time``), or show one of many (``tracks``), more of
+    Where steps remove candidates (``camera``, ``time``), or show one of many (``tracks``), or a
+    least similarity is one to other pictures than those by which the nearest are found, more of
     the nearest are taken until enough are left, up to `MOST_CANDIDATES`.
     """
     wanted = max(top, CANDIDATES) if steps.steps else top
-    most = max(top, MOST_CANDIDATES) if set(_REMOVING) & set(steps.steps) else wanted
+    removes = bool(set(_REMOVING) & set(steps.steps)) or asked.nearby != asked.where
+    most = max(top, MOST_CANDIDATES) if removes else wanted
     while True:
         found = _among(asked, store, steps, wanted)
         if len(found.places) >= top or found.ended or wanted >= most:

@@ -1,10 +1,11 @@
-"""A filter written as words, for the command line: ``camera:gate,ramp since:2026-05-01 type:van``.
+r"""A filter written as words, for the command line: ``camera:gate,ramp since:2026-05-01 type:van``.
 
 A word is a condition, and all have to be met. A value with white space stands in quotes:
-``camera:"north gate"``. The value ``unknown`` is just that.
+``camera:"north gate"``. A comma ends a value even there; behind a backslash it is a part of it:
+``camera:"gate\, north"``. The value ``unknown`` is just that. The page reads words likewise.
 """
 
-import shlex
+from dataclasses import dataclass, field
 from typing import Any
 
 from platefree.errors import DataError
@@ -33,30 +34,66 @@ def filter_of(text: str) -> Filter:
         DataError: a word is no condition.
     """
     found: dict[str, Any] = {}
-    try:
-        words = shlex.split(text)
-    except ValueError as error:
-        raise DataError(f"{text[:60]!r} has a quote without its end") from error
-    for word in words:
-        key, colon, value = word.partition(":")
-        if not colon or key not in KEYS or not value:
+    for word in _words(text):
+        if word.key not in KEYS or not all(word.values):
             raise DataError(
-                f"{word[:60]!r} is no condition, expected words such as camera:gate, "
+                f"{word.text[:60]!r} is no condition, expected words such as camera:gate, "
                 f"since:2026-05-01 or between:07:00-09:00, of {', '.join(KEYS)}"
             )
-        name, meaning = _condition(key, value)
+        name, meaning = _condition(word.key, word.values)
         if isinstance(meaning, list):
             meaning = [*found.get(name, ()), *meaning]
+        elif name in found:
+            raise DataError(f"{word.text[:60]!r}: {word.key} is given twice, expected once")
         found[name] = meaning
     where = Filter(**found)
     where.conditions()
     return where
 
 
-def _condition(key: str, value: str) -> tuple[str, Any]:
+@dataclass
+class _Word:
+    """A word: as it was written, what stands before its colon, and its values."""
+
+    text: str = ""
+    key: str | None = None
+    values: list[str] = field(default_factory=lambda: [""])
+
+    def add(self, sign: str) -> None:
+        self.values[-1] += sign
+
+
+def _words(text: str) -> list[_Word]:
+    """The words of a text, without quotes."""
+    found, word, quote, signs = list[_Word](), None, "", iter(text)
+    for sign in signs:
+        if not quote and sign.isspace():
+            word = None
+            continue
+        if word is None:
+            found.append(word := _Word())
+        word.text += sign
+        if sign == "\\" and (escaped := next(signs, "")):
+            word.text += escaped
+            word.add(escaped)
+        elif sign == quote or (not quote and sign in "\"'"):
+            quote = "" if quote else sign
+        elif sign == ":" and word.key is None:
+            word.key, word.values = word.values[0], [""]
+        elif sign == "," and word.key is not None:
+            word.values.append("")
+        else:
+            word.add(sign)
+    if quote:
+        raise DataError(f"{text[:60]!r} has a quote without its end")
+    return found
+
+
+def _condition(key: str, values: list[str]) -> tuple[str, Any]:
     """The attribute of `Filter` that a word gives, and its value."""
+    value = ",".join(values)
     if key in _LISTS:
-        return _LISTS[key], ["" if each == "unknown" else each for each in value.split(",")]
+        return _LISTS[key], ["" if each == "unknown" else each for each in values]
     if key == "between":
         start, dash, end = value.partition("-")
         if not dash:

@@ -335,4 +335,6 @@ def _time_of_day(text: str) -> int:
         found = time.fromisoformat(text)
     except ValueError:
         raise DataError(f"time of day {text[:60]!r}, expected for instance 07:30") from None
+    if found.tzinfo is not None:
+        raise DataError(f"time of day {text[:60]!r} names a zone, which 'zone' does for all")
     return ((found.hour * 60 + found.minute) * 60 + found.second) * 1000 + found.microsecond // 1000

@@ -53,11 +53,15 @@ from platefree.gallery.store import Compacted, PastVersion
 from platefree.inputs.plain_files import MB
 from platefree.ranking.comparison import Comparison
 from platefree.ranking.space_searches import searched_spaces
+from platefree.storage.files import remove, write_text
 from platefree.storage.locks import only_writer
 from platefree.types import Embeddings, Indices
 
 TABLE = "sightings.lance"
 """The folder of the table, in that of the gallery."""
+
+REMAINS = "remains"
+"""An empty file, which is there while rows are on the disk that were deleted or superseded."""
 
 TIERS = (256, 4_096)
 MANY, MOST, VERSIONS = 8, 256, 64
@@ -178,6 +182,7 @@ class LanceStore(PresentRows):
             with self._changing():
                 count = int(dataset.count_rows(filter=sql))
                 if count:
+                    self._note_remains()
                     dataset.delete(sql)
             if count:
                 self._tidy(dataset)
@@ -197,13 +202,13 @@ class LanceStore(PresentRows):
         batches = (batch for table in chain([first], rows) for batch in table.to_batches())
         with self.writing():
             with self._changing():
+                self._note_remains()
                 reader = pa.RecordBatchReader.from_batches(first.schema, batches)
                 dataset = engine().write_dataset(reader, self._place, mode="overwrite")
                 self._first = dataset  # the schema is another one
                 self.use(comparison, str(first.schema.metadata[MODEL].decode()))
                 index_rows(dataset, self._searched_columns(dataset))
-            with writing_errors(self.folder):
-                self._remove_superseded(dataset)
+            self._remove_remains(dataset)
 
     def compact(self) -> Compacted:
         """Remove from the disk what was deleted or superseded, and gather what lies apart."""
@@ -217,9 +222,13 @@ class LanceStore(PresentRows):
                 self._gather_many(dataset)
                 index_rows(dataset, self._searched_columns(dataset), everything=True, anew=purged)
                 self._gather_many(dataset)  # what the parts of an older index kept apart
-            with writing_errors(self.folder):
-                readers = self._remove_superseded(dataset)
+            readers = self._remove_remains(dataset)
             return Compacted(before, self.bytes_on_disk(), readers)
+
+    @property
+    def has_remains(self) -> bool:
+        """Whether something is on the disk that `compact` has to remove since it was deleted."""
+        return (self.folder / REMAINS).exists()
 
     def bytes_on_disk(self) -> int:
         """The size of the folder."""
@@ -338,6 +347,18 @@ class LanceStore(PresentRows):
         sizes = LanceView(dataset, self.comparison, self.folder).spaces
         searched = searched_spaces(self.comparison, sizes)
         return [f"{SPACE}{name}" for name in sizes if name in searched and sizes[name] % 8 == 0]
+
+    def _note_remains(self) -> None:
+        if not self.has_remains:
+            write_text(self.folder / REMAINS, "")
+
+    def _remove_remains(self, dataset: Any) -> int:  # noqa: ANN401
+        """Remove superseded versions where the newest has no deleted row; as the one below."""
+        with writing_errors(self.folder):
+            readers = self._remove_superseded(dataset)
+        if not readers:
+            remove(self.folder / REMAINS)
+        return readers
 
     def _remove_superseded(self, dataset: Any) -> int:  # noqa: ANN401
         """Remove versions that nobody reads; returns how many older ones somebody does."""

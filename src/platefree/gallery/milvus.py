@@ -170,6 +170,12 @@ class MilvusStore(PresentRows):
                 self.log.end(change)
         return count
 
+    @property
+    def has_remains(self) -> bool:
+        """Whether something is on the server that `compact` has to remove since it was deleted."""
+        with answered(self.address, DataError):
+            return bool(self.log.read().deletions)
+
     def compact(self) -> Compacted:
         """Have the server remove what was deleted or superseded, and what killed writers left.
 

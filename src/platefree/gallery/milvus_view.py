@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from time import monotonic
 
 import numpy as np
@@ -162,12 +163,14 @@ class MilvusView(StoredView):
         return dict(found)
 
     def expression(self, where: Filter) -> str:
-        """What the sightings meet that are seen and meet the conditions."""
-        return self._met(where)
+        """What the sightings meet that are there now and meet the conditions.
+
+        Those of former deletions meet it too, so that it does not hold what these are.
+        """
+        return _met(replace(self.changes, deletions={}), where)
 
     def _met(self, where: Filter = EVERYTHING) -> str:
-        conditions = where.of_sightings().milvus()
-        return self.changes.expression() + (f" and {conditions}" if conditions else "")
+        return _met(self.changes, where)
 
     def _searches(self, query: Embeddings, top: int) -> Sequence[SpaceSearch] | None:
         """None also where the server would give too few rows."""
@@ -269,3 +272,9 @@ class MilvusView(StoredView):
         if now.purged == self.changes.purged:
             self._checked = now.read
         return now.purged > self.changes.purged
+
+
+def _met(changes: Changes, where: Filter) -> str:
+    """What the sightings meet that are seen after some changes, and meet the conditions."""
+    conditions = where.of_sightings().milvus()
+    return changes.expression() + (f" and {conditions}" if conditions else "")

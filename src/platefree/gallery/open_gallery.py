@@ -82,6 +82,14 @@ class OpenGallery:
             self._check(self._model)
         return self._model
 
+    def refresh(self) -> None:
+        """Read the card again, in which another process may have changed how long it keeps.
+
+        Raises:
+            DataError: it is gone or damaged.
+        """
+        self._open_card()
+
     @contextmanager
     def _writing(self) -> Iterator[None]:
         """Within the block no other process writes, and the card is the one on the disk."""

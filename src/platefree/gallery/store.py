@@ -110,6 +110,10 @@ class Store(Reading, Protocol):
     def compact(self) -> "Compacted":
         """Remove from the disk what was deleted or superseded, and gather what lies apart."""
 
+    @property
+    def has_remains(self) -> bool:
+        """Whether something is on the disk that `compact` has to remove since it was deleted."""
+
     def snapshot(self, version: int | None = None) -> AbstractContextManager[Reading]:
         """What is stored now: within the block it stays as it is, whoever writes.
 
@@ -152,7 +156,7 @@ class MemoryStore:
         comparison: how their spaces combine.
     """
 
-    exact = True
+    exact, has_remains = True, False
 
     def __init__(self, embeddings: Embeddings, comparison: Comparison) -> None:
         self._embeddings = embeddings

@@ -326,21 +326,20 @@ class Gallery(OpenGallery):
                     for camera in where.cameras
                     if (count := before.count(replace(where, cameras=[camera])))
                 }
-            if not removed:
+            if not removed and not self.store.has_remains:  # of one that was killed
                 return Retained({}, undated)
+            if removed:
+                self._note("retain.asked", {"expired": removed})
             for where in expired:
                 self.store.delete(where)
-            self.forget_passes()
-            self._note("retain.done", {"removed": removed})
-            return Retained(removed, undated, self.store.compact().readers)
+            if removed:
+                self._note("retain.done", {"removed": removed})
+            return Retained(removed, undated, self._compact().readers)
 
     def compact(self) -> Compacted:
         """Remove from the disk what was forgotten or superseded; see `Store.compact`."""
         with self._writing():
-            if isinstance(beside := self._beside(), VectorsBeside):  # a server has them in reach
-                beside.keep_only(self.store.latest())
-            self.forget_passes()
-            return self.store.compact()
+            return self._compact()
 
     def reembed(
         self,
@@ -374,6 +373,8 @@ class Gallery(OpenGallery):
             with self._writing():
                 beside = self._announce(new)
             if beside is None:
+                if self.store.has_remains:  # of a run that was killed
+                    self.compact()
                 return Reembedded(True, self.store.count(), 0, [])
             task = Reembedding(new, beside, missing, work)
             task.embed_all(self.store)
@@ -383,12 +384,20 @@ class Gallery(OpenGallery):
                     without, count = task.without(now), now.count()
                     if (without and missing != "forget") or len(without) == count:
                         return Reembedded(False, count - len(without), task.small, without)
+                    if without:
+                        self._note("forget.asked", {"without_picture": len(without)})
                     beside.switch(now, len(without))
+                    if without:
+                        self._note("forget.done", {"count": len(without)})
             self._model = self._given = new
-            with self._writing():
-                self.forget_passes()
-                self.store.compact()  # the rows before, which were read until now
+            self.compact()  # the rows before, which were read until now
         return Reembedded(True, count - len(without), task.small, without)
+
+    def _compact(self) -> Compacted:
+        if isinstance(beside := self._beside(), VectorsBeside):  # a server has them in reach
+            beside.keep_only(self.store.latest())
+        self.forget_passes()
+        return self.store.compact()
 
     def _announce(self, new: Embedder) -> Beside | None:
         """Write into the card which model is coming; None if it is that of the gallery already."""
@@ -405,6 +414,7 @@ class Gallery(OpenGallery):
 
     def info(self) -> GalleryInfo:
         """What it holds."""
+        self.refresh()
         beside = self._beside()
         with self._reading() as now:
             first, last = now.time_span()
@@ -448,6 +458,7 @@ class Gallery(OpenGallery):
                 f"embed it again first ('platefree gallery reembed {place} --model "
                 f"{self.card.model_path}')"
             )
+        other._note("export", {"place": str(self.folder), "embeddings": True})
         with other._reading() as now:
             return self._import(parts_of_gallery(now))
 

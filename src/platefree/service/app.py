@@ -94,7 +94,7 @@ def create_app(service: Service) -> FastAPI:
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     service: Service = app.state.service
-    for task in (service.warm_up, service.retain_daily):
+    for task in (service.warm_up, service.retain_daily, service.tidy_uploads):
         Thread(target=task, name=task.__name__, daemon=True).start()
     try:
         yield

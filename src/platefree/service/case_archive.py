@@ -25,6 +25,7 @@ from platefree.service.job_table import Job
 from platefree.service.running_service import Service
 from platefree.service.sighting_table import COLUMNS, Row, csv_of, json_of, rows_of
 from platefree.service.whole_frames import whole_frame
+from platefree.types import Embeddings
 
 _COLUMNS = (*COLUMNS, "mark", "note", "who", "at")
 _CELLS = ("number", "camera", "time", "type", "color", "view", "track", "mark", "note")
@@ -93,14 +94,14 @@ def _entries(case: Case, here: Service) -> Iterator[_Entry]:
             numbers = np.array([said.number], np.int64)
             (row,), (picture,) = rows_of(now, numbers), now.crops(numbers)
             more = {"mark": said.mark, "note": said.note, "who": said.who, "at": moment(said.at)}
-            frame = _frame(now.get(numbers).sightings, here) if here.shows_frames else b""
+            frame = _frame(now.get(numbers), here) if here.shows_frames else b""
             yield _Entry({**row, **more}, picture, frame)
 
 
-def _frame(row: Any, here: Service) -> bytes:  # noqa: ANN401
+def _frame(stored: Embeddings, here: Service) -> bytes:
     try:
         with here.turn():
-            picture = whole_frame(row, here)
+            picture = whole_frame(stored, here)
     except ImageError:
         return b""
     file = io.BytesIO()

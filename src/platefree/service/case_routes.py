@@ -8,7 +8,7 @@ from fastapi import APIRouter, Path, Response
 from platefree.service.answer_models import CaseAnswer, CaseSightingAnswer, CaseSummary, JobAnswer
 from platefree.service.callers import Analyst, Here
 from platefree.service.case_archive import moment, write_case
-from platefree.service.cases import Case, CaseSighting
+from platefree.service.cases import Case, CaseSighting, Saying
 from platefree.service.job_routes import job_answer
 from platefree.service.job_table import Job
 from platefree.service.refusals import Refused
@@ -65,19 +65,11 @@ def change_case(key: Key, asked: CaseChangeRequest, caller: Analyst, here: Here)
 @routes.put("/cases/{key}/sightings")
 def put_sightings(key: Key, asked: CaseSightingsRequest, caller: Analyst, here: Here) -> CaseAnswer:
     """Put sightings into a case, or change their marks and notes; what is not given stays."""
-    before = {each.number: each for each in here.cases.find(key).sightings}
     with here.gallery.store.snapshot() as now:
         refuse_unknown(now, [each.number for each in asked.sightings])
-    said = []
-    for each in asked.sightings:
-        known = before.get(each.number, CaseSighting(each.number))
-        mark = known.mark if each.mark is None else each.mark
-        note = known.note if each.note is None else each.note
-        said.append(CaseSighting(each.number, mark, note))
+    said = [Saying(each.number, each.mark, each.note) for each in asked.sightings]
     changed = here.cases.put(key, said, caller.name)
-    details = [
-        {"number": each.number, **about({"mark": each.mark, "note": each.note})} for each in said
-    ]
+    details = [each.model_dump(exclude_none=True) for each in asked.sightings]
     here.audit.add(caller.name, "case.sightings", case=key, sightings=details)
     return _shown(changed, here)
 

@@ -8,7 +8,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from platefree.errors import DataError
 from platefree.service.register import Register
@@ -42,6 +42,20 @@ class CaseSighting:
     note: str = ""
     who: str = ""
     at: float = 0.0
+
+
+class Saying(NamedTuple):
+    """What is said of a sighting that is, or will be, in a case.
+
+    Attributes:
+        number: of it.
+        mark: whether it shows the vehicle; None leaves what was said.
+        note: None leaves it.
+    """
+
+    number: int
+    mark: Mark | None = None
+    note: str | None = None
 
 
 @dataclass(frozen=True)
@@ -127,16 +141,22 @@ class Cases:
         Raises:
             NoSuchCase: there is none.
         """
-        case = self.find(key)
+        self.find(key)
         with self.register.opened() as file:
             file.execute(
-                "UPDATE cases SET name = ?, note = ?, changed = ? WHERE key = ?",
-                [name or case.name, case.note if note is None else note, self.clock(), key],
+                "UPDATE cases SET name = coalesce(?, name), note = coalesce(?, note), changed = ? "
+                "WHERE key = ?",
+                [name or None, note, self.clock(), key],
             )
         return self.find(key)
 
-    def put(self, key: str, sightings: Sequence[CaseSighting], who: str) -> Case:
+    def put(self, key: str, sayings: Sequence[Saying], who: str) -> Case:
         """Put sightings into a case, or change what is said of those that are in it.
+
+        Args:
+            key: of the case.
+            sayings: each of another sighting.
+            who: puts them there.
 
         Raises:
             NoSuchCase: there is none.
@@ -144,11 +164,15 @@ class Cases:
         """
         self.find(key)
         now = self.clock()
-        rows = [[key, each.number, each.mark, each.note, who, now] for each in sightings]
+        rows = [[key, *each, who, now] for each in sayings]
         with self.register.opened() as file:
             file.execute("BEGIN IMMEDIATE")
             file.executemany(
-                "INSERT OR REPLACE INTO case_sightings VALUES (?, ?, ?, ?, ?, ?)", rows
+                "INSERT INTO case_sightings "
+                "VALUES (?1, ?2, coalesce(?3, ''), coalesce(?4, ''), ?5, ?6) "
+                "ON CONFLICT (case_key, number) DO UPDATE "
+                "SET mark = coalesce(?3, mark), note = coalesce(?4, note), who = ?5, at = ?6",
+                rows,
             )
             count = "SELECT count(*) FROM case_sightings WHERE case_key = ?"
             if file.execute(count, [key]).fetchone()[0] > MOST_SIGHTINGS:

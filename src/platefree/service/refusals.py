@@ -4,6 +4,7 @@ from platefree.audit.audit_log import ChangedLog
 from platefree.errors import (
     CheckpointError,
     DataError,
+    ImageError,
     MismatchError,
     MissingPackage,
     OutOfMemory,
@@ -18,10 +19,16 @@ from platefree.service.decoder import Busy
 from platefree.service.job_table import TooManyJobs
 from platefree.service.uploads import NoSuchPicture
 
+
+class NoOriginal(ImageError):
+    """The picture or film that a sighting is on is gone, or another one is in its place."""
+
+
 _STATUS: tuple[tuple[type[PlatefreeError], int], ...] = (
     (ChangedLog, 503),
     (NoSuchPicture, 404),
     (NoSuchCase, 404),
+    (NoOriginal, 404),
     (LockedOut, 429),
     (LogInRefused, 401),
     (Busy, 503),

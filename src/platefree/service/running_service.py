@@ -15,7 +15,7 @@ import numpy as np
 
 from platefree.audit.audit_log import AuditLog
 from platefree.errors import DataError, PlatefreeError
-from platefree.gallery.audit_trail import SERVICE
+from platefree.gallery.audit_trail import SERVICE, AuditTrail
 from platefree.gallery.stored_gallery import Gallery
 from platefree.inference.detector import Detector
 from platefree.machine import cpu_count
@@ -40,7 +40,7 @@ _RECEIVED = 8  # uploads that arrive at once, which are in memory until they hav
 
 _PAGE_FIRST = 3.0  # seconds in which a page that is opened at once has the processor for itself
 
-DAY = 86_400.0
+_MINUTE, DAY = 60.0, 86_400.0
 """Seconds."""
 
 _log = logging.getLogger(__name__)
@@ -182,10 +182,10 @@ class Service:
         Raises:
             StorageError: another process writes to the gallery.
         """
-        found = self.writing_gallery().retain()
+        gallery = self.writing_gallery()
+        gallery.audit = AuditTrail(self.audit, "platefree")
+        found = gallery.retain()
         self.tidy_cases()
-        if found.removed:
-            self.audit.add("platefree", "retain.done", removed=found.removed)
         return {"removed": found.removed, "undated": found.undated, "readers": found.readers}
 
     def tidy_cases(self) -> None:
@@ -206,11 +206,22 @@ class Service:
             pause: seconds from one time to the next.
         """
         while True:
+            with suppress(DataError):  # the rule that was read last stays
+                self.gallery.refresh()
             if self.gallery.card.retention is not None:
                 with suppress(TooManyJobs):
                     self.jobs.add("retain", "platefree", lambda _: self.carry_out_retention())
             if self._closing.wait(pause):
                 return
+
+    def tidy_uploads(self, pause: float = _MINUTE) -> None:
+        """Remove what was uploaded and is unused for long, until the service is closed.
+
+        Args:
+            pause: seconds from one time to the next.
+        """
+        while not self._closing.wait(pause):
+            self.uploads.tidy()
 
     def is_token(self, token: str) -> bool:
         """Whether this is the token that the service printed, and access is by it."""

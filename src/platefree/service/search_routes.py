@@ -32,6 +32,7 @@ from platefree.service.answer_models import (
     Vehicle,
 )
 from platefree.service.callers import Analyst, Caller, Here, Viewer, must_be
+from platefree.service.originals import original_of
 from platefree.service.refusals import Refused
 from platefree.service.request_models import JourneyRequest, QueryPicture, SearchRequest
 from platefree.service.running_service import Service, about
@@ -160,7 +161,7 @@ def _found(asked: SearchRequest, kept: list[Upload | None], here: Service) -> Se
     said = [*asked.yes, *asked.no]
     with here.gallery.store.snapshot() as now:
         refuse_unknown(now, [*said, *([] if asked.number is None else [asked.number])])
-        pictures = table_of(asked.pictures, kept, now) if asked.pictures else None
+        pictures = table_of(asked.pictures, kept, now, here) if asked.pictures else None
     if pictures is not None:
         here.load_model()
     found = here.gallery.search(
@@ -213,16 +214,20 @@ def _listed(asked: SearchRequest, here: Service) -> SearchAnswer:
     return search_answer(found, shown, [], calibrated=calibrated, following=following)
 
 
-def table_of(asked: list[QueryPicture], kept: list[Upload | None], now: Reading) -> Sightings:
+def table_of(
+    asked: list[QueryPicture], kept: list[Upload | None], now: Reading, here: Service
+) -> Sightings:
     """The query pictures: uploads, and boxes on the whole frames of stored sightings.
 
     Args:
         asked: the pictures.
         kept: the upload that each is; None of a frame.
         now: the gallery.
+        here: the service.
 
     Raises:
         Refused: a sighting is not stored.
+        NoOriginal: its picture or film is gone, or another one is in its place.
         DataError: a box is outside of its picture.
     """
     columns: dict[str, list[Any]] = {"image": [], "camera": [], "time": [], "frame": [], "box": []}
@@ -233,8 +238,8 @@ def table_of(asked: list[QueryPicture], kept: list[Upload | None], now: Reading)
             _refuse_outside(each, upload)
         elif each.frame_of is not None:
             refuse_unknown(now, [each.frame_of])
-            table = now.get(np.array([each.frame_of], np.int64)).sightings
-            image, frame = str(table.path(0)), int(table.frame[0])
+            stored = now.get(np.array([each.frame_of], np.int64))
+            image, frame = str(original_of(stored, here)), int(stored.sightings.frame[0])
         moment = moment_of(each.time) if each.time else np.datetime64("NaT")
         row = (image, each.camera, moment, frame, each.box or [math.nan] * 4)
         for name, value in zip(columns, row, strict=True):
@@ -261,17 +266,20 @@ def _named(cautions: list[str], kept: list[Upload | None]) -> list[str]:
     return cautions
 
 
+def said_of(picture: QueryPicture, upload: Upload | None) -> dict[str, Any]:
+    """What of a query picture the audit log keeps: an upload by the hash of its file.
+
+    Args:
+        picture: that was asked with.
+        upload: that it is; None of a frame.
+    """
+    asked = picture.model_dump(exclude={"upload"})
+    return about({**asked, "sha256": None if upload is None else upload.sha256})
+
+
 def _asked(asked: SearchRequest, kept: list[Upload | None], found: SearchAnswer) -> dict[str, Any]:
     """What of a search the audit log keeps; pictures by the hashes of their files."""
-    pictures = [
-        about(
-            {
-                **each.model_dump(exclude={"upload"}),
-                "sha256": None if upload is None else upload.sha256,
-            }
-        )
-        for each, upload in zip(asked.pictures, kept, strict=True)
-    ]
+    pictures = [said_of(*each) for each in zip(asked.pictures, kept, strict=True)]
     values = {
         "pictures": pictures,
         "number": asked.number,

@@ -7,7 +7,6 @@ import numpy as np
 from fastapi import APIRouter, Path, Query, Response
 from PIL import Image
 
-from platefree.errors import ImageError
 from platefree.service.answer_models import GalleryAbout, Health, SightingAnswer
 from platefree.service.callers import Here, Viewer
 from platefree.service.plate_screen import refuse_unmasked
@@ -15,7 +14,7 @@ from platefree.service.refusals import Refused
 from platefree.service.running_service import Service
 from platefree.service.search_routes import refuse_unknown
 from platefree.service.whole_frames import whole_frame
-from platefree.types import Sightings
+from platefree.types import Embeddings, Sightings
 
 Number = Annotated[int, Path(ge=0, lt=2**63, description="Of a stored sighting.")]
 
@@ -97,12 +96,9 @@ def frame(
     whole picture, in which the box of the sighting is.
     """
     refuse_unmasked(here)
-    table = row_of(number, here)
+    stored = stored_of(number, here)
     with here.turn():
-        try:
-            picture = whole_frame(table, here)
-        except ImageError as error:
-            raise Refused(404, f"the picture of sighting {number} is no longer there") from error
+        picture = whole_frame(stored, here)
         width, height = picture.size
         picture.thumbnail((longest, longest), Image.Resampling.LANCZOS, reducing_gap=3.0)
     here.audit.add(caller.name, "frame", number=number)
@@ -113,6 +109,11 @@ def frame(
 
 
 def row_of(number: int, here: Service) -> Sightings:
+    """What is known of a stored sighting, as a table of one row; as `stored_of`."""
+    return stored_of(number, here).sightings
+
+
+def stored_of(number: int, here: Service) -> Embeddings:
     """A stored sighting, as a table of one row.
 
     Raises:
@@ -120,4 +121,4 @@ def row_of(number: int, here: Service) -> Sightings:
     """
     with here.gallery.store.snapshot() as now:
         refuse_unknown(now, [number])
-        return now.get(np.array([number], np.int64)).sightings
+        return now.get(np.array([number], np.int64))

@@ -84,6 +84,7 @@ def _sizes(folder: Path) -> list[int]:
 
 
 def _retention(here: Service) -> list[RetentionState]:
+    here.gallery.refresh()
     rule = here.gallery.card.retention
     return [
         RetentionState(

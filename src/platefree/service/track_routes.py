@@ -10,15 +10,14 @@ from fastapi import APIRouter, Query, Response
 
 from platefree.errors import FilmError
 from platefree.gallery.filters import Filter
-from platefree.gallery.ledger import FilmRecord, Pass, read_ledger
 from platefree.gallery.small_pictures import picture_of
 from platefree.gallery.store import Reading, span_of
 from platefree.service.answer_models import FilmAnswer, FilmFrameAnswer, TrackAnswer, TrackPoint
 from platefree.service.callers import Here, Viewer
+from platefree.service.originals import noted_of, original_of
 from platefree.service.plate_screen import refuse_unmasked, screened
 from platefree.service.refusals import Refused
-from platefree.service.running_service import Service
-from platefree.service.sighting_routes import JPEG, Number, row_of
+from platefree.service.sighting_routes import JPEG, Number, row_of, stored_of
 from platefree.types import Indices, Sightings, utc_text
 
 _END = np.datetime64("9999-01-01", "ms")
@@ -37,7 +36,7 @@ def track(number: Number, caller: Viewer, here: Here) -> TrackAnswer:
     """
     del caller
     row = row_of(number, here)
-    labels, (film, passed) = row.labels(0), _noted(row, here)
+    labels, (film, passed) = row.labels(0), noted_of(row, here)
     with here.gallery.store.snapshot() as now:
         numbers = _of_track(number, row, now)
         first, last = span_of(now.get(numbers).sightings.time)
@@ -67,10 +66,11 @@ def film(number: Number, caller: Viewer, here: Here, seconds: Seconds = 8.0) -> 
     The pictures are fetched one by one, by whoever asked for this.
     """
     refuse_unmasked(here)
-    row = row_of(number, here)
+    stored = stored_of(number, here)
+    row = stored.sightings
     if row.frame[0] < 0:
         raise Refused(404, f"sighting {number} is of a picture, so there is no film of it")
-    place = _film_of(row, here)
+    place = original_of(stored, here)
     here.take(here.rates.slow, caller.name)
     try:
         part = here.films.read(caller.name, number, place, int(row.frame[0]), seconds)
@@ -112,29 +112,6 @@ def film_frame(number: Number, frame: Number, caller: Viewer, here: Here) -> Res
         picture.save(file, "JPEG", quality=_QUALITY)
         content = file.getvalue()
     return Response(content, media_type="image/jpeg", headers={"cache-control": "no-store"})
-
-
-def _noted(row: Sightings, here: Service) -> tuple[FilmRecord | None, Pass | None]:
-    """What the ledger knows of the track of a sighting."""
-    if here.gallery.ledger is None or not row.track[0]:
-        return None, None
-    with read_ledger(here.gallery.ledger, here.gallery.card.created) as ledger:
-        found = None if ledger is None else ledger.track(str(row.track[0]))
-    return (None, None) if found is None else found
-
-
-def _film_of(row: Sightings, here: Service) -> Path:
-    """The file of the film of a sighting, where it is now as far as that is known.
-
-    Raises:
-        Refused: it is gone.
-    """
-    noted, _ = _noted(row, here)
-    places = [row.path(0), *([] if noted is None else [Path(noted.path)])]
-    for place in places:
-        if place.is_file():
-            return place
-    raise Refused(404, f"the film {places[0].name} is no longer where it was taken in from")
 
 
 def _of_track(number: int, row: Sightings, now: Reading) -> Indices:

@@ -104,8 +104,12 @@ class Uploads:
             raise NoSuchPicture("there is no such picture, or it is kept no longer: upload it")
         return found
 
-    def _tidy(self) -> None:
+    def tidy(self) -> None:
         """Remove what is unused for long, and the longest unused beyond the bytes to keep."""
+        with self._lock:
+            self._tidy()
+
+    def _tidy(self) -> None:
         oldest = self._clock() - self._limits.kept_seconds
         total = sum(each.size for each in self._kept.values())
         for key, each in list(self._kept.items()):

@@ -69,7 +69,12 @@ function choose(numbers, cases) {
 async function add(numbers, key, name, note) {
   try {
     const found = key ? { case: key } : await ask("POST", "/api/cases", { name, reason: reason() });
-    const sightings = numbers.map((number) => ({ number, mark: markOf(number), note }));
+    // What is not given stays as it is, of sightings that are in the case already.
+    const sightings = numbers.map((number) => ({
+      number,
+      mark: markOf(number) || null,
+      note: note || null,
+    }));
     const changed = await ask("PUT", `/api/cases/${found.case}/sightings`, { sightings });
     say(`${counted(numbers.length, "sighting")} added to ${changed.name}.`);
   } catch (error) {

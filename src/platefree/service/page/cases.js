@@ -168,10 +168,7 @@ function shown(found) {
 
 function sightingRow(found, each) {
   const path = `/${found.case}/sightings`;
-  const put = (more) =>
-    change("PUT", path, {
-      sightings: [{ number: each.number, mark: each.mark, note: each.note, ...more }],
-    });
+  const put = (more) => change("PUT", path, { sightings: [{ number: each.number, ...more }] });
   const note = element("input", {
     value: each.note,
     maxlength: "1000",

@@ -11,6 +11,7 @@ const LISTS = {
   source: "sources",
   weekday: "weekdays",
 };
+const NAMES = { time: "unknown_time", similarity: "at_least" };
 const TIMES = { known: "out", unknown: "only", any: "in" };
 
 /** What may stand before the colon, and what it says. */
@@ -44,7 +45,7 @@ export function parsed(text) {
   if (isOpen) return fault(`${text}: a quote has no end`);
   for (const { word, key, values } of found) {
     const value = values.join(",");
-    if (!Object.hasOwn(KEYS, key) || !value) return fault(faultOf(word));
+    if (!Object.hasOwn(KEYS, key) || values.includes("")) return fault(faultOf(word));
     if (key === "p") {
       if (!isPart(value, 0)) return fault(`p:${value}: a probability is from 0 to 1`);
       least = Number(value);
@@ -128,6 +129,8 @@ function add(word, sign) {
 
 function take(where, key, values) {
   const value = values.join(",");
+  const isOnce = !(key in LISTS) && key !== "not";
+  if (isOnce && (NAMES[key] ?? key) in where) return `${key}:${value}: ${key} is given twice`;
   if (key in LISTS) {
     const named = values.map((each) => (each === "unknown" ? "" : each));
     where[LISTS[key]] = [...new Set([...(where[LISTS[key]] ?? []), ...named])];

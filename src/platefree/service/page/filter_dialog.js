@@ -119,8 +119,9 @@ function checked(form) {
 function timesOf(where) {
   const { first, last } = now.choices ?? {};
   const field = (type, value, more) => element("input", { type, value, ...more });
-  const since = field("datetime-local", fieldMoment(where.since ?? "", where.zone));
-  const until = field("datetime-local", fieldMoment(where.until ?? "", where.zone));
+  const fieldOf = (name) => field("datetime-local", fieldMoment(where[name] ?? "", where.zone));
+  const [since, until] = [fieldOf("since"), fieldOf("until")];
+  const [wasSince, wasUntil] = [since.value, until.value]; // to the minute, and by the clock
   const from = field("time", where.between?.[0] ?? "");
   const to = field("time", where.between?.[1] ?? "");
   const zone = field("text", where.zone ?? "", {
@@ -152,8 +153,10 @@ function timesOf(where) {
     ],
     read: () => {
       const found = {};
-      if (since.value) found.since = since.value;
-      if (until.value) found.until = until.value;
+      const isSame = zone.value === (where.zone ?? "");
+      const said = (name, shown, was) => (isSame && shown === was ? where[name] : shown);
+      if (since.value) found.since = said("since", since.value, wasSince);
+      if (until.value) found.until = said("until", until.value, wasUntil);
       if (from.value && to.value) found.between = [from.value, to.value];
       if (zone.value) found.zone = zone.value;
       if (unknown.value) found.unknown_time = unknown.value;
@@ -197,10 +200,8 @@ function surenessOf(where, least) {
     ),
     read: () => {
       const chosen = Number(slider.value);
-      return {
-        least: isKnown && chosen > 0 ? chosen : null,
-        at_least: !isKnown && chosen > -1 ? chosen : null,
-      };
+      const similar = isKnown ? (where.at_least ?? null) : chosen > -1 ? chosen : null;
+      return { least: isKnown && chosen > 0 ? chosen : null, at_least: similar };
     },
   };
 }
@@ -214,5 +215,5 @@ function pair(...fields) {
 }
 
 function short(day) {
-  return day.slice(0, 3);
+  return day.slice(0, 3).toLowerCase();
 }

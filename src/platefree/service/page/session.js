@@ -2,7 +2,7 @@
 
 import { ask, useToken } from "./service.js";
 import { byId, element, put } from "./element.js";
-import { forgetAll } from "./memory.js";
+import { forgetAll, keep, recalled } from "./memory.js";
 import { now } from "./store.js";
 
 const RANK = { viewer: 0, analyst: 1, administrator: 2 };
@@ -42,6 +42,8 @@ export async function signOut() {
 }
 
 function begun(session) {
+  if (recalled("who") !== session.name) forgetAll(); // the reason and pictures of somebody else
+  keep("who", session.name);
   useToken(session.csrf);
   now.session = session;
   document.body.dataset.role = session.role;
