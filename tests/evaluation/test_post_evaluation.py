@@ -18,7 +18,7 @@ from platefree.evaluation.evaluate import Scoring
 from platefree.evaluation.examples import Examples
 from platefree.evaluation.metrics import rank_metrics
 from platefree.methods.catalogue import change_in_use, load_recipe
-from platefree.recipes.post import Camera, Rerank
+from platefree.recipes.post import Camera, Rerank, Tracks
 from platefree.recipes.toml import to_toml
 from platefree.reports.figures import render_markdown
 from platefree.reports.saving import save_report
@@ -120,6 +120,34 @@ def test_nothing_left_to_show_is_no_crash(drawn_table: pf.Sightings, tmp_path: P
         "color_stripes", table, "leave-one-out", scoring=Scoring(post="camera,tracks")
     )
     save_report(report, tmp_path / "report.html")
+
+
+def test_a_query_does_not_find_its_own_track_through_itself(tmp_path: Path) -> None:
+    """Of random vectors, none of which is like another."""
+    count, random = 120, np.random.default_rng(0)
+    rows = random.standard_normal((count, 16)).astype(np.float32)
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    tracks = np.arange(count) // 2
+    columns = {
+        "image": [f"{row}.jpg" for row in range(count)],
+        "vehicle": [f"v{row // 4}" for row in range(count)],
+        "track": [f"t{track}" for track in tracks],
+    }
+    table = pf.Sightings.from_columns(tmp_path, columns)
+    pf.save_embeddings(pf.Embeddings({"main": rows}, table, "any"), tmp_path / "stored")
+    post = pf.Post(steps=["tracks"], tracks=Tracks(by="mean"))
+    report = pf.evaluate(
+        pf.load_stored(tmp_path / "stored"),
+        protocol="leave-one-out",
+        scoring=Scoring(post=post, floor=False),
+        examples=Examples(each=0),
+    )
+    means = np.array([rows[tracks == track].mean(axis=0) for track in range(count // 2)])
+    means /= np.linalg.norm(means, axis=1, keepdims=True)
+    similar = rows @ means.T
+    similar[np.arange(count), tracks] = -2  # its own
+    found = similar.argmax(axis=1) // 2 == np.arange(count) // 4
+    assert report.figures()["rank-1"] == pytest.approx(found.mean())
 
 
 def test_a_model_can_tell_cameras_apart(drawn_table: pf.Sightings) -> None:

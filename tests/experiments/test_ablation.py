@@ -17,7 +17,7 @@ from platefree.cli import main, progress
 from platefree.data.dataset import DataSet
 from platefree.data.merge import merge_tables
 from platefree.data.split import hold_out_vehicles
-from platefree.errors import Interrupted, RecipeError
+from platefree.errors import Interrupted, ProtocolError, RecipeError
 from platefree.evaluation.evaluate import evaluate
 from platefree.experiments import row_run as module
 from platefree.experiments.ablation import (
@@ -28,10 +28,12 @@ from platefree.experiments.ablation import (
     row_recipe,
 )
 from platefree.experiments.ablation_run import run_ablation
+from platefree.experiments.forecast import forecast
 from platefree.methods.catalogue import load_recipe
 from platefree.training.loop import train
 from platefree.training.run_folder import flat
 from platefree.training.step_report import StepReport
+from platefree.types import Sightings
 
 SHARED = {**TINY, "train.epochs": 1}
 ROWS = [
@@ -88,6 +90,25 @@ def test_rows_of_a_public_set_have_the_figures_of_its_protocols(
     assert set(ablation.figures) <= measured
     for row in ablation.rows:
         assert set(row.paper) == set(ablation.figures)
+
+
+def test_tests_that_the_pictures_cannot_have_are_refused_before_training(
+    drawn_table: Sightings, tmp_path: Path
+) -> None:
+    settings = {"title": "Losses", "set": SHARED, "rows": ROWS}
+    without = Ablation.model_validate({**settings, "protocol": "vehicleid"})
+    claim = {"row": "both losses", "better_than": "no triplet", "figure": "3000 mAP"}
+    figures = {"figures": ["3000 mAP"], "claims": [claim]}
+    elsewhere = Ablation.model_validate({**settings, **figures})
+    for ablation, error, said in (
+        (without, ProtocolError, "VehicleID"),
+        (elsewhere, RecipeError, "3000 mAP"),
+    ):
+        with pytest.raises(error, match=facts(said)):
+            run_ablation(ablation, drawn_table, tmp_path / "out", seeds=(0,))
+        with pytest.raises(error, match=facts(said)):
+            forecast(ablation, drawn_table, tmp_path / "out", seeds=(0,))
+    assert not list(tmp_path.rglob("last"))
 
 
 PAPER = {

@@ -90,6 +90,48 @@ def test_a_rate_factor_slows_the_parameters_with_its_prefix() -> None:
             assert rates[id(parameter)] == pytest.approx(0.5 * factor), name
 
 
+@pytest.mark.parametrize(
+    ("name", "factors"),
+    [
+        ("vehiclenet/city", {"backbone": 0.1, "fc1": 0.5}),
+        ("fda_net/city", {"embedding.backbone": 0.1, "critic": 0.5}),
+    ],
+)
+def test_parts_with_optimizers_of_their_own_go_by_the_names_of_the_method(
+    name: str, factors: dict[str, float]
+) -> None:
+    size = {"model.backbone": "test_resnet", "input.height": 32, "input.width": 32}
+    plain, slow = (
+        _rates(load_recipe(name, {**size, "train.rate_factors": each})) for each in ({}, factors)
+    )
+    assert plain.keys() == slow.keys()
+    for parameter, rate in plain.items():
+        named = [factor for prefix, factor in factors.items() if parameter.startswith(prefix)]
+        assert slow[parameter] == pytest.approx(rate * (named or [1.0])[0]), parameter
+
+
+def _rates(recipe: Recipe) -> dict[str, float]:
+    method = build_method(recipe, dict.fromkeys(("vehicle", "model", "camera", "source"), 3))
+    rates = {
+        id(parameter): group["lr"]
+        for optimizer in method.optimizers(recipe.train).values()
+        for group in optimizer.param_groups
+        for parameter in group["params"]
+    }
+    return {name: rates[id(each)] for name, each in method.named_parameters() if id(each) in rates}
+
+
+@pytest.mark.parametrize("key", ["rate_factors", "freeze", "freeze_statistics"])
+def test_a_part_that_is_not_there_is_refused(
+    drawn_table: Sightings, tmp_path: Path, key: str
+) -> None:
+    value = {"bakbone": 0.1} if key == "rate_factors" else ["bakbone"]
+    recipe = load_recipe("strong_baseline/demo", {**TINY, f"train.{key}": value})
+    with pytest.raises(TrainingError, match=facts(f"train.{key}", "bakbone", "backbone")):
+        pf.train(recipe, drawn_table, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
 def test_frozen_statistics_stay_while_weights_learn(drawn_table: Sightings, tmp_path: Path) -> None:
     recipe = load_recipe("strong_baseline/demo", {**TINY, "train.freeze_statistics": ["backbone"]})
     run = pf.train(recipe, drawn_table, tmp_path / "run")

@@ -511,7 +511,9 @@ def test_accuracy_by_source_is_that_of_a_loop() -> None:
                 expected["accuracy" if code is None else f"accuracy {name}"] = hits / shown
         if step < 3:
             expected = {"accuracy": expected["accuracy"]}  # of one source there is nothing to tell
-        assert {name: float(value) for name, value in found.items()} == pytest.approx(expected)
+        assert len(found) == 2 + len(names)  # the same in all processes
+        shown = {name: float(value) for name, value in found.items() if not value.isnan()}
+        assert shown == pytest.approx(expected)
 
 
 def test_the_log_has_the_accuracy_of_every_source(

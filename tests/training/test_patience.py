@@ -1,6 +1,7 @@
 """A stage ends, or its learning rate falls, where the score on held-out vehicles stays."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -9,18 +10,22 @@ import pytest
 import torch
 from conftest import TINY
 from messages import facts
+from torch.nn.functional import normalize
 
 from platefree.checkpoint import read_checkpoint
-from platefree.errors import RecipeError
+from platefree.errors import RecipeError, TrainingError
+from platefree.evaluation.score import mean_average_precision
 from platefree.methods.catalogue import load_recipe
 from platefree.nets.weights import checkpoint_tensors
+from platefree.ranking.comparison import ONLY_SPACE
 from platefree.recipes.recipe import Recipe
 from platefree.training import loop
+from platefree.training.held_out import check_held_out
 from platefree.training.loop import train
 from platefree.training.patience import Waiting
 from platefree.training.rates import rate_factor
 from platefree.training.step_report import StepReport
-from platefree.types import Sightings
+from platefree.types import Embeddings, Sightings
 
 
 def patient(**changes: object) -> Recipe:
@@ -183,6 +188,22 @@ def test_the_next_stage_begins_where_patience_ended_one(
     [
         ({"train__validation": 0.0}, ("train.patience", "2", "train.validation")),
         ({"train__decay": "plateau", "train__patience": 0}, ("plateau", "train.patience")),
+        (
+            {
+                "train__validation": 0.0,
+                "train__patience": 0,
+                "stages": [{"name": "first", "epochs": 2, "patience": 3}],
+            },
+            ("stage first", "train.patience", "3", "train.validation"),
+        ),
+        (
+            {
+                "train__sampler": "shuffle",
+                "train__images_per_vehicle": 1,
+                "stages": [{"name": "first", "epochs": 2, "sampler": "identity"}],
+            },
+            ("stage first", "train.images_per_vehicle"),
+        ),
     ],
 )
 def test_patience_without_scores_is_refused(
@@ -190,3 +211,46 @@ def test_patience_without_scores_is_refused(
 ) -> None:
     with pytest.raises(RecipeError, match=facts(said)):
         patient(**changes)
+
+
+def rows_of(vehicles: Sequence[str], cameras: Sequence[str]) -> Sightings:
+    images = [f"{row}.jpg" for row in range(len(vehicles))]
+    columns = {"image": images, "vehicle": list(vehicles), "camera": list(cameras)}
+    return Sightings.from_columns(Path("/pictures"), columns)
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_held_out_pictures_are_refused_where_no_search_has_a_match(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    vehicles = random.choice(["a", "b", "c", "d", "e", "f", "g", "h"], 5 + seed % 6)
+    cameras = random.choice(["gate", "ramp", ""][: 1 + seed % 3], len(vehicles))
+    held = rows_of(vehicles.tolist(), cameras.tolist())
+    data = SimpleNamespace(validation=held, learns="vehicle")
+    unit = normalize(torch.randn(len(held), 4)).numpy()
+    if len(set(vehicles.tolist())) > 1 and mean_average_precision(
+        Embeddings({"main": unit}, held, "any"), ONLY_SPACE
+    ):
+        check_held_out(data, 0.1)  # type: ignore[arg-type]
+        return
+    with pytest.raises(TrainingError, match=facts("train.validation", "0.1", f"{len(held)}")):
+        check_held_out(data, 0.1)  # type: ignore[arg-type]
+
+
+def test_pictures_that_cannot_be_scored_are_refused_before_training(
+    drawn_table: Sightings, tmp_path: Path
+) -> None:
+    one = replace(drawn_table, camera=np.full(len(drawn_table), "gate", object))
+    for table, fraction in ((one, 0.4), (drawn_table, 0.01)):
+        with pytest.raises(TrainingError, match=facts("train.validation", f"{fraction:g}")):
+            train(patient(train__validation=fraction), table, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_what_has_no_label_is_counted(
+    drawn_table: Sightings, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    vehicle = drawn_table.vehicle.copy()
+    vehicle[np.flatnonzero(drawn_table.split == "train")[:7]] = ""
+    run = train(patient(), replace(drawn_table, vehicle=vehicle), tmp_path / "run")
+    assert read_checkpoint(run.best).card["data"]["images_without_label"] == {"vehicle": 7}
+    assert "7 training pictures" in caplog.text

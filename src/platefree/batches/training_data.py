@@ -38,6 +38,10 @@ _FILL = {
 CODED = ("vehicle", "camera", "make", "model", "type", "color", "view", "source")
 
 
+WITHOUT_LABEL = "images_without_label"
+"""What `TrainingData.counts` calls the rows whose label to learn is unknown, by its column."""
+
+
 @dataclass(frozen=True, eq=False)
 class TrainingData:
     """The data of a training run.
@@ -173,11 +177,11 @@ def training_data(
 ) -> TrainingData:
     """The training rows of a table: split ``train`` if splits are known, else all rows.
 
-    Rows without the label to learn are left out. With ``train.identity = "model"`` the vehicle
-    model replaces the vehicle as identity, and with ``"model_year"`` the model of each year does.
-    With ``train.validation`` a seeded fraction of the vehicles is held out (or of the pictures, if
-    no vehicle is known); with a target, only its vehicles are held out, since the model is for
-    them.
+    Rows without the label to learn are left out, and counted. With ``train.identity = "model"`` the
+    vehicle model replaces the vehicle as identity, and with ``"model_year"`` the model of each year
+    does. With ``train.validation`` a seeded fraction of the vehicles is held out (or of the
+    pictures, if no vehicle is known); with a target, only its vehicles are held out, since the
+    model is for them.
 
     Args:
         table: the pictures.
@@ -193,14 +197,22 @@ def training_data(
         raise TrainingError(f"{table!r} has a split column but no row with split 'train'")
     rows = rows_of_sources(rows, train.sources)
     rows = replace(rows, vehicle=_identity(rows, train.identity))
+    counts: dict[str, Any] = {}
     if learns in CODED:
-        rows = rows.take(getattr(rows, learns) != "")
+        known = getattr(rows, learns) != ""
+        if not known.all():
+            column = train.identity if learns == "vehicle" else learns
+            counts = {WITHOUT_LABEL: {column: int((~known).sum())}}
+        rows = rows.take(known)
     learnt, validation = _hold_out(rows, train, target)
     if learns in CODED:
         _require_classes(learnt, train, learns)
     labels = {name: torch.from_numpy(codes(getattr(learnt, name))) for name in CODED}
-    known = {name: known_values(getattr(learnt, name)) for name in CODED}
-    return TrainingData(learnt, labels, known, validation, table.fingerprint(), learns, target)
+    names = {name: known_values(getattr(learnt, name)) for name in CODED}
+    fingerprint = table.fingerprint()
+    return TrainingData(
+        *(learnt, labels, names, validation, fingerprint, learns, target), counts=counts
+    )
 
 
 def _identity(rows: Sightings, name: str) -> Text:

@@ -165,14 +165,22 @@ def plan_for(
         DataError: a part detector is to be scored, and there are no part boxes.
     """
     if model.learns != "parts":
-        usual = f"{model.learns}-labels" if model.learns in PREDICTED else None
-        return make_plan(data, protocol or usual, tests, seed)
+        return make_plan(data, protocol or usual_protocol(model.learns), tests, seed)
     if tests or protocol not in (None, PROTOCOL):
         raise ProtocolError(
             f"a part detector compares nothing; it is scored by {PROTOCOL}, which is one test"
         )
     trial = part_trial(data, getattr(as_network(model).recipe.model, "boxes", ""))
     return Plan(data, PROTOCOL, (trial,), trial.rows)
+
+
+def usual_protocol(learns: str) -> str | None:
+    """The protocol of models that predict a label; None of others, which the data has.
+
+    Args:
+        learns: the label column.
+    """
+    return f"{learns}-labels" if learns in PREDICTED else None
 
 
 def readable_plan(model: Embedder, plan: Plan, tests: Sequence[str], seed: int, work: Work) -> Plan:

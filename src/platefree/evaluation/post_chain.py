@@ -10,7 +10,8 @@ Decided, where VehicleNet (section IV-C) does not say:
 - Each search is post-processed on its own, so the draws of a protocol are independent.
 - A picture that is both query and gallery is one point in re-ranking, unless the query is expanded
   or the gallery averaged over tracks.
-- A query's own picture in the gallery is not used to expand it, nor for its track.
+- A query's own picture in the gallery is not used to expand it, nor for its track: where a track
+  is the mean of its pictures, one of which is the query, the whole track is removed.
 """
 
 from collections.abc import Iterator, Mapping
@@ -58,7 +59,9 @@ class Chain:
     @property
     def removes(self) -> bool:
         """Whether a step removes gallery pictures, by distance inf."""
-        return not {"camera", "time"}.isdisjoint(self.settings.steps)
+        steps = self.settings.steps
+        own_tracks = "tracks" in steps and self.settings.tracks.by == "mean"
+        return own_tracks or not {"camera", "time"}.isdisjoint(steps)
 
     def with_settings(self, settings: Post, comparison: Comparison) -> Self:
         """The same with other steps and another comparison."""

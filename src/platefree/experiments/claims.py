@@ -6,6 +6,7 @@ would say the same, the second whether other trainings would. `platefree.evaluat
 how they are computed.
 """
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -18,6 +19,8 @@ from platefree.evaluation.intervals import Interval, Values, paired_bootstrap, w
 from platefree.evaluation.query_scores import QueryScores
 from platefree.recipes.ranges import Figure, Rate
 from platefree.recipes.sections import Section
+
+_log = logging.getLogger(__name__)
 
 Verdict = Literal["comes out", "does not", "undecided"]
 
@@ -167,7 +170,7 @@ def settle(
         paper: the published figures of every row.
 
     Returns:
-        None if no seed has both rows, or not yet.
+        None if no seed has both rows, or not yet, or if no query has a match.
 
     Raises:
         RecipeError: its figure is no mean over queries, or its rows searched different queries.
@@ -175,13 +178,16 @@ def settle(
     count = min(len(figures.get(name, ())) for name in (claim.row, claim.other))
     if not count:
         return None
+    pairs = [
+        _gain(claim, queries[claim.row][seed], queries[claim.other][seed]) for seed in range(count)
+    ]
     one, other = (
         [float(each[claim.figure]) for each in figures[name][:count]]
         for name in (claim.row, claim.other)
     )
-    pairs = [
-        _gain(claim, queries[claim.row][seed], queries[claim.other][seed]) for seed in range(count)
-    ]
+    if not len(pairs[0][0]):
+        _log.warning("the claim that %s is not settled: no query has a match", claim.describe())
+        return None
     gains = [a - b for a, b in zip(one, other, strict=True)]
     by_query = [each for each, _ in pairs]
     published = _published(claim, paper)

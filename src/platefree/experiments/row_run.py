@@ -14,8 +14,9 @@ from pydantic import BaseModel, RootModel
 
 from platefree.data.dataset import DataSet
 from platefree.errors import RecipeError
-from platefree.evaluation.evaluate import Scoring, plan_for, score_plan
+from platefree.evaluation.evaluate import Scoring, plan_for, score_plan, usual_protocol
 from platefree.evaluation.query_scores import QueryScores, read_query_scores, save_query_scores
+from platefree.evaluation.set_protocols import make_plan
 from platefree.experiments.ablation import Ablation, Row, row_recipe
 from platefree.experiments.cost import COSTS, training_cost, use_cost
 from platefree.experiments.run_lengths import RunLength, run_length
@@ -80,11 +81,15 @@ class RowRun:
         self.counts_cost = any(name in COSTS for name in ablation.figures)
 
     def check(self) -> None:
-        """Refuse a folder of another run.
+        """Refuse a folder of another run, and tests that these pictures cannot have.
 
         Raises:
-            RecipeError: it holds a run with other settings or other pictures.
+            RecipeError: it holds a run with other settings or other pictures; or a claim is about
+                a figure that there will not be.
+            ProtocolError: the pictures cannot support a protocol.
         """
+        if not self.is_finished():
+            self._check_tests()
         if not (self.folder / KNOWN).exists():
             return
         known = checked(_Known, read_json(self.folder / KNOWN, _OWN), KNOWN, error=RecipeError)
@@ -94,6 +99,23 @@ class RowRun:
                 f"{self.folder} holds a run of row {self.row.name!r} with other settings or other "
                 "pictures; choose another folder (--out), or remove that one"
             )
+
+    def _check_tests(self) -> None:
+        learns = self.recipe.model.learns
+        if learns == "parts":  # whose one test needs its own boxes
+            return
+        tests = set[str]()
+        for name, protocol in self.reports.items():
+            plan = make_plan(self.data, protocol or usual_protocol(learns))
+            names = {each.test or plan.protocol for each in plan.trials}
+            tests |= names if len(names) > 1 else {"" if name == REPORT else plan.protocol}
+        for claim in self.ablation.claims:
+            if claim.figure.rpartition(" ")[0] not in tests:
+                known = ", ".join(f"{test} mAP".strip() for test in sorted(tests))
+                raise RecipeError(
+                    f"the claim that {claim.describe()} cannot be settled: these pictures give no "
+                    f"{claim.figure!r}, expected figures such as {known}"
+                )
 
     def is_finished(self) -> bool:
         """Whether nothing is left to do."""

@@ -193,7 +193,12 @@ class Method(nn.Module):
 
 
 def make_optimizer(
-    module: nn.Module, train: Train, lr: float | None = None, beta: float = 0.9
+    module: nn.Module,
+    train: Train,
+    lr: float | None = None,
+    beta: float = 0.9,
+    *,
+    part: str = "",
 ) -> Optimizer:
     """The optimizer of ``train`` over the parameters of a module that require gradients.
 
@@ -204,11 +209,13 @@ def make_optimizer(
         train: settings of the stage.
         lr: instead of ``train.lr``.
         beta: beta 1 of Adam and AdamW, the decay of their mean gradient.
+        part: name of the module in the method, by which ``train.rate_factors`` names parameters;
+            empty if it is the method itself.
     """
     lr = train.lr if lr is None else lr
     groups = [
         {"params": parameters, "lr": factor * lr, "weight_decay": decay}
-        for factor, of_factor in _by_rate(module, train.rate_factors).items()
+        for factor, of_factor in _by_rate(module, train.rate_factors, part).items()
         for decay, parameters in (
             (train.weight_decay, [p for p in of_factor if p.ndim > 1]),
             (0.0, [p for p in of_factor if p.ndim <= 1]),
@@ -221,13 +228,15 @@ def make_optimizer(
     return torch.optim.AdamW(groups, lr=lr, betas=(beta, 0.999), eps=train.adam_epsilon)
 
 
-def _by_rate(module: nn.Module, factors: Mapping[str, float]) -> dict[float, list[nn.Parameter]]:
+def _by_rate(
+    module: nn.Module, factors: Mapping[str, float], part: str
+) -> dict[float, list[nn.Parameter]]:
     """The parameters that require gradients, by the factor of their learning rate.
 
     The longest prefix of a name in ``factors`` counts.
     """
     groups: dict[float, list[nn.Parameter]] = {1.0: []}
-    for name, parameter in module.named_parameters():
+    for name, parameter in module.named_parameters(prefix=part):
         named = [prefix for prefix in factors if name.startswith(prefix)]
         factor = factors[max(named, key=len)] if named else 1.0
         if parameter.requires_grad:

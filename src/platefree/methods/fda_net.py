@@ -189,8 +189,8 @@ class EmbeddingNet(Method):
         """
         vehicles = batch.labels["vehicle"]
         real = self.embedding(self.feature_map(batch.images))
-        units = real.unit()
-        positive, negative = draw_pairs(vehicles, units[0].detach(), self.negatives)
+        units = tuple(map(batch.gather, real.unit()))
+        positive, negative = draw_pairs(batch.gather(vehicles), units[0].detach(), self.negatives)
         if made is None:
             against = tuple(rows[negative] for rows in units)
         else:
@@ -277,10 +277,12 @@ class FdaNet(EmbeddingNet):
 
     def optimizers(self, train: Train) -> dict[str, Optimizer]:
         """One each for the embedding, the critic and the generator."""
-        parts = {name: getattr(self, name) for name in OPTIMIZERS}
         return {
-            name: make_optimizer(part, train, train.rates.get(name), train.betas.get(name, 0.9))
-            for name, part in parts.items()
+            name: make_optimizer(
+                *(getattr(self, name), train, train.rates.get(name), train.betas.get(name, 0.9)),
+                part=name,
+            )
+            for name in OPTIMIZERS
         }
 
     def step(self, batch: Batch, descent: Descent) -> None:

@@ -158,7 +158,7 @@ class PartDetector(Detecting):
             boxes=learnt,
             validation_boxes=held_boxes,
             fingerprint=hashlib.sha256(both.encode()).hexdigest()[:12],
-            counts={"parts": counts},
+            counts={**data.counts, "parts": counts},
         )
 
 

@@ -226,7 +226,7 @@ class PartRegularized(Method):
             )
         both = f"{data.fingerprint} {read.fingerprint()}"
         fingerprint = hashlib.sha256(both.encode()).hexdigest()[:12]
-        counts_of = {"parts": counts, "unseen_pictures": int((~found.seen).sum())}
+        counts_of = {**data.counts, "parts": counts, "unseen_pictures": int((~found.seen).sum())}
         return replace(data, boxes=filled, fingerprint=fingerprint, counts=counts_of)
 
     # --- use --------------------------------------------------------------------------------

@@ -32,17 +32,17 @@ class SourceAccuracy:
             source: (b,) int64 code of its source, -1 unknown.
 
         Returns:
-            ``accuracy``, and ``accuracy NAME`` of each source if there are several.
+            ``accuracy``, and ``accuracy NAME`` of every source: the same names in all processes,
+            which average them. It is NaN of a source that was not seen, and where one alone was.
         """
         groups = len(self._names)
         group = source.cpu().numpy() % groups  # -1 is the last
         hits = right.cpu().numpy()
         self._right = _FADING * self._right + np.bincount(group, hits, groups)
         self._seen = _FADING * self._seen + np.bincount(group, minlength=groups)
+        shares = np.full(groups, np.nan)
+        if (self._seen > 0).sum() > 1:
+            np.divide(self._right, self._seen, out=shares, where=self._seen > 0)
         found = {"accuracy": self._right.sum() / self._seen.sum()}
-        shown = np.flatnonzero(self._seen)
-        if len(shown) > 1:
-            found |= {
-                f"accuracy {self._names[n]}": self._right[n] / self._seen[n] for n in shown.tolist()
-            }
+        found |= {f"accuracy {name}": each for name, each in zip(self._names, shares, strict=True)}
         return {name: torch.tensor(value) for name, value in found.items()}

@@ -304,11 +304,13 @@ class StrongBaseline(Method):
             "identity": self.identity_weight * identity,
             **self.metric(batch.gather(compared), batch.gather(vehicles)),
             **self.teacher_losses(batch.gather(functional.normalize(embeddings.float())), batch),
-            **self._reading_losses(whole, batch.labels),
+            **self._reading_losses(whole, batch),
         }
 
-    def _reading_losses(self, pooled: Tensor, labels: Labels) -> dict[str, Tensor]:
+    def _reading_losses(self, pooled: Tensor, batch: Batch) -> dict[str, Tensor]:
+        """Over all processes' batch: each has its own number of known labels."""
         return {
-            column: self.reads_weight * known_cross_entropy(reader(pooled), labels[column])
+            column: self.reads_weight
+            * known_cross_entropy(batch.gather(reader(pooled)), batch.gather(batch.labels[column]))
             for column, reader in zip(self.reads, self.readers, strict=True)
         }

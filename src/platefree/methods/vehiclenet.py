@@ -129,22 +129,19 @@ class VehicleNet(Method):
 
     def optimizers(self, train: Train) -> dict[str, Optimizer]:
         """One optimizer; the backbone is its own parameter group with its own rate."""
-        optimizer = make_optimizer(self.fc2, train)
-        rates = {
-            self.norm: train.lr,
-            self.fc1: train.lr,
-            self.backbone: train.lr * self.backbone_rate,
-        }
-        for module, rate in rates.items():
-            for group in make_optimizer(module, train, rate).param_groups:
+        optimizer = make_optimizer(self.fc2, train, part="fc2")
+        slow = train.lr * self.backbone_rate
+        for part, rate in {"norm": train.lr, "fc1": train.lr, "backbone": slow}.items():
+            of_part = make_optimizer(getattr(self, part), train, rate, part=part)
+            for group in of_part.param_groups:
                 optimizer.add_param_group(group)
         return {"main": optimizer}
 
     def step(self, batch: Batch, descent: Descent) -> None:
         """One step, with the accuracy by source for the log."""
         logits: Tensor = descent.forward("logits", batch.images)
-        right = logits.argmax(1) == batch.labels["vehicle"]
-        descent.observe(self._accuracy.see(right, batch.labels["source"]))
+        right = batch.gather((logits.argmax(1) == batch.labels["vehicle"]).long())
+        descent.observe(self._accuracy.see(right, batch.gather(batch.labels["source"])))
         descent.step(self._losses(logits, batch.labels), "main")
 
     def _embedding(self, maps: Tensor) -> Tensor:

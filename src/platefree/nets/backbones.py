@@ -9,6 +9,7 @@ patch tokens as a map, or the class token as a map of one cell.
 import difflib
 import functools
 import logging
+from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -261,6 +262,13 @@ def _options(name: str, drop_path: float, patch_stride: int) -> dict[str, Any]:
     return options
 
 
+_WITHOUT_TIMM: dict[str, Callable[[], nn.Module]] = {
+    VGG_CNN_M: VggM,
+    googlenet.NAME: googlenet.GoogLeNet,
+    xception.NAME: xception.Xception,
+}
+
+
 def _create(
     name: str, size: tuple[int, int], options: dict[str, Any], *, published: bool
 ) -> nn.Module:
@@ -269,12 +277,10 @@ def _create(
             f"timm publishes no weights for {name}; download the authors' file and "
             "set model.weights=FILE"
         )
-    if name == VGG_CNN_M:
-        return VggM()
-    if name == googlenet.NAME:
-        return googlenet.GoogLeNet()
-    if name == xception.NAME:
-        return xception.Xception()
+    if name in _WITHOUT_TIMM:
+        if "drop_path_rate" in options:
+            raise RecipeError(f"{name} has no stochastic depth; set model.drop_path=0.0")
+        return _WITHOUT_TIMM[name]()
     timm_name = _timm_name(name)
     options = {"num_classes": 0, "global_pool": "", **options}
     if has_fixed_size(name):

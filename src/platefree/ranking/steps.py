@@ -137,6 +137,28 @@ class BestOfTrack:
 
 
 @dataclass(frozen=True, eq=False)
+class OtherTracks:
+    """Removes the track of the query's own picture, where pictures stand for their whole track.
+
+    Attributes:
+        tracks: (g,) int64 number of each picture's track, from `track_numbers`.
+        own: (q,) int64 gallery row of each query's own picture; -1 if it is not there.
+    """
+
+    tracks: Indices
+    own: Indices
+
+    def __call__(self, ranking: Ranking, queries: slice = ALL) -> Ranking:
+        """The entries, those of the own track at distance inf."""
+        _check(ranking, len(self.own[queries]), len(self.tracks))
+        distances = ranking.distances.copy()
+        for own, row, indices in zip(self.own[queries], distances, ranking.indices, strict=True):
+            if own >= 0:
+                row[(indices >= 0) & (self.tracks[indices] == self.tracks[own])] = np.inf
+        return Ranking(ranking.indices, distances)
+
+
+@dataclass(frozen=True, eq=False)
 class ExpandedQueries:
     """Compares the entries with expanded queries.
 
@@ -253,7 +275,10 @@ def label_steps(
     if "time" in post.steps:
         steps.append(TimeWindow(query.time, gallery.time, post.time.seconds))
     if "tracks" in post.steps:
-        steps.append(BestOfTrack(track_numbers(gallery), own))
+        tracks = track_numbers(gallery)
+        steps.append(BestOfTrack(tracks, own))
+        if post.tracks.by == "mean":
+            steps.append(OtherTracks(tracks, own))
     return steps
 
 

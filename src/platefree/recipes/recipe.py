@@ -8,7 +8,14 @@ torch here.
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Self
 
-from pydantic import Field, SerializeAsAny, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    Field,
+    SerializeAsAny,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from platefree.recipes.post import Post
 from platefree.recipes.ranges import Figure
@@ -93,12 +100,13 @@ class Recipe(Section):
         return content
 
     @model_validator(mode="after")
-    def _identity_batches_hold_pairs(self) -> Self:
-        if self.train.sampler == "identity" and self.train.images_per_vehicle < 2:
-            raise ValueError(
-                "train.images_per_vehicle is 1, but the identity sampler needs at least 2 "
-                "pictures of a vehicle in a batch"
-            )
+    def _stages_can_learn_so(self) -> Self:
+        for stage in self.stages:
+            try:
+                self._settings_of(stage)
+            except ValidationError as error:
+                said = error.errors()[0]["msg"].removeprefix("Value error, ")
+                raise ValueError(f"stage {stage.name}: {said}") from error
         return self
 
     @model_validator(mode="after")
@@ -129,7 +137,8 @@ class Recipe(Section):
         """The stages as (name, complete settings); a recipe without stages is one stage."""
         if not self.stages:
             return [("main", self.train)]
-        return [
-            (stage.name, self.train.model_copy(update=stage.model_dump(exclude_none=True)))
-            for stage in self.stages
-        ]
+        return [(stage.name, self._settings_of(stage)) for stage in self.stages]
+
+    def _settings_of(self, stage: Stage) -> Train:
+        changes = stage.model_dump(exclude_none=True, exclude={"name"})
+        return Train.model_validate({**self.train.model_dump(), **changes})

@@ -144,6 +144,15 @@ class Train(Section):
         return self
 
     @model_validator(mode="after")
+    def _identity_batches_hold_pairs(self) -> Self:
+        if self.sampler == "identity" and self.images_per_vehicle < 2:
+            raise ValueError(
+                "train.images_per_vehicle is 1, but the identity sampler needs at least 2 "
+                "pictures of a vehicle in a batch"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _patience_has_scores(self) -> Self:
         if self.patience and not self.validation:
             raise ValueError(

@@ -1,11 +1,34 @@
-"""Parts of a method that are frozen in a stage."""
+"""Parts of a method that are frozen in a stage, and names of parts in settings."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from torch import nn
 
+from platefree.errors import TrainingError
 from platefree.methods.base import Method
+from platefree.recipes.sections import Train
+
+
+def check_parts(method: Method, train: Train) -> None:
+    """Refuse settings of a stage for parts that the method does not have.
+
+    Args:
+        method: whose parts are named.
+        train: settings of the stage.
+
+    Raises:
+        TrainingError: no name in the method begins so.
+    """
+    names = [name for name, _ in method.named_modules()] + [n for n, _ in method.named_parameters()]
+    for key in ("rate_factors", "freeze", "freeze_statistics"):
+        for prefix in getattr(train, key):
+            if not any(name.startswith(prefix) for name in names):
+                parts = ", ".join(name for name, _ in method.named_children())
+                raise TrainingError(
+                    f"train.{key} names {prefix!r}, but no part of the method begins so; its "
+                    f"parts are {parts}"
+                )
 
 
 @contextmanager

@@ -24,6 +24,7 @@ from platefree.batches.loader import (
     worker_count,
 )
 from platefree.batches.training_data import (
+    WITHOUT_LABEL,
     TrainingData,
     is_for_training,
     training_data,
@@ -32,6 +33,7 @@ from platefree.batches.training_data import (
 from platefree.batches.transforms import InputTransform, TrainingTransform
 from platefree.checkpoint import CARD, Checkpoint, read_checkpoint, remove_older
 from platefree.data.dataset import DataSet
+from platefree.data.listed_text import many
 from platefree.data.readable import Readable, check_left_out, leave_out_unreadable
 from platefree.errors import (
     CheckpointError,
@@ -52,11 +54,11 @@ from platefree.runs.run_log import LOG_EVERY, LOG_NAME, TrainingLog
 from platefree.storage.locks import only_writer
 from platefree.training.average import WeightAverage
 from platefree.training.compiling import compile_backbones
-from platefree.training.freezing import frozen, training_mode
-from platefree.training.held_out import held_out_score
+from platefree.training.freezing import check_parts, frozen, training_mode
+from platefree.training.held_out import check_held_out, held_out_score
 from platefree.training.learning_record import learnt_in_run
 from platefree.training.patience import Waiting
-from platefree.training.processes import gather_with_gradient, launch
+from platefree.training.processes import check_split, gather_with_gradient, launch
 from platefree.training.rates import rate_factor
 from platefree.training.run_folder import (
     Run,
@@ -126,6 +128,11 @@ def train(
         return trainer.run()
 
 
+def _say_what_is_left_out(data: TrainingData) -> None:
+    for column, count in data.counts.get(WITHOUT_LABEL, {}).items():
+        log.warning("note: %s without %s left out", many(count, "training picture"), column)
+
+
 class Trainer:
     """One run: its data, its method and its progress."""
 
@@ -146,10 +153,16 @@ class Trainer:
         target = target_of(recipe, table)
         data = training_data(table, recipe.train, recipe.model.learns, target=target)
         data = replace(data, fingerprint=pictures.whole.fingerprint())
+        if started_as() == 0:
+            _say_what_is_left_out(data)
         torch.manual_seed(recipe.train.seed)
         self.method: Method = build_method(recipe, first_classes(recipe, data))
+        for _, settings in recipe.staged():
+            check_parts(self.method, settings)
+            check_split(settings)
         self.fabric = launch(recipe.train, work.device, self.method)
         self.data: TrainingData = self.method.prepare(data)
+        check_held_out(self.data, recipe.train.validation)
         self.ended: dict[str, int] = {}  # stage -> the step at which patience ended it
         self.plan = plan_stages(recipe, self.data)
         self.waiting = Waiting()

@@ -32,16 +32,10 @@ def launch(train: Train, device: Device, network: nn.Module) -> Fabric:
         network: what learns; its layers decide which precision is the faster one.
 
     Raises:
-        TrainingError: the device or precision is not available, or the batch cannot be split.
+        TrainingError: the device or precision is not available.
     """
     chosen = choose_device(device).type
     processes = started_processes()
-    split = "sets_per_batch" if train.sampler == "sets" else "vehicles_per_batch"
-    if getattr(train, split) % processes:
-        raise TrainingError(
-            f"train.{split} {getattr(train, split)} cannot be split over {processes} processes; "
-            "make it a multiple"
-        )
     if processes > 1 and chosen == "mps":
         raise TrainingError(
             f"torchrun started {processes} processes, but several cannot train together on mps; "
@@ -66,6 +60,21 @@ def launch(train: Train, device: Device, network: nn.Module) -> Fabric:
     fabric.launch()
     _keep_threads()
     return fabric
+
+
+def check_split(train: Train) -> None:
+    """Refuse batches of a stage that the processes cannot share evenly.
+
+    Raises:
+        TrainingError: they cannot.
+    """
+    processes = started_processes()
+    split = "sets_per_batch" if train.sampler == "sets" else "vehicles_per_batch"
+    if getattr(train, split) % processes:
+        raise TrainingError(
+            f"train.{split} {getattr(train, split)} cannot be split over {processes} processes; "
+            "make it a multiple"
+        )
 
 
 def _keep_threads() -> None:
