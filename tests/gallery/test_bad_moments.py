@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,9 @@ from PIL import Image
 import platefree as pf
 from platefree.errors import DataError
 from platefree.gallery import lance as lance_store
-from platefree.gallery.lance import LanceStore
+from platefree.gallery import lance_recovery
+from platefree.gallery.lance import TABLE, LanceStore
+from platefree.gallery.lance_recovery import UNFINISHED
 from platefree.ranking.comparison import ONLY_SPACE
 from platefree.storage.disk import Disk, written_to
 from platefree.types import Embeddings, Sightings
@@ -80,6 +83,80 @@ def test_new_files_are_on_the_disk_before_those_that_they_replace_are_removed(
             store.delete(pf.Filter(tracks=[str(number)]))
         store.compact()
     assert removals > 3
+
+
+class PowerCut(BaseException):
+    """No program lives to handle it."""
+
+
+class Unsynced(Disk):
+    """A disk whose power is cut where the files of a change are to be waited for."""
+
+    def sync(self, descriptor: int) -> None:
+        if TABLE in os.readlink(f"/proc/self/fd/{descriptor}"):
+            raise PowerCut
+        super().sync(descriptor)
+
+
+CHANGES: dict[str, Callable[[LanceStore], object]] = {
+    "add": lambda store: store.add(*batch(3, 20)),
+    "delete": lambda store: store.delete(pf.Filter(tracks=["1"])),
+    "compact": lambda store: store.compact(),
+}
+
+
+@pytest.mark.parametrize("lost", ["all", "half", "one", "nothing"])
+@pytest.mark.parametrize("what", [*CHANGES, "first"])
+def test_a_power_cut_takes_back_a_change_or_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str, lost: str
+) -> None:
+    """Files of which the names are on the disk, but not the bytes; another writer or a reader."""
+    folder = tmp_path / "lot"
+    store, kept = LanceStore(folder, ONLY_SPACE), np.empty(0, np.int64)
+    if what != "first":
+        store.add(*batch(1, 30))
+        store.add(*batch(2, 30))
+        store.delete(pf.Filter(not_numbers=store.latest()[3:].tolist()))
+        kept = np.sort(store.latest())
+    before = {path for path in folder.rglob("*") if path.is_file()}
+    with written_to(Unsynced()), pytest.raises(PowerCut):
+        CHANGES.get(what, CHANGES["add"])(store)
+    monkeypatch.setattr(lance_recovery, "_boot", lambda: "after the power cut")
+    files = [path for path in (folder / TABLE).rglob("*") if path.is_file()]
+    needed = (".lance", ".manifest", ".arrow")  # to read the table
+    new = sorted(path for path in files if path not in before and path.suffix in needed)
+    assert new
+    for path in {"all": new, "half": new[::2], "one": new[:1], "nothing": []}[lost]:
+        size = path.stat().st_size
+        with path.open("r+b") as file:
+            file.truncate(0 if lost != "half" else size // 2)
+    reader = LanceStore(folder, ONLY_SPACE)
+    numbers = np.sort(reader.latest())
+    assert not (folder / UNFINISHED).exists()
+    if lost != "nothing":
+        assert numbers.tolist() == kept.tolist()
+    if len(numbers):
+        reader.get(numbers)
+        assert reader.search(batch(9, 1)[0], top=len(numbers)).indices.min() >= 0
+    added = reader.add(*batch(4, 5))
+    assert np.sort(reader.latest()).tolist() == [*numbers, *added]
+    reader.compact()
+    assert np.sort(LanceStore(folder, ONLY_SPACE).latest()).tolist() == [*numbers, *added]
+
+
+def test_a_change_whose_writer_was_killed_stays(tmp_path: Path) -> None:
+    folder = tmp_path / "lot"
+    store = LanceStore(folder, ONLY_SPACE)
+    store.add(*batch(1, 30))
+    with written_to(Unsynced()), pytest.raises(PowerCut):
+        store.add(*batch(2, 20))
+    assert (folder / UNFINISHED).exists()
+    disk = Synced()
+    with written_to(disk):
+        assert LanceStore(folder, ONLY_SPACE).count() == 50  # the machine has run since
+    assert not (folder / UNFINISHED).exists()
+    synced = {Path(path).suffix for path in disk.synced if Path(path).is_file()}
+    assert synced >= {".lance", ".manifest", ".txn"}
 
 
 def test_a_filter_of_a_hundred_thousand_cameras(tmp_path: Path) -> None:

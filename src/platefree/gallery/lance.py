@@ -2,7 +2,8 @@
 
 Every change is one commit: a new manifest, which names the files of the whole table. So a killed
 writer leaves the table as it was, and a reader keeps the version that it opened. Its files are on
-the disk before a change is acknowledged, so that no power cut takes it back. What accumulates
+the disk before a change is acknowledged, so that no power cut takes it back; one that was not is
+taken back whole where a power cut took a part (`lance_recovery`). What accumulates
 is put in order by the writer, after a change, by these rules:
 
 - fragments are gathered into one when there are `MANY` of fewer rows than a number of `TIERS`, and
@@ -35,7 +36,6 @@ from platefree.data.content import picture_contents
 from platefree.errors import DataError, MismatchError, PlatefreeError, StorageError
 from platefree.gallery.filters import Filter
 from platefree.gallery.lance_engine import (
-    all_synced,
     bytes_of,
     engine,
     files_in,
@@ -44,6 +44,7 @@ from platefree.gallery.lance_engine import (
 )
 from platefree.gallery.lance_files import gather, gather_halves, purge, rows_in
 from platefree.gallery.lance_indexes import index_rows
+from platefree.gallery.lance_recovery import durable_change, is_unfinished, settle_change
 from platefree.gallery.lance_rows import MODEL, SPACE, rows_of
 from platefree.gallery.lance_view import LanceView
 from platefree.gallery.other_models import of_another_model
@@ -243,15 +244,23 @@ class LanceStore(PresentRows):
     @contextmanager
     def _written(self) -> Iterator[None]:
         with only_writer(self.folder):
+            settle_change(self.folder, self.folder / TABLE)
             self._writes = True  # so that the same block within finds itself inside
             try:
                 yield
             finally:
                 self._writes = False
 
+    def _settle(self) -> None:
+        """After a power cut a reader finds the table as it was, if it may write and nobody does."""
+        if not self._writes and is_unfinished(self.folder):
+            with suppress(StorageError), only_writer(self.folder):
+                settle_change(self.folder, self.folder / TABLE)
+
     def _newest(self) -> int:
         """The newest version; 0 if nothing was ever added."""
         if self._first is None:
+            self._settle()
             if not (self.folder / TABLE / "_versions").is_dir():
                 return 0
             with reading_errors(self.folder):
@@ -298,11 +307,14 @@ class LanceStore(PresentRows):
     def _changing(self) -> Iterator[None]:
         """Within the block the engine writes; at its end all of it is on the disk."""
         try:
-            with writing_errors(self.folder), all_synced(self.folder):
+            with writing_errors(self.folder), self._durable():
                 yield
         except StorageError:
             self._clear_up()
             raise
+
+    def _durable(self) -> AbstractContextManager[None]:
+        return durable_change(self.folder, self.folder / TABLE, self._newest())
 
     def _clear_up(self) -> None:
         """Remove what a failed change left, which else would keep a full disk full."""

@@ -55,13 +55,17 @@ def all_synced(folder: Path) -> Iterator[None]:
     """
     before = set(files_in(folder))
     yield
+    sync_files(folder, [path for path in files_in(folder) if path not in before])
+
+
+def sync_files(folder: Path, files: list[Path]) -> None:
+    """Wait until files in a folder, and their names, are on the disk."""
     with storage_errors(folder):
-        new = [path for path in files_in(folder) if path not in before]
-        for path in new:
+        for path in files:
             with suppress(FileNotFoundError):  # superseded already
                 sync(path)
         places = {
-            parent for path in new for parent in path.parents if parent.is_relative_to(folder)
+            parent for path in files for parent in path.parents if parent.is_relative_to(folder)
         }
         for place in sorted(places):
             sync_folder(place)
