@@ -3,6 +3,8 @@
 from pathlib import Path
 
 import pytest
+from click import Command, Context
+from conftest import Run
 from fake_studio import BlockStudio
 
 from platefree.city.film_plan import LIGHTS
@@ -11,6 +13,8 @@ from platefree.city.studio import FLEETS
 from platefree.city.world.roads import ROADS
 from platefree.city.world.sites import MOUNTINGS
 from platefree.cli import city_verb
+
+HERE = Context(Command("city"))
 
 
 def test_the_choices_are_those_of_the_library() -> None:
@@ -36,18 +40,38 @@ def test_what_is_not_asked_is_as_the_preset_says(
 
     monkeypatch.setattr(generate, "generate_city", recorded)
     small = {"vehicles": 4, "cameras": 2, "images": 8}
-    city_verb.city(tmp_path / "a", preset=city_verb.PresetName.streets, **small)
+    city_verb.city(HERE, tmp_path / "a", preset=city_verb.PresetName.streets, **small)
     city_verb.city(
+        HERE,
         tmp_path / "b",
         preset=city_verb.PresetName.streets,
         roads=city_verb.RoadsName.town,
         fleet=city_verb.FleetName.plain,
         **small,
     )
-    city_verb.city(tmp_path / "c", fleet=city_verb.FleetName.varied, **small)
+    city_verb.city(HERE, tmp_path / "c", fleet=city_verb.FleetName.varied, **small)
     kinds = [(each.roads, each.fleet, each.mounting) for each in asked]
     assert kinds == [
         ("overpass", "varied", "any"),
         ("town", "plain", "any"),
         ("town", "varied", "any"),
     ]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--frames", 1, "--vehicles", 7),
+        ("--frames", 1, "--films", 5),
+        ("--films", 5, "--layout", "veri-776"),
+        ("--films", 5, "--days", 2),
+        ("--light", "night"),
+    ],
+)
+def test_what_would_be_passed_over_is_refused(
+    run: Run, tmp_path: Path, words: tuple[object, ...]
+) -> None:
+    code, _, err = run("city", tmp_path / "city", *words)
+    assert code == 2
+    assert str(words[-2]) in err
+    assert not (tmp_path / "city").exists()

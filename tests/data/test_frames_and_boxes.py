@@ -181,6 +181,7 @@ def test_numbers_of_a_parquet_file(tmp_path: Path) -> None:
         ("image,x0,y0,x1,y1\na,1,2,3,\n", ", line 2: x0, y0, x1, y1 are 1, 2, 3, , expected"),
         ("image,x0,y0,x1,y1\na,1,2,1,4\n", ", line 2: x0, y0, x1, y1 are 1, 2, 1, 4, expected"),
         ("image,x0,y0,x1,y1\na,1,2,inf,4\n", ", line 2: x0, y0, x1, y1 are 1, 2, inf, 4"),
+        ("image,x0,y0,x1,y1\na,.1,.2,.4,.6\nb,,,,\n", "these are fractions of the pictures"),
         ("image,frame\na,1\nb,1\na,1\n", ", line 4: 'a' is listed already in line 2"),
     ],
 )

@@ -171,6 +171,29 @@ def test_a_query_that_is_in_its_gallery_is_trained_on_once() -> None:
     assert len(merge_tables(other, target)) == len(cells) + 2  # without a target all stay
 
 
+def test_pictures_that_only_share_a_name_are_not_taken_for_one() -> None:
+    target = table("/t", image=["1", "2"], split=["train", "query"], source=["t"] * 2)
+    split = ["query", "gallery"]
+    unknown = table(
+        "/v",
+        image=["query/7/0.jpg", "test/7/0.jpg"],
+        vehicle=["7"] * 2,
+        split=split,
+        source=["v"] * 2,
+    )
+    frames = table(
+        "/w",
+        image=["film.mp4"] * 2,
+        vehicle=["7"] * 2,
+        camera=["c"] * 2,
+        split=split,
+        source=["w"] * 2,
+        frame=[4, 9],
+        box=[[0, 0, 9, 9]] * 2,
+    )
+    assert len(merge_tables(unknown, frames, target, target="t")) == 6
+
+
 def test_a_target_needs_something_to_train_on_and_something_to_score() -> None:
     other = table("/o", image=["a"], source=["o"])
     for splits, message in (

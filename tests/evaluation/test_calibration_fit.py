@@ -204,11 +204,13 @@ def table_of(vehicles: list[str], cameras: list[str], split: str = "") -> Sighti
     return Sightings.from_columns(Path(), columns)
 
 
-def test_tables_that_show_nothing_are_refused() -> None:
+def test_tables_that_show_nothing_are_refused(caplog: pytest.LogCaptureFixture) -> None:
     twice = [f"v{row // 2}" for row in range(40)]
     cameras = ["a", "b"] * 20
     assert len(rows_to_pair(table_of(twice, cameras), 0, "t")) == 40
+    assert not caplog.text
     assert len(rows_to_pair(table_of(twice, [""] * 40), 0, "t")) == 40
+    assert "too sure" in caplog.text
     with pytest.raises(DataError, match=facts("t.csv", "one camera", "a")):
         rows_to_pair(table_of(twice, ["a"] * 40), 0, "t.csv")
     with pytest.raises(DataError, match=facts("t.csv", "7 vehicles", 8)):

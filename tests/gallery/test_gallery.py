@@ -307,7 +307,7 @@ def test_a_folder_that_is_no_empty_one_is_refused(
     lot: pf.Gallery, model: pf.Model, tmp_path: Path
 ) -> None:
     for place in (lot.folder, tmp_path / "pictures"):
-        with pytest.raises(StorageError, match=facts(place.name, "already")):
+        with pytest.raises(StorageError, match=facts(place.name, "another folder")):
             pf.Gallery.create(place, model)
     with pytest.raises(DataError, match=facts("pictures", "gallery create")):
         pf.Gallery.open(tmp_path / "pictures")

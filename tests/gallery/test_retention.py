@@ -172,7 +172,17 @@ def test_the_rule_in_words() -> None:
     assert Retention.of(["5", "gate:2", "unknown:1", "dock:300"]) == RULE
     assert Retention.of(["lane:2:0.5"]) == Retention(cameras={"lane:2": 0.5})
     assert Retention.of(Retention.of(["90"]).words()) == Retention(days=90)
-    for wrong in (["much"], ["gate:"], ["0"], ["-3"], ["nan"], ["inf"], ["5", "6"], ["1e9"]):
+    for wrong in (
+        ["gate:2", "gate:3"],
+        ["much"],
+        ["gate:"],
+        ["0"],
+        ["-3"],
+        ["nan"],
+        ["inf"],
+        ["5", "6"],
+        ["1e9"],
+    ):
         with pytest.raises(DataError):
             Retention.of(wrong)
 

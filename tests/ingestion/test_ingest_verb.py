@@ -75,7 +75,13 @@ def test_lists_of_cameras_and_wrong_words(run: Run, recorded: Path, tmp_path: Pa
     listed.write_text(f"[[cameras]]\nname='gate'\nstart='unknown'\nfilms=['{recorded}']")
     words = ("ingest", listed, "--gallery", lot, "--model", "colors")
     assert run(*words, "--camera", "gate")[0] == 2
+    assert run(*words, "--every", "5")[0] == 2
     assert run("ingest", recorded, "--gallery", lot)[0] == 2
+    two = [recorded, tmp_path / "other.mp4"]
+    shutil.copy(recorded, two[1])
+    for films, more in (([tmp_path / "absent.mp4"], ()), (two, ("--start", "2026-05-01"))):
+        code, _, err = run("ingest", *films, *words[2:], "--camera", "gate", *more)
+        assert (code, says(err, "2 films" if more else "absent.mp4")) == (1, True)
     assert not lot.exists()
     broken = tmp_path / "broken.mp4"
     broken.write_bytes(b"no film")

@@ -137,6 +137,21 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     return sorted((table.parent / "images").iterdir())
 
 
+def test_a_picture_of_a_box_is_what_is_in_it(tmp_path: Path) -> None:
+    whole = Image.new("RGB", (80, 40), "red")
+    whole.paste("blue", (40, 0, 80, 40))
+    whole.save(tmp_path / "two.png")
+    left, right = (
+        Picture(tmp_path / "two.png", box=box) for box in ((0, 0, 40, 40), (40, 0, 80, 40))
+    )
+    two = Strip("best", "a", 1.0, 1, left, (right,))
+    page = Page(render_page(report(strips=(two,))))
+    found = [each["src"] for tag, each in page.tags if tag == "img"]
+    seen = [Image.open(io.BytesIO(base64.b64decode(src.partition(",")[2]))) for src in found]
+    assert [each.convert("RGB").getpixel((20, 20))[0] > 200 for each in seen] == [True, False]
+    assert {each.size for each in seen} == {(96, 96)}
+
+
 @pytest.fixture(scope="module")
 def whole(pictures: list[Path]) -> Page:
     heat = np.linspace(0, 1, 49, dtype=np.float32).reshape(7, 7)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from platefree.cli.console import Json, done, notes, out, print_json, stage_progress
+from platefree.cli.console import Json, done, notes, out, print_json, refuse_given, stage_progress
 
 
 class PresetName(StrEnum):
@@ -65,7 +65,12 @@ class LayoutName(StrEnum):
     compcars = "compcars"
 
 
+_OF_PICTURES = ("preset", "images", "days", "near_duplicates", "mounting", "roads", "layout")
+_OF_TRAFFIC = ("vehicles", "cameras", "light", "fleet")
+
+
 def city(
+    context: typer.Context,
     folder: Annotated[
         Path,
         typer.Argument(metavar="OUT", help="Folder of the city."),
@@ -141,14 +146,19 @@ def city(
     72,000), veri (776, 49,357), wild (40,671, 416,314).
     """
     if frames is not None:
+        refuse_given(
+            context, (*_OF_PICTURES, *_OF_TRAFFIC, "films"), "--frames knows nothing of it"
+        )
         _frames(folder, frames, size, seed, workers, as_json=as_json)
         return
     if films is not None:
+        refuse_given(context, _OF_PICTURES, "--films knows nothing of it")
         given = {"cameras": cameras, "vehicles": vehicles, "width": size}
         numbers = {name: value for name, value in given.items() if value is not None}
         names = {"light": light.value, **({"fleet": fleet.value} if fleet else {})}
         _films(folder, {"seconds": films, "seed": seed, **numbers}, names, workers, as_json=as_json)
         return
+    refuse_given(context, ["light"], "only films have another light (--films)")
     from platefree.city.generate import estimated_bytes, generate_city
     from platefree.city.plan import PRESETS
 

@@ -5,7 +5,7 @@ import logging
 import math
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
@@ -171,9 +171,28 @@ def numbers_of(text: str, option: str) -> list[int]:
         BadParameter: they are no numbers.
     """
     words = text.split(",") if text else []
-    if not all(word.strip().isdecimal() for word in words):
+    if not all(word.strip().isdecimal() and int(word) < 2**63 for word in words):
         raise typer.BadParameter(f"{text!r}, expected numbers such as 12,15", param_hint=option)
     return [int(word) for word in words]
+
+
+def refuse_given(context: typer.Context, names: Sequence[str], why: str) -> None:
+    """Refuse options that were given, and that would be passed over.
+
+    Args:
+        context: of the verb.
+        names: of its parameters.
+        why: they have no meaning, for the message.
+
+    Raises:
+        BadParameter: one was given.
+    """
+    for parameter in context.command.params:
+        source = context.get_parameter_source(parameter.name or "")
+        if parameter.name in names and source is not None and source.name == "COMMANDLINE":
+            option = max(parameter.opts, key=len)
+            said = option if option.startswith("-") else parameter.metavar
+            raise typer.BadParameter(f"{why}: leave {said} out")
 
 
 def work_of(

@@ -228,6 +228,8 @@ def merge(
         ]
     table = merge_tables(*tables, sources=source, target=scored)
     write_table(table, target)
+    if twice := sum(map(len, tables)) - len(table):
+        notes.print(f"note: {many(twice, 'query')} that the gallery has, too, left out of {target}")
     for name, pictures in _tests_trained_on(tables, scored):
         notes.print(
             f"warning: {many(pictures, 'test picture')} of {name} are for training: a model "

@@ -5,10 +5,11 @@ from typing import Annotated
 
 import typer
 
-from platefree.cli.console import Json, done, notes, out, print_json, stage_progress
+from platefree.cli.console import Json, done, notes, out, print_json, refuse_given, stage_progress
 
 
 def demo(
+    context: typer.Context,
     folder: Annotated[
         Path,
         typer.Option("--out", "-o", metavar="FOLDER", help="Of pictures, model and report."),
@@ -31,6 +32,7 @@ def demo(
     It needs no network, no pictures and no GPU. Run the same command again to continue it.
     """
     if serve:
+        refuse_given(context, ["as_json"], "--serve has no results to print")
         _serve(folder, seed, port)
         return
     from platefree.cli.progress import training_progress

@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -23,6 +23,11 @@ from platefree.cli.console import (
     work_of,
 )
 from platefree.errors import Interrupted
+
+if TYPE_CHECKING:
+    from platefree.gallery.retention import Retention
+
+_OTHERS = "; the other cameras for ever"
 
 app = typer.Typer(
     cls=PlainHelp,
@@ -221,6 +226,7 @@ def retain(
     gallery = opened(folder, ledger=ledger)
     if for_ever or keep:
         gallery.keep(Retention.of(keep) if keep else None)
+        _note_rule(gallery.card.retention)
     found = gallery.retain()
     if as_json:
         print_json(asdict(found))
@@ -234,6 +240,12 @@ def retain(
         )
     _note_readers(found.readers)
     done(folder, f"{many(sum(found.removed.values()), 'sighting')} forgotten")
+
+
+def _note_rule(rule: "Retention | None") -> None:
+    """Say what is kept from now on: the rule before is replaced, not added to."""
+    days = ", ".join(rule.words()) if rule is not None else "for ever"
+    notes.print(f"kept from now on, days: {days}" + (_OTHERS if rule and not rule.days else ""))
 
 
 @app.command("reembed")

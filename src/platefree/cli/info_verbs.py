@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from platefree.cli.console import Json, PlainHelp, out, print_json
+from platefree.cli.console import Json, PlainHelp, out, print_json, refuse_given
 
 recipes_app = typer.Typer(
     cls=PlainHelp,
@@ -89,6 +89,7 @@ def list_recipes(
 ) -> None:
     """List the built-in recipes."""
     if context.invoked_subcommand is not None:
+        refuse_given(context, ["as_json"], "a recipe is shown as the TOML that it is")
         return
     from platefree.recipes.builtin import recipe_description, recipe_names
 

@@ -10,6 +10,7 @@ from platefree.cli.console import (
     DeviceOption,
     Json,
     done,
+    refuse_given,
     work_of,
 )
 from platefree.errors import DataError, Interrupted
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from platefree.ingestion.cameras import Camera
 
 _LIST = ".toml"
+_OF_ONE = ("camera", "start", "zone", "every")
 
 
 class _OneCamera(NamedTuple):
@@ -33,6 +35,7 @@ class _OneCamera(NamedTuple):
 
 
 def ingest(
+    context: typer.Context,
     places: Annotated[
         list[str],
         typer.Argument(metavar="FILM", help="Films, folders of them, or a .toml list of cameras."),
@@ -103,10 +106,14 @@ def ingest(
     """
     from platefree.cli.ingest_run import IngestRun
     from platefree.ingestion.camera_films import open_intake
-    from platefree.ingestion.intake_plan import open_detectors
+    from platefree.ingestion.intake_plan import films_of, open_detectors
     from platefree.video.track_masks import Masked
 
+    if any(place.lower().endswith(_LIST) for place in places):
+        refuse_given(context, _OF_ONE, "the list says it of each camera")
     cameras = _cameras(places, _OneCamera(camera, start, zone, detector, every))
+    for each in () if watch else cameras:
+        films_of(each)  # before a gallery is made
     detectors = open_detectors(cameras, device.value)
     with open_intake(
         _gallery(place, model, ledger),
@@ -138,7 +145,7 @@ def _cameras(places: list[str], one: "_OneCamera") -> "list[Camera]":
 
     lists = [place for place in places if place.lower().endswith(_LIST)]
     if lists:
-        if len(places) > 1 or one.name or one.start or one.zone:
+        if len(places) > 1:
             raise typer.BadParameter(
                 f"{lists[0]} says which films are of which camera: give it alone"
             )

@@ -16,6 +16,7 @@ from platefree.cli.console import (
     RootOption,
     Workers,
     done,
+    refuse_given,
     work_of,
 )
 from platefree.cli.search_printing import show
@@ -110,7 +111,7 @@ def search(
     if reason and not is_gallery(gallery):
         raise typer.BadParameter("only a gallery has an audit log", param_hint="--reason")
     if again is not None:
-        _refuse_others(context)
+        refuse_given(context, _OF_THE_ANSWER, "the answer says what was asked")
         searched = search_again(again, opened(gallery, model, reason), work_of(device, workers))
         queries = searched.document["queries"]
         post, where = ",".join(searched.document["asked"]["post"]["steps"]) or post, ""
@@ -146,15 +147,6 @@ _OF_THE_ANSWER = (
     "camera",
     "time",
 )
-
-
-def _refuse_others(context: typer.Context) -> None:
-    """An answer says itself what was asked."""
-    for name in _OF_THE_ANSWER:
-        source = context.get_parameter_source(name)
-        if source is not None and source.name == "COMMANDLINE":
-            option = "QUERY" if name == "queries" else f"--{name}"
-            raise typer.BadParameter(f"the answer says what was asked: leave {option} out")
 
 
 def _draw(searched: Searched, queries: list[str], gallery: Path, sheet: Path) -> Path:

@@ -130,19 +130,25 @@ def _all_for_training(table: Sightings, target: str) -> Sightings:
 
 
 def _also_in_gallery(table: Sightings) -> NDArray[np.bool_]:
-    """(n,) queries whose source has a gallery picture of the same file name, vehicle and camera."""
+    """(n,) queries whose source has a gallery picture of the same file name, vehicle and camera.
+
+    Where the camera is unknown, other pictures may have the same name; frames and boxes tell
+    pictures of one file apart.
+    """
     keys = [
-        (source, vehicle, camera, image.rpartition("/")[2])
-        for source, vehicle, camera, image in zip(
+        (source, vehicle, camera, image.rpartition("/")[2], frame, box)
+        for source, vehicle, camera, image, frame, box in zip(
             table.source.tolist(),
             table.vehicle.tolist(),
             table.camera.tolist(),
             table.image.tolist(),
+            table.frame.tolist(),
+            map(bytes, np.nan_to_num(table.box, nan=-1.0)),
             strict=True,
         )
     ]
     shown = {keys[row] for row in np.flatnonzero(table.split == "gallery").tolist()}
-    known = (table.split == "query") & (table.vehicle != "")
+    known = (table.split == "query") & (table.vehicle != "") & (table.camera != "")
     repeated = np.zeros(len(table), np.bool_)
     rows = np.flatnonzero(known)
     repeated[rows] = [keys[row] in shown for row in rows.tolist()]

@@ -6,6 +6,7 @@ many pictures is not to outweigh the others: the pairs of one vehicle count 1 to
 two vehicles 1 at most.
 """
 
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -19,6 +20,8 @@ from platefree.ranking.calibration import RELATIONS, Values
 from platefree.ranking.comparison import Comparison
 from platefree.ranking.view_relation import view_relation
 from platefree.types import Embeddings, Indices, Sightings
+
+_log = logging.getLogger(__name__)
 
 FEWEST = 8
 """Vehicles with a pair of pictures: with fewer, nothing is fitted or measured."""
@@ -56,12 +59,18 @@ def rows_to_pair(table: Sightings, seed: int, what: str) -> Indices:
             "background: give pictures of two cameras or more, so that probabilities hold from one "
             "camera to another"
         )
+    if cameras == {""}:
+        _log.warning(
+            "note: no camera of %s is known: pictures of a vehicle may be of one camera and share "
+            "its background, so probabilities are likely too sure",
+            what,
+        )
     rows = _drawn(table, rows, np.random.default_rng(seed)) if len(rows) > MOST_ROWS else rows
     matched = int((_own_pairs(table.take(rows)) > 0).sum())
     if matched < FEWEST:
         raise DataError(
-            f"{what} has {many(matched, 'vehicle')} with pictures of two cameras (not of split "
-            f"'train'), expected {FEWEST} or more, and better hundreds"
+            f"{what} has {many(matched, 'vehicle')} with two pictures, of two cameras if known "
+            f"(not of split 'train'), expected {FEWEST} or more, and better hundreds"
         )
     return rows
 

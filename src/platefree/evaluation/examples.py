@@ -125,13 +125,15 @@ def _picture(
         time=utc_text(table.time[row]),
         similarity=similarity,
         correct=correct,
+        frame=int(table.frame[row]),
+        box=table.box_of(row),
     )
 
 
 def _with_heat(strip: Strip, model: Embedder) -> Strip:
     from platefree.inference.explain import heat_map
 
-    heat = heat_map(as_network(model), strip.query.path, strip.hits[0].path)
+    heat = heat_map(as_network(model), strip.query.table, strip.hits[0].table)
     return replace(strip, heat_map=heat)
 
 
@@ -139,6 +141,6 @@ def _with_activations(strip: Strip, models: Sequence[Embedder]) -> Strip:
     from platefree.inference.explain import class_activation
 
     maps = tuple(
-        (model.name, class_activation(as_network(model), strip.query.path)) for model in models
+        (model.name, class_activation(as_network(model), strip.query.table)) for model in models
     )
     return replace(strip, activations=maps)

@@ -21,6 +21,7 @@ from platefree.evaluation.verdict import verdict
 from platefree.evaluation.verification import Verification
 from platefree.evaluation.view_pairs import ViewPairs
 from platefree.runs.training_history import TrainingHistory
+from platefree.types import Sightings
 
 
 @dataclass(frozen=True)
@@ -127,7 +128,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Picture:
-    """One picture of a strip: its path and its labels."""
+    """One picture of a strip: its path and its labels, and what of the file it is."""
 
     path: Path
     vehicle: str = ""
@@ -135,6 +136,18 @@ class Picture:
     time: str = ""
     similarity: float | None = None
     correct: bool | None = None  # None for the query itself
+    frame: int = -1  # of a film; -1 of a picture
+    box: tuple[float, float, float, float] | None = None  # in pixels; None is the whole picture
+
+    @property
+    def table(self) -> Sightings:
+        """It as a table of one row."""
+        columns: dict[str, list[Any]] = {
+            "image": [str(self.path)],
+            "frame": [self.frame],
+            "box": [self.box or (math.nan,) * 4],
+        }
+        return Sightings.from_columns(Path(), columns)
 
 
 @dataclass(frozen=True, eq=False)

@@ -101,11 +101,10 @@ def create_card(folder: Path, card: GalleryCard) -> None:
     require_utf8(folder.absolute(), _CARD_FILE)
     with storage_errors(folder):
         if not is_free(folder):
-            what = "a gallery" if is_gallery(folder) else "something else"
-            raise StorageError(
-                f"{folder} is {what} already: add to it ('platefree gallery add'), or choose "
-                "another folder"
-            )
+            is_one = is_gallery(folder)
+            what = "is a gallery already" if is_one else "is no gallery, and something is in it"
+            add = "add to it ('platefree gallery add'), or " if is_one else ""
+            raise StorageError(f"{folder} {what}: {add}choose another folder")
     with only_writer(folder):
         write_card(folder, card)
 

@@ -44,8 +44,13 @@ class Retention(BaseModel):
         days, cameras = None, dict[str, str]()
         for word in words:
             camera, own, number = word.rpartition(":")
+            name = "" if camera == "unknown" else camera
+            if own and name in cameras:
+                raise DataError(
+                    f"kept {cameras[name]} days, and {number}: give one for the camera {camera}"
+                )
             if own:
-                cameras["" if camera == "unknown" else camera] = number
+                cameras[name] = number
             elif days is None:
                 days = number
             else:

@@ -15,19 +15,19 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from platefree.data.image import read_image
+from platefree.data.image_source import TableImages
 from platefree.errors import DataError
 from platefree.inference.model import Model
 from platefree.types import Floats, Sightings
 
 
-def heat_map(model: Model, picture: Path, other: Path) -> Floats:
+def heat_map(model: Model, picture: Path | Sightings, other: Path | Sightings) -> Floats:
     """Where in ``picture`` its similarity to ``other`` comes from.
 
     Args:
         model: a model whose method has a feature map.
-        picture: path of the picture that is explained.
-        other: path of the picture that it is compared with.
+        picture: path of the picture that is explained, or a table of one row, with its box.
+        other: the one that it is compared with.
 
     Returns:
         (h, w) float32 in [0, 1], of the transform's height and width; all zero if nothing
@@ -37,20 +37,21 @@ def heat_map(model: Model, picture: Path, other: Path) -> Floats:
         DataError: the method has no feature map, or the space to compare in is not known.
         ImageError: a picture cannot be read.
     """
-    pair = torch.stack([_seen(model, path) for path in (picture, other)])
+    rows = _row(picture), _row(other)
+    pair = torch.stack([_seen(model, row) for row in rows])
     images = model.transform.normalise(pair.to(model.device))
     model.method.eval()
     with torch.enable_grad():
         maps = _feature_map(model, images)
         spaces = model.method.embed_map(maps)
-        judging = _judging_space(model, picture, other) if len(spaces) > 1 else ""
+        judging = _judging_space(model, *rows) if len(spaces) > 1 else ""
         compared = [spaces[judging]] if judging else list(spaces.values())
         similarity = torch.stack([rows[0] @ rows[1].detach() for rows in compared]).mean()
         (gradient,) = torch.autograd.grad(similarity, maps)
     return _enlarged(gradient[:1] * maps[:1], model)
 
 
-def class_activation(model: Model, picture: Path) -> Floats:
+def class_activation(model: Model, picture: Path | Sightings) -> Floats:
     """Where in a picture the model finds evidence for the training vehicle that it predicts.
 
     With average pooling and a linear classifier that is the class-activation map of Zhou et al.
@@ -58,7 +59,7 @@ def class_activation(model: Model, picture: Path) -> Floats:
 
     Args:
         model: a model whose method has a classifier of vehicles on its feature map.
-        picture: path of the picture.
+        picture: path of the picture, or a table of one row, with its box.
 
     Returns:
         (h, w) float32 in [0, 1], of the transform's height and width.
@@ -67,7 +68,7 @@ def class_activation(model: Model, picture: Path) -> Floats:
         DataError: the method has no such classifier.
         ImageError: the picture cannot be read.
     """
-    image = _seen(model, picture)[None]
+    image = _seen(model, _row(picture))[None]
     model.method.eval()
     with torch.enable_grad():
         normalised = model.transform.normalise(image.to(model.device))
@@ -77,10 +78,16 @@ def class_activation(model: Model, picture: Path) -> Floats:
     return _enlarged(gradient * maps, model)
 
 
-def _seen(model: Model, picture: Path) -> Tensor:
-    """(3, h, w) uint8, the picture as the model sees it."""
+def _row(picture: Path | Sightings) -> Sightings:
+    if isinstance(picture, Sightings):
+        return picture
+    return Sightings.from_columns(Path(), {"image": [str(picture)]})
+
+
+def _seen(model: Model, row: Sightings) -> Tensor:
+    """(3, h, w) uint8, the picture of a row as the model sees it."""
     size = (model.transform.width, model.transform.height)
-    return model.transform(read_image(picture, at_least=size))
+    return model.transform(TableImages(row).read(0, size))
 
 
 def _feature_map(model: Model, images: Tensor) -> Tensor:
@@ -102,9 +109,7 @@ def _enlarged(products: Tensor, model: Model) -> Floats:
     return heat.astype(np.float32)
 
 
-def _judging_space(model: Model, picture: Path, other: Path) -> str:
+def _judging_space(model: Model, picture: Sightings, other: Sightings) -> str:
     """The space that compares two pictures; empty if all spaces do."""
-    pair = Sightings.from_columns(Path(), {"image": [str(picture), str(other)]})
-    embeddings, _ = model.embed(pair)
-    one, two = embeddings.take(np.array([0])), embeddings.take(np.array([1]))
+    one, two = (model.embed(row)[0] for row in (picture, other))
     return str(model.comparison.space_of(one, two)[0, 0])

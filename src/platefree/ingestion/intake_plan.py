@@ -81,6 +81,25 @@ def open_detectors(cameras: Iterable[Camera], device: Device) -> dict[str, Detec
     return opened
 
 
+def films_of(camera: Camera) -> list[Path]:
+    """The films of a camera that are there now.
+
+    Raises:
+        FilmError: there are none.
+        DataError: they have one start.
+    """
+    films = film_files(camera.films)
+    if not films:
+        places = ", ".join(map(str, camera.films))
+        raise FilmError(f"no film in {places}, expected files such as gate.mp4")
+    if len(films) > 1 and camera.start not in ("", UNKNOWN) and not is_rule(camera.start):
+        raise DataError(
+            f"{len(films)} films of the camera {camera.name!r} with one start: give a rule by "
+            "which their names tell it, such as gate-%Y%m%d-%H%M%S, or each by itself"
+        )
+    return films
+
+
 class Planner:
     """Looks at films before they are taken in.
 
@@ -113,16 +132,7 @@ class Planner:
         plan, seen = Plan(), dict[str, Planned]()
         for camera in cameras:
             detector = opened_detector(camera, self._device, self._detectors)
-            films = film_files(camera.films)
-            if not films:
-                places = ", ".join(map(str, camera.films))
-                raise FilmError(f"no film in {places}, expected files such as gate.mp4")
-            if len(films) > 1 and camera.start not in ("", UNKNOWN) and not is_rule(camera.start):
-                raise DataError(
-                    f"{len(films)} films of the camera {camera.name!r} with one start: give a rule "
-                    "by which their names tell it, such as gate-%Y%m%d-%H%M%S, or each by itself"
-                )
-            for film in films:
+            for film in films_of(camera):
                 self._look_at(film.absolute(), _By(camera, detector), plan, seen)
         return plan
 

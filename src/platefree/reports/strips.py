@@ -11,7 +11,9 @@ from itertools import groupby
 
 from PIL import Image
 
-from platefree.data.thumbnail import thumbnail
+from platefree.data.image_source import TableImages
+from platefree.data.thumbnail import fitted
+from platefree.errors import ImageError
 from platefree.evaluation.results import Picture, Strip
 from platefree.reports.drawing import clean
 from platefree.reports.overlay import overlay
@@ -60,7 +62,7 @@ def _strip(strip: Strip) -> str:
 
 def _query(strip: Strip) -> str:
     name = strip.query.path.name
-    small = thumbnail(strip.query.path, PICTURE_WIDTH, PICTURE_HEIGHT)
+    small = _small(strip.query)
     caption = ["<strong>query</strong>", *_labels(strip.query)]
     parts = [_figure(_embedded(small, f"Query {name}", str(strip.query.path)), caption)]
     if small is None:
@@ -78,10 +80,19 @@ def _query(strip: Strip) -> str:
 
 
 def _hit(rank: int, hit: Picture) -> str:
-    small = thumbnail(hit.path, PICTURE_WIDTH, PICTURE_HEIGHT)
+    small = _small(hit)
     similarity = "" if hit.similarity is None else f" {hit.similarity:.3f}"
     caption = [f"{mark(hit.correct)} <strong>{rank}</strong>{similarity}", *_labels(hit)]
     return _figure(_embedded(small, f"Hit {rank}, {hit.path.name}", str(hit.path)), caption)
+
+
+def _small(picture: Picture) -> Image.Image | None:
+    """What was scored, scaled to fit; None if it cannot be read."""
+    size = (PICTURE_WIDTH, PICTURE_HEIGHT)
+    try:
+        return fitted(TableImages(picture.table).read(0, size), *size)
+    except ImageError:
+        return None
 
 
 def _labels(picture: Picture) -> list[str]:
