@@ -348,7 +348,7 @@ def test_what_is_continued_by_repeating_says_so(
     monkeypatch.setattr(demo, "CITY", {"vehicles": 4, "cameras": 2, "images": 16, "size": 48})
     for verb in (
         ("demo", "--out", tmp_path / "demo"),
-        ("ablate", "drdl", "--data", drawn_folder, "--out", tmp_path / "rows"),
+        ("ablate", "losses", "--data", drawn_folder, "--out", tmp_path / "rows"),
     ):
         outcome = run(*verb)
         refused(outcome, str(verb[-1]), "same command", "again")

@@ -79,7 +79,7 @@ def test_lists_of_cameras_and_wrong_words(run: Run, recorded: Path, tmp_path: Pa
     assert run("ingest", recorded, "--gallery", lot)[0] == 2
     two = [recorded, tmp_path / "other.mp4"]
     shutil.copy(recorded, two[1])
-    for films, more in (([tmp_path / "absent.mp4"], ()), (two, ("--start", "2026-05-01"))):
+    for films, more in (([tmp_path / "absent.mp4"], ()), (two, ("--start", "2026-05-01T07:00Z"))):
         code, _, err = run("ingest", *films, *words[2:], "--camera", "gate", *more)
         assert (code, says(err, "2 films" if more else "absent.mp4")) == (1, True)
     assert not lot.exists()

@@ -7,6 +7,7 @@ the machine has run since, nothing is lost, and only the waiting is made good; a
 versions since are kept only if all their files are whole.
 """
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,15 +18,18 @@ from platefree.errors import DataError
 from platefree.gallery.lance_engine import all_synced, files_in, sync_files
 from platefree.inputs.complaints import checked
 from platefree.inputs.documents import read_json
-from platefree.inputs.plain_files import KB, Expected
+from platefree.inputs.plain_files import GB, KB, Expected, open_input
 from platefree.storage.files import remove, write_text
 
 UNFINISHED = "unfinished.json"
 """The note, in the folder of the gallery."""
 
 _NOTE = Expected("a note on an unfinished change of a gallery", 4 * KB)
+_FILE = Expected("a file of a gallery", 1024 * GB)
+_BOOTED = Expected("what the system calls its run", KB)
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 _ENDS = {".lance": b"LANC", ".idx": b"LANC", ".manifest": b"LANC", ".arrow": b"ARROW1"}
+_END = 8  # bytes
 _LAST = 2**64 - 1  # the engine numbers manifests backwards, so that the newest is listed first
 
 
@@ -100,9 +104,9 @@ def _take_back(table: Path, version: int) -> None:
 
 def _is_whole(path: Path) -> bool:
     """Whether a file has the end that its kind has; others are not empty."""
-    with path.open("rb") as file:
-        size = file.seek(0, 2)
-        file.seek(max(0, size - 8))
+    with open_input(path, _FILE) as file:
+        size = os.fstat(file.fileno()).st_size
+        file.seek(max(0, size - _END))
         end = file.read()
     return bool(end) and end.endswith(_ENDS.get(path.suffix, b""))
 
@@ -110,6 +114,7 @@ def _is_whole(path: Path) -> bool:
 def _boot() -> str:
     """What the system calls the time since it was started; empty where it does not say."""
     try:
-        return _BOOT.read_text().strip()
-    except OSError:
+        with open_input(_BOOT, _BOOTED) as file:  # which says that it is empty
+            return file.read(KB).decode().strip()
+    except DataError:
         return ""
