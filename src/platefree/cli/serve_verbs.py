@@ -262,8 +262,8 @@ def token(name: Name, gallery: GalleryOption, state: StateOption = None) -> None
 
     accounts, register, audit = _opened(gallery, state)
     _refuse_absent(accounts, name)
+    _note(audit, "account.token", account=name)  # first: a token that is not printed is lost
     secret = Sessions(register).begin(name, "program")
-    _note(audit, "account.token", account=name)
     out.print(secret)
 
 
@@ -319,7 +319,6 @@ def _opened(gallery: str, state: Path | None) -> "tuple[Accounts, Register, Audi
 
 
 def _note(audit: "AuditLog", action: str, **details: Any) -> None:  # noqa: ANN401
-    """Write an entry; before what it describes where that cannot be taken back."""
     from platefree.gallery.audit_trail import user_name
 
     audit.add(f"command line of {user_name()}", action, **details)
