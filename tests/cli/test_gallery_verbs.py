@@ -17,6 +17,7 @@ from platefree.data.frame_boxes import KINDS
 from platefree.errors import DataError
 from platefree.gallery.filter_words import filter_of
 from platefree.gallery.filters import Filter
+from platefree.gallery.stored import stored_model_path
 from platefree.inference.detector import FoundOnFrame
 from platefree.storage.locks import only_writer
 
@@ -307,3 +308,18 @@ def test_a_query_without_a_vehicle_is_pointed_out(
         cautions = searched(run, query, "--gallery", lot)["cautions"]
         assert any(says(each, "no vehicle", query.name) for each in cautions) == empty
     searched(run, "--gallery", lot)  # nothing to look at
+
+
+def test_a_folder_with_the_name_of_a_model_is_not_taken_for_it(
+    run: Run, drawn_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = ("embed", drawn_folder, "--model", "color_stripes", "--out", "color_stripes")
+    assert run(*words, "--workers", 0)[0] == 0
+    assert run(*words, "--workers", 0)[0] == 0  # once more, by the same model
+    assert stored_model_path("color_stripes") == "color_stripes"
+    query = next((drawn_folder / "images").iterdir())
+    searched(run, query, "--gallery", "color_stripes", "--top", 3)
+    assert run("gallery", "create", "lot", "--model", "color_stripes")[0] == 0
+    assert pf.Gallery("lot").card.model_path == "color_stripes"
+    assert pf.load_model("color_stripes").describe()["method"] == "color_stripes"

@@ -74,6 +74,7 @@ def embed(
     from platefree.gallery.embeddings_card import check_replaceable
     from platefree.gallery.stored import write_embeddings
     from platefree.inference.loading import load_model
+    from platefree.inference.model_names import lasting_name
     from platefree.storage.locks import only_writer
 
     check_replaceable(out_folder)
@@ -84,8 +85,7 @@ def embed(
             work = work_of(device, workers, processes, advance)
             embeddings, skipped = loaded.embed(table, unreadable="skip", work=work)
         note_skipped(skipped)
-        remembered = Path(loaded.name).resolve() if Path(loaded.name).exists() else loaded.name
-        write_embeddings(embeddings, out_folder, loaded.comparison, str(remembered))
+        write_embeddings(embeddings, out_folder, loaded.comparison, lasting_name(loaded.name))
     if as_json:
         spaces = {name: rows.shape[1] for name, rows in embeddings.spaces.items()}
         print_json({"pictures": len(embeddings), "spaces": spaces, "skipped": skipped})

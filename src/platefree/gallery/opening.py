@@ -9,6 +9,7 @@ from platefree.gallery.stored import is_embeddings_folder
 from platefree.gallery.stored_embedder import load_stored
 from platefree.inference.embedder import Embedder
 from platefree.inference.loading import load_model
+from platefree.inference.model_names import is_model_name
 from platefree.inference.onnx_model import OnnxModel
 from platefree.installs import training_install
 from platefree.work import DEFAULT_WORK, Work
@@ -41,7 +42,7 @@ def open_embedder(
     """
     if not isinstance(model, str | Path):
         return model
-    if is_embeddings_folder(model):
+    if is_embeddings_folder(model) and not is_model_name(model):
         if overrides:
             raise RecipeError(f"{model} holds stored embeddings, whose settings cannot be changed")
         return load_stored(model, root=root)

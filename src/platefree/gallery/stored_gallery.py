@@ -43,6 +43,7 @@ from platefree.gallery.store import Compacted, PastVersion, Reading, identities_
 from platefree.gallery.stored import stored_model_path
 from platefree.gallery.vectors_beside import VectorsBeside
 from platefree.inference.embedder import Embedder
+from platefree.inference.model_names import is_model_name, lasting_name
 from platefree.inference.shipped import shipped_embedder
 from platefree.recipes.post import NONE, Post
 from platefree.types import Contents, Embeddings, Hit, Indices, Sightings, utc_text
@@ -530,9 +531,9 @@ class Gallery(OpenGallery):
 
 def _entry(model: Embedder) -> ModelEntry:
     """A model as a card names it."""
-    there = Path(model.name)
-    path = str(there.resolve()) if there.exists() else model.name
-    path = stored_model_path(there) or path  # stored embeddings know no new picture
+    path = lasting_name(model.name)
+    if not is_model_name(path):
+        path = stored_model_path(path) or path  # stored embeddings know no new picture
     return ModelEntry(
         model=model.fingerprint, model_path=path, comparison=model.comparison.to_json()
     )

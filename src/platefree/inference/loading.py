@@ -44,7 +44,7 @@ def load_model(
     if inside := shipped_models().get(name):  # whatever the current folder holds
         return open_model_folder(inside, device=device, overrides=overrides, name=name)
     if is_model_folder(name):
-        return open_model_folder(Path(name), device=device, overrides=overrides)
+        return open_model_folder(Path(name), device=device, overrides=overrides, name=name)
     with training_install(f"the model {name}"):
         from platefree.inference.networks import load_network
 

@@ -13,6 +13,7 @@ from platefree.errors import CheckpointError, RecipeError, TrainingError
 from platefree.inference.embedding_network import choose_device
 from platefree.inference.ensemble import Ensemble, check_weights, load_ensemble, member_card
 from platefree.inference.model import Model
+from platefree.inference.model_names import WITHOUT_TRAINING
 from platefree.methods.catalogue import (
     build_method,
     change_in_use,
@@ -50,7 +51,8 @@ def load_network(
         RecipeError: an override is not one of these settings.
     """
     folder = Path(path)
-    if not os.path.exists(folder) and os.sep not in str(path):
+    is_place = os.path.exists(folder) or os.sep in str(path)
+    if str(path) in WITHOUT_TRAINING or not is_place:
         return _untrained(str(path), device, overrides or {})
     return read_whole(folder, partial(_trained, device=device, overrides=overrides or {}))
 
