@@ -5,7 +5,6 @@ from pathlib import Path
 
 from platefree.data.content import UNKNOWN, file_content
 from platefree.gallery.ledger import FilmRecord, Pass, read_ledger
-from platefree.ingestion.film_files import fingerprint_of
 from platefree.service.refusals import NoOriginal
 from platefree.service.running_service import Service
 from platefree.types import Embeddings, Sightings
@@ -49,6 +48,8 @@ def noted_of(row: Sightings, here: Service) -> tuple[FilmRecord | None, Pass | N
 
 def _is_same(place: Path, content: bytes, film: FilmRecord | None) -> bool:
     if film is not None:  # which is known by its ends, since it is large
+        from platefree.ingestion.film_files import fingerprint_of  # needs what reads films
+
         return fingerprint_of(place) == film.fingerprint
     now = place.stat()
     return content in (UNKNOWN, _content(place, now.st_size, now.st_mtime_ns))
