@@ -144,6 +144,12 @@ def test_a_power_cut_takes_back_a_change_or_nothing(
     assert np.sort(LanceStore(folder, ONLY_SPACE).latest()).tolist() == [*numbers, *added]
 
 
+def test_both_namings_of_manifests_are_known() -> None:
+    for version in (1, 7, 10**6):
+        assert lance_recovery._version_of(f"{2**64 - 1 - version:020d}") == version
+        assert lance_recovery._version_of(str(version)) == version
+
+
 @pytest.mark.skipif(not lance_recovery._boot(), reason="the system does not say when it began")
 def test_a_change_whose_writer_was_killed_stays(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

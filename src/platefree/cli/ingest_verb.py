@@ -109,9 +109,7 @@ def ingest(
     from platefree.ingestion.intake_plan import films_of, open_detectors
     from platefree.video.track_masks import Masked
 
-    if any(place.lower().endswith(_LIST) for place in places):
-        refuse_given(context, _OF_ONE, "the list says it of each camera")
-    cameras = _cameras(places, _OneCamera(camera, start, zone, detector, every))
+    cameras = _cameras(context, places, _OneCamera(camera, start, zone, detector, every))
     for each in () if watch else cameras:
         films_of(each)  # before a gallery is made
     detectors = open_detectors(cameras, device.value)
@@ -139,12 +137,13 @@ def ingest(
     done(place, run.last_words())
 
 
-def _cameras(places: list[str], one: "_OneCamera") -> "list[Camera]":
+def _cameras(context: typer.Context, places: list[str], one: "_OneCamera") -> "list[Camera]":
     """The cameras of a list, or the one that the options describe."""
     from platefree.ingestion.cameras import Camera, read_cameras
 
     lists = [place for place in places if place.lower().endswith(_LIST)]
     if lists:
+        refuse_given(context, _OF_ONE, "the list says it of each camera")
         if len(places) > 1:
             raise typer.BadParameter(
                 f"{lists[0]} says which films are of which camera: give it alone"

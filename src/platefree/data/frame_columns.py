@@ -78,7 +78,8 @@ def boxes_of(path: Path, columns: Mapping[str, Sequence[str]], place: Place) -> 
                 f"{path}, {place(row)}: {', '.join(EDGES)} are {', '.join(texts)[:60]}, expected "
                 "left, top, right, bottom in pixels with x0 < x1 and y0 < y1, or four empty cells"
             )
-    if len(boxes) and np.nanmax(boxes, initial=-np.inf) <= 1 and np.isfinite(boxes).any():
+    known = boxes[np.isfinite(boxes)]
+    if len(known) and known.max() <= 1:
         raise DataError(
             f"{path}: no number of {', '.join(EDGES)} is above 1, so these are fractions of the "
             "pictures: multiply them by width and height, since boxes are in pixels"

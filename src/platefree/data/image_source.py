@@ -151,3 +151,21 @@ class TableImages:
                 f"{row + 1} is {edges}: expected left, top, right, bottom within the picture"
             )
         return left, top, right, bottom
+
+
+def one_picture(
+    image: str | Path, frame: int = -1, box: tuple[float, float, float, float] | None = None
+) -> Sightings:
+    """A table of one row.
+
+    Args:
+        image: path of the picture or film.
+        frame: number of the frame of a film; -1 of a picture.
+        box: left, top, right, bottom in pixels; None is the whole picture.
+    """
+    columns: dict[str, list[Any]] = {
+        "image": [str(image)],
+        "frame": [frame],
+        "box": [box or (np.nan,) * 4],
+    }
+    return Sightings.from_columns(Path(), columns)

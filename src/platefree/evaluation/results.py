@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from platefree.data.image_source import one_picture
 from platefree.evaluation.floor import Floor
 from platefree.evaluation.metadata import WithMetadata
 from platefree.evaluation.overlap import Overlap
@@ -142,12 +143,7 @@ class Picture:
     @property
     def table(self) -> Sightings:
         """It as a table of one row."""
-        columns: dict[str, list[Any]] = {
-            "image": [str(self.path)],
-            "frame": [self.frame],
-            "box": [self.box or (math.nan,) * 4],
-        }
-        return Sightings.from_columns(Path(), columns)
+        return one_picture(self.path, self.frame, self.box)
 
 
 @dataclass(frozen=True, eq=False)

@@ -244,7 +244,7 @@ class LanceStore(PresentRows):
     @contextmanager
     def _written(self) -> Iterator[None]:
         with only_writer(self.folder):
-            settle_change(self.folder, self.folder / TABLE)
+            settle_change(self.folder / TABLE)
             self._writes = True  # so that the same block within finds itself inside
             try:
                 yield
@@ -253,9 +253,9 @@ class LanceStore(PresentRows):
 
     def _settle(self) -> None:
         """After a power cut a reader finds the table as it was, if it may write and nobody does."""
-        if not self._writes and is_unfinished(self.folder):
+        if not self._writes and is_unfinished(self.folder / TABLE):
             with suppress(StorageError), only_writer(self.folder):
-                settle_change(self.folder, self.folder / TABLE)
+                settle_change(self.folder / TABLE)
 
     def _newest(self) -> int:
         """The newest version; 0 if nothing was ever added."""
@@ -314,7 +314,7 @@ class LanceStore(PresentRows):
             raise
 
     def _durable(self) -> AbstractContextManager[None]:
-        return durable_change(self.folder, self.folder / TABLE, self._newest())
+        return durable_change(self.folder / TABLE, self._newest())
 
     def _clear_up(self) -> None:
         """Remove what a failed change left, which else would keep a full disk full."""

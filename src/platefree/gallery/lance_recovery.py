@@ -43,51 +43,49 @@ class _Note(BaseModel):
 
 
 @contextmanager
-def durable_change(folder: Path, table: Path, version: int) -> Iterator[None]:
+def durable_change(table: Path, version: int) -> Iterator[None]:
     """Within the block the engine changes a table; at its end all of it is on the disk.
 
     Args:
-        folder: of the gallery, in which nobody else writes.
-        table: the folder of the table in it.
+        table: its folder, in that of a gallery in which nobody else writes.
         version: the newest; 0 if there is none yet.
 
     Raises:
         StorageError: it cannot be written.
     """
-    settle_change(folder, table)  # of a change before, which failed
+    settle_change(table)  # of a change before, which failed
     note = _Note(version=version, boot=_boot())
-    write_text(folder / UNFINISHED, note.model_dump_json() + "\n")
-    with all_synced(folder):
+    write_text(table.parent / UNFINISHED, note.model_dump_json() + "\n")
+    with all_synced(table.parent):
         yield
-    remove(folder / UNFINISHED)
+    remove(table.parent / UNFINISHED)
 
 
-def is_unfinished(folder: Path) -> bool:
+def is_unfinished(table: Path) -> bool:
     """Whether a change is under way, or its writer was killed."""
-    return (folder / UNFINISHED).exists()
+    return (table.parent / UNFINISHED).exists()
 
 
-def settle_change(folder: Path, table: Path) -> None:
+def settle_change(table: Path) -> None:
     """Take back a change whose files a power cut took, or wait until they are on the disk.
 
     Args:
-        folder: of the gallery, in which nobody else writes.
-        table: the folder of the table in it.
+        table: its folder, in that of a gallery in which nobody else writes.
 
     Raises:
         StorageError: it cannot be written.
         DataError: the note is damaged.
     """
-    path = folder / UNFINISHED
-    if not path.exists():
+    if not is_unfinished(table):
         return
+    path = table.parent / UNFINISHED
     note = checked(_Note, read_json(path, _NOTE), str(path), error=DataError)
     began = path.stat().st_mtime_ns
     new = [each for each in files_in(table) if each.stat().st_mtime_ns >= began]
     is_same_run = note.boot != "" and note.boot == _boot()
     if not is_same_run and not all(map(_is_whole, new)):
         _take_back(table, note.version)
-    sync_files(folder, [each for each in new if each.exists()])
+    sync_files(table.parent, [each for each in new if each.exists()])
     remove(path)
 
 
@@ -97,9 +95,13 @@ def _take_back(table: Path, version: int) -> None:
         remove(table)
         return
     for path in (table / "_versions").iterdir():
-        number = path.stem
-        if not number.isdecimal() or _LAST - int(number) > version:  # or a hint at the newest
+        if not path.stem.isdecimal() or _version_of(path.stem) > version:  # or a hint at the newest
             remove(path)
+
+
+def _version_of(manifest: str) -> int:
+    """The version in the name of a manifest, of the older naming too, which counts upwards."""
+    return _LAST - int(manifest) if len(manifest) == len(str(_LAST)) else int(manifest)
 
 
 def _is_whole(path: Path) -> bool:

@@ -82,13 +82,18 @@ class OpenGallery:
             self._check(self._model)
         return self._model
 
-    def refresh(self) -> None:
-        """Read the card again, in which another process may have changed how long it keeps.
+    def refresh(self) -> GalleryCard:
+        """Read the card again, which another process may have changed.
+
+        Returns:
+            The card as it is there.
 
         Raises:
             DataError: it is gone or damaged.
         """
-        self._open_card()
+        card = read_card(self.folder)
+        self._take(card)
+        return card
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
@@ -104,15 +109,9 @@ class OpenGallery:
             if now.model in ("", self.card.model):
                 yield now
                 return
-        self._open_card()  # it was embedded again meanwhile
+        self.refresh()  # it was embedded again meanwhile
         with self.store.snapshot() as now:
             yield now
-
-    def _open_card(self) -> GalleryCard:
-        """Read the card, which is returned as it is there."""
-        card = read_card(self.folder)
-        self._take(card)
-        return card
 
     def _take(self, card: GalleryCard) -> None:
         """Go by a card; the model of the gallery is the one that its rows are of."""
@@ -127,7 +126,7 @@ class OpenGallery:
 
     def _settle(self) -> None:
         """Read the card and write it as it is now; remove vectors of models that do not come."""
-        there = self._open_card()
+        there = self.refresh()
         if self.card != there:
             write_card(self.folder, self.card)
         if isinstance(self.store, LanceStore):  # on a server another model may have begun since

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from platefree.data.image_source import TableImages
+from platefree.data.image_source import TableImages, one_picture
 from platefree.errors import DataError
 from platefree.inference.model import Model
 from platefree.types import Floats, Sightings
@@ -79,9 +79,7 @@ def class_activation(model: Model, picture: Path | Sightings) -> Floats:
 
 
 def _row(picture: Path | Sightings) -> Sightings:
-    if isinstance(picture, Sightings):
-        return picture
-    return Sightings.from_columns(Path(), {"image": [str(picture)]})
+    return picture if isinstance(picture, Sightings) else one_picture(picture)
 
 
 def _seen(model: Model, row: Sightings) -> Tensor:

@@ -152,9 +152,10 @@ class OtherTracks:
         """The entries, those of the own track at distance inf."""
         _check(ranking, len(self.own[queries]), len(self.tracks))
         distances = ranking.distances.copy()
-        for own, row, indices in zip(self.own[queries], distances, ranking.indices, strict=True):
+        shown = of_entries(self.tracks, ranking.indices)
+        for own, row, tracks in zip(self.own[queries], distances, shown, strict=True):
             if own >= 0:
-                row[(indices >= 0) & (self.tracks[indices] == self.tracks[own])] = np.inf
+                row[tracks == self.tracks[own]] = np.inf
         return Ranking(ranking.indices, distances)
 
 

@@ -6,15 +6,13 @@ that a gallery keeps is shown rather than its frame: plates are masked on it.
 
 import io
 from contextlib import suppress
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from platefree.data.image import read_header
-from platefree.data.image_source import TableImages
+from platefree.data.image_source import TableImages, one_picture
 from platefree.data.thumbnail import fitted
 from platefree.errors import ImageError
 from platefree.types import Hit, Sightings
@@ -34,7 +32,7 @@ def of_query(table: Sightings, row: int, size: Size) -> Image.Image | None:
     try:
         if (box := table.box_of(row)) is None:
             return fitted(TableImages(table).read(row, size), *size)
-        whole = _row(table.path(row), int(table.frame[row]))
+        whole = one_picture(table.path(row), int(table.frame[row]))
         picture = TableImages(whole).read(0, size)
         header = picture if whole.frame[0] >= 0 else read_header(table.path(row))
     except ImageError:
@@ -58,7 +56,7 @@ def of_hit(hit: Hit, size: Size, kept: bytes = b"") -> Image.Image | None:
     if kept and hit.frame >= 0:
         return of_kept(kept, size)
     with suppress(ImageError):
-        row = _row(hit.image, hit.frame, hit.box)
+        row = one_picture(hit.image, hit.frame, hit.box)
         return fitted(TableImages(row).read(0, size), *size)
     return of_kept(kept, size)
 
@@ -71,14 +69,6 @@ def of_kept(kept: bytes, size: Size) -> Image.Image | None:
             return fitted(picture.convert("RGB"), *size)
     except (OSError, SyntaxError):  # empty, or damaged on the disk
         return None
-
-
-def _row(
-    image: Path, frame: int, box: tuple[float, float, float, float] | None = None
-) -> Sightings:
-    columns: dict[str, list[Any]] = {"image": [str(image)], "frame": [frame]}
-    columns["box"] = [box or [np.nan] * 4]
-    return Sightings.from_columns(Path(), columns)
 
 
 def _outline(picture: Image.Image, box: NDArray[np.float64]) -> None:

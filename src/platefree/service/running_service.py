@@ -40,7 +40,9 @@ _RECEIVED = 8  # uploads that arrive at once, which are in memory until they hav
 
 _PAGE_FIRST = 3.0  # seconds in which a page that is opened at once has the processor for itself
 
-_MINUTE, DAY = 60.0, 86_400.0
+_MINUTE = 60.0  # seconds
+
+DAY = 86_400.0
 """Seconds."""
 
 _log = logging.getLogger(__name__)
