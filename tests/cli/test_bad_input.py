@@ -86,3 +86,26 @@ def test_a_report_that_cannot_be_written_is_refused_before_anything_is_scored(
         )
         assert (code, out) == (1, "")
         assert says(err, "cannot write", reason)
+
+
+@pytest.mark.parametrize("name", ["images.csv", "."])
+def test_a_table_is_not_written_over_the_one_that_is_read(
+    run: Run, tmp_path: Path, name: str
+) -> None:
+    table = tmp_path / "images.csv"
+    table.write_text("image,vehicle,remark\na.jpg,1,seen twice\nb.jpg,2,\nc.jpg,3,\n")
+    before = table.read_bytes()
+    for words in (("split",), ("merge",), ("relocate", "--root", tmp_path)):
+        code, _, err = run("data", words[0], tmp_path / name, *words[1:], "--out", table)
+        assert code == 2
+        assert says(err, "--out", "images.csv", "that is read", "lost")
+    assert table.read_bytes() == before
+
+
+def test_a_submission_of_a_table_without_splits_says_what_the_table_lacks(
+    run: Run, tmp_path: Path
+) -> None:
+    (tmp_path / "photos.csv").write_text("image\n000001.jpg\n")
+    code, _, err = run("submit", "color_stripes", "--data", tmp_path / "photos.csv")
+    assert code == 1
+    assert says(err, "'query'", "no picture", "column 'split'")

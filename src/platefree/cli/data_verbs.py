@@ -164,6 +164,7 @@ def split(
     from platefree.data.split import hold_out_vehicles, split_by_vehicle
     from platefree.data.table import read_table, write_table
 
+    _refuse_input(target, path)
     hold_out = hold_back if hold_out is None else hold_out
     if train is not None and hold_out is not None:
         raise typer.BadParameter("give --train or --hold-out, not both", param_hint="--hold-out")
@@ -213,6 +214,7 @@ def merge(
     from platefree.data.merge import merge_tables, model_as_vehicle
     from platefree.data.table import read_table, write_table
 
+    _refuse_input(target, *paths)
     if source is not None and len(source) != len(paths):
         raise typer.BadParameter(
             f"{many(len(source), 'name')} for {many(len(paths), 'table')}, expected one for each",
@@ -237,6 +239,19 @@ def merge(
             soft_wrap=True,
         )
     _print_splits(table, target, {}, as_json=as_json)
+
+
+def _refuse_input(target: Path, *paths: Path) -> None:
+    """Refuse to write over a table that is read: its columns without a meaning here would go."""
+    from platefree.data.table import TABLE_NAMES
+
+    read = [each for path in paths for each in (path, *(path / name for name in TABLE_NAMES))]
+    if any(each.is_file() and target.is_file() and each.samefile(target) for each in read):
+        raise typer.BadParameter(
+            f"{target} is the table that is read, expected another file: columns that platefree "
+            "does not know would be lost",
+            param_hint="--out",
+        )
 
 
 def _tests_trained_on(tables: "list[Sightings]", target: str | None) -> "Iterator[tuple[str, int]]":
@@ -287,6 +302,7 @@ def relocate(
     from platefree.data.relocate import missing_pictures, relocated
     from platefree.data.table import read_table, write_table
 
+    _refuse_input(target, path)
     table = relocated(read_table(path), root, instead_of=instead_of)
     missing = missing_pictures(table)
     write_table(table, target)

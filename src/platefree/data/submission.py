@@ -61,7 +61,8 @@ def _numbers(dataset: DataSet, name: str) -> Indices:
     names = [Path(image).stem for image in dataset.table.image[dataset.rows(name)].tolist()]
     if not names:
         raise DataError(
-            f"the list {name!r} of {dataset.name} names no picture: unpack the data set again"
+            f"the list {name!r} of {dataset.name} names no picture: unpack the data set again; a "
+            f"table names its pictures by {name!r} in the column 'split'"
         )
     first: dict[int, str] = {}
     for each in names:
