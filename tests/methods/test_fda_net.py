@@ -466,6 +466,33 @@ def test_made_pictures_are_seen_with_the_running_statistics_of_real_ones(strengt
     assert all(module.training for module in method.modules())
 
 
+def test_the_attention_learns_from_a_picture_and_from_what_was_made_of_it() -> None:
+    method = make_game(**{"model.margin": 4.0}).train()  # every hinge is active: no kinks
+    made = batch().images.clone()
+    made[:, :, :16, :16] *= -2.0
+    learning = deepcopy(method)
+    loss = triplet_under_attention(learning, made)
+    (gradient,) = torch.autograd.grad(loss, scores(learning))
+    ahead = 0.3 * gradient / gradient.norm()
+    before, after = deepcopy(method), deepcopy(method)
+    with torch.no_grad():
+        scores(before).sub_(ahead)
+        scores(after).add_(ahead)
+        rise = triplet_under_attention(after, made) - triplet_under_attention(before, made)
+    assert rise.item() / 0.6 == pytest.approx(gradient.norm().item(), rel=0.01)
+
+
+def triplet_under_attention(method: FdaNet, made: Tensor) -> Tensor:
+    torch.manual_seed(9)
+    return method.embedding_losses(batch(), made)["triplet F"]
+
+
+def scores(method: FdaNet) -> Tensor:
+    attention = method.embedding.attention
+    assert attention is not None
+    return cast("torch.nn.Conv2d", attention.layers[2]).weight
+
+
 def test_a_mode_is_given_back_whatever_happens() -> None:
     layers = torch.nn.Sequential(torch.nn.Dropout(), torch.nn.Sequential(torch.nn.Dropout()))
     layers[1].eval()

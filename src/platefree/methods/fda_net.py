@@ -216,7 +216,7 @@ class EmbeddingNet(Method):
         with evaluating(*batch_norms(self.embedding)):
             maps = self.feature_map(torch.cat([images, made]))
             real = self.embedding(maps[: len(images)])
-            other = self.embedding(maps[len(images) :], real.attention.detach())
+            other = self.embedding(maps[len(images) :], real.attention)
         return real.unit(), other.unit()
 
 
