@@ -133,6 +133,38 @@ def test_what_is_not_given_stays(tmp_path: Path) -> None:
     assert cases.change(key, "", None).name == "a case"
 
 
+def test_many_sightings_are_put_in_several_requests(
+    client: Client, served: Live, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("platefree.service.client_cases.MOST_PUT", 2)
+    numbers = numbers_of(served, 5)
+    key = client.cases.make("all")["case"]
+    found = client.cases.put(key, numbers, mark="yes")
+    assert sorted(each["number"] for each in found["sightings"]) == sorted(numbers)
+    assert {each["mark"] for each in found["sightings"]} == {"yes"}
+    with pytest.raises(ServiceError) as refused:
+        client.cases.put(key, [])
+    assert refused.value.status == 422
+
+
+def test_the_reason_of_a_client_is_stated_of_its_cases_too(drawn_lot: Path, tmp_path: Path) -> None:
+    rules = Rules(token=TOKEN, reason_required=True)
+    with (
+        live(drawn_lot, rules, tmp_path / "state") as served,
+        Client(served.address, TOKEN, reason="case 12") as client,
+    ):
+        key = client.cases.make("white van")["case"]
+        client.cases.put(key, numbers_of(served, 1))
+        assert client.cases.export(key, tmp_path / "van.zip") == 1
+        assert client.cases.export(key, tmp_path / "court.zip", reason="for the court") == 1
+        reasons = [(each.action, each.reason) for each in read_entries(served.service.folder, 9)]
+    assert ("case.made", "case 12") in reasons
+    assert [reason for action, reason in reasons if action == "export"] == [
+        "case 12",
+        "for the court",
+    ]
+
+
 def test_a_case_has_an_end(tmp_path: Path) -> None:
     cases = Cases(Register(tmp_path / "state"), "now")
     key = cases.make("a case", "", "anna").key

@@ -8,6 +8,7 @@ import shutil
 import zipfile
 from collections.abc import Iterator
 from hashlib import sha256
+from itertools import islice
 from pathlib import Path
 from threading import Thread
 from time import sleep
@@ -137,12 +138,9 @@ def test_all_pages_are_the_whole_list(client: Client, gallery: pf.Gallery, page:
     where = pf.Filter(cameras=["cam0", "cam1"])
     expected = gallery.store.latest(where).tolist()[:20]
     assert len(expected) == 20
-    found = []
-    for hit in client.latest(where, page=page):
-        found.append(hit.number)
-        if len(found) == 20:
-            break
-    assert found == expected
+    found = list(islice(client.latest(where, page=page), 20))
+    assert [hit.number for hit in found] == expected
+    assert [hit.rank for hit in found] == list(range(1, 21))
 
 
 def test_journeys_are_those_of_the_library(client: Client, gallery: pf.Gallery) -> None:
@@ -153,6 +151,7 @@ def test_journeys_are_those_of_the_library(client: Client, gallery: pf.Gallery) 
         assert (one.legs, one.conflicts) == (other.legs, other.conflicts)
         assert [stop.camera for stop in one.stops] == [stop.camera for stop in other.stops]
         assert [stop.hits for stop in one.stops] == [stop.hits for stop in other.stops]
+    assert client.journeys([]) == gallery.journeys([])
     with pytest.raises(ServiceError, match=facts(123)):
         client.journeys([pf.Hit(1, 0.5, Path("x"), number=123)])
 
@@ -205,6 +204,9 @@ def test_hits_are_exported_in_their_order_with_what_was_said_of_them(
         assert int(row["number"]) == int(other["number"]) == hit.number
         assert float(row["similarity"]) == pytest.approx(hit.similarity, abs=1e-3)
         assert {name: row[name] for name in hit.labels} == dict(hit.labels)
+    for nothing in ({"hits": []}, {"numbers": []}):
+        assert client.export(tmp_path / "nothing.csv", **nothing) == 0
+        assert len((tmp_path / "nothing.csv").read_text("utf-8").splitlines()) == 1
     with pytest.raises(ServiceError, match=facts("twice")):
         client.export(tmp_path / "none.csv", hits=[*hits, hits[0]])
 

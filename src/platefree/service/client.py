@@ -3,7 +3,8 @@
 import json
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
+from itertools import count
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -52,7 +53,7 @@ class Client:
         timeout: float = 60.0,
     ) -> None:
         self._connection = Connection(address, token, certificate, timeout)
-        self.reason, self.cases = reason, ClientCases(self._connection)
+        self.reason, self.cases = reason, ClientCases(self._connection, self._stated)
 
     def __enter__(self) -> Self:
         return self
@@ -132,11 +133,12 @@ class Client:
         Raises:
             ServiceError: the service refuses, or cannot be reached.
         """
-        after, asked = "", {"where": _conditions(where), "top": page}
+        ranks, after, asked = count(1), "", {"where": _conditions(where), "top": page}
         while True:
             asked |= {"after": after, "reason": self._stated(reason)}
             content = self._connection.json("POST", "/api/search", asked)
-            yield from _answer(content, []).hits
+            for hit in _answer(content, []).hits:
+                yield replace(hit, rank=next(ranks))
             if not (after := content["next"]):
                 return
 
@@ -158,13 +160,9 @@ class Client:
             ServiceError: the service refuses, or cannot be reached.
         """
         hits = found.hits if isinstance(found, Answer) else list(found)
-        asked = [
-            {
-                "number": hit.number,
-                "similarity": None if math.isnan(hit.similarity) else hit.similarity,
-            }
-            for hit in hits
-        ]
+        if not hits:
+            return Journeys((), ())
+        asked = [{"number": hit.number, "similarity": _known(hit.similarity)} for hit in hits]
         content = {"hits": asked, "reason": self._stated(reason)}
         return _journeys(self._connection.json("POST", "/api/journeys", content), hits)
 
@@ -244,8 +242,8 @@ class Client:
         place: str | Path,
         where: Filter = EVERYTHING,
         *,
-        numbers: Sequence[int] = (),
-        hits: Sequence[Hit] = (),
+        numbers: Sequence[int] | None = None,
+        hits: Sequence[Hit] | None = None,
         reason: str | None = None,
     ) -> int:
         """Write sightings to a file here.
@@ -254,8 +252,8 @@ class Client:
             place: of the file: a ``.csv`` or ``.json`` is a table alone, anything else a ZIP
                 archive of a table, their small pictures, and hashes of all.
             where: conditions that they meet, where neither numbers nor hits are given.
-            numbers: of sightings.
-            hits: of a search, with their similarities.
+            numbers: of sightings; of an empty list none is written.
+            hits: of a search, with their similarities; of an empty list none is written.
             reason: why it is asked.
 
         Returns:
@@ -268,15 +266,8 @@ class Client:
         ending = Path(place).suffix.lower().removeprefix(".")
         asked = {
             "where": _conditions(where),
-            "numbers": [int(each) for each in numbers],
-            "hits": [
-                {
-                    "number": hit.number,
-                    "similarity": _known(hit.similarity),
-                    "p_same": hit.p_same,
-                }
-                for hit in hits
-            ],
+            "numbers": None if numbers is None else [int(each) for each in numbers],
+            "hits": None if hits is None else [_exported(hit) for hit in hits],
             "format": ending if ending in ("csv", "json") else "zip",
             "reason": self._stated(reason),
         }
@@ -344,6 +335,14 @@ class Client:
 
     def _stated(self, reason: str | None) -> str:
         return self.reason if reason is None else reason
+
+
+def _exported(hit: Hit) -> dict[str, Any]:
+    return {
+        "number": hit.number,
+        "similarity": _known(hit.similarity),
+        "p_same": hit.p_same,
+    }
 
 
 def _known(similarity: float) -> float | None:

@@ -53,7 +53,7 @@ def write_export(
     advance: Callable[[int, int], None],
     *,
     where: Filter,
-    chosen: Sequence[Exported] = (),
+    chosen: Sequence[Exported] | None = None,
     format: Format = "zip",
 ) -> int:
     """Write sightings to a file.
@@ -75,10 +75,10 @@ def write_export(
         StorageError: the file cannot be written.
     """
     with gallery.store.snapshot() as now:
-        refuse_unknown(now, [each.number for each in chosen])
-        listed = [each.number for each in chosen]
-        numbers: Indices = np.array(listed, np.int64) if chosen else now.latest(where)
-        said = {each.number: each.said for each in chosen}
+        listed = [each.number for each in chosen or ()]
+        refuse_unknown(now, listed)
+        numbers: Indices = now.latest(where) if chosen is None else np.array(listed, np.int64)
+        said = {each.number: each.said for each in chosen or ()}
         parts = [
             numbers[start : start + _AT_A_TIME] for start in range(0, len(numbers), _AT_A_TIME)
         ]

@@ -22,9 +22,8 @@ routes = APIRouter(prefix="/api", tags=["jobs"])
 def export(asked: ExportRequest, caller: Analyst, here: Here) -> JobAnswer:
     """Write sightings to an archive (a table, small pictures, hashes), or to a table alone."""
     reason, where = here.stated(asked.reason), asked.where.filter().without_query()
-    chosen = [Exported(**each.model_dump()) for each in asked.hits]
-    chosen += [Exported(number) for number in sorted(set(asked.numbers))]
-    numbers = [each.number for each in chosen]
+    chosen = _chosen(asked)
+    numbers = None if chosen is None else [each.number for each in chosen]
     details = about({"numbers": numbers, "where": asked.where.said})
     here.audit.add(caller.name, "export", reason, format=asked.format, **details)
 
@@ -40,6 +39,15 @@ def export(asked: ExportRequest, caller: Analyst, here: Here) -> JobAnswer:
         return {"sightings": count}
 
     return job_answer(here.jobs.add("export", caller.name, task))
+
+
+def _chosen(asked: ExportRequest) -> list[Exported] | None:
+    """The sightings that are named; None where conditions choose."""
+    if asked.hits is not None:
+        return [Exported(**each.model_dump()) for each in asked.hits]
+    if asked.numbers is not None:
+        return [Exported(number) for number in sorted(set(asked.numbers))]
+    return None
 
 
 @routes.post("/forget", status_code=202)

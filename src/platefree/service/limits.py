@@ -44,3 +44,6 @@ class Limits:
 
 USUAL = Limits()
 """The limits of a service that is given no others."""
+
+MOST_PUT = 200
+"""Sightings that one request puts into a case."""

@@ -9,6 +9,7 @@ from platefree.errors import DataError
 from platefree.gallery.feedback import Feedback
 from platefree.gallery.filters import Filter, UnknownTime
 from platefree.inputs.documents import check_plain
+from platefree.service.limits import MOST_PUT
 
 Number = Annotated[int, Field(ge=0, lt=2**63, description="Of a stored sighting.")]
 Edge = Annotated[float, Field(ge=0, le=1e6)]
@@ -219,22 +220,22 @@ class ExportRequest(_Asked):
     Attributes:
         numbers: of sightings, which are written in the order of their numbers.
         hits: sightings in their order, with what a search said of each.
-        where: conditions, where neither are given.
+        where: conditions, where neither are given; of an empty list none is written.
         format: ``zip`` has pictures and hashes too; ``csv`` and ``json`` are a table alone.
         reason: why it is asked.
     """
 
-    numbers: Numbers = []
-    hits: Annotated[list[ExportHit], Field(max_length=10_000)] = []
+    numbers: Numbers | None = None
+    hits: Annotated[list[ExportHit], Field(max_length=10_000)] | None = None
     where: Conditions = Conditions()
     format: Literal["zip", "csv", "json"] = "zip"
     reason: Reason = ""
 
     @model_validator(mode="after")
     def _names_each_once(self) -> "ExportRequest":
-        if self.numbers and self.hits:
+        if self.numbers is not None and self.hits is not None:
             raise ValueError("numbers and hits: expected one of them")
-        if len({each.number for each in self.hits}) < len(self.hits):
+        if self.hits and len({each.number for each in self.hits}) < len(self.hits):
             raise ValueError("hits: a sighting is named twice")
         return self
 
@@ -269,7 +270,7 @@ class CaseSightingRequest(_Asked):
 class CaseSightingsRequest(_Asked):
     """Sightings that are put into a case, or of which something else is said now."""
 
-    sightings: Annotated[list[CaseSightingRequest], Field(min_length=1, max_length=200)]
+    sightings: Annotated[list[CaseSightingRequest], Field(min_length=1, max_length=MOST_PUT)]
 
     @model_validator(mode="after")
     def _names_each_once(self) -> "CaseSightingsRequest":
