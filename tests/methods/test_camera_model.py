@@ -11,6 +11,7 @@ from messages import facts, says
 
 import platefree as pf
 from platefree.errors import DataError, RecipeError, TrainingError
+from platefree.evaluation import from_training
 from platefree.evaluation.embedded import embed_for
 from platefree.evaluation.evaluate import Scoring
 from platefree.evaluation.post_chain import make_chain
@@ -112,6 +113,23 @@ def test_the_row_by_true_cameras_is_that_of_known_cameras(
         post = pf.Post(steps=["camera"], camera=options)
         report = pf.evaluate("color_stripes", table, scoring=Scoring(post, ablate_post=True))
         assert not report.tests[0].prefixes[-1].by_true_cameras
+
+
+@pytest.mark.parametrize("most", [4, 10_000])
+def test_a_radius_found_in_fewer_pictures_asks_for_more_neighbours(
+    by_camera: Path, drawn_table: pf.Sightings, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    monkeypatch.setattr(from_training, "MOST_ROWS", most)
+    train = int((drawn_table.split == "train").sum())
+    others = len(drawn_table) - train
+    options = Camera(model=str(by_camera), by="training", precision=0.01, smallest=2)
+    post = pf.Post(steps=["camera"], camera=options)
+    found, said = from_training.with_camera_radius(post, drawn_table)
+    used = min(most, train)
+    expected = max(2, -(-2 * others // used))
+    assert (found.camera.by, found.camera.smallest) == ("clusters", expected)
+    assert f"{used} training rows" in said["radius of cameras"]
+    assert (f"{expected} make a cluster" in said["radius of cameras"]) == (others > used)
 
 
 def test_its_classes_are_cameras_too(by_camera: Path, drawn_table: pf.Sightings) -> None:

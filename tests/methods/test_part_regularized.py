@@ -346,6 +346,13 @@ def test_what_was_not_learnt_is_not_fused(wrong: dict[str, object], said: tuple[
         part_recipe(**{f"model__{name}": value for name, value in wrong.items()})
 
 
+def test_parts_in_use_are_of_whole_pictures() -> None:
+    crops = {"input.crops": 0.8}
+    assert load_recipe("part_regularized/city", crops).input.crops == 0.8
+    with pytest.raises(RecipeError, match=facts("input.crops", "model.in_use=global")):
+        load_recipe("part_regularized/city", {**crops, "model.in_use": "all"})
+
+
 def test_a_trained_model_may_fuse_its_parts_where_they_are_known(
     drawn: tuple[Sightings, PartBoxes], tmp_path: Path
 ) -> None:

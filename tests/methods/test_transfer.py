@@ -150,7 +150,9 @@ def test_frozen_statistics_stay_while_weights_learn(drawn_table: Sightings, tmp_
             assert module.training
 
 
-def test_labels_are_read_beside_the_embedding(drawn_table: Sightings, tmp_path: Path) -> None:
+def test_labels_are_read_beside_the_embedding(
+    drawn_table: Sightings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     recipe = load_recipe("strong_baseline/demo", {**TINY, "model.reads": ["type", "color"]})
     run = pf.train(recipe, drawn_table, tmp_path / "run")
     line = json.loads((run.folder / "log.jsonl").read_text().splitlines()[1])
@@ -160,6 +162,10 @@ def test_labels_are_read_beside_the_embedding(drawn_table: Sightings, tmp_path: 
     assert set(embeddings.spaces) == {"main", "type", "color"}
     names = model.class_names("color")
     assert set(most_probable(embeddings, "color", names)) <= set(drawn_table.color)
+    pair = drawn_table.path(0), drawn_table.path(9)
+    heat, embed_map = pf.heat_map(model, *pair), model.method.embed_map
+    monkeypatch.setattr(model.method, "embed_map", lambda maps: {"main": embed_map(maps)["main"]})
+    np.testing.assert_array_equal(heat, pf.heat_map(model, *pair))
     exported = pf.export_model(run.best, tmp_path / "exported")
     assert {each: exported.class_names(each) for each in ("type", "color")} == {
         each: model.class_names(each) for each in ("type", "color")

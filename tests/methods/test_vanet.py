@@ -31,7 +31,7 @@ from platefree.losses import (
     same_view_triplet,
 )
 from platefree.methods.base import Batch
-from platefree.methods.catalogue import load_recipe
+from platefree.methods.catalogue import build_method, load_recipe
 from platefree.methods.vanet import VANet
 from platefree.nets.branches import BranchedBackbone
 from platefree.nets.weights import checkpoint_tensors
@@ -131,7 +131,18 @@ def test_a_relation_has_the_spaces_of_the_paper(kind: Relations, views: int, spa
             if kind == "same-different":
                 assert relations.spaces[one] == ("same_view" if a == b else "different_view")
             elif kind != "none":
-                assert set(relations.spaces[one].split("_")) == {f"v{a}", f"v{b}"}
+                assert set(relations.spaces[one].split("--")) == {f"v{a}", f"v{b}"}
+
+
+@pytest.mark.parametrize(("kind", "spaces"), [("pairs", 36), ("ordered-pairs", 64)])
+def test_each_pair_of_views_has_a_space_whatever_the_views_are_named(
+    kind: Relations, spaces: int
+) -> None:
+    ends = ["front", "rear", "front_left", "front_right", "rear_left", "rear_right"]
+    relations = ViewRelations([*ends, "left", "right"], kind)
+    assert len(relations.spaces) == len(set(relations.spaces)) == spaces
+    with pytest.raises(RecipeError, match=facts("model.views")):
+        vanet_recipe(model__views=["front--left", "rear"])
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -548,6 +559,29 @@ def test_tables_that_views_cannot_be_learnt_from_are_refused(seen_table: Sightin
         TrainingError, match=facts("no training vehicle", "two views", "model.relations=none")
     ):
         prepared(apart)()
+
+
+@pytest.mark.parametrize("flips", ["augment", "input", "none"])
+@pytest.mark.parametrize("name", ["viewpoint/city", "vanet/vehicleid"])
+def test_mirrored_pictures_have_no_left_and_right(
+    seen_table: Sightings, name: str, flips: str
+) -> None:
+    sides = ["rear_left", "rear_right"]
+    table = replace(seen_table, view=np.where(seen_table.view == "front", *sides))
+    changes = {
+        "augment.flip": 0.5 if flips == "augment" else 0.0,
+        "input.test_time_flip": "average" if flips == "input" else "off",
+    }
+    if name.startswith("vanet"):
+        changes |= {"model.views": sides, "model.view_from": "table"}
+    recipe = load_recipe(name, {**SMALL, **changes})
+    method = build_method(recipe, {"vehicle": 4, "view": 2})
+    data = training_data(table, recipe.train, recipe.model.learns)
+    if flips == "none":
+        method.prepare(data)
+    else:
+        with pytest.raises(TrainingError, match=facts(*sides, "augment.flip=0")):
+            method.prepare(data)
 
 
 def test_errors_of_the_view_are_learnt_from_too(seen_table: Sightings) -> None:

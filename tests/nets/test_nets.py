@@ -257,6 +257,17 @@ def test_networks_that_timm_lacks_take_pictures_of_any_size(name: str) -> None:
     assert len(shapes) == 2
 
 
+def test_strong_activations_of_vgg_m_outlive_half_precision() -> None:
+    torch.manual_seed(0)
+    backbone, images = Backbone("vgg_cnn_m_1024", **SMALL).eval(), 400 * torch.randn(1, 3, 64, 64)
+    with torch.inference_mode():
+        expected = backbone(images)
+        with torch.autocast("cpu", torch.float16):
+            found = backbone(images).float()
+    assert backbone.network.conv1(images).max() > 256  # whose square is no half-precision number
+    torch.testing.assert_close(found, expected, rtol=0.02, atol=0.01 * expected.max().item())
+
+
 def test_each_branch_is_what_the_whole_network_would_be_with_its_weights() -> None:
     backbone = BranchedBackbone("test_resnet", branches=3, height=64, width=64).eval()
     images = torch.randn(2, 3, 64, 64)

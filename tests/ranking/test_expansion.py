@@ -12,13 +12,15 @@ from messages import facts
 from numpy.typing import NDArray
 
 from platefree.errors import DataError, MismatchError
+from platefree.gallery.feedback import moved_query
 from platefree.ranking.cluster_expansion import expand_by_clusters
 from platefree.ranking.clusters import cluster_rows
-from platefree.ranking.comparison import ONLY_SPACE, cosine_distance
+from platefree.ranking.comparison import ONLY_SPACE, Cosine, cosine_distance
 from platefree.ranking.exact import rank_exact
 from platefree.ranking.expansion import expand_queries
 from platefree.ranking.joined_spaces import concatenate
 from platefree.ranking.steps import expanded
+from platefree.ranking.track_means import with_track_means
 from platefree.recipes.post import Expand, Post
 from platefree.types import Embeddings, Ranking, Sightings
 
@@ -36,6 +38,24 @@ def unit_rows(n: int, d: int, seed: int) -> NDArray[np.float32]:
 
 def unit(row: NDArray[np.float64]) -> NDArray[np.float64]:
     return row / np.sqrt((row**2).sum())
+
+
+@pytest.mark.parametrize("space", ["view", "1-view", "0-1-view", "front-view--rear-view"])
+def test_predicted_views_stay_and_every_other_space_moves(space: str) -> None:
+    query, gallery = (
+        embeddings(main=unit_rows(n, 4, n), **{space: unit_rows(n, 2, n + 50)}) for n in (3, 5)
+    )
+    nearest = Ranking(np.array([[0, 1]] * 3), np.zeros((3, 2), np.float32))
+    found = [
+        expand_queries(query, gallery, nearest, neighbours=2, alpha=0.0),
+        expand_by_clusters(query, 2.0, neighbours=gallery, comparison=Cosine("main")),
+        with_track_means(query, np.zeros(3, np.int64)),
+        moved_query(query, gallery, gallery.take(np.arange(1)), Cosine("main")),
+    ]
+    for each in found:
+        assert not np.allclose(each.spaces["main"], query.spaces["main"], atol=1e-3)
+        stays = np.array_equal(each.spaces[space], query.spaces[space])
+        assert stays == ("--" not in space)
 
 
 @pytest.mark.parametrize("alpha", [0, 1, 3.5])

@@ -11,6 +11,7 @@ from platefree.checkpoint import read_checkpoint
 from platefree.errors import TrainingError
 from platefree.inference.loading import load_model
 from platefree.methods.catalogue import load_recipe
+from platefree.nets.late_branches import LateBranches
 from platefree.nets.weights import checkpoint_tensors
 from platefree.recipes.sections import Train
 from platefree.training import compiling
@@ -45,6 +46,13 @@ def test_a_machine_that_cannot_compile_is_reported(
     with pytest.raises(TrainingError, match=facts("no_such_backend", "train.compile=off")):
         train(recipe, drawn_table, tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+def test_the_trunk_of_many_branches_is_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compiling, "BACKEND", "eager")
+    branches = LateBranches("test_resnet", convolution=1, attention=1, height=64, width=64)
+    compiling.compile_backbones(nn.Sequential(branches), "default")
+    assert branches._compiled_call_impl is not None
 
 
 def test_global_statistics_are_not_compiled(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ from platefree.ranking.comparison import Comparison, l2_normalised
 from platefree.ranking.exact import check_comparable
 from platefree.ranking.homogeneous import Euclidean
 from platefree.ranking.joined_spaces import WeightedMean
-from platefree.ranking.view_comparison import VIEW
+from platefree.ranking.view_comparison import without_views
 from platefree.types import Embeddings, Floats
 
 YES_WEIGHT, NO_WEIGHT = 0.75, 0.15
@@ -84,14 +84,12 @@ def moved_query(
         check_comparable(query, side)
     away = NO_WEIGHT if _can_subtract(comparison) else 0.0
     spaces = {
-        name: rows
-        if name.rpartition("-")[2] == VIEW  # "1-view" in an ensemble
-        else l2_normalised(
+        name: l2_normalised(
             rows + YES_WEIGHT * _mean(yes.spaces[name]) - away * _mean(no.spaces[name]), rows
         )
-        for name, rows in query.spaces.items()
+        for name, rows in without_views(query.spaces).items()
     }
-    return Embeddings(spaces, query.sightings, query.model, query.content)
+    return Embeddings({**query.spaces, **spaces}, query.sightings, query.model, query.content)
 
 
 def _mean(rows: Floats) -> "np.ndarray[tuple[int], np.dtype[np.float64]]":

@@ -18,6 +18,7 @@ from torch.nn import functional
 from platefree.data.image_source import TableImages, one_picture
 from platefree.errors import DataError
 from platefree.inference.model import Model
+from platefree.ranking.comparison import Cosine
 from platefree.types import Floats, Sightings
 
 
@@ -109,5 +110,7 @@ def _enlarged(products: Tensor, model: Model) -> Floats:
 
 def _judging_space(model: Model, picture: Sightings, other: Sightings) -> str:
     """The space that compares two pictures; empty if all spaces do."""
+    if isinstance(model.comparison, Cosine):
+        return model.comparison.space
     one, two = (model.embed(row)[0] for row in (picture, other))
     return str(model.comparison.space_of(one, two)[0, 0])

@@ -7,17 +7,21 @@ classifier (Zheng et al., VehicleNet, TMM 2020, section IV-C).
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from platefree.batches.training_data import TrainingData
 from platefree.losses import smoothed_cross_entropy
 from platefree.methods.backbone import StridedSettings, make_backbone
 from platefree.methods.base import Batch, Labels, Method
+from platefree.methods.mirrored_views import refuse_mirror_images
 from platefree.nets.backbones import Backbone
 from platefree.nets.heads import Average
 from platefree.ranking.comparison import Comparison, Cosine
+from platefree.ranking.view_comparison import VIEW
 from platefree.recipes.ranges import RateBelowOne
 from platefree.recipes.recipe import Recipe
 
@@ -43,17 +47,35 @@ class LabelClassifier(Method):
         column: the label column that is learnt.
         classes: the number of its values.
         label_smoothing: of the cross-entropy.
+        mirrored: whether it sees mirrored pictures.
     """
 
     def __init__(
-        self, backbone: Backbone, *, column: str, classes: int, label_smoothing: float = 0.0
+        self,
+        backbone: Backbone,
+        *,
+        column: str,
+        classes: int,
+        label_smoothing: float = 0.0,
+        mirrored: bool = False,
     ) -> None:
         super().__init__()
+        self.mirrored = mirrored
         self.backbone = backbone
         self.pool = Average()
         self.classifier = nn.Linear(backbone.channels, classes)
         self.column = column
         self.label_smoothing = label_smoothing
+
+    def prepare(self, data: TrainingData) -> TrainingData:
+        """Check the views of the training data.
+
+        Raises:
+            TrainingError: two of them are mirror images, and pictures are mirrored.
+        """
+        if self.column == VIEW and self.mirrored:
+            refuse_mirror_images(data.names[VIEW].tolist())
+        return data
 
     def embed(self, images: Tensor, labels: Labels | None = None) -> dict[str, Tensor]:
         """(b, classes) L2-normalised probabilities."""
@@ -88,10 +110,8 @@ class CameraClassifier(LabelClassifier):
     features share most of their direction, and clusters by the cosine would merge.
     """
 
-    def __init__(
-        self, backbone: Backbone, *, column: str, classes: int, label_smoothing: float = 0.0
-    ) -> None:
-        super().__init__(backbone, column=column, classes=classes, label_smoothing=label_smoothing)
+    def __init__(self, backbone: Backbone, **settings: Any) -> None:  # noqa: ANN401
+        super().__init__(backbone, **settings)
         self.norm = nn.BatchNorm1d(backbone.channels, affine=False)
 
     def embed(self, images: Tensor, labels: Labels | None = None) -> dict[str, Tensor]:
@@ -127,4 +147,5 @@ def build_classifier(
         column=settings.learns,
         classes=classes[settings.learns],
         label_smoothing=settings.label_smoothing,
+        mirrored=recipe.mirrors,
     )

@@ -91,6 +91,14 @@ class PartRegularizedSettings(StridedSettings):
             raise ValueError("model.global_weight is 0; set model.in_use=parts")
         return self
 
+    def check(self, recipe: Recipe) -> None:
+        """Boxes of parts are of whole pictures."""
+        if self.in_use != "global" and recipe.input.crops:
+            raise ValueError(
+                f"input.crops is {recipe.input.crops:g}, but parts are in use, which are found in "
+                "whole pictures; set input.crops=0, or model.in_use=global"
+            )
+
 
 def build(
     settings: PartRegularizedSettings,

@@ -47,6 +47,7 @@ from platefree.methods.frozen_viewpoint import (
     describe_viewpoint,
     frozen_viewpoint,
 )
+from platefree.methods.mirrored_views import refuse_mirror_images
 from platefree.nets.branches import BranchedBackbone
 from platefree.nets.heads import Average
 from platefree.ranking.comparison import Comparison, Cosine
@@ -60,7 +61,9 @@ log = logging.getLogger(__name__)
 ViewFrom = Literal["prediction", "table"]
 CrossTerms = Literal["published", "both", "none"]
 """``published`` is L_cross; ``both`` adds its reverse (ours)."""
-ViewName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,30}$")]
+ViewName = Annotated[  # without "--", which stands between the two views of a space
+    str, StringConstraints(max_length=30, pattern=r"^[A-Za-z0-9_]+(-[A-Za-z0-9_]+)*$")
+]
 
 
 def _cross_terms(value: object) -> object:
@@ -131,6 +134,7 @@ def build(
         viewpoint=_viewpoint_inside(settings, recipe, is_new=weights is None),
         view_from=settings.view_from,
         view_error=settings.view_error,
+        mirrored=recipe.mirrors,
         margin=settings.margin,
         within=settings.within,
         cross=settings.cross,
@@ -168,6 +172,7 @@ class VANet(Method):
         viewpoint: the frozen classifier; None if the table always knows the view.
         view_from: where the view comes from in use; an unknown view of the table is predicted.
         view_error: fraction of the views that are replaced by a wrong one (figure 4).
+        mirrored: whether it sees mirrored pictures.
         margin: alpha of the three triplet terms.
         within: whether L_s and L_d are used.
         cross: whether L_cross is used, and its reverse.
@@ -185,6 +190,7 @@ class VANet(Method):
         viewpoint: FrozenViewpoint | None = None,
         view_from: ViewFrom = "prediction",
         view_error: float = 0.0,
+        mirrored: bool = False,
         margin: float = 0.5,
         within: bool = True,
         cross: CrossTerms = "published",
@@ -199,7 +205,7 @@ class VANet(Method):
         self.viewpoint = viewpoint
         self.relations = relations
         self.view_from = view_from
-        self.view_error = view_error
+        self.view_error, self.mirrored = view_error, mirrored
         self.margin, self.within, self.cross = margin, within, cross
         self.identity_weight = identity_weight
         self._warned_of_one_sided = False
@@ -301,6 +307,8 @@ class VANet(Method):
                 f"is {', '.join(expected)}: set model.views to those of the table, or leave "
                 "pictures of other views out of it"
             )
+        if self.mirrored:
+            refuse_mirror_images(expected)
         vehicles = data.labels["vehicle"].numpy()[views >= 0]
         pairs = np.unique(np.stack([vehicles, views[views >= 0]]), axis=1)
         if len(np.unique(pairs[0])) == pairs.shape[1]:

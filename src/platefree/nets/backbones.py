@@ -55,7 +55,10 @@ _FILES = {
         if name != "resnet152_ibn_a"  # never published
     },
     googlenet.NAME: "torchvision's googlenet-1378be20.pth",
-    VGG_CNN_M: "VGG_CNN_M_1024 of Caffe's model zoo, its tensors saved under their names",
+    VGG_CNN_M: (
+        "VGG_CNN_M_1024 of Caffe's model zoo, its tensors saved under their names; with the input "
+        "channels of conv1 reversed and input.std=[0.0039216,0.0039216,0.0039216]"
+    ),
 }
 """The published files of backbones that timm lacks."""
 

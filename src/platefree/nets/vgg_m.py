@@ -42,8 +42,9 @@ class VggM(nn.Module):
 
     def forward_features(self, images: Tensor) -> Tensor:
         """The map after pool5."""
-        maps = self.pool(self.norm(self.relu(self.conv1(images))))
-        maps = self.pool(self.norm(self.relu(self.conv2(maps))))
+        # In float32: the square of a half-precision value above 255 is infinite.
+        maps = self.pool(self.norm(self.relu(self.conv1(images)).float()))
+        maps = self.pool(self.norm(self.relu(self.conv2(maps)).float()))
         maps = self.relu(self.conv4(self.relu(self.conv3(maps))))
         pooled: Tensor = self.pool(self.relu(self.conv5(maps)))
         return pooled

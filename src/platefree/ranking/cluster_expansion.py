@@ -14,6 +14,7 @@ import numpy as np
 from platefree.ranking.clusters import cluster_pictures
 from platefree.ranking.comparison import ONLY_SPACE, Comparison, l2_normalised
 from platefree.ranking.exact import check_comparable
+from platefree.ranking.view_comparison import without_views
 from platefree.types import Embeddings, Floats, Indices
 
 
@@ -29,7 +30,8 @@ def expand_by_clusters(
     """Each query replaced by the L2-normalised mean of its cluster, if it is in one.
 
     Args:
-        query: L2-normalised embeddings; each space is averaged on its own.
+        query: L2-normalised embeddings; each space is averaged on its own, but for
+            predicted views, which stay.
         radius: distance within which rows are neighbours.
         smallest: neighbours, itself included, from which a row makes a cluster.
         neighbours: more rows to cluster and average with the queries, such as the gallery rows
@@ -51,9 +53,9 @@ def expand_by_clusters(
     clusters = cluster_pictures((query, neighbours), comparison, radius, smallest)
     spaces = {
         name: _means(rows, neighbours.spaces[name], clusters, of)
-        for name, rows in query.spaces.items()
+        for name, rows in without_views(query.spaces).items()
     }
-    return Embeddings(spaces, query.sightings, query.model)
+    return Embeddings({**query.spaces, **spaces}, query.sightings, query.model)
 
 
 def _means(query: Floats, neighbours: Floats, clusters: Indices, of: str) -> Floats:

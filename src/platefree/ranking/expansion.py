@@ -9,6 +9,7 @@ import numpy as np
 from platefree.errors import DataError
 from platefree.ranking.comparison import l2_normalised
 from platefree.ranking.exact import check_comparable
+from platefree.ranking.view_comparison import without_views
 from platefree.types import Embeddings, Floats, Indices, Ranking
 
 _BLOCK = 512  # queries at a time
@@ -23,7 +24,8 @@ def expand_queries(
 ) -> Embeddings:
     """L2-normalised mean of each query and its nearest gallery rows, by similarity ** alpha.
 
-    The query itself has weight 1. Each space is expanded on its own. Queries are expanded with
+    The query itself has weight 1. Each space is expanded on its own, but for predicted views, which
+    stay. Queries are expanded with
     gallery rows only, so they do not depend on each other. To expand a gallery, pass it as both
     query and gallery, with its ranking of itself.
 
@@ -60,9 +62,9 @@ def expand_queries(
                 for part in _parts(len(query))
             ]
         )
-        for name, rows in query.spaces.items()
+        for name, rows in without_views(query.spaces).items()
     }
-    return Embeddings(spaces, query.sightings, query.model)
+    return Embeddings({**query.spaces, **spaces}, query.sightings, query.model)
 
 
 def _parts(n: int) -> list[slice]:

@@ -10,11 +10,14 @@ from dataclasses import replace
 import numpy as np
 
 from platefree.ranking.comparison import l2_normalised
+from platefree.ranking.view_comparison import without_views
 from platefree.types import Embeddings, Indices
 
 
 def with_track_means(embeddings: Embeddings, tracks: Indices) -> Embeddings:
-    """The embeddings, each replaced by the L2-normalised mean of its track, in every space.
+    """The embeddings, each replaced by the L2-normalised mean of its track.
+
+    In every space but that of predicted views, which stay.
 
     Args:
         embeddings: of n pictures.
@@ -22,8 +25,8 @@ def with_track_means(embeddings: Embeddings, tracks: Indices) -> Embeddings:
             `platefree.ranking.steps.track_numbers`.
     """
     count = int(tracks.max(initial=-1)) + 1
-    spaces = {}
-    for name, rows in embeddings.spaces.items():
+    spaces = dict(embeddings.spaces)
+    for name, rows in without_views(spaces).items():
         total = np.zeros((count, rows.shape[1]))
         np.add.at(total, tracks, rows)
         spaces[name] = l2_normalised(total[tracks], otherwise=rows)

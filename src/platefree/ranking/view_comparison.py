@@ -4,6 +4,7 @@ Chu et al., ICCV 2019, section 3.3 and figure 3.
 """
 
 import hashlib
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -18,7 +19,17 @@ from platefree.types import Embeddings, Floats, Indices, Text
 VIEW = "view"
 """The name of a viewpoint classifier's space, and of the label column that it learns."""
 
+_PREDICTED = re.compile(rf"(\d+-)*{VIEW}")  # "1-view" in an ensemble
+
 Relations = Literal["none", "same-different", "pairs", "ordered-pairs"]
+
+
+def without_views(spaces: Mapping[str, Floats]) -> dict[str, Floats]:
+    """The spaces whose rows may be averaged with those of other pictures.
+
+    Predicted views may not: a picture that looks like some of the other side still shows its own.
+    """
+    return {name: rows for name, rows in spaces.items() if not _PREDICTED.fullmatch(name)}
 
 
 class ViewRelations:
@@ -52,7 +63,7 @@ class ViewRelations:
             if kind == "ordered-pairs":
                 different = [pair for a, b in different for pair in ((a, b), (b, a))]
             pairs = same + different
-            self.spaces = tuple(f"{self.views[a]}_{self.views[b]}" for a, b in pairs)
+            self.spaces = tuple(f"{self.views[a]}--{self.views[b]}" for a, b in pairs)
             self.branch_of = np.zeros((count, count), np.int64)
             for branch, (a, b) in enumerate(pairs):
                 self.branch_of[a, b] = branch

@@ -133,6 +133,11 @@ class Recipe(Section):
             )
         return self
 
+    @property
+    def mirrors(self) -> bool:
+        """Whether the network sees mirrored pictures, in training or in use."""
+        return self.augment.flip > 0 or self.input.test_time_flip == "average"
+
     def staged(self) -> list[tuple[str, Train]]:
         """The stages as (name, complete settings); a recipe without stages is one stage."""
         if not self.stages:

@@ -6,6 +6,7 @@ from torch import nn
 from platefree.errors import TrainingError
 from platefree.nets.backbones import Backbone
 from platefree.nets.branches import BranchedBackbone
+from platefree.nets.late_branches import LateBranches
 
 BACKEND = "inductor"
 
@@ -29,7 +30,7 @@ def compile_backbones(method: nn.Module, mode: str) -> None:
             "compiler, or set train.compile=off"
         ) from error
     for module in method.modules():
-        if isinstance(module, Backbone | BranchedBackbone):
+        if isinstance(module, Backbone | BranchedBackbone | LateBranches):
             module.compile(backend=BACKEND, **({"mode": mode} if BACKEND == "inductor" else {}))
 
 
