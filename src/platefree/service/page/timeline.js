@@ -258,15 +258,17 @@ function dragging(svg) {
     band.setAttribute("width", Math.abs(at(event) - start));
   });
   svg.addEventListener("pointerup", (event) => {
+    // a chart that is made anew now would take the click from under the mark
+    if (start === null) return;
     const [low, high] = [start, at(event)].sort((one, other) => one - other);
-    if (start !== null && high - low > 6) {
+    if (high - low > 6) {
       const [from, to] = range;
       range = [from + (to - from) * partOf(low), from + (to - from) * partOf(high)];
       range = zoomed(range, 1); // not shorter than the least
     }
-    start = null;
     show();
   });
+  svg.addEventListener("pointercancel", show);
 }
 
 function partOf(x) {
