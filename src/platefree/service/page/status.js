@@ -18,8 +18,7 @@ export async function openStatus() {
     ask("GET", "/api/gallery"),
     ask("GET", "/api/state"),
   ]);
-  put(
-    dialog.body,
+  dialog.show(
     ...(gallery.status === "fulfilled" ? held(gallery.value) : [fault(gallery.reason)]),
     ...(state.status === "fulfilled"
       ? [model(state.value.model), storage(state.value), intake(state.value.ingestion)]
