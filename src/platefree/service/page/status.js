@@ -2,7 +2,7 @@
 
 import { ask } from "./service.js";
 import { openDialog } from "./dialog.js";
-import { element, put } from "./element.js";
+import { element } from "./element.js";
 import { icon } from "./icons.js";
 import { now } from "./store.js";
 import { counted, duration, named, number, size, span } from "./words.js";
