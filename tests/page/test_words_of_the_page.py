@@ -194,8 +194,22 @@ def test_a_box_stays_within_its_picture(desk: Desk) -> None:
     assert called(desk, "boxes", "moved", [1, 2, 3, 4], "x", 1) is None
 
 
+def test_boxes_that_overlap_show_one_vehicle(desk: Desk) -> None:
+    nothing = desk.page.evaluate("async () => (await import('/page/question.js')).NOTHING")
+
+    def question(upload: str, box: list[int] | None) -> dict[str, Any]:
+        return {**nothing, "pictures": [{"upload": upload, "frame_of": None, "box": box}]}
+
+    here = question("0a", [10, 10, 50, 50])
+    for box in ([12, 8, 54, 48], [0, 0, 90, 90], [20, 20, 30, 30], None):
+        assert called(desk, "question", "isSameVehicle", here, question("0a", box))
+    assert not called(desk, "question", "isSameVehicle", here, question("0a", [45, 10, 90, 50]))
+    assert not called(desk, "question", "isSameVehicle", here, question("0b", [10, 10, 50, 50]))
+    assert not called(desk, "question", "isSameVehicle", here, nothing)
+
+
 def test_named_moments_of_a_timeline_are_few_and_even(desk: Desk) -> None:
-    for long in (5e3, 6e4, 3.6e6, 8.64e7, 6e8, 3e10):
+    for long in (5e3, 6e4, 3.6e6, 8.64e7, 6e8, 3e10, 3e12, 1e14):
         found = called(desk, "time_scale", "ticks", [1e12, 1e12 + long], 6, 420)
         times = [each["time"] for each in found]
         assert 1 <= len(times) <= 7

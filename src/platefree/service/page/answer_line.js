@@ -2,12 +2,14 @@
 
 import { words } from "./conditions.js";
 import { byId, element, put } from "./element.js";
+import { renew } from "./focus.js";
 import { icon } from "./icons.js";
+import { clearQuery } from "./query_strip.js";
 import { isSearch } from "./question.js";
 import { isBusy, search } from "./searching.js";
 import { askReason, isStated } from "./reason.js";
 import { go, now, when } from "./store.js";
-import { clockName, counted, number } from "./words.js";
+import { clockName, counted, countedIn, number } from "./words.js";
 
 const STEPS = [
   ["none", "as measured"],
@@ -32,7 +34,7 @@ function show() {
     );
     return;
   }
-  put(byId("order"), ...choices());
+  renew(byId("order"), ...choices());
   put(byId("empty"), ...(emptiness() ?? []));
   byId("empty").hidden = !byId("empty").childElementCount;
   if (!answer?.hits) {
@@ -65,9 +67,8 @@ function cautions(texts) {
 }
 
 function foundSaid() {
-  const { hits, passes, searched } = now.answer;
-  const many = `${counted(hits.length, "sighting")} in ${counted(passes.length, "pass", "passes")}`;
-  return isSearch(now.question) ? many : `${many}, newest first, of ${number(searched)}`;
+  const many = countedIn(now.answer);
+  return isSearch(now.question) ? many : `${many}, newest first, of ${number(now.answer.searched)}`;
 }
 
 function removedSaid() {
@@ -163,13 +164,7 @@ function emptiness() {
 }
 
 function unasking() {
-  return isSearch(now.question)
-    ? [
-        button("Clear the query", () =>
-          go({ pictures: [], like: null, least: null, post: "none", open: null }),
-        ),
-      ]
-    : [];
+  return isSearch(now.question) ? [button("Clear the query", clearQuery)] : [];
 }
 
 function clearing() {

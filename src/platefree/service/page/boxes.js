@@ -29,6 +29,14 @@ export function resized([left, top, right, bottom], key, step) {
   ];
 }
 
+/** How much of the smaller of two boxes is within the other, from 0 to 1. */
+export function overlap(one, other) {
+  const width = Math.min(one[2], other[2]) - Math.max(one[0], other[0]);
+  const height = Math.min(one[3], other[3]) - Math.max(one[1], other[1]);
+  const areas = [one, other].map(([left, top, right, bottom]) => (right - left) * (bottom - top));
+  return (Math.max(width, 0) * Math.max(height, 0)) / Math.max(Math.min(...areas), 1);
+}
+
 // A side that would leave the picture is pushed back as a whole before it is cut.
 function side(start, end, whole) {
   const long = Math.min(Math.max(end - start, Math.min(LEAST, whole)), whole);

@@ -8,6 +8,8 @@ import { complain, say } from "./notices.js";
 import { reason } from "./reason.js";
 import { counted } from "./words.js";
 
+const AT_ONCE = 200; // sightings that the service takes in one request
+
 /** Ask into which case, and put them there with their marks. */
 export async function addToCase(numbers) {
   try {
@@ -75,7 +77,11 @@ async function add(numbers, key, name, note) {
       mark: markOf(number) || null,
       note: note || null,
     }));
-    const changed = await ask("PUT", `/api/cases/${found.case}/sightings`, { sightings });
+    let changed;
+    for (let at = 0; at < sightings.length; at += AT_ONCE) {
+      const part = { sightings: sightings.slice(at, at + AT_ONCE) };
+      changed = await ask("PUT", `/api/cases/${found.case}/sightings`, part);
+    }
     say(`${counted(numbers.length, "sighting")} added to ${changed.name}.`);
   } catch (error) {
     complain(error);

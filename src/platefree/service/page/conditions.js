@@ -35,42 +35,46 @@ export const KEYS = {
 
 /**
  * Read words.
- * @returns {{where: Object, least: number|null, fault: string}} `fault` says what is no condition.
+ * @returns {{where: Object, least: number|null, fault: string}} `fault` says what is no condition,
+ *   the first of them; all others are there.
  */
 export function parsed(text) {
   const where = {};
   let least = null;
-  const fault = (said) => ({ where, least, fault: said });
   const { found, isOpen } = read(text);
-  if (isOpen) return fault(`${text}: a quote has no end`);
+  const faults = isOpen ? [`${found.pop().word}: a quote has no end`] : [];
   for (const { word, key, values } of found) {
     const value = values.join(",");
-    if (!Object.hasOwn(KEYS, key) || values.includes("")) return fault(faultOf(word));
-    if (key === "p") {
-      if (!isPart(value, 0)) return fault(`p:${value}: a probability is from 0 to 1`);
-      least = Number(value);
-      continue;
-    }
-    const said = take(where, key, values);
-    if (said) return fault(said);
+    if (!Object.hasOwn(KEYS, key) || values.includes("")) faults.push(faultOf(word));
+    else if (key !== "p") faults.push(take(where, key, values));
+    else if (isPart(value, 0)) least = Number(value);
+    else faults.push(`p:${value}: a probability is from 0 to 1`);
   }
-  return fault("");
+  return { where, least, fault: faults.find(Boolean) ?? "" };
 }
 
 /** Conditions as words, one for each value that can be taken away by itself. */
 export function words(where, least = null) {
+  const found = said(where).map(({ word }) => word);
+  return least === null ? found : [...found, `p:${least}`];
+}
+
+// Each word with the condition that it says, and of a list the value.
+function said(where) {
   const found = [];
+  const say = (key, text, name, value) => found.push({ word: `${key}:${text}`, name, value });
   for (const [key, name] of Object.entries(LISTS)) {
-    for (const value of where[name] ?? []) found.push(`${key}:${quoted(value || "unknown")}`);
+    for (const value of where[name] ?? []) say(key, quoted(value || "unknown"), name, value);
   }
-  for (const key of ["since", "until", "zone"]) if (where[key]) found.push(`${key}:${where[key]}`);
-  if (where.between) found.push(`between:${where.between.join("-")}`);
+  for (const name of ["since", "until", "zone"])
+    if (where[name]) say(name, quoted(where[name]), name);
+  if (where.between) say("between", where.between.join("-"), "between");
   if (where.unknown_time) {
-    found.push(`time:${Object.keys(TIMES).find((each) => TIMES[each] === where.unknown_time)}`);
+    const time = Object.keys(TIMES).find((each) => TIMES[each] === where.unknown_time);
+    say("time", time, "unknown_time");
   }
-  for (const number of where.not_numbers ?? []) found.push(`not:${number}`);
-  if (where.at_least !== undefined) found.push(`similarity:${where.at_least}`);
-  if (least !== null) found.push(`p:${least}`);
+  for (const number of where.not_numbers ?? []) say("not", number, "not_numbers", number);
+  if (where.at_least !== undefined) say("similarity", where.at_least, "at_least");
   return found;
 }
 
@@ -93,8 +97,11 @@ export function joined(where, more) {
 
 /** Without one word of `words`. */
 export function without(where, least, word) {
-  const left = words(where, least).filter((each) => each !== word);
-  return parsed(left.join(" "));
+  const gone = said(where).find((each) => each.word === word);
+  if (!gone) return { where, least: null };
+  const { [gone.name]: held, ...rest } = where;
+  const left = gone.value === undefined ? [] : held.filter((each) => each !== gone.value);
+  return { where: left.length ? { ...rest, [gone.name]: left } : rest, least };
 }
 
 // White space ends a word unless it is quoted; a comma ends a value even there, as on the command

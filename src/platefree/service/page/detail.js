@@ -10,9 +10,9 @@ import { heatPart } from "./heat_map.js";
 import { icon } from "./icons.js";
 import { mark, markButtons, MARKS } from "./marks.js";
 import { queryPicture } from "./query_strip.js";
-import { isSearch } from "./question.js";
+import { isSearch, subject } from "./question.js";
 import { findSimilar, passesShown, passOf, sureLine } from "./results.js";
-import { hitOf } from "./searching.js";
+import { hitOf, isBusy } from "./searching.js";
 import { may } from "./session.js";
 import { go, now, when } from "./store.js";
 import { moment, named, span, vehicle } from "./words.js";
@@ -22,10 +22,12 @@ let open = null; // the dialog, and what stops what runs in it
 export function beginDetail() {
   when("shown", follow);
   when("answered", () => {
-    if (open && open.number === now.question.open && !open.wasHit && hitOf(open.number))
-      fill(open.number);
+    if (!open || isBusy()) return;
+    if (open.hit !== hitOf(open.number) || open.query !== subject(now.question)) fill(open.number);
+    else head(); // a list has become longer
   });
   when("marked", () => open?.marks?.shown());
+  document.addEventListener("keydown", byKey); // whatever part of the details was just made anew
   follow();
 }
 
@@ -56,29 +58,28 @@ function begin() {
       if (now.question.open !== null) go({ open: null });
     },
   });
-  dialog.node.addEventListener("keydown", byKey);
-  open = { dialog, number: null, marks: null, stop: new AbortController(), wasHit: false };
+  open = { dialog, number: null, hit: null, query: "", marks: null, stop: new AbortController() };
 }
 
 async function fill(number) {
   open.stop.abort();
   const stop = (open.stop = new AbortController());
-  const known = hitOf(number);
-  Object.assign(open, { number, wasHit: Boolean(known) });
+  // while another answer is awaited, what is known is of the question before
+  const hit = isBusy() ? undefined : hitOf(number);
+  Object.assign(open, { number, hit, query: subject(now.question) });
   try {
     const sighting = await ask("GET", `/api/sightings/${number}`, undefined, stop.signal);
-    if (!stop.signal.aborted) show(sighting, known, stop.signal);
+    if (!stop.signal.aborted) show(sighting, hit, stop.signal);
   } catch (error) {
-    if (error.name !== "AbortError")
-      put(open.dialog.body, element("p", { role: "alert" }, error.message));
+    if (error.name === "AbortError") return;
+    head();
+    open.dialog.show(element("p", { role: "alert" }, error.message));
   }
 }
 
-function show(sighting, hit, signal) {
-  const { number, labels } = sighting;
-  const pass = passOf(number);
-  const at = passesShown().indexOf(pass);
-  const { dialog } = open;
+function head() {
+  const { dialog, number, hit } = open;
+  const at = passesShown().indexOf(hit && passOf(number));
   dialog.title(
     at < 0 ? `Sighting ${number}` : `${at + 1} of ${passesShown().length}: sighting ${number}`,
   );
@@ -88,6 +89,12 @@ function show(sighting, hit, signal) {
   ]) {
     dialog.node.querySelector(`.${name}`).disabled = at < 0 || !(to in passesShown());
   }
+}
+
+function show(sighting, hit, signal) {
+  const { number, labels } = sighting;
+  const pass = hit && passOf(number);
+  head();
   open.marks = may("analyst") ? markButtons(pass?.numbers ?? [number]) : null;
   const query = isSearch(now.question) ? queryPicture(hit?.query ?? 0) : null;
   const small = element("img", {
@@ -112,8 +119,7 @@ function show(sighting, hit, signal) {
     ),
   );
   const whole = frameView(sighting, signal);
-  put(
-    dialog.body,
+  open.dialog.show(
     element(
       "div",
       { class: "detail-grid" },
@@ -252,11 +258,13 @@ function wayOf(degrees) {
 
 function neighbour(by) {
   const passes = passesShown();
-  const to = passes[passes.indexOf(passOf(open.number)) + by];
+  const at = passes.indexOf(passOf(open.number));
+  const to = at < 0 ? undefined : passes[at + by];
   if (to) go({ open: to.best }, "replace");
 }
 
 function byKey(event) {
+  if (!open || open.dialog.node !== [...document.querySelectorAll("dialog[open]")].at(-1)) return;
   if (event.ctrlKey || event.metaKey || event.altKey || isField(event.target)) return;
   const name = Object.keys(MARKS).find((each) => MARKS[each].key === event.key);
   if (event.key === "ArrowLeft") neighbour(-1);
@@ -265,7 +273,6 @@ function byKey(event) {
   else if (event.key === "f" && may("analyst")) findSimilar(open.number);
   else return;
   event.preventDefault();
-  event.stopPropagation();
 }
 
 function isField(node) {

@@ -14,8 +14,8 @@ let count = 0;
  * @param {Node[]} [about.tools] beside the title
  * @param {function()} [about.onclose] when it is closed in whatever way
  * @param {boolean} [about.must] whether it cannot be left without an answer
- * @returns {{node: HTMLDialogElement, body: HTMLElement, close: function(),
- *   title: function(string)}}
+ * @returns {{node: HTMLDialogElement, close: function(), title: function(string),
+ *   show: function(...Node)}} `show` puts other contents into it
  */
 export function openDialog({ title, kind = "", content, tools = [], onclose, must = false }) {
   count += 1;
@@ -36,15 +36,28 @@ export function openDialog({ title, kind = "", content, tools = [], onclose, mus
     if (before?.isConnected) before.focus();
     onclose?.();
   });
+  let isFromOutside = false; // not a drag of what is within
+  node.addEventListener("pointerdown", (event) => {
+    isFromOutside = isOutside(event, node);
+  });
   node.addEventListener("click", (event) => {
     // on what is behind it
-    if (!must && event.target === node && isOutside(event, node)) node.close();
+    if (!must && isFromOutside && event.target === node && isOutside(event, node)) node.close();
   });
   document.body.append(node);
   node.showModal();
   toTop();
   (body.querySelector("[autofocus]") ?? head).focus();
-  return { node, body, close: () => node.close(), title: (text) => put(head, text) };
+  return {
+    node,
+    close: () => node.close(),
+    title: (text) => put(head, text),
+    show: (...children) => {
+      put(body, ...children);
+      const focused = document.activeElement;
+      if (!node.contains(focused) || focused.matches(":disabled")) head.focus();
+    },
+  };
 }
 
 // All beside a dialog is out of reach, so what is to be seen and heard goes into it.

@@ -39,7 +39,9 @@ export function filmPart(sighting, frame, signal) {
   return put(place, begin);
 }
 
-function player(place, found, frame, path, signal) {
+function player(place, found, frame, path, whole) {
+  const left = new AbortController();
+  const signal = AbortSignal.any([whole, left.signal]);
   const invitation = [...place.childNodes];
   const { frames } = found;
   const urls = new Array(frames.length);
@@ -124,9 +126,10 @@ function player(place, found, frame, path, signal) {
     {
       type: "button",
       onclick: () => {
-        stop();
+        left.abort();
         frame.hidden = false;
         put(place, ...invitation);
+        invitation[0].focus();
       },
     },
     "Back to the frame",

@@ -4,7 +4,7 @@ import { joined, KEYS, parsed, quoted, valueOf, without, words } from "./conditi
 import { byId, element, put } from "./element.js";
 import { openFilters } from "./filter_dialog.js";
 import { icon } from "./icons.js";
-import { isSearch } from "./question.js";
+import { isSearch, unread } from "./question.js";
 import { go, now, when } from "./store.js";
 
 const LABELS = { camera: "cameras", type: "types", color: "colors", view: "views" };
@@ -26,13 +26,24 @@ export function beginFilters() {
   byId("filters").addEventListener("click", openFilters);
   when("asked", showChips);
   showChips();
+  when("asked", tellUnread);
+  addEventListener("popstate", tellUnread);
+}
+
+// A question that was asked with less than its address says would look like the whole of it.
+function tellUnread() {
+  const said = unread(location.hash);
+  fault(said && `Not all conditions of this address could be read. ${said}`);
 }
 
 function take(field) {
   const { where, least, fault: said } = parsed(field.value.trim());
   const { question } = now;
-  if (said || (least !== null && !isSearch(question))) {
-    fault(said || "A probability is of a search: bring a picture first, or find similar ones.");
+  const isOfSearch = least !== null || where.at_least !== undefined;
+  if (said || (isOfSearch && !isSearch(question))) {
+    fault(
+      said || "How sure a hit is, is of a search: bring a picture first, or find similar ones.",
+    );
     return;
   }
   field.value = "";

@@ -49,7 +49,7 @@ export function openFilters() {
         );
         const chosen = { ...kept, ...checked(form), ...times.read() };
         const limits = sure.read();
-        if (limits.at_least !== null) chosen.at_least = limits.at_least;
+        if (limits.at_least !== undefined) chosen.at_least = limits.at_least;
         dialog.close();
         go({ where: chosen, least: limits.least, open: null });
       },
@@ -122,11 +122,10 @@ function timesOf(where) {
   const fieldOf = (name) => field("datetime-local", fieldMoment(where[name] ?? "", where.zone));
   const [since, until] = [fieldOf("since"), fieldOf("until")];
   const [wasSince, wasUntil] = [since.value, until.value]; // to the minute, and by the clock
-  const from = field("time", where.between?.[0] ?? "");
-  const to = field("time", where.between?.[1] ?? "");
+  const [from, to] = betweenOf(where.between ?? ["", ""]);
   const zone = field("text", where.zone ?? "", {
     placeholder: "+00:00",
-    pattern: "[+\\-]\\d\\d:[0-5]\\d",
+    pattern: "[+\\-]\\d\\d:?[0-5]\\d",
     title: "Difference from UTC, such as +07:00",
   });
   const unknown = element(
@@ -157,7 +156,7 @@ function timesOf(where) {
       const said = (name, shown, was) => (isSame && shown === was ? where[name] : shown);
       if (since.value) found.since = said("since", since.value, wasSince);
       if (until.value) found.until = said("until", until.value, wasUntil);
-      if (from.value && to.value) found.between = [from.value, to.value];
+      if (from.value) found.between = [from.value, to.value];
       if (zone.value) found.zone = zone.value;
       if (unknown.value) found.unknown_time = unknown.value;
       return found;
@@ -165,8 +164,20 @@ function timesOf(where) {
   };
 }
 
+// Two times of day, or none: one alone says nothing.
+function betweenOf(between) {
+  const step = between.some((each) => each.length > 5) ? "1" : null; // seconds
+  const fields = between.map((value) => element("input", { type: "time", value, step, oninput }));
+  function oninput() {
+    const isAsked = fields.some((each) => each.value);
+    for (const each of fields) each.required = isAsked;
+  }
+  return fields;
+}
+
 // The probability where it is known, else the similarity, which differs from model to model.
 function surenessOf(where, least) {
+  const { at_least } = where;
   if (!isSearch(now.question)) {
     return {
       field: element(
@@ -174,11 +185,11 @@ function surenessOf(where, least) {
         { class: "hint" },
         "How sure a hit has to be can be said when something is looked for.",
       ),
-      read: () => ({ least: null, at_least: null }),
+      read: () => ({ least, at_least }),
     };
   }
   const isKnown = now.choices?.calibrated ?? false;
-  const value = isKnown ? (least ?? 0) : (where.at_least ?? -1);
+  const value = isKnown ? (least ?? 0) : (at_least ?? -1);
   const shown = element("span", { class: "figure" }, String(value));
   const slider = element("input", {
     type: "range",
@@ -190,6 +201,7 @@ function surenessOf(where, least) {
       shown.textContent = slider.value;
     },
   });
+  const before = slider.value; // which the slider may have rounded
   const said = isKnown ? "At least this probable" : "At least this similar";
   return {
     field: element(
@@ -200,8 +212,9 @@ function surenessOf(where, least) {
     ),
     read: () => {
       const chosen = Number(slider.value);
-      const similar = isKnown ? (where.at_least ?? null) : chosen > -1 ? chosen : null;
-      return { least: isKnown && chosen > 0 ? chosen : null, at_least: similar };
+      if (slider.value === before) return { least, at_least };
+      if (isKnown) return { least: chosen > 0 ? chosen : null, at_least };
+      return { least, at_least: chosen > -1 ? chosen : undefined };
     },
   };
 }

@@ -39,7 +39,7 @@ export function heatPart(sighting, hit, pictures, signal) {
     icon("heat", 16),
     "Heat map",
   );
-  return element("div", { class: "row" }, button, said);
+  return element("div", { class: "row heat-part" }, button, said);
 }
 
 function request(number, hit) {

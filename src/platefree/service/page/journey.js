@@ -2,6 +2,7 @@
 
 import { ask, crop } from "./service.js";
 import { byId, element, put } from "./element.js";
+import { renew } from "./focus.js";
 import { icon } from "./icons.js";
 import { mark, numbersOf } from "./marks.js";
 import { reason } from "./reason.js";
@@ -17,7 +18,7 @@ let running = null;
 let asked = "";
 const listeners = [];
 
-/** Be told of the journeys that were found, for the map. */
+/** Be told of the journeys that were found, and why none were, for the map. */
 export function whenFollowed(listener) {
   listeners.push(listener);
 }
@@ -83,13 +84,14 @@ function invitation() {
 
 async function follow(numbers) {
   const mine = (running = new AbortController());
+  tell([]); // the way of another vehicle
   try {
     const hits = numbers.map((number) => ({
       number,
       similarity: hitOf(number)?.similarity ?? null,
     }));
     const found = await ask("POST", "/api/journeys", { hits, reason: reason() }, mine.signal);
-    put(
+    renew(
       byId("journey"),
       ...found.journeys.map(journeyOf),
       found.untimed.length
@@ -104,12 +106,13 @@ async function follow(numbers) {
   } catch (error) {
     if (error.name === "AbortError") return;
     asked = "";
+    tell([], error.message);
     put(byId("journey"), element("p", { role: "alert" }, error.message));
   }
 }
 
-function tell(journeys) {
-  for (const listener of listeners) listener(journeys);
+function tell(journeys, fault = "") {
+  for (const listener of listeners) listener(journeys, fault);
 }
 
 function journeyOf({ stops, legs, conflicts }, place) {

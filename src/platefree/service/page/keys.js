@@ -7,6 +7,7 @@ import { prefer, preferred } from "./memory.js";
 import { findSimilar, passInFocus, step } from "./results.js";
 import { may } from "./session.js";
 import { go } from "./store.js";
+import { zoomByKey } from "./timeline.js";
 import { views } from "./views.js";
 
 const HELP = [
@@ -27,8 +28,8 @@ const HELP = [
 /** Listen to keys. */
 export function beginKeys() {
   document.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]"))
-      return;
+    if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (document.querySelector("dialog[open]")) return;
     if (event.target.matches("input, select, textarea")) return;
     if (step(event.key) || (isOn() && byLetter(event.key))) event.preventDefault();
   });
@@ -72,6 +73,6 @@ function byLetter(key) {
   else if (views()[Number(key) - 1]) go({ view: views()[key - 1] }, "replace");
   else if (name && pass && may("analyst")) mark(pass.numbers, name);
   else if (key === "f" && pass && may("analyst")) findSimilar(pass.best);
-  else return false;
+  else return zoomByKey(key);
   return true;
 }

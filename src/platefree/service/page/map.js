@@ -2,6 +2,7 @@
 
 import { ask } from "./service.js";
 import { byId, drawn, element, put } from "./element.js";
+import { renew } from "./focus.js";
 import { joined } from "./conditions.js";
 import { whenFollowed } from "./journey.js";
 import { passesShown } from "./results.js";
@@ -12,10 +13,11 @@ const SIDE = 400;
 const EDGE = 56;
 
 let journeys = [];
+let fault = "";
 
 export function beginMap() {
-  whenFollowed((found) => {
-    journeys = found;
+  whenFollowed((found, said) => {
+    [journeys, fault] = [found, said];
     show();
   });
   when("answered", show);
@@ -50,8 +52,9 @@ async function show() {
     );
     return;
   }
-  put(
+  renew(
     byId("map"),
+    fault ? element("p", { role: "alert" }, `The way is not known. ${fault}`) : null,
     drawing(placed),
     element(
       "p",
@@ -128,9 +131,14 @@ function cameraOf(camera, at, many) {
       class: many ? "place seen" : "place",
       role: "button",
       tabindex: "0",
+      "data-key": camera.camera,
       "aria-label": `${name}: ${counted(many, "pass", "passes")} shown. Show this camera alone`,
       onclick: only,
-      onkeydown: (event) => (event.key === "Enter" || event.key === " ") && only(),
+      onkeydown: (event) => {
+        if (event.key !== "Enter" && event.key !== " ") return;
+        event.preventDefault();
+        only();
+      },
     },
     drawn("title", {}, `${name}: ${counted(camera.sightings, "sighting")} stored`),
     drawn("circle", { cx: x, cy: y, r: 13 }),

@@ -1,8 +1,9 @@
 // What was said of sightings: yes, it is the vehicle; no, it is not; similar. Shapes and colors.
 
-import { byId, element, put } from "./element.js";
+import { byId, element } from "./element.js";
+import { renew } from "./focus.js";
 import { icon } from "./icons.js";
-import { isSearch, subject } from "./question.js";
+import { isSameVehicle, isSearch, NOTHING } from "./question.js";
 import { go, now, tell, when } from "./store.js";
 import { may } from "./session.js";
 import { counted } from "./words.js";
@@ -15,7 +16,7 @@ export const MARKS = {
 };
 
 const marked = new Map();
-let about = "";
+let about = NOTHING; // the question that was asked last
 
 /** The mark of a sighting; empty if there is none. */
 export function markOf(number) {
@@ -44,6 +45,7 @@ export function mark(numbers, name) {
 
 function clearMarks() {
   marked.clear();
+  go({ yes: [], no: [] });
   tell("marked");
 }
 
@@ -80,12 +82,17 @@ export function beginMarks(actions) {
   when("shown", () => showBar(actions));
 }
 
-// Another vehicle has other marks; what the question says was searched with stays said.
+// Another vehicle has other marks; of an address those are taken over that it searches with.
 function follow() {
   const { question } = now;
-  if (subject(question) !== about) marked.clear();
-  about = subject(question);
-  for (const name of ["yes", "no"]) for (const number of question[name]) marked.set(number, name);
+  const isOther = !isSameVehicle(question, about);
+  if (isOther) marked.clear();
+  for (const name of ["yes", "no"]) {
+    // what was taken away since the last question stays away
+    if (!isOther && String(question[name]) === String(about[name])) continue;
+    for (const number of question[name]) marked.set(number, name);
+  }
+  about = question;
   tell("marked");
 }
 
@@ -115,7 +122,7 @@ function showBar(actions) {
       },
       "Search again with these",
     );
-  put(
+  renew(
     bar,
     element("span", { class: "unseen" }, counted(marked.size, "sighting"), " marked: "),
     ...counts,

@@ -2,10 +2,12 @@
 
 import { crop } from "./service.js";
 import { cut } from "./cutting.js";
-import { byId, element, iconButton, put } from "./element.js";
+import { byId, element, iconButton } from "./element.js";
+import { renew } from "./focus.js";
 import { icon } from "./icons.js";
 import { bringFurther, chooseBox } from "./pictures.js";
 import { previewOf } from "./previews.js";
+import { frameOf, keepFrames } from "./query_frames.js";
 import { isSearch } from "./question.js";
 import { go, now, when } from "./store.js";
 import { counted } from "./words.js";
@@ -13,6 +15,12 @@ import { counted } from "./words.js";
 export function beginStrip() {
   when("asked", show);
   show();
+}
+
+/** Look for nothing, and leave out the conditions that are of a search alone. */
+export function clearQuery() {
+  const { at_least, ...where } = now.question.where;
+  go({ pictures: [], like: null, where, least: null, post: "none", open: null });
 }
 
 /** The picture of the query that a hit was nearest to, to be shown beside it; or null. */
@@ -26,9 +34,10 @@ export function queryPicture(place) {
 function show() {
   const { question } = now;
   const strip = byId("query");
+  keepFrames(question.pictures.map((picture) => picture.frame_of));
   strip.hidden = !isSearch(question);
   if (strip.hidden) return;
-  put(
+  renew(
     strip,
     element("h2", {}, "Looking for"),
     ...tiles(question),
@@ -52,7 +61,7 @@ function show() {
       {
         type: "button",
         class: "quiet",
-        onclick: () => go({ pictures: [], like: null, least: null, post: "none", open: null }),
+        onclick: clearQuery,
       },
       icon("close", 16),
       "Clear",
@@ -97,19 +106,25 @@ function boxSaid({ upload, frame_of: number, box }) {
 }
 
 function pictureOf({ upload, frame_of: number, box }, place) {
-  if (!upload) return sightingPicture(number);
+  const name = `Query picture ${place}`;
+  if (!upload) return framePicture(number, box, name);
   const preview = previewOf(upload);
-  if (!preview) {
-    return element(
-      "span",
-      {
-        class: "no-picture",
-        title: "This tab has no copy of it; the service may " + "still search with it",
-      },
-      "not shown",
-    );
-  }
-  return cut(preview.url, preview, box, `Query picture ${place}`);
+  if (preview) return cut(preview.url, preview, box, name);
+  return notShown("This tab has no copy of it; the service may still search with it");
+}
+
+// It comes when the frame was read.
+function framePicture(number, box, name) {
+  const place = element("span", { class: "no-picture" }, "Loading…");
+  frameOf(number).then(
+    (found) => place.replaceWith(cut(found.url, found, box, name)),
+    (error) => place.replaceWith(notShown(error.message)),
+  );
+  return place;
+}
+
+function notShown(why) {
+  return element("span", { class: "no-picture", title: why }, "not shown");
 }
 
 function sightingPicture(number) {

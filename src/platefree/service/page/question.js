@@ -2,6 +2,7 @@
 //
 // The fragment, not the query string: browsers send it to nobody, so it is in no log of a proxy.
 
+import { overlap } from "./boxes.js";
 import { parsed, words } from "./conditions.js";
 
 /** Answers that are shown at first. */
@@ -47,6 +48,18 @@ export function asked(question) {
   return written({ ...question, view: NOTHING.view, sort: NOTHING.sort, open: null });
 }
 
+/** Whether two questions look for one vehicle: nothing, one sighting, or a picture in common. */
+export function isSameVehicle(one, other) {
+  if (subject(one) === subject(other)) return true;
+  return one.pictures.some((each) => other.pictures.some((another) => shareVehicle(each, another)));
+}
+
+// Boxes on one picture show one vehicle if they overlap; without a box it is all of the picture.
+function shareVehicle(one, other) {
+  if (one.upload !== other.upload || one.frame_of !== other.frame_of) return false;
+  return !one.box || !other.box || overlap(one.box, other.box) >= 0.5;
+}
+
 /** The vehicle that is looked for. */
 export function subject(question) {
   return JSON.stringify([question.pictures, question.like]);
@@ -71,6 +84,11 @@ export function written(question) {
     if (question[name].length) found.set(name, question[name].join(","));
   if (question.open !== null) found.set("open", question.open);
   return readable(found.toString());
+}
+
+/** What of the conditions of a fragment cannot be read, in a sentence; empty if all can. */
+export function unread(fragment) {
+  return parsed(new URLSearchParams(fragment.replace(/^#/, "")).get("where") ?? "").fault;
 }
 
 /** The question of a fragment; what cannot be understood is left out. */

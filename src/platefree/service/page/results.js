@@ -2,6 +2,7 @@
 
 import { crop } from "./service.js";
 import { element, byId, iconButton, put } from "./element.js";
+import { renew } from "./focus.js";
 import { icon } from "./icons.js";
 import { markButtons, markOf } from "./marks.js";
 import { isSearch } from "./question.js";
@@ -17,14 +18,21 @@ export function beginResults() {
   when("shown", order);
   when("marked", () => cards.forEach((card) => card.shown()));
   byId("cards").addEventListener("focusin", (event) => rove(event.target.closest(".card")));
-  new IntersectionObserver(
-    (entries) => {
-      // of a list the next page comes by itself
-      if (entries.some((each) => each.isIntersecting) && !isSearch(now.question)) more();
-    },
-    { rootMargin: "600px" },
-  ).observe(byId("more"));
   byId("more").addEventListener("click", more);
+}
+
+// Of a list the next page comes by itself.
+const end = new IntersectionObserver(
+  (entries) => {
+    if (entries.some((each) => each.isIntersecting) && !isSearch(now.question)) more();
+  },
+  { rootMargin: "600px" },
+);
+
+// A page that only goes on with a pass adds no card, so the end stays in view and is not told again.
+function watchEnd() {
+  end.unobserve(byId("more"));
+  end.observe(byId("more"));
 }
 
 /** The passes of the answer in the order in which they are shown. */
@@ -69,6 +77,7 @@ function show() {
   if (isBusy() && now.answer) return;
   shownOrder = null;
   order();
+  watchEnd();
 }
 
 let shownOrder = null;
@@ -82,7 +91,7 @@ function order() {
   shownOrder = key;
   const known = new Map(cards.map((card) => [card.key, card]));
   cards = passes.map((pass) => known.get(keyOf(pass)) ?? cardOf(pass));
-  put(byId("cards"), ...cards.map(({ node }) => node));
+  renew(byId("cards"), ...cards.map(({ node }) => node));
   if (cards.length) rove(byId("cards").querySelector(".card:focus-within") ?? cards[0].node);
 }
 
@@ -93,7 +102,7 @@ function cardOf(pass) {
   const name = vehicle(hit.labels);
   const node = element(
     "li",
-    { class: "card", "data-number": pass.best },
+    { class: "card", "data-number": pass.best, "data-key": pass.best },
     element(
       "button",
       {

@@ -2,9 +2,11 @@
 
 import { ask } from "./service.js";
 import { tellReaders } from "./notices.js";
+import { joinedPasses } from "./passes.js";
 import { isSearch, MOST } from "./question.js";
 import { askReason, isStated, reason } from "./reason.js";
 import { go, now, tell } from "./store.js";
+import { countedIn } from "./words.js";
 
 const PAGE = 60;
 
@@ -49,7 +51,7 @@ export async function more() {
     answered(mine, {
       ...found,
       hits: [...answer.hits, ...found.hits],
-      passes: [...answer.passes, ...found.passes],
+      passes: joinedPasses(answer, found),
     });
   } catch (error) {
     if (error.name !== "AbortError") answered(mine, { ...answer, next: "", broken: error.message });
@@ -89,9 +91,5 @@ function answered(mine, answer) {
   running = null;
   now.answer = answer;
   tell("answered");
-  tellReaders(
-    answer.refused
-      ? answer.refused.message
-      : `${answer.hits.length} sightings in ${answer.passes.length} passes are shown`,
-  );
+  tellReaders(answer.refused ? answer.refused.message : `${countedIn(answer)} shown`);
 }

@@ -2,7 +2,7 @@
 
 import { ask } from "./service.js";
 import { openDialog } from "./dialog.js";
-import { element, put } from "./element.js";
+import { element } from "./element.js";
 import { icon } from "./icons.js";
 import { now } from "./store.js";
 import { counted, duration, named, number, size, span } from "./words.js";
@@ -18,8 +18,7 @@ export async function openStatus() {
     ask("GET", "/api/gallery"),
     ask("GET", "/api/state"),
   ]);
-  put(
-    dialog.body,
+  dialog.show(
     ...(gallery.status === "fulfilled" ? held(gallery.value) : [fault(gallery.reason)]),
     ...(state.status === "fulfilled"
       ? [model(state.value.model), storage(state.value), intake(state.value.ingestion)]

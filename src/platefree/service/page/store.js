@@ -1,6 +1,6 @@
 // What the page is about now, and who wants to know when that changes.
 
-import { asked, NOTHING, read, subject, written } from "./question.js";
+import { asked, isSameVehicle, NOTHING, read, written } from "./question.js";
 
 /** Of the page: the question, its answer, the session and what the gallery holds. */
 export const now = {
@@ -34,7 +34,7 @@ export function tell(what) {
  */
 export function go(changes, how = "push") {
   const next = { ...now.question, ...changes };
-  if (subject(next) !== subject(now.question)) {
+  if (!isSameVehicle(next, now.question)) {
     if (!("yes" in changes)) Object.assign(next, { yes: [], no: [] });
     if (!("sort" in changes)) next.sort = NOTHING.sort;
   }

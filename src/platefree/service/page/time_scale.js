@@ -25,8 +25,15 @@ const STEPS = [
   365 * DAY,
 ];
 
-/** The least range that is shown, in milliseconds. */
+const YEAR = STEPS.at(-1);
+
+/** The least and the longest range that is shown, in milliseconds. */
 const LEAST = 2 * SECOND;
+const LONGEST = 100 * YEAR;
+
+/** No range leaves the years of four digits, outside of which times are written in another way. */
+const FIRST = Date.parse("0001-01-01T00:00Z") + DAY;
+const LAST = Date.parse("9999-12-31T00:00Z") - DAY;
 
 /** A range in which all of these are, with some room at its ends. */
 export function around(times) {
@@ -40,15 +47,19 @@ export function around(times) {
 
 /** `by` times as long, about the moment at `part` of it. */
 export function zoomed([from, to], by, part = 0.5) {
-  const long = Math.max((to - from) * by, LEAST);
+  const long = Math.min(Math.max((to - from) * by, LEAST), LONGEST);
   const fixed = from + (to - from) * part;
-  return [fixed - long * part, fixed + long * (1 - part)];
+  return within(fixed - long * part, long);
 }
 
 /** Moved by a part of its length. */
 export function shifted([from, to], part) {
-  const by = (to - from) * part;
-  return [from + by, to + by];
+  return within(from + (to - from) * part, to - from);
+}
+
+function within(from, long) {
+  const start = Math.min(Math.max(from, FIRST), LAST - long);
+  return [start, start + long];
 }
 
 /**
@@ -56,7 +67,8 @@ export function shifted([from, to], part) {
  * @returns {{time: number, text: string}[]}
  */
 export function ticks([from, to], most, minutes) {
-  const step = STEPS.find((each) => (to - from) / each <= most) ?? STEPS.at(-1) * 10;
+  let step = STEPS.find((each) => (to - from) / each <= most) ?? YEAR;
+  while ((to - from) / step > most) step *= 2;
   const offset = minutes * MINUTE;
   const found = [];
   for (let time = Math.ceil((from + offset) / step) * step; time <= to + offset; time += step) {
@@ -67,6 +79,7 @@ export function ticks([from, to], most, minutes) {
 
 function tickText(local, step) {
   const iso = new Date(local).toISOString();
+  if (step >= YEAR) return iso.slice(0, 7);
   if (step >= DAY || local % DAY === 0) return iso.slice(5, 10);
   return step < MINUTE ? iso.slice(11, 19) : iso.slice(11, 16);
 }

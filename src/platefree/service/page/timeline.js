@@ -1,6 +1,7 @@
 // A lane for each camera, a mark for each pass. A drag, the wheel with Ctrl, or keys zoom.
 
 import { drawn, element, iconButton, put, byId } from "./element.js";
+import { renew } from "./focus.js";
 import { icon } from "./icons.js";
 import { markOf } from "./marks.js";
 import { passesShown } from "./results.js";
@@ -12,13 +13,8 @@ const LANE = 30;
 const HEAD = 22;
 const NAMES = 92;
 const ROOM = 8;
-const KEYS = {
-  "+": (range) => zoomed(range, 0.5),
-  "=": (range) => zoomed(range, 0.5),
-  "-": (range) => zoomed(range, 2),
-  ArrowLeft: (range) => shifted(range, -0.25),
-  ArrowRight: (range) => shifted(range, 0.25),
-};
+const ZOOMS = { "+": 0.5, "=": 0.5, "-": 2 };
+const SHIFTS = { ArrowLeft: -0.25, ArrowRight: 0.25 };
 
 let range = null;
 let width = 600;
@@ -45,16 +41,26 @@ function show() {
   if (byId("panel-timeline").hidden) return;
   const passes = passesShown().filter((pass) => pass.first);
   const undated = passesShown().length - passes.length;
-  put(byId("timeline-tools"), ...(passes.length ? tools(passes) : []));
+  renew(byId("timeline-tools"), ...(passes.length ? tools(passes) : []));
   byId("timeline-note").textContent = note(passes, undated);
   if (!passes.length) {
     put(byId("lanes"));
     return;
   }
   range ??= whole(passes);
-  const focused = document.activeElement?.dataset?.pass;
-  put(byId("lanes"), chart(passes));
-  if (focused) byId("lanes").querySelector(`[data-pass="${focused}"]`)?.focus();
+  renew(byId("lanes"), chart(passes));
+}
+
+/** Zoom by a key, wherever the focus is; false if it is none for that, or nothing is shown. */
+export function zoomByKey(key) {
+  if (!range || !(key in ZOOMS) || !byId("lanes").checkVisibility()) return false;
+  zoom(ZOOMS[key], partInFocus());
+  return true;
+}
+
+function zoom(by, part) {
+  range = zoomed(range, by, part);
+  show();
 }
 
 function note(passes, undated) {
@@ -127,6 +133,7 @@ function chart(passes) {
       width,
       height,
       viewBox: `0 0 ${width} ${height}`,
+      tabindex: "-1", // has the focus where the mark that had it is out of view
       role: "group",
       "aria-label":
         `Timeline of ${counted(passes.length, "pass", "passes")} of ` +
@@ -191,7 +198,7 @@ function markOfPass(pass, isFirst, x, lane) {
       role: "button",
       tabindex: isFirst ? "0" : "-1",
       "aria-label": name,
-      "data-pass": pass.best,
+      "data-key": pass.best,
       onclick: open,
       onkeydown: (event) => {
         if (event.key === "Enter" || event.key === " ") {
@@ -214,32 +221,45 @@ function markOfPass(pass, isFirst, x, lane) {
   );
 }
 
-// Left and right go from mark to mark where one has the focus; + and - zoom everywhere.
+// Left and right go from mark to mark where one has the focus.
 function byKey(event) {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
-  const marks = [...byId("lanes").querySelectorAll(".pass")].sort(
-    (one, other) => one.getBBox().x - other.getBBox().x,
-  );
-  const at = marks.indexOf(document.activeElement);
+  const all = marks();
+  const at = all.indexOf(document.activeElement);
   const to = { ArrowLeft: at - 1, ArrowRight: at + 1 }[event.key];
-  if (at >= 0 && to in marks && !event.shiftKey) {
-    marks[at].tabIndex = -1;
-    marks[to].tabIndex = 0;
-    marks[to].focus();
-  } else if (event.key in KEYS) {
-    range = KEYS[event.key](range);
+  if (at >= 0 && to in all && !event.shiftKey) {
+    all[at].tabIndex = -1;
+    all[to].tabIndex = 0;
+    all[to].focus();
+  } else if (event.key in SHIFTS) {
+    range = shifted(range, SHIFTS[event.key]);
     show();
-  } else return;
+  } else if (!zoomByKey(event.key)) return;
   event.preventDefault();
   event.stopPropagation();
+}
+
+function marks() {
+  const all = [...byId("lanes").querySelectorAll(".pass")];
+  return all.sort((one, other) => middle(one) - middle(other));
+}
+
+function middle(mark) {
+  const { x, width: wide } = mark.querySelector(".reach").getBBox();
+  return x + wide / 2;
+}
+
+// The mark with the focus stays where it is; without one the middle does.
+function partInFocus() {
+  const mark = marks().find((each) => each === document.activeElement);
+  return mark ? partOf(middle(mark)) : 0.5;
 }
 
 function byWheel(event) {
   if (!range || !(event.ctrlKey || event.metaKey)) return;
   event.preventDefault();
   const edges = byId("lanes").getBoundingClientRect();
-  range = zoomed(range, event.deltaY > 0 ? 1.25 : 0.8, partOf(event.clientX - edges.left));
-  show();
+  zoom(event.deltaY > 0 ? 1.25 : 0.8, partOf(event.clientX - edges.left));
 }
 
 function dragging(svg) {
@@ -258,15 +278,17 @@ function dragging(svg) {
     band.setAttribute("width", Math.abs(at(event) - start));
   });
   svg.addEventListener("pointerup", (event) => {
+    // a chart that is made anew now would take the click from under the mark
+    if (start === null) return;
     const [low, high] = [start, at(event)].sort((one, other) => one - other);
-    if (start !== null && high - low > 6) {
+    if (high - low > 6) {
       const [from, to] = range;
       range = [from + (to - from) * partOf(low), from + (to - from) * partOf(high)];
       range = zoomed(range, 1); // not shorter than the least
     }
-    start = null;
     show();
   });
+  svg.addEventListener("pointercancel", show);
 }
 
 function partOf(x) {

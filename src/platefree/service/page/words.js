@@ -17,6 +17,11 @@ export function counted(value, one, many = `${one}s`) {
   return `${number(value)} ${value === 1 ? one : many}`;
 }
 
+/** "230 sightings in 1 pass" of an answer. */
+export function countedIn({ hits, passes }) {
+  return `${counted(hits.length, "sighting")} in ${counted(passes.length, "pass", "passes")}`;
+}
+
 /** Minutes of a clock before UTC: "+07:00" is 420, "" is 0. */
 export function minutesOf(zone) {
   const found = /^([+-])(\d\d):?(\d\d)$/.exec(zone ?? "");
