@@ -3,7 +3,8 @@
 Frames count from 0 in the order in which they are shown. A frame that is skipped or damaged counts
 too, so the number of a frame does not depend on how much of the film is decoded: every packet is
 looked at, which is quick, and takes the place of its time stamp among the others. Only where a film
-has no time stamps at all, as raw H.264, are the decoded frames counted.
+has no time stamps at all, as raw H.264, or none that tell the order, as AVI of H.264 with B-frames,
+are the decoded frames counted.
 
 Packets are kept from one key frame to the next; those that end before the next wanted moment
 are never decoded. Memory holds one such group at most, whatever the length of the film.
@@ -40,6 +41,7 @@ _MOST_THREADS = 4
 _USUAL_RATE = 25.0  # frames a second, where a film does not say
 _LOCAL = {"protocol_whitelist": "data"}  # a playlist must open no other file and call nobody
 _END_MISSING = 1.0  # seconds
+_FREE_ORDER = ("h264", "hevc", "vvc")  # whose frames may be stored in any order
 
 
 class FilmFrame(NamedTuple):
@@ -127,9 +129,12 @@ class Film:
         self._tick = tick
         self._zero: int | None = None  # stamp of the first frame
         self._wanted = 0.0  # seconds
-        # AVI has no time stamps of showing, and FFmpeg guesses them one frame too late.
+        # AVI has no time stamps of showing, and FFmpeg guesses them: one frame too late without
+        # B-frames, and in no order with those of H.264, which may depend on each other.
         is_avi = self.container.format.name == "avi"
-        self._stored_as_shown = is_avi and not self.stream.codec_context.has_b_frames
+        reorders = self.stream.codec_context.has_b_frames
+        self._stored_as_shown = is_avi and not reorders
+        self._numbers.counted = is_avi and reorders and self.facts.codec in _FREE_ORDER
         self._matrix: Matrix | None = None
 
     def frames(self, sampling: Sampling = EVERY_FRAME) -> Iterator[FilmFrame]:
@@ -174,7 +179,7 @@ class Film:
         """
         with suppress(av.FFmpegError):
             self.container.seek(key, stream=self.stream, backward=True)
-            for packet in self.container.demux(self.stream):
+            for packet in self._demuxed():
                 for frame in self.stream.codec_context.decode(packet):
                     if frame.pts in stamps and not frame.is_corrupt:
                         yield frame.pts, self._picture(frame)
@@ -220,9 +225,16 @@ class Film:
                 yield from self._decode(packet)
         yield from self._decode(None)
 
+    def _demuxed(self) -> Iterator[Any]:
+        """Packets as they are stored, with the stamps that are believed."""
+        for packet in self.container.demux(self.stream):
+            if self._stored_as_shown:
+                packet.pts = packet.dts
+            yield packet
+
     def _packets(self) -> Iterator[tuple[Any, float]]:
         """Packets and their repaired times in seconds; None at the end."""
-        packets = iter(self.container.demux(self.stream))
+        packets = self._demuxed()
         while True:
             try:
                 packet = next(packets, None)
@@ -231,8 +243,6 @@ class Film:
                 return
             if packet is None or (packet.dts is None and packet.pts is None and not packet.size):
                 return
-            if self._stored_as_shown:
-                packet.pts = packet.dts
             if not self._numbers.begun and packet.pts is None:
                 self._numbers.counted = True
             if not self._numbers.counted:
