@@ -28,3 +28,19 @@ def test_a_frame_is_the_one_of_its_number(
     np.testing.assert_allclose([frame.time for frame in forward], EVEN, atol=0.002)
     for number in (39, 0, 1, 23, 24, 12, 2):
         assert shown_number(frame_of_film(path, number)) == number
+
+
+@pytest.mark.parametrize("before", [5, 17])
+def test_a_trimmed_film_begins_with_its_first_frame_that_is_shown(
+    tmp_path: Path, before: int
+) -> None:
+    """Frames before zero are in the file, and an edit list says that they are not shown."""
+    seconds = [(number - before) / 10 for number in range(60)]
+    path = write_film(tmp_path / "trimmed.mp4", seconds, between=3)
+    with open_film(path) as film:
+        found = list(film.frames())
+    assert [shown_number(frame.picture) for frame in found] == list(range(before, 60))
+    assert [frame.number for frame in found] == list(range(60 - before))
+    np.testing.assert_allclose([frame.time for frame in found], seconds[before:], atol=1e-6)
+    for number in (0, 1, 2, 20):
+        assert shown_number(frame_of_film(path, number)) == before + number

@@ -127,7 +127,8 @@ class Film:
         self._interval = 1 / self.facts.rate
         self._clock = FilmClock(tick, max(1, round(self._interval / tick)))
         self._tick = tick
-        self._zero: int | None = None  # stamp of the first frame
+        self._zero: int | None = None  # stamp of the first frame, the least so far
+        self._begun, self._trimmed = False, False  # whether it is known; whether frames precede it
         self._wanted = 0.0  # seconds
         # AVI has no time stamps of showing, and FFmpeg guesses them: one frame too late without
         # B-frames, and in no order with those of H.264, which may depend on each other.
@@ -198,8 +199,6 @@ class Film:
         held: list[tuple[Any, float]] = []
         skipped = False
         for packet, time in self._packets():
-            if packet is None:
-                break
             if packet.is_keyframe and time <= self._wanted and not self._numbers.counted:
                 held, skipped = [], bool(held) or skipped
             held.append((packet, time))
@@ -233,7 +232,36 @@ class Film:
             yield packet
 
     def _packets(self) -> Iterator[tuple[Any, float]]:
-        """Packets and their repaired times in seconds; None at the end."""
+        """Packets and their repaired times in seconds."""
+        early = list[Any]()
+        for packet in self._stamped():
+            early.append(packet)
+            if self._begins(packet):
+                yield from ((each, self._seconds(each)) for each in early)
+                early = []
+        yield from ((each, self._seconds(each)) for each in early)
+
+    def _begins(self, packet: Any) -> bool:  # noqa: ANN401
+        """Whether it is known with this packet when the first frame is shown.
+
+        Of a trimmed film that need not be the first packet that is kept: B-frames come after it.
+        """
+        if self._begun or self._numbers.counted:
+            return True
+        self._trimmed |= packet.is_discard
+        if not packet.is_discard:
+            if self._zero is None or packet.pts < self._zero:
+                self._zero = packet.pts
+            self._begun = not self._trimmed or packet.dts is None or packet.dts >= self._zero
+        return self._begun
+
+    def _seconds(self, packet: Any) -> float:  # noqa: ANN401
+        if self._numbers.counted:
+            return math.inf
+        return (packet.pts - (self._zero or 0)) * self._tick
+
+    def _stamped(self) -> Iterator[Any]:
+        """Packets with repaired stamps."""
         packets = self._demuxed()
         while True:
             try:
@@ -247,14 +275,9 @@ class Film:
                 self._numbers.counted = True
             if not self._numbers.counted:
                 packet.pts = self._clock.stamp(packet.pts, packet.dts)
-                if self._zero is None and not packet.is_discard:
-                    self._zero = packet.pts
             if not packet.is_discard:
                 self._numbers.stored(packet.pts)
-            seconds = (
-                math.inf if self._numbers.counted else (packet.pts - (self._zero or 0)) * self._tick
-            )
-            yield packet, seconds
+            yield packet
 
     def _decode(self, packet: Any) -> Iterator[_Shown]:  # noqa: ANN401
         try:
