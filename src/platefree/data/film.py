@@ -145,12 +145,12 @@ class Film:
             FilmError: nothing of the film can be decoded.
             OutOfMemory: a frame does not fit into the memory.
         """
-        self._wanted = sampling.from_moment(sampling.since)
+        self._wanted = sampling.from_moment(sampling.first)
         try:
             for shown in self._decoded():
                 if shown.time >= sampling.until:
                     return
-                if shown.time >= self._wanted:
+                if shown.time >= self._wanted and shown.time > sampling.taken:
                     self._wanted = sampling.from_moment(sampling.after(shown.time))
                     yield FilmFrame(shown.number, shown.time, self._picture(shown.frame))
         except MemoryError as error:

@@ -115,8 +115,6 @@ def look(task: FilmToDo, detector: Detector) -> Iterator[Reached]:
             footage, detector, rest.sampling, regions=camera.regions, threshold=min(_UNSURE, sure)
         )
         for frame, found in seen:
-            if frame.time <= rest.reached:
-                continue
             if frame.time >= due:
                 yield Reached(rest.reached, rest.memory(), _kept(ended, masks), content)
                 ended, due = [], _next(frame.time, task.between)
@@ -160,9 +158,8 @@ class _Rest:
 
     @property
     def sampling(self) -> Sampling:
-        """The frames that are left, and with every frame the last one again."""
-        since = 0.0 if self.reached == -math.inf else self._every.after(self.reached)
-        return replace(self._every, since=since)
+        """The frames that are left."""
+        return replace(self._every, taken=self.reached)
 
     def add(self, frame: FilmFrame, found: FoundOnFrame) -> list[Track]:
         self.reached = frame.time

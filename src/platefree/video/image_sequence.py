@@ -31,12 +31,12 @@ class ImageSequence:
 
     def frames(self, sampling: Sampling = EVERY_FRAME) -> Iterator[FilmFrame]:
         """The frames that a sampling asks for; the others are not read."""
-        wanted = sampling.from_moment(sampling.since)
+        wanted = sampling.from_moment(sampling.first)
         for number, path in enumerate(self.paths):
             time = number / self.rate
             if time >= sampling.until:
                 return
-            if time < wanted:
+            if time < wanted or time <= sampling.taken:
                 continue
             try:
                 picture = np.asarray(read_image(path), np.uint8)

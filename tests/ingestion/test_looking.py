@@ -1,0 +1,57 @@
+"""Looking at a film: one that is resumed sees and says what an unstopped one does."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from small_films import shown_number, write_film
+
+from platefree.inference.detector import FoundOnFrame
+from platefree.ingestion.cameras import Camera
+from platefree.ingestion.looking import FilmToDo, Reached, look
+from platefree.video.track_masks import Masked
+
+AS_IT_IS = Masked(plates=False, faces=False)
+
+
+class NumberReader:
+    """Finds nothing on frames that show their numbers, and notes these."""
+
+    name, fingerprint, threshold, longest = "numbers", "0123", 0.4, 960
+
+    def __init__(self) -> None:
+        self.seen: list[int] = []
+
+    def detect(
+        self, frames: Sequence[np.ndarray], threshold: float | None = None
+    ) -> list[FoundOnFrame]:
+        """Nothing on each frame."""
+        del threshold
+        self.seen += map(shown_number, frames)
+        return [FoundOnFrame(np.zeros((0, 4)), np.zeros(0, int), np.zeros(0)) for _ in frames]
+
+
+def looked_at(
+    film: Path, every: float, memory: str = "", between: float = 2.0
+) -> tuple[list[int], list[Reached]]:
+    """The numbers of the frames that are looked at, and what is told."""
+    detector = NumberReader()
+    camera = Camera("gate", [film], start="unknown", detector=detector, every=every)
+    task = FilmToDo(film, camera, memory, between, AS_IT_IS)
+    return detector.seen, list(look(task, detector))
+
+
+@pytest.mark.parametrize("every", [0.0, 0.1])
+def test_a_resumed_film_is_looked_at_where_an_unstopped_one_is(
+    tmp_path: Path, every: float
+) -> None:
+    rate, frames = 24000 / 1001, 120 if every == 0 else 420  # some stamps lie 2 ms before a moment
+    path = write_film(tmp_path / "gate.mkv", [number / rate for number in range(frames)], between=0)
+    unstopped, told = looked_at(path, every)
+    memories = [each.memory for each in told if each.memory]
+    assert len(memories) == int(frames / rate / 2)
+    for memory in memories[::3]:
+        resumed, _ = looked_at(path, every, memory)
+        assert 0 < len(resumed) < len(unstopped)
+        assert resumed == unstopped[-len(resumed) :]
