@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import math
+import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,11 +13,12 @@ import numpy as np
 
 from platefree.data.film import FILM
 from platefree.errors import DataError, FilmError
+from platefree.gallery.filter_words import word_of
 from platefree.gallery.ledger import FilmRecord, Ledger
 from platefree.inference.detector import Detector
 from platefree.ingestion.cameras import Camera
 from platefree.ingestion.film_files import film_files, fingerprint_of
-from platefree.ingestion.film_start import UNKNOWN, is_rule, moment_text, start_by
+from platefree.ingestion.film_start import UNKNOWN, is_rule, moment_of, moment_text, start_by
 from platefree.ingestion.looking import opened_detector
 from platefree.inputs.plain_files import require_utf8
 from platefree.video.footage import open_footage
@@ -160,8 +163,9 @@ class Planner:
         if noted is not None and noted.camera != camera.name:
             raise FilmError(
                 f"{film} was taken in as of the camera {noted.camera!r}, not {camera.name!r}: "
-                "forget those sightings ('platefree gallery forget --where source:"
-                f"{Path(noted.path).name}'), and take it in anew (--again)"
+                "forget those sightings (platefree gallery forget GALLERY --where "
+                f"{shlex.quote(_sightings_of(noted))}{_and_others(noted)}), and take it in anew "
+                "(--again)"
             )
         if noted is not None and noted.finished:
             return Planned(film, *by, noted)
@@ -193,6 +197,25 @@ class Planner:
         return FilmRecord(
             fingerprint, str(film), camera.name, moment_text(start), settings, duration
         )
+
+
+def _sightings_of(noted: FilmRecord) -> str:
+    """The narrowest condition that the sightings of a film meet, as words.
+
+    Its name and camera alone are not enough: recorders use the same names every day.
+    """
+    words = [("camera", noted.camera), ("source", Path(noted.path).name)]
+    if noted.start:
+        begun, seconds = moment_of(noted.start), math.ceil(max(noted.duration or 0, noted.seconds))
+        ended = begun + np.timedelta64(seconds + 1, "s")
+        words += [("since", moment_text(begun)), ("until", moment_text(ended))]
+    else:
+        words.append(("time", "unknown"))
+    return " ".join(word_of(*each) for each in words)
+
+
+def _and_others(noted: FilmRecord) -> str:
+    return "" if noted.start else ", also of other films of that name, as no time tells them apart"
 
 
 def _settings(by: _By, start: str, masked: Masked) -> str:
