@@ -28,7 +28,7 @@ from platefree.city.world.trips import Passage, passages_of
 from platefree.city.world.weather import LAMPS_BELOW, sun_position
 from platefree.errors import DataError
 
-FILMS_VERSION = 1
+FILMS_VERSION = 2
 """Increased whenever the same settings give other films."""
 
 LIGHTS = {
