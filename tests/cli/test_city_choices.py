@@ -1,11 +1,13 @@
 """The command line offers every kind of city that the library makes, and no other."""
 
+import functools
 from pathlib import Path
 
 import pytest
 from click import Command, Context
 from conftest import Run
 from fake_studio import BlockStudio
+from messages import says
 
 from platefree.city.film_plan import LIGHTS
 from platefree.city.plan import PRESETS, CitySettings
@@ -56,6 +58,27 @@ def test_what_is_not_asked_is_as_the_preset_says(
         ("town", "plain", "any"),
         ("town", "varied", "any"),
     ]
+
+
+def test_layouts_lie_beside_a_city_however_its_folder_is_called(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from platefree.city import generate
+
+    made = functools.partial(generate.generate_city, studio=BlockStudio())
+    monkeypatch.setattr(generate, "generate_city", made)
+    (tmp_path / "city").mkdir()
+    monkeypatch.chdir(tmp_path / "city")
+    words = ("--vehicles", 8, "--cameras", 3, "--images", 60, "--workers", 1)
+    foreign = tmp_path / "city-compcars"
+    foreign.mkdir()
+    code, _, err = run("city", ".", *words, "--layout", "veri-776", "--layout", "compcars")
+    assert (code, says(err, str(foreign))) == (1, True)
+    assert list((tmp_path / "city").iterdir()) == []  # refused before anything is rendered
+    code, _, err = run("city", ".", *words, "--layout", "veri-776")
+    assert code == 0, err
+    assert (tmp_path / "city-veri-776").is_dir()
+    assert says(err, "city-veri-776")
 
 
 @pytest.mark.parametrize(

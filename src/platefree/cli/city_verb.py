@@ -1,5 +1,6 @@
 """The verb ``city``: render a synthetic city with every label."""
 
+import os
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
@@ -177,6 +178,7 @@ def city(
     }
     changes = {name: value for name, value in asked.items() if value is not None}
     settings = replace(start, seed=seed, mounting=mounting.value, **changes)  # type: ignore[arg-type]
+    targets = _targets(folder, layout or [])
     with stage_progress() as report:
         card = generate_city(
             folder,
@@ -184,7 +186,7 @@ def city(
             workers=workers,
             on_progress=lambda count, total: report("rendering", count, total),
         )
-    written = _layouts(folder, layout or [])
+    written = _layouts(folder, targets)
     if as_json:
         print_json({"city": str(folder), **card.to_json(), "layouts": [str(p) for p in written]})
     else:
@@ -255,15 +257,28 @@ def _films(
     done(folder, "films")
 
 
-def _layouts(folder: Path, names: list[LayoutName]) -> dict[Path, str]:
-    """The root of each written data set, and its name; a layout may contain two data sets."""
+def _targets(folder: Path, names: list[LayoutName]) -> dict[LayoutName, Path]:
+    """The folder of each layout, beside that of the city; refused if it may not be replaced."""
     if not names:
+        return {}
+    from platefree.city.output.layouts import require_replaceable
+
+    # A folder such as . says its name only as an absolute path.
+    targets = {name: Path(f"{os.path.abspath(folder)}-{name.value}") for name in names}
+    for target in targets.values():
+        require_replaceable(target)
+    return targets
+
+
+def _layouts(folder: Path, targets: dict[LayoutName, Path]) -> dict[Path, str]:
+    """The root of each written data set, and its name; a layout may contain two data sets."""
+    if not targets:
         return {}
     from platefree.city.output.layouts import write_layout
     from platefree.data.readers.detect import sets_in
 
     written: dict[Path, str] = {}
-    for name in names:
-        target = write_layout(folder, folder.with_name(f"{folder.name}-{name.value}"), name.value)
+    for name, target in targets.items():
+        write_layout(folder, target, name.value)
         written |= {root.path: each.name for each, root in sets_in(target)}
     return written
