@@ -15,6 +15,7 @@ from platefree.city.studio import FLEETS
 from platefree.city.world.roads import ROADS
 from platefree.city.world.sites import MOUNTINGS
 from platefree.cli import city_verb
+from platefree.errors import DataError
 
 HERE = Context(Command("city"))
 
@@ -98,3 +99,26 @@ def test_what_would_be_passed_over_is_refused(
     assert code == 2
     assert str(words[-2]) in err
     assert not (tmp_path / "city").exists()
+
+
+@pytest.mark.parametrize("what", ["--frames", "--films"])
+def test_sizes_that_are_refused_are_named_with_the_least_that_is_not(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    from platefree.city import generate_films, generate_frames
+
+    def refused(*given: object, **how: object) -> object:
+        del how
+        made.append(given[1].height)
+        raise DataError("as far as that")
+
+    made = list[int]()
+    monkeypatch.setattr(generate_films, "generate_films", refused)
+    monkeypatch.setattr(generate_frames, "generate_frames", refused)
+    for size in (64, 4098):
+        code, _, err = run("city", tmp_path / "city", what, 1, "--size", size)
+        assert (code, "--size" in err, "height" in err) == (2, True, False)
+    least = int(err.split("expected ")[1].split()[0])
+    code, _, _ = run("city", tmp_path / "city", what, 1, "--size", least)
+    assert (code, made) == (1, [64])
+    assert run("city", tmp_path / "city", what, 1, "--size", least - 2)[0] == 2

@@ -67,6 +67,8 @@ class LayoutName(StrEnum):
 
 
 _OF_PICTURES = ("preset", "images", "days", "near_duplicates", "mounting", "roads", "layout")
+_LEAST_OF_FRAMES, _LEAST_OF_FILMS = 88, 112  # widths whose heights are the least, 64 pixels
+_LARGEST = 4096
 _OF_TRAFFIC = ("vehicles", "cameras", "light", "fleet")
 
 
@@ -208,6 +210,7 @@ def _frames(
 
     settings = FrameSettings(frames, seed)
     if width is not None:
+        _check_size(width, _LEAST_OF_FRAMES)
         settings = FrameSettings(frames, seed, width, 32 * round(width * 11 / 640))
     with stage_progress() as report:
         card = generate_frames(
@@ -237,6 +240,7 @@ def _films(
     from platefree.city.generate_films import generate_films
 
     if "width" in numbers:
+        _check_size(numbers["width"], _LEAST_OF_FILMS)
         numbers["height"] = 2 * round(numbers["width"] * 9 / 32)
     settings = FilmSettings(**numbers, **names)  # type: ignore[arg-type]
     with stage_progress() as report:
@@ -255,6 +259,14 @@ def _films(
             f"{card['pictures']:,} of them large enough for a picture"
         )
     done(folder, "films")
+
+
+def _check_size(width: int, least: int) -> None:
+    """Refuse a width by itself: nobody gave the height that follows from it."""
+    if not least <= width <= _LARGEST:
+        raise typer.BadParameter(
+            f"{width:,} pixels, expected {least:,} to {_LARGEST:,}", param_hint="--size"
+        )
 
 
 def _targets(folder: Path, names: list[LayoutName]) -> dict[LayoutName, Path]:
