@@ -110,7 +110,7 @@ class Film:
         container: of av.
         stream: of av, its video.
         facts: what it says of itself.
-        damaged: frames that could not be decoded so far.
+        damaged: frames that could not be decoded so far, those of a former reading too.
     """
 
     name: str
@@ -129,7 +129,8 @@ class Film:
         self._tick = tick
         self._zero: int | None = None  # stamp of the first frame, the least so far
         self._begun, self._trimmed = False, False  # whether it is known; whether frames precede it
-        self._wanted = 0.0  # seconds
+        self._wanted, self._taken = 0.0, -math.inf  # seconds
+        self._passed = False  # whether all that a former reading took is passed
         # AVI has no time stamps of showing, and FFmpeg guesses them: one frame too late without
         # B-frames, and in no order with those of H.264, which may depend on each other.
         is_avi = self.container.format.name == "avi"
@@ -145,7 +146,8 @@ class Film:
             FilmError: nothing of the film can be decoded.
             OutOfMemory: a frame does not fit into the memory.
         """
-        self._wanted = sampling.from_moment(sampling.first)
+        self._wanted, self._taken = sampling.from_moment(sampling.first), sampling.taken
+        self._passed = sampling.taken == -math.inf
         try:
             for shown in self._decoded():
                 if shown.time >= sampling.until:
@@ -205,8 +207,7 @@ class Film:
             if time < self._wanted and len(held) < _MOST_HELD and not self._numbers.counted:
                 continue
             if skipped:
-                yield from self._decode(None)
-                self.stream.codec_context.flush_buffers()
+                yield from self._enter(held[0][1])
                 skipped = False
             for each, moment in held:
                 if not (each.is_disposable and moment < self._wanted) or self._numbers.counted:
@@ -218,11 +219,16 @@ class Film:
         """The end of the film; a group that ends before the wanted moment is left out."""
         if held and max(moment for _, moment in held) >= self._wanted:
             if skipped:
-                yield from self._decode(None)
-                self.stream.codec_context.flush_buffers()
+                yield from self._enter(held[0][1])
             for packet, _ in held:
                 yield from self._decode(packet)
         yield from self._decode(None)
+
+    def _enter(self, time: float) -> Iterator[_Shown]:
+        """Let the decoder begin anew with a key frame of this second; what it still held."""
+        yield from self._decode(None)
+        self.stream.codec_context.flush_buffers()
+        self._passed |= time > self._taken
 
     def _demuxed(self) -> Iterator[Any]:
         """Packets as they are stored, with the stamps that are believed."""
@@ -285,12 +291,12 @@ class Film:
         except av.error.EOFError:
             return
         except av.FFmpegError:
-            self.damaged += 1
+            self.damaged += self._passed
             return
         for frame in frames:
             number = self._numbers.shown(frame.pts)
             if frame.is_corrupt:
-                self.damaged += 1
+                self.damaged += self._passed
                 continue
             yield _Shown(number, self._time(frame.pts, number), frame)
 
@@ -303,6 +309,7 @@ class Film:
         if time <= self._latest:
             time = self._latest + min(self._tick, self._interval)
         self._latest = time
+        self._passed |= time >= self._taken
         return time
 
     def _check_end(self) -> None:
@@ -310,7 +317,7 @@ class Film:
             raise FilmError(
                 f"{self.name} holds no frame{self._why()}: expected a film; record or copy it again"
             )
-        if self._latest == -math.inf and self.damaged:
+        if self._latest == -math.inf and self._taken == -math.inf and self.damaged:
             raise FilmError(
                 f"{self.name}: none of its {self.damaged} frames can be decoded{self._why()}; "
                 "record or copy it again"

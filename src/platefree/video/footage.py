@@ -91,6 +91,11 @@ class Footage:
         """
         return self.start + np.timedelta64(round(time * 1000), "ms")
 
+    @property
+    def damaged(self) -> int:
+        """How many frames could not be read so far."""
+        return self._source.damaged
+
     def remarks(self) -> list[str]:
         """What could not be read so far, and what was decided instead, in sentences."""
         said = self._source.remarks()
@@ -117,6 +122,7 @@ def open_footage(
     rate: float | None = None,
     hardware: str = "",
     patience: float = _PATIENCE,
+    damaged: int = 0,
 ) -> Iterator[Footage]:
     """Open footage of one camera.
 
@@ -127,6 +133,8 @@ def open_footage(
         rate: frames a second of a sequence of pictures, which does not say it itself.
         hardware: what decodes, see `platefree.data.film.open_film`.
         patience: seconds without an answer of an address before it is given up.
+        damaged: frames of a film that a former reading could not read, where this one goes on
+            after it (`Sampling.taken`).
 
     Raises:
         FilmError: it cannot be read, the start is no moment with a time zone, or a rate is missing,
@@ -150,6 +158,7 @@ def open_footage(
             yield _of_film(film, given)
     else:
         with open_film(place, hardware=hardware) as film:
+            film.damaged = damaged
             yield _of_film(film, given)
 
 

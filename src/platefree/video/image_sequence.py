@@ -46,6 +46,11 @@ class ImageSequence:
             wanted = sampling.from_moment(sampling.after(time))
             yield FilmFrame(number, time, picture)
 
+    @property
+    def damaged(self) -> int:
+        """How many pictures could not be read so far."""
+        return len(self._unreadable)
+
     def remarks(self) -> list[str]:
         """What could not be read so far, in sentences."""
         more = len(self._unreadable) - _NAMED
