@@ -19,10 +19,9 @@ import numpy as np
 
 from platefree.data.film import Film, FilmFrame, film_from, open_film
 from platefree.data.film_sampling import EVERY_FRAME, Sampling
-from platefree.data.image import read_header
 from platefree.data.picture_files import FILM_SUFFIXES
 from platefree.errors import FilmError
-from platefree.video.image_sequence import ImageSequence, sequence_files
+from platefree.video.image_sequence import ImageSequence, first_header, sequence_files
 
 __all__ = [
     "EVERY_FRAME",
@@ -187,7 +186,7 @@ def _of_film(film: Film, given: np.datetime64 | None) -> Footage:
 def _of_pictures(name: str, files: list[Path], rate: float, given: np.datetime64 | None) -> Footage:
     if not 0 < rate < math.inf:
         raise FilmError(f"{rate:g} frames a second, expected a number above 0")
-    header = read_header(files[0])
+    header = first_header(files)
     start = np.datetime64("NaT", "ms") if given is None else given
     return Footage(
         name,
