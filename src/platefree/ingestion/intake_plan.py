@@ -63,6 +63,22 @@ class Plan:
     todo: list[Planned] = field(default_factory=list)
     done: list[Planned] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
+    _by_content: dict[str, Planned] = field(default_factory=dict, repr=False)
+
+    def add(self, found: Planned) -> None:
+        """Add a film, once under whatever names.
+
+        Raises:
+            DataError: another camera has it.
+        """
+        other = self._by_content.setdefault(found.record.fingerprint, found)
+        if other is found:
+            (self.done if found.record.finished else self.todo).append(found)
+        elif other.camera.name != found.camera.name:
+            raise DataError(
+                f"{found.film} and {other.film} are the same film, of the cameras "
+                f"{found.camera.name!r} and {other.camera.name!r}: give it to one of them"
+            )
 
 
 class _By(NamedTuple):
@@ -124,41 +140,33 @@ class Planner:
         self._ledger, self._masked, self._device = ledger, masked, device
         self._detectors = detectors
 
-    def plan(self, cameras: Sequence[Camera]) -> Plan:
+    def plan(self, cameras: Sequence[Camera], plan: Plan | None = None) -> Plan:
         """Look at all films of some cameras.
+
+        Args:
+            cameras: with their films.
+            plan: of other films, to which these are added.
 
         Raises:
             CheckpointError: there is no detector.
-            DataError: a film begins at no known time, or a part of it is done with other settings.
+            DataError: a film begins at no known time, a part of it is done with other settings, or
+                two cameras have it.
             FilmError: a camera has no films.
         """
-        plan, seen = Plan(), dict[str, Planned]()
+        plan = Plan() if plan is None else plan
         for camera in cameras:
-            detector = opened_detector(camera, self._device, self._detectors)
+            by = _By(camera, opened_detector(camera, self._device, self._detectors))
             for film in films_of(camera):
-                self._look_at(film.absolute(), _By(camera, detector), plan, seen)
+                try:
+                    plan.add(self._found(film.absolute(), by))
+                except FilmError as error:
+                    plan.refused.append(str(error))
         return plan
 
-    def _look_at(self, film: Path, by: _By, plan: Plan, seen: dict[str, Planned]) -> None:
-        try:
-            require_utf8(film, FILM)
-            fingerprint = fingerprint_of(film)
-            found = self._found(film, by, fingerprint)
-        except FilmError as error:
-            plan.refused.append(str(error))
-            return
-        if (other := seen.get(fingerprint)) is not None:
-            if other.camera.name != by.camera.name:
-                raise DataError(
-                    f"{film} and {other.film} are the same film, of the cameras "
-                    f"{by.camera.name!r} and {other.camera.name!r}: give it to one of them"
-                )
-            return
-        seen[fingerprint] = found
-        (plan.done if found.record.finished else plan.todo).append(found)
-
-    def _found(self, film: Path, by: _By, fingerprint: str) -> Planned:
+    def _found(self, film: Path, by: _By) -> Planned:
         """A film with what is noted of it."""
+        require_utf8(film, FILM)
+        fingerprint = fingerprint_of(film)
         camera, noted = by.camera, self._ledger.film(fingerprint)
         if noted is not None and noted.camera != camera.name:
             raise FilmError(
