@@ -264,7 +264,7 @@ class Film:
     def _seconds(self, packet: Any) -> float:  # noqa: ANN401
         if self._numbers.counted:
             return math.inf
-        return (packet.pts - (self._zero or 0)) * self._tick
+        return float((packet.pts - (self._zero or 0)) * self._tick)
 
     def _stamped(self) -> Iterator[Any]:
         """Packets with repaired stamps."""

@@ -170,9 +170,9 @@ class _Rest:
         return self._follower.finish()
 
     def memory(self) -> str:
-        kept = {"reached": self.reached, "damaged": self.damaged}
-        kept |= {"tracker": self._tracker.to_json(), "follower": self._follower.to_json()}
-        return json.dumps(kept)
+        far = {"reached": self.reached, "damaged": self.damaged}
+        known = {"tracker": self._tracker.to_json(), "follower": self._follower.to_json()}
+        return json.dumps({**far, **known})
 
 
 def _scenes(film: Path, kept: Sequence[Mapping[str, Any]]) -> Callable[[int], Pixels]:
