@@ -55,7 +55,7 @@ def write_film(
         stream = film.add_stream(codec, rate=rate)
         stream.height, stream.width = size
         stream.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
-        tick = Fraction(1, rate if path.suffix == ".h264" else 1000)
+        tick = Fraction(1, rate if path.suffix in (".h264", ".avi") else 1000)
         stream.codec_context.time_base = tick
         stream.codec_context.gop_size = group
         stream.codec_context.max_b_frames = between

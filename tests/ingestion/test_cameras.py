@@ -1,5 +1,6 @@
 """Cameras as they are listed, when their films begin, and which files they are."""
 
+import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -170,6 +171,14 @@ def test_a_film_is_given_when_it_rests_and_sooner_when_the_next_has_begun(tmp_pa
     assert finished() == []
     now += RESTS
     assert finished() == [first, fourth]
+    changed = first.stat().st_mtime_ns
+    first.unlink()
+    assert finished() == []
+    first.write_bytes(b"123")  # whoever removed it put it back: nothing is known of it any more
+    os.utime(first, ns=(changed, changed))
+    assert finished() == []
+    now += RESTS
+    assert finished() == [first]
 
 
 def test_the_list_of_the_page_can_be_read(tmp_path: Path) -> None:

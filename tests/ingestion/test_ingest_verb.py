@@ -125,3 +125,29 @@ def test_what_a_recorder_writes_is_taken_in_until_ctrl_c(
     assert [Path(each["film"]).name for each in answer["films"]] == [recorded.name]
     assert says(err, "other.mp4", "--start")
     assert pf.Gallery.open(lot, ColorEmbedder()).store.count() == len(TRAFFIC)
+
+
+def test_a_watch_says_that_two_cameras_have_one_film(
+    run: Run, recorded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed, looks, lists = tmp_path / "cameras.toml", list[float](), list[str]()
+    for name in ("gate", "ramp"):
+        (tmp_path / name).mkdir()
+        shutil.copy(recorded, tmp_path / name)
+        lists.append(f"[[cameras]]\nname='{name}'\nstart='unknown'\nfilms=['{tmp_path / name}']\n")
+    listed.write_text("".join(lists))
+
+    def sleep(seconds: float) -> None:
+        """Time passes, then Ctrl-C."""
+        looks.append(seconds)
+        if len(looks) == 3:
+            raise KeyboardInterrupt
+
+    resting = resting_films.RestingFilms
+    monkeypatch.setattr(ingest_run, "RestingFilms", lambda: resting(lambda: 11.0 * len(looks)))
+    monkeypatch.setattr(ingest_run.time, "sleep", sleep)
+    words = ("ingest", "--watch", listed, "--gallery", tmp_path / "lot", "--model", "colors")
+    code, told, err = run(*words, "--json")
+    assert code == 1
+    assert says(err, "same film", "'gate'", "'ramp'")
+    assert json.loads(told)["cameras"] == {"gate": len(TRAFFIC)}

@@ -5,6 +5,7 @@ import itertools
 import json
 import os
 import random
+import shlex
 import shutil
 import sqlite3
 import time
@@ -26,6 +27,7 @@ import platefree as pf
 from platefree.audit.audit_check import read_entries
 from platefree.data.frame_boxes import KINDS
 from platefree.errors import CheckpointError, DataError, FilmError, StorageError
+from platefree.gallery.filter_words import filter_of
 from platefree.gallery.ledger import FilmRecord, Ledger, Pass, open_ledger
 from platefree.inference import shipped
 from platefree.ingestion.cameras import Camera
@@ -441,6 +443,30 @@ def test_the_rest_of_a_film_is_done_with_the_same_settings_or_anew(
         assert (len(plan.todo), len(plan.done)) == (0, 1)
     hours = {labels["time"][:13] for labels, *_ in rows_of(lot).values()}
     assert hours == {"2026-05-01T01"}
+
+
+@pytest.mark.parametrize("start", ["2026-05-01T07:00+07:00", "unknown"])
+def test_what_a_refusal_advises_forgets_the_sightings_of_that_film_alone(
+    film: Path, lot: Path, tmp_path: Path, start: str
+) -> None:
+    """Two cameras name their films alike, with signs that mean something in conditions."""
+    name, east = 'north gate, "1".mp4', 'camera\\ "east", 1'
+    for folder, source in (("x", film), ("y", other_film(tmp_path, "other.mp4"))):
+        (tmp_path / folder).mkdir()
+        shutil.copy(source, tmp_path / folder / name)
+    places = [[tmp_path / folder / name] for folder in ("x", "y")]
+    gallery = pf.Gallery.open(lot, ColorEmbedder())
+    for camera, films in zip((east, "west"), places, strict=True):
+        pf.ingest(films, gallery, camera=camera, start=start, detector=ColorDetector())
+    assert gallery.store.count() == len(TRAFFIC) + 2
+    ramp = Camera("ramp", places[0], start, detector=ColorDetector())
+    with open_ledger(lot / "ingest", gallery.card.created) as ledger:
+        (reason,) = Intake(gallery, ledger).plan([ramp]).refused
+    quoted = reason.partition("--where ")[2]
+    where = filter_of(shlex.split(quoted)[0].removesuffix("),").removesuffix(","))
+    assert gallery.forget(where).count == len(TRAFFIC)
+    assert {labels["camera"] for labels, *_ in rows_of(lot).values()} == {"west"}
+    assert ("other films" in reason) == (start == "unknown")
 
 
 def raises_killed(*arguments: object) -> None:

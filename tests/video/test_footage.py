@@ -16,7 +16,7 @@ from small_films import numbered_frame, shown_number, write_film
 
 from platefree.data.film import Film, FilmFrame
 from platefree.data.film_sampling import Sampling
-from platefree.errors import FilmError
+from platefree.errors import FilmError, ImageError
 from platefree.video.footage import open_footage, without_password
 
 EVEN = [number / 10 for number in range(60)]
@@ -229,6 +229,23 @@ def test_pictures_in_a_folder_or_a_pattern_are_footage(tmp_path: Path) -> None:
         read(tmp_path)
     with pytest.raises(FilmError, match=facts("none-%d.png")):
         read(tmp_path / "none-%d.png", rate=2.0)
+
+
+def test_pictures_of_which_the_first_is_damaged_are_footage(tmp_path: Path) -> None:
+    for number in range(5):
+        Image.fromarray(numbered_frame(number)).save(tmp_path / f"{number:04d}.png")
+        (tmp_path / f"._{number:04d}.png").write_bytes(b"hidden")
+    (tmp_path / "0000.png").write_bytes(b"")
+    for place in (tmp_path, tmp_path / "%04d.png", tmp_path / "*.png"):
+        with open_footage(place, rate=1.0) as footage:
+            assert (footage.width, footage.height) == numbered_frame(0).shape[1::-1]
+            assert [shown_number(frame.picture) for frame in footage.frames()] == [1, 2, 3, 4]
+            (said,) = footage.remarks()
+            assert "0000.png" in said
+    for path in tmp_path.glob("0*"):
+        path.write_bytes(b"")
+    with pytest.raises(ImageError, match=facts("0000.png")):
+        read(tmp_path, rate=1.0)
 
 
 @pytest.fixture

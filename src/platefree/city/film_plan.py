@@ -28,7 +28,7 @@ from platefree.city.world.trips import Passage, passages_of
 from platefree.city.world.weather import LAMPS_BELOW, sun_position
 from platefree.errors import DataError
 
-FILMS_VERSION = 1
+FILMS_VERSION = 2
 """Increased whenever the same settings give other films."""
 
 LIGHTS = {
@@ -50,7 +50,7 @@ _SHORTEST = 230.0  # metres, of a street with a camera
 _VIEW = 130.0  # metres of street before a camera, where the street is long enough
 _BEHIND = 60.0
 _BEFORE_JUNCTION = 9.0  # metres from a stop line to the junction
-_CLOCK = 1500.0  # milliseconds, spread of what the cameras' clocks are wrong by
+_CLOCK = 1.5  # seconds, spread of what the cameras' clocks are wrong by
 _LAMPS_BY_DAY, _LAMPS_IN_RAIN, _LAMPS_IN_DARK = 0.12, 0.75, 0.98
 
 
@@ -139,7 +139,7 @@ class Take:
         conditions: light and weather.
         passages: every vehicle that comes along its street, the earliest first; the place is the
             number of its track.
-        clock_ms: what its clock is fast by, milliseconds.
+        clock_ms: what its clock is fast by, milliseconds, in whole seconds.
         crossing: the signal of the crossing before it, if there is one.
     """
 
@@ -226,7 +226,7 @@ def plan_films(settings: FilmSettings, studio: Studio) -> FilmPlan:
         passages = [each for trip in trips for each in passages_of(trip, network, site)]
         shown = [each for each in passages if each.first <= last and each.last >= first]
         shown.sort(key=lambda each: (each.first, each.vehicle))
-        clock = round(float(random.normal(0.0, _CLOCK)))
+        clock = 1000 * round(float(random.normal(0.0, _CLOCK)))  # MP4 keeps whole seconds
         conditions = _conditions(settings, site.bearing)
         takes.append(Take(site, conditions, tuple(shown), clock, crossing))
     lamps = _lamps(takes[0].conditions, len(fleet), random)

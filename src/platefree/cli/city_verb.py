@@ -1,5 +1,6 @@
 """The verb ``city``: render a synthetic city with every label."""
 
+import os
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
@@ -66,6 +67,8 @@ class LayoutName(StrEnum):
 
 
 _OF_PICTURES = ("preset", "images", "days", "near_duplicates", "mounting", "roads", "layout")
+_LEAST_OF_FRAMES, _LEAST_OF_FILMS = 88, 112  # widths whose heights are the least, 64 pixels
+_LARGEST = 4096
 _OF_TRAFFIC = ("vehicles", "cameras", "light", "fleet")
 
 
@@ -177,6 +180,7 @@ def city(
     }
     changes = {name: value for name, value in asked.items() if value is not None}
     settings = replace(start, seed=seed, mounting=mounting.value, **changes)  # type: ignore[arg-type]
+    targets = _targets(folder, layout or [])
     with stage_progress() as report:
         card = generate_city(
             folder,
@@ -184,7 +188,7 @@ def city(
             workers=workers,
             on_progress=lambda count, total: report("rendering", count, total),
         )
-    written = _layouts(folder, layout or [])
+    written = _layouts(folder, targets)
     if as_json:
         print_json({"city": str(folder), **card.to_json(), "layouts": [str(p) for p in written]})
     else:
@@ -206,6 +210,7 @@ def _frames(
 
     settings = FrameSettings(frames, seed)
     if width is not None:
+        _check_size(width, _LEAST_OF_FRAMES)
         settings = FrameSettings(frames, seed, width, 32 * round(width * 11 / 640))
     with stage_progress() as report:
         card = generate_frames(
@@ -235,6 +240,7 @@ def _films(
     from platefree.city.generate_films import generate_films
 
     if "width" in numbers:
+        _check_size(numbers["width"], _LEAST_OF_FILMS)
         numbers["height"] = 2 * round(numbers["width"] * 9 / 32)
     settings = FilmSettings(**numbers, **names)  # type: ignore[arg-type]
     with stage_progress() as report:
@@ -255,15 +261,36 @@ def _films(
     done(folder, "films")
 
 
-def _layouts(folder: Path, names: list[LayoutName]) -> dict[Path, str]:
-    """The root of each written data set, and its name; a layout may contain two data sets."""
+def _check_size(width: int, least: int) -> None:
+    """Refuse a width by itself: nobody gave the height that follows from it."""
+    if not least <= width <= _LARGEST:
+        raise typer.BadParameter(
+            f"{width:,} pixels, expected {least:,} to {_LARGEST:,}", param_hint="--size"
+        )
+
+
+def _targets(folder: Path, names: list[LayoutName]) -> dict[LayoutName, Path]:
+    """The folder of each layout, beside that of the city; refused if it may not be replaced."""
     if not names:
+        return {}
+    from platefree.city.output.layouts import require_replaceable
+
+    # A folder such as . says its name only as an absolute path.
+    targets = {name: Path(f"{os.path.abspath(folder)}-{name.value}") for name in names}
+    for target in targets.values():
+        require_replaceable(target)
+    return targets
+
+
+def _layouts(folder: Path, targets: dict[LayoutName, Path]) -> dict[Path, str]:
+    """The root of each written data set, and its name; a layout may contain two data sets."""
+    if not targets:
         return {}
     from platefree.city.output.layouts import write_layout
     from platefree.data.readers.detect import sets_in
 
     written: dict[Path, str] = {}
-    for name in names:
-        target = write_layout(folder, folder.with_name(f"{folder.name}-{name.value}"), name.value)
+    for name, target in targets.items():
+        write_layout(folder, target, name.value)
         written |= {root.path: each.name for each, root in sets_in(target)}
     return written

@@ -43,13 +43,13 @@ class IngestRun:
 
     def watch(self) -> None:
         """Take in what a recorder finishes, until the user stops it."""
-        resting = RestingFilms()
+        watched = [(RestingFilms(), camera) for camera in self._cameras]
         for camera in self._cameras:
             film_files(camera.films)  # refused now, if there is no such folder
         notes.print("waiting for films; Ctrl-C ends it")
         while True:
             plan = Plan()
-            for camera in self._cameras:
+            for resting, camera in watched:
                 for film in self._finished(resting, camera):
                     self._add(plan, replace(camera, films=[film]))
             if plan.todo or plan.done or plan.refused:
@@ -69,13 +69,9 @@ class IngestRun:
     def _add(self, plan: Plan, camera: "Camera") -> None:
         """Add a film of a camera to a plan; what is wrong with it ends no watch."""
         try:
-            found = self._intake.plan([camera])
+            self._intake.plan([camera], plan)
         except DataError as error:
             notes.print(f"note: {error}", soft_wrap=True)
-            return
-        plan.todo += found.todo
-        plan.done += found.done
-        plan.refused += found.refused
 
     def _take(self, plan: Plan) -> None:
         left = sum(each.seconds_left for each in plan.todo)

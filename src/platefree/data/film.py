@@ -3,7 +3,8 @@
 Frames count from 0 in the order in which they are shown. A frame that is skipped or damaged counts
 too, so the number of a frame does not depend on how much of the film is decoded: every packet is
 looked at, which is quick, and takes the place of its time stamp among the others. Only where a film
-has no time stamps at all, as raw H.264, are the decoded frames counted.
+has no time stamps at all, as raw H.264, or none that tell the order, as AVI of H.264 with B-frames,
+are the decoded frames counted.
 
 Packets are kept from one key frame to the next; those that end before the next wanted moment
 are never decoded. Memory holds one such group at most, whatever the length of the film.
@@ -40,6 +41,7 @@ _MOST_THREADS = 4
 _USUAL_RATE = 25.0  # frames a second, where a film does not say
 _LOCAL = {"protocol_whitelist": "data"}  # a playlist must open no other file and call nobody
 _END_MISSING = 1.0  # seconds
+_FREE_ORDER = ("h264", "hevc", "vvc")  # whose frames may be stored in any order
 
 
 class FilmFrame(NamedTuple):
@@ -108,7 +110,7 @@ class Film:
         container: of av.
         stream: of av, its video.
         facts: what it says of itself.
-        damaged: frames that could not be decoded so far.
+        damaged: frames that could not be decoded so far, those of a former reading too.
     """
 
     name: str
@@ -125,11 +127,16 @@ class Film:
         self._interval = 1 / self.facts.rate
         self._clock = FilmClock(tick, max(1, round(self._interval / tick)))
         self._tick = tick
-        self._zero: int | None = None  # stamp of the first frame
-        self._wanted = 0.0  # seconds
-        # AVI has no time stamps of showing, and FFmpeg guesses them one frame too late.
+        self._zero: int | None = None  # stamp of the first frame, the least so far
+        self._begun, self._trimmed = False, False  # whether it is known; whether frames precede it
+        self._wanted, self._taken = 0.0, -math.inf  # seconds
+        self._passed = False  # whether all that a former reading took is passed
+        # AVI has no time stamps of showing, and FFmpeg guesses them: one frame too late without
+        # B-frames, and in no order with those of H.264, which may depend on each other.
         is_avi = self.container.format.name == "avi"
-        self._stored_as_shown = is_avi and not self.stream.codec_context.has_b_frames
+        reorders = self.stream.codec_context.has_b_frames
+        self._stored_as_shown = is_avi and not reorders
+        self._numbers.counted = is_avi and reorders and self.facts.codec in _FREE_ORDER
         self._matrix: Matrix | None = None
 
     def frames(self, sampling: Sampling = EVERY_FRAME) -> Iterator[FilmFrame]:
@@ -139,12 +146,13 @@ class Film:
             FilmError: nothing of the film can be decoded.
             OutOfMemory: a frame does not fit into the memory.
         """
-        self._wanted = sampling.from_moment(sampling.since)
+        self._wanted, self._taken = sampling.from_moment(sampling.first), sampling.taken
+        self._passed = sampling.taken == -math.inf
         try:
             for shown in self._decoded():
                 if shown.time >= sampling.until:
                     return
-                if shown.time >= self._wanted:
+                if shown.time >= self._wanted and shown.time > sampling.taken:
                     self._wanted = sampling.from_moment(sampling.after(shown.time))
                     yield FilmFrame(shown.number, shown.time, self._picture(shown.frame))
         except MemoryError as error:
@@ -174,7 +182,7 @@ class Film:
         """
         with suppress(av.FFmpegError):
             self.container.seek(key, stream=self.stream, backward=True)
-            for packet in self.container.demux(self.stream):
+            for packet in self._demuxed():
                 for frame in self.stream.codec_context.decode(packet):
                     if frame.pts in stamps and not frame.is_corrupt:
                         yield frame.pts, self._picture(frame)
@@ -193,16 +201,13 @@ class Film:
         held: list[tuple[Any, float]] = []
         skipped = False
         for packet, time in self._packets():
-            if packet is None:
-                break
             if packet.is_keyframe and time <= self._wanted and not self._numbers.counted:
                 held, skipped = [], bool(held) or skipped
             held.append((packet, time))
             if time < self._wanted and len(held) < _MOST_HELD and not self._numbers.counted:
                 continue
             if skipped:
-                yield from self._decode(None)
-                self.stream.codec_context.flush_buffers()
+                yield from self._enter(held[0][1])
                 skipped = False
             for each, moment in held:
                 if not (each.is_disposable and moment < self._wanted) or self._numbers.counted:
@@ -214,15 +219,56 @@ class Film:
         """The end of the film; a group that ends before the wanted moment is left out."""
         if held and max(moment for _, moment in held) >= self._wanted:
             if skipped:
-                yield from self._decode(None)
-                self.stream.codec_context.flush_buffers()
+                yield from self._enter(held[0][1])
             for packet, _ in held:
                 yield from self._decode(packet)
         yield from self._decode(None)
 
+    def _enter(self, time: float) -> Iterator[_Shown]:
+        """Let the decoder begin anew with a key frame of this second; what it still held."""
+        yield from self._decode(None)
+        self.stream.codec_context.flush_buffers()
+        self._passed |= time > self._taken
+
+    def _demuxed(self) -> Iterator[Any]:
+        """Packets as they are stored, with the stamps that are believed."""
+        for packet in self.container.demux(self.stream):
+            if self._stored_as_shown:
+                packet.pts = packet.dts
+            yield packet
+
     def _packets(self) -> Iterator[tuple[Any, float]]:
-        """Packets and their repaired times in seconds; None at the end."""
-        packets = iter(self.container.demux(self.stream))
+        """Packets and their repaired times in seconds."""
+        early = list[Any]()
+        for packet in self._stamped():
+            early.append(packet)
+            if self._begins(packet):
+                yield from ((each, self._seconds(each)) for each in early)
+                early = []
+        yield from ((each, self._seconds(each)) for each in early)
+
+    def _begins(self, packet: Any) -> bool:  # noqa: ANN401
+        """Whether it is known with this packet when the first frame is shown.
+
+        Of a trimmed film that need not be the first packet that is kept: B-frames come after it.
+        """
+        if self._begun or self._numbers.counted:
+            return True
+        self._trimmed |= packet.is_discard
+        if not packet.is_discard:
+            if self._zero is None or packet.pts < self._zero:
+                self._zero = packet.pts
+            self._begun = not self._trimmed or packet.dts is None or packet.dts >= self._zero
+        return self._begun
+
+    def _seconds(self, packet: Any) -> float:  # noqa: ANN401
+        if self._numbers.counted:
+            return math.inf
+        return float((packet.pts - (self._zero or 0)) * self._tick)
+
+    def _stamped(self) -> Iterator[Any]:
+        """Packets with repaired stamps."""
+        packets = self._demuxed()
         while True:
             try:
                 packet = next(packets, None)
@@ -231,20 +277,13 @@ class Film:
                 return
             if packet is None or (packet.dts is None and packet.pts is None and not packet.size):
                 return
-            if self._stored_as_shown:
-                packet.pts = packet.dts
             if not self._numbers.begun and packet.pts is None:
                 self._numbers.counted = True
             if not self._numbers.counted:
                 packet.pts = self._clock.stamp(packet.pts, packet.dts)
-                if self._zero is None and not packet.is_discard:
-                    self._zero = packet.pts
             if not packet.is_discard:
                 self._numbers.stored(packet.pts)
-            seconds = (
-                math.inf if self._numbers.counted else (packet.pts - (self._zero or 0)) * self._tick
-            )
-            yield packet, seconds
+            yield packet
 
     def _decode(self, packet: Any) -> Iterator[_Shown]:  # noqa: ANN401
         try:
@@ -252,12 +291,12 @@ class Film:
         except av.error.EOFError:
             return
         except av.FFmpegError:
-            self.damaged += 1
+            self.damaged += self._passed
             return
         for frame in frames:
             number = self._numbers.shown(frame.pts)
             if frame.is_corrupt:
-                self.damaged += 1
+                self.damaged += self._passed
                 continue
             yield _Shown(number, self._time(frame.pts, number), frame)
 
@@ -270,6 +309,7 @@ class Film:
         if time <= self._latest:
             time = self._latest + min(self._tick, self._interval)
         self._latest = time
+        self._passed |= time >= self._taken
         return time
 
     def _check_end(self) -> None:
@@ -277,7 +317,7 @@ class Film:
             raise FilmError(
                 f"{self.name} holds no frame{self._why()}: expected a film; record or copy it again"
             )
-        if self._latest == -math.inf and self.damaged:
+        if self._latest == -math.inf and self._taken == -math.inf and self.damaged:
             raise FilmError(
                 f"{self.name}: none of its {self.damaged} frames can be decoded{self._why()}; "
                 "record or copy it again"

@@ -1,14 +1,14 @@
 """Frames of a film by their numbers, in any order.
 
 A film is indexed once, without decoding, and then entered at the key frame before the frame that is
-asked for. Where its time stamps had to be repaired, it is read from its start instead. On the way
-other frames that the table names are kept too, since the next row is often one of them.
+asked for. Where its time stamps had to be repaired, it is read from its start instead. Other frames
+that the table names are kept too, on the way and beyond, since the next row is often one of them.
 """
 
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from functools import lru_cache
 from pathlib import Path
 
@@ -24,6 +24,7 @@ _MOST_BYTES = 96 << 20  # of pictures of a film
 
 Pixels = NDArray[np.uint8]
 Also = Callable[[], Collection[int]]
+_Numbered = tuple[int, Pixels]
 
 
 def frame_of_film(path: Path, number: int, also: Also = lambda: ()) -> Pixels:
@@ -83,38 +84,23 @@ class _FilmFrames:
                 f"frame {number} of {path} does not exist: it has {len(index.stamps)} frames, "
                 "from 0"
             )
-        with open_film(path) as film:
-            if index.sound:
-                self._enter(film, index, number, also)
-        if number not in self._kept:
+        others = also()
+        if index.sound:
             with open_film(path) as film:
-                self._from_the_start(path, film, number)
+                self._keep_from(number, _in_group(film, index, number, others))
+        if number not in self._kept:
+            others = () if index.sound else others  # groups find them sooner
+            with open_film(path) as film:
+                self._keep_from(number, _from_the_start(path, film, number, others))
 
-    def _enter(self, film: Film, index: FilmIndex, number: int, also: Also) -> None:
-        """Decode the group of a frame."""
-        before = int(np.searchsorted(index.keys, index.stamps[number], "right"))
-        key = int(index.keys[max(0, before - 1)]) if len(index.keys) else int(index.stamps[0])
-        end = index.keys[before] if before < len(index.keys) else index.stamps[-1] + 1
-        low, high = np.searchsorted(index.stamps, [key, end])
-        wanted = {int(index.stamps[each]): each for each in also() if low <= each < high}
-        wanted[int(index.stamps[number])] = number
-        for stamp, picture in film.group(key, list(wanted)):
-            self._keep(wanted[stamp], picture)
-            if wanted[stamp] >= number and self._bytes > _MOST_BYTES // 2:
+    def _keep_from(self, number: int, pictures: Iterator[_Numbered]) -> None:
+        """Keep what is met before a frame, and after it as much as half of the room holds."""
+        after = 0
+        for each, picture in pictures:
+            self._keep(each, picture)
+            after += picture.nbytes * (each >= number)
+            if after > _MOST_BYTES // 2:
                 return
-
-    def _from_the_start(self, path: Path, film: Film, number: int) -> None:
-        last = -1
-        for frame in film.frames(Sampling()):
-            last = frame.number
-            if last >= number:
-                break
-        else:
-            raise FilmError(
-                f"frame {number} of {path} does not exist: the last that can be read is {last}"
-            )
-        if frame.number == number:
-            self._keep(number, frame.picture)
 
     def _keep(self, number: int, picture: Pixels) -> None:
         picture.flags.writeable = False
@@ -124,3 +110,35 @@ class _FilmFrames:
         while self._bytes > _MOST_BYTES and len(self._kept) > 1:
             _, old = self._kept.popitem(last=False)
             self._bytes -= old.nbytes
+
+
+def _in_group(
+    film: Film, index: FilmIndex, number: int, also: Collection[int]
+) -> Iterator[_Numbered]:
+    """A frame and others that are wanted of its group, which alone is decoded."""
+    before = int(np.searchsorted(index.keys, index.stamps[number], "right"))
+    # The key frame of a trimmed film's first frames is not shown.
+    key = int(index.keys[before - 1] if before else index.stamps[0])
+    end = index.keys[before] if before < len(index.keys) else index.stamps[-1] + 1
+    low, high = np.searchsorted(index.stamps, [key, end])
+    wanted = {int(index.stamps[each]): each for each in also if low <= each < high}
+    wanted[int(index.stamps[number])] = number
+    for stamp, picture in film.group(key, list(wanted)):
+        yield wanted[stamp], picture
+
+
+def _from_the_start(
+    path: Path, film: Film, number: int, also: Collection[int]
+) -> Iterator[_Numbered]:
+    """A frame and others that are wanted, up to the last of them."""
+    wanted, last = {number, *also}, -1
+    for frame in film.frames(Sampling()):
+        last = frame.number
+        if last in wanted:
+            yield last, frame.picture
+        if last >= max(wanted):
+            return
+    if last < number:
+        raise FilmError(
+            f"frame {number} of {path} does not exist: the last that can be read is {last}"
+        )

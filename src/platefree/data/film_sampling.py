@@ -16,6 +16,8 @@ class Sampling:
         every: seconds from one moment to the next; 0 is every frame.
         since: seconds from the start of the film, the first moment.
         until: seconds from the start of the film; frames from there on are not read.
+        taken: seconds of the last frame that a former reading took; this one goes on after it, at
+            the moments at which that one would have. Minus infinity is none.
 
     Raises:
         FilmError: a number is negative or not finite, or nothing lies between since and until.
@@ -24,6 +26,7 @@ class Sampling:
     every: float = 0.0
     since: float = 0.0
     until: float = math.inf
+    taken: float = -math.inf
 
     def __post_init__(self) -> None:
         if not (0 <= self.every < math.inf and 0 <= self.since < self.until):
@@ -50,6 +53,11 @@ class Sampling:
             moment: seconds.
         """
         return moment - min(_ROUNDED, self.every / 4 or _ROUNDED)
+
+    @property
+    def first(self) -> float:
+        """The first moment, seconds."""
+        return self.since if self.taken == -math.inf else self.after(self.taken)
 
     def after(self, time: float) -> float:
         """The next moment, once the frame at ``time`` is taken; both in seconds."""

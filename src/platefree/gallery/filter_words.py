@@ -5,6 +5,7 @@ A word is a condition, and all have to be met. A value with white space stands i
 ``camera:"gate\, north"``. The value ``unknown`` is just that. The page reads words likewise.
 """
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,6 +25,8 @@ KEYS = (
 )
 """What may stand before the colon."""
 
+_PLAIN = re.compile(r"[\w.:+-]+")
+_MEANT = re.compile(r'[\\,"]')  # signs that mean something inside quotes
 _LISTS = {column: name for name, column in LABEL_CONDITIONS.items()} | {"weekday": "weekdays"}
 
 
@@ -49,6 +52,19 @@ def filter_of(text: str) -> Filter:
     where = Filter(**found)
     where.conditions()
     return where
+
+
+def word_of(key: str, value: str) -> str:
+    """A condition as a word, as `filter_of` reads it; what is not plain stands in quotes.
+
+    Args:
+        key: one of `KEYS`.
+        value: any, but for lists of conditions one alone, and not ``unknown``.
+    """
+    if _PLAIN.fullmatch(value):
+        return f"{key}:{value}"
+    escaped = _MEANT.sub(r"\\\g<0>", value)
+    return f'{key}:"{escaped}"'
 
 
 @dataclass

@@ -88,15 +88,19 @@ class Intake:
         self._masked, self._between = masked, between
         self._planner = Planner(ledger, dict(detectors), masked=masked, device=work.device)
 
-    def plan(self, cameras: Sequence[Camera]) -> Plan:
+    def plan(self, cameras: Sequence[Camera], plan: Plan | None = None) -> Plan:
         """Look at all films of some cameras, before anything is done; see `Planner.plan`.
+
+        Args:
+            cameras: with their films.
+            plan: of other films, to which these are added.
 
         Raises:
             CheckpointError: there is no detector.
             DataError: a film begins at no known time, or a part of it is done with other settings.
             FilmError: a camera has no films.
         """
-        return self._planner.plan(cameras)
+        return self._planner.plan(cameras, plan)
 
     def take(
         self, plan: Plan, taken: Taken | None = None, progress: Progress = lambda seconds: None

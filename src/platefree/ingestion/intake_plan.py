@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import math
+import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,11 +13,12 @@ import numpy as np
 
 from platefree.data.film import FILM
 from platefree.errors import DataError, FilmError
+from platefree.gallery.filter_words import word_of
 from platefree.gallery.ledger import FilmRecord, Ledger
 from platefree.inference.detector import Detector
 from platefree.ingestion.cameras import Camera
 from platefree.ingestion.film_files import film_files, fingerprint_of
-from platefree.ingestion.film_start import UNKNOWN, is_rule, moment_text, start_by
+from platefree.ingestion.film_start import UNKNOWN, is_rule, moment_of, moment_text, start_by
 from platefree.ingestion.looking import opened_detector
 from platefree.inputs.plain_files import require_utf8
 from platefree.video.footage import open_footage
@@ -60,6 +63,22 @@ class Plan:
     todo: list[Planned] = field(default_factory=list)
     done: list[Planned] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
+    _by_content: dict[str, Planned] = field(default_factory=dict, repr=False)
+
+    def add(self, found: Planned) -> None:
+        """Add a film, once under whatever names.
+
+        Raises:
+            DataError: another camera has it.
+        """
+        other = self._by_content.setdefault(found.record.fingerprint, found)
+        if other is found:
+            (self.done if found.record.finished else self.todo).append(found)
+        elif other.camera.name != found.camera.name:
+            raise DataError(
+                f"{found.film} and {other.film} are the same film, of the cameras "
+                f"{found.camera.name!r} and {other.camera.name!r}: give it to one of them"
+            )
 
 
 class _By(NamedTuple):
@@ -121,47 +140,40 @@ class Planner:
         self._ledger, self._masked, self._device = ledger, masked, device
         self._detectors = detectors
 
-    def plan(self, cameras: Sequence[Camera]) -> Plan:
+    def plan(self, cameras: Sequence[Camera], plan: Plan | None = None) -> Plan:
         """Look at all films of some cameras.
+
+        Args:
+            cameras: with their films.
+            plan: of other films, to which these are added.
 
         Raises:
             CheckpointError: there is no detector.
-            DataError: a film begins at no known time, or a part of it is done with other settings.
+            DataError: a film begins at no known time, a part of it is done with other settings, or
+                two cameras have it.
             FilmError: a camera has no films.
         """
-        plan, seen = Plan(), dict[str, Planned]()
+        plan = Plan() if plan is None else plan
         for camera in cameras:
-            detector = opened_detector(camera, self._device, self._detectors)
+            by = _By(camera, opened_detector(camera, self._device, self._detectors))
             for film in films_of(camera):
-                self._look_at(film.absolute(), _By(camera, detector), plan, seen)
+                try:
+                    plan.add(self._found(film.absolute(), by))
+                except FilmError as error:
+                    plan.refused.append(str(error))
         return plan
 
-    def _look_at(self, film: Path, by: _By, plan: Plan, seen: dict[str, Planned]) -> None:
-        try:
-            require_utf8(film, FILM)
-            fingerprint = fingerprint_of(film)
-            found = self._found(film, by, fingerprint)
-        except FilmError as error:
-            plan.refused.append(str(error))
-            return
-        if (other := seen.get(fingerprint)) is not None:
-            if other.camera.name != by.camera.name:
-                raise DataError(
-                    f"{film} and {other.film} are the same film, of the cameras "
-                    f"{by.camera.name!r} and {other.camera.name!r}: give it to one of them"
-                )
-            return
-        seen[fingerprint] = found
-        (plan.done if found.record.finished else plan.todo).append(found)
-
-    def _found(self, film: Path, by: _By, fingerprint: str) -> Planned:
+    def _found(self, film: Path, by: _By) -> Planned:
         """A film with what is noted of it."""
+        require_utf8(film, FILM)
+        fingerprint = fingerprint_of(film)
         camera, noted = by.camera, self._ledger.film(fingerprint)
         if noted is not None and noted.camera != camera.name:
             raise FilmError(
                 f"{film} was taken in as of the camera {noted.camera!r}, not {camera.name!r}: "
-                "forget those sightings ('platefree gallery forget --where source:"
-                f"{Path(noted.path).name}'), and take it in anew (--again)"
+                "forget those sightings (platefree gallery forget GALLERY --where "
+                f"{shlex.quote(_sightings_of(noted))}{_and_others(noted)}), and take it in anew "
+                "(--again)"
             )
         if noted is not None and noted.finished:
             return Planned(film, *by, noted)
@@ -193,6 +205,25 @@ class Planner:
         return FilmRecord(
             fingerprint, str(film), camera.name, moment_text(start), settings, duration
         )
+
+
+def _sightings_of(noted: FilmRecord) -> str:
+    """The narrowest condition that the sightings of a film meet, as words.
+
+    Its name and camera alone are not enough: recorders use the same names every day.
+    """
+    words = [("camera", noted.camera), ("source", Path(noted.path).name)]
+    if noted.start:
+        begun, seconds = moment_of(noted.start), math.ceil(max(noted.duration or 0, noted.seconds))
+        ended = begun + np.timedelta64(seconds + 1, "s")
+        words += [("since", moment_text(begun)), ("until", moment_text(ended))]
+    else:
+        words.append(("time", "unknown"))
+    return " ".join(word_of(*each) for each in words)
+
+
+def _and_others(noted: FilmRecord) -> str:
+    return "" if noted.start else ", also of other films of that name, as no time tells them apart"
 
 
 def _settings(by: _By, start: str, masked: Masked) -> str:

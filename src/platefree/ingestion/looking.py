@@ -110,17 +110,15 @@ def look(task: FilmToDo, detector: Detector) -> Iterator[Reached]:
     content, rest = content_of(task.film), _Rest(task, sure)
     due = _next(rest.reached, task.between)
     ended: list[Track] = []
-    with open_footage(task.film) as footage:
+    with open_footage(task.film, damaged=rest.damaged) as footage:
         seen = seen_in(
             footage, detector, rest.sampling, regions=camera.regions, threshold=min(_UNSURE, sure)
         )
         for frame, found in seen:
-            if frame.time <= rest.reached:
-                continue
             if frame.time >= due:
                 yield Reached(rest.reached, rest.memory(), _kept(ended, masks), content)
                 ended, due = [], _next(frame.time, task.between)
-            ended += rest.add(frame, found)
+            ended += rest.add(frame, found, footage.damaged)
             yield Reached(frame.time)
         ended += rest.finish()
         tracks = _kept(ended, masks)
@@ -149,31 +147,32 @@ class _Rest:
 
     def __init__(self, task: FilmToDo, sure: float) -> None:
         self._every = Sampling(task.camera.every)
-        self._tracker, self.reached = OverlapTracker(sure), -math.inf
+        self._tracker, self.reached, self.damaged = OverlapTracker(sure), -math.inf, 0
         self._follower = Follower(self._tracker, least_score=sure, scenes=False)
         if task.memory:
             kept = json.loads(task.memory)
             self.reached = kept["reached"]
+            self.damaged = kept.get("damaged", 0)  # former versions forgot them
             self._tracker = OverlapTracker.from_json(kept["tracker"])
             self._follower = Follower(self._tracker, least_score=sure, scenes=False)
             self._follower.remember(kept["follower"], _scenes(task.film, kept["follower"]))
 
     @property
     def sampling(self) -> Sampling:
-        """The frames that are left, and with every frame the last one again."""
-        since = 0.0 if self.reached == -math.inf else self._every.after(self.reached)
-        return replace(self._every, since=since)
+        """The frames that are left."""
+        return replace(self._every, taken=self.reached)
 
-    def add(self, frame: FilmFrame, found: FoundOnFrame) -> list[Track]:
-        self.reached = frame.time
+    def add(self, frame: FilmFrame, found: FoundOnFrame, damaged: int) -> list[Track]:
+        self.reached, self.damaged = frame.time, damaged
         return self._follower.add(frame, found)
 
     def finish(self) -> list[Track]:
         return self._follower.finish()
 
     def memory(self) -> str:
-        kept = {"reached": self.reached, "tracker": self._tracker.to_json()}
-        return json.dumps({**kept, "follower": self._follower.to_json()})
+        far = {"reached": self.reached, "damaged": self.damaged}
+        known = {"tracker": self._tracker.to_json(), "follower": self._follower.to_json()}
+        return json.dumps({**far, **known})
 
 
 def _scenes(film: Path, kept: Sequence[Mapping[str, Any]]) -> Callable[[int], Pixels]:

@@ -25,7 +25,7 @@ class _State(NamedTuple):
 
 
 class RestingFilms:
-    """Gives each film once, when it is finished; again if it changes later.
+    """Gives each film of a camera once, when it is finished; again if it changes later.
 
     Args:
         clock: seconds that only rise.
@@ -40,12 +40,19 @@ class RestingFilms:
         """The films that are finished and were not given yet, in their order.
 
         Args:
-            films: all that are there.
+            films: all that are there; others are forgotten.
         """
         there, last = list(films), dict[Path, Path]()
+        self._forget_all_but(there)
         for film in there:
             last[film.parent] = max(film, last.get(film.parent, film))
         return [film for film in there if self._is_new(film, is_last=film == last[film.parent])]
+
+    def _forget_all_but(self, there: Iterable[Path]) -> None:
+        """Recorders remove old films, and a watch goes on for as long as it may."""
+        for gone in self._states.keys() - set(there):
+            del self._states[gone]
+            self._given.pop(gone, None)
 
     def _is_new(self, film: Path, *, is_last: bool) -> bool:
         try:

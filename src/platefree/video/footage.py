@@ -19,10 +19,9 @@ import numpy as np
 
 from platefree.data.film import Film, FilmFrame, film_from, open_film
 from platefree.data.film_sampling import EVERY_FRAME, Sampling
-from platefree.data.image import read_header
 from platefree.data.picture_files import FILM_SUFFIXES
 from platefree.errors import FilmError
-from platefree.video.image_sequence import ImageSequence, sequence_files
+from platefree.video.image_sequence import ImageSequence, first_header, sequence_files
 
 __all__ = [
     "EVERY_FRAME",
@@ -91,6 +90,11 @@ class Footage:
         """
         return self.start + np.timedelta64(round(time * 1000), "ms")
 
+    @property
+    def damaged(self) -> int:
+        """How many frames could not be read so far."""
+        return self._source.damaged
+
     def remarks(self) -> list[str]:
         """What could not be read so far, and what was decided instead, in sentences."""
         said = self._source.remarks()
@@ -117,6 +121,7 @@ def open_footage(
     rate: float | None = None,
     hardware: str = "",
     patience: float = _PATIENCE,
+    damaged: int = 0,
 ) -> Iterator[Footage]:
     """Open footage of one camera.
 
@@ -127,6 +132,8 @@ def open_footage(
         rate: frames a second of a sequence of pictures, which does not say it itself.
         hardware: what decodes, see `platefree.data.film.open_film`.
         patience: seconds without an answer of an address before it is given up.
+        damaged: frames of a film that a former reading could not read, where this one goes on
+            after it (`Sampling.taken`).
 
     Raises:
         FilmError: it cannot be read, the start is no moment with a time zone, or a rate is missing,
@@ -150,6 +157,7 @@ def open_footage(
             yield _of_film(film, given)
     else:
         with open_film(place, hardware=hardware) as film:
+            film.damaged = damaged
             yield _of_film(film, given)
 
 
@@ -178,7 +186,7 @@ def _of_film(film: Film, given: np.datetime64 | None) -> Footage:
 def _of_pictures(name: str, files: list[Path], rate: float, given: np.datetime64 | None) -> Footage:
     if not 0 < rate < math.inf:
         raise FilmError(f"{rate:g} frames a second, expected a number above 0")
-    header = read_header(files[0])
+    header = first_header(files)
     start = np.datetime64("NaT", "ms") if given is None else given
     return Footage(
         name,

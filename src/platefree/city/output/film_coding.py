@@ -51,7 +51,7 @@ def join_parts(parts: Iterable[Path], file: BinaryIO, *, rate: int, begun: int) 
         parts: files that `coded` made, in order.
         file: opened for writing; need not be seekable.
         rate: frames a second.
-        begun: what the camera's clock shows at the first frame, UTC milliseconds.
+        begun: what the camera's clock shows at the first frame, UTC milliseconds, in whole seconds.
 
     Raises:
         DataError: a part cannot be opened.

@@ -56,13 +56,22 @@ def write_layout(city_folder: str | Path, out: str | Path, layout: str) -> Path:
         raise DataError(
             f"{folder} holds no finished city (no {LABELS}): run 'platefree city' first"
         )
-    if target.exists() and not (target / MARK).is_file():
-        raise StorageError(
-            f"{target} exists and is no layout of a city, and would be lost: move or rename it"
-        )
+    require_replaceable(target)
     table = read_table(folder)
     with atomic_folder(target) as temporary:
         _WRITERS[layout](Source(folder, table, temporary))
         with new_file(temporary / MARK) as file:
             file.write(f"{layout} of the city {table.fingerprint()}\n".encode())
     return target
+
+
+def require_replaceable(target: Path) -> None:
+    """Refuse a folder that a layout may not replace.
+
+    Raises:
+        StorageError: it was not written here.
+    """
+    if target.exists() and not (target / MARK).is_file():
+        raise StorageError(
+            f"{target} exists and is no layout of a city, and would be lost: move or rename it"
+        )

@@ -16,6 +16,7 @@ from itertools import pairwise
 import numpy as np
 
 from platefree.city.world.following import (
+    HARDEST,
     Driver,
     acceleration,
     can_stop,
@@ -32,6 +33,7 @@ STEP = 0.1
 _ZIP = 60.0  # metres before a junction from which drivers look at those of other lanes
 _BEHIND_LINE = 9.5  # metres between a stop line and its junction
 _TURNING = 6.5  # metres a second
+_GENTLE = 1.3  # metres / second^2, of slowing down before a turn or a slower street
 _BEFORE_LINE = 1.0  # metres that drivers stop nearer to a line than to a bumper
 _PARKED = 25.0  # seconds on average
 _CALM = 4.0  # seconds between two changes of lane
@@ -277,6 +279,7 @@ class Driving:
         """The acceleration of the next step; may begin to change lanes."""
         wished = self._wished_speed(car)
         change = min(self._following(car, lane, wished) for lane in car.lanes)
+        change = min(change, self._slowing(car))
         line = self._red_line(car, now)
         if line is not None:
             gap = line - car.front + _BEFORE_LINE
@@ -289,12 +292,21 @@ class Driving:
         wished = car.motorist.driver.pace * self._network.streets[car.leg.street].limit
         left = self._length(car.leg) - car.along
         if car.next_leg is not None and self._turn(car.leg, car.next_leg):
-            wished = min(wished, math.sqrt(_TURNING**2 + 2 * 1.3 * max(left, 0.0)))
+            wished = min(wished, math.sqrt(_TURNING**2 + 2 * _GENTLE * max(left, 0.0)))
         if car.place and car.along < 12.0:
             came = car.route[car.place - 1]
             if self._turn(came, car.leg):
                 wished = min(wished, _TURNING)
         return wished
+
+    def _slowing(self, car: _Car) -> float:
+        """The most acceleration with which a driver still enters the next street at its speed."""
+        if car.next_leg is None:
+            return math.inf
+        speed = car.motorist.driver.pace * self._network.streets[car.next_leg.street].limit
+        left = max(self._length(car.leg) - car.along - car.speed * STEP, 0.0)
+        then = math.sqrt(speed**2 + 2 * _GENTLE * left)
+        return max((then - car.speed) / STEP, -HARDEST)
 
     def _following(self, car: _Car, lane: int, wished: float) -> float:
         driver = car.motorist.driver
