@@ -98,7 +98,7 @@ def test_built_in_rows_have_a_converged_form_with_one_rule(name: str) -> None:
             assert train.patience == CONVERGED["train.patience"]
             assert (train.decay, train.decay_epochs) == ("cosine", [])
             assert train.validation > 0
-            steps = 432 if name == "drdl" else 0  # whose rows have unequal epochs
+            steps = 1728 if name == "drdl" else 0  # whose rows have unequal epochs
             assert train.steps == (180 if row.name.endswith("as few steps") else steps)
     for backbone, height, width, last_stride in {
         (each.model.backbone, each.input.height, each.input.width, each.model.last_stride)
