@@ -40,11 +40,10 @@ def pixels_apart(one: VehicleAsset, other: VehicleAsset, azimuth: float) -> int:
 @pytest.mark.parametrize("kind", mostly_slow(KINDS))
 def test_pictures_of_near_duplicates_differ_from_every_side(kind: str) -> None:
     models = [index for index, model in enumerate(MODELS) if model.kind == kind]
-    for number, model in enumerate((models[1], models[-1])):
-        identities = group_of(model, 40 + number, 2)
-        one, other = (build_vehicle(MODELS[model], each) for each in identities)
-        for side, azimuth in ANGLES.items():
-            assert pixels_apart(one, other, azimuth) > PIXELS, side
+    identities = group_of(models[-1], 41, 2)
+    one, other = (build_vehicle(MODELS[models[-1]], each) for each in identities)
+    for side, azimuth in ANGLES.items():
+        assert pixels_apart(one, other, azimuth) > PIXELS, side
 
 
 def test_a_picture_taken_twice_does_not_differ() -> None:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from itertools import cycle
 from pathlib import Path
 
 import numpy as np
@@ -91,8 +92,10 @@ WITH_WORKERS: dict[str, Arguments] = {
 }
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("verb", WITH_WORKERS)
+@pytest.mark.parametrize(
+    ("verb", "number"),
+    list(zip(WITH_WORKERS, cycle([signal.SIGINT, signal.SIGTERM]), strict=False)),
+)
 def test_a_signal_to_all_processes_of_a_verb_ends_it_in_one_line(
     verb: str, number: signal.Signals, world: World, many: Path, tmp_path: Path
 ) -> None:
