@@ -51,6 +51,19 @@ def rows() -> Ablation:
     return Ablation.model_validate({"title": "Losses", "set": SHARED, "rows": ROWS})
 
 
+def test_another_protocol_is_scored_anew_and_not_trained(
+    drawn_folder: Path, tmp_path: Path
+) -> None:
+    row = {"name": "floor", "recipe": "color_stripes/default"}
+    found = []
+    for protocol in (None, "leave-one-out", "query-gallery"):
+        rows = Ablation.model_validate({"title": "t", "rows": [row], "protocol": protocol})
+        found.append(run_ablation(rows, drawn_folder, tmp_path, seeds=(0,)).to_json()["rows"])
+        wanted = evaluate("color_stripes", drawn_folder, protocol).figures()["mAP"]
+        assert found[-1]["floor"]["mean"]["mAP"] == pytest.approx(wanted)
+    assert found[0] == found[2] != found[1]
+
+
 def test_some_rows_come_with_the_claims_between_them() -> None:
     whole = load_ablation("vanet")
     some = only(whole, ["VANet", "baseline"])

@@ -105,6 +105,10 @@ def test_what_is_not_measured_yet_or_not_in_pairs_has_no_verdict() -> None:
     moved = [{"": scores([2, 2, 1], first=7)}]
     with pytest.raises(RecipeError, match=facts("new better than old", "rank-1", "different")):
         settle(BETTER, {"new": new[0], "old": old[0]}, {"new": new[1], "old": moved}, paper)
+    both = measured([[1, 2, 3], [1, 2, 3]])
+    later = [both[1][0], {"": scores([1, 2, 3], first=1)}]
+    with pytest.raises(RecipeError, match=facts("new better than old", "seeds", "different")):
+        settle(BETTER, {"new": both[0], "old": both[0]}, {"new": later, "old": later}, paper)
     elsewhere = [{"800": scores([2, 2, 1])}]
     with pytest.raises(RecipeError, match=facts("new better than old", "rank-1", "no mean")):
         settle(BETTER, {"new": new[0], "old": old[0]}, {"new": new[1], "old": elsewhere}, paper)

@@ -137,10 +137,23 @@ def test_order_and_weights_make_another_model(
         *(model.fingerprint for model in models),
     ]
     assert len(set(marks)) == len(marks)
+    whole = Ensemble(models, [1, 2])
+    assert whole.with_looks(scales=[1.0]) is whole
     assert marks[0] == pf.load_model(joined).fingerprint == Ensemble(models, [2, 4]).fingerprint
     card = json.loads((joined / "card.json").read_text())
     assert card["fingerprint"] == marks[0]
     assert [member["fingerprint"] for member in card["members"]] == marks[-2:]
+
+
+def test_one_model_may_look_in_two_ways(
+    pair: list[Path], drawn_table: pf.Sightings, tmp_path: Path
+) -> None:
+    model = pf.load_model(pair[0])
+    assert isinstance(model, pf.Model)
+    both = pf.make_ensemble([model, model.with_looks(crops=0.75)], tmp_path / "both")
+    again = pf.load_model(tmp_path / "both")
+    found, wanted = (each.embed(drawn_table)[0].spaces["main"] for each in (again, both))
+    np.testing.assert_array_equal(found, wanted)
 
 
 def test_an_ensemble_of_ensembles_is_that_of_their_members(

@@ -362,6 +362,8 @@ def test_a_trained_model_may_fuse_its_parts_where_they_are_known(
         make(in_use="all").embed(batch().images)
     alone = pf.load_model(run.best)
     fused = pf.load_model(run.best, overrides={"model.in_use": "all"})
+    same = pf.load_model(run.best, overrides={"model.in_use": "global", "model.boxes": "parts.csv"})
+    assert same.fingerprint == alone.fingerprint != fused.fingerprint
     one, other = (model.embed(table)[0].spaces["main"] for model in (alone, fused))
     assert other.shape[1] == one.shape[1] + 3 * alone.method.backbone.channels
     assert 0 < pf.evaluate(fused, table).figures()["mAP"] <= 1

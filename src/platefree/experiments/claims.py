@@ -173,7 +173,8 @@ def settle(
         None if no seed has both rows, or not yet, or if no query has a match.
 
     Raises:
-        RecipeError: its figure is no mean over queries, or its rows searched different queries.
+        RecipeError: its figure is no mean over queries, or its rows or seeds found matches for
+            different queries.
     """
     count = min(len(figures.get(name, ())) for name in (claim.row, claim.other))
     if not count:
@@ -181,6 +182,8 @@ def settle(
     pairs = [
         _gain(claim, queries[claim.row][seed], queries[claim.other][seed]) for seed in range(count)
     ]
+    if not all(np.array_equal(each.row, pairs[0][1].row) for _, each in pairs):
+        raise _other_queries(claim, "its seeds")
     one, other = (
         [float(each[claim.figure]) for each in figures[name][:count]]
         for name in (claim.row, claim.other)
@@ -247,11 +250,15 @@ def _gain(
         )
     first, second = one[test], other[test]
     if not np.array_equal(first.row, second.row):
-        raise RecipeError(
-            f"the claim that {claim.describe()} cannot be settled: their runs found matches for "
-            "different queries, as with post-processing that removes pictures"
-        )
+        raise _other_queries(claim, "its rows")
     return first.values(figure) - second.values(figure), first
+
+
+def _other_queries(claim: Claim, which: str) -> RecipeError:
+    return RecipeError(
+        f"the claim that {claim.describe()} cannot be settled: {which} found matches for different "
+        "queries, as with post-processing that removes pictures"
+    )
 
 
 def _ends(interval: Interval) -> str:

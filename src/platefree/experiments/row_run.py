@@ -15,8 +15,9 @@ from pydantic import BaseModel, RootModel
 from platefree.data.dataset import DataSet
 from platefree.errors import RecipeError
 from platefree.evaluation.evaluate import Scoring, plan_for, score_plan, usual_protocol
+from platefree.evaluation.part_trial import PROTOCOL
 from platefree.evaluation.query_scores import QueryScores, read_query_scores, save_query_scores
-from platefree.evaluation.set_protocols import make_plan
+from platefree.evaluation.set_protocols import default_protocol, make_plan
 from platefree.experiments.ablation import Ablation, Row, row_recipe
 from platefree.experiments.cost import COSTS, training_cost, use_cost
 from platefree.experiments.run_lengths import RunLength, run_length
@@ -162,7 +163,16 @@ class RowRun:
             name
             for name in self.reports
             if not all((self.folder / name).with_suffix(ending).exists() for ending in endings)
+            or self._report(name).protocol != self._protocol(name)
         ]
+
+    def _protocol(self, name: str) -> str:
+        """The protocol that a report has to be by; the folder may hold another one's."""
+        learns = self.recipe.model.learns
+        asked = self.reports[name] or usual_protocol(learns)
+        if asked or learns == "parts":
+            return asked or PROTOCOL
+        return default_protocol(self.data)
 
     def _lacks_cost(self) -> bool:
         return self.counts_cost and not (self.folder / COST).exists()
@@ -191,10 +201,7 @@ class RowRun:
         queries: dict[str, QueryScores] = {}
         settings: dict[str, str] = {}
         for name in self.reports:
-            path = (self.folder / name).with_suffix(".json")
-            report = checked(
-                _Report, read_json(path, _OWN), f"the report {path}", error=RecipeError
-            )
+            report, path = self._report(name), (self.folder / name).with_suffix(".json")
             alone = len(report.tests) == 1
             of = "" if name == REPORT else report.protocol
             figures |= {
@@ -212,6 +219,10 @@ class RowRun:
         waits = waits and needs_training(self.recipe)
         length = run_length(self.folder, self.recipe) if waits else None
         return Measured(figures, queries, settings, length)
+
+    def _report(self, name: str) -> "_Report":
+        path = (self.folder / name).with_suffix(".json")
+        return checked(_Report, read_json(path, _OWN), f"the report {path}", error=RecipeError)
 
 
 class _Known(BaseModel):

@@ -143,8 +143,11 @@ class Ensemble(Model):
         Raises:
             RecipeError: they are not valid, or a backbone takes pictures of one size only.
         """
+        members = [member.with_looks(scales=scales, crops=crops) for member in self.members]
+        if all(one is other for one, other in zip(members, self.members, strict=True)):
+            return self
         return Ensemble(
-            [member.with_looks(scales=scales, crops=crops) for member in self.members],
+            members,
             self.fractions,
             name=self.name,
             post=self.recipe.post,

@@ -77,7 +77,7 @@ class FileCard(_Part):
 class Difference(_Part):
     """How far the rows of a space are from those of torch: lengths of their differences.
 
-    The similarity of two pictures differs by no more than the sum of both lengths.
+    The cosine similarity of two pictures differs by no more than the sum of both lengths.
 
     Attributes:
         worst: over the pictures that were compared.

@@ -29,6 +29,8 @@ from platefree.recipes.recipe import Recipe
 from platefree.storage.locks import only_writer
 from platefree.work import Device
 
+_PLACES = {"boxes"}  # settings that name a file
+
 
 def load_network(
     path: str | Path,
@@ -67,7 +69,8 @@ def _trained(checkpoint: Checkpoint, *, device: Device, overrides: Mapping[str, 
     said = read_calibration(
         checkpoint.card.get("calibration"), checkpoint.fingerprint, str(folder / CARD)
     )
-    if written.model != recipe.model:
+    fingerprint = _fingerprint_in_use(checkpoint.fingerprint, written, recipe)
+    if fingerprint != checkpoint.fingerprint:
         said = None  # as it is used now, its similarities are others
     if isinstance(recipe.model, EnsembleSettings):
         ensemble = load_ensemble(checkpoint, recipe, choose_device(device))
@@ -84,12 +87,22 @@ def _trained(checkpoint: Checkpoint, *, device: Device, overrides: Mapping[str, 
         method,
         recipe,
         name=str(checkpoint.folder),
-        fingerprint=checkpoint.fingerprint,
+        fingerprint=fingerprint,
         device=choose_device(device),
         card=dict(checkpoint.card),
         learnt=read_learnt(checkpoint),
         calibration=said,
     )
+
+
+def _fingerprint_in_use(fingerprint: str, written: Recipe, used: Recipe) -> str:
+    """Another one where settings of use make other embeddings or distances."""
+    before, now = (each.model.model_dump(exclude=_PLACES) for each in (written, used))
+    changed = {key: value for key, value in now.items() if value != before[key]}
+    if not changed:
+        return fingerprint
+    described = f"{fingerprint} {json.dumps(changed, sort_keys=True)}"
+    return hashlib.sha256(described.encode()).hexdigest()[:12]
 
 
 def untrained_model(recipe: Recipe, *, name: str, device: Device = "auto") -> Model:

@@ -18,7 +18,10 @@ TOLERANCE: Mapping[Precision, float] = {
     "int8": 0.5,
     "int8-weights": 0.2,
 }
-"""The largest distance of a row from that of torch; no similarity changes by more than twice it."""
+"""The largest distance of a row from that of torch.
+
+No cosine similarity in a space changes by more than twice it.
+"""
 
 _ROWS = 320  # of a table; every fifth is compared, the others are for the ranges of int8
 _DRAWN = 32

@@ -208,4 +208,9 @@ def read_weights(
 
 def _content(tensors: Mapping[str, Tensor]) -> bytes:
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    seen = set[int]()
+    for name, tensor in plain.items():  # members of an ensemble may share their weights
+        if tensor.data_ptr() in seen:
+            plain[name] = tensor.clone()
+        seen.add(tensor.data_ptr())
     return save(plain)
