@@ -189,6 +189,13 @@ def test_the_doctor_says_where_compiled_code_is_not_kept(
         jit._warn.cache_clear()
 
 
+def test_a_folder_that_is_not_there_is_a_finding(tmp_path: Path) -> None:
+    found = diagnose(tmp_path / "none")
+    (disk_there,) = (each for each in found.findings if each.subject == "disk")
+    assert (disk_there.state, found.healthy) == ("missing", False)
+    assert says(disk_there.found, str(tmp_path / "none"))
+
+
 # --- output -----------------------------------------------------------------------------------
 
 

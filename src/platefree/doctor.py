@@ -143,7 +143,11 @@ def _compiled() -> Finding:
 
 
 def _disk(folder: Path) -> Finding:
-    free = shutil.disk_usage(folder).free
+    try:
+        free = shutil.disk_usage(folder).free
+    except OSError as error:
+        remedy = "give a folder that is there and can be read"
+        return Finding("disk", "missing", f"{folder}: {error.strerror or error}", remedy)
     found = f"{free / 2**30:.1f} GiB free under {folder.resolve()}"
     if free < _LOW_DISK_BYTES:
         return Finding("disk", "note", found, "free some space before a long run")

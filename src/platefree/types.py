@@ -227,6 +227,23 @@ class Sightings:
         return digest.hexdigest()[:12]
 
 
+def check_some(sightings: Sightings, purpose: str) -> None:
+    """Refuse a table without rows.
+
+    Args:
+        sightings: the table.
+        purpose: what its pictures are for, in a message, such as ``to embed``.
+
+    Raises:
+        DataError: it has none.
+    """
+    if not len(sightings):
+        raise DataError(
+            f"the table of {sightings.root} has no rows, expected at least one picture {purpose}: "
+            "give a table with pictures"
+        )
+
+
 def text_column(values: Iterable[Any], name: str = "text") -> Text:
     """An (n,) column of text; equal labels in it are one object.
 

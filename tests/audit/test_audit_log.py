@@ -127,6 +127,22 @@ def test_an_entry_whose_head_was_not_written_is_kept(log: AuditLog) -> None:
     assert verify_audit(log.folder).end.entries == 8
 
 
+@pytest.mark.parametrize("piece", [b"", b'{"acti'])
+def test_an_entry_that_lacks_only_its_line_end_is_kept(log: AuditLog, piece: bytes) -> None:
+    if piece:  # then the entry is that which names the piece
+        with log.path.open("ab") as file:
+            file.write(piece)
+    head = (log.folder / HEAD).read_bytes()
+    AuditLog(log.folder).add("anna", "search", "the last one")
+    kept = lines(log)[: 8 if piece else 7]
+    log.path.write_bytes(b"".join(kept)[:-1])
+    (log.folder / HEAD).write_bytes(head)  # as after a kill before the last byte
+    assert verify_audit(log.folder).end.entries == 6
+    AuditLog(log.folder).add("berta", "search")
+    assert verify_audit(log.folder).end.entries == 8
+    assert lines(log)[:-1] == kept
+
+
 def test_several_writers_make_one_chain(tmp_path: Path) -> None:
     code = (
         "import sys; from pathlib import Path;"

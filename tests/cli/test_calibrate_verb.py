@@ -102,8 +102,14 @@ def test_bad_input_is_refused_and_nothing_changes(
     assert (model / CARD).read_bytes() == before
 
 
-def test_a_name_has_no_card_to_keep_it_in(run: Run, others: Path) -> None:
+def test_a_name_has_no_card_to_keep_it_in(
+    run: Run, model: Path, others: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    beside = model.rename(tmp_path / "color_stripes")  # another model than the one of this name
+    before = (beside / CARD).read_bytes()
+    monkeypatch.chdir(tmp_path)
     code, out, err = run("calibrate", "color_stripes", "--data", others, "--workers", 0)
     assert code == 0, err
     assert says(err, "color_stripes", "not kept")
     assert says(out, 24)
+    assert (beside / CARD).read_bytes() == before

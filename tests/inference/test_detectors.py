@@ -331,13 +331,16 @@ def test_the_detector_inside(
 # --- export ------------------------------------------------------------------------------------
 
 
-def test_an_export_that_is_too_far_from_torch_leaves_nothing(
-    detector_folder: Path, tmp_path: Path
+def test_an_export_that_is_refused_leaves_nothing(
+    detector_folder: Path, drawn_table: pf.Sightings, tmp_path: Path
 ) -> None:
     with pytest.raises(MismatchError, match=facts("scores", "nothing was written", "--tolerance")):
         pf.export_detector(detector_folder, tmp_path / "x", tolerance=0)
     with pytest.raises(DataError, match=facts("int8", "--calibrate")):
         pf.export_detector(detector_folder, tmp_path / "x", precision="int8")
+    none = drawn_table.take(np.zeros(0, np.int64))
+    with pytest.raises(DataError, match=facts("no rows", "export")):
+        pf.export_detector(detector_folder, tmp_path / "x", frames=none)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -319,6 +319,18 @@ def test_what_has_no_network_is_refused(tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
+def test_a_table_without_rows_is_refused(
+    tiny_model_folder: Path, exported_folder: Path, drawn_table: pf.Sightings, tmp_path: Path
+) -> None:
+    none = drawn_table.take(np.zeros(0, np.int64))
+    for folder in (tiny_model_folder, exported_folder):
+        with pytest.raises(DataError, match=facts("no rows", "to embed")):
+            pf.load_model(folder).embed(none)
+    with pytest.raises(DataError, match=facts("no rows", "export")):
+        export_model(tiny_model_folder, tmp_path / "out", pictures=none)
+    assert not (tmp_path / "out").exists()
+
+
 # --- fewer bits --------------------------------------------------------------------------------
 
 

@@ -8,14 +8,17 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from calibrations import made_calibration
 from drawn import draw_vehicles
-from messages import says
+from messages import facts, says
 from PIL import Image
 
+from platefree.errors import DataError
 from platefree.evaluation.metrics import RankMetrics
 from platefree.evaluation.results import Outcome, Picture, Report, Strip
 from platefree.evaluation.trial_results import TrialResult
 from platefree.evaluation.verification import BINS, Verification
+from platefree.reports.calibration_page import save_calibration_page
 from platefree.reports.charts import cmc_chart, roc_chart, similarity_chart
 from platefree.reports.drawing import NAMED_CURVES
 from platefree.reports.overlay import heat_colors, overlay
@@ -345,6 +348,15 @@ def test_names_that_are_not_text_are_written(tmp_path: Path) -> None:
     page = save_report(measured, tmp_path / "report.html").read_text(encoding="utf-8")
     assert "q?.jpg" in page
     assert (tmp_path / "report.json").exists()
+
+
+@pytest.mark.parametrize("name", ["r.json", "r.md", "r"])
+def test_a_page_that_a_file_beside_it_would_overwrite_is_refused(name: str, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=facts(name, ".html")):
+        save_report(report(), tmp_path / name)
+    with pytest.raises(DataError, match=facts(name, ".html")):
+        save_calibration_page({}, made_calibration("abc"), {}, tmp_path / name)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_thirty_strips_stay_small(pictures: list[Path]) -> None:

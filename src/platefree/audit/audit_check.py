@@ -7,7 +7,6 @@ away together with that file. So the last number and hash are printed, to be kep
 another machine, and are given the next time (``noted``).
 """
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from io import BufferedReader
@@ -18,13 +17,11 @@ from platefree.audit.audit_log import (
     EMPTY,
     LOG,
     LONGEST,
-    MENDED,
     Entry,
     Head,
-    canonical,
+    fault_of,
     parse_entry,
     read_head,
-    sealed,
 )
 from platefree.errors import DataError
 from platefree.inputs.plain_files import open_input
@@ -108,13 +105,13 @@ def _chained(file: BufferedReader, path: Path) -> Iterator[tuple[Entry, bool]]:
     for number, line in enumerate(iter(lambda: file.readline(LONGEST + 1), b""), start=1):
         what = f"{path}, line {number:,}"
         try:
-            entry = parse_entry(line.removesuffix(b"\n"), what)
+            entry = parse_entry(_ended(line, what), what)
         except DataError:
             piece += line
             if len(piece) > 2 * LONGEST:
                 raise
             continue
-        fault = _fault(entry, line, end, piece)
+        fault = fault_of(entry, line[:-1], end, piece.removesuffix(b"\n"))
         if fault:
             raise DataError(f"{what}: {fault}")
         yield entry, bool(piece)
@@ -123,17 +120,8 @@ def _chained(file: BufferedReader, path: Path) -> Iterator[tuple[Entry, bool]]:
         raise DataError(f"{path}, after entry {end.entries:,}: lines that are no entries")
 
 
-def _fault(entry: Entry, line: bytes, end: Head, piece: bytes) -> str:
-    """What is wrong with an entry that comes after ``end`` and some piece; empty if nothing is."""
-    content = entry.model_dump(mode="json")
-    if line != f"{canonical(content)}\n".encode() or sealed(content) != entry.hash:
-        return f"entry {entry.number:,} was changed: its hash is another one"
-    if entry.before != end.hash or entry.number != end.entries + 1:
-        return (
-            f"entry {entry.number:,} does not follow entry {end.entries:,}: one was taken out, put "
-            "in or moved"
-        )
-    digest = hashlib.sha256(piece.removesuffix(b"\n")).hexdigest()
-    if piece and (entry.action != MENDED or entry.details.get("sha256") != digest):
-        return "what is before it is no entry: it was changed"
-    return ""
+def _ended(line: bytes, what: str) -> bytes:
+    """A line without its end; one that has none is still to be ended, or named by an entry."""
+    if not line.endswith(b"\n"):
+        raise DataError(f"{what} has no end")
+    return line[:-1]

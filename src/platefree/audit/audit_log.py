@@ -4,7 +4,8 @@ Each line is a JSON object, and holds the hash of the one before it (`sealed`), 
 changed, taken out, put in or moved without a trace; `platefree.audit.audit_check` looks for it.
 The last hash is also kept in a file beside the log (`Head`), which shows that lines are missing at
 its end. An entry is on the disk before what it describes is answered. Where a process is killed
-while it writes, a piece of a line stays; the next entry names its hash, and so makes it legal.
+while it writes, a piece of a line stays; the next entry names its hash, and so makes it legal. If
+the piece lacks only its line end, it becomes the entry that it was meant to be.
 """
 
 import hashlib
@@ -147,9 +148,7 @@ class AuditLog:
         with self._lock, locked_for(self.folder / f".{AUDIT_LOG}{LOCK}", self.path, _PATIENCE):
             torn = self._catch_up()
             if torn:
-                digest = hashlib.sha256(torn).hexdigest()
-                append_text(self.path, "\n")
-                self._write("platefree", MENDED, "", {"sha256": digest, "bytes": len(torn)})
+                self._mend(torn)
             return self._write(who, action, reason, details)
 
     def end(self) -> Head:
@@ -161,6 +160,16 @@ class AuditLog:
         with self._lock:
             self._catch_up()
             return self._end
+
+    def _mend(self, torn: bytes) -> None:
+        """End the line that a killed process left; it is an entry if only its end is missing."""
+        append_text(self.path, "\n")
+        whole = _with_whole(torn, self._end)
+        if whole is not None:
+            self._end = whole
+        else:
+            digest = hashlib.sha256(torn).hexdigest()
+            self._write("platefree", MENDED, "", {"sha256": digest, "bytes": len(torn)})
 
     def _write(self, who: str, action: str, reason: str, details: dict[str, Any]) -> Entry:
         now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
@@ -231,6 +240,41 @@ def parse_entry(line: bytes, what: str) -> Entry:
     except UnicodeDecodeError as error:
         raise DataError(f"{what} is no UTF-8 text: it was changed") from error
     return checked(Entry, parse_json(text, what, DataError), what, error=DataError)
+
+
+def fault_of(entry: Entry, line: bytes, end: Head, piece: bytes) -> str:
+    """What is wrong with an entry; empty if nothing is.
+
+    Args:
+        entry: that the line holds.
+        line: without its end.
+        end: of the entries before it.
+        piece: what a killed process left between them, without the end of its line.
+    """
+    content = entry.model_dump(mode="json")
+    if line != canonical(content).encode() or sealed(content) != entry.hash:
+        return f"entry {entry.number:,} was changed: its hash is another one"
+    if entry.before != end.hash or entry.number != end.entries + 1:
+        return (
+            f"entry {entry.number:,} does not follow entry {end.entries:,}: one was taken out, put "
+            "in or moved"
+        )
+    digest = hashlib.sha256(piece).hexdigest()
+    if piece and (entry.action != MENDED or entry.details.get("sha256") != digest):
+        return "what is before it is no entry: it was changed"
+    return ""
+
+
+def _with_whole(torn: bytes, end: Head) -> Head | None:
+    """The end of a log with the entry at the end of a torn piece; None if no whole one is there."""
+    piece, _, line = torn.rpartition(b"\n")
+    try:
+        entry = parse_entry(line, "a torn line")
+    except DataError:
+        return None
+    if fault_of(entry, line, end, piece):
+        return None
+    return Head(entries=entry.number, hash=entry.hash)
 
 
 def _reaches(end: Head, known: Head) -> bool:

@@ -61,6 +61,7 @@ def calibrate(
     from platefree.evaluation.calibrate import measure_calibration
     from platefree.inference.calibrated import note_calibration
     from platefree.inference.loading import load_model
+    from platefree.inference.model_names import is_model_name
     from platefree.reports.calibration_page import (
         calibration_json,
         save_calibration_page,
@@ -73,7 +74,8 @@ def calibrate(
         raise typer.BadParameter("say what to fit it on: --data TABLE", param_hint="--data")
     check_report(report, ".json")
     folder = Path(model)
-    if data is not None and folder.is_dir():
+    stored = data is not None and folder.is_dir() and not is_model_name(model)
+    if stored:
         check_writable(folder / "card.json")
     loaded = load_model(model, device=device.value)
     calibration, fitted_on = loaded.calibration, frozenset[int]()
@@ -92,7 +94,6 @@ def calibrate(
             measured[str(test)] = measure_calibration(
                 loaded, calibration, test, fitted_on=fitted_on, seed=seed, work=work
             )
-    stored = data is not None and folder.is_dir()
     if stored:
         note_calibration(folder, calibration)
     about = {"name": loaded.name, "fingerprint": loaded.fingerprint}

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import typer
 
+from platefree.errors import DataError
+
 
 def check_report(report: Path | None, *beside: str) -> None:
     """Find out before long work whether a page could be written.
@@ -16,11 +18,14 @@ def check_report(report: Path | None, *beside: str) -> None:
         typer.BadParameter: it is no name of a page.
         StorageError: one of the files could not be written.
     """
+    from platefree.reports.page_path import page_path
     from platefree.storage.files import check_writable
 
     if report is None:
         return
-    if report.suffix.lower() not in (".html", ".htm"):
-        raise typer.BadParameter(f"{report} should end in .html", param_hint="--report")
+    try:
+        page_path(report)
+    except DataError as error:
+        raise typer.BadParameter(str(error), param_hint="--report") from error
     for path in (report, *(report.with_suffix(suffix) for suffix in beside)):
         check_writable(path)

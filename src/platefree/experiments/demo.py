@@ -3,6 +3,7 @@
 With a minute of training on rendered vehicles, the figures say nothing about real ones.
 """
 
+import shlex
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -52,8 +53,9 @@ class Demo:
 
     @property
     def search_command(self) -> str:
-        """A search to try with the model."""
-        return f"platefree search {self.query} --gallery {self.pictures} --model {self.model}"
+        """A search to try with the model, as a shell takes it."""
+        words = ("search", self.query, "--gallery", self.pictures, "--model", self.model)
+        return shlex.join(["platefree", *map(str, words)])
 
     def to_json(self) -> dict[str, Any]:
         """For ``json.dumps``."""

@@ -41,7 +41,7 @@ from platefree.inference.onnx_detector import OnnxDetector, open_detector_folder
 from platefree.inference.parity import check_parity
 from platefree.methods.vehicle_detector import VehicleDetector
 from platefree.nets.light_detector import BINS, STRIDES, LightDetector
-from platefree.types import Sightings
+from platefree.types import Sightings, check_some
 
 TOLERANCE: dict[Precision, float] = {
     "fp32": 1e-3,
@@ -94,7 +94,8 @@ def export_detector(
 
     Raises:
         CheckpointError: the model cannot be loaded.
-        DataError: it is no detector, or int8 is asked for without frames.
+        DataError: it is no detector, or int8 is asked for without frames, or the table of frames
+            has no rows.
         ImageError: one of the frames cannot be read.
         MismatchError: it is too far from torch.
         StorageError: it cannot be written; nothing is changed.
@@ -130,6 +131,7 @@ def _trials(table: Sightings | None) -> _Trials:
         random = np.random.default_rng(0)
         noise = [random.integers(0, 256, (*size, 3), np.uint8) for size in _DRAWN]
         return _Trials([_levels(each) for each in noise], [], f"{len(noise)} frames of noise")
+    check_some(table, "to try the export on")
     training = np.flatnonzero(table.split == "train")
     usable = training if len(training) else np.arange(len(table))
     rows = usable[np.linspace(0, len(usable) - 1, min(len(usable), _FRAMES)).astype(int)]

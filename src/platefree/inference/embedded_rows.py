@@ -10,7 +10,7 @@ from platefree.data.listed_text import many
 from platefree.data.vehicle_boxes import BoxFractions
 from platefree.errors import CheckpointError, ImageError
 from platefree.inference.embedder import Unreadable
-from platefree.types import Floats, Indices, Sightings, wrong_row
+from platefree.types import Floats, Indices, Sightings, check_some, wrong_row
 from platefree.work import Progress, Work
 
 
@@ -63,8 +63,10 @@ def gathered(
 
     Raises:
         CheckpointError: an embedding is not finite, or has no direction.
+        DataError: the table has no rows.
         ImageError: a picture cannot be read (``refuse``), or none can.
     """
+    check_some(sightings, "to embed")
     parts: list[dict[str, Floats]] = []
     rows: list[int] = []
     skipped: list[str] = []

@@ -79,6 +79,7 @@ class Embedder(Protocol):
             The embeddings of the readable pictures in table order, and why pictures were skipped.
 
         Raises:
+            DataError: the table has no rows.
             ImageError: a picture cannot be read (``refuse``), or none can.
         """
 

@@ -10,7 +10,7 @@ from platefree.data.input_pictures import InputPictures, Pixels
 from platefree.data.listed_text import many
 from platefree.errors import MismatchError
 from platefree.inference.model_card import Difference, Precision
-from platefree.types import Floats, Sightings
+from platefree.types import Floats, Sightings, check_some
 
 TOLERANCE: Mapping[Precision, float] = {
     "fp32": 1e-3,
@@ -64,11 +64,13 @@ def trial_pictures(table: Sightings | None, width: int, height: int) -> Trials:
     pictures that it is scored on.
 
     Raises:
+        DataError: the table has no rows.
         ImageError: a picture cannot be read.
     """
     if table is None:
         drawn = _patterns(width, height)
         return Trials(drawn, drawn[:0], f"{len(drawn)} drawn patterns")
+    check_some(table, "to try the export on")
     training = np.flatnonzero(table.split == "train")
     usable = training if len(training) else np.arange(len(table))
     rows = usable[np.linspace(0, len(usable) - 1, min(len(usable), _ROWS)).astype(int)]

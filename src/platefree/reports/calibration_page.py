@@ -11,6 +11,7 @@ from platefree.evaluation.calibration_figures import CalibrationFigures
 from platefree.ranking.calibration import POSSIBLE, VERY_LIKELY, Calibration
 from platefree.reports.blocks import Cells, figure_block, side_by_side, table_block
 from platefree.reports.drawing import Curve, Plot, clean, drawing, legend, round_values
+from platefree.reports.page_path import page_path
 from platefree.reports.reliability_chart import reliability_chart
 from platefree.reports.skeleton import html_page
 from platefree.storage.files import write_text
@@ -63,9 +64,10 @@ def save_calibration_page(
     """Write the page, and the figures as JSON beside it; arguments are as of `calibration_page`.
 
     Raises:
+        DataError: the path does not end in ``.html``.
         StorageError: a file cannot be written.
     """
-    write_text(path, calibration_page(model, calibration, measured))
+    write_text(page_path(path), calibration_page(model, calibration, measured))
     content = json.dumps(calibration_json(model, calibration, measured), indent=2)
     write_text(path.with_suffix(".json"), content + "\n")
     return path

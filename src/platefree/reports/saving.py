@@ -6,6 +6,7 @@ from pathlib import Path
 from platefree.evaluation.results import Report
 from platefree.reports.figures import render_markdown
 from platefree.reports.page import render_page
+from platefree.reports.page_path import page_path
 from platefree.storage.files import write_text
 
 
@@ -21,9 +22,10 @@ def save_report(report: Report, path: str | Path) -> Path:
         The path of the HTML file.
 
     Raises:
+        DataError: the path does not end in ``.html``.
         StorageError: a file cannot be written.
     """
-    page = Path(path)
+    page = page_path(path)
     # the largest first, so that a full disk does not leave the small files without the page
     write_text(page, render_page(report))
     write_text(page.with_suffix(".json"), json.dumps(report.to_json(), indent=2) + "\n")
