@@ -16,7 +16,7 @@ SOURCE = REPOSITORY / "src" / "platefree"
 
 FLOORS = (
     ("errors",),
-    ("types", "storage", "inputs", "work", "installs", "machine", "jit"),
+    ("types", "storage", "inputs", "work", "installs", "machine", "jit", "fingerprint"),
     ("checkpoint", "recipes", "runs", "audit"),
     ("data",),
     ("city", "ranking", "losses"),
@@ -45,6 +45,7 @@ CORE = (
     "installs",
     "machine",
     "jit",
+    "fingerprint",
     "checkpoint",
     "recipes",
     "runs",

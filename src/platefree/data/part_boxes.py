@@ -6,7 +6,6 @@ bottom; a window is a windscreen or a rear window. A picture may have several bo
 of one part (left and right light), or none.
 """
 
-import hashlib
 import logging
 from collections import Counter
 from dataclasses import dataclass, replace
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 
 from platefree.data.box_places import fractions_of_pictures, rows_of
 from platefree.data.listed_text import many
+from platefree.fingerprint import fingerprint_of_text
 from platefree.types import Indices, Sightings, Text
 
 PARTS = ("window", "light", "brand")
@@ -60,7 +60,7 @@ class PartBoxes:
         names = self.image[self.picture].tolist()
         rows = sorted(zip(names, self.part.tolist(), self.box.tolist(), strict=True))
         seen = sorted(self.image.tolist())
-        return hashlib.sha256(repr((seen, rows)).encode()).hexdigest()[:12]
+        return fingerprint_of_text(repr((seen, rows)))
 
 
 @dataclass(frozen=True, eq=False)

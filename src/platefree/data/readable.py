@@ -1,6 +1,5 @@
 """Which pictures of a table can be read, found by decoding each before the long work begins."""
 
-import hashlib
 import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 from platefree.data.image_source import TableImages
 from platefree.data.listed_text import many
 from platefree.errors import CheckpointError, ImageError
+from platefree.fingerprint import fingerprint_of_text
 from platefree.machine import cpu_count
 from platefree.types import Sightings
 
@@ -52,7 +52,7 @@ class Readable:
         if not self.reasons:
             return None
         images = "\n".join(self.whole.image[~self.kept].tolist())
-        digest = hashlib.sha256(images.encode()).hexdigest()[:12]
+        digest = fingerprint_of_text(images)
         first = list(self.reasons[:_NAMED])
         return {"pictures": len(self.reasons), "fingerprint": digest, "first": first}
 

@@ -175,11 +175,13 @@ def plan_for(
 
 
 def usual_protocol(learns: str) -> str | None:
-    """The protocol of models that predict a label; None of others, which the data has.
+    """The protocol of models that predict a label or parts; None of others, which the data has.
 
     Args:
-        learns: the label column.
+        learns: the label column, or ``parts``.
     """
+    if learns == "parts":
+        return PROTOCOL
     return f"{learns}-labels" if learns in PREDICTED else None
 
 

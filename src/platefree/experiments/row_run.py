@@ -15,7 +15,6 @@ from pydantic import BaseModel, RootModel
 from platefree.data.dataset import DataSet
 from platefree.errors import RecipeError
 from platefree.evaluation.evaluate import Scoring, plan_for, score_plan, usual_protocol
-from platefree.evaluation.part_trial import PROTOCOL
 from platefree.evaluation.query_scores import QueryScores, read_query_scores, save_query_scores
 from platefree.evaluation.set_protocols import default_protocol, make_plan
 from platefree.experiments.ablation import Ablation, Row, row_recipe
@@ -168,11 +167,8 @@ class RowRun:
 
     def _protocol(self, name: str) -> str:
         """The protocol that a report has to be by; the folder may hold another one's."""
-        learns = self.recipe.model.learns
-        asked = self.reports[name] or usual_protocol(learns)
-        if asked or learns == "parts":
-            return asked or PROTOCOL
-        return default_protocol(self.data)
+        usual = usual_protocol(self.recipe.model.learns)
+        return self.reports[name] or usual or default_protocol(self.data)
 
     def _lacks_cost(self) -> bool:
         return self.counts_cost and not (self.folder / COST).exists()

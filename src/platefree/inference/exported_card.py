@@ -1,6 +1,5 @@
 """The card of an exported model, made from the model and its networks."""
 
-import hashlib
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -9,6 +8,7 @@ from typing import Any
 
 from platefree.data.learnt import Learnt
 from platefree.data.listed_text import many
+from platefree.fingerprint import fingerprint_of_text
 from platefree.inference.ensemble import Ensemble
 from platefree.inference.model import Model
 from platefree.inference.model_card import FileCard, ModelCard, NetworkCard, Precision
@@ -65,7 +65,7 @@ def exported_fingerprint(model: Model, files: Sequence[FileCard], precision: Pre
     if precision == "fp32":
         return model.fingerprint
     described = " ".join([model.fingerprint, precision, *(each.sha256 for each in files)])
-    return hashlib.sha256(described.encode()).hexdigest()[:12]
+    return fingerprint_of_text(described)
 
 
 def _calibration(model: Model, fingerprint: str, precision: Precision) -> dict[str, Any] | None:

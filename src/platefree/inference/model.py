@@ -1,6 +1,5 @@
 """A trained model in use: pictures in, embeddings out, with the transform it was trained with."""
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -11,6 +10,7 @@ from platefree.data.learnt import NOTHING, Learnt
 from platefree.data.listed_text import many
 from platefree.data.vehicle_boxes import BoxFractions
 from platefree.errors import DataError, RecipeError
+from platefree.fingerprint import fingerprint_of_text
 from platefree.inference.embedded_rows import EmbeddedBatch, EmbeddedRows, gathered
 from platefree.inference.embedder import Unreadable
 from platefree.inference.embedding import embed_batches, embed_in_processes
@@ -240,7 +240,7 @@ class Model(Network):
             self.method,
             recipe,
             name=self.name,
-            fingerprint=hashlib.sha256(described.encode()).hexdigest()[:12],
+            fingerprint=fingerprint_of_text(described),
             device=self.device,
             card=self.card,
             metadata=metadata,

@@ -1,6 +1,5 @@
 """Load a network from a checkpoint or a name, and join several networks to an ensemble."""
 
-import hashlib
 import json
 import os
 from collections.abc import Mapping, Sequence
@@ -10,6 +9,7 @@ from typing import Any
 
 from platefree.checkpoint import CARD, Checkpoint, read_checkpoint, read_whole
 from platefree.errors import CheckpointError, RecipeError, TrainingError
+from platefree.fingerprint import fingerprint_of_text
 from platefree.inference.embedding_network import choose_device
 from platefree.inference.ensemble import Ensemble, check_weights, load_ensemble, member_card
 from platefree.inference.model import Model
@@ -102,7 +102,7 @@ def _fingerprint_in_use(fingerprint: str, written: Recipe, used: Recipe) -> str:
     if not changed:
         return fingerprint
     described = f"{fingerprint} {json.dumps(changed, sort_keys=True)}"
-    return hashlib.sha256(described.encode()).hexdigest()[:12]
+    return fingerprint_of_text(described)
 
 
 def untrained_model(recipe: Recipe, *, name: str, device: Device = "auto") -> Model:
@@ -111,7 +111,7 @@ def untrained_model(recipe: Recipe, *, name: str, device: Device = "auto") -> Mo
     identity = recipe.model_dump(include={"model", "input"})
     if not recipe.input.crops:
         del identity["input"]["crops"]  # what was embedded before there were any stays of this name
-    fingerprint = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:12]
+    fingerprint = fingerprint_of_text(json.dumps(identity, sort_keys=True))
     return Model(
         method,
         recipe,

@@ -1,6 +1,5 @@
 """What is to be done of the films of cameras, and what is done already: all checks before work."""
 
-import hashlib
 import json
 import math
 import shlex
@@ -13,6 +12,7 @@ import numpy as np
 
 from platefree.data.film import FILM
 from platefree.errors import DataError, FilmError
+from platefree.fingerprint import fingerprint_of_text
 from platefree.gallery.filter_words import word_of
 from platefree.gallery.ledger import FilmRecord, Ledger
 from platefree.inference.detector import Detector
@@ -257,4 +257,4 @@ def _regions(regions: Regions) -> str:
     corners = [[each.tolist() for each in part] for part in (regions.watch, regions.ignore)]
     if corners == [[], []] and not regions.smallest:
         return ""
-    return hashlib.sha256(json.dumps([*corners, regions.smallest]).encode()).hexdigest()[:12]
+    return fingerprint_of_text(json.dumps([*corners, regions.smallest]))

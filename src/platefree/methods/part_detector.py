@@ -6,7 +6,6 @@ section 3.2). Part-regularized re-ID needs it once, to find parts on the trainin
 ('platefree parts').
 """
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Annotated, ClassVar, Literal
@@ -22,6 +21,7 @@ from platefree.data.listed_text import many
 from platefree.data.part_boxes import PARTS, count_parts, place_boxes
 from platefree.data.part_files import find_part_boxes
 from platefree.errors import TrainingError
+from platefree.fingerprint import fingerprint_of_text
 from platefree.methods.backbone import BackboneSettings
 from platefree.methods.base import Batch, Samples
 from platefree.methods.detecting import Detecting, with_boxes
@@ -157,7 +157,7 @@ class PartDetector(Detecting):
             validation=held,
             boxes=learnt,
             validation_boxes=held_boxes,
-            fingerprint=hashlib.sha256(both.encode()).hexdigest()[:12],
+            fingerprint=fingerprint_of_text(both),
             counts={**data.counts, "parts": counts},
         )
 

@@ -15,7 +15,6 @@ average of the whole map, since the vehicle, whose other pictures know its mean 
 is searched for. Without global branch and without boxes in use, so is the embedding.
 """
 
-import hashlib
 import logging
 from collections.abc import Mapping
 from dataclasses import replace
@@ -31,6 +30,7 @@ from platefree.batches.training_data import TrainingData
 from platefree.data.part_boxes import PARTS, PictureBoxes, count_parts, fill_missing, place_boxes
 from platefree.data.part_files import find_part_boxes
 from platefree.errors import DataError, TrainingError
+from platefree.fingerprint import fingerprint_of_text
 from platefree.methods.backbone import StridedSettings, make_backbone
 from platefree.methods.base import Batch, Labels, Method
 from platefree.nets.backbones import Backbone
@@ -233,7 +233,7 @@ class PartRegularized(Method):
                 *(part, count["found"], count["mean_location"], count["missing"]),
             )
         both = f"{data.fingerprint} {read.fingerprint()}"
-        fingerprint = hashlib.sha256(both.encode()).hexdigest()[:12]
+        fingerprint = fingerprint_of_text(both)
         counts_of = {**data.counts, "parts": counts, "unseen_pictures": int((~found.seen).sum())}
         return replace(data, boxes=filled, fingerprint=fingerprint, counts=counts_of)
 

@@ -10,7 +10,6 @@ Decided: positions within a box that is in question (too small, too hidden) and 
 box do not count.
 """
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -26,6 +25,7 @@ from platefree.checkpoint import read_whole
 from platefree.data.frame_boxes import KINDS, PLATE, FrameBoxes, read_frame_boxes
 from platefree.data.part_boxes import PartBoxes, place_boxes
 from platefree.errors import TrainingError
+from platefree.fingerprint import fingerprint_of_text
 from platefree.inputs.plain_files import GB, Expected, hash_input
 from platefree.losses.quality_focal import distribution_focal, generalized_overlap, quality_focal
 from platefree.methods.base import Batch, Samples
@@ -236,7 +236,7 @@ class VehicleDetector(Detecting):
             sightings=data.sightings.take(seen),
             labels={name: codes[seen] for name, codes in data.labels.items()},
             boxes=boxes.take(seen),
-            fingerprint=hashlib.sha256(both.encode()).hexdigest()[:12],
+            fingerprint=fingerprint_of_text(both),
             counts={"boxes": {kind: int((boxes.part == n).sum()) for n, kind in enumerate(KINDS)}},
         )
 

@@ -6,7 +6,6 @@ Decided, for methods that compare in several spaces: their spaces stay separate,
 of the ensemble is the same mean of the models' own distances.
 """
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from platefree.errors import DataError, MismatchError
+from platefree.fingerprint import fingerprint_of_text
 from platefree.ranking.comparison import Comparison, Cosine
 from platefree.types import Embeddings, Floats, Text
 
@@ -125,7 +125,7 @@ def joined_fingerprint(models: Sequence[str], fractions: Sequence[float]) -> str
     described = "\n".join(
         f"{model} {fraction:.9f}" for model, fraction in zip(models, fractions, strict=True)
     )
-    return hashlib.sha256(described.encode()).hexdigest()[:12]
+    return fingerprint_of_text(described)
 
 
 def concatenate(
