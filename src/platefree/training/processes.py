@@ -17,6 +17,7 @@ from torch.overrides import TorchFunctionMode
 from platefree.errors import TrainingError
 from platefree.inference.embedding_network import choose_device
 from platefree.machine import started_here, started_processes
+from platefree.nets.backbones import Backbone
 from platefree.recipes.sections import Train
 from platefree.work import Device
 
@@ -59,6 +60,9 @@ def launch(train: Train, device: Device, network: nn.Module) -> Fabric:
     )
     fabric.launch()
     _keep_threads()
+    if train.precision == "auto" and chosen == "cpu":
+        for backbone in _grouped_backbones(network):
+            _keep_float32(backbone)
     return fabric
 
 
@@ -100,7 +104,7 @@ def _precision(
     if asked == "auto" and device == "cuda":
         return "bf16-mixed" if torch.cuda.is_bf16_supported() else "16-mixed"
     if asked == "auto" and device == "cpu":
-        return "bf16-mixed" if _multiplies_bf16() and not _is_grouped(network) else "32"
+        return "bf16-mixed" if _multiplies_bf16() and _gains_by_bf16(network) else "32"
     if asked in ("fp16", "bf16") and device == "mps":
         raise TrainingError(f"train.precision {asked} is not for mps; use 32 or auto, which is 32")
     if asked == "fp16" and device == "cpu":
@@ -114,9 +118,27 @@ def _multiplies_bf16() -> bool:
     return bool(supported and supported())
 
 
-def _is_grouped(network: nn.Module) -> bool:
-    """Whether it has convolutions of single channels or groups, which are slower in bf16 there."""
-    return any(isinstance(each, nn.Conv2d) and each.groups > 1 for each in network.modules())
+def _gains_by_bf16(network: nn.Module) -> bool:
+    """Whether convolutions are left where backbones that are slower in bf16 stay in float32."""
+    apart = {part for each in _grouped_backbones(network) for part in each.modules()}
+    left = [each for each in network.modules() if each not in apart]
+    convolves = any(isinstance(each, nn.Conv2d) for each in left)
+    return (convolves or not apart) and not any(map(_is_grouped, left))
+
+
+def _grouped_backbones(network: nn.Module) -> list[Backbone]:
+    backbones = (each for each in network.modules() if isinstance(each, Backbone))
+    return [each for each in backbones if any(map(_is_grouped, each.modules()))]
+
+
+def _is_grouped(layer: nn.Module) -> bool:
+    """Whether it convolves single channels or groups, which is slower in bf16 there."""
+    return isinstance(layer, nn.Conv2d) and layer.groups > 1
+
+
+def _keep_float32(backbone: Backbone) -> None:
+    whole = torch.autocast("cpu", enabled=False)
+    backbone.forward = whole(backbone.forward)  # type: ignore[method-assign]
 
 
 def gather_with_gradient(rows: Tensor) -> Tensor:
