@@ -28,6 +28,7 @@ from platefree.errors import (
 )
 from platefree.methods.catalogue import load_recipe
 from platefree.methods.strong_baseline import StrongBaseline
+from platefree.nets.backbones import Backbone
 from platefree.nets.weights import checkpoint_tensors
 from platefree.recipes.recipe import Recipe
 from platefree.recipes.sections import Train
@@ -426,6 +427,21 @@ def test_matrix_units_multiply_bf16_but_not_in_groups(
     network = torch.nn.Sequential(torch.nn.Conv2d(8, 8, 3, groups=groups))
     fabric = processes.launch(Train(), "cpu", network)
     assert fabric.strategy.precision.precision == precision
+
+
+@pytest.mark.parametrize("others", [torch.nn.Linear(256, 4), torch.nn.Conv2d(256, 4, 1)])
+def test_only_a_backbone_of_groups_stays_in_float32_beside_layers_that_gain(
+    monkeypatch: pytest.MonkeyPatch, others: torch.nn.Module
+) -> None:
+    monkeypatch.setattr(processes, "_multiplies_bf16", lambda: True)
+    backbone = Backbone("test_efficientnet", height=32, width=32)
+    fabric = processes.launch(Train(), "cpu", torch.nn.ModuleList([backbone, others]))
+    with fabric.autocast():
+        maps = backbone(torch.zeros(2, 3, 32, 32))
+        after = torch.nn.Conv2d(maps.shape[1], 4, 1)(maps)
+    assert maps.dtype == torch.float32
+    gains = isinstance(others, torch.nn.Conv2d)
+    assert after.dtype == (torch.bfloat16 if gains else torch.float32)
 
 
 @pytest.mark.slow

@@ -10,11 +10,10 @@ Packets are kept from one key frame to the next; those that end before the next 
 are never decoded. Memory holds one such group at most, whatever the length of the film.
 """
 
-import heapq
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,7 +22,7 @@ import numpy as np
 from av.codec.hwaccel import HWAccel, hwdevices_available
 from numpy.typing import NDArray
 
-from platefree.data.film_clock import FilmClock
+from platefree.data.film_packets import FilmPackets
 from platefree.data.film_picture import Matrix, as_displayed, display_matrix
 from platefree.data.film_sampling import EVERY_FRAME, Sampling
 from platefree.data.image import MAX_PIXELS
@@ -41,7 +40,6 @@ _MOST_THREADS = 4
 _USUAL_RATE = 25.0  # frames a second, where a film does not say
 _LOCAL = {"protocol_whitelist": "data"}  # a playlist must open no other file and call nobody
 _END_MISSING = 1.0  # seconds
-_FREE_ORDER = ("h264", "hevc", "vvc")  # whose frames may be stored in any order
 
 
 class FilmFrame(NamedTuple):
@@ -118,25 +116,14 @@ class Film:
     stream: Any
     facts: FilmFacts
     damaged: int = 0
-    ended_early: str = ""
     _latest: float = -math.inf
-    _numbers: "_Numbers" = field(default_factory=lambda: _Numbers())
 
     def __post_init__(self) -> None:
-        tick = float(self.stream.time_base)
         self._interval = 1 / self.facts.rate
-        self._clock = FilmClock(tick, max(1, round(self._interval / tick)))
-        self._tick = tick
-        self._zero: int | None = None  # stamp of the first frame, the least so far
-        self._begun, self._trimmed = False, False  # whether it is known; whether frames precede it
+        self._packets = FilmPackets(self.container, self.stream, self._interval)
+        self._numbers = self._packets.numbers
         self._wanted, self._taken = 0.0, -math.inf  # seconds
         self._passed = False  # whether all that a former reading took is passed
-        # AVI has no time stamps of showing, and FFmpeg guesses them: one frame too late without
-        # B-frames, and in no order with those of H.264, which may depend on each other.
-        is_avi = self.container.format.name == "avi"
-        reorders = self.stream.codec_context.has_b_frames
-        self._stored_as_shown = is_avi and not reorders
-        self._numbers.counted = is_avi and reorders and self.facts.codec in _FREE_ORDER
         self._matrix: Matrix | None = None
 
     def frames(self, sampling: Sampling = EVERY_FRAME) -> Iterator[FilmFrame]:
@@ -162,11 +149,11 @@ class Film:
     def index(self) -> "FilmIndex":
         """Every frame of the film by its time stamp; nothing is decoded."""
         stamps, keys = list[int](), list[int]()
-        for packet, _ in self._packets():
+        for packet, _ in self._packets:
             if not self._numbers.counted and not packet.is_discard:
                 stamps.append(packet.pts)
                 keys += [packet.pts] if packet.is_keyframe else []
-        sound = not (self._numbers.counted or self._clock.repaired)
+        sound = not (self._numbers.counted or self._packets.clock.repaired)
         stamped, entered = (np.sort(np.array(each, np.int64)) for each in (stamps, keys))
         return FilmIndex(stamped, entered, sound)
 
@@ -182,7 +169,7 @@ class Film:
         """
         with suppress(av.FFmpegError):
             self.container.seek(key, stream=self.stream, backward=True)
-            for packet in self._demuxed():
+            for packet in self._packets.as_stored():
                 for frame in self.stream.codec_context.decode(packet):
                     if frame.pts in stamps and not frame.is_corrupt:
                         yield frame.pts, self._picture(frame)
@@ -200,7 +187,7 @@ class Film:
         """Decoded frames, without those that end before the wanted moment."""
         held: list[tuple[Any, float]] = []
         skipped = False
-        for packet, time in self._packets():
+        for packet, time in self._packets:
             if packet.is_keyframe and time <= self._wanted and not self._numbers.counted:
                 held, skipped = [], bool(held) or skipped
             held.append((packet, time))
@@ -230,61 +217,6 @@ class Film:
         self.stream.codec_context.flush_buffers()
         self._passed |= time > self._taken
 
-    def _demuxed(self) -> Iterator[Any]:
-        """Packets as they are stored, with the stamps that are believed."""
-        for packet in self.container.demux(self.stream):
-            if self._stored_as_shown:
-                packet.pts = packet.dts
-            yield packet
-
-    def _packets(self) -> Iterator[tuple[Any, float]]:
-        """Packets and their repaired times in seconds."""
-        early = list[Any]()
-        for packet in self._stamped():
-            early.append(packet)
-            if self._begins(packet):
-                yield from ((each, self._seconds(each)) for each in early)
-                early = []
-        yield from ((each, self._seconds(each)) for each in early)
-
-    def _begins(self, packet: Any) -> bool:  # noqa: ANN401
-        """Whether it is known with this packet when the first frame is shown.
-
-        Of a trimmed film that need not be the first packet that is kept: B-frames come after it.
-        """
-        if self._begun or self._numbers.counted:
-            return True
-        self._trimmed |= packet.is_discard
-        if not packet.is_discard:
-            if self._zero is None or packet.pts < self._zero:
-                self._zero = packet.pts
-            self._begun = not self._trimmed or packet.dts is None or packet.dts >= self._zero
-        return self._begun
-
-    def _seconds(self, packet: Any) -> float:  # noqa: ANN401
-        if self._numbers.counted:
-            return math.inf
-        return float((packet.pts - (self._zero or 0)) * self._tick)
-
-    def _stamped(self) -> Iterator[Any]:
-        """Packets with repaired stamps."""
-        packets = self._demuxed()
-        while True:
-            try:
-                packet = next(packets, None)
-            except av.FFmpegError as error:
-                self.ended_early = str(error.strerror or error)
-                return
-            if packet is None or (packet.dts is None and packet.pts is None and not packet.size):
-                return
-            if not self._numbers.begun and packet.pts is None:
-                self._numbers.counted = True
-            if not self._numbers.counted:
-                packet.pts = self._clock.stamp(packet.pts, packet.dts)
-            if not packet.is_discard:
-                self._numbers.stored(packet.pts)
-            yield packet
-
     def _decode(self, packet: Any) -> Iterator[_Shown]:  # noqa: ANN401
         try:
             frames = self.stream.codec_context.decode(packet)
@@ -305,9 +237,9 @@ class Film:
         if stamp is None or self._numbers.counted:
             time = number * self._interval
         else:
-            time = max(0.0, (stamp - (self._zero or 0)) * self._tick)
+            time = max(0.0, self._packets.seconds(stamp))
         if time <= self._latest:
-            time = self._latest + min(self._tick, self._interval)
+            time = self._latest + min(self._packets.tick, self._interval)
         self._latest = time
         self._passed |= time >= self._taken
         return time
@@ -324,57 +256,34 @@ class Film:
             )
 
     def _why(self) -> str:
-        return f" ({self.ended_early})" if self.ended_early else ""
+        reason = self._packets.ended_early
+        return f" ({reason})" if reason else ""
 
     def remarks(self) -> list[str]:
         """What could not be read so far, and what was decided instead, in sentences."""
-        said = self._clock.remarks()
+        said = self._packets.clock.remarks()
         if self._numbers.counted:
             said.append(
                 f"the film has no time stamps: its frames count as {self.facts.rate:g} a second"
             )
         if self.damaged:
             said.append(f"{many(self.damaged, 'damaged frame')} left out")
-        read = self._clock.seconds_read(self._zero or 0)
-        if self.ended_early:
-            said.append(f"the film breaks off after {read:.1f} s ({self.ended_early})")
+        read = self._packets.seconds_read()
+        if self._packets.ended_early:
+            said.append(f"the film breaks off after {read:.1f} s{self._why()}")
         return said
 
     def missing_end(self) -> list[str]:
-        """Whether frames end before the film says, once it is read to its end."""
-        read = self._clock.seconds_read(self._zero or 0)
-        if self._numbers.counted or not read < self.facts.duration - _END_MISSING - self._interval:
+        """Whether frames end before the film says, once it is read to its end without an error."""
+        read = self._packets.seconds_read()
+        if self._packets.ended_early or self._numbers.counted:
+            return []
+        if not read < self.facts.duration - _END_MISSING - self._interval:
             return []
         return [
             f"the film says that it is {self.facts.duration:.1f} s long, but frames end after "
             f"{read:.1f} s: the rest is missing"
         ]
-
-
-class _Numbers:
-    """The number of each shown frame among all stored ones, whether decoded or not."""
-
-    def __init__(self) -> None:
-        self.begun, self.counted = False, False
-        self._waiting: list[int] = []
-        self._next = 0
-
-    def stored(self, stamp: int | None) -> None:
-        """A packet is read."""
-        self.begun = True
-        if not self.counted and stamp is not None:
-            heapq.heappush(self._waiting, stamp)
-
-    def shown(self, stamp: int | None) -> int:
-        """The number of a frame that is shown next."""
-        if stamp is not None:
-            while self._waiting and self._waiting[0] < stamp:
-                heapq.heappop(self._waiting)
-                self._next += 1
-        if self._waiting:
-            heapq.heappop(self._waiting)
-        self._next += 1
-        return self._next - 1
 
 
 @contextmanager

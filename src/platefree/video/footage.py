@@ -98,7 +98,7 @@ class Footage:
     def remarks(self) -> list[str]:
         """What could not be read so far, and what was decided instead, in sentences."""
         said = self._source.remarks()
-        if self._read_whole and isinstance(self._source, Film) and not self._source.ended_early:
+        if self._read_whole and isinstance(self._source, Film):
             said += self._source.missing_end()
         return said
 
