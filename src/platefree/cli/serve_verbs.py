@@ -206,37 +206,43 @@ def add(
 
     Its password is asked for, or is the first line of stdin.
     """
-    accounts, _, audit = _opened(gallery, state)
-    made = accounts.add(name, role.value, _password())
-    _note(audit, "account.added", account=made.name, role=made.role)
+    accounts, register, audit = _opened(gallery, state)
+    given = _password()
+    with register.together():
+        made = accounts.add(name, role.value, given)
+        _note(audit, "account.added", account=made.name, role=made.role)
     done(made.name, made.role)
 
 
 @accounts_app.command("password")
 def password(name: Name, gallery: GalleryOption, state: StateOption = None) -> None:
     """Give an account another password; its sessions end."""
-    accounts, _, audit = _opened(gallery, state)
+    accounts, register, audit = _opened(gallery, state)
     _refuse_absent(accounts, name)
-    accounts.change_password(name, _password())
-    _note(audit, "account.password", account=name)
+    given = _password()
+    with register.together():
+        accounts.change_password(name, given)
+        _note(audit, "account.password", account=name)
     done(name, "password changed")
 
 
 @accounts_app.command("role")
 def role(name: Name, gallery: GalleryOption, role: RoleOption, state: StateOption = None) -> None:
     """Let an account do more or less; its sessions end."""
-    accounts, _, audit = _opened(gallery, state)
-    accounts.change_role(name, role.value)
-    _note(audit, "account.role", account=name, role=role.value)
+    accounts, register, audit = _opened(gallery, state)
+    with register.together():
+        accounts.change_role(name, role.value)
+        _note(audit, "account.role", account=name, role=role.value)
     done(name, role.value)
 
 
 @accounts_app.command("remove")
 def remove(name: Name, gallery: GalleryOption, state: StateOption = None) -> None:
     """Remove an account; its sessions end."""
-    accounts, _, audit = _opened(gallery, state)
-    accounts.remove(name)
-    _note(audit, "account.removed", account=name)
+    accounts, register, audit = _opened(gallery, state)
+    with register.together():
+        accounts.remove(name)
+        _note(audit, "account.removed", account=name)
     done(name, "removed")
 
 

@@ -28,8 +28,9 @@ def accounts(caller: Administrator, here: Here) -> list[AccountAnswer]:
 @routes.post("/accounts", status_code=201)
 def add_account(asked: AccountRequest, caller: Administrator, here: Here) -> AccountAnswer:
     """Make an account."""
-    made = here.accounts.add(asked.name, asked.role, asked.password)
-    here.audit.add(caller.name, "account.added", account=made.name, role=made.role)
+    with here.register.together():
+        made = here.accounts.add(asked.name, asked.role, asked.password)
+        here.audit.add(caller.name, "account.added", account=made.name, role=made.role)
     return AccountAnswer(name=made.name, role=made.role)
 
 
@@ -38,8 +39,9 @@ def remove_account(name: Name, caller: Administrator, here: Here) -> Response:
     """Remove an account; its sessions end."""
     if here.accounts.find(name) is None:
         raise Refused(404, "there is no such account")
-    here.accounts.remove(name)
-    here.audit.add(caller.name, "account.removed", account=name)
+    with here.register.together():
+        here.accounts.remove(name)
+        here.audit.add(caller.name, "account.removed", account=name)
     return Response(status_code=204)
 
 

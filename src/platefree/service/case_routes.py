@@ -40,8 +40,9 @@ def cases(caller: Analyst, here: Here) -> list[CaseSummary]:
 def make_case(asked: CaseRequest, caller: Analyst, here: Here) -> CaseAnswer:
     """Make a case."""
     reason = " ".join(asked.reason.split())
-    made = here.cases.make(asked.name, asked.note, caller.name)
-    here.audit.add(caller.name, "case.made", reason, case=made.key, name=made.name)
+    with here.register.together():
+        made = here.cases.make(asked.name, asked.note, caller.name)
+        here.audit.add(caller.name, "case.made", reason, case=made.key, name=made.name)
     return _shown(made, here)
 
 
@@ -56,9 +57,10 @@ def case(key: Key, caller: Analyst, here: Here) -> CaseAnswer:
 @routes.patch("/cases/{key}")
 def change_case(key: Key, asked: CaseChangeRequest, caller: Analyst, here: Here) -> CaseAnswer:
     """Give a case another name or note."""
-    changed = here.cases.change(key, asked.name, asked.note)
     said = about({"name": asked.name, "note": asked.note})
-    here.audit.add(caller.name, "case.changed", case=key, **said)
+    with here.register.together():
+        changed = here.cases.change(key, asked.name, asked.note)
+        here.audit.add(caller.name, "case.changed", case=key, **said)
     return _shown(changed, here)
 
 
@@ -68,17 +70,19 @@ def put_sightings(key: Key, asked: CaseSightingsRequest, caller: Analyst, here: 
     with here.gallery.store.snapshot() as now:
         refuse_unknown(now, [each.number for each in asked.sightings])
     said = [Saying(each.number, each.mark, each.note) for each in asked.sightings]
-    changed = here.cases.put(key, said, caller.name)
     details = [each.model_dump(exclude_none=True) for each in asked.sightings]
-    here.audit.add(caller.name, "case.sightings", case=key, sightings=details)
+    with here.register.together():
+        changed = here.cases.put(key, said, caller.name)
+        here.audit.add(caller.name, "case.sightings", case=key, sightings=details)
     return _shown(changed, here)
 
 
 @routes.delete("/cases/{key}/sightings/{number}")
 def take_out(key: Key, number: Number, caller: Analyst, here: Here) -> CaseAnswer:
     """Take a sighting out of a case; it stays in the gallery."""
-    changed = here.cases.take_out(key, number)
-    here.audit.add(caller.name, "case.taken-out", case=key, number=number)
+    with here.register.together():
+        changed = here.cases.take_out(key, number)
+        here.audit.add(caller.name, "case.taken-out", case=key, number=number)
     return _shown(changed, here)
 
 
@@ -88,8 +92,9 @@ def delete_case(key: Key, caller: Analyst, here: Here) -> Response:
     found = here.cases.find(key)
     if found.maker != caller.name and not caller.may("administrator"):
         raise Refused(403, f"the case is of {found.maker}, who may delete it, or an administrator")
-    here.cases.delete(key)
-    here.audit.add(caller.name, "case.deleted", case=key, name=found.name)
+    with here.register.together():
+        here.cases.delete(key)
+        here.audit.add(caller.name, "case.deleted", case=key, name=found.name)
     return Response(status_code=204)
 
 

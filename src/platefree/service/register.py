@@ -46,6 +46,7 @@ class Register:
 
     folder: Path
     _made: threading.Event = field(default_factory=threading.Event, compare=False, repr=False)
+    _thread: threading.local = field(default_factory=threading.local, compare=False, repr=False)
 
     @property
     def path(self) -> Path:
@@ -59,6 +60,10 @@ class Register:
         Raises:
             StorageError: the file cannot be opened or written, or is no such file.
         """
+        joined: sqlite3.Connection | None = getattr(self._thread, "joined", None)
+        if joined is not None:
+            yield joined
+            return
         try:
             self._make()
             with closing(sqlite3.connect(self.path, timeout=_PATIENCE)) as connection, connection:
@@ -67,6 +72,21 @@ class Register:
             raise StorageError(
                 f"{self.path} cannot be used ({error}): free some space, or put back the last copy"
             ) from error
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Keep all that this thread writes within the block; nothing of it if the block fails.
+
+        So what is done and its entry in the audit log stand or fall together.
+
+        Raises:
+            StorageError: as `opened`.
+        """
+        with self.opened() as self._thread.joined:
+            try:
+                yield
+            finally:
+                del self._thread.joined
 
     def _make(self) -> None:
         if self._made.is_set() and self.path.exists():

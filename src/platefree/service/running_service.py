@@ -86,10 +86,10 @@ class Service:
         self._detector: Detector | None = None
         gallery.audit = None  # routes write the entries, with the account that asks
         self.folder = service_folder(gallery, folder)
-        register = Register(self.folder)
-        self.accounts, self.sessions = Accounts(register), Sessions(register)
+        self.register = Register(self.folder)
+        self.accounts, self.sessions = Accounts(self.register), Sessions(self.register)
         self.token_sessions = TokenSessions()
-        self.cases = Cases(register, gallery.card.created)
+        self.cases = Cases(self.register, gallery.card.created)
         self.audit = AuditLog(self.folder)
         self.counts, self.jobs, self.choices = Counts(), JobTable(), Choices(gallery)
         limits = rules.limits
