@@ -490,6 +490,7 @@ class Hit:
         frame: number of the frame, from 0, if ``image`` is a film; -1 if it is a picture.
         box: left, top, right and bottom of the vehicle in pixels; None where it is all of the
             picture.
+        query_number: which of several query pictures ``query`` is, from 0; not compared.
     """
 
     rank: int
@@ -503,6 +504,7 @@ class Hit:
     in_words: str = ""
     frame: int = -1
     box: tuple[float, float, float, float] | None = None
+    query_number: int | None = field(default=None, compare=False)
 
 
 def utc_text(time: np.datetime64) -> str:

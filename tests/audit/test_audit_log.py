@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 from messages import facts
 
+from platefree.audit import audit_check
 from platefree.audit.audit_check import read_entries, verify_audit
-from platefree.audit.audit_log import AUDIT_LOG, HEAD, MENDED, AuditLog
+from platefree.audit.audit_log import AUDIT_LOG, HEAD, MENDED, AuditLog, Entry
 from platefree.errors import DataError
 
 
@@ -172,3 +173,30 @@ def test_what_is_no_json_is_refused_and_nothing_is_written(log: AuditLog) -> Non
         with pytest.raises(DataError):
             log.add("anna", "search", value=wrong)
     assert verify_audit(log.folder).end.entries == 6
+
+
+def test_a_log_is_verified_while_others_add_to_it(
+    log: AuditLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parse = audit_check.parse_entry
+
+    def parse_and_add(line: bytes, what: str) -> Entry:
+        AuditLog(log.folder).add("ben", "search")
+        return parse(line, what)
+
+    monkeypatch.setattr(audit_check, "parse_entry", parse_and_add)
+    assert verify_audit(log.folder).end.entries == 6
+    assert [each.number for each in read_entries(log.folder, 2)] == [11, 12]
+
+
+@pytest.mark.parametrize("place", range(7))
+def test_an_empty_line_that_was_put_in_is_found(log: AuditLog, place: int) -> None:
+    log.path.write_bytes(b"".join([*lines(log)[:place], b"\n", *lines(log)[place:]]))
+    with pytest.raises(DataError, match=facts(place + 1)):
+        verify_audit(log.folder)
+
+
+def test_a_last_line_that_is_no_entry_is_counted(log: AuditLog) -> None:
+    assert verify_audit(log.folder).torn == 0
+    log.path.write_bytes(log.path.read_bytes() + b"anna saw nothing\n")
+    assert verify_audit(log.folder).torn == 1

@@ -1,6 +1,7 @@
 """Searches, exports and forgetting by programs and the command line are written down, too."""
 
 import shutil
+from contextlib import closing
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -15,7 +16,9 @@ import platefree as pf
 from platefree.audit.audit_check import read_entries, verify_audit
 from platefree.audit.audit_log import AUDIT_LOG, AuditLog, Entry
 from platefree.errors import StorageError
-from platefree.gallery.audit_trail import SERVICE
+from platefree.gallery.audit_trail import SERVICE, audit_folder, begun_trail
+from platefree.service.rules import Rules
+from platefree.service.running_service import Service
 from platefree.storage.disk import written_to
 from platefree.types import Sightings
 
@@ -128,3 +131,20 @@ def test_without_a_log_nothing_is_written(drawn_lot: Path, drawn_table: Sighting
     gallery.search(drawn_table.take(np.array([0])), top=2)
     assert not (drawn_lot / SERVICE).exists()
     assert not (drawn_lot / AUDIT_LOG).exists()
+
+
+def test_a_log_that_was_begun_before_a_service_goes_on_in_its_folder(
+    drawn_lot: Path, tmp_path: Path
+) -> None:
+    lot = tmp_path / "lot"
+    shutil.copytree(drawn_lot, lot)
+    begun_trail(lot, lot).note("ingest.keep_plates", {"cameras": ["gate"]})
+    (lot / SERVICE).mkdir()
+    assert audit_folder(lot) == lot
+    begun_trail(lot, lot).note("ingest.keep_faces", {"cameras": ["gate"]})
+    with closing(Service(pf.Gallery(lot), Rules())):
+        begun_trail(lot, lot).note("search", {})
+    assert audit_folder(lot) == lot / SERVICE
+    assert not (lot / AUDIT_LOG).exists()
+    actions = [each.action for each in entries(lot, 9)]
+    assert actions == ["ingest.keep_plates", "ingest.keep_faces", "search"]

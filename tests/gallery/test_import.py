@@ -133,6 +133,7 @@ def test_tables_that_hold_something_else(lot: pf.Gallery, tmp_path: Path) -> Non
         ({"space_main": ["[0.6, 0.8]", "[6, 8]"]}, ("row 1", "length 1")),
         ({"fingerprint": ["one", "two"]}, ("2 models",)),
         ({"content": ["x", "y"]}, ("content", "32")),
+        ({"content": ["ab" * 15, "cd" * 17]}, ("content", "32")),
         ({"content": ["00", "00"]}, ("content", "32")),
     ):
         write_csv(tmp_path / "wrong.csv", {**cells, **change})

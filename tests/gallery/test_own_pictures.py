@@ -230,3 +230,23 @@ def test_a_file_that_cannot_be_removed_is_no_failure(
     pf.save_embeddings(gallery.take(np.arange(5)), folder)
     assert len(load_embeddings(folder)) == 5
     assert len(os.listdir(folder)) == 4
+
+
+def test_another_picture_under_the_same_path_is_not_the_query(
+    model: pf.Model, lot: Path, tmp_path: Path
+) -> None:
+    """A camera writes ``latest.jpg`` anew for each vehicle."""
+    gallery = pf.Gallery.create(tmp_path / "gallery", model)
+    latest = tmp_path / "latest.jpg"
+    pictures = sorted(lot.iterdir())
+    for picture in pictures[:4]:
+        shutil.copy(picture, latest)
+        gallery.add(pf.Sightings.from_columns(tmp_path, {"image": ["latest.jpg"]}))
+    numbers = np.sort(gallery.store.latest()).tolist()
+    found = gallery.search(numbers[0])
+    assert {hit.number for hit in found.hits} == set(numbers[1:])
+    assert len(found.left_out) == 1
+    shutil.copy(pictures[9], latest)
+    assert {hit.number for hit in gallery.search(latest).hits} == set(numbers)
+    shutil.copy(pictures[2], latest)
+    assert {hit.number for hit in gallery.search(latest).hits} == set(numbers) - {numbers[2]}

@@ -189,3 +189,24 @@ def test_a_video_as_query_is_called_one(run: Run, drawn_folder: Path, tmp_path: 
     code, _, err = run("search", video, "--gallery", drawn_folder)
     assert code == 1
     assert says(err, "gate.mp4", "film", "second", "gate.mp4@12.5")
+
+
+def test_two_boxes_on_one_picture_are_told_apart(model: pf.Model, drawn_folder: Path) -> None:
+    gallery, _ = pf.open_gallery(drawn_folder, model)
+    image = min((drawn_folder / "images").iterdir())
+    with Image.open(image) as picture:
+        width, height = picture.size
+    left, right = (0, 0, width / 2, height), (width / 2, 0, width, height)
+    whole = {"image": [str(image)] * 2, "box": [left, right]}
+    both = pf.Sightings.from_columns(drawn_folder, whole)
+    alone = [
+        {
+            hit.image: hit.similarity
+            for hit in answer(model, both.take(np.array([row])), gallery, top=200).hits
+        }
+        for row in range(2)
+    ]
+    hits = answer(model, both, gallery, top=200).hits
+    assert {hit.query_number for hit in hits} == {0, 1}
+    for hit in hits:
+        assert hit.query_number == int(alone[1][hit.image] > alone[0][hit.image])

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 from argon2 import PasswordHasher
+from live import live
 from messages import facts
 
+from platefree.audit.audit_log import AUDIT_LOG
 from platefree.errors import DataError, StorageError
 from platefree.service.accounts import FAILURES, LOCKED, Account, Accounts, LockedOut, LogInRefused
 from platefree.service.register import Register
@@ -169,3 +171,24 @@ def test_a_damaged_file_is_said(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match=facts("accounts.sqlite3")):
         Accounts(register).all()
     assert issubclass(sqlite3.DatabaseError, sqlite3.Error)
+
+
+def test_nothing_is_done_that_cannot_be_written_down(drawn_lot: Path, tmp_path: Path) -> None:
+    with live(drawn_lot, folder=tmp_path) as served:
+        account = {"name": "bob", "role": "viewer", "password": "p" * 12}
+        assert served.ask("POST", "/api/accounts", account).status == 201
+        case = served.ask("POST", "/api/cases", {"name": "van"}).json["case"]
+        before = served.service.cases.find(case)
+        (tmp_path / AUDIT_LOG).write_bytes(b"")
+        number = served.service.gallery.store.latest(top=1).tolist()[0]
+        for method, path, content in (
+            ("POST", "/api/accounts", {**account, "name": "mallory"}),
+            ("DELETE", "/api/accounts/bob", None),
+            ("POST", "/api/cases", {"name": "lorry"}),
+            ("PATCH", f"/api/cases/{case}", {"name": "lorry"}),
+            ("PUT", f"/api/cases/{case}/sightings", {"sightings": [{"number": number}]}),
+            ("DELETE", f"/api/cases/{case}", None),
+        ):
+            assert served.ask(method, path, content).status >= 400
+        assert [each.name for each in served.service.accounts.all()] == ["bob"]
+        assert served.service.cases.all() == [before]

@@ -7,6 +7,7 @@ import math
 import shutil
 import zipfile
 from collections.abc import Iterator
+from contextlib import ExitStack
 from hashlib import sha256
 from itertools import islice
 from pathlib import Path
@@ -23,6 +24,7 @@ from PIL import Image
 import platefree as pf
 from platefree.audit.audit_check import read_entries, verify_audit
 from platefree.gallery.gallery_answer import GalleryAnswer
+from platefree.service import running_service
 from platefree.service.client import Client
 from platefree.service.client_connection import ServiceError
 from platefree.service.limits import Limits
@@ -278,6 +280,8 @@ def test_forgetting_is_done_and_written_down(drawn_lot: Path, tmp_path: Path) ->
         assert [each.action for each in entries] == ["forget.asked", "forget.done"]
         assert entries[0].details["where"] == {"cameras": ["cam1"]}
         assert (entries[1].details["count"], entries[1].reason) == (count, "by order")
+        with pytest.raises(ServiceError, match=facts("everything")):  # a zone says nothing
+            client.forget(pf.Filter(zone="+07:00"))
         assert client.forget(pf.Filter()) == before - count
         assert client.search().hits == []
     assert verify_audit(tmp_path / "lot" / "service").end.entries == 5
@@ -314,3 +318,24 @@ def test_retention_that_is_given_while_a_service_runs(drawn_lot: Path, tmp_path:
         assert served.ask("GET", "/api/gallery").json["retention"] == ["1"]
         rules = served.ask("GET", "/api/state").json["retention"]
         assert [each["days"] for each in rules] == [1.0] * len(rules)
+
+
+def test_retention_that_had_to_wait_is_tried_again(
+    drawn_lot: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(running_service, "_SOON", 0.05)
+    shutil.copytree(drawn_lot, tmp_path / "lot")
+    gallery = pf.Gallery(tmp_path / "lot")
+    gallery.keep(pf.Retention(days=1))
+    undated = gallery.store.count(pf.Filter(unknown_time="only"))
+    with ExitStack() as other:
+        other.enter_context(gallery.store.writing())
+        with live(tmp_path / "lot") as served:
+            while not any(
+                each["state"] == "failed" for each in served.ask("GET", "/api/jobs").json
+            ):
+                sleep(0.05)
+            assert served.service.gallery.store.count() > undated
+            other.close()
+            while served.service.gallery.store.count() > undated:
+                sleep(0.05)

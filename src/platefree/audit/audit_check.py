@@ -7,6 +7,7 @@ away together with that file. So the last number and hash are printed, to be kep
 another machine, and are given the next time (``noted``).
 """
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from io import BufferedReader
@@ -66,6 +67,8 @@ def verify_audit(folder: str | Path, noted: Head | None = None) -> Verified:
         with open_input(path, LOG) as file:
             for entry, piece in _chained(file, path):
                 torn += piece
+                if entry is None:
+                    break
                 end = Head(entries=entry.number, hash=entry.hash)
                 first, last = first or entry.time, entry.time
                 if entry.number in marks:
@@ -87,7 +90,8 @@ def read_entries(folder: str | Path, newest: int) -> list[Entry]:
     found: list[Entry] = []
     with open_input(path, LOG) as file:
         for entry, _ in _chained(file, path):
-            found = [*found[1 - newest :], entry] if newest > 1 else [entry]
+            if entry is not None:
+                found = [*found[1 - newest :], entry] if newest > 1 else [entry]
     return found
 
 
@@ -99,16 +103,21 @@ def _expect(hash: str, end: Head, path: Path) -> None:
         )
 
 
-def _chained(file: BufferedReader, path: Path) -> Iterator[tuple[Entry, bool]]:
-    """Every entry, and whether a piece of a line is before it; the last piece may be of a kill."""
+def _chained(file: BufferedReader, path: Path) -> Iterator[tuple[Entry | None, bool]]:
+    """Every entry, and whether a piece of a line is before it; None is the end after a piece.
+
+    That piece may be of a kill, or of an entry that is being written.
+    """
     end, piece = EMPTY, b""
-    for number, line in enumerate(iter(lambda: file.readline(LONGEST + 1), b""), start=1):
+    size = os.fstat(file.fileno()).st_size  # what others add from now on is not waited for
+    left = iter(lambda: file.readline(min(LONGEST + 1, size - file.tell())), b"")
+    for number, line in enumerate(left, start=1):
         what = f"{path}, line {number:,}"
         try:
             entry = parse_entry(_ended(line, what), what)
         except DataError:
             piece += line
-            if len(piece) > 2 * LONGEST:
+            if len(piece) > 2 * LONGEST or line == b"\n":
                 raise
             continue
         fault = fault_of(entry, line[:-1], end, piece.removesuffix(b"\n"))
@@ -118,6 +127,8 @@ def _chained(file: BufferedReader, path: Path) -> Iterator[tuple[Entry, bool]]:
         end, piece = Head(entries=entry.number, hash=entry.hash), b""
     if piece.count(b"\n") > 1:  # what a killed process left has one at most
         raise DataError(f"{path}, after entry {end.entries:,}: lines that are no entries")
+    if piece:
+        yield None, True
 
 
 def _ended(line: bytes, what: str) -> bytes:

@@ -30,7 +30,7 @@ from platefree.storage.private_folder import make_private
 AUDIT_LOG, HEAD = "audit.jsonl", "audit-head.json"
 """The file of the entries, and the one beside it that says how many there are."""
 
-LOG = Expected("an audit log", 1024 * GB)
+LOG = Expected("an audit log", 1024 * GB, grows=True)
 LONGEST: Final = MB
 """Bytes of a line; a longer one is no entry."""
 

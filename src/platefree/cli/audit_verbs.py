@@ -51,7 +51,11 @@ def verify(
             soft_wrap=True,
         )
     if found.torn:
-        notes.print(f"note: {many(found.torn, 'line')} of killed processes, which say so")
+        notes.print(
+            f"note: {many(found.torn, 'line')} of killed processes, as the entries after them say; "
+            "at the end perhaps one that is being written",
+            soft_wrap=True,
+        )
     if found.first:
         notes.print(f"from {found.first} to {found.last}")
     done(note, f"{many(found.end.entries, 'entry', 'entries')} as written")

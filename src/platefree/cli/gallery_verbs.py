@@ -182,12 +182,15 @@ def forget(
     from platefree.data.listed_text import many
     from platefree.gallery.filter_words import filter_of
 
-    if bool(where.strip()) == everything:
+    conditions = filter_of(where).without_query()
+    if bool(conditions.conditions()) == everything:
         raise typer.BadParameter(
-            "say which sightings, or --everything, and not both", param_hint="--where"
+            "say which sightings, or --everything, and not both; time:known and a zone alone are "
+            "no condition",
+            param_hint="--where",
         )
     gallery = opened(folder, reason=reason, ledger=ledger)
-    found = gallery.forget(filter_of(where))
+    found = gallery.forget(conditions)
     compacted = gallery.compact()
     if as_json:
         stay = [str(path) for path in found.files]

@@ -2,6 +2,7 @@
 
 import time
 from collections import Counter
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,6 +37,7 @@ class IngestRun:
     def __init__(self, intake: "Intake", cameras: "list[Camera]") -> None:
         self._intake, self._cameras = intake, cameras
         self.taken = Taken()
+        self._said = 0  # how many films that were left out are told of already
 
     def once(self) -> None:
         """Take in what is there."""
@@ -53,18 +55,30 @@ class IngestRun:
                 for film in self._finished(resting, camera):
                     self._add(plan, replace(camera, films=[film]))
             if plan.todo or plan.done or plan.refused:
-                self._take(plan)
-            for planned in plan.todo:
-                notes.print(f"looked at {planned.film}", soft_wrap=True)
+                self._take_and_say(plan)
             time.sleep(_LOOKS)
+
+    def _take_and_say(self, plan: Plan) -> None:
+        """Take films in, and say at once of each what became of it."""
+        taken = self.taken
+        films, refused = len(taken.films), len(taken.left_out)
+        self._take(plan)
+        looked_at = {each.film for each in taken.films[films:]}
+        for planned in plan.todo:
+            if planned.film in looked_at:
+                notes.print(f"looked at {planned.film}", soft_wrap=True)
+        for reason in taken.left_out[refused:]:
+            notes.print(f"left out: {reason}", soft_wrap=True)
+        self._said = len(taken.left_out)
 
     @staticmethod
     def _finished(resting: RestingFilms, camera: "Camera") -> list[Path]:
-        """What the recorder of a camera has finished; its folder may be away for a while."""
-        try:
-            return resting.finished(film_files(camera.films))
-        except FilmError:
-            return []
+        """What the recorders of a camera have finished; a folder may be away for a while."""
+        there = list[Path]()
+        for place in camera.films:
+            with suppress(FilmError):
+                there += film_files([place])
+        return resting.finished(dict.fromkeys(there))
 
     def _add(self, plan: Plan, camera: "Camera") -> None:
         """Add a film of a camera to a plan; what is wrong with it ends no watch."""
@@ -86,7 +100,7 @@ class IngestRun:
             print_json(_to_json(taken, seen))
         elif seen.count:
             _print(seen)
-        for reason in taken.left_out:
+        for reason in taken.left_out[self._said :]:
             notes.print(f"left out: {reason}", soft_wrap=True)
         for remark in taken.remarks:
             notes.print(f"note: {remark}", soft_wrap=True)

@@ -10,13 +10,15 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Final
 
-from platefree.audit.audit_log import AUDIT_LOG, AuditLog
+from platefree.audit.audit_log import AUDIT_LOG, HEAD, AuditLog
 from platefree.data.image import PICTURE
 from platefree.errors import DataError
 from platefree.gallery.filters import Filter
 from platefree.gallery.gallery_answer import GalleryAnswer
 from platefree.gallery.gallery_places import Place
 from platefree.inputs.plain_files import hash_input
+from platefree.storage.disk import disk, storage_errors, sync_folder
+from platefree.storage.private_folder import make_private
 from platefree.types import Sightings
 
 SERVICE: Final = "service"
@@ -71,7 +73,27 @@ def audit_folder(gallery: Place) -> Path | None:
     if not isinstance(gallery, Path):
         return None
     inside = gallery / SERVICE
-    return inside if inside.is_dir() else gallery
+    begun_outside = (gallery / AUDIT_LOG).exists() and not (inside / AUDIT_LOG).exists()
+    return inside if inside.is_dir() and not begun_outside else gallery
+
+
+def move_log(gallery: Path, service: Path) -> None:
+    """Let a log that was begun before there was a service go on in the folder of the service.
+
+    Args:
+        gallery: its folder.
+        service: the folder of the service.
+
+    Raises:
+        StorageError: it cannot be moved.
+    """
+    if (gallery / AUDIT_LOG).exists() and not (service / AUDIT_LOG).exists():
+        make_private(service)
+        for name in (HEAD, AUDIT_LOG):  # the log last, so that a start that was killed goes on
+            with storage_errors(service / name):
+                if (gallery / name).exists():
+                    disk().rename(gallery / name, service / name)
+        sync_folder(service)
 
 
 def trail_of(gallery: Place, by: str = "program") -> AuditTrail | None:

@@ -159,7 +159,7 @@ def _nearest(
         The ranking of places in the candidates, the candidates in the order of their numbers,
         (n,) these numbers, and (n,) which of them are a query picture.
     """
-    pictures_of_query, extra = OwnPictures(asked.pictures), len(asked.pictures)
+    pictures_of_query, extra = OwnPictures(asked.pictures, asked.shown.content), len(asked.pictures)
     while True:
         nearest = store.search(asked.moved, asked.nearby, wanted + extra)
         rows = np.unique(nearest.indices[nearest.indices >= 0])
@@ -233,9 +233,10 @@ def ranked(found: Found, top: int, *, several: bool, stored: bool) -> list[Hit]:
             hit,
             rank=rank,
             query=hit.query if several else None,
+            query_number=of if several else None,
             number=numbers[place] if stored else None,
         )
-        for rank, (place, hit) in enumerate(
-            zip(found.places[:top], found.hits[:top], strict=True), start=1
+        for rank, (place, hit, of) in enumerate(
+            zip(found.places[:top], found.hits[:top], found.of[:top], strict=True), start=1
         )
     ]

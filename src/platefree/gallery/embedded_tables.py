@@ -133,8 +133,10 @@ def _rows(path: Path, name: str, column: Any) -> Floats:  # noqa: ANN401 - of tw
 
 def _contents(path: Path, texts: list[str | None]) -> Contents:
     try:
-        whole = b"".join(bytes.fromhex(text or "") or bytes(CONTENT_BYTES) for text in texts)
-        return np.frombuffer(whole, np.uint8).reshape(len(texts), CONTENT_BYTES)
+        cells = [bytes.fromhex(text or "") or bytes(CONTENT_BYTES) for text in texts]
+        if any(len(cell) != CONTENT_BYTES for cell in cells):
+            raise ValueError
+        return np.frombuffer(b"".join(cells), np.uint8).reshape(len(texts), CONTENT_BYTES)
     except ValueError as error:
         raise DataError(
             f"{path}: the column 'content' holds something else than {2 * CONTENT_BYTES} "

@@ -173,7 +173,7 @@ class LanceView(StoredView):
 
     def _scanned(self, query: Embeddings, where: Filter) -> Iterator[Near]:
         """The distances of all rows, some thousand at a time."""
-        for block in self.blocks(where):
+        for block in self.blocks(where.of_sightings()):
             distances = self.comparison.distances(query, embeddings_of(block, self.model))[0]
             yield block["number"].to_numpy(), distances
 

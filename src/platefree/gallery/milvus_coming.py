@@ -87,7 +87,7 @@ class ComingSpaces:
                 for space in coming.sizes:
                     self._remove(coming, np.setdiff1d(view.numbers(0, space), now.latest()))
                 raise StorageError(f"{self._store.address} was changed meanwhile: run it again")
-            self._log.note(coming.note, coming.to_json())
+            self._store.note_switch(coming)
 
     def _numbers(self) -> Indices:
         """The sightings that have vectors in every space."""

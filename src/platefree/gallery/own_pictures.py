@@ -7,22 +7,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from platefree.data.content import UNKNOWN, file_content, picture_contents
-from platefree.types import Embeddings, Sightings
+from platefree.types import Contents, Embeddings, Sightings
 
 
 class OwnPictures:
     """The pictures of a query, to be recognised among candidates.
 
     A candidate is one of them if its file has the same content (a copy, a link, a folder that was
-    moved) or is the same file, it is the same frame, and not another box in it.
+    moved), it is the same frame, and not another box in it.
 
     Args:
         query: the query pictures.
+        content: (n, 16) uint8, of stored ones what was stored; by default their files are read.
     """
 
-    def __init__(self, query: Sightings) -> None:
+    def __init__(self, query: Sightings, content: Contents | None = None) -> None:
         self._query = query
-        self._contents = [content.tobytes() for content in picture_contents(query)]
+        contents = picture_contents(query) if content is None else content
+        self._contents = [each.tobytes() for each in contents]
         self._files = [query.path(row).resolve() for row in range(len(query))]
         self._sizes = {_size(file) for file in self._files} - {None}
 
@@ -36,10 +38,15 @@ class OwnPictures:
         file = table.path(row).resolve()
         content = self._content(candidates, row, file)
         return any(
-            (file == self._files[own] or content == self._contents[own] != UNKNOWN)
-            and self._is_same_vehicle(own, table, row)
+            self._is_same_file(own, file, content) and self._is_same_vehicle(own, table, row)
             for own in range(len(self._query))
         )
+
+    def _is_same_file(self, own: int, file: Path, content: bytes) -> bool:
+        """By what they hold; by path only where that is unknown: a camera may reuse a name."""
+        if UNKNOWN in (content, self._contents[own]):
+            return file == self._files[own]
+        return bool(content == self._contents[own])
 
     def _content(self, candidates: Embeddings, row: int, file: Path) -> bytes:
         """What was stored; else what the file holds, if it is as large as a query picture."""

@@ -272,6 +272,7 @@ class Gallery(OpenGallery):
             StorageError: the folder cannot be written, or another process is writing.
         """
         with self._writing():
+            self.forget_passes()  # first: nothing is forgotten beside a ledger that cannot follow
             self._note("forget.asked", {"where": conditions_of(where)})
             with self.store.snapshot() as now:
                 table = now.get(now.latest(where, _NAMED)).sightings
@@ -397,8 +398,9 @@ class Gallery(OpenGallery):
     def _compact(self) -> Compacted:
         if isinstance(beside := self._beside(), VectorsBeside):  # a server has them in reach
             beside.keep_only(self.store.latest())
-        self.forget_passes()
-        return self.store.compact()
+        compacted = self.store.compact()
+        self.forget_passes()  # last: a damaged ledger keeps nothing on the disk
+        return compacted
 
     def _announce(self, new: Embedder) -> Beside | None:
         """Write into the card which model is coming; None if it is that of the gallery already."""

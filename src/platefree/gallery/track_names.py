@@ -16,6 +16,17 @@ def track_name(film: str, number: int) -> str:
     return f"{film[:_FILM]}-{number}"
 
 
+def is_track_of(name: str, film: str) -> bool:
+    """Whether a track is of a film.
+
+    Args:
+        name: of the track.
+        film: the fingerprint of the film.
+    """
+    found = read_track_name(name)
+    return found is not None and found[0] == film[:_FILM]
+
+
 def read_track_name(name: str) -> tuple[str, int] | None:
     """How the fingerprint of the film begins, and the number of the track; None if it is no name.
 

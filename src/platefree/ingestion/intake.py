@@ -14,9 +14,11 @@ from dataclasses import dataclass, field, replace
 
 from platefree.data.frame_boxes import KINDS
 from platefree.errors import OtherWriter
+from platefree.gallery.filters import Filter
 from platefree.gallery.gallery_results import Added
 from platefree.gallery.ledger import Ledger, Pass
 from platefree.gallery.stored_gallery import Gallery
+from platefree.gallery.track_names import is_track_of
 from platefree.inference.detector import Detector
 from platefree.ingestion.cameras import Camera
 from platefree.ingestion.film_files import film_files, fingerprint_of
@@ -151,12 +153,26 @@ class Intake:
     def forget(self, cameras: Sequence[Camera]) -> None:
         """Note nothing of the films of some cameras, as if they had never been seen.
 
+        With the same settings the same sightings are found again, and keep their numbers. Those of
+        a film that is to be looked at with other settings are forgotten: its tracks will be others
+        under the same names.
+
         Raises:
             FilmError: one cannot be read.
+            StorageError: the gallery or the ledger cannot be written.
         """
         for camera in cameras:
             for film in film_files(camera.films):
-                self._ledger.forget(fingerprint_of(film))
+                fingerprint = fingerprint_of(film)
+                if not self._planner.is_as_noted(film, camera):
+                    self._forget_sightings(fingerprint)
+                self._ledger.forget(fingerprint)
+
+    def _forget_sightings(self, fingerprint: str) -> None:
+        """Forget the sightings of a film, also those that are not noted, as of a killed run."""
+        stored = self._gallery.store.tally("track")
+        if tracks := [name for name in stored if is_track_of(name, fingerprint)]:
+            self._gallery.forget(Filter(tracks=tracks))
 
     def seen(self, films: Iterable[Planned]) -> VehiclesSeen:
         """The vehicles that films showed."""

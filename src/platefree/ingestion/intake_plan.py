@@ -163,6 +163,23 @@ class Planner:
                     plan.refused.append(str(error))
         return plan
 
+    def is_as_noted(self, film: Path, camera: Camera) -> bool:
+        """Whether a film would be looked at now as it was, or nothing is noted of it.
+
+        Raises:
+            DataError: it begins at no known time.
+            FilmError: it is not there.
+        """
+        fingerprint = fingerprint_of(film)
+        noted = self._ledger.film(fingerprint)
+        if noted is None or noted.camera != camera.name:
+            return noted is None
+        by = _By(camera, opened_detector(camera, self._device, self._detectors))
+        try:
+            return noted.settings == self._opened(film, by, fingerprint).settings
+        except FilmError:  # it was damaged since, and will be refused
+            return True
+
     def _found(self, film: Path, by: _By) -> Planned:
         """A film with what is noted of it."""
         require_utf8(film, FILM)

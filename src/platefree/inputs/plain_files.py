@@ -42,11 +42,13 @@ class Expected:
         noun: with its article, for messages: ``a picture``.
         at_most: the largest size in bytes that such a file has in practice.
         error: what is raised where the file is anything else.
+        grows: whether others may add to it while it is read.
     """
 
     noun: str
     at_most: int
     error: type[PlatefreeError] = DataError
+    grows: bool = False
 
 
 @contextmanager
@@ -75,10 +77,16 @@ def open_input(path: str | Path, expected: Expected) -> Iterator[BufferedReader]
         raise expected.error(
             f"{path} cannot be read ({reason}), expected {expected.noun}"
         ) from error
-    if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+    if _is_another(before, after, expected):
         raise expected.error(
             f"{path} was changed while it was read: wait until it is written, and try again"
         )
+
+
+def _is_another(before: os.stat_result, after: os.stat_result, expected: Expected) -> bool:
+    if expected.grows:
+        return after.st_size < before.st_size
+    return (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns)
 
 
 def read_input(path: str | Path, expected: Expected) -> bytes:

@@ -58,7 +58,7 @@ class Counts:
             lines.append(f'platefree_request_seconds_sum{{route="{_quoted(route)}"}} {total:.6f}')
             lines.append(f'platefree_request_seconds_count{{route="{_quoted(route)}"}} {count}')
         for name, value in gauges.items():
-            lines += [f"# TYPE platefree_{name} gauge", f"platefree_{name} {value:g}"]
+            lines += [f"# TYPE platefree_{name} gauge", f"platefree_{name} {value}"]
         return "\n".join(lines) + "\n"
 
 

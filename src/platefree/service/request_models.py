@@ -199,10 +199,12 @@ class ForgetRequest(_Asked):
 
     @model_validator(mode="after")
     def _says_which(self) -> "ForgetRequest":
-        if (self.where == Conditions()) != self.everything:
-            raise ValueError("where: say which sightings, or everything, and not both")
         if self.where.at_least is not None:
             raise ValueError("where.at_least: nothing is similar where nothing is searched")
+        if bool(self.where.filter().conditions()) == self.everything:
+            raise ValueError(
+                "where: say which sightings, or everything, and not both; a zone alone says nothing"
+            )
         return self
 
 

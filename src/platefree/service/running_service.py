@@ -15,7 +15,7 @@ import numpy as np
 
 from platefree.audit.audit_log import AuditLog
 from platefree.errors import DataError, PlatefreeError
-from platefree.gallery.audit_trail import SERVICE, AuditTrail
+from platefree.gallery.audit_trail import SERVICE, AuditTrail, move_log
 from platefree.gallery.stored_gallery import Gallery
 from platefree.inference.detector import Detector
 from platefree.machine import cpu_count
@@ -41,6 +41,8 @@ _RECEIVED = 8  # uploads that arrive at once, which are in memory until they hav
 _PAGE_FIRST = 3.0  # seconds in which a page that is opened at once has the processor for itself
 
 _MINUTE = 60.0  # seconds
+_SOON = 10 * _MINUTE  # after which retention that failed is tried again
+_LOOK = 0.2  # from one look at a job to the next
 
 DAY = 86_400.0
 """Seconds."""
@@ -86,6 +88,8 @@ class Service:
         self._detector: Detector | None = None
         gallery.audit = None  # routes write the entries, with the account that asks
         self.folder = service_folder(gallery, folder)
+        if isinstance(gallery.folder, Path) and self.folder == service_folder(gallery):
+            move_log(gallery.folder, self.folder)
         self.register = Register(self.folder)
         self.accounts, self.sessions = Accounts(self.register), Sessions(self.register)
         self.token_sessions = TokenSessions()
@@ -210,11 +214,23 @@ class Service:
         while True:
             with suppress(DataError):  # the rule that was read last stays
                 self.gallery.refresh()
-            if self.gallery.card.retention is not None:
-                with suppress(TooManyJobs):
-                    self.jobs.add("retain", "platefree", lambda _: self.carry_out_retention())
-            if self._closing.wait(pause):
+            if self.gallery.card.retention is None or self._retained():
+                wait = pause
+            else:
+                wait = min(pause, _SOON)
+            if self._closing.wait(wait):
                 return
+
+    def _retained(self) -> bool:
+        """Carry retention out as a job, and wait for its end; whether it could be."""
+        try:
+            job = self.jobs.add("retain", "platefree", lambda _: self.carry_out_retention())
+        except TooManyJobs:
+            return False
+        while job.state in ("waiting", "running"):
+            if self._closing.wait(_LOOK):
+                return True
+        return job.state == "done"
 
     def tidy_uploads(self, pause: float = _MINUTE) -> None:
         """Remove what was uploaded and is unused for long, until the service is closed.

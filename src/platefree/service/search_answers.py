@@ -51,13 +51,8 @@ def search_answer(
     )
 
 
-def hit_answer(hit: Hit, query: int | None) -> HitAnswer:
-    """A hit, typed.
-
-    Args:
-        hit: of a gallery.
-        query: place of the query picture that it is nearest to, from 0.
-    """
+def hit_answer(hit: Hit) -> HitAnswer:
+    """A hit of a gallery, typed."""
     return HitAnswer(
         rank=hit.rank,
         number=number_of(hit),
@@ -67,7 +62,7 @@ def hit_answer(hit: Hit, query: int | None) -> HitAnswer:
         image=hit.image.name,
         labels=dict(hit.labels),
         space=hit.space,
-        query=query,
+        query=hit.query_number,
     )
 
 

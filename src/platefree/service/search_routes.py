@@ -172,14 +172,10 @@ def _found(asked: SearchRequest, kept: list[Upload | None], here: Service) -> Se
         feedback=asked.feedback(),
         work=HERE,
     )
-    paths = [] if pictures is None else [pictures.path(row) for row in range(len(pictures))]
-    queries = {path: row for row, path in reversed(list(enumerate(paths)))}
     probable_hits = probable(found.hits, asked.p_at_least)
     below = len(found.hits) - len(probable_hits)
     found = replace(found, hits=probable_hits)
-    hits = [
-        hit_answer(hit, None if hit.query is None else queries.get(hit.query)) for hit in found.hits
-    ]
+    hits = [hit_answer(hit) for hit in found.hits]
     cautions = _named(found.cautions, kept)
     calibrated = here.gallery.calibration() is not None
     return search_answer(found, hits, cautions, calibrated=calibrated, below=below)
@@ -209,7 +205,7 @@ def _listed(asked: SearchRequest, here: Service) -> SearchAnswer:
             )
             is_last = len(hits) < asked.top
             following = "" if is_last else str(Place(table.time[-1], int(numbers[-1])))
-    shown = [hit_answer(hit, None) for hit in found.hits]
+    shown = [hit_answer(hit) for hit in found.hits]
     calibrated = here.gallery.calibration() is not None
     return search_answer(found, shown, [], calibrated=calibrated, following=following)
 
