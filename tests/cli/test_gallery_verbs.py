@@ -92,6 +92,9 @@ def test_from_an_empty_folder_to_a_forgotten_camera(
     assert run("gallery", "compact", lot)[0] == 0
     code, out, _ = run("gallery", "add", lot, drawn_folder, "--workers", 0, "--json")
     assert (code, json.loads(out)["added"], json.loads(out)["known"]) == (0, 32, 64)
+    for nothing in ("time:known", "time:any", "zone:+07:00", " "):
+        assert run("gallery", "forget", lot, "--where", nothing)[0] == 2
+    assert json.loads(run("gallery", "info", lot, "--json")[1])["sightings"] == 96
     elsewhere = ("--everything", "--ledger", tmp_path)
     refused(run("gallery", "forget", lot, *elsewhere), "no ledger", str(tmp_path))
     assert run("gallery", "forget", lot, "--everything")[0] == 0

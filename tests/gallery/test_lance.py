@@ -20,7 +20,8 @@ from platefree.gallery import lance as lance_store
 from platefree.gallery import lance_indexes
 from platefree.gallery.filters import EVERYTHING
 from platefree.gallery.lance import TABLE, LanceStore
-from platefree.ranking.comparison import ONLY_SPACE, l2_normalised
+from platefree.ranking.comparison import ONLY_SPACE, Cosine, l2_normalised
+from platefree.ranking.joined_spaces import WeightedMean
 from platefree.ranking.view_comparison import ViewComparison, ViewRelations
 from platefree.storage.disk import Disk, written_to
 from platefree.storage.locks import only_writer
@@ -492,3 +493,20 @@ def test_a_writer_killed_at_any_moment_loses_nothing_that_it_acknowledged(
     store.compact()
     check_rows(folder, said)
     assert sum(words[0] == "done" for words in said) > 3 * kills
+
+
+def test_a_least_similarity_is_kept_where_all_rows_are_compared(tmp_path: Path) -> None:
+    """No index answers a mean of two models."""
+    random, names = np.random.default_rng(0), ("0-main", "1-main")
+    drawn = random.standard_normal((2, 40, 8)).astype(np.float32)
+    drawn /= np.linalg.norm(drawn, axis=2, keepdims=True)
+    table = Sightings.from_columns(tmp_path, {"image": [f"{row}.jpg" for row in range(40)]})
+    content = random.integers(1, 255, (40, 16), np.uint8)
+    rows = Embeddings(dict(zip(names, drawn, strict=True)), table, "m", content)
+    store = LanceStore(tmp_path / "lot", WeightedMean((Cosine("main"),) * 2, (0.5, 0.5)), "m")
+    numbers = store.add(rows)
+    similarity = (drawn @ drawn[:, 0, :, None]).mean(axis=0)[:, 0]
+    least = float(np.sort(similarity)[-12:-10].mean())  # between the tenth and the next
+    found = store.search(rows.take(np.array([0])), pf.Filter(at_least=least), 40)
+    hits = found.indices[found.indices >= 0]
+    assert sorted(hits.tolist()) == sorted(numbers[similarity >= least].tolist())

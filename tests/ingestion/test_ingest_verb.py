@@ -94,36 +94,48 @@ def test_lists_of_cameras_and_wrong_words(run: Run, recorded: Path, tmp_path: Pa
 
 
 def test_what_a_recorder_writes_is_taken_in_until_ctrl_c(
-    run: Run, recorded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run: Run,
+    recorded: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     lot, folder = tmp_path / "lot", tmp_path / "recorder"
     folder.mkdir()
-    looks, now = list[float](), 0.0
+    away = tmp_path / "away"  # a disk that is not there all the time
+    away.mkdir()
+    looks, now, said = list[float](), 0.0, list[str]()
 
     def sleep(seconds: float) -> None:
-        """Time passes; a film comes, a copy of it, one whose name tells no start; then Ctrl-C."""
+        """Time passes; a film comes, then others that cannot be taken in; then Ctrl-C."""
         nonlocal now
         now += 6.0
         looks.append(seconds)
         if len(looks) == 1:
             shutil.copy(recorded, folder / recorded.name)
+            away.rmdir()
         if len(looks) == 4:
             shutil.copy(recorded, folder / "copy.mp4")
             (folder / "other.mp4").write_bytes(recorded.read_bytes() + b"other")
+            (folder / "gate-20260502-070000.mp4").write_bytes(b"no film")
         if len(looks) == 7:
+            said.append(capsys.readouterr().err)
             raise KeyboardInterrupt
 
     resting = resting_films.RestingFilms
     monkeypatch.setattr(ingest_run, "RestingFilms", lambda: resting(lambda: now))
     monkeypatch.setattr(ingest_run.time, "sleep", sleep)
-    words = ("ingest", "--watch", folder, "--gallery", lot, "--model", "colors")
+    words = ("ingest", "--watch", folder, away, "--gallery", lot, "--model", "colors")
     code, told, err = run(*words, "--camera", "gate", *RULE, "--json")
+    assert says(
+        said[0], f"looked at {folder / recorded.name}", "left out", "gate-20260502-070000.mp4"
+    )
     assert code == 1
     assert says(err.splitlines()[-1], "stopped", "same command", str(lot))
     answer = json.loads(told)
     assert answer["vehicles"] == len(TRAFFIC)
     assert [Path(each["film"]).name for each in answer["films"]] == [recorded.name]
-    assert says(err, "other.mp4", "--start")
+    assert says(said[0], "other.mp4", "--start")
     assert pf.Gallery.open(lot, ColorEmbedder()).store.count() == len(TRAFFIC)
 
 

@@ -11,6 +11,7 @@ import sqlite3
 import time
 import uuid
 from contextlib import closing, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,7 @@ from platefree.video.film_detection import seen_in
 from platefree.video.follower import follow
 from platefree.video.footage import Sampling, open_footage
 from platefree.video.overlap_tracker import OverlapTracker
+from platefree.video.regions import Regions, polygon_of
 from platefree.video.track_masks import Boxes
 
 HERE = Path(__file__).parent
@@ -560,3 +562,47 @@ def test_on_a_server_it_goes_on_too(
     with open_ledger(tmp_path, gallery.card.created) as ledger:
         assert ledger.tracks() == set(gallery.store.tally("track"))
         assert len(ledger.tracks()) == len(TRAFFIC) - 1
+
+
+def test_looking_again_in_another_way_leaves_no_sighting_of_the_first(
+    film: Path, lot: Path
+) -> None:
+    gallery = pf.Gallery.open(lot, ColorEmbedder())
+
+    def taken(camera: Camera) -> set[int]:
+        with open_ledger(lot / "ingest", gallery.card.created) as ledger:
+            intake = Intake(gallery, ledger)
+            intake.forget([camera])
+            intake.take(intake.plan([camera]))
+            numbers = gallery.store.latest()
+            table = gallery.store.get(numbers).sightings
+            for row in range(len(table)):
+                found = ledger.track(str(table.track[row]))
+                assert found is not None
+                assert found[1] is not None
+                assert found[1].kind == table.type[row]
+        return set(numbers.tolist())
+
+    camera = Camera("gate", [film], "2026-05-01T07:00+07:00", detector=ColorDetector())
+    first = taken(camera)
+    assert len(first) == len(TRAFFIC)
+    assert taken(camera) == first
+    above = Regions([], [polygon_of("0,0 160,0 160,34 0,34")])
+    below = [car for car in TRAFFIC if car.top > 34]
+    second = taken(replace(camera, regions=above))
+    assert (len(second), second & first) == (len(below), set())
+
+
+def test_a_damaged_ledger_keeps_nothing_on_the_disk(film: Path, lot: Path) -> None:
+    take_in(lot, [film])
+    gallery, trucks = pf.Gallery.open(lot, ColorEmbedder()), pf.Filter(types=["truck"])
+    before = gallery.store.count()
+    gallery.store.delete(pf.Filter(types=["car"]))
+    left = gallery.store.count()
+    (lot / "ingest" / "ledger.sqlite").write_bytes(b"no such file" * 500)
+    with pytest.raises(DataError):
+        gallery.forget(trucks)
+    assert before > gallery.store.count() == left
+    with pytest.raises(DataError):
+        gallery.compact()
+    assert not gallery.store.has_remains
