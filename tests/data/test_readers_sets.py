@@ -248,6 +248,20 @@ def test_veri_wild_as_it_should_be(tmp_path: Path) -> None:
     assert table.split.tolist() == ["train"] * 3 + [""] * 3
 
 
+def test_pictures_that_veri_wild_says_nothing_of_are_counted(tmp_path: Path) -> None:
+    dataset = read(tmp_path, VERI_WILD)
+    assert (dataset.table.camera == "").sum() == 3
+    assert says(remark_on(dataset, "not in vehicle_info.txt") or "", "3 pictures", "of 3", "camera")
+    cameras = {
+        "train_test_split/test_3000_query.txt": "00003/000004 3 77\n",
+        "train_test_split/test_3000.txt": "00003/000005 3 41\n00004/000006 4 41\n",
+    }
+    dataset = read(tmp_path / "listed", {**VERI_WILD, **cameras})
+    assert says(remark_on(dataset, "not in vehicle_info.txt") or "", "3 pictures", "of 1", "camera")
+    dataset = read(tmp_path / "none", without(VERI_WILD, "train_test_split/vehicle_info.txt"))
+    assert remark_on(dataset, "not in vehicle_info.txt") is None
+
+
 def test_veri_wild_lists_with_numbers_from_0_and_no_header(tmp_path: Path) -> None:
     info = str(VERI_WILD["train_test_split/vehicle_info.txt"]).split("\n", 1)[1]
     files = {

@@ -371,14 +371,23 @@ def _settings(model: Embedder, plan: Plan, scored: Sightings, post: Post) -> dic
     }
     if plan.protocol == PROTOCOL:
         return {**model.describe_use(), **made}
-    cameras = "ignored" if scored.knows("camera") else "cameras unknown, nothing ignored"
     seeds = sorted({trial.seed for trial in plan.trials if trial.seed is not None})
     return {
         **model.describe_use(),
         "distance": "cosine",
         "post-processing": post.describe(),
         "re-ranking": str(post.rerank) if "rerank" in post.steps else NONE,
-        "same vehicle and camera": cameras,
+        "same vehicle and camera": _camera_rule(scored),
         "seed": ", ".join(map(str, seeds)) or "none: nothing in this protocol is drawn at random",
         **made,
     }
+
+
+def _camera_rule(scored: Sightings) -> str:
+    """What is done about matches of the query's own camera, as text."""
+    if not scored.knows("camera"):
+        return "cameras unknown, nothing ignored"
+    unknown = int((scored.camera == "").sum())
+    return (
+        f"ignored, but for {many(unknown, 'picture')} of unknown camera" if unknown else "ignored"
+    )
