@@ -277,7 +277,7 @@ def _measure(
     trials = [trial.moved(place) for trial in plan.trials]
     for trial in trials:
         trial.check_post(post, table)
-    post, from_training = with_found(post, plan.data.table, work)
+    post, from_training = with_found(post, plan.data.table, plan.rows, work)
     scorer = TestScorer(model, table, post, work)
     outcomes = [
         scorer.outcome(
