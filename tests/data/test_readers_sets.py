@@ -100,6 +100,30 @@ def test_colors_by_every_kind_of_list(
     assert read(tmp_path, files).table.color[0] == color
 
 
+@pytest.mark.parametrize(
+    ("lines", "models"),
+    [
+        (("Audi 100", "Mazda 3", "Peugeot 508"), ("Audi 100", "Mazda 3", "Peugeot 508")),
+        (("Audi A3", "Mazda 3", "BMW X5"), ("Audi A3", "Mazda 3", "BMW X5")),
+        (("Mazda 3", "Audi 3", "Mazda 3"), ("Mazda 3 (0)", "Audi 3", "Mazda 3 (2)")),
+        (("Audi 100 2", "Mazda 3 0", "Peugeot 508 1"), ("Mazda 3", "Peugeot 508", "Audi 100")),
+        (("Mazda 0", "Audi 1"), ("Mazda", "Audi", "")),
+        (("Mazda 0", "Audi 1", "BMW 3"), ("Mazda", "Audi", "")),  # a line is missing
+        (("0 Mazda 3", "1 Audi 100", "3 BMW"), ("Mazda 3", "Audi 100", "")),
+        (("Audi A3", "BMW X5"), ("Audi A3", "BMW X5", "")),
+    ],
+)
+def test_numbers_in_names_are_told_from_the_numbers_of_names(
+    tmp_path: Path, lines: tuple[str, ...], models: tuple[str, ...]
+) -> None:
+    files = {**VEHICLEID, "attribute/model_names.txt": "\n".join(lines)}
+    dataset = read(tmp_path, {**files, "attribute/model_attr.txt": "7 0\n9 1\n10 2\n"})
+    by_vehicle = dict(zip(dataset.table.vehicle.tolist(), dataset.table.model, strict=True))
+    assert tuple(by_vehicle[vehicle] for vehicle in ("7", "9", "10")) == models
+    remark = remark_on(dataset, "without a name")
+    assert says(remark or "", "1 model number") == ("" in models)
+
+
 def test_the_vehicle_of_every_picture_is_compared(tmp_path: Path) -> None:
     place = "attribute/img2vid.txt"
     lines = [f"000000{n} {v}" for n, v in enumerate((7, 7, 8, 9, 9, 10), 1)]
@@ -131,8 +155,9 @@ def test_veri_as_it_should_be(tmp_path: Path) -> None:
     assert not table.knows("time")
     gallery = dataset.rows("gallery")
     assert [junk.tolist() for junk in dataset.ignored["query"]] == [gallery[[0, 2]].tolist()]
-    (remark,) = dataset.remarks
-    assert says(remark, "1 picture", "label files", "no color", "no type")
+    unlabelled, unnamed = dataset.remarks
+    assert says(unlabelled, "1 picture", "label files", "no color", "no type")
+    assert says(unnamed, "1 type number", "without a name")
 
 
 def test_veri_in_a_folder_of_its_name_with_other_letters(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from platefree.data.listed_text import LISTED, Folder, Lines, reading
 from platefree.data.readers.labels_xml import Item, read_items
-from platefree.data.readers.names import name_for, read_names
+from platefree.data.readers.names import name_for, nameless, read_names
 from platefree.data.readers.pictures import PictureFolder, listed_pictures
 from platefree.errors import DataError
 from platefree.inputs.plain_files import open_input
@@ -188,10 +188,12 @@ def kinds_of(
     Raises:
         DataError: the list is malformed.
     """
-    names = read_names(folder.find(f"list_{kind}.txt"))
+    numbers = [item.known(f"{kind}ID") if item else "" for item in items]
+    names = read_names(folder.find(f"list_{kind}.txt"), set(numbers))
     if names is None and any(items):
         remarks.append(f"no list_{kind}.txt: numbers are used as names")
-    return [name_for(item.known(f"{kind}ID"), names) if item else "" for item in items]
+    remarks += nameless(names, set(numbers), kind)
+    return [name_for(number, names) for number in numbers]
 
 
 def tracks_of(lines: Lines, prefix: str, name_of: Callable[[str], str | None]) -> dict[str, str]:
