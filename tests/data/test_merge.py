@@ -89,6 +89,21 @@ def test_what_was_merged_can_be_merged_again() -> None:
     assert at_once.vehicle.tolist() == ["a/7", "b/7", "c/7"]
 
 
+def test_a_merged_table_of_one_source_can_be_merged_again() -> None:
+    names = [{"vehicle": [value, ""], "camera": ["c", "d"]} for value in ("7", "a/7")]
+    for columns in names:
+        part = table("/a", image=["a", "b"], source=["a"] * 2, **columns)
+        once = merge_tables(part)
+        assert merge_tables(once).fingerprint() == once.fingerprint()
+        assert once.camera.tolist() == ["a/c", "a/d"]
+        assert once.vehicle.tolist() == ["a/7", ""]
+    both = table("/a", image=["a", "b"], source=["a"] * 2, vehicle=["7", "a/7"])
+    assert merge_tables(both).vehicle.tolist() == ["a/7", "a/a/7"]
+    other = table("/b", image=["c"], source=["b"], vehicle=["7"])
+    again = merge_tables(merge_tables(table("/a", image=["a"], source=["a"], vehicle=["7"])), other)
+    assert again.vehicle.tolist() == ["a/7", "b/7"]
+
+
 def test_a_table_without_splits_is_for_training_beside_one_with() -> None:
     plain = table("/a", image=["a", "b"], source=["a"] * 2)
     split = table("/b", image=["c", "d"], split=["query", ""], source=["b"] * 2)

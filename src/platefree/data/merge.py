@@ -23,8 +23,9 @@ def merge_tables(
 ) -> Sightings:
     """Merge tables from any sources.
 
-    A table with several sources was merged before: its values are kept as they are. If some tables
-    know splits, those that know none are for training as a whole, as they would be alone.
+    A table with several sources was merged before, and so was a column of one source whose values
+    all begin with it: these are kept as they are. If some tables know splits, those that know none
+    are for training as a whole, as they would be alone.
 
     With a target, every picture of all other sources is for training, including their tests, as in
     the VehicleNet paper (Zheng et al., TMM 2020). A query that is also in its gallery, as in
@@ -106,8 +107,10 @@ def _apart(table: Sightings) -> Sightings:
 
 
 def _prefixed(column: Text, source: str = "") -> Text:
-    """(n,) ``SOURCE/value``, unknown where the value is."""
+    """(n,) ``SOURCE/value``, unknown where the value is; unchanged if all values are so already."""
     values = column.tolist()
+    if all(value.startswith(f"{source}/") for value in _values(column)):
+        return column
     named = {value: f"{source}/{value}" if value else "" for value in set(values)}
     return text_column([named[value] for value in values])
 
