@@ -424,6 +424,36 @@ def test_pictures_of_cityflow_without_a_label(tmp_path: Path) -> None:
     assert says(trackless, "1 picture", "image_train", "train_track.txt")
 
 
+@pytest.mark.parametrize(("listed", "labelled"), [("", ".jpg"), (".jpg", ""), (".JPG", ".jpg")])
+def test_lists_and_label_files_may_leave_endings_out(
+    tmp_path: Path, listed: str, labelled: str
+) -> None:
+    def endings_of(file: str | bytes, ending: str) -> str | bytes:
+        if isinstance(file, bytes):
+            return file.replace(b".jpg", ending.encode())
+        return file.replace(".jpg", ending)
+
+    names = "000001.jpg\n000002.jpg\n000003.jpg\n"
+    for place, files, labels in (
+        ("cityflow", {**CITYFLOW, "name_train.txt": names}, ("vehicle", "camera", "track")),
+        ("veri-776", VERI, ("vehicle", "camera", "color", "type", "track")),
+    ):
+        usual = read(tmp_path / place / "usual", files)
+        other = {
+            name: endings_of(content, listed if name.startswith("name_") else labelled)
+            if name.startswith("name_") or name.endswith(".xml")
+            else content
+            for name, content in files.items()
+        }
+        found = read(tmp_path / place / "other", other)
+        assert found.name == place
+        assert found.table.image.tolist() == usual.table.image.tolist()
+        assert found.remarks == usual.remarks
+        for label in labels:
+            assert usual.table.knows(label)
+            assert getattr(found.table, label).tolist() == getattr(usual.table, label).tolist()
+
+
 def test_vehiclex(tmp_path: Path) -> None:
     dataset = read(tmp_path, VEHICLEX)
     table = dataset.table
