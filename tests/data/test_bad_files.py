@@ -10,6 +10,7 @@ from small_sets import SETS, VERI_WILD, Files, write_files
 
 import platefree as pf
 from platefree.data.dataset import DataSet
+from platefree.data.submission import check_numbers
 from platefree.errors import DataError
 
 
@@ -143,3 +144,18 @@ def test_two_pictures_of_one_number_are_not_handed_in(tmp_path: Path) -> None:
     dataset = read(tmp_path, {**SETS["cityflow"], "name_test.txt": names})
     with pytest.raises(DataError, match=facts("'000001' and '1'", "'gallery'", "same number")):
         pf.submit("color_stripes", dataset, tmp_path / "track2.txt")
+
+
+@pytest.mark.parametrize("name", ["20210101120000123456", "9223372036854775808", "1a"])
+def test_pictures_whose_names_are_no_numbers_of_cityflow_are_not_handed_in(
+    tmp_path: Path, name: str
+) -> None:
+    dataset = read(tmp_path, {**SETS["cityflow"], "name_test.txt": f"000001.jpg\n{name}.jpg\n"})
+    with pytest.raises(DataError, match=facts(f"picture '{name}'", "number", "CityFlow")):
+        check_numbers(dataset)
+
+
+def test_the_largest_number_that_is_handed_in(tmp_path: Path) -> None:
+    names = "9223372036854775807.jpg\n000001.jpg\n"
+    dataset = read(tmp_path, {**SETS["cityflow"], "name_test.txt": names})
+    assert check_numbers(dataset)[1].tolist() == [2**63 - 1, 1]

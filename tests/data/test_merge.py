@@ -89,6 +89,21 @@ def test_what_was_merged_can_be_merged_again() -> None:
     assert at_once.vehicle.tolist() == ["a/7", "b/7", "c/7"]
 
 
+def test_a_merged_table_of_one_source_can_be_merged_again() -> None:
+    names = [{"vehicle": [value, ""], "camera": ["c", "d"]} for value in ("7", "a/7")]
+    for columns in names:
+        part = table("/a", image=["a", "b"], source=["a"] * 2, **columns)
+        once = merge_tables(part)
+        assert merge_tables(once).fingerprint() == once.fingerprint()
+        assert once.camera.tolist() == ["a/c", "a/d"]
+        assert once.vehicle.tolist() == ["a/7", ""]
+    both = table("/a", image=["a", "b"], source=["a"] * 2, vehicle=["7", "a/7"])
+    assert merge_tables(both).vehicle.tolist() == ["a/7", "a/a/7"]
+    other = table("/b", image=["c"], source=["b"], vehicle=["7"])
+    again = merge_tables(merge_tables(table("/a", image=["a"], source=["a"], vehicle=["7"])), other)
+    assert again.vehicle.tolist() == ["a/7", "b/7"]
+
+
 def test_a_table_without_splits_is_for_training_beside_one_with() -> None:
     plain = table("/a", image=["a", "b"], source=["a"] * 2)
     split = table("/b", image=["c", "d"], split=["query", ""], source=["b"] * 2)
@@ -164,11 +179,39 @@ def test_a_query_that_is_in_its_gallery_is_trained_on_once() -> None:
     columns = dict(
         zip(names, map(list, zip(*[cell[:4] for cell in cells], strict=True)), strict=True)
     )
-    other = table("/v", **columns, source=["v"] * len(cells))
+    other = table("/v", **columns, source=["veri-776"] * len(cells))
     merged = merge_tables(other, target, target="t")
     expected = [f"/v/{image}" for image, *_, stays in cells if stays] + ["/t/1", "/t/2"]
     assert merged.image.tolist() == expected
     assert len(merge_tables(other, target)) == len(cells) + 2  # without a target all stay
+
+
+def test_pictures_of_one_name_are_one_if_their_bytes_are(tmp_path: Path) -> None:
+    """In ``split/vehicle/1.jpg`` the names alone tell nothing."""
+    files = {  # picture, and whether it stays
+        "query/6/1.jpg": (b"six", True),
+        "query/7/1.jpg": (b"seven", False),
+        "query/8/1.jpg": (b"eight", True),
+        "gallery/6/1.jpg": (b"6, and longer", True),
+        "gallery/7/1.jpg": (b"seven", True),
+        "gallery/8/1.jpg": (b"EIGHT", True),
+    }
+    for name, (content, _) in files.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True)
+        path.write_bytes(content)
+    splits, vehicles, _ = zip(*(name.split("/") for name in files), strict=True)
+    own = table(
+        str(tmp_path), image=list(files), vehicle=list(vehicles), split=list(splits),
+        camera=["gate"] * 6, source=["own"] * 6,
+    )  # fmt: skip
+    target = table("/t", image=["1", "2"], split=["train", "query"], source=["t"] * 2)
+    merged = merge_tables(own, target, target="t")
+    expected = [name for name, (_, stays) in files.items() if stays]
+    assert [str(merged.path(row)) for row in range(5)] == [str(tmp_path / n) for n in expected]
+    for name in files:
+        (tmp_path / name).unlink()
+    assert len(merge_tables(own, target, target="t")) == 8  # nothing tells that two are one
 
 
 def test_pictures_that_only_share_a_name_are_not_taken_for_one() -> None:

@@ -123,7 +123,12 @@ def test_folders_that_are_vehicles(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "part"),
-    [("compcars-surveillance", "image"), ("veri-wild", "images"), ("veri-wild", "images/..")],
+    [
+        ("compcars-surveillance", "image"),
+        ("compcars", "image/1/11"),
+        ("veri-wild", "images"),
+        ("veri-wild", "images/.."),
+    ],
 )
 def test_a_part_of_a_set_is_no_set_of_vehicles(tmp_path: Path, name: str, part: str) -> None:
     write_files(tmp_path / "set", SETS[name])
@@ -140,6 +145,10 @@ def test_a_flat_part_of_a_set_has_no_labels(
     write_files(tmp_path, VERI)
     assert not read_table(tmp_path / "image_query").knows("vehicle")
     assert says(caplog.text, "no labels", "veri-776", str(tmp_path))
+    caplog.clear()
+    write_files(tmp_path / "cars", SETS["compcars"])
+    assert not read_table(tmp_path / "cars" / "image" / "1" / "11" / "2011").knows("vehicle")
+    assert says(caplog.text, "no labels", "compcars", str(tmp_path / "cars"))
 
 
 # --- VERI-Wild in parts -----------------------------------------------------------------------

@@ -100,6 +100,30 @@ def test_colors_by_every_kind_of_list(
     assert read(tmp_path, files).table.color[0] == color
 
 
+@pytest.mark.parametrize(
+    ("lines", "models"),
+    [
+        (("Audi 100", "Mazda 3", "Peugeot 508"), ("Audi 100", "Mazda 3", "Peugeot 508")),
+        (("Audi A3", "Mazda 3", "BMW X5"), ("Audi A3", "Mazda 3", "BMW X5")),
+        (("Mazda 3", "Audi 3", "Mazda 3"), ("Mazda 3 (0)", "Audi 3", "Mazda 3 (2)")),
+        (("Audi 100 2", "Mazda 3 0", "Peugeot 508 1"), ("Mazda 3", "Peugeot 508", "Audi 100")),
+        (("Mazda 0", "Audi 1"), ("Mazda", "Audi", "")),
+        (("Mazda 0", "Audi 1", "BMW 3"), ("Mazda", "Audi", "")),  # a line is missing
+        (("0 Mazda 3", "1 Audi 100", "3 BMW"), ("Mazda 3", "Audi 100", "")),
+        (("Audi A3", "BMW X5"), ("Audi A3", "BMW X5", "")),
+    ],
+)
+def test_numbers_in_names_are_told_from_the_numbers_of_names(
+    tmp_path: Path, lines: tuple[str, ...], models: tuple[str, ...]
+) -> None:
+    files = {**VEHICLEID, "attribute/model_names.txt": "\n".join(lines)}
+    dataset = read(tmp_path, {**files, "attribute/model_attr.txt": "7 0\n9 1\n10 2\n"})
+    by_vehicle = dict(zip(dataset.table.vehicle.tolist(), dataset.table.model, strict=True))
+    assert tuple(by_vehicle[vehicle] for vehicle in ("7", "9", "10")) == models
+    remark = remark_on(dataset, "without a name")
+    assert says(remark or "", "1 model number") == ("" in models)
+
+
 def test_the_vehicle_of_every_picture_is_compared(tmp_path: Path) -> None:
     place = "attribute/img2vid.txt"
     lines = [f"000000{n} {v}" for n, v in enumerate((7, 7, 8, 9, 9, 10), 1)]
@@ -131,8 +155,9 @@ def test_veri_as_it_should_be(tmp_path: Path) -> None:
     assert not table.knows("time")
     gallery = dataset.rows("gallery")
     assert [junk.tolist() for junk in dataset.ignored["query"]] == [gallery[[0, 2]].tolist()]
-    (remark,) = dataset.remarks
-    assert says(remark, "1 picture", "label files", "no color", "no type")
+    unlabelled, unnamed = dataset.remarks
+    assert says(unlabelled, "1 picture", "label files", "no color", "no type")
+    assert says(unnamed, "1 type number", "without a name")
 
 
 def test_veri_in_a_folder_of_its_name_with_other_letters(tmp_path: Path) -> None:
@@ -246,6 +271,20 @@ def test_veri_wild_as_it_should_be(tmp_path: Path) -> None:
     )
     np.testing.assert_array_equal(table.time, expected)
     assert table.split.tolist() == ["train"] * 3 + [""] * 3
+
+
+def test_pictures_that_veri_wild_says_nothing_of_are_counted(tmp_path: Path) -> None:
+    dataset = read(tmp_path, VERI_WILD)
+    assert (dataset.table.camera == "").sum() == 3
+    assert says(remark_on(dataset, "not in vehicle_info.txt") or "", "3 pictures", "of 3", "camera")
+    cameras = {
+        "train_test_split/test_3000_query.txt": "00003/000004 3 77\n",
+        "train_test_split/test_3000.txt": "00003/000005 3 41\n00004/000006 4 41\n",
+    }
+    dataset = read(tmp_path / "listed", {**VERI_WILD, **cameras})
+    assert says(remark_on(dataset, "not in vehicle_info.txt") or "", "3 pictures", "of 1", "camera")
+    dataset = read(tmp_path / "none", without(VERI_WILD, "train_test_split/vehicle_info.txt"))
+    assert remark_on(dataset, "not in vehicle_info.txt") is None
 
 
 def test_veri_wild_lists_with_numbers_from_0_and_no_header(tmp_path: Path) -> None:
@@ -383,6 +422,36 @@ def test_pictures_of_cityflow_without_a_label(tmp_path: Path) -> None:
     unlabelled, trackless = dataset.remarks
     assert says(unlabelled, "1 picture", "train_label.xml", "vehicle unknown")
     assert says(trackless, "1 picture", "image_train", "train_track.txt")
+
+
+@pytest.mark.parametrize(("listed", "labelled"), [("", ".jpg"), (".jpg", ""), (".JPG", ".jpg")])
+def test_lists_and_label_files_may_leave_endings_out(
+    tmp_path: Path, listed: str, labelled: str
+) -> None:
+    def endings_of(file: str | bytes, ending: str) -> str | bytes:
+        if isinstance(file, bytes):
+            return file.replace(b".jpg", ending.encode())
+        return file.replace(".jpg", ending)
+
+    names = "000001.jpg\n000002.jpg\n000003.jpg\n"
+    for place, files, labels in (
+        ("cityflow", {**CITYFLOW, "name_train.txt": names}, ("vehicle", "camera", "track")),
+        ("veri-776", VERI, ("vehicle", "camera", "color", "type", "track")),
+    ):
+        usual = read(tmp_path / place / "usual", files)
+        other = {
+            name: endings_of(content, listed if name.startswith("name_") else labelled)
+            if name.startswith("name_") or name.endswith(".xml")
+            else content
+            for name, content in files.items()
+        }
+        found = read(tmp_path / place / "other", other)
+        assert found.name == place
+        assert found.table.image.tolist() == usual.table.image.tolist()
+        assert found.remarks == usual.remarks
+        for label in labels:
+            assert usual.table.knows(label)
+            assert getattr(found.table, label).tolist() == getattr(usual.table, label).tolist()
 
 
 def test_vehiclex(tmp_path: Path) -> None:

@@ -50,6 +50,21 @@ def test_absolute_paths(disk: Path, suffix: str) -> None:
     assert all(table.path(row).is_file() for row in range(3))
 
 
+def test_relative_paths_stay_where_absolute_ones_move(disk: Path) -> None:
+    tables = disk / "tables"
+    Image.new("RGB", (40, 40)).save(tables / "own.png")
+    (tables / "mixed.csv").write_text("image\nown.png\n/old/cars/a/1.png\n/elsewhere/b/3.png\n")
+    cars = disk / "disk" / "cars"
+    moved = relocated(read_table(tables / "mixed.csv"), cars, instead_of="/old/cars")
+    expected = [tables / "own.png", cars / "a/1.png", Path("/elsewhere/b/3.png")]
+    assert [moved.path(row) for row in range(3)] == expected
+    write_table(moved, disk / "new.csv")
+    again = read_table(disk / "new.csv")
+    assert [again.path(row) for row in range(3)] == expected
+    with pytest.raises(DataError, match=facts("none of 3 paths", "/old/cars/", "'a/1.png'")):
+        relocated(read_table(tables / "t.csv"), cars, instead_of="/old/cars")
+
+
 def test_the_verb_writes_a_table_that_every_verb_reads(disk: Path, run: Run) -> None:
     for name, more in (("t.csv", []), ("old.csv", ["--instead-of", "/old/cars/"])):
         root = disk / "disk" / "cars"
@@ -75,7 +90,9 @@ def test_wrong_roots_are_refused(disk: Path) -> None:
         read_table(path, root=disk / "disk")
     with pytest.raises(DataError, match=facts("absolute", "--instead-of", "'/old/cars/a/1.png'")):
         read_table(disk / "tables" / "old.csv", root=disk / "disk")
-    with pytest.raises(DataError, match=facts("none of them begins with /new/", "--instead-of")):
+    with pytest.raises(
+        DataError, match=facts("none of 3 paths", "begins with /new/", "--instead-of")
+    ):
         relocated(read_table(disk / "tables" / "old.csv"), disk / "disk", instead_of="/new")
     with pytest.raises(DataError, match=facts("no table", "root")):
         read_table(disk / "disk" / "cars", root=disk)

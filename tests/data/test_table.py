@@ -1,4 +1,5 @@
 import csv
+import logging
 import os
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
@@ -490,6 +491,52 @@ def test_round_trip(
     assert_same(again, original)
     assert again.root == path.parent
     assert again.fingerprint() == original.fingerprint()
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_white_space_around_labels_is_dropped_unless_it_tells_them_apart(
+    tmp_path: Path, suffix: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    def written(*vehicles: str) -> Path:
+        images = [f"{number}.jpg" for number in range(len(vehicles))]
+        table = Sightings.from_columns(tmp_path, {"image": images, "vehicle": list(vehicles)})
+        write_table(table, tmp_path / f"t.{suffix}")
+        return tmp_path / f"t.{suffix}"
+
+    with caplog.at_level(logging.WARNING):
+        path = written("7 ", "8", " =9", "7 ", "", "\u00a0NA")
+    assert read_table(path).vehicle.tolist() == ["7", "8", "=9", "7", "", "NA"]
+    (record,) = caplog.records
+    assert says(record.getMessage(), "white space around vehicle", "and 2 more is dropped")
+    for one, other in (("7", "7 "), (" 7", "7 "), ("  ", "")):
+        with pytest.raises(DataError, match=facts("vehicle", f"{one!r}", "white space", "rename")):
+            written(one, "8", other)
+    assert read_table(path).vehicle.tolist()[:3] == ["7", "8", "=9"]  # the one before
+
+
+@pytest.mark.parametrize("image", [" a/1.jpg", "a/1.jpg ", "\ta.jpg"])
+def test_paths_that_a_table_cannot_keep_are_not_written(tmp_path: Path, image: str) -> None:
+    table = Sightings.from_columns(tmp_path, {"image": ["b.jpg", image]})
+    with pytest.raises(DataError, match=facts(f"{image!r}", "white space", "rename")):
+        write_table(table, tmp_path / "t.csv")
+    assert not (tmp_path / "t.csv").exists()
+
+
+def test_folders_of_vehicles_are_read_without_white_space_around_their_names(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name in ("7 ", "8"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "1.jpg").touch()
+    with caplog.at_level(logging.WARNING):
+        table = read_table(tmp_path)
+    assert table.vehicle.tolist() == ["7", "8"]
+    assert table.image.tolist() == ["7 /1.jpg", "8/1.jpg"]
+    assert says(caplog.records[0].getMessage(), "vehicle '7 '", "is dropped")
+    (tmp_path / "7").mkdir()
+    (tmp_path / "7" / "1.jpg").touch()
+    with pytest.raises(DataError, match=facts("vehicle '7 ' and '7'", "rename")):
+        read_table(tmp_path)
 
 
 def test_only_known_columns_are_written_and_times_end_in_z(tmp_path: Path) -> None:

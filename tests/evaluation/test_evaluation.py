@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from platefree.evaluation.examples import Examples
 from platefree.evaluation.protocols import make_trials
 from platefree.reports.saving import save_report
 from platefree.work import Work
+
+NO_FLOOR = pf.Scoring(floor=False)
 
 
 @pytest.fixture(scope="module")
@@ -82,6 +85,23 @@ def test_training_rows_are_never_scored(drawn_table: pf.Sightings) -> None:
         ProtocolError, match=facts("every row", "split 'train'", "platefree data split")
     ):
         pf.evaluate("color_stripes", only)
+
+
+def test_pictures_without_a_camera_are_counted_where_the_camera_rule_is_told(
+    drawn_table: pf.Sightings,
+) -> None:
+    scored = np.flatnonzero(drawn_table.split != "train")
+    for count, told in (
+        (0, "ignored"),
+        (5, "ignored, but for 5 pictures of unknown camera"),
+        (len(scored), "cameras unknown, nothing ignored"),
+    ):
+        camera = drawn_table.camera.copy()
+        camera[scored[:count]] = ""
+        camera[drawn_table.split == "train"] = ""  # these are not scored
+        table = replace(drawn_table, camera=camera)
+        report = pf.evaluate("color_stripes", table, "query-gallery", scoring=NO_FLOOR)
+        assert report.settings["same vehicle and camera"] == told
 
 
 def test_the_pairs_of_the_roc_are_the_pairs_that_are_not_ignored(

@@ -137,6 +137,19 @@ def test_the_outcome_of_several_tests_is_about_their_means() -> None:
     assert says(text, "60.0 %", "2 tests", "40.0 points above", "20.0 %")
 
 
+def test_a_test_without_a_match_leaves_the_others_their_mean() -> None:
+    nothing = {"rank-1": float("nan"), "mAP": float("nan")}
+    names = ("top1_s", "top1_d", "top1_s*", "top1_d*")
+    tests = [{"rank-1": 0.5, "mAP": 0.4}, nothing, {"rank-1": 0.7, "mAP": 0.6}, nothing]
+    floor = [{"rank-1": 0.1, "mAP": 0.1}, nothing, {"rank-1": 0.3, "mAP": 0.1}, nothing]
+    text = verdict(tests, Floor(tuple(floor)), LEARNT, names)
+    assert says(text, "60.0 %", "mean of 2 tests", "no query has a match in top1_d, top1_d*")
+    assert says(text, "40.0 points above", "20.0 %")
+    assert says(verdict(tests[:2], None, None), "50.0 %", "no query has a match in 1 other test")
+    assert "70.0 %" in verdict(tests[1:], None, None, names[1:])
+    assert says(verdict([nothing] * 2, None, None, names[:2]), "nothing was measured")
+
+
 def test_the_outcome_says_what_is_not_known() -> None:
     figures = {"rank-1": 0.5, "mAP": 0.4}
     missing = replace(LEARNT, record="missing", unknown="there is no record")

@@ -1,8 +1,10 @@
 """Is a model scored on what it learnt from? By the bytes of pictures and the names of vehicles."""
 
+import hashlib
 import json
 import logging
 import shutil
+import struct
 import subprocess
 import sys
 from dataclasses import replace
@@ -18,10 +20,16 @@ import platefree as pf
 from platefree.batches.training_data import training_data
 from platefree.checkpoint import read_checkpoint
 from platefree.data.dataset import DataSet, PairList
-from platefree.data.learnt import Learnt, picture_hashes
+from platefree.data.learnt import Learnt, name_hashes, picture_hashes, vehicle_hashes
 from platefree.errors import CheckpointError
 from platefree.evaluation.evaluate import open_data, plan_for
-from platefree.evaluation.leakage import learnt_at, learnt_by, overlap_of, scored_rows
+from platefree.evaluation.leakage import (
+    learnt_at,
+    learnt_by,
+    overlap_of,
+    overlap_of_rows,
+    scored_rows,
+)
 from platefree.evaluation.overlap import Overlap
 from platefree.inference.shipped import shipped_embedder
 from platefree.nets.weights import read_learnt, save_checkpoint
@@ -29,6 +37,7 @@ from platefree.recipes.post import More, Post
 from platefree.reports.figures import render_markdown
 from platefree.reports.page import render_page
 from platefree.training.learning_record import learnt_in_run
+from platefree.types import same_text
 
 SHORT = {**TINY, "train.max_steps": 1}
 VERSION_0_1 = Path(__file__).parents[1] / "samples" / "version-0.1"
@@ -153,6 +162,52 @@ def test_names_are_certain_within_a_source_and_doubtful_without(
         assert found == Overlap(0, 16, 0, len(scored), same_name=16)
         assert not found.is_certain
         assert says(found.describe(), "0 of 16", "16", "may be the same")
+
+
+@pytest.mark.parametrize("target", [None, "north"])
+def test_vehicles_are_the_same_before_and_after_merging(
+    drawn_table: pf.Sightings, target: str | None
+) -> None:
+    """Merging puts ``SOURCE/`` before their names, in the training and in what is scored."""
+    north, south, elsewhere = (
+        replace(drawn_table.take(drawn_table.camera == camera), source=same_text(source, 32))
+        for camera, source in (("cam1", "north"), ("cam2", "south"), ("cam3", "north"))
+    )
+    merged = pf.merge_tables(north, south, target=target)
+    merged_elsewhere = pf.merge_tables(elsewhere)
+    plain, learnt = (Learnt.of(table, table.fingerprint()) for table in (north, merged))
+    assert counted_by_loops(north, elsewhere) == (16, 0)
+    for record in (plain, learnt):
+        for scored in (elsewhere, merged_elsewhere):
+            found = overlap_of_rows(record, scored, scored.fingerprint())
+            assert (found.vehicles, found.pictures, found.same_name) == (16, 0, 0)
+    third = replace(elsewhere, source=same_text("third", 32))
+    for scored in (third, pf.merge_tables(third)):
+        found = overlap_of_rows(learnt, scored, scored.fingerprint())
+        assert (found.vehicles, found.same_name) == (0, 16)
+
+
+def test_a_record_of_merged_names_is_still_understood(drawn_table: pf.Sightings) -> None:
+    """Earlier versions recorded the names as merging had made them."""
+    rows = replace(drawn_table.take(drawn_table.camera == "cam1"), source=same_text("north", 32))
+    names = [f"north/{vehicle}" for vehicle in sorted(set(rows.vehicle.tolist()))]
+    record = Learnt(vehicles=np.array([as_recorded("source north", name) for name in names]))
+    for scored in (rows, pf.merge_tables(rows)):
+        assert overlap_of_rows(record, scored, "another").vehicles == 16
+
+
+def as_recorded(*texts: str) -> np.uint64:
+    """The hash in a record, written anew: each text with its length before it."""
+    content = b"".join(struct.pack("<Q", len(text)) + text.encode() for text in texts)
+    return np.frombuffer(hashlib.blake2b(content, digest_size=8).digest(), "<u8")[0]
+
+
+def test_hashes_of_tables_that_were_not_merged_are_as_ever(drawn_table: pf.Sightings) -> None:
+    rows = replace(drawn_table, source=np.where(drawn_table.camera == "cam1", "north", ""))
+    vehicles = list(zip(rows.source.tolist(), rows.vehicle.tolist(), strict=True))
+    expected = [as_recorded(f"source {of}" if of else "f", name) for of, name in vehicles]
+    assert vehicle_hashes(rows, "f").tolist() == expected
+    assert name_hashes(rows).tolist() == [as_recorded(name) for _, name in vehicles]
 
 
 def test_pictures_left_out_make_no_other_table(untold: pf.Sightings, tmp_path: Path) -> None:

@@ -12,9 +12,12 @@ from messages import facts
 from platefree.data.dataset import DataSet, PairList
 from platefree.errors import ProtocolError
 from platefree.evaluation.metrics import merge_rank_metrics
-from platefree.evaluation.score import score_trial
+from platefree.evaluation.post_chain import make_chain
+from platefree.evaluation.score import score_blocks, score_trial, trial_labels
 from platefree.evaluation.set_protocols import make_plan
 from platefree.evaluation.trial import Trial
+from platefree.ranking.comparison import ONLY_SPACE
+from platefree.recipes.post import Expand, Penalty, Post, Time, Tracks
 from platefree.types import Embeddings, Sightings
 
 
@@ -116,3 +119,47 @@ def test_sets_without_views_or_searches_are_refused() -> None:
     data = DataSet("compcars", table, pairs={"easy": pairs, "train": pairs})
     with pytest.raises(ProtocolError, match=facts("compcars", "pairs", "queries and a gallery")):
         make_plan(data, "views")
+
+
+STEPS: dict[str, Post] = {
+    "rerank": Post(steps=["rerank"]),
+    "expand": Post(steps=["expand"]),
+    "clusters": Post(steps=["expand"], expand=Expand(by="clusters", radius=0.4)),
+    "others": Post(steps=["expand"], expand=Expand(by="others", radius=0.4)),
+    "neighbours": Post(steps=["expand"], expand=Expand(by="neighbours")),
+    "camera": Post(steps=["camera"]),
+    "time": Post(steps=["time"], time=Time(seconds=60)),
+    "best of tracks": Post(steps=["tracks"]),
+    "means of tracks": Post(steps=["tracks"], tracks=Tracks(by="mean")),
+    "penalty": Post(steps=["penalty"], penalty=Penalty(camera=0.1, view=0.1)),
+}
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_a_view_without_gallery_pictures_leaves_its_queries_without_a_match(name: str) -> None:
+    """All pictures are of one view, so no gallery of other views has any."""
+    labels = {
+        "vehicle": ["a", "b", "a", "b", "b"],
+        "camera": ["1", "1", "2", "2", "3"],
+        "split": ["query", "query", "gallery", "gallery", "gallery"],
+        "track": ["t", "u", "v", "w", "w"],
+        "time": np.datetime64("2026-01-01", "ms") + np.arange(5),
+        "view": ["front"] * 5,
+    }
+    images = [f"{row}.jpg" for row in range(5)]
+    table = Sightings.from_columns(Path(), {"image": images, **labels})
+    embeddings = random_embeddings(table)
+    trials = make_plan(DataSet("table", table), "views").trials
+    chain = make_chain(STEPS[name], table, ONLY_SPACE)
+    valid = {}
+    for trial in trials:
+        assert isinstance(trial, Trial)
+        trial.check_post(STEPS[name], table)
+        blocks = chain.blocks(embeddings, trial)
+        valid[trial.test] = score_blocks(blocks, trial_labels(table, trial)).valid.tolist()
+    assert valid == {
+        "top1_s": [True] * 2,
+        "top1_d": [False] * 2,
+        "top1_s*": [True] * 2,
+        "top1_d*": [False] * 2,
+    }

@@ -120,11 +120,11 @@ def test_a_radius_found_in_fewer_pictures_asks_for_more_neighbours(
     by_camera: Path, drawn_table: pf.Sightings, monkeypatch: pytest.MonkeyPatch, most: int
 ) -> None:
     monkeypatch.setattr(from_training, "MOST_ROWS", most)
-    train = int((drawn_table.split == "train").sum())
-    others = len(drawn_table) - train
+    scored = np.flatnonzero(drawn_table.split != "train")
+    others, train = len(scored), len(drawn_table) - len(scored)
     options = Camera(model=str(by_camera), by="training", precision=0.01, smallest=2)
     post = pf.Post(steps=["camera"], camera=options)
-    found, said = from_training.with_camera_radius(post, drawn_table)
+    found, said = from_training.with_camera_radius(post, drawn_table, scored)
     used = min(most, train)
     expected = max(2, -(-2 * others // used))
     assert (found.camera.by, found.camera.smallest) == ("clusters", expected)

@@ -3,11 +3,12 @@
 A picture is known by the bytes of its file (with frame and box, if it is a part of one), so a copy
 under another name is the same picture. A vehicle is known by its name and its source: the column
 ``source``, or where that is empty the whole table, by its fingerprint. Names alone are kept too,
-since a vehicle of the same name in another table may be the same.
+since a vehicle of the same name in another table may be the same. The name is that of the data set
+itself, without the ``SOURCE/`` that merging puts before it.
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Self
 
@@ -119,13 +120,22 @@ def picture_hashes(
 
 def vehicle_hashes(rows: Sightings, fingerprint: str) -> Hashes:
     """(n,) the hash of each row's vehicle and source; of the table, where the source is unknown."""
-    pairs = zip(rows.source.tolist(), rows.vehicle.tolist(), strict=True)
-    return _hashes((f"source {source}" if source else fingerprint, name) for source, name in pairs)
+    return _hashes(
+        (f"source {source}" if source else fingerprint, name) for source, name in _vehicles(rows)
+    )
+
+
+def merged_vehicle_hashes(rows: Sightings) -> Hashes:
+    """(n,) the hash of each row's vehicle as ``SOURCE/vehicle``.
+
+    Records of merged tables once held these, and models with such records are still in use.
+    """
+    return _hashes((f"source {source}", f"{source}/{name}") for source, name in _vehicles(rows))
 
 
 def name_hashes(rows: Sightings) -> Hashes:
     """(n,) the hash of each row's vehicle, whatever its source."""
-    return _hashes((name,) for name in rows.vehicle.tolist())
+    return _hashes((name,) for _, name in _vehicles(rows))
 
 
 def learnt_from_json(content: Mapping[str, Any], sets: Mapping[str, Hashes]) -> Learnt:
@@ -143,6 +153,12 @@ def learnt_from_json(content: Mapping[str, Any], sets: Mapping[str, Hashes]) -> 
             raise ValueError(f"{len(sets[name])} hashes of {name}, expected {content[name]}")
     tables, unknown = (tuple(map(str, content[name])) for name in ("tables", "unknown"))
     return Learnt(sets["pictures"], sets["vehicles"], sets["names"], tables, unknown)
+
+
+def _vehicles(rows: Sightings) -> Iterator[tuple[str, str]]:
+    """The source of each row, and its vehicle as that source calls it."""
+    for source, vehicle in zip(rows.source.tolist(), rows.vehicle.tolist(), strict=True):
+        yield source, vehicle.removeprefix(f"{source}/") if source else vehicle
 
 
 def _hashes(texts: Iterable[Sequence[str]]) -> Hashes:

@@ -1,21 +1,27 @@
 """One table of several data sets, in which equal ids of two data sets stay different."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from platefree.data.content import UNKNOWN, file_content
 from platefree.data.listed_text import many
 from platefree.data.model_years import models_of_years
+from platefree.data.readers import veri
 from platefree.errors import DataError
 from platefree.types import COLUMNS, Sightings, Text, same_text, text_column
 
 KEPT_APART = ("vehicle", "camera", "track", "model")
 """Columns whose values become ``SOURCE/value``: "12" of two data sets are two vehicles."""
+
+REPEATS_ITS_QUERIES = veri.NAME
+"""The source whose gallery holds every query, and whose file names are those of single pictures."""
 
 
 def merge_tables(
@@ -23,12 +29,14 @@ def merge_tables(
 ) -> Sightings:
     """Merge tables from any sources.
 
-    A table with several sources was merged before: its values are kept as they are. If some tables
-    know splits, those that know none are for training as a whole, as they would be alone.
+    A table with several sources was merged before, and so was a column of one source whose values
+    all begin with it: these are kept as they are. If some tables know splits, those that know none
+    are for training as a whole, as they would be alone.
 
     With a target, every picture of all other sources is for training, including their tests, as in
     the VehicleNet paper (Zheng et al., TMM 2020). A query that is also in its gallery, as in
-    VeRi-776, is taken once. A model trained on this must not be scored on the other sources.
+    VeRi-776, is taken once: there the name of its file tells, elsewhere the bytes of files of equal
+    names. A model trained on this must not be scored on the other sources.
 
     Args:
         tables: one or more.
@@ -106,8 +114,10 @@ def _apart(table: Sightings) -> Sightings:
 
 
 def _prefixed(column: Text, source: str = "") -> Text:
-    """(n,) ``SOURCE/value``, unknown where the value is."""
+    """(n,) ``SOURCE/value``, unknown where the value is; unchanged if all values are so already."""
     values = column.tolist()
+    if all(value.startswith(f"{source}/") for value in _values(column)):
+        return column
     named = {value: f"{source}/{value}" if value else "" for value in set(values)}
     return text_column([named[value] for value in values])
 
@@ -130,10 +140,9 @@ def _all_for_training(table: Sightings, target: str) -> Sightings:
 
 
 def _also_in_gallery(table: Sightings) -> NDArray[np.bool_]:
-    """(n,) queries whose source has a gallery picture of the same file name, vehicle and camera.
+    """(n,) queries whose source has the same picture in its gallery, under the same file name.
 
-    Where the camera is unknown, other pictures may have the same name; frames and boxes tell
-    pictures of one file apart.
+    Only pictures of one vehicle and one known camera are compared, and of one frame and box.
     """
     keys = [
         (source, vehicle, camera, image.rpartition("/")[2], frame, box)
@@ -147,12 +156,29 @@ def _also_in_gallery(table: Sightings) -> NDArray[np.bool_]:
             strict=True,
         )
     ]
-    shown = {keys[row] for row in np.flatnonzero(table.split == "gallery").tolist()}
+    shown: dict[tuple[Any, ...], list[int]] = {}
+    for row in np.flatnonzero(table.split == "gallery").tolist():
+        shown.setdefault(keys[row], []).append(row)
     known = (table.split == "query") & (table.vehicle != "") & (table.camera != "")
     repeated = np.zeros(len(table), np.bool_)
-    rows = np.flatnonzero(known)
-    repeated[rows] = [keys[row] in shown for row in rows.tolist()]
+    content = cache(file_content)  # a film has many rows
+    for row in np.flatnonzero(known).tolist():
+        others = shown.get(keys[row], [])
+        if table.source[row] == REPEATS_ITS_QUERIES:
+            repeated[row] = bool(others)
+        else:
+            path = table.path(row)
+            repeated[row] = any(_same_file(path, table.path(other), content) for other in others)
     return repeated
+
+
+def _same_file(one: Path, other: Path, content: Callable[[Path], bytes]) -> bool:
+    """Whether two files hold the same bytes; unknown is not the same."""
+    if one == other:
+        return True
+    if not (one.is_file() and other.is_file()) or one.stat().st_size != other.stat().st_size:
+        return False
+    return content(one) == content(other) != UNKNOWN
 
 
 def _need_splits(tables: Sequence[Sightings], target: str) -> None:

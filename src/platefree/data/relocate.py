@@ -15,10 +15,10 @@ def relocated(
     """The table with its pictures under another folder.
 
     Args:
-        table: relative paths start at ``root`` from now on.
+        table: relative paths start at ``root`` from now on, unless ``instead_of`` is given.
         root: where the pictures lie.
-        instead_of: absolute paths that begin with this folder begin with ``root`` instead; others
-            stay as they are.
+        instead_of: only absolute paths that begin with this folder begin with ``root`` instead; all
+            other pictures stay where they are.
 
     Raises:
         DataError: ``root`` is no folder, no path would change, or none of the pictures is there.
@@ -26,13 +26,19 @@ def relocated(
     new = Path(root).absolute()
     if not new.is_dir():
         raise DataError(f"{new} is no folder, expected the one where the pictures of the table lie")
-    old = None if instead_of is None else os.path.join(os.path.abspath(instead_of), "")
-    images = [_from(image, old) for image in table.image.tolist()]
+    if instead_of is None:
+        images = table.image.tolist()
+        found = f"all {many(len(images), 'path')} of the table are absolute"
+    else:
+        old = os.path.join(os.path.abspath(instead_of), "")
+        images = [_from(image, old, table.root.absolute()) for image in table.image.tolist()]
+        found = (
+            f"none of {many(len(images), 'path')} of the table is absolute and begins with {old}"
+        )
     if all(map(os.path.isabs, images)):
-        begin = "" if old is None else f", and none of them begins with {old}"
         raise DataError(
-            f"all {many(len(images), 'path')} of the table are absolute (first: {images[0]!r})"
-            f"{begin}: say which folder the new one is instead of (--instead-of, instead_of=)"
+            f"{found} (first: {table.image[0]!r}): say which folder the new one is instead of "
+            "(--instead-of, instead_of=)"
         )
     moved = replace(table, root=new, image=text_column(images, "image"))
     missing = missing_pictures(moved)
@@ -55,5 +61,6 @@ def lies_elsewhere(table: Sightings) -> bool:
     return len(table) > 0 and not any(table.path(row).is_file() for row in rows)
 
 
-def _from(image: str, old: str | None) -> str:
-    return image.removeprefix(old) if old is not None else image
+def _from(image: str, old: str, root: Path) -> str:
+    """A path from the new folder; absolute where the picture stays."""
+    return image.removeprefix(old) if os.path.isabs(image) else os.path.join(root, image)

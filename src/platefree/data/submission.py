@@ -17,6 +17,8 @@ from platefree.types import Indices, Ranking
 NEAREST = 100
 """The server scores this many pictures for each query."""
 
+_LARGEST = np.iinfo(np.int64).max  # CityFlow's numbers have six digits
+
 
 def write_submission(dataset: DataSet, ranking: Ranking, path: str | Path) -> None:
     """Write the ranking for the queries of CityFlow.
@@ -66,8 +68,11 @@ def _numbers(dataset: DataSet, name: str) -> Indices:
         )
     first: dict[int, str] = {}
     for each in names:
-        if not each.isdecimal():
-            raise DataError(f"picture {each!r}, expected a number as CityFlow names its pictures")
+        if not each.isdecimal() or int(each) > _LARGEST:
+            raise DataError(
+                f"picture {each!r}, expected a number up to {_LARGEST}, as CityFlow names its "
+                "pictures (000001.jpg)"
+            )
         if first.setdefault(int(each), each) != each:
             raise DataError(
                 f"pictures {first[int(each)]!r} and {each!r} of the list {name!r} have the same "

@@ -31,6 +31,7 @@ from platefree.data.folder_labels import folder_labels
 from platefree.data.formula_cells import guarded
 from platefree.data.frame_columns import EDGES, FRAME_COLUMNS
 from platefree.data.listed_text import many, reading
+from platefree.data.outer_blanks import refuse_outer_blanks, without_outer_blanks
 from platefree.data.picture_files import IMAGE_SUFFIXES, find_pictures
 from platefree.data.readers.detect import find_dataset, set_around
 from platefree.data.relocate import relocated
@@ -107,7 +108,8 @@ def write_table(
         more: (n,) further columns, of texts or of lists of numbers.
 
     Raises:
-        DataError: the suffix is neither ``.csv`` nor ``.parquet``, or a text is not Unicode.
+        DataError: the suffix is neither ``.csv`` nor ``.parquet``, a text is not Unicode, or white
+            space around texts, which is dropped, tells two labels apart or is part of a path.
         StorageError: the file cannot be written.
     """
     path = Path(os.path.abspath(path))
@@ -115,8 +117,10 @@ def write_table(
     if path.suffix.lower() not in writers:
         raise DataError(f"{path}: a table is written as .csv or .parquet, choose one of the two")
     columns = {"image": _images_from(sightings, path.parent)}
+    refuse_outer_blanks(path, columns["image"])
     for name in filter(sightings.knows, LABELS):
-        columns[name] = [literal(label) for label in getattr(sightings, name).tolist()]
+        labels = without_outer_blanks(path, name, getattr(sightings, name).tolist())
+        columns[name] = [literal(label) for label in labels]
     try:
         with atomic_file(path) as file:
             writers[path.suffix.lower()](file, columns, sightings, more)
@@ -324,6 +328,8 @@ def _read_folder(folder: Path) -> Sightings:
         )
     images = ["/".join(parts) for parts in pictures]
     columns = {"image": images, **folder_labels(folder, pictures)}
+    if "vehicle" in columns:
+        columns["vehicle"] = without_outer_blanks(folder, "vehicle", columns["vehicle"])
     around = set_around(folder)
     if around and "vehicle" in columns:
         raise DataError(around)

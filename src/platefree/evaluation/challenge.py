@@ -95,10 +95,11 @@ def submit(
     query, gallery = dataset.rows("query"), dataset.rows("gallery")
     model = open_embedder(model, work)
     steps = Scoring(post=post).post_of(model)
-    table = dataset.table.take(np.concatenate([query, gallery]))
+    scored = np.concatenate([query, gallery])
+    table = dataset.table.take(scored)
     trial = Trial("submission", np.arange(len(query)), np.arange(len(query), len(table)))
     trial.check_post(steps, table)
-    steps, _ = with_found(steps, dataset.table, work)
+    steps, _ = with_found(steps, dataset.table, scored, work)
     parts = path.with_name(f"{path.name}.parts")
     with only_writer(parts):
         write_submission(dataset, _nearest(model, steps, table, trial, parts, work), path)

@@ -277,7 +277,7 @@ def _measure(
     trials = [trial.moved(place) for trial in plan.trials]
     for trial in trials:
         trial.check_post(post, table)
-    post, from_training = with_found(post, plan.data.table, work)
+    post, from_training = with_found(post, plan.data.table, plan.rows, work)
     scorer = TestScorer(model, table, post, work)
     outcomes = [
         scorer.outcome(
@@ -371,14 +371,23 @@ def _settings(model: Embedder, plan: Plan, scored: Sightings, post: Post) -> dic
     }
     if plan.protocol == PROTOCOL:
         return {**model.describe_use(), **made}
-    cameras = "ignored" if scored.knows("camera") else "cameras unknown, nothing ignored"
     seeds = sorted({trial.seed for trial in plan.trials if trial.seed is not None})
     return {
         **model.describe_use(),
         "distance": "cosine",
         "post-processing": post.describe(),
         "re-ranking": str(post.rerank) if "rerank" in post.steps else NONE,
-        "same vehicle and camera": cameras,
+        "same vehicle and camera": _camera_rule(scored),
         "seed": ", ".join(map(str, seeds)) or "none: nothing in this protocol is drawn at random",
         **made,
     }
+
+
+def _camera_rule(scored: Sightings) -> str:
+    """What is done about matches of the query's own camera, as text."""
+    if not scored.knows("camera"):
+        return "cameras unknown, nothing ignored"
+    unknown = int((scored.camera == "").sum())
+    return (
+        f"ignored, but for {many(unknown, 'picture')} of unknown camera" if unknown else "ignored"
+    )

@@ -1,7 +1,8 @@
 """Settings of post-processing that are found in the training rows of a table, never in its tests.
 
 Zheng et al., VehicleNet, TMM 2020, section IV-C, gives neither the temporal window nor how cameras
-are clustered. Decided: training rows, whose vehicles and cameras are known, give both.
+are clustered. Decided: training rows, whose vehicles and cameras are known, give both; in a merged
+table those of the sources that are scored, since other sources have other cameras.
 """
 
 import math
@@ -23,13 +24,14 @@ MOST_ROWS = 4096
 
 
 def with_found(
-    post: Post, table: Sightings, work: Work = DEFAULT_WORK
+    post: Post, table: Sightings, scored: Indices, work: Work = DEFAULT_WORK
 ) -> tuple[Post, dict[str, str]]:
     """The settings, with all that is to be found in the training rows of a table.
 
     Args:
         post: which steps, and their options.
         table: all rows of the data, those for training too.
+        scored: (n,) the rows that are searched and searched for.
         work: device and workers, if training rows must be embedded.
 
     Returns:
@@ -40,12 +42,12 @@ def with_found(
         DataError: the training rows do not show what is to be found.
         CheckpointError: the camera classifier cannot be loaded.
     """
-    post, window = with_window(post, table)
-    post, radius = with_camera_radius(post, table, work)
+    post, window = with_window(post, table, scored)
+    post, radius = with_camera_radius(post, table, scored, work)
     return post, window | radius
 
 
-def with_window(post: Post, table: Sightings) -> tuple[Post, dict[str, str]]:
+def with_window(post: Post, table: Sightings, scored: Indices) -> tuple[Post, dict[str, str]]:
     """The settings, with the temporal window found in the training rows of a table.
 
     Returns:
@@ -58,7 +60,7 @@ def with_window(post: Post, table: Sightings) -> tuple[Post, dict[str, str]]:
     if "time" not in post.steps or post.time.by == "seconds":
         return post, {}
     instead = "set post.time.by=seconds and post.time.seconds"
-    rows = table.take(_training_rows(table, "post.time.by", instead))
+    rows = table.take(_training_rows(table, scored, "post.time.by", instead))
     try:
         seconds, count = covering_interval(rows.vehicle, rows.camera, rows.time, post.time.fraction)
     except DataError as error:
@@ -72,7 +74,7 @@ def with_window(post: Post, table: Sightings) -> tuple[Post, dict[str, str]]:
 
 
 def with_camera_radius(
-    post: Post, table: Sightings, work: Work = DEFAULT_WORK
+    post: Post, table: Sightings, scored: Indices, work: Work = DEFAULT_WORK
 ) -> tuple[Post, dict[str, str]]:
     """The settings, with the radius that separates the cameras of training rows.
 
@@ -88,7 +90,7 @@ def with_camera_radius(
     if "camera" not in post.steps or post.camera.by != "training":
         return post, {}
     instead = "set post.camera.by=clusters and post.camera.radius"
-    rows = _training_rows(table, "post.camera.by", instead)
+    rows = _training_rows(table, scored, "post.camera.by", instead)
     known = rows[table.camera[rows] != ""]
     if len(np.unique(table.camera[known])) < 2:
         raise DataError(
@@ -109,7 +111,7 @@ def with_camera_radius(
         raise DataError(
             f"post.camera.by is training, but {error}; lower post.camera.precision, or {instead}"
         ) from error
-    clustered = int((table.split != "train").sum())
+    clustered = len(scored)  # some protocols search among training rows too
     smallest = math.ceil(options.smallest * max(1.0, clustered / len(known)))
     found = {"by": "clusters", "radius": radius, "smallest": smallest}
     settings = post.camera.model_copy(update=found)
@@ -119,8 +121,18 @@ def with_camera_radius(
     return post.model_copy(update={"camera": settings}), {"radius of cameras": described}
 
 
-def _training_rows(table: Sightings, setting: str, instead: str) -> Indices:
-    rows = np.flatnonzero(table.split == "train")
-    if not len(rows):
+def _training_rows(table: Sightings, scored: Indices, setting: str, instead: str) -> Indices:
+    """The training rows of the sources that are scored; all of them if a source is unknown."""
+    train = table.split == "train"
+    if not train.any():
         raise DataError(f"{setting} is training, but no row has split 'train'; {instead}")
+    sources = np.unique(table.source[scored])
+    if "" in sources:
+        return np.flatnonzero(train)
+    rows = np.flatnonzero(train & np.isin(table.source, sources))
+    if not len(rows):
+        raise DataError(
+            f"{setting} is training, but no training row is of the source that is scored "
+            f"({', '.join(sources.tolist())}), and other sources have other cameras; {instead}"
+        )
     return rows

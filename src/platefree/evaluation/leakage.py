@@ -5,7 +5,14 @@ from pathlib import Path
 
 import numpy as np
 
-from platefree.data.learnt import NOTHING, Learnt, name_hashes, picture_hashes, vehicle_hashes
+from platefree.data.learnt import (
+    NOTHING,
+    Learnt,
+    merged_vehicle_hashes,
+    name_hashes,
+    picture_hashes,
+    vehicle_hashes,
+)
 from platefree.errors import PlatefreeError
 from platefree.evaluation.floor import FLOOR
 from platefree.evaluation.model_pairs import PairTrial
@@ -54,7 +61,9 @@ def overlap_of_rows(
     pictures, is_read = picture_hashes(rows, stored)
     seen = is_read & np.isin(pictures, learnt.pictures)
     vehicles, named = vehicle_hashes(rows, fingerprint), rows.vehicle != ""
-    sure = np.unique(vehicles[named & (seen | np.isin(vehicles, learnt.vehicles))])
+    known = np.isin(vehicles, learnt.vehicles)
+    known |= np.isin(merged_vehicle_hashes(rows), learnt.vehicles)
+    sure = np.unique(vehicles[named & (seen | known)])
     maybe = np.unique(vehicles[named & np.isin(name_hashes(rows), learnt.names)])
     return Overlap(
         vehicles=len(sure),

@@ -204,7 +204,9 @@ class Report:
     @property
     def verdict(self) -> str:
         """The outcome in one sentence."""
-        return verdict([test.figures() for test in self.tests], self.floor, self.overlap)
+        figures = [test.figures() for test in self.tests]
+        names = [test.name for test in self.tests]
+        return verdict(figures, self.floor, self.overlap, names)
 
     @property
     def warning(self) -> str:

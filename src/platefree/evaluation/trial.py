@@ -157,7 +157,7 @@ class Trial:
         return np.where(self.gallery[found] == rows, found, -1).astype(np.int64)
 
     def check_post(self, post: Post, table: Sightings) -> None:
-        """Refuse steps that the pictures cannot support.
+        """Refuse steps that the pictures cannot support; no picture lacks nothing.
 
         Raises:
             DataError: a step needs a column that is unknown for all queries or all gallery
@@ -166,7 +166,7 @@ class Trial:
         sides = {"queries": self.query, "gallery pictures": self.gallery}
         for step, column, needed in _needs(post):
             for side in needed:
-                if not table.take(sides[side]).knows(column):
+                if len(sides[side]) and not table.take(sides[side]).knows(column):
                     raise DataError(
                         f"post-processing step {step!r} needs the column {column!r}, which is "
                         f"unknown for all {len(sides[side])} {side}; leave the step out, or fill "

@@ -13,20 +13,27 @@ Figures = Mapping[str, float]
 _VISIBLE = 0.05  # percentage points; less is 0.0 when it is shown
 
 
-def verdict(tests: Sequence[Figures], floor: Floor | None, overlap: Overlap | None) -> str:
+def verdict(
+    tests: Sequence[Figures],
+    floor: Floor | None,
+    overlap: Overlap | None,
+    names: Sequence[str] = (),
+) -> str:
     """What the figures of a model say, and whether they can be compared with others.
 
     Args:
         tests: the figures of each test, as fractions.
         floor: of the same tests.
         overlap: with the training of the model.
+        names: of the tests, to name those in which no query has a match; they are in no mean.
     """
     name = next(iter(tests[0]))
-    value = _mean(tests, name)
-    if not np.isfinite(value):
+    several = len(_measured(tests, name))
+    if not several:
         return "nothing was measured: no query has a match"
-    several = sum(name in test for test in tests)
-    found = f"{name} {100 * value:.1f} %" + (f" (mean of {several} tests)" if several > 1 else "")
+    notes = [f"mean of {several} tests"] if several > 1 else []
+    notes += _unmatched(tests, name, names)
+    found = f"{name} {100 * _mean(tests, name):.1f} %" + (f" ({'; '.join(notes)})" if notes else "")
     if overlap is not None and overlap.is_certain:
         return f"{found}, not comparable, leaked: {overlap.counted}"
     doubt = ""
@@ -59,4 +66,18 @@ def _compared(tests: Sequence[Figures], name: str, floor: Floor) -> str:
 
 
 def _mean(tests: Sequence[Figures], name: str) -> float:
-    return float(np.mean([test[name] for test in tests if name in test]))
+    """The mean over the tests in which a query has a match; NaN if there is none."""
+    values = _measured(tests, name)
+    return float(np.mean(values)) if values else np.nan
+
+
+def _measured(tests: Sequence[Figures], name: str) -> list[float]:
+    return [test[name] for test in tests if np.isfinite(test.get(name, np.nan))]
+
+
+def _unmatched(tests: Sequence[Figures], name: str, names: Sequence[str]) -> list[str]:
+    lacking = [place for place, test in enumerate(tests) if np.isnan(test.get(name, 0.0))]
+    if not lacking:
+        return []
+    named = ", ".join(names[n] for n in lacking) if names else many(len(lacking), "other test")
+    return [f"no query has a match in {named}"]

@@ -54,7 +54,7 @@ def expand_queries(
             f"{ranking.indices.max(initial=-1)} of {len(gallery)}: expected one ranking for each "
             "query, of this gallery"
         )
-    nearest = ranking.indices[:, :neighbours]
+    nearest = ranking.indices[:, : min(neighbours, len(gallery))]  # an empty gallery has none
     spaces = {
         name: np.concatenate(
             [

@@ -211,7 +211,10 @@ def _blocks(
     points: Points, queries: Indices, g: int, k1: int, k2: int, lambda_: np.float32
 ) -> Iterator[tuple[slice, Floats]]:
     """The final distances from the (q,) points that are queries to the last ``g`` points."""
-    if not len(queries) or not g:
+    if not len(queries):
+        return
+    if not g:  # every query has its row of distances, which is empty
+        yield slice(0, len(queries)), np.empty((len(queries), 0), np.float32)
         return
     nearest, farthest = points.nearest(min(max(k1 + 1, k2), len(points)))
     scale = np.divide(1, farthest, out=np.zeros_like(farthest), where=farthest > 0)

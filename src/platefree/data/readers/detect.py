@@ -28,6 +28,7 @@ from platefree.errors import DataError
 from platefree.types import LABELS, text_column
 
 _DEEPER = 2  # levels of folders below the given one
+_ABOVE = 4  # levels above it: CompCars has image/MAKE/MODEL/YEAR/
 _MANY = 64  # more folders in one are not searched: they are vehicles
 _SHOWN = 8  # names of found files in an error message
 
@@ -133,10 +134,10 @@ def set_around(path: Path) -> str:
     """What to say of a folder within a public data set, whose folders need not be vehicles.
 
     Returns:
-        Which set it is a part of, and what to do; empty if neither of the two folders above is the
+        Which set it is a part of, and what to do; empty if none of the four folders above is the
         root of a data set.
     """
-    for above in path.parents[:_DEEPER]:
+    for above in path.parents[:_ABOVE]:
         for each in FORMATS:
             if each.fits(Folder(above)):
                 return (

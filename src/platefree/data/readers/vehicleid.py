@@ -8,7 +8,7 @@ from pathlib import Path
 
 from platefree.data.dataset import DataSet
 from platefree.data.listed_text import Folder, Lines, many
-from platefree.data.readers.names import distinct_names, name_for, read_names
+from platefree.data.readers.names import distinct_names, name_for, nameless, read_names
 from platefree.data.readers.pictures import PictureFolder, Pictures, indices, split_ending
 from platefree.types import Indices
 
@@ -100,12 +100,16 @@ def _attribute(folder: Folder, kind: str, pictures: Pictures, remarks: list[str]
     if path is None:
         remarks.append(f"no attribute/{kind}_attr.txt: each {kind} is unknown")
         return [""] * len(pictures)
-    names = read_names(folder.find(f"attribute/{kind}_names.txt", f"{kind}_names.txt"))
+    fields = Lines.read(path).fields((2,), f"a vehicle and the number of its {kind}")
+    numbers = {vehicle: number for _, (vehicle, number) in fields}
+    used = set(numbers.values())
+    names = read_names(folder.find(f"attribute/{kind}_names.txt", f"{kind}_names.txt"), used)
+    remarks += nameless(names, used, kind)
     if names is None:
         remarks.append(f"no attribute/{kind}_names.txt: numbers are used as names")
     else:
         names = distinct_names(names)
-    lines = Lines.read(path)
-    fields = lines.fields((2,), f"a vehicle and the number of its {kind}")
-    known: Mapping[str, str] = {vehicle: name_for(number, names) for _, (vehicle, number) in fields}
+    known: Mapping[str, str] = {
+        vehicle: name_for(number, names) for vehicle, number in numbers.items()
+    }
     return [known.get(vehicle, "") for vehicle in pictures.vehicles]

@@ -14,7 +14,14 @@ from platefree.data.listed_text import Folder, Lines, many
 from platefree.data.readers.labels_xml import Item
 from platefree.data.readers.pictures import Pictures, indices
 from platefree.data.readers.veri_indices import ignored_rows
-from platefree.data.readers.veri_layout import Split, first_name, kinds_of, splits_of, tracks_of
+from platefree.data.readers.veri_layout import (
+    Split,
+    first_name,
+    kinds_of,
+    labels_of,
+    splits_of,
+    tracks_of,
+)
 from platefree.errors import DataError
 from platefree.types import Indices
 
@@ -46,7 +53,7 @@ def read_veri(folder: Folder) -> DataSet:
         names[name] = split.listed.names
         lists[name] = _add(split, pictures)
     every = [name for split in names.values() for name in split]
-    items = [labels.get(name) for name in every]  # those of queries are in test_label.xml
+    items = labels_of(every, labels)  # those of queries are in test_label.xml
     remarks += _odd_labels(items, pictures)
     table = pictures.table(
         folder.path,

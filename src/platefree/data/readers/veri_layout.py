@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from platefree.data.listed_text import LISTED, Folder, Lines, reading
 from platefree.data.readers.labels_xml import Item, read_items
-from platefree.data.readers.names import name_for, read_names
-from platefree.data.readers.pictures import PictureFolder, listed_pictures
+from platefree.data.readers.names import name_for, nameless, read_names
+from platefree.data.readers.pictures import PictureFolder, listed_pictures, split_ending
 from platefree.errors import DataError
 from platefree.inputs.plain_files import open_input
 
@@ -36,7 +36,7 @@ class Split:
 
     Attributes:
         listed: its pictures.
-        labels: picture -> its labels; some pictures may have none.
+        labels: picture, without its ending -> its labels; some pictures may have none.
         place: the folder of the pictures.
     """
 
@@ -52,7 +52,7 @@ class Split:
     @property
     def items(self) -> list[Item | None]:
         """The labels of each picture."""
-        return [self.labels.get(name) for name in self.listed.names]
+        return labels_of(self.listed.names, self.labels)
 
 
 def splits_of(folder: Folder, remarks: list[str]) -> Iterator[tuple[str, str, Split]]:
@@ -96,15 +96,26 @@ def split_of(
 
 
 def _labels_of(folder: Folder, split: str) -> dict[str, Item]:
-    """Picture -> its labels, of ``SPLIT_label.xml``; empty if there is no such file.
+    """Picture, without its ending -> its labels, of ``SPLIT_label.xml``; empty without the file.
 
     Raises:
         DataError: a picture has two items, or the file is malformed.
     """
     path = folder.find(f"{split}_label.xml")
     items = [] if path is None else read_items(path)
-    _refuse_repeated([item.image for item in items], lambda n: f"{path}, line {items[n].line}")
-    return {item.image: item for item in items}
+    stems = [split_ending(item.image)[0] for item in items]
+    _refuse_repeated(stems, lambda n: f"{path}, line {items[n].line}")
+    return dict(zip(stems, items, strict=True))
+
+
+def labels_of(names: Sequence[str], labels: Mapping[str, Item]) -> list[Item | None]:
+    """The labels of each picture; lists and label files may name endings or not.
+
+    Args:
+        names: of the pictures.
+        labels: of `Split`.
+    """
+    return [labels.get(split_ending(name)[0]) for name in names]
 
 
 def _listed(
@@ -133,7 +144,7 @@ def _listed(
         return found
     if labels:
         file, items = folder.find(f"{split}_label.xml"), list(labels.values())
-        return Listed(list(labels), lambda n: f"{file}, line {items[n].line}")
+        return Listed([item.image for item in items], lambda n: f"{file}, line {items[n].line}")
     if pictures is not None:
         with reading(pictures):
             return Listed(listed_pictures(pictures), lambda _: str(pictures))
@@ -188,10 +199,12 @@ def kinds_of(
     Raises:
         DataError: the list is malformed.
     """
-    names = read_names(folder.find(f"list_{kind}.txt"))
+    numbers = [item.known(f"{kind}ID") if item else "" for item in items]
+    names = read_names(folder.find(f"list_{kind}.txt"), set(numbers))
     if names is None and any(items):
         remarks.append(f"no list_{kind}.txt: numbers are used as names")
-    return [name_for(item.known(f"{kind}ID"), names) if item else "" for item in items]
+    remarks += nameless(names, set(numbers), kind)
+    return [name_for(number, names) for number in numbers]
 
 
 def tracks_of(lines: Lines, prefix: str, name_of: Callable[[str], str | None]) -> dict[str, str]:

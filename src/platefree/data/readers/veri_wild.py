@@ -79,6 +79,7 @@ def read_veri_wild(folder: Folder) -> DataSet:
     information = _Information.read(_find(folder, "vehicle_info.txt"), remarks)
     lists, entries = _lists(folder, pictures, remarks)
     known = [information.of(entry) for entry in entries]
+    remarks += information.lacking(entries, known)
     for row, (entry, fields) in enumerate(zip(entries, known, strict=True)):
         pictures.cameras[row] = fields[1] if fields else entry.camera
     newer = fits_2(folder)
@@ -290,6 +291,15 @@ class _Information:
         """The six fields of a picture, or none."""
         place = self.places.get(f"{entry.vehicle}/{split_ending(entry.image)[0]}")
         return () if place is None else [each.strip() for each in self._fields(place)]
+
+    def lacking(self, entries: Sequence[_Entry], known: Sequence[Sequence[str]]) -> Iterator[str]:
+        """A remark where the file is there and lacks pictures, by their entries and fields."""
+        lacking = [entry for entry, fields in zip(entries, known, strict=True) if not fields]
+        if not (self.lines.path.name and lacking):
+            return
+        remark = f"{many(len(lacking), 'picture')} not in {self.lines.path.name}: no time, no model"
+        blind = sum(not entry.camera for entry in lacking)
+        yield remark + (f", and of {blind:,} the camera is unknown" if blind else "")
 
     def times(self, texts: list[str], remarks: list[str]) -> Times:
         """(n,) times; those that cannot be parsed are unknown, with a remark."""
