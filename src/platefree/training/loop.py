@@ -149,7 +149,7 @@ class Trainer:
         self.recipe, self.folder, self.stop, self.on_step = recipe, folder, stop, on_step
         self.data_label = data_label
         table, self.left_out = pictures.table, pictures.to_json()
-        self.table = table
+        self.whole = pictures.whole
         target = target_of(recipe, table)
         data = training_data(table, recipe.train, recipe.model.learns, target=target)
         data = replace(data, fingerprint=pictures.whole.fingerprint())
@@ -241,7 +241,7 @@ class Trainer:
             self.log.write({"step": 0, **self.data.counts})
         if self.fabric.is_global_zero:
             last = self.folder / "last"
-            self.learnt = learnt_in_run(self.recipe, self.table, self.data, last)
+            self.learnt = learnt_in_run(self.recipe, self.whole, self.data, last)
         limit = self.recipe.train.max_steps or self.total
         if self.step >= limit and not self._best_is_right():
             with frozen(self.method, self.taken_up.train.freeze):
