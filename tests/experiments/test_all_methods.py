@@ -1,8 +1,9 @@
 """All methods on one data set under one budget, and what a method costs."""
 
 import json
+import math
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from conftest import Run
@@ -20,6 +21,7 @@ from platefree.experiments.all_methods import (
 from platefree.experiments.cost import training_cost, use_cost
 from platefree.inference.loading import load_model
 from platefree.methods.catalogue import load_recipe, needs_training
+from platefree.training.rates import rate_factor
 from platefree.training.run_folder import flat
 from platefree.training.step_report import StepReport
 from platefree.types import Sightings
@@ -72,6 +74,22 @@ def test_every_method_has_the_same_budget(block_table: Sightings, backbone: str)
     ):
         assert len({str(of_all(recipe)) for recipe in learning}) == 1
     assert {(r.train.steps, r.train.batch_size, r.train.lr) for r in learning} == {(7, 8, 0.5)}
+
+
+@pytest.mark.parametrize("stops", ["steps", "converged"])
+def test_the_rate_of_every_method_is_the_same_in_every_step(
+    block_table: Sightings, stops: Literal["steps", "converged"]
+) -> None:
+    shared = shared_settings(block_table, Budget(steps=40, stops=stops))
+    rows = method_rows(list(ENTRIES), shared, {})
+    trains = {row.name: load_recipe(row.recipe, flat(row.set)).train for row in rows[1:]}
+    per_epoch, length = (1, 40) if stops == "steps" else (10, 160)
+    for step in range(length):
+        turn = math.pi * step / length if stops == "steps" else math.pi * (step - 10) / 150
+        cosine = 0.01 + 0.99 * (1 + math.cos(turn)) / 2
+        expected = cosine if turn >= 0 else 0.01 + 0.99 * step / 10
+        for name, train in trains.items():
+            assert rate_factor(step, per_epoch, train) == pytest.approx(expected), (name, step)
 
 
 def test_a_change_reaches_the_methods_that_know_it(block_table: Sightings) -> None:

@@ -206,6 +206,10 @@ def shared_settings(table: Sightings, budget: Budget) -> dict[str, Any]:
         "weight_decay": 5e-2,
         "warmup_epochs": 0.0,  # the number of steps in an epoch depends on the sampler
         "decay": "cosine",
+        # What a recipe says of its own schedule would bend the common one.
+        "decay_epochs": [],
+        "decay_steps": 0,
+        "final_lr": 0.01,
         "clip_norm": 5.0,
     }
     model = {
