@@ -6,6 +6,7 @@ here, the method's ``step`` and ``losses``, and `BatchMaker` and `FabricDescent`
 """
 
 import logging
+import math
 import time
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
@@ -104,7 +105,8 @@ def train(
 
     Raises:
         TrainingError: the table cannot fill the batches, or the folder holds another run.
-        NonFiniteLoss: a loss became NaN or infinite; the last good checkpoint is kept.
+        NonFiniteLoss: a loss or a held-out score became NaN or infinite; the last good checkpoint
+            is kept.
         Interrupted: Ctrl-C or SIGTERM; a checkpoint was written to resume from.
         StorageError: the disk is full or read-only; the last good checkpoint is kept.
     """
@@ -383,6 +385,8 @@ class Trainer:
         model = Model(self.method, self.recipe, name="", fingerprint="", device=self.fabric.device)
         with self.average.in_use():
             own = held_out_score(model, self.data, Work(workers=stage.train.workers))
+        if not math.isfinite(own):
+            raise self._not_finite(self.step, f"the score on held-out pictures is {own}")
         score = self.fabric.broadcast(own)  # so that all end a stage at the same step
         self._set_training_mode(stage)
         self.log.write({"step": self.step, **self._place(stage), "validation_map": score})
