@@ -18,6 +18,7 @@ from platefree.errors import NonFiniteLoss, RecipeError, TrainingError
 from platefree.evaluation.part_precision import part_precision
 from platefree.evaluation.score import mean_average_precision
 from platefree.methods.catalogue import load_recipe
+from platefree.methods.strong_baseline import StrongBaseline
 from platefree.nets.weights import checkpoint_tensors
 from platefree.ranking.comparison import ONLY_SPACE
 from platefree.recipes.recipe import Recipe
@@ -270,6 +271,18 @@ def test_a_score_that_is_no_number_is_never_the_best(
     with pytest.raises(NonFiniteLoss, match=facts("held-out", f"{score}", "train.lr")):
         train(patient(), drawn_table, tmp_path)
     assert read_checkpoint(tmp_path / "best").card["best_map"] == 0.5
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 0.0])
+def test_embeddings_of_a_diverged_training_end_it_with_advice(
+    value: float, drawn_table: Sightings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def diverged(self: StrongBaseline, images: torch.Tensor, *_: object) -> dict[str, torch.Tensor]:
+        return {"main": torch.full((len(images), 8), value)}
+
+    monkeypatch.setattr(StrongBaseline, "embed", diverged)
+    with pytest.raises(NonFiniteLoss, match=facts("held-out", "train.lr", "train.clip_norm=1.0")):
+        train(patient(), drawn_table, tmp_path)
 
 
 def test_what_has_no_label_is_counted(

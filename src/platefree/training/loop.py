@@ -383,8 +383,12 @@ class Trainer:
     def _validate(self, stage: StagePlan, descent: FabricDescent) -> None:
         # Every process scores, so that none waits; only the first writes.
         model = Model(self.method, self.recipe, name="", fingerprint="", device=self.fabric.device)
-        with self.average.in_use():
-            own = held_out_score(model, self.data, Work(workers=stage.train.workers))
+        try:
+            with self.average.in_use():
+                own = held_out_score(model, self.data, Work(workers=stage.train.workers))
+        except CheckpointError as error:  # which is for weights that were read, not learnt
+            what = "embeddings of held-out pictures are not finite, or have no direction"
+            raise self._not_finite(self.step, what) from error
         if not math.isfinite(own):
             raise self._not_finite(self.step, f"the score on held-out pictures is {own}")
         score = self.fabric.broadcast(own)  # so that all end a stage at the same step
