@@ -23,6 +23,7 @@ from platefree.experiments import row_run as module
 from platefree.experiments.ablation import (
     Ablation,
     ablation_names,
+    changed,
     load_ablation,
     only,
     row_recipe,
@@ -30,6 +31,7 @@ from platefree.experiments.ablation import (
 from platefree.experiments.ablation_run import run_ablation
 from platefree.experiments.forecast import forecast
 from platefree.methods.catalogue import load_recipe
+from platefree.recipes.toml import to_toml
 from platefree.training.loop import train
 from platefree.training.run_folder import flat
 from platefree.training.step_report import StepReport
@@ -270,11 +272,33 @@ def test_a_folder_of_other_rows_is_refused(
     rows: Ablation, drawn_folder: Path, tmp_path: Path
 ) -> None:
     run_ablation(rows, drawn_folder, tmp_path, seeds=[0])
-    changed = rows.model_copy(update={"set": {**SHARED, "train.lr": 1e-2}})
+    other = rows.model_copy(update={"set": {**SHARED, "train.lr": 1e-2}})
     with pytest.raises(
         RecipeError, match=facts("seed-0", "'both losses'", "other settings", "--out")
     ):
-        run_ablation(changed, drawn_folder, tmp_path, seeds=[0])
+        run_ablation(other, drawn_folder, tmp_path, seeds=[0])
+
+
+def test_a_row_is_the_same_whatever_is_said_of_it_and_however_pictures_are_loaded(
+    rows: Ablation, drawn_folder: Path, tmp_path: Path
+) -> None:
+    one = rows.model_copy(update={"rows": rows.rows[:1]})
+    first = run_ablation(one, drawn_folder, tmp_path, seeds=[0])
+    file = tmp_path / "mine.toml"
+    recipe = load_recipe("strong_baseline/demo")
+    said = {"description": "in other words", "paper": {"veri-776 images mAP": 0.5}}
+    file.write_text(to_toml(recipe.model_copy(update=said)))
+    loading = {"train.workers": 1, "train.checkpoint_minutes": 9.0, "train.samples_epochs": 3}
+    row = one.rows[0].model_copy(update={"recipe": str(file)})
+    again = one.model_copy(update={"set": {**SHARED, **loading}, "rows": [row]})
+    steps: list[StepReport] = []
+    found = run_ablation(again, drawn_folder, tmp_path, seeds=[0], on_step=steps.append)
+    assert (found.to_json()["rows"], steps) == (first.to_json()["rows"], [])
+    scored = changed(again, {"post.steps": ["rerank"]})
+    ended = changed(again, {"train.max_steps": 1})
+    for other, key in ((scored, "post.steps"), (ended, "train.max_steps")):
+        with pytest.raises(RecipeError, match=facts("other settings", key)):
+            run_ablation(other, drawn_folder, tmp_path, seeds=[0])
 
 
 @pytest.mark.parametrize(

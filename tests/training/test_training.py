@@ -306,6 +306,17 @@ def test_a_run_is_not_overwritten_nor_resumed_as_another(
         train(changed(), other, tmp_path, resume=True)
 
 
+def test_a_run_goes_on_under_another_name_and_with_figures_that_were_corrected(
+    drawn_table: Sightings, tmp_path: Path
+) -> None:
+    train(changed(train__max_steps=1), drawn_table, tmp_path / "cut")
+    says = {"name": "mine", "description": "in other words", "paper": {"veri-776 images mAP": 0.5}}
+    recipe = changed(train__max_steps=2).model_copy(update=says)
+    assert train(recipe, drawn_table, tmp_path / "cut", resume=True).step == 2
+    whole = train(changed(train__max_steps=2), drawn_table, tmp_path / "whole")
+    assert_same_bits(weights(tmp_path / "cut" / "last"), weights(whole.last))
+
+
 def test_a_picture_that_cannot_be_read_names_itself(drawn_table: Sightings, tmp_path: Path) -> None:
     image = drawn_table.image.copy()
     image[int((drawn_table.split == "train").argmax())] = "absent.jpg"
