@@ -24,6 +24,7 @@ from platefree.experiments.ablation import (
     Ablation,
     ablation_names,
     changed,
+    converged,
     load_ablation,
     only,
     row_recipe,
@@ -299,6 +300,27 @@ def test_a_row_is_the_same_whatever_is_said_of_it_and_however_pictures_are_loade
     for other, key in ((scored, "post.steps"), (ended, "train.max_steps")):
         with pytest.raises(RecipeError, match=facts("other settings", key)):
             run_ablation(other, drawn_folder, tmp_path, seeds=[0])
+
+
+def test_an_empty_table_clears_what_came_before_it() -> None:
+    slow = {"train.rate_factors": {"backbone": 0.5}}
+    empty: dict[str, Any] = {"train": {"rate_factors": {}}}
+    rows = [
+        {"name": "as all", "set": {}},
+        {"name": "none", "set": empty},
+        {"name": "anew", "set": empty, "converged": {"train.rate_factors.backbone": 0.1}},
+    ]
+    content = [{**row, "recipe": "strong_baseline/street"} for row in rows]
+    whole = Ablation.model_validate({"title": "t", "set": slow, "rows": content})
+
+    def found(ablation: Ablation) -> list[dict[str, float]]:
+        return [row_recipe(ablation, row, seed=0).train.rate_factors for row in ablation.rows]
+
+    assert found(whole) == [{"backbone": 0.5}, {}, {}]
+    assert found(converged(whole)) == [{"backbone": 0.5}, {}, {"backbone": 0.1}]
+    cleared = changed(whole.model_copy(update={"rows": whole.rows[:1]}), {"train.rate_factors": {}})
+    assert found(cleared) == [{}]
+    assert found(whole) == [{"backbone": 0.5}, {}, {}], "one row changes no other"
 
 
 @pytest.mark.parametrize(

@@ -139,7 +139,7 @@ def row_recipe(ablation: Ablation, row: Row, *, seed: int) -> Recipe:
     Raises:
         RecipeError: it is invalid.
     """
-    return load_recipe(row.recipe, {**flat(ablation.set), **flat(row.set), "train.seed": seed})
+    return load_recipe(row.recipe, {**_in_turn(ablation.set, row.set), "train.seed": seed})
 
 
 def converged(ablation: Ablation) -> Ablation:
@@ -152,10 +152,9 @@ def converged(ablation: Ablation) -> Ablation:
         RecipeError: a row does not fit these settings.
     """
     rows = [
-        row.model_copy(update={"set": {**flat(row.set), **flat(row.converged)}})
-        for row in ablation.rows
+        row.model_copy(update={"set": _in_turn(row.set, row.converged)}) for row in ablation.rows
     ]
-    together = {**flat(ablation.set), **CONVERGED, **flat(ablation.converged)}
+    together = _in_turn(ablation.set, CONVERGED, ablation.converged)
     return _checked(ablation.model_copy(update={"set": together, "rows": rows}))
 
 
@@ -165,7 +164,7 @@ def changed(ablation: Ablation, overrides: Mapping[str, Any]) -> Ablation:
     Raises:
         RecipeError: a row does not fit these settings.
     """
-    together = {**flat(ablation.set), **flat(overrides)}
+    together = _in_turn(ablation.set, overrides)
     return _checked(ablation.model_copy(update={"set": together}))
 
 
@@ -184,6 +183,16 @@ def only(ablation: Ablation, names: Sequence[str]) -> Ablation:
             "claims": [each for each in ablation.claims if {each.row, each.other} <= wanted],
         }
     )
+
+
+def _in_turn(*settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings one after the other, with dotted keys."""
+    together: dict[str, Any] = {}
+    for each in settings:
+        for key, value in flat(each).items():
+            together.pop(key, None)  # or an empty table would clear what is set after it
+            together[key] = value
+    return together
 
 
 def _checked(ablation: Ablation) -> Ablation:

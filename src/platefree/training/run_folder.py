@@ -191,9 +191,11 @@ def differences(then: Recipe, now: Recipe, *, free: Collection[str]) -> str:
 
 
 def flat(content: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested sections as one table with dotted keys."""
+    """Nested sections as one table with dotted keys; an empty one is a value, which clears a key."""
     entries: dict[str, Any] = {}
     for key, value in content.items():
-        inner = isinstance(value, Mapping)
-        entries |= flat(value, f"{prefix}{key}.") if inner else {f"{prefix}{key}": value}
+        if isinstance(value, Mapping):
+            entries |= flat(value, f"{prefix}{key}.") if value else {f"{prefix}{key}": {}}
+        else:
+            entries[f"{prefix}{key}"] = value
     return entries
