@@ -356,6 +356,25 @@ def test_bad_files_are_refused(text: str, complaint: tuple[str, ...], tmp_path: 
         load_ablation(file)
 
 
+def test_a_length_that_no_row_goes_by_is_refused(tmp_path: Path) -> None:
+    drdl = converged(load_ablation("drdl"))
+    assert drdl == changed(drdl, {"train.lr": drdl.set["train.lr"]})
+    with pytest.raises(RecipeError, match=facts("train.epochs=32", 1728, "train.steps")):
+        changed(drdl, {"train.epochs": 32})
+    vehiclenet = changed(load_ablation("vehiclenet"), {"train.epochs": 2})  # one row goes by steps
+    found = {row_recipe(vehiclenet, row, seed=0).train.steps for row in vehiclenet.rows}
+    assert found == {0, 216}
+    file = tmp_path / "rows.toml"
+    rows = '[[rows]]\nname = "a"\nrecipe = "strong_baseline/demo"\n'
+    for text in (
+        f'title = "x"\nset = {{ "train.steps" = 7 }}\n{rows}set = {{ "train.epochs" = 3 }}',
+        'title = "x"\nset = { "train.epochs" = 3 }\n' + rows.replace("demo", "street"),
+    ):
+        file.write_text(text)
+        with pytest.raises(RecipeError, match=facts("train.epochs=3", "train.steps")):
+            load_ablation(file)
+
+
 def test_unknown_names_are_refused(tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match=facts("'nothing'", "drdl, fda_net, losses", ".toml")):
         load_ablation("nothing")

@@ -108,6 +108,8 @@ def test_what_cannot_be_compared_is_refused(drawn_folder: Path, tmp_path: Path) 
         bench_methods(drawn_folder, tmp_path, methods=["vanet", "color_stripes"], budget=QUICK)
     with pytest.raises(RecipeError, match=facts("'lrr'", "[train]", "mean 'lr'")):
         bench_methods(drawn_folder, tmp_path, budget=Budget(overrides={"train.lrr": 1.0}))
+    with pytest.raises(RecipeError, match=facts("train.epochs=9", "300", "train.steps")):
+        bench_methods(drawn_folder, tmp_path, budget=Budget(overrides={"train.epochs": 9}))
     assert not list(tmp_path.iterdir())
 
 

@@ -124,6 +124,36 @@ def test_a_recipe_without_a_model_says_so(tmp_path: Path) -> None:
         load_recipe(file)
 
 
+@pytest.mark.parametrize(
+    ("name", "asked", "decides"),
+    [
+        ("vehiclenet/city", {"train.epochs": 1}, ("train.epochs=1", "I, II", "[[stages]]")),
+        ("strong_baseline/sbs", {"train.epochs": 9}, ("train.epochs=9", "head, all")),
+        ("strong_baseline/street", {"train.epochs": 9}, ("train.epochs=9", 3000, "train.steps=0")),
+        ("drdl/city", {"train.epochs": 9}, ("train.epochs=9", 400, "train.steps")),
+        ("strong_baseline/street", {"train.epochs": 9, "train.steps": 0}, ()),
+        ("strong_baseline/sbs", {"train.steps": 9}, ()),
+        ("vehiclenet/city", {"train.steps": 9}, ()),
+        ("multi_branch/veri", {"train.epochs": 9}, ()),
+        ("strong_baseline/small", {"train.epochs": 9, "train.steps": 5}, ()),
+        ("vehiclenet/city", {"train.epochs": 9, "stages": []}, ()),
+    ],
+)
+def test_a_length_that_something_else_decides_is_refused(
+    name: str, asked: dict[str, object], decides: tuple[str | int, ...]
+) -> None:
+    if decides:
+        with pytest.raises(RecipeError, match=facts(decides)):
+            load_recipe(name, asked)
+        return
+    assert lengths(load_recipe(name, asked)) != lengths(load_recipe(name))
+
+
+def lengths(recipe: Recipe) -> list[tuple[int, int]]:
+    """(steps, or 0, and the epochs that count then) of each stage."""
+    return [(train.steps, 0 if train.steps else train.epochs) for _, train in recipe.staged()]
+
+
 def test_recipes_are_frozen() -> None:
     recipe: Recipe = load_recipe("color_stripes")
     with pytest.raises(ValueError, match="frozen"):

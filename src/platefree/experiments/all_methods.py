@@ -19,7 +19,14 @@ from platefree.experiments.ablation import CONVERGED, Ablation, Row
 from platefree.experiments.ablation_run import run_ablation
 from platefree.experiments.ablation_table import AblationTable
 from platefree.experiments.cost import COSTS
-from platefree.methods.catalogue import build_method, load_recipe, needs_training, resolve
+from platefree.methods.catalogue import (
+    build_method,
+    load_recipe,
+    needs_training,
+    recipe_with,
+    resolve,
+)
+from platefree.recipes.lengths import check_lengths
 from platefree.recipes.recipe import Recipe
 from platefree.recipes.sections import Augment
 from platefree.training.run_folder import flat
@@ -165,7 +172,8 @@ def method_ablation(
     """
     shared = shared_settings(data.table, budget)
     rows = method_rows(methods or list(ENTRIES), shared, budget.overrides)
-    recipes = {row.name: load_recipe(row.recipe, flat(row.set)) for row in rows}
+    recipes = {row.name: recipe_with(row.recipe, flat(row.set)) for row in rows}
+    check_lengths(budget.overrides, [*filter(needs_training, recipes.values())])
     reasons = {name: _why_not(recipe, data.table) for name, recipe in recipes.items()}
     left_out = {name: reason for name, reason in reasons.items() if reason is not None}
     for name, reason in left_out.items():

@@ -191,7 +191,7 @@ def differences(then: Recipe, now: Recipe, *, free: Collection[str]) -> str:
 
 
 def flat(content: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested sections as one table with dotted keys; an empty one is a value, which clears a key."""
+    """Nested sections as one table with dotted keys; an empty one is a value: it clears a key."""
     entries: dict[str, Any] = {}
     for key, value in content.items():
         if isinstance(value, Mapping):
