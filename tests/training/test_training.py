@@ -1,3 +1,4 @@
+import copy
 import json
 import os
 import random
@@ -29,6 +30,7 @@ from platefree.errors import (
 from platefree.methods.catalogue import load_recipe
 from platefree.methods.strong_baseline import StrongBaseline
 from platefree.nets.backbones import Backbone
+from platefree.nets.pyramid_detector import PyramidDetector
 from platefree.nets.weights import checkpoint_tensors
 from platefree.recipes.recipe import Recipe
 from platefree.recipes.sections import Train
@@ -453,6 +455,32 @@ def test_only_a_backbone_of_groups_stays_in_float32_beside_layers_that_gain(
     assert maps.dtype == torch.float32
     gains = isinstance(others, torch.nn.Conv2d)
     assert after.dtype == (torch.bfloat16 if gains else torch.float32)
+
+
+def test_a_detector_on_groups_computes_them_in_float32_and_a_copy_by_itself(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(processes, "_multiplies_bf16", lambda: True)
+    backbone = Backbone("tf_efficientnet_lite0", height=64, width=64)
+    detector = PyramidDetector(backbone, "tf_efficientnet_lite0", kinds=3, width=32, depth=1)
+    before = set(detector.state_dict())
+    fabric = processes.launch(Train(), "cpu", detector)
+    kinds: dict[str, torch.dtype] = {}
+    for name in (
+        "fcos.backbone.backbone.network.conv_stem",
+        "fcos.backbone.pyramid.inner_blocks.0",
+    ):
+        layer = detector.get_submodule(name)
+        layer.register_forward_hook(lambda _, __, out, name=name: kinds.update({name: out.dtype}))
+    images = torch.randn(2, 3, 64, 64)
+    with fabric.autocast():
+        detector.eval()(images)
+    assert [*kinds.values()] == [torch.float32, torch.bfloat16]
+    assert set(detector.state_dict()) == before
+    copied = copy.deepcopy(backbone)
+    for parameter in copied.parameters():
+        parameter.data.zero_()
+    assert not torch.equal(copied(images), backbone(images)), "not the weights of the first one"
 
 
 @pytest.mark.slow
