@@ -14,7 +14,7 @@ from torch.nn.functional import normalize
 
 from platefree.checkpoint import read_checkpoint
 from platefree.data.part_boxes import PictureBoxes
-from platefree.errors import NonFiniteLoss, RecipeError, TrainingError
+from platefree.errors import CheckpointError, NonFiniteLoss, RecipeError, TrainingError
 from platefree.evaluation.part_precision import part_precision
 from platefree.evaluation.score import mean_average_precision
 from platefree.methods.catalogue import load_recipe
@@ -113,6 +113,9 @@ def test_a_run_ends_where_its_score_stays_and_is_finished(
     steps: list[StepReport] = []
     again = train(patient(), drawn_table, tmp_path / "whole", resume=True, on_step=steps.append)
     assert (again.step, steps) == (run.step, [])
+    for longer in ({"train__epochs": 20}, {"train__patience": 5}):
+        with pytest.raises(CheckpointError, match=facts("train.patience ended main", "longer")):
+            train(patient(**longer), drawn_table, tmp_path / "whole", resume=True)
 
 
 def test_a_state_to_go_on_from_is_as_recent_as_asked_though_every_validation_is_the_best(

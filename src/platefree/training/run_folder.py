@@ -161,9 +161,11 @@ def same_run(
     kept = check_recipe(checkpoint.card["recipe"])  # fills in keys added to recipes since
     length = ("train.epochs", "train.steps") if lengthens and not recipe.stages else ()
     if changed := differences(kept, recipe, free=(*FREE_TO_CHANGE, *length)):
+        ended = ", ".join(checkpoint.card.get("ended", {}))
+        why = f"; train.patience ended {ended}, which cannot be made longer" if ended else ""
         raise CheckpointError(
-            f"{checkpoint.folder} was trained with another recipe ({changed}); resume with the "
-            "same one, or choose another folder (--out)"
+            f"{checkpoint.folder} was trained with another recipe ({changed}){why}; resume with "
+            "the same one, or choose another folder (--out)"
         )
     if checkpoint.card["data"]["fingerprint"] != data_fingerprint:
         raise CheckpointError(
