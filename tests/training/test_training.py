@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import TINY
+from conftest import TINY, TINY_FDA
 from messages import facts
 from ready import Started, run_as_torchrun, start
 from safetensors.torch import load_file
@@ -27,7 +27,7 @@ from platefree.errors import (
     StorageError,
     TrainingError,
 )
-from platefree.methods.catalogue import load_recipe
+from platefree.methods.catalogue import build_method, load_recipe
 from platefree.methods.strong_baseline import StrongBaseline
 from platefree.nets.backbones import Backbone
 from platefree.nets.pyramid_detector import PyramidDetector
@@ -35,6 +35,7 @@ from platefree.nets.weights import checkpoint_tensors
 from platefree.recipes.recipe import Recipe
 from platefree.recipes.sections import Train
 from platefree.training import processes
+from platefree.training.freezing import check_parts
 from platefree.training.loop import train
 from platefree.training.rates import rate_factor
 from platefree.training.step_report import StepReport
@@ -229,6 +230,23 @@ def test_stages_resume_exactly_too_and_frozen_parts_stay(
             resume=True,
         )
     assert_same_bits(weights(run.best), weights(whole.best))
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "parts", "optimizer"),
+    [
+        ("strong_baseline/demo", TINY, ["backbone", "pool", "neck"], "main"),
+        ("fda_net/city", TINY_FDA, ["generator"], "generator"),
+    ],
+)
+def test_a_stage_without_anything_to_learn_is_refused(
+    name: str, settings: dict[str, object], parts: list[str], optimizer: str
+) -> None:
+    method = build_method(load_recipe(name, settings), {"vehicle": 4}, weights="none")
+    check_parts(method, Train(freeze=parts[1:]))
+    with pytest.raises(TrainingError, match=facts("train.freeze", *parts, f"{optimizer!r}")):
+        check_parts(method, Train(freeze=parts))
+    assert all(parameter.requires_grad for parameter in method.parameters() if parameter.ndim > 1)
 
 
 def test_held_back_vehicles_choose_the_best_checkpoint(
