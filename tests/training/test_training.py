@@ -27,6 +27,7 @@ from platefree.errors import (
     StorageError,
     TrainingError,
 )
+from platefree.methods.base import Batch
 from platefree.methods.catalogue import build_method, load_recipe
 from platefree.methods.strong_baseline import StrongBaseline
 from platefree.nets.backbones import Backbone
@@ -38,7 +39,7 @@ from platefree.training import processes
 from platefree.training.freezing import check_parts
 from platefree.training.loop import train
 from platefree.training.rates import rate_factor
-from platefree.training.step_report import StepReport
+from platefree.training.step_report import Speed, StepReport
 from platefree.types import Sightings
 
 CHILD = """
@@ -247,6 +248,30 @@ def test_a_stage_without_anything_to_learn_is_refused(
     with pytest.raises(TrainingError, match=facts("train.freeze", *parts, f"{optimizer!r}")):
         check_parts(method, Train(freeze=parts))
     assert all(parameter.requires_grad for parameter in method.parameters() if parameter.ndim > 1)
+
+
+def test_a_stage_with_another_sampler_counts_its_own_pictures(
+    drawn_table: Sightings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted: list[int] = []
+    learnt: list[int] = []
+    losses = StrongBaseline.losses
+
+    def count(self: Speed, pictures: int) -> float:
+        counted.append(pictures)
+        return 1.0
+
+    def see(self: StrongBaseline, batch: Batch) -> dict[str, torch.Tensor]:
+        learnt.append(len(batch.images))
+        return losses(self, batch)
+
+    monkeypatch.setattr(Speed, "after", count)
+    monkeypatch.setattr(StrongBaseline, "losses", see)
+    stages = [{"name": "one", "steps": 1}, {"name": "two", "steps": 1, "sampler": "sets"}]
+    sets = {"sets_per_batch": 3, "positives_per_set": 2, "negatives_per_set": 2}
+    dotted = {f"train__{key}": value for key, value in sets.items()}
+    train(changed(stages=stages, **dotted), drawn_table, tmp_path)
+    assert counted == learnt == [8, 12]
 
 
 def test_held_back_vehicles_choose_the_best_checkpoint(

@@ -450,7 +450,7 @@ class Trainer:
             rate=descent.rate(),
             losses=dict(descent.losses_now),
             observed=dict(descent.observed_now),
-            images_per_second=self._speed.after(self.recipe.train.batch_size),
+            images_per_second=self._speed.after(stage.train.batch_size),
         )
         end = self.step == stage.stop or self._may_be_over(stage)
         if self.step % LOG_EVERY == 0 or end:
