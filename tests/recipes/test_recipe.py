@@ -2,7 +2,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from messages import facts, says
 
@@ -152,6 +152,15 @@ def test_a_length_that_something_else_decides_is_refused(
 def lengths(recipe: Recipe) -> list[tuple[int, int]]:
     """(steps, or 0, and the epochs that count then) of each stage."""
     return [(train.steps, 0 if train.steps else train.epochs) for _, train in recipe.staged()]
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"])))
+@example("car \U0001f697, \x7f, \\ud83d, \x00")
+def test_any_text_survives_a_round_trip(text: str) -> None:
+    recipe = load_recipe("strong_baseline/demo")
+    said = {"description": text, "paper": {text: 0.5}}
+    content = tomllib.loads(to_toml(recipe.model_copy(update=said)))
+    assert {key: content[key] for key in said} == said
 
 
 def test_recipes_are_frozen() -> None:
