@@ -41,6 +41,10 @@ def test_a_bare_method_name_means_its_default_recipe() -> None:
         ("train.lr=fast", ("train.lr", "'fast'", "number")),
         ("train.lr=inf", ("train.lr", "inf", "finite")),
         ("train.epochs=2.5", ("train.epochs", 2.5, "integer")),
+        (
+            "train={decay='exponential', final_lr=0.0}",
+            ("train.final_lr", 0, "exponential", "linear"),
+        ),
         ("train.epochs=true", ("train.epochs", "True", "integer")),
         ("train.epochs=0", ("train.epochs", 0, "equal to 1")),
         ("train.lr.x=3", ("'train.lr.x'", "'lr'")),
