@@ -133,7 +133,7 @@ def load_ablation(name: str | Path) -> Ablation:
     """
     content = parse_toml(_read(str(name)), f"ablation {name}", RecipeError)
     ablation = checked(Ablation, content, f"ablation {name}", error=RecipeError)
-    recipes = _learning(ablation)
+    recipes = learning_recipes(ablation)
     check_lengths(flat(ablation.set), [*recipes.values()])
     for row in ablation.rows:
         check_lengths(flat(row.set), [recipes[row.name]] if row.name in recipes else [])
@@ -163,7 +163,7 @@ def converged(ablation: Ablation) -> Ablation:
     ]
     together = _in_turn(ablation.set, CONVERGED, ablation.converged)
     whole = ablation.model_copy(update={"set": together, "rows": rows})
-    _learning(whole)
+    learning_recipes(whole)
     return whole
 
 
@@ -175,7 +175,7 @@ def changed(ablation: Ablation, overrides: Mapping[str, Any]) -> Ablation:
     """
     together = _in_turn(ablation.set, overrides)
     other = ablation.model_copy(update={"set": together})
-    check_lengths(flat(overrides), [*_learning(other).values()])
+    check_lengths(flat(overrides), [*learning_recipes(other).values()])
     return other
 
 
@@ -206,7 +206,7 @@ def _in_turn(*settings: Mapping[str, Any]) -> dict[str, Any]:
     return together
 
 
-def _learning(ablation: Ablation) -> dict[str, Recipe]:
+def learning_recipes(ablation: Ablation) -> dict[str, Recipe]:
     """The recipes of the rows that learn, by name; those of all rows are checked."""
     recipes = {row.name: row_recipe(ablation, row, seed=0) for row in ablation.rows}
     return {name: recipe for name, recipe in recipes.items() if needs_training(recipe)}
