@@ -2,25 +2,28 @@
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import pytest
 from conftest import Run
 from messages import facts, says
 
 from platefree.errors import RecipeError, TrainingError
-from platefree.evaluation.evaluate import evaluate
+from platefree.evaluation.evaluate import evaluate, open_data
 from platefree.experiments.all_methods import (
     ENTRIES,
     Budget,
     bench_methods,
+    method_ablation,
     method_rows,
     shared_settings,
 )
 from platefree.experiments.cost import training_cost, use_cost
 from platefree.inference.loading import load_model
-from platefree.methods.catalogue import load_recipe, needs_training
+from platefree.methods.catalogue import build_method, load_recipe, needs_training
 from platefree.training.rates import rate_factor
 from platefree.training.run_folder import flat
 from platefree.training.step_report import StepReport
@@ -90,6 +93,31 @@ def test_the_rate_of_every_method_is_the_same_in_every_step(
         expected = cosine if turn >= 0 else 0.01 + 0.99 * step / 10
         for name, train in trains.items():
             assert rate_factor(step, per_epoch, train) == pytest.approx(expected), (name, step)
+
+
+@pytest.mark.parametrize("backbone", ["test_efficientnet", "resnetv2_50", "resnet18", "test_vit"])
+def test_a_method_that_cannot_have_the_backbone_is_left_out(
+    backbone: str, drawn_folder: Path
+) -> None:
+    names = ["strong_baseline", "vanet", "multi_branch"]
+    data = open_data(drawn_folder)
+    views = np.where(np.arange(len(data.table)) % 2, "front", "rear")
+    seen = replace(data, table=replace(data.table, view=views))
+    quick = Budget(steps=2, size=64, backbone=backbone, overrides=SMALL)
+    found = method_ablation(seen, methods=names, budget=quick)
+    learning = {row.name for row in found.rows}
+    reasons = set()
+    for row in method_rows(names, shared_settings(seen.table, quick), SMALL):
+        try:
+            build_method(load_recipe(row.recipe, flat(row.set)), {"vehicle": 4, "view": 2})
+        except RecipeError as error:
+            reasons.add(f"{row.name} is left out: {error}")
+    assert reasons == {note for note in found.notes if "is left out" in note}
+    assert len(learning) + len(reasons) == len(names)
+    assert "strong_baseline" in learning
+    assert ("multi_branch" in learning) == (backbone == "resnet18")
+    strides = {row.set["model.last_stride"] for row in found.rows}
+    assert strides == {1 if backbone == "resnet18" else 2}
 
 
 def test_a_change_reaches_the_methods_that_know_it(block_table: Sightings) -> None:
