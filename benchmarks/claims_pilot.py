@@ -46,7 +46,7 @@ def judged(table: AblationTable) -> tuple[bool, str]:
         f"colors {100 * floor['mAP']:.1f}, baseline {100 * baseline['mAP']:.1f} % mAP, "
         f"{length.epochs:.0f} epochs, ended by {length.ended_by}"
     )
-    if claim.by_queries.low <= 0:
+    if claim.by_queries is None or claim.by_queries.low <= 0:
         return False, f"{shown}: not clearly above comparing colors"
     if baseline["mAP"] >= SATURATED:
         return False, f"{shown}: saturated"

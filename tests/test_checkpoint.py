@@ -1,5 +1,6 @@
 import hashlib
 import json
+import math
 import shutil
 import subprocess
 import sys
@@ -55,6 +56,14 @@ def test_a_newer_checkpoint_takes_the_place_of_the_older_one(tmp_path: Path) -> 
     save(tmp_path, 3.0, step=4)
     assert read_checkpoint(tmp_path).fingerprint != first
     assert len(list(tmp_path.iterdir())) == 3
+
+
+def test_a_card_that_could_not_be_read_is_not_written(tmp_path: Path) -> None:
+    save(tmp_path)
+    with pytest.raises(ValueError, match="JSON"):
+        save_checkpoint(tmp_path, {**CARD, "best_map": math.nan}, nn.Linear(3, 2).state_dict())
+    assert read_checkpoint(tmp_path).card["step"] == 3
+    load_into(nn.Linear(3, 2), read_checkpoint(tmp_path))
 
 
 def test_the_fingerprint_follows_weights_method_and_input(tmp_path: Path) -> None:

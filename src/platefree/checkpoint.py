@@ -323,7 +323,8 @@ def _check_identity(path: Path, card: Mapping[str, Any]) -> None:
 
 
 def _text(card: Mapping[str, Any]) -> str:
-    return json.dumps(card, indent=2, ensure_ascii=False) + "\n"
+    # A NaN could be written, but no card that has one can be read.
+    return json.dumps(card, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def _write(folder: Path, kind: str, step: int, content: bytes) -> dict[str, Any]:

@@ -77,7 +77,7 @@ class TrainingError(PlatefreeError):
 
 
 class NonFiniteLoss(TrainingError):
-    """A loss became NaN or infinite; the last good checkpoint is kept."""
+    """A loss, weight or held-out score became NaN or infinite; the last good checkpoint is kept."""
 
 
 class StorageError(PlatefreeError):

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from conftest import TINY
 from messages import facts, says
+from part_pictures import draw_parts
 from safetensors.torch import load_file, save
 
 import platefree as pf
@@ -32,6 +33,7 @@ from platefree.evaluation.leakage import (
 )
 from platefree.evaluation.overlap import Overlap
 from platefree.inference.shipped import shipped_embedder
+from platefree.methods.catalogue import build_method
 from platefree.nets.weights import read_learnt, save_checkpoint
 from platefree.recipes.post import More, Post
 from platefree.reports.figures import render_markdown
@@ -330,6 +332,23 @@ def test_held_out_vehicles_are_not_learnt(drawn_table: pf.Sightings, tmp_path: P
     assert len(held)
     assert not np.isin(held, found.pictures).any()
     assert len(found.names) == len(np.unique(data.sightings.vehicle)) == 4
+
+
+@pytest.mark.parametrize("recipe", ["part_regularized/city", "part_detector/city"])
+def test_vehicles_that_were_learnt_with_boxes_are_known_again(recipe: str, tmp_path: Path) -> None:
+    table, _ = draw_parts(tmp_path / "data")
+    learning = table.split == "train"
+    first = np.isin(table.camera, ["c0", "c1", "c2"])
+    table = replace(table, split=np.where(learning & first, "train", "gallery"))
+    rest = table.take(np.flatnonzero(learning & ~first))  # other pictures of the same vehicles
+    small = {"model.backbone": "test_resnet", "input.height": 64, "input.width": 64}
+    settings = pf.load_recipe(recipe, small)
+    plain = training_data(table, settings.train, settings.model.learns)
+    data = build_method(settings, plain.classes, weights="none").prepare(plain)
+    assert data.fingerprint != table.fingerprint(), "the boxes count when a run is resumed"
+    learnt = learnt_in_run(settings, table, data, tmp_path)
+    found = overlap_of_rows(learnt, rest, table.fingerprint())
+    assert (found.vehicles, found.pictures, found.same_name) == (4, 0, 0)
 
 
 def test_models_of_post_processing_count(

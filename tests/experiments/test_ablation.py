@@ -23,6 +23,8 @@ from platefree.experiments import row_run as module
 from platefree.experiments.ablation import (
     Ablation,
     ablation_names,
+    changed,
+    converged,
     load_ablation,
     only,
     row_recipe,
@@ -30,6 +32,7 @@ from platefree.experiments.ablation import (
 from platefree.experiments.ablation_run import run_ablation
 from platefree.experiments.forecast import forecast
 from platefree.methods.catalogue import load_recipe
+from platefree.recipes.toml import to_toml
 from platefree.training.loop import train
 from platefree.training.run_folder import flat
 from platefree.training.step_report import StepReport
@@ -270,11 +273,54 @@ def test_a_folder_of_other_rows_is_refused(
     rows: Ablation, drawn_folder: Path, tmp_path: Path
 ) -> None:
     run_ablation(rows, drawn_folder, tmp_path, seeds=[0])
-    changed = rows.model_copy(update={"set": {**SHARED, "train.lr": 1e-2}})
+    other = rows.model_copy(update={"set": {**SHARED, "train.lr": 1e-2}})
     with pytest.raises(
         RecipeError, match=facts("seed-0", "'both losses'", "other settings", "--out")
     ):
-        run_ablation(changed, drawn_folder, tmp_path, seeds=[0])
+        run_ablation(other, drawn_folder, tmp_path, seeds=[0])
+
+
+def test_a_row_is_the_same_whatever_is_said_of_it_and_however_pictures_are_loaded(
+    rows: Ablation, drawn_folder: Path, tmp_path: Path
+) -> None:
+    one = rows.model_copy(update={"rows": rows.rows[:1]})
+    first = run_ablation(one, drawn_folder, tmp_path, seeds=[0])
+    file = tmp_path / "mine.toml"
+    recipe = load_recipe("strong_baseline/demo")
+    said = {"description": "in other words", "paper": {"veri-776 images mAP": 0.5}}
+    file.write_text(to_toml(recipe.model_copy(update=said)))
+    loading = {"train.workers": 1, "train.checkpoint_minutes": 9.0, "train.samples_epochs": 3}
+    row = one.rows[0].model_copy(update={"recipe": str(file)})
+    again = one.model_copy(update={"set": {**SHARED, **loading}, "rows": [row]})
+    steps: list[StepReport] = []
+    found = run_ablation(again, drawn_folder, tmp_path, seeds=[0], on_step=steps.append)
+    assert (found.to_json()["rows"], steps) == (first.to_json()["rows"], [])
+    scored = changed(again, {"post.steps": ["rerank"]})
+    ended = changed(again, {"train.max_steps": 1})
+    for other, key in ((scored, "post.steps"), (ended, "train.max_steps")):
+        with pytest.raises(RecipeError, match=facts("other settings", key)):
+            run_ablation(other, drawn_folder, tmp_path, seeds=[0])
+
+
+def test_an_empty_table_clears_what_came_before_it() -> None:
+    slow = {"train.rate_factors": {"backbone": 0.5}}
+    empty: dict[str, Any] = {"train": {"rate_factors": {}}}
+    rows = [
+        {"name": "as all", "set": {}},
+        {"name": "none", "set": empty},
+        {"name": "anew", "set": empty, "converged": {"train.rate_factors.backbone": 0.1}},
+    ]
+    content = [{**row, "recipe": "strong_baseline/street"} for row in rows]
+    whole = Ablation.model_validate({"title": "t", "set": slow, "rows": content})
+
+    def found(ablation: Ablation) -> list[dict[str, float]]:
+        return [row_recipe(ablation, row, seed=0).train.rate_factors for row in ablation.rows]
+
+    assert found(whole) == [{"backbone": 0.5}, {}, {}]
+    assert found(converged(whole)) == [{"backbone": 0.5}, {}, {"backbone": 0.1}]
+    cleared = changed(whole.model_copy(update={"rows": whole.rows[:1]}), {"train.rate_factors": {}})
+    assert found(cleared) == [{}]
+    assert found(whole) == [{"backbone": 0.5}, {}, {}], "one row changes no other"
 
 
 @pytest.mark.parametrize(
@@ -308,6 +354,25 @@ def test_bad_files_are_refused(text: str, complaint: tuple[str, ...], tmp_path: 
     file.write_text(text)
     with pytest.raises(RecipeError, match=facts(complaint)):
         load_ablation(file)
+
+
+def test_a_length_that_no_row_goes_by_is_refused(tmp_path: Path) -> None:
+    drdl = converged(load_ablation("drdl"))
+    assert drdl == changed(drdl, {"train.lr": drdl.set["train.lr"]})
+    with pytest.raises(RecipeError, match=facts("train.epochs=32", 1728, "train.steps")):
+        changed(drdl, {"train.epochs": 32})
+    vehiclenet = changed(load_ablation("vehiclenet"), {"train.epochs": 2})  # one row goes by steps
+    found = {row_recipe(vehiclenet, row, seed=0).train.steps for row in vehiclenet.rows}
+    assert found == {0, 216}
+    file = tmp_path / "rows.toml"
+    rows = '[[rows]]\nname = "a"\nrecipe = "strong_baseline/demo"\n'
+    for text in (
+        f'title = "x"\nset = {{ "train.steps" = 7 }}\n{rows}set = {{ "train.epochs" = 3 }}',
+        'title = "x"\nset = { "train.epochs" = 3 }\n' + rows.replace("demo", "street"),
+    ):
+        file.write_text(text)
+        with pytest.raises(RecipeError, match=facts("train.epochs=3", "train.steps")):
+            load_ablation(file)
 
 
 def test_unknown_names_are_refused(tmp_path: Path) -> None:

@@ -1,25 +1,30 @@
 """All methods on one data set under one budget, and what a method costs."""
 
 import json
+import math
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+import numpy as np
 import pytest
 from conftest import Run
 from messages import facts, says
 
 from platefree.errors import RecipeError, TrainingError
-from platefree.evaluation.evaluate import evaluate
+from platefree.evaluation.evaluate import evaluate, open_data
 from platefree.experiments.all_methods import (
     ENTRIES,
     Budget,
     bench_methods,
+    method_ablation,
     method_rows,
     shared_settings,
 )
 from platefree.experiments.cost import training_cost, use_cost
 from platefree.inference.loading import load_model
-from platefree.methods.catalogue import load_recipe, needs_training
+from platefree.methods.catalogue import build_method, load_recipe, needs_training
+from platefree.training.rates import rate_factor
 from platefree.training.run_folder import flat
 from platefree.training.step_report import StepReport
 from platefree.types import Sightings
@@ -74,6 +79,47 @@ def test_every_method_has_the_same_budget(block_table: Sightings, backbone: str)
     assert {(r.train.steps, r.train.batch_size, r.train.lr) for r in learning} == {(7, 8, 0.5)}
 
 
+@pytest.mark.parametrize("stops", ["steps", "converged"])
+def test_the_rate_of_every_method_is_the_same_in_every_step(
+    block_table: Sightings, stops: Literal["steps", "converged"]
+) -> None:
+    shared = shared_settings(block_table, Budget(steps=40, stops=stops))
+    rows = method_rows(list(ENTRIES), shared, {})
+    trains = {row.name: load_recipe(row.recipe, flat(row.set)).train for row in rows[1:]}
+    per_epoch, length = (1, 40) if stops == "steps" else (10, 160)
+    for step in range(length):
+        turn = math.pi * step / length if stops == "steps" else math.pi * (step - 10) / 150
+        cosine = 0.01 + 0.99 * (1 + math.cos(turn)) / 2
+        expected = cosine if turn >= 0 else 0.01 + 0.99 * step / 10
+        for name, train in trains.items():
+            assert rate_factor(step, per_epoch, train) == pytest.approx(expected), (name, step)
+
+
+@pytest.mark.parametrize("backbone", ["test_efficientnet", "resnetv2_50", "resnet18", "test_vit"])
+def test_a_method_that_cannot_have_the_backbone_is_left_out(
+    backbone: str, drawn_folder: Path
+) -> None:
+    names = ["strong_baseline", "vanet", "multi_branch"]
+    data = open_data(drawn_folder)
+    views = np.where(np.arange(len(data.table)) % 2, "front", "rear")
+    seen = replace(data, table=replace(data.table, view=views))
+    quick = Budget(steps=2, size=64, backbone=backbone, overrides=SMALL)
+    found = method_ablation(seen, methods=names, budget=quick)
+    learning = {row.name for row in found.rows}
+    reasons = set()
+    for row in method_rows(names, shared_settings(seen.table, quick), SMALL):
+        try:
+            build_method(load_recipe(row.recipe, flat(row.set)), {"vehicle": 4, "view": 2})
+        except RecipeError as error:
+            reasons.add(f"{row.name} is left out: {error}")
+    assert reasons == {note for note in found.notes if "is left out" in note}
+    assert len(learning) + len(reasons) == len(names)
+    assert "strong_baseline" in learning
+    assert ("multi_branch" in learning) == (backbone == "resnet18")
+    strides = {row.set["model.last_stride"] for row in found.rows}
+    assert strides == {1 if backbone == "resnet18" else 2}
+
+
 def test_a_change_reaches_the_methods_that_know_it(block_table: Sightings) -> None:
     shared = shared_settings(block_table, Budget(steps=7))
     rows = method_rows(["vanet", "drdl"], shared, {"model.margin": 0.25, "model.cross": False})
@@ -90,6 +136,8 @@ def test_what_cannot_be_compared_is_refused(drawn_folder: Path, tmp_path: Path) 
         bench_methods(drawn_folder, tmp_path, methods=["vanet", "color_stripes"], budget=QUICK)
     with pytest.raises(RecipeError, match=facts("'lrr'", "[train]", "mean 'lr'")):
         bench_methods(drawn_folder, tmp_path, budget=Budget(overrides={"train.lrr": 1.0}))
+    with pytest.raises(RecipeError, match=facts("train.epochs=9", "300", "train.steps")):
+        bench_methods(drawn_folder, tmp_path, budget=Budget(overrides={"train.epochs": 9}))
     assert not list(tmp_path.iterdir())
 
 

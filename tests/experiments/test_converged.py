@@ -11,6 +11,7 @@ from drawn import draw_vehicles
 from messages import says
 from ready import start
 
+from platefree.data.table import read_table
 from platefree.evaluation.evaluate import evaluate
 from platefree.evaluation.query_scores import read_query_scores
 from platefree.experiments.ablation import (
@@ -225,6 +226,22 @@ def test_a_forecast_is_an_upper_bound_from_steps_that_are_kept(
         learning = each.steps * 8 / each.images_per_second
         assert each.seconds > learning
     assert forecast(rows, pictures, tmp_path, seeds=(0, 1)) == []
+
+
+def test_a_forecast_of_steps_counts_the_validations_of_these_steps(
+    rows: Ablation, pictures: Path, tmp_path: Path
+) -> None:
+    one = rows.model_copy(update={"rows": rows.rows[:1], "claims": []})
+    by_steps = changed(one, {"train.steps": 41, "train.patience": 0, "train.validate_epochs": 2})
+    (found,) = forecast(by_steps, pictures, tmp_path, seeds=(0,))
+    run_ablation(by_steps, pictures, tmp_path, seeds=(0,))
+    folder = tmp_path / "both" / "seed-0"
+    (stage,) = read_history(folder / "log.jsonl").stages
+    data = json.loads((folder / "last" / "card.json").read_text())["data"]
+    assert stage.end > 8, "more epochs than those that do not count here"
+    tested = int((read_table(pictures).split != "train").sum())
+    embedded = found.seconds * found.images_per_second - 41 * 8 - 2 * tested
+    assert embedded == pytest.approx(len(stage.validated) * data["held_out_images"])
 
 
 def test_bars_go_from_the_lowest_to_the_highest() -> None:

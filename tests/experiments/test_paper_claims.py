@@ -1,5 +1,6 @@
 """Claims about two rows: what is said, and which verdict the measurements allow."""
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,8 @@ from platefree.experiments.ablation import Ablation, ablation_names, load_ablati
 from platefree.experiments.claims import Claim, settle
 
 BETTER = Claim(row="new", better_than="old", figure="rank-1", margin=0.01)
+BOTH = ("new", "old")
+learnt = partial(settle, learning=BOTH)
 AS_GOOD = Claim(row="new", as_good_as="old", figure="rank-1", margin=0.01)
 
 
@@ -69,19 +72,22 @@ def test_a_clear_gain_comes_out_with_the_papers_beside_it() -> None:
     )
     new, old = measured(good), measured(bad)
     paper = {"new": {"rank-1": 0.9}, "old": {"rank-1": 0.8}}
-    settled = settle(BETTER, {"new": new[0], "old": old[0]}, {"new": new[1], "old": old[1]}, paper)
+    settled = settle(
+        BETTER, {"new": new[0], "old": old[0]}, {"new": new[1], "old": old[1]}, paper, BOTH
+    )
     assert settled is not None
     assert settled.verdict == "comes out"
     assert settled.paper == pytest.approx(0.1)
     means = [np.mean([each["rank-1"] for each in figures]) for figures in (new[0], old[0])]
     assert np.mean(settled.gains) == pytest.approx(means[0] - means[1])
+    assert settled.by_queries is not None
     assert settled.by_queries.low < np.mean(settled.gains) < settled.by_queries.high
     assert len(settled.of_seeds) == 3
-    widths = [each.high - each.low for each in settled.of_seeds]
+    widths = [each.high - each.low for each in settled.of_seeds if each is not None]
     assert settled.by_queries.high - settled.by_queries.low < min(widths), "three seeds say more"
     assert settled.to_json()["verdict"] == settled.cells()[-1] == "comes out"
     backwards = Claim(row="old", better_than="new", figure="rank-1")
-    against = settle(
+    against = learnt(
         backwards,
         {"new": new[0], "old": old[0]},
         {"new": new[1], "old": old[1]},
@@ -90,7 +96,9 @@ def test_a_clear_gain_comes_out_with_the_papers_beside_it() -> None:
     assert against is not None
     assert (against.verdict, against.paper) == ("does not", None)
     elsewhere = BETTER.model_copy(update={"paper": 0.05})
-    other = settle(elsewhere, {"new": new[0], "old": old[0]}, {"new": new[1], "old": old[1]}, paper)
+    other = settle(
+        elsewhere, {"new": new[0], "old": old[0]}, {"new": new[1], "old": old[1]}, paper, BOTH
+    )
     assert other is not None
     assert other.paper == 0.05, "of another test than the figures of the rows"
 
@@ -98,20 +106,44 @@ def test_a_clear_gain_comes_out_with_the_papers_beside_it() -> None:
 def test_what_is_not_measured_yet_or_not_in_pairs_has_no_verdict() -> None:
     new, old = measured([[1, 2, 3]]), measured([[2, 2, 1]])
     paper: dict[str, dict[str, float]] = {"new": {}, "old": {}}
-    assert settle(BETTER, {"new": new[0], "old": []}, {"new": new[1], "old": []}, paper) is None
-    one = settle(BETTER, {"new": new[0], "old": old[0]}, {"new": new[1], "old": old[1]}, paper)
+    assert learnt(BETTER, {"new": new[0], "old": []}, {"new": new[1], "old": []}, paper) is None
+    one = settle(
+        BETTER, {"new": new[0], "old": old[0]}, {"new": new[1], "old": old[1]}, paper, BOTH
+    )
     assert one is not None
     assert (one.verdict, one.by_seeds) == ("undecided", None)
     moved = [{"": scores([2, 2, 1], first=7)}]
     with pytest.raises(RecipeError, match=facts("new better than old", "rank-1", "different")):
-        settle(BETTER, {"new": new[0], "old": old[0]}, {"new": new[1], "old": moved}, paper)
+        learnt(BETTER, {"new": new[0], "old": old[0]}, {"new": new[1], "old": moved}, paper)
     both = measured([[1, 2, 3], [1, 2, 3]])
     later = [both[1][0], {"": scores([1, 2, 3], first=1)}]
     with pytest.raises(RecipeError, match=facts("new better than old", "seeds", "different")):
-        settle(BETTER, {"new": both[0], "old": both[0]}, {"new": later, "old": later}, paper)
+        learnt(BETTER, {"new": both[0], "old": both[0]}, {"new": later, "old": later}, paper)
     elsewhere = [{"800": scores([2, 2, 1])}]
     with pytest.raises(RecipeError, match=facts("new better than old", "rank-1", "no mean")):
-        settle(BETTER, {"new": new[0], "old": old[0]}, {"new": new[1], "old": elsewhere}, paper)
+        settle(
+            BETTER, {"new": new[0], "old": old[0]}, {"new": new[1], "old": elsewhere}, paper, BOTH
+        )
+
+
+@pytest.mark.parametrize(
+    ("learning", "vehicles", "verdict", "shown"),
+    [
+        ((), 6, "comes out", "+100.0 to +100.0"),
+        (BOTH, 6, "undecided", "all tie"),
+        (("new",), 6, "undecided", "all tie"),
+        ((), 4, "undecided", "few vehicles"),
+    ],
+)
+def test_seeds_that_tie_are_certain_only_of_what_learns_nothing(
+    learning: tuple[str, ...], vehicles: int, verdict: str, shown: str
+) -> None:
+    new, old = measured([[1] * vehicles] * 2), measured([[2] * vehicles] * 2)
+    figures, queries = {"new": new[0], "old": old[0]}, {"new": new[1], "old": old[1]}
+    found = settle(BETTER, figures, queries, {"new": {}, "old": {}}, learning)
+    assert found is not None
+    assert found.verdict == found.to_json()["verdict"] == verdict
+    assert shown in found.cells()
 
 
 ROWS = [{"name": name, "recipe": "strong_baseline/demo"} for name in ("new", "old")]

@@ -6,6 +6,7 @@ from typing import Literal
 
 import pytest
 import torch
+from messages import facts, says
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -22,6 +23,7 @@ from platefree.methods.catalogue import (
     needs_training,
     resolve,
 )
+from platefree.recipes.builtin import recipe_names
 from platefree.recipes.recipe import MethodSettings, Recipe
 from platefree.training.loop import train
 from platefree.types import Sightings
@@ -151,6 +153,15 @@ def test_a_recipe_that_a_method_cannot_learn_by_is_refused(
 ) -> None:
     with pytest.raises(RecipeError, match=message):
         load_recipe(name, changes)
+
+
+@pytest.mark.parametrize("name", [each for each in recipe_names() if "fda_net" not in each])
+@pytest.mark.parametrize("key", ["train.rates", "train.betas"])
+def test_rates_of_optimizers_that_a_method_lacks_are_refused(name: str, key: str) -> None:
+    method = name.partition("/")[0]
+    with pytest.raises(RecipeError, match=facts(key, "backbone", method)) as caught:
+        load_recipe(name, {key: {"backbone": 1e-4}})
+    assert says(str(caught.value), "train.rate_factors") == (key == "train.rates")
 
 
 @pytest.mark.parametrize(

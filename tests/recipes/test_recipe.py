@@ -2,7 +2,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from messages import facts, says
 
@@ -41,6 +41,10 @@ def test_a_bare_method_name_means_its_default_recipe() -> None:
         ("train.lr=fast", ("train.lr", "'fast'", "number")),
         ("train.lr=inf", ("train.lr", "inf", "finite")),
         ("train.epochs=2.5", ("train.epochs", 2.5, "integer")),
+        (
+            "train={decay='exponential', final_lr=0.0}",
+            ("train.final_lr", 0, "exponential", "linear"),
+        ),
         ("train.epochs=true", ("train.epochs", "True", "integer")),
         ("train.epochs=0", ("train.epochs", 0, "equal to 1")),
         ("train.lr.x=3", ("'train.lr.x'", "'lr'")),
@@ -122,6 +126,45 @@ def test_a_recipe_without_a_model_says_so(tmp_path: Path) -> None:
     file.write_text("", encoding="utf-8")
     with pytest.raises(RecipeError, match=facts("empty", "model", "missing")):
         load_recipe(file)
+
+
+@pytest.mark.parametrize(
+    ("name", "asked", "decides"),
+    [
+        ("vehiclenet/city", {"train.epochs": 1}, ("train.epochs=1", "I, II", "[[stages]]")),
+        ("strong_baseline/sbs", {"train.epochs": 9}, ("train.epochs=9", "head, all")),
+        ("strong_baseline/street", {"train.epochs": 9}, ("train.epochs=9", 3000, "train.steps=0")),
+        ("drdl/city", {"train.epochs": 9}, ("train.epochs=9", 400, "train.steps")),
+        ("strong_baseline/street", {"train.epochs": 9, "train.steps": 0}, ()),
+        ("strong_baseline/sbs", {"train.steps": 9}, ()),
+        ("vehiclenet/city", {"train.steps": 9}, ()),
+        ("multi_branch/veri", {"train.epochs": 9}, ()),
+        ("strong_baseline/small", {"train.epochs": 9, "train.steps": 5}, ()),
+        ("vehiclenet/city", {"train.epochs": 9, "stages": []}, ()),
+    ],
+)
+def test_a_length_that_something_else_decides_is_refused(
+    name: str, asked: dict[str, object], decides: tuple[str | int, ...]
+) -> None:
+    if decides:
+        with pytest.raises(RecipeError, match=facts(decides)):
+            load_recipe(name, asked)
+        return
+    assert lengths(load_recipe(name, asked)) != lengths(load_recipe(name))
+
+
+def lengths(recipe: Recipe) -> list[tuple[int, int]]:
+    """(steps, or 0, and the epochs that count then) of each stage."""
+    return [(train.steps, 0 if train.steps else train.epochs) for _, train in recipe.staged()]
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"])))
+@example("car \U0001f697, \x7f, \\ud83d, \x00")
+def test_any_text_survives_a_round_trip(text: str) -> None:
+    recipe = load_recipe("strong_baseline/demo")
+    said = {"description": text, "paper": {text: 0.5}}
+    content = tomllib.loads(to_toml(recipe.model_copy(update=said)))
+    assert {key: content[key] for key in said} == said
 
 
 def test_recipes_are_frozen() -> None:

@@ -1,16 +1,21 @@
 """Compiled backbones: same names of weights, same numbers, a clear word where none is made."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 from conftest import TINY
 from messages import facts
-from torch import nn
+from torch import fx, nn
 
 from platefree.checkpoint import read_checkpoint
 from platefree.errors import TrainingError
 from platefree.inference.loading import load_model
-from platefree.methods.catalogue import load_recipe
+from platefree.methods.base import Method
+from platefree.methods.catalogue import build_method, load_recipe, resolve
+from platefree.methods.part_detector import PartDetector
+from platefree.methods.vehicle_detector import VehicleDetector
 from platefree.nets.late_branches import LateBranches
 from platefree.nets.weights import checkpoint_tensors
 from platefree.recipes.sections import Train
@@ -53,6 +58,49 @@ def test_the_trunk_of_many_branches_is_compiled(monkeypatch: pytest.MonkeyPatch)
     branches = LateBranches("test_resnet", convolution=1, attention=1, height=64, width=64)
     compiling.compile_backbones(nn.Sequential(branches), "default")
     assert branches._compiled_call_impl is not None
+
+
+@pytest.mark.parametrize(
+    ("recipe", "backbone"),
+    [
+        ("strong_baseline/demo", "test_resnet"),
+        ("part_detector/city", "test_resnet"),
+        ("vehicle_detector/city", "tf_efficientnet_lite0"),
+        ("vehicle_detector/city", "nanodet"),
+    ],
+)
+def test_what_looks_at_pictures_is_compiled(
+    recipe: str, backbone: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[int] = []
+
+    def count(graph: fx.GraphModule, _: object) -> Callable[..., object]:
+        calls = [node for node in graph.graph.nodes if node.op == "call_function"]
+        seen.append(sum("conv2d" in str(node.target) for node in calls))
+        return graph.forward
+
+    monkeypatch.setattr(compiling, "BACKEND", count)
+    shape = {"input.height": 64, "input.width": 64, "model.backbone": backbone}
+    method = build_method(resolve(load_recipe(recipe, shape)), {"vehicle": 4}, weights="none")
+    names = set(method.state_dict())
+    images = torch.randn(2, 3, 64, 64)
+    plain = shown(method.eval(), images)
+    compiling.compile_backbones(method, "default")
+    compiled = shown(method, images)
+    torch.testing.assert_close(compiled, plain)
+    assert set(method.state_dict()) == names
+    whole = sum(isinstance(each, nn.Conv2d) for each in method.modules())
+    assert whole / 2 < sum(seen) <= whole
+
+
+def shown(method: Method, images: torch.Tensor) -> list[torch.Tensor]:
+    """What a method makes of pictures."""
+    with torch.no_grad():
+        if isinstance(method, VehicleDetector):
+            return [*method.network(images)]
+        if isinstance(method, PartDetector):
+            return [*method.network.fcos.backbone(images).values()]
+        return [*method.embed(images).values()]
 
 
 def test_global_statistics_are_not_compiled(monkeypatch: pytest.MonkeyPatch) -> None:

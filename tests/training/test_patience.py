@@ -13,9 +13,12 @@ from messages import facts
 from torch.nn.functional import normalize
 
 from platefree.checkpoint import read_checkpoint
-from platefree.errors import RecipeError, TrainingError
+from platefree.data.part_boxes import PictureBoxes
+from platefree.errors import CheckpointError, NonFiniteLoss, RecipeError, TrainingError
+from platefree.evaluation.part_precision import part_precision
 from platefree.evaluation.score import mean_average_precision
 from platefree.methods.catalogue import load_recipe
+from platefree.methods.strong_baseline import StrongBaseline
 from platefree.nets.weights import checkpoint_tensors
 from platefree.ranking.comparison import ONLY_SPACE
 from platefree.recipes.recipe import Recipe
@@ -110,6 +113,9 @@ def test_a_run_ends_where_its_score_stays_and_is_finished(
     steps: list[StepReport] = []
     again = train(patient(), drawn_table, tmp_path / "whole", resume=True, on_step=steps.append)
     assert (again.step, steps) == (run.step, [])
+    for longer in ({"train__epochs": 20}, {"train__patience": 5}):
+        with pytest.raises(CheckpointError, match=facts("train.patience ended main", "longer")):
+            train(patient(**longer), drawn_table, tmp_path / "whole", resume=True)
 
 
 def test_a_state_to_go_on_from_is_as_recent_as_asked_though_every_validation_is_the_best(
@@ -244,6 +250,42 @@ def test_pictures_that_cannot_be_scored_are_refused_before_training(
         with pytest.raises(TrainingError, match=facts("train.validation", f"{fraction:g}")):
             train(patient(train__validation=fraction), table, tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("boxes", [0, 1, 3])
+def test_held_out_pictures_without_a_box_of_a_part_are_refused(boxes: int) -> None:
+    held = rows_of(["a", "a", "b"], ["", "", ""])
+    row = np.arange(boxes)
+    truth = PictureBoxes(np.ones(3, bool), row, 0 * row, np.ones((boxes, 4)), np.ones(boxes))
+    data = SimpleNamespace(validation=held, learns="parts", validation_boxes=truth)
+    if boxes:
+        assert not np.isnan(part_precision(truth, truth).mean)
+        check_held_out(data, 0.1)  # type: ignore[arg-type]
+        return
+    with pytest.raises(TrainingError, match=facts("train.validation", "0.1", "3 pictures", "box")):
+        check_held_out(data, 0.1)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("score", [np.nan, np.inf])
+def test_a_score_that_is_no_number_is_never_the_best(
+    score: float, drawn_table: Sightings, tmp_path: Path, scripted: list[float]
+) -> None:
+    scripted += [0.5, score, 0.6]
+    with pytest.raises(NonFiniteLoss, match=facts("held-out", f"{score}", "train.lr")):
+        train(patient(), drawn_table, tmp_path)
+    assert read_checkpoint(tmp_path / "best").card["best_map"] == 0.5
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 0.0])
+def test_embeddings_of_a_diverged_training_end_it_with_advice(
+    value: float, drawn_table: Sightings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def diverged(self: StrongBaseline, images: torch.Tensor, *_: object) -> dict[str, torch.Tensor]:
+        return {"main": torch.full((len(images), 8), value)}
+
+    monkeypatch.setattr(StrongBaseline, "embed", diverged)
+    with pytest.raises(NonFiniteLoss, match=facts("held-out", "train.lr", "train.clip_norm=1.0")):
+        train(patient(), drawn_table, tmp_path)
 
 
 def test_what_has_no_label_is_counted(

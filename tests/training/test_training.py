@@ -1,3 +1,4 @@
+import copy
 import json
 import os
 import random
@@ -12,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import TINY
+from conftest import TINY, TINY_FDA
 from messages import facts
 from ready import Started, run_as_torchrun, start
 from safetensors.torch import load_file
@@ -26,16 +27,19 @@ from platefree.errors import (
     StorageError,
     TrainingError,
 )
-from platefree.methods.catalogue import load_recipe
+from platefree.methods.base import Batch
+from platefree.methods.catalogue import build_method, load_recipe
 from platefree.methods.strong_baseline import StrongBaseline
 from platefree.nets.backbones import Backbone
+from platefree.nets.pyramid_detector import PyramidDetector
 from platefree.nets.weights import checkpoint_tensors
 from platefree.recipes.recipe import Recipe
 from platefree.recipes.sections import Train
 from platefree.training import processes
+from platefree.training.freezing import check_parts
 from platefree.training.loop import train
 from platefree.training.rates import rate_factor
-from platefree.training.step_report import StepReport
+from platefree.training.step_report import Speed, StepReport
 from platefree.types import Sightings
 
 CHILD = """
@@ -229,6 +233,47 @@ def test_stages_resume_exactly_too_and_frozen_parts_stay(
     assert_same_bits(weights(run.best), weights(whole.best))
 
 
+@pytest.mark.parametrize(
+    ("name", "settings", "parts", "optimizer"),
+    [
+        ("strong_baseline/demo", TINY, ["backbone", "pool", "neck"], "main"),
+        ("fda_net/city", TINY_FDA, ["generator"], "generator"),
+    ],
+)
+def test_a_stage_without_anything_to_learn_is_refused(
+    name: str, settings: dict[str, object], parts: list[str], optimizer: str
+) -> None:
+    method = build_method(load_recipe(name, settings), {"vehicle": 4}, weights="none")
+    check_parts(method, Train(freeze=parts[1:]))
+    with pytest.raises(TrainingError, match=facts("train.freeze", *parts, f"{optimizer!r}")):
+        check_parts(method, Train(freeze=parts))
+    assert all(parameter.requires_grad for parameter in method.parameters() if parameter.ndim > 1)
+
+
+def test_a_stage_with_another_sampler_counts_its_own_pictures(
+    drawn_table: Sightings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted: list[int] = []
+    learnt: list[int] = []
+    losses = StrongBaseline.losses
+
+    def count(self: Speed, pictures: int) -> float:
+        counted.append(pictures)
+        return 1.0
+
+    def see(self: StrongBaseline, batch: Batch) -> dict[str, torch.Tensor]:
+        learnt.append(len(batch.images))
+        return losses(self, batch)
+
+    monkeypatch.setattr(Speed, "after", count)
+    monkeypatch.setattr(StrongBaseline, "losses", see)
+    stages = [{"name": "one", "steps": 1}, {"name": "two", "steps": 1, "sampler": "sets"}]
+    sets = {"sets_per_batch": 3, "positives_per_set": 2, "negatives_per_set": 2}
+    dotted = {f"train__{key}": value for key, value in sets.items()}
+    train(changed(stages=stages, **dotted), drawn_table, tmp_path)
+    assert counted == learnt == [8, 12]
+
+
 def test_held_back_vehicles_choose_the_best_checkpoint(
     drawn_table: Sightings, tmp_path: Path
 ) -> None:
@@ -304,6 +349,17 @@ def test_a_run_is_not_overwritten_nor_resumed_as_another(
         match=facts("another table", drawn_table.fingerprint(), other.fingerprint()),
     ):
         train(changed(), other, tmp_path, resume=True)
+
+
+def test_a_run_goes_on_under_another_name_and_with_figures_that_were_corrected(
+    drawn_table: Sightings, tmp_path: Path
+) -> None:
+    train(changed(train__max_steps=1), drawn_table, tmp_path / "cut")
+    says = {"name": "mine", "description": "in other words", "paper": {"veri-776 images mAP": 0.5}}
+    recipe = changed(train__max_steps=2).model_copy(update=says)
+    assert train(recipe, drawn_table, tmp_path / "cut", resume=True).step == 2
+    whole = train(changed(train__max_steps=2), drawn_table, tmp_path / "whole")
+    assert_same_bits(weights(tmp_path / "cut" / "last"), weights(whole.last))
 
 
 def test_a_picture_that_cannot_be_read_names_itself(drawn_table: Sightings, tmp_path: Path) -> None:
@@ -442,6 +498,32 @@ def test_only_a_backbone_of_groups_stays_in_float32_beside_layers_that_gain(
     assert maps.dtype == torch.float32
     gains = isinstance(others, torch.nn.Conv2d)
     assert after.dtype == (torch.bfloat16 if gains else torch.float32)
+
+
+def test_a_detector_on_groups_computes_them_in_float32_and_a_copy_by_itself(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(processes, "_multiplies_bf16", lambda: True)
+    backbone = Backbone("tf_efficientnet_lite0", height=64, width=64)
+    detector = PyramidDetector(backbone, "tf_efficientnet_lite0", kinds=3, width=32, depth=1)
+    before = set(detector.state_dict())
+    fabric = processes.launch(Train(), "cpu", detector)
+    kinds: dict[str, torch.dtype] = {}
+    for name in (
+        "fcos.backbone.backbone.network.conv_stem",
+        "fcos.backbone.pyramid.inner_blocks.0",
+    ):
+        layer = detector.get_submodule(name)
+        layer.register_forward_hook(lambda _, __, out, name=name: kinds.update({name: out.dtype}))
+    images = torch.randn(2, 3, 64, 64)
+    with fabric.autocast():
+        detector.eval()(images)
+    assert [*kinds.values()] == [torch.float32, torch.bfloat16]
+    assert set(detector.state_dict()) == before
+    copied = copy.deepcopy(backbone)
+    for parameter in copied.parameters():
+        parameter.data.zero_()
+    assert not torch.equal(copied(images), backbone(images)), "not the weights of the first one"
 
 
 @pytest.mark.slow

@@ -51,7 +51,8 @@ class TrainingData:
         labels: label column -> (n,) int64 codes in sorted order of the names, -1 unknown.
         names: label column -> its known values, sorted; a code is an index into them.
         validation: rows of held-out vehicles; empty if none are held out.
-        fingerprint: of the whole table, to notice another table on resume.
+        fingerprint: of the whole table, and of boxes that a method learns from; it notices others
+            on resume.
         learns: the label column that is learnt, or ``parts``.
         target: the source that the model is for, if a stage learns from its rows alone.
         boxes: of parts in the training rows, for methods that learn from them.

@@ -24,6 +24,9 @@ CONFIDENCE = 0.95
 DRAWS = 10_000
 """Of a bootstrap."""
 
+FEWEST_GROUPS = 5
+"""Of queries in a bootstrap: the draws of fewer say little of others, those of one nothing."""
+
 _BLOCK_BYTES = 64 << 20  # of counts at a time
 
 
@@ -52,7 +55,7 @@ def paired_bootstrap(
     draws: int = DRAWS,
     confidence: float = CONFIDENCE,
     seed: int = 0,
-) -> Interval:
+) -> Interval | None:
     """The interval of the weighted mean of a gain, over groups of queries drawn at random.
 
     Args:
@@ -62,9 +65,14 @@ def paired_bootstrap(
         draws: number of them, each as many groups as there are, with repetition.
         confidence: fraction of the draws inside the interval.
         seed: of the draws.
+
+    Returns:
+        None with fewer than `FEWEST_GROUPS` groups.
     """
     _, place = np.unique(group.astype(np.str_), return_inverse=True)
     gains, weights = np.bincount(place, gain * weight), np.bincount(place, weight)
+    if len(weights) < FEWEST_GROUPS:
+        return None
     random = np.random.default_rng(seed)
     equal = np.full(len(weights), 1 / len(weights))
     block = max(1, _BLOCK_BYTES // (8 * len(weights)))
@@ -89,15 +97,14 @@ def welch_interval(
         confidence: probability that the interval holds the true difference.
 
     Returns:
-        None with fewer than two seeds of a model, which tell nothing of its spread.
+        None with fewer than two seeds of a model, or where the seeds of both tie, which tell
+        nothing of a spread.
     """
-    if min(len(one), len(other)) < 2:
+    if min(len(one), len(other)) < 2 or (len({*one}) == 1 and len({*other}) == 1):
         return None
     difference = float(np.mean(one) - np.mean(other))
     shares = [float(np.var(each, ddof=1)) / len(each) for each in (one, other)]
     variance = sum(shares)
-    if not variance:  # nothing was learnt, so every seed gives the same
-        return Interval(difference, difference)
     freedom = variance**2 / sum(
         share**2 / (len(each) - 1) for share, each in zip(shares, (one, other), strict=True)
     )

@@ -18,8 +18,9 @@ from platefree.errors import RecipeError
 from platefree.experiments.claims import Claim
 from platefree.inputs.complaints import checked
 from platefree.inputs.documents import parse_toml, read_unicode
-from platefree.methods.catalogue import load_recipe
+from platefree.methods.catalogue import needs_training, recipe_with
 from platefree.recipes.builtin import RECIPE
+from platefree.recipes.lengths import check_lengths
 from platefree.recipes.ranges import Figure
 from platefree.recipes.recipe import Recipe
 from platefree.recipes.sections import Section
@@ -127,10 +128,16 @@ def load_ablation(name: str | Path) -> Ablation:
     """Read an ablation from a file or by its built-in name, and check it and all its recipes.
 
     Raises:
-        RecipeError: no such ablation, not TOML, an unknown key, or an invalid recipe.
+        RecipeError: no such ablation, not TOML, an unknown key, an invalid recipe, or a length
+            that something else decides.
     """
     content = parse_toml(_read(str(name)), f"ablation {name}", RecipeError)
-    return _checked(checked(Ablation, content, f"ablation {name}", error=RecipeError))
+    ablation = checked(Ablation, content, f"ablation {name}", error=RecipeError)
+    recipes = learning_recipes(ablation)
+    check_lengths(flat(ablation.set), [*recipes.values()])
+    for row in ablation.rows:
+        check_lengths(flat(row.set), [recipes[row.name]] if row.name in recipes else [])
+    return ablation
 
 
 def row_recipe(ablation: Ablation, row: Row, *, seed: int) -> Recipe:
@@ -139,7 +146,7 @@ def row_recipe(ablation: Ablation, row: Row, *, seed: int) -> Recipe:
     Raises:
         RecipeError: it is invalid.
     """
-    return load_recipe(row.recipe, {**flat(ablation.set), **flat(row.set), "train.seed": seed})
+    return recipe_with(row.recipe, {**_in_turn(ablation.set, row.set), "train.seed": seed})
 
 
 def converged(ablation: Ablation) -> Ablation:
@@ -152,21 +159,24 @@ def converged(ablation: Ablation) -> Ablation:
         RecipeError: a row does not fit these settings.
     """
     rows = [
-        row.model_copy(update={"set": {**flat(row.set), **flat(row.converged)}})
-        for row in ablation.rows
+        row.model_copy(update={"set": _in_turn(row.set, row.converged)}) for row in ablation.rows
     ]
-    together = {**flat(ablation.set), **CONVERGED, **flat(ablation.converged)}
-    return _checked(ablation.model_copy(update={"set": together, "rows": rows}))
+    together = _in_turn(ablation.set, CONVERGED, ablation.converged)
+    whole = ablation.model_copy(update={"set": together, "rows": rows})
+    learning_recipes(whole)
+    return whole
 
 
 def changed(ablation: Ablation, overrides: Mapping[str, Any]) -> Ablation:
     """The same with other settings of all rows; those of a row still come after them.
 
     Raises:
-        RecipeError: a row does not fit these settings.
+        RecipeError: a row does not fit these settings, or no row is as long as they say.
     """
-    together = {**flat(ablation.set), **flat(overrides)}
-    return _checked(ablation.model_copy(update={"set": together}))
+    together = _in_turn(ablation.set, overrides)
+    other = ablation.model_copy(update={"set": together})
+    check_lengths(flat(overrides), [*learning_recipes(other).values()])
+    return other
 
 
 def only(ablation: Ablation, names: Sequence[str]) -> Ablation:
@@ -186,10 +196,20 @@ def only(ablation: Ablation, names: Sequence[str]) -> Ablation:
     )
 
 
-def _checked(ablation: Ablation) -> Ablation:
-    for row in ablation.rows:
-        row_recipe(ablation, row, seed=0)
-    return ablation
+def _in_turn(*settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings one after the other, with dotted keys."""
+    together: dict[str, Any] = {}
+    for each in settings:
+        for key, value in flat(each).items():
+            together.pop(key, None)  # or an empty table would clear what is set after it
+            together[key] = value
+    return together
+
+
+def learning_recipes(ablation: Ablation) -> dict[str, Recipe]:
+    """The recipes of the rows that learn, by name; those of all rows are checked."""
+    recipes = {row.name: row_recipe(ablation, row, seed=0) for row in ablation.rows}
+    return {name: recipe for name, recipe in recipes.items() if needs_training(recipe)}
 
 
 def _read(name: str) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from platefree.data.dataset import DataSet
 from platefree.evaluation.evaluate import open_data
-from platefree.experiments.ablation import Ablation, Row, folder_name
+from platefree.experiments.ablation import Ablation, Row, folder_name, learning_recipes
 from platefree.experiments.ablation_table import AblationTable
 from platefree.experiments.claims import settle
 from platefree.experiments.continued import continued_by_repeating
@@ -76,7 +76,8 @@ def _table(
     figures = {name: [each.figures for each in done] for name, done in runs.items()}
     queries = {name: [each.queries for each in done] for name, done in runs.items()}
     paper = {row.name: row.paper for row in ablation.rows}
-    settled = [settle(claim, figures, queries, paper) for claim in ablation.claims]
+    learning = learning_recipes(ablation)
+    settled = [settle(claim, figures, queries, paper, learning) for claim in ablation.claims]
     settings: dict[str, str] = {}
     for number in range(len(seeds)):  # in the order of the runs
         for done in runs.values():

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+import torch
+
 from platefree.batches.training_data import training_data
 from platefree.data.dataset import DataSet
 from platefree.errors import DataError, RecipeError, TrainingError
@@ -19,7 +21,15 @@ from platefree.experiments.ablation import CONVERGED, Ablation, Row
 from platefree.experiments.ablation_run import run_ablation
 from platefree.experiments.ablation_table import AblationTable
 from platefree.experiments.cost import COSTS
-from platefree.methods.catalogue import build_method, load_recipe, needs_training, resolve
+from platefree.methods.catalogue import (
+    build_method,
+    load_recipe,
+    needs_training,
+    recipe_with,
+    resolve,
+)
+from platefree.nets.backbones import Backbone
+from platefree.recipes.lengths import check_lengths
 from platefree.recipes.recipe import Recipe
 from platefree.recipes.sections import Augment
 from platefree.training.run_folder import flat
@@ -125,7 +135,8 @@ def bench_methods(
 ) -> AblationTable:
     """Train and score every method with every seed; finished runs in ``out`` are not repeated.
 
-    A method that cannot learn from the data is left out, with a warning that says why.
+    A method that cannot learn from the data, or with the backbone, is left out, with a warning that
+    says why.
 
     Args:
         data: a city or another table with splits, or its path.
@@ -165,7 +176,8 @@ def method_ablation(
     """
     shared = shared_settings(data.table, budget)
     rows = method_rows(methods or list(ENTRIES), shared, budget.overrides)
-    recipes = {row.name: load_recipe(row.recipe, flat(row.set)) for row in rows}
+    recipes = {row.name: recipe_with(row.recipe, flat(row.set)) for row in rows}
+    check_lengths(budget.overrides, [*filter(needs_training, recipes.values())])
     reasons = {name: _why_not(recipe, data.table) for name, recipe in recipes.items()}
     left_out = {name: reason for name, reason in reasons.items() if reason is not None}
     for name, reason in left_out.items():
@@ -206,16 +218,32 @@ def shared_settings(table: Sightings, budget: Budget) -> dict[str, Any]:
         "weight_decay": 5e-2,
         "warmup_epochs": 0.0,  # the number of steps in an epoch depends on the sampler
         "decay": "cosine",
+        # What a recipe says of its own schedule would bend the common one.
+        "decay_epochs": [],
+        "decay_steps": 0,
+        "final_lr": 0.01,
         "clip_norm": 5.0,
     }
     model = {
         "backbone": backbone,
-        "last_stride": 1 if "resnet" in backbone else 2,
+        "last_stride": _last_stride(backbone),
         **({"views": views} if len(views) > 1 else {}),
     }
     shape = {"height": size, "width": size, "test_time_flip": "off"}
     whole = {"model": model, "input": shape, "augment": augment.model_dump(), "train": train}
     return {**flat(whole), **(CONVERGED if budget.stops == "converged" else {})}
+
+
+def _last_stride(backbone: str) -> int:
+    """1 for a ResNet whose last map can be kept large, as re-ID networks use it, else 2."""
+    if "resnet" not in backbone:
+        return 2
+    try:
+        with torch.device("meta"):  # only its layers are looked at
+            Backbone(backbone, height=64, width=64, last_stride=1)
+    except RecipeError:
+        return 2
+    return 1
 
 
 def method_rows(
@@ -256,14 +284,14 @@ def _model_keys(recipe: str) -> set[str]:
 
 
 def _why_not(recipe: Recipe, table: Sightings) -> str | None:
-    """Why a method cannot learn from a table, or None."""
+    """Why a method cannot learn from a table, or with the common backbone; or None."""
     if not needs_training(recipe):
         return None
     try:
         data = training_data(table, recipe.train, recipe.model.learns)
         method = build_method(resolve(recipe), data.classes)
         plan = plan_stages(recipe, method.prepare(data))
-    except (DataError, TrainingError) as error:
+    except (DataError, RecipeError, TrainingError) as error:
         return str(error)
     # else the budgets differ
     assert recipe.train.steps in (0, plan[-1].stop)  # noqa: S101

@@ -7,7 +7,7 @@ how they are computed.
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -114,17 +114,18 @@ class Settled:
         claim: what was claimed.
         paper: the paper's gain; None where it gives no figures of both rows.
         gains: by seed.
-        of_seeds: the interval over the queries for each seed alone.
-        by_queries: the interval over the queries of the mean over the seeds.
-        by_seeds: the interval over the seeds; None with one seed.
+        of_seeds: the interval over the queries for each seed alone; None of few vehicles.
+        by_queries: the interval over the queries of the mean over the seeds; None of few vehicles.
+        by_seeds: the interval over the seeds; None with one seed, or of seeds that tie though
+            something was learnt.
         verdict: what both say.
     """
 
     claim: Claim
     paper: float | None
     gains: tuple[float, ...]
-    of_seeds: tuple[Interval, ...]
-    by_queries: Interval
+    of_seeds: tuple[Interval | None, ...]
+    by_queries: Interval | None
     by_seeds: Interval | None
     verdict: Verdict
 
@@ -136,8 +137,8 @@ class Settled:
             "paper_gain": self.paper,
             "gain": float(np.mean(self.gains)),
             "gains": list(self.gains),
-            "intervals_of_seeds": [each.to_json() for each in self.of_seeds],
-            "interval_by_queries": self.by_queries.to_json(),
+            "intervals_of_seeds": [each and each.to_json() for each in self.of_seeds],
+            "interval_by_queries": self.by_queries and self.by_queries.to_json(),
             "interval_by_seeds": self.by_seeds and self.by_seeds.to_json(),
             "verdict": self.verdict,
         }
@@ -149,10 +150,15 @@ class Settled:
             "" if self.paper is None else f"{100 * self.paper:+.2f}",
             f"{100 * float(np.mean(self.gains)):+.1f}",
             ", ".join(f"{100 * gain:+.1f}" for gain in self.gains),
-            _ends(self.by_queries),
-            "one seed" if self.by_seeds is None else _ends(self.by_seeds),
+            "few vehicles" if self.by_queries is None else _ends(self.by_queries),
+            self._ends_by_seeds(),
             self.verdict,
         ]
+
+    def _ends_by_seeds(self) -> str:
+        if self.by_seeds is None:
+            return "one seed" if len(self.gains) == 1 else "all tie"
+        return _ends(self.by_seeds)
 
 
 def settle(
@@ -160,6 +166,7 @@ def settle(
     figures: Mapping[str, Figures],
     queries: Mapping[str, Queries],
     paper: Mapping[str, Mapping[str, float]],
+    learning: Collection[str],
 ) -> Settled | None:
     """Whether a claim comes out.
 
@@ -168,6 +175,7 @@ def settle(
         figures: of every row, by seed.
         queries: of every row, by seed.
         paper: the published figures of every row.
+        learning: the rows that learn; every seed of another gives the same, with certainty.
 
     Returns:
         None if no seed has both rows, or not yet, or if no query has a match.
@@ -194,7 +202,10 @@ def settle(
     gains = [a - b for a, b in zip(one, other, strict=True)]
     by_query = [each for each, _ in pairs]
     published = _published(claim, paper)
-    return judged(claim, published, gains, by_query, pairs[0][1], welch_interval(one, other))
+    by_seeds = welch_interval(one, other)
+    if count > 1 and not {claim.row, claim.other} & {*learning}:
+        by_seeds = Interval(gains[0], gains[0])
+    return judged(claim, published, gains, by_query, pairs[0][1], by_seeds)
 
 
 def judged(
@@ -213,7 +224,7 @@ def judged(
         gains: by seed.
         by_query: by seed, (n,) the gain of each query.
         searched: the n queries.
-        by_seeds: the interval over the seeds.
+        by_seeds: the interval over the seeds; None where it is unknown.
     """
     by_queries = _interval(np.mean(by_query, axis=0), searched)
     return Settled(
@@ -234,7 +245,7 @@ def _published(claim: Claim, paper: Mapping[str, Mapping[str, float]]) -> float 
     return None if first is None or second is None else first - second
 
 
-def _interval(gain: Values, searched: QueryScores) -> Interval:
+def _interval(gain: Values, searched: QueryScores) -> Interval | None:
     return paired_bootstrap(gain, searched.weight, searched.vehicle)
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
+from platefree.batches.training_data import training_data, training_table
 from platefree.checkpoint import read_checkpoint
 from platefree.data.dataset import DataSet
 from platefree.evaluation.evaluate import open_data
@@ -18,9 +19,9 @@ from platefree.experiments.ablation_run import row_run
 from platefree.experiments.continued import continued_by_repeating
 from platefree.experiments.row_run import OnStep, RowRun
 from platefree.methods.catalogue import needs_training
-from platefree.recipes.recipe import Recipe
 from platefree.runs.run_log import LOG_EVERY, LOG_NAME, log_entries
 from platefree.storage.locks import only_writer
+from platefree.training.stages import plan_stages, target_of
 from platefree.work import DEFAULT_WORK, Work
 
 
@@ -93,7 +94,7 @@ def _of_row(left: Sequence[RowRun], work: Work, on_step: OnStep) -> Forecast:
     card = read_checkpoint(run.folder / "last").card
     steps, held_out = int(card["total_steps"]), int(card["data"]["held_out_images"])
     tested = int((run.data.table.split != "train").sum())
-    embedded = _validations(run.recipe) * held_out + (1 + len(run.reports)) * tested
+    embedded = _validations(run) * held_out + (1 + len(run.reports)) * tested
     seconds = (steps * run.recipe.train.batch_size + embedded) / speed
     return Forecast(run.row.name, len(left), steps, speed, seconds)
 
@@ -107,8 +108,15 @@ def _speed(folder: Path) -> float | None:
     return median(speeds) if speeds else None
 
 
-def _validations(recipe: Recipe) -> int:
+def _validations(run: RowRun) -> int:
     """How often held-out pictures are embedded, at most."""
+    recipe = run.recipe
     if not recipe.train.validation:
         return 0
-    return sum(1 + train.epochs // train.validate_epochs for _, train in recipe.staged())
+    table = training_table(run.data, recipe.train.lists)
+    target = target_of(recipe, table)
+    rows = training_data(table, recipe.train, recipe.model.learns, target=target)
+    return sum(
+        1 + int(stage.epochs_done(stage.stop)) // stage.train.validate_epochs
+        for stage in plan_stages(recipe, rows)
+    )

@@ -31,7 +31,7 @@ from platefree.reports.saving import save_report
 from platefree.storage.disk import make_folder
 from platefree.storage.files import write_text
 from platefree.training.loop import train
-from platefree.training.run_folder import Run
+from platefree.training.run_folder import SAYS_NOTHING, Run, differences
 from platefree.training.step_report import StepReport
 from platefree.work import Work
 
@@ -93,11 +93,14 @@ class RowRun:
         if not (self.folder / KNOWN).exists():
             return
         known = checked(_Known, read_json(self.folder / KNOWN, _OWN), KNOWN, error=RecipeError)
-        # settings that recipes did not have then are filled in
-        if check_recipe(known.recipe) != self.recipe or known.data != self._fingerprint():
+        # Settings that recipes did not have then are filled in. Those that a run is scored with, or
+        # that end it, count here, since the figures of a finished one are not measured again.
+        changed = differences(check_recipe(known.recipe), self.recipe, free=SAYS_NOTHING)
+        if changed or known.data != self._fingerprint():
+            other = f"other settings ({changed})" if changed else "other pictures"
             raise RecipeError(
-                f"{self.folder} holds a run of row {self.row.name!r} with other settings or other "
-                "pictures; choose another folder (--out), or remove that one"
+                f"{self.folder} holds a run of row {self.row.name!r} with {other}; choose another "
+                "folder (--out), or remove that one"
             )
 
     def _check_tests(self) -> None:

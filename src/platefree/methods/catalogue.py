@@ -24,6 +24,7 @@ from platefree.methods import (
 )
 from platefree.methods.base import Method
 from platefree.recipes.builtin import recipe_text
+from platefree.recipes.lengths import check_lengths
 from platefree.recipes.old_names import with_current_keys
 from platefree.recipes.overrides import set_value
 from platefree.recipes.recipe import MethodSettings, Recipe
@@ -68,11 +69,23 @@ def load_recipe(name: str | Path, overrides: Mapping[str, Any] | None = None) ->
         overrides: dotted key -> value, such as ``{"train.lr": 0.01}``.
 
     Raises:
+        RecipeError: no such recipe, not TOML, an unknown key, a value of the wrong type, or a
+            length that something else decides.
+    """
+    recipe = recipe_with(name, overrides or {})
+    check_lengths(overrides or {}, [recipe])
+    return recipe
+
+
+def recipe_with(name: str | Path, settings: Mapping[str, Any]) -> Recipe:
+    """`load_recipe` with settings of several origins, of which one may undo another.
+
+    Raises:
         RecipeError: no such recipe, not TOML, an unknown key, or a value of the wrong type.
     """
     label, text = recipe_text(str(name))
     content = parse_toml(text, f"recipe {label}", RecipeError)
-    for key, value in (overrides or {}).items():
+    for key, value in settings.items():
         set_value(content, key, value)
     return check_recipe({"name": label} | content)
 

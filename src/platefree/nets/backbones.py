@@ -9,8 +9,8 @@ patch tokens as a map, or the class token as a map of one cell.
 import difflib
 import functools
 import logging
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +88,7 @@ class Backbone(nn.Module):
 
     Attributes:
         channels: c of the feature map.
+        keeps_float32: whether it computes in float32 within a region of lower precision.
 
     Raises:
         RecipeError: no such backbone, or an option that it does not have.
@@ -113,6 +114,7 @@ class Backbone(nn.Module):
         check_patches(self.network, name, (height, width))
         self.channels: int = self.network.num_features  # type: ignore[assignment]
         self.class_token = class_token
+        self.keeps_float32 = False
         if side:
             check_tokens(self.network, name)
         if class_token and getattr(self.network, "cls_token", None) is None:
@@ -135,13 +137,32 @@ class Backbone(nn.Module):
             images: the pictures.
             side: (b, channels) to add to every token of each picture, if the backbone has ``side``.
         """
-        with nullcontext() if side is None else shifted_tokens(self.network, side):
+        shifted = nullcontext() if side is None else shifted_tokens(self.network, side)
+        with self._precision(images), shifted:
             features: Tensor = self.network.forward_features(images)  # type: ignore[operator]
         if features.ndim == 3:
             return self._tokens_to_map(features, images)
         if features.shape[1] != self.channels and features.shape[-1] == self.channels:
             return features.permute(0, 3, 1, 2).contiguous()
         return features
+
+    def intermediates(self, images: Tensor, places: Sequence[int]) -> list[Tensor]:
+        """The maps within a network that has ``forward_intermediates``.
+
+        Args:
+            images: (b, 3, h, w) float.
+            places: of the maps in the network's ``feature_info``.
+        """
+        with self._precision(images):
+            maps: list[Tensor] = self.network.forward_intermediates(  # type: ignore[operator]
+                images, indices=[*places], intermediates_only=True
+            )
+        return maps
+
+    def _precision(self, images: Tensor) -> AbstractContextManager[object]:
+        if self.keeps_float32:
+            return torch.autocast(images.device.type, enabled=False)
+        return nullcontext()
 
     def _tokens_to_map(self, tokens: Tensor, images: Tensor) -> Tensor:
         if self.class_token:

@@ -66,7 +66,7 @@ class PyramidDetector(nn.Module):
         self, backbone: Backbone, name: str, *, kinds: int, width: int, depth: int
     ) -> None:
         super().__init__()
-        pyramid = _Pyramid(backbone, name, width)
+        pyramid = Pyramid(backbone, name, width)
         self.fcos = FCOS(
             pyramid,
             kinds,
@@ -128,7 +128,7 @@ class _AsGiven(nn.Module):
         return found
 
 
-class _Pyramid(nn.Module):
+class Pyramid(nn.Module):
     """The feature pyramid: maps of `STRIDES`, each combined with the coarser ones."""
 
     def __init__(self, backbone: Backbone, name: str, width: int) -> None:
@@ -153,9 +153,7 @@ class _Pyramid(nn.Module):
 
     def forward(self, images: Tensor) -> "OrderedDict[str, Tensor]":
         """(b, 3, h, w) to maps (b, width, h / stride, w / stride) by stride."""
-        maps = self.backbone.network.forward_intermediates(  # type: ignore[operator]
-            images, indices=self.places, intermediates_only=True
-        )
+        maps = self.backbone.intermediates(images, self.places)
         named = OrderedDict((str(stride), each) for stride, each in zip(STRIDES, maps, strict=True))
         merged: OrderedDict[str, Tensor] = self.pyramid(named)
         return merged

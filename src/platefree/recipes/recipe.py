@@ -30,6 +30,7 @@ class MethodSettings(Section):
         learns_nothing: whether there is no training; the method is used by its name.
         free_in_use: keys that can be changed after training.
         restarts_classifier: whether a stage may learn other vehicles than the one before it.
+        optimizers: the names of its optimizers, if it has several.
         method: its name.
     """
 
@@ -37,6 +38,7 @@ class MethodSettings(Section):
     learns_nothing: ClassVar[bool] = False
     free_in_use: ClassVar[tuple[str, ...]] = ()
     restarts_classifier: ClassVar[bool] = False
+    optimizers: ClassVar[tuple[str, ...]] = ()
     method: str
 
     def check(self, recipe: "Recipe") -> None:
@@ -112,6 +114,19 @@ class Recipe(Section):
     @model_validator(mode="after")
     def _its_method_can_learn_so(self) -> Self:
         self.model.check(self)
+        return self
+
+    @model_validator(mode="after")
+    def _rates_are_of_optimizers(self) -> Self:
+        known = self.model.optimizers
+        for key, named in (("rates", self.train.rates), ("betas", self.train.betas)):
+            if unknown := sorted(set(named) - set(known)):
+                has = f"whose optimizers are {[*known]}" if known else "which has one optimizer"
+                parts = "; rates of parts are train.rate_factors" if key == "rates" else ""
+                raise ValueError(
+                    f"train.{key} names {unknown}, but it is of the optimizers of "
+                    f"{self.model.method}, {has}{parts}"
+                )
         return self
 
     @model_validator(mode="after")

@@ -166,6 +166,15 @@ class Train(Section):
             )
         return self
 
+    @model_validator(mode="after")
+    def _exponential_decay_has_an_end(self) -> Self:
+        if self.decay == "exponential" and not self.final_lr:
+            raise ValueError(
+                "train.final_lr is 0, to which an exponential decay falls at once; set it above 0, "
+                "such as 0.01, or train.decay to linear"
+            )
+        return self
+
     @property
     def batch_size(self) -> int:
         """Images in a batch over all processes."""

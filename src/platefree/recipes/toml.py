@@ -30,10 +30,12 @@ def _toml_lines(section: Mapping[str, Any]) -> list[str]:
 
 
 def _toml_key(key: str) -> str:
-    return key if re.fullmatch(r"[\w-]+", key, re.ASCII) else json.dumps(key)
+    return key if re.fullmatch(r"[\w-]+", key, re.ASCII) else _toml_value(key)
 
 
 def _toml_value(value: object) -> str:
     if isinstance(value, Mapping):
         return f"{{ {', '.join(_toml_lines(value))} }}"
-    return json.dumps(value)  # of plain values and lists of them, JSON is TOML
+    # Of plain values and lists of them, JSON is TOML, but for how it escapes characters.
+    text = json.dumps(value, ensure_ascii=False)
+    return re.sub(r"[^ -~]", lambda found: f"\\U{ord(found[0]):08x}", text)

@@ -7,12 +7,18 @@ from platefree.errors import TrainingError
 from platefree.nets.backbones import Backbone
 from platefree.nets.branches import BranchedBackbone
 from platefree.nets.late_branches import LateBranches
+from platefree.nets.light_detector import LightDetector
+from platefree.nets.pyramid_detector import Pyramid
 
 BACKEND = "inductor"
+
+_COMPILED = (Backbone, BranchedBackbone, LateBranches, LightDetector, Pyramid)
 
 
 def compile_backbones(method: nn.Module, mode: str) -> None:
     """Compile the backbones inside a method, and nothing else.
+
+    Of a detector this is what makes its maps, as it takes several maps of a backbone.
 
     Args:
         method: with its backbones.
@@ -30,7 +36,7 @@ def compile_backbones(method: nn.Module, mode: str) -> None:
             "compiler, or set train.compile=off"
         ) from error
     for module in method.modules():
-        if isinstance(module, Backbone | BranchedBackbone | LateBranches):
+        if isinstance(module, _COMPILED):
             module.compile(backend=BACKEND, **({"mode": mode} if BACKEND == "inductor" else {}))
 
 

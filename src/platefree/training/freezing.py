@@ -11,14 +11,14 @@ from platefree.recipes.sections import Train
 
 
 def check_parts(method: Method, train: Train) -> None:
-    """Refuse settings of a stage for parts that the method does not have.
+    """Refuse settings of a stage for parts that the method does not have, or that leave nothing.
 
     Args:
         method: whose parts are named.
         train: settings of the stage.
 
     Raises:
-        TrainingError: no name in the method begins so.
+        TrainingError: no name in the method begins so, or an optimizer has nothing to learn.
     """
     names = [name for name, _ in method.named_modules()] + [n for n, _ in method.named_parameters()]
     for key in ("rate_factors", "freeze", "freeze_statistics"):
@@ -28,6 +28,13 @@ def check_parts(method: Method, train: Train) -> None:
                 raise TrainingError(
                     f"train.{key} names {prefix!r}, but no part of the method begins so; its "
                     f"parts are {parts}"
+                )
+    with frozen(method, train.freeze):
+        for name, optimizer in method.optimizers(train).items():
+            if not any(group["params"] for group in optimizer.param_groups):
+                raise TrainingError(
+                    f"train.freeze is {train.freeze}, which leaves nothing to learn for the "
+                    f"optimizer {name!r} of the method; freeze less"
                 )
 
 

@@ -39,7 +39,8 @@ def check_held_out(data: TrainingData, fraction: float) -> None:
         fraction: ``train.validation``; 0 holds none out.
 
     Raises:
-        TrainingError: they are too few, or none of them has another of its vehicle to be found.
+        TrainingError: they are too few, or have nothing to be found: no other picture of their
+            vehicles, no box of a part.
     """
     if not fraction:
         return
@@ -50,6 +51,10 @@ def check_held_out(data: TrainingData, fraction: float) -> None:
         if _can_be_searched(held):
             return
         found += ", expected 2 vehicles or more, one of them seen twice, by two cameras if known"
+    elif data.learns == "parts" and len(held):
+        if data.validation_boxes is not None and len(data.validation_boxes):
+            return
+        found += " on which no part has a box"
     elif len(held):
         return
     raise TrainingError(f"{found}: hold out more, or set train.validation=0.0")

@@ -21,7 +21,7 @@ def learnt_in_run(recipe: Recipe, table: Sightings, data: TrainingData, last: Pa
 
     Args:
         recipe: of the run.
-        table: that it is trained on.
+        table: that it is trained on, whole.
         data: the training rows of this table.
         last: the folder to resume from.
 
@@ -35,7 +35,8 @@ def learnt_in_run(recipe: Recipe, table: Sightings, data: TrainingData, last: Pa
     rows = data.sightings
     if recipe.train.identity != "vehicle":  # which then stands in the column of vehicles
         rows = table.take(np.isin(table.image, rows.image))
-    return Learnt.together([Learnt.of(rows, data.fingerprint), *_earlier(recipe)])
+    # An evaluation knows the table alone; the fingerprint of the data may be of its boxes too.
+    return Learnt.together([Learnt.of(rows, table.fingerprint()), *_earlier(recipe)])
 
 
 def _earlier(recipe: Recipe) -> Iterator[Learnt]:

@@ -6,6 +6,7 @@ here, the method's ``step`` and ``losses``, and `BatchMaker` and `FabricDescent`
 """
 
 import logging
+import math
 import time
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
@@ -104,7 +105,8 @@ def train(
 
     Raises:
         TrainingError: the table cannot fill the batches, or the folder holds another run.
-        NonFiniteLoss: a loss became NaN or infinite; the last good checkpoint is kept.
+        NonFiniteLoss: a loss or a held-out score became NaN or infinite; the last good checkpoint
+            is kept.
         Interrupted: Ctrl-C or SIGTERM; a checkpoint was written to resume from.
         StorageError: the disk is full or read-only; the last good checkpoint is kept.
     """
@@ -149,7 +151,7 @@ class Trainer:
         self.recipe, self.folder, self.stop, self.on_step = recipe, folder, stop, on_step
         self.data_label = data_label
         table, self.left_out = pictures.table, pictures.to_json()
-        self.table = table
+        self.whole = pictures.whole
         target = target_of(recipe, table)
         data = training_data(table, recipe.train, recipe.model.learns, target=target)
         data = replace(data, fingerprint=pictures.whole.fingerprint())
@@ -241,7 +243,7 @@ class Trainer:
             self.log.write({"step": 0, **self.data.counts})
         if self.fabric.is_global_zero:
             last = self.folder / "last"
-            self.learnt = learnt_in_run(self.recipe, self.table, self.data, last)
+            self.learnt = learnt_in_run(self.recipe, self.whole, self.data, last)
         limit = self.recipe.train.max_steps or self.total
         if self.step >= limit and not self._best_is_right():
             with frozen(self.method, self.taken_up.train.freeze):
@@ -381,8 +383,14 @@ class Trainer:
     def _validate(self, stage: StagePlan, descent: FabricDescent) -> None:
         # Every process scores, so that none waits; only the first writes.
         model = Model(self.method, self.recipe, name="", fingerprint="", device=self.fabric.device)
-        with self.average.in_use():
-            own = held_out_score(model, self.data, Work(workers=stage.train.workers))
+        try:
+            with self.average.in_use():
+                own = held_out_score(model, self.data, Work(workers=stage.train.workers))
+        except CheckpointError as error:  # which is for weights that were read, not learnt
+            what = "embeddings of held-out pictures are not finite, or have no direction"
+            raise self._not_finite(self.step, what) from error
+        if not math.isfinite(own):
+            raise self._not_finite(self.step, f"the score on held-out pictures is {own}")
         score = self.fabric.broadcast(own)  # so that all end a stage at the same step
         self._set_training_mode(stage)
         self.log.write({"step": self.step, **self._place(stage), "validation_map": score})
@@ -442,7 +450,7 @@ class Trainer:
             rate=descent.rate(),
             losses=dict(descent.losses_now),
             observed=dict(descent.observed_now),
-            images_per_second=self._speed.after(self.recipe.train.batch_size),
+            images_per_second=self._speed.after(stage.train.batch_size),
         )
         end = self.step == stage.stop or self._may_be_over(stage)
         if self.step % LOG_EVERY == 0 or end:

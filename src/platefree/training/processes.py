@@ -62,7 +62,7 @@ def launch(train: Train, device: Device, network: nn.Module) -> Fabric:
     _keep_threads()
     if train.precision == "auto" and chosen == "cpu":
         for backbone in _grouped_backbones(network):
-            _keep_float32(backbone)
+            backbone.keeps_float32 = True
     return fabric
 
 
@@ -134,11 +134,6 @@ def _grouped_backbones(network: nn.Module) -> list[Backbone]:
 def _is_grouped(layer: nn.Module) -> bool:
     """Whether it convolves single channels or groups, which is slower in bf16 there."""
     return isinstance(layer, nn.Conv2d) and layer.groups > 1
-
-
-def _keep_float32(backbone: Backbone) -> None:
-    whole = torch.autocast("cpu", enabled=False)
-    backbone.forward = whole(backbone.forward)  # type: ignore[method-assign]
 
 
 def gather_with_gradient(rows: Tensor) -> Tensor:

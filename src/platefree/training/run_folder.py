@@ -3,7 +3,7 @@
 import platform
 import signal
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -23,16 +23,20 @@ from platefree.recipes.recipe import Recipe
 from platefree.runs.run_log import LOG_NAME
 from platefree.runs.training_history import TrainingHistory, read_history
 
-# These may differ when a run is resumed, since they do not change what is learnt.
-# (A teacher may have moved; its fingerprint must be the same.)
-FREE_TO_CHANGE = (
-    "teacher",
-    "max_steps",
-    "workers",
-    "samples_epochs",
-    "checkpoint_minutes",
-    "checkpoint_steps",
+SAYS_NOTHING = (
+    *("name", "description", "paper"),
+    "train.workers",
+    "train.samples_epochs",
+    "train.checkpoint_minutes",
+    "train.checkpoint_steps",
 )
+"""Settings, by their keys or sections, on which neither weights nor scores depend."""
+
+FREE_TO_CHANGE = (*SAYS_NOTHING, "post", "train.max_steps", "train.teacher")
+"""Settings that may differ when a run is resumed, since it learns the same.
+
+A teacher may have moved; its fingerprint must be the same.
+"""
 
 # labels whose names a card lists
 DESCRIPTIVE = ("camera", "make", "model", "type", "color", "view")
@@ -155,16 +159,13 @@ def same_run(
         CheckpointError: a setting or the data that the weights depend on differs.
     """
     kept = check_recipe(checkpoint.card["recipe"])  # fills in keys added to recipes since
-    before, now = (flat(each.model_dump(exclude={"post"})) for each in (kept, recipe))
-    free = {f"train.{name}" for name in FREE_TO_CHANGE}
-    free |= {"train.epochs", "train.steps"} if lengthens and not recipe.stages else set()
-    changed = sorted(k for k in before.keys() | now.keys() if before.get(k) != now.get(k))
-    changed = [key for key in changed if key not in free]
-    if changed:
-        what = ", ".join(f"{key}: {before.get(key)} then, {now.get(key)} now" for key in changed)
+    length = ("train.epochs", "train.steps") if lengthens and not recipe.stages else ()
+    if changed := differences(kept, recipe, free=(*FREE_TO_CHANGE, *length)):
+        ended = ", ".join(checkpoint.card.get("ended", {}))
+        why = f"; train.patience ended {ended}, which cannot be made longer" if ended else ""
         raise CheckpointError(
-            f"{checkpoint.folder} was trained with another recipe ({what}); resume with the same "
-            "one, or choose another folder (--out)"
+            f"{checkpoint.folder} was trained with another recipe ({changed}){why}; resume with "
+            "the same one, or choose another folder (--out)"
         )
     if checkpoint.card["data"]["fingerprint"] != data_fingerprint:
         raise CheckpointError(
@@ -174,10 +175,29 @@ def same_run(
         )
 
 
+def differences(then: Recipe, now: Recipe, *, free: Collection[str]) -> str:
+    """The settings in which a recipe is not the one that it was, in words; empty: in none.
+
+    Args:
+        then: of a run.
+        now: to go on with.
+        free: keys that may differ, or whole sections.
+    """
+    before, after = flat(then.model_dump()), flat(now.model_dump())
+    changed = (k for k in before.keys() | after.keys() if before.get(k) != after.get(k))
+    return ", ".join(
+        f"{key}: {before.get(key)} then, {after.get(key)} now"
+        for key in sorted(changed)
+        if key not in free and key.partition(".")[0] not in free
+    )
+
+
 def flat(content: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested sections as one table with dotted keys."""
+    """Nested sections as one table with dotted keys; an empty one is a value: it clears a key."""
     entries: dict[str, Any] = {}
     for key, value in content.items():
-        inner = isinstance(value, Mapping)
-        entries |= flat(value, f"{prefix}{key}.") if inner else {f"{prefix}{key}": value}
+        if isinstance(value, Mapping):
+            entries |= flat(value, f"{prefix}{key}.") if value else {f"{prefix}{key}": {}}
+        else:
+            entries[f"{prefix}{key}"] = value
     return entries
