@@ -195,7 +195,7 @@ pad = 4
 [train]
 epochs = 4
 lr = 1e-3
-rates = { a = 0.5 }
+rate_factors = { a = 0.5 }
 decay_epochs = [1.0, 2.5]
 seed = 3
 workers = 2
