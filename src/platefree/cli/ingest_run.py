@@ -37,7 +37,7 @@ class IngestRun:
     def __init__(self, intake: "Intake", cameras: "list[Camera]") -> None:
         self._intake, self._cameras = intake, cameras
         self.taken = Taken()
-        self._said = 0  # how many films that were left out are told of already
+        self._said = 0  # of how many films it was said that they were left out
 
     def once(self) -> None:
         """Take in what is there."""
@@ -60,16 +60,19 @@ class IngestRun:
 
     def _take_and_say(self, plan: Plan) -> None:
         """Take films in, and say at once of each what became of it."""
-        taken = self.taken
-        films, refused = len(taken.films), len(taken.left_out)
+        before = len(self.taken.films)
         self._take(plan)
-        looked_at = {each.film for each in taken.films[films:]}
+        looked_at = {each.film for each in self.taken.films[before:]}
         for planned in plan.todo:
             if planned.film in looked_at:
                 notes.print(f"looked at {planned.film}", soft_wrap=True)
-        for reason in taken.left_out[refused:]:
+        self._say_left_out()
+
+    def _say_left_out(self) -> None:
+        """Say, once, which films were left out and why."""
+        for reason in self.taken.left_out[self._said :]:
             notes.print(f"left out: {reason}", soft_wrap=True)
-        self._said = len(taken.left_out)
+        self._said = len(self.taken.left_out)
 
     @staticmethod
     def _finished(resting: RestingFilms, camera: "Camera") -> list[Path]:
@@ -100,8 +103,7 @@ class IngestRun:
             print_json(_to_json(taken, seen))
         elif seen.count:
             _print(seen)
-        for reason in taken.left_out[self._said :]:
-            notes.print(f"left out: {reason}", soft_wrap=True)
+        self._say_left_out()
         for remark in taken.remarks:
             notes.print(f"note: {remark}", soft_wrap=True)
 

@@ -22,6 +22,7 @@ import numpy as np
 from av.codec.hwaccel import HWAccel, hwdevices_available
 from numpy.typing import NDArray
 
+from platefree.data.film_facts import FilmFacts, video_of
 from platefree.data.film_packets import FilmPackets
 from platefree.data.film_picture import Matrix, as_displayed, display_matrix
 from platefree.data.film_sampling import EVERY_FRAME, Sampling
@@ -29,15 +30,12 @@ from platefree.data.image import MAX_PIXELS
 from platefree.data.listed_text import many
 from platefree.errors import FilmError, OutOfMemory
 from platefree.inputs.plain_files import GB, Expected, open_input
-from platefree.machine import cpu_count
 
 FILM = Expected("a film", 16_384 * GB, FilmError)
 """What a film file can be."""
 
 _BUFFER = 1 << 18  # bytes that are read at a time
 _MOST_HELD = 512  # packets without a key frame that are kept
-_MOST_THREADS = 4
-_USUAL_RATE = 25.0  # frames a second, where a film does not say
 _LOCAL = {"protocol_whitelist": "data"}  # a playlist must open no other file and call nobody
 _END_MISSING = 1.0  # seconds
 
@@ -54,27 +52,6 @@ class FilmFrame(NamedTuple):
     number: int
     time: float
     picture: NDArray[np.uint8]
-
-
-@dataclass(frozen=True)
-class FilmFacts:
-    """What a film says of itself.
-
-    Attributes:
-        width: in pixels as stored, before it is turned.
-        height: in pixels as stored.
-        rate: frames a second, on average; of a film of varying rate it says little.
-        duration: seconds; NaN is unknown.
-        created: UTC, milliseconds; NaT is unknown.
-        codec: FFmpeg's name of how frames are coded.
-    """
-
-    width: int
-    height: int
-    rate: float
-    duration: float
-    created: np.datetime64
-    codec: str
 
 
 class FilmIndex(NamedTuple):
@@ -343,7 +320,7 @@ def film_from(
                 f"{name} cannot be read as a film ({reason}): expected a video that FFmpeg reads, "
                 "recorded to its end; an MP4 that broke off without its index cannot be read"
             ) from error
-        yield Film(name, container, *_video(name, container))
+        yield Film(name, container, *video_of(name, container))
 
 
 def _acceleration(hardware: str) -> HWAccel | None:
@@ -355,49 +332,3 @@ def _acceleration(hardware: str) -> HWAccel | None:
             f"{hardware!r} does not decode here, expected one of {', '.join(offered) or 'none'}"
         )
     return HWAccel(device_type=hardware, allow_software_fallback=True)
-
-
-def _video(name: str, container: Any) -> tuple[Any, FilmFacts]:  # noqa: ANN401
-    """The video of a container that is no cover of music, and what it says of itself."""
-    streams = [
-        each
-        for each in container.streams.video
-        if not each.disposition & av.stream.Disposition.attached_pic
-    ]
-    if not streams or streams[0].codec_context is None:
-        kinds = ", ".join(sorted({each.type for each in container.streams})) or "nothing"
-        raise FilmError(f"{name} has no video that can be decoded, only {kinds}: give a film")
-    stream = streams[0]
-    context = stream.codec_context
-    context.thread_type, context.thread_count = "AUTO", min(_MOST_THREADS, cpu_count())
-    said = stream.average_rate if stream.start_time is not None else stream.guessed_rate
-    rate = float(said or stream.base_rate or 0)
-    if context.width * context.height > MAX_PIXELS:
-        raise FilmError(
-            f"{name} has {context.width} x {context.height} pixels, expected at most "
-            f"{MAX_PIXELS:,} in all"
-        )
-    return stream, FilmFacts(
-        context.width,
-        context.height,
-        rate if 0 < rate < math.inf else _USUAL_RATE,
-        _duration(container, stream),
-        _created(container, stream),
-        context.name,
-    )
-
-
-def _duration(container: Any, stream: Any) -> float:  # noqa: ANN401
-    if stream.duration:
-        return float(stream.duration * stream.time_base)
-    return container.duration / av.time_base if container.duration else math.nan
-
-
-def _created(container: Any, stream: Any) -> np.datetime64:  # noqa: ANN401
-    """When the film was begun, as its container says; the zero of old clocks says nothing."""
-    text = container.metadata.get("creation_time") or stream.metadata.get("creation_time", "")
-    try:
-        found = np.datetime64(text.strip().removesuffix("Z"), "ms")
-    except ValueError:
-        return np.datetime64("NaT", "ms")
-    return found if found > np.datetime64("1980-01-02", "ms") else np.datetime64("NaT", "ms")
