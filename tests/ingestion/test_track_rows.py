@@ -5,13 +5,13 @@ from pathlib import Path
 import numpy as np
 from drawn_traffic import ColorEmbedder
 
-from platefree.ingestion.track_rows import FilmFacts, embedded_tracks
+from platefree.ingestion.track_rows import FilmOrigin, embedded_tracks
 from platefree.types import Embeddings, Sightings
 from platefree.video.best_pictures import Picture
 from platefree.video.tracks import Track
 from platefree.work import DEFAULT_WORK
 
-FACTS = FilmFacts(Path("/gate.mp4"), "f" * 16, b"c" * 16, "gate", np.datetime64("NaT", "ms"))
+ORIGIN = FilmOrigin(Path("/gate.mp4"), "f" * 16, b"c" * 16, "gate", np.datetime64("NaT", "ms"))
 
 
 class Reader(ColorEmbedder):
@@ -45,12 +45,12 @@ def track(number: int, *colors: tuple[int, int, int]) -> Track:
 def test_what_the_model_reads_is_the_label_of_the_whole_track() -> None:
     red, blue = (250, 0, 10), (10, 0, 250)
     tracks = [track(1, red), track(2, blue), track(3, blue, red, red)]
-    found = embedded_tracks(tracks, FACTS, Reader(), DEFAULT_WORK).embeddings
+    found = embedded_tracks(tracks, ORIGIN, Reader(), DEFAULT_WORK).embeddings
     assert found.sightings.color.tolist() == ["red", "blue", "red"]
     assert found.sightings.type.tolist() == ["truck"] * 3  # the detector's
     assert found.sightings.view.tolist() == [""] * 3
 
 
 def test_nothing_is_read_by_a_model_that_reads_nothing() -> None:
-    found = embedded_tracks([track(1, (9, 9, 9))], FACTS, ColorEmbedder(), DEFAULT_WORK)
+    found = embedded_tracks([track(1, (9, 9, 9))], ORIGIN, ColorEmbedder(), DEFAULT_WORK)
     assert found.embeddings.sightings.color.tolist() == [""]

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol, Self
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from platefree.data.image import (
@@ -57,6 +58,11 @@ class InMemory(Sightings):
         table = Sightings.from_columns(Path(), {"image": names, **columns})
         given = {each.name: getattr(table, each.name) for each in fields(table)}
         return cls(**given, pictures=tuple(pictures))
+
+    def take(self, rows: NDArray[np.int64] | NDArray[np.bool_]) -> Self:
+        """The rows at these positions, or where this (n,) mask is true, with their pictures."""
+        taken = np.arange(len(self))[rows].tolist()
+        return replace(super().take(rows), pictures=tuple(self.pictures[row] for row in taken))
 
 
 @dataclass(frozen=True)

@@ -25,11 +25,9 @@ class Beside(Protocol):
 
     Attributes:
         numbers: (n,) the sightings that have vectors.
-        scratch: a path for files that are needed for a moment.
     """
 
     numbers: Indices
-    scratch: Path
 
     def pending(self, now: Any) -> Indices:  # noqa: ANN401 - the view of its own engine
         """The sightings of what is stored that have no vectors yet; some may be forgotten."""

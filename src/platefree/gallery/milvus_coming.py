@@ -4,12 +4,9 @@ Any machine goes on with them. They are sightings like those that are searched, 
 numbers: what is forgotten meanwhile is removed from both.
 """
 
-import tempfile
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -42,7 +39,6 @@ class ComingSpaces:
         self._model, self._comparison = model, comparison
         self._seen, self._settled = np.empty(0, np.int64), 0
         self.numbers = self._numbers()
-        self.scratch = Path(tempfile.gettempdir()) / f"small-{uuid.uuid4().hex}"
 
     def pending(self, now: MilvusView) -> Indices:
         """The sightings that have no vectors yet; some may be forgotten."""

@@ -5,19 +5,22 @@ at a time for good. Then one step puts them in the place of the old ones: nobody
 Whoever is killed on the way goes on where it was.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
+from PIL import Image
 
 from platefree.data.content import known_contents, picture_contents
-from platefree.errors import DataError
+from platefree.data.image_source import InMemory
+from platefree.errors import DataError, ImageError
 from platefree.gallery.coming_model import Beside
 from platefree.gallery.embedded_blocks import kept_rows
+from platefree.gallery.small_pictures import picture_of
 from platefree.gallery.store import Reading, Store
 from platefree.inference.embedder import Embedder
-from platefree.storage.files import new_file, temporary_folder
-from platefree.types import Embeddings, Indices, Sightings, unknown_boxes, unknown_frames
+from platefree.types import LABELS, Embeddings, Indices, Sightings
 from platefree.work import Work, no_progress
 
 BLOCK = 512
@@ -97,7 +100,7 @@ class Reembedding:
         frames = stored.sightings.frame >= 0
         for kind in (~frames, frames):  # a model that reads no videos refuses a table of frames
             rows = np.array([row for row in np.flatnonzero(kind) if row not in reasons], np.int64)
-            reasons |= self._keep(numbers, rows, stored.sightings.take(rows))
+            reasons |= self._keep(numbers, rows, stored.sightings.take(rows), self.work)
         if self.missing == "small" and reasons:
             rows = np.array(sorted(reasons), np.int64)
             left = self._embed_small(now, numbers, rows, stored.sightings)
@@ -109,28 +112,26 @@ class Reembedding:
     def _embed_small(
         self, now: Reading, numbers: Indices, rows: Indices, table: Sightings
     ) -> list[int]:
-        """Embed the small pictures of some rows of a block; the rows that have none."""
-        crops = dict(zip(rows.tolist(), now.crops(numbers[rows]), strict=True))
-        having = np.array([row for row, crop in crops.items() if crop], np.int64)
-        with temporary_folder(self.vectors.scratch) as folder:
-            for row in having.tolist():
-                with new_file(folder / f"{row}.jpg") as file:
-                    file.write(crops[row])
-            small = replace(
-                table.take(having),
-                root=folder,
-                image=np.array([*(f"{row}.jpg" for row in having), ""], object)[:-1],
-                frame=unknown_frames(len(having)),
-                box=unknown_boxes(len(having)),
-            )
-            lost = self._keep(numbers, having, small)
-        return [row for row, crop in crops.items() if not crop or row in lost]
+        """Embed the small pictures of some rows of a block; the rows whose is none or damaged."""
+        pictures: dict[int, Image.Image] = {}
+        for row, crop in zip(rows.tolist(), now.crops(numbers[rows]), strict=True):
+            with suppress(ImageError):
+                pictures[row] = picture_of(crop)
+        having = np.array(list(pictures), np.int64)
+        taken = table.take(having)
+        labels = {name: getattr(taken, name) for name in (*LABELS, "time")}
+        small = InMemory.of(list(pictures.values()), **labels)
+        here = replace(self.work, workers=0, processes=1)
+        lost = self._keep(numbers, having, small, here)
+        return [row for row in rows.tolist() if row not in pictures or row in lost]
 
-    def _keep(self, numbers: Indices, rows: Indices, table: Sightings) -> dict[int, str]:
+    def _keep(
+        self, numbers: Indices, rows: Indices, table: Sightings, work: Work
+    ) -> dict[int, str]:
         """Embed some rows of a block and keep their vectors; row -> why it could not be."""
         if not len(rows):
             return {}
-        silent = replace(self.work, progress=no_progress)
+        silent = replace(work, progress=no_progress)
         try:
             made, skipped = self.model.embed(table, unreadable="skip", work=silent)
         except DataError as error:  # not one of them can be read

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from PIL import Image
 
 from platefree.data.image_source import TableImages
-from platefree.errors import DataError
+from platefree.errors import DataError, ImageError
 from platefree.types import Sightings
 
 LONGEST = 160
@@ -32,9 +32,15 @@ def small_jpeg(picture: Image.Image) -> bytes:
 
 
 def picture_of(jpeg: bytes) -> Image.Image:
-    """The picture of a JPEG that was made here, mode RGB."""
-    opened = io.BytesIO(jpeg)
-    return Image.open(opened, formats=["JPEG"]).convert("RGB")
+    """The picture of a JPEG that was made here, mode RGB.
+
+    Raises:
+        ImageError: there is none, or it is damaged.
+    """
+    try:
+        return Image.open(io.BytesIO(jpeg), formats=["JPEG"]).convert("RGB")
+    except Exception as error:  # decoders fed damaged bytes raise nearly anything
+        raise ImageError(f"a small picture cannot be read: {error}") from error
 
 
 def _small(pictures: TableImages, row: int) -> bytes | DataError:

@@ -36,7 +36,7 @@ class VectorsBeside:
     """
 
     def __init__(self, folder: Path, store: LanceStore, model: str, comparison: Comparison) -> None:
-        self.folder, self.scratch = folder, folder / "small"
+        self.folder = folder
         self._store, self._model, self._comparison = store, model, comparison
         parts = [_read(path, spaces=False)[0] for path in self._files()]
         self.numbers = np.concatenate([np.empty(0, np.int64), *parts])

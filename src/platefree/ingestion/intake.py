@@ -26,7 +26,7 @@ from platefree.ingestion.film_start import moment_of, moment_text
 from platefree.ingestion.intake_plan import Plan, Planned, Planner
 from platefree.ingestion.looking import BETWEEN, FilmToDo, Reached
 from platefree.ingestion.looking_processes import Failed, look_at_all
-from platefree.ingestion.track_rows import FilmFacts, TrackRows, embedded_tracks
+from platefree.ingestion.track_rows import FilmOrigin, TrackRows, embedded_tracks
 from platefree.ingestion.vehicles_seen import VehiclesSeen, vehicles_seen
 from platefree.video.track_masks import MASKED, Masked
 from platefree.video.tracks import Track
@@ -193,12 +193,12 @@ class Intake:
         """Keep the tracks that ended, then note it; also how many sightings are new."""
         record, added, expired = planned.record, 0, 0
         start = moment_of(record.start)
-        facts = FilmFacts(
+        origin = FilmOrigin(
             planned.film, record.fingerprint, news.content, planned.camera.name, start
         )
         if news.tracks:
             model = self._gallery.model
-            rows = embedded_tracks(news.tracks, facts, model, self._work)
+            rows = embedded_tracks(news.tracks, origin, model, self._work)
             kept = self._added(rows)
             added, expired = kept.added, kept.expired
         after = replace(
@@ -208,7 +208,7 @@ class Intake:
             finished=not news.memory,
             remarks=news.remarks,
         )
-        self._ledger.note(after, [_pass(each, facts) for each in news.tracks])
+        self._ledger.note(after, [_pass(each, origin) for each in news.tracks])
         if expired:  # some of these may be older than sightings are kept
             self._gallery.forget_passes()
         return replace(planned, record=after), added
@@ -252,12 +252,12 @@ def _timed(taken: Taken, seconds: _Seconds) -> Iterator[None]:
         taken.seconds += seconds.done
 
 
-def _pass(track: Track, facts: FilmFacts) -> Pass:
+def _pass(track: Track, origin: FilmOrigin) -> Pass:
     return Pass(
         track.number,
         KINDS[track.kind],
-        moment_text(facts.moment(track.first)),
-        moment_text(facts.moment(track.last)),
+        moment_text(origin.moment(track.first)),
+        moment_text(origin.moment(track.last)),
         track.first,
         track.last,
         None if math.isnan(track.direction) else track.direction,

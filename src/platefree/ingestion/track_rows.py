@@ -24,7 +24,7 @@ from platefree.work import Work
 
 
 @dataclass(frozen=True)
-class FilmFacts:
+class FilmOrigin:
     """What the rows of a film have in common.
 
     Attributes:
@@ -63,13 +63,13 @@ class TrackRows(NamedTuple):
 
 
 def embedded_tracks(
-    tracks: Sequence[Track], facts: FilmFacts, model: Embedder, work: Work
+    tracks: Sequence[Track], origin: FilmOrigin, model: Embedder, work: Work
 ) -> TrackRows:
     """Embed tracks.
 
     Args:
         tracks: one or more, with their pictures.
-        facts: of their film.
+        origin: of their film.
         model: of the gallery.
         work: device and batch size.
 
@@ -81,9 +81,9 @@ def embedded_tracks(
         model,
         [Image.fromarray(picture.taken) for _, picture in each],
         work,
-        camera=[facts.camera] * len(each),
+        camera=[origin.camera] * len(each),
         type=[KINDS[track.kind] for track, _ in each],
-        time=[facts.moment(picture.time) for _, picture in each],
+        time=[origin.moment(picture.time) for _, picture in each],
     )
     ends = np.cumsum([len(each.pictures) for each in tracks])
     parts = {name: np.split(rows, ends[:-1]) for name, rows in made.spaces.items()}
@@ -91,7 +91,9 @@ def embedded_tracks(
         name: np.stack([_mean(track, part) for track, part in zip(tracks, rows, strict=True)])
         for name, rows in parts.items()
     }
-    embeddings = Embeddings(means, _sightings(tracks, facts), made.model, _contents(facts, tracks))
+    embeddings = Embeddings(
+        means, _sightings(tracks, origin), made.model, _contents(origin, tracks)
+    )
     embeddings = _with_labels(embeddings, model)
     best = [Image.fromarray(track.pictures[0].crop) for track in tracks]
     return TrackRows(embeddings, list(map(small_jpeg, best)))
@@ -114,21 +116,21 @@ def _mean(track: Track, rows: Floats) -> Floats:
     return mean if mean.any() else rows[0]
 
 
-def _sightings(tracks: Sequence[Track], facts: FilmFacts) -> Sightings:
+def _sightings(tracks: Sequence[Track], origin: FilmOrigin) -> Sightings:
     best, n = [track.pictures[0] for track in tracks], len(tracks)
     columns: dict[str, Any] = {
-        "image": [facts.film.name] * n,
-        "camera": [facts.camera] * n,
-        "track": [facts.track_name(each) for each in tracks],
+        "image": [origin.film.name] * n,
+        "camera": [origin.camera] * n,
+        "track": [origin.track_name(each) for each in tracks],
         "type": [KINDS[each.kind] for each in tracks],
-        "source": [facts.film.name] * n,
-        "time": [facts.moment(each.time) for each in best],
+        "source": [origin.film.name] * n,
+        "time": [origin.moment(each.time) for each in best],
         "frame": [each.frame for each in best],
         "box": [each.box for each in best],
     }
-    return Sightings.from_columns(facts.film.parent, columns)
+    return Sightings.from_columns(origin.film.parent, columns)
 
 
-def _contents(facts: FilmFacts, tracks: Sequence[Track]) -> Contents:
-    whole = np.frombuffer(facts.content * len(tracks), np.uint8)
+def _contents(origin: FilmOrigin, tracks: Sequence[Track]) -> Contents:
+    whole = np.frombuffer(origin.content * len(tracks), np.uint8)
     return whole.reshape(-1, CONTENT_BYTES)
