@@ -117,8 +117,11 @@ def search(
         post, where = ",".join(searched.document["asked"]["post"]["steps"]) or post, ""
     else:
         queries = queries or []
-        if not queries and (not is_gallery(gallery) or sheet is not None):
+        if not queries and not is_gallery(gallery):
             raise typer.BadParameter("give a picture of the vehicle", param_hint="QUERY")
+        if not queries and sheet is not None:
+            needs = "a sheet shows a picture and its hits: give a picture, or leave out --sheet"
+            raise typer.BadParameter(needs, param_hint="--sheet")
         said = (yes, no)
         question = asked(queries, where, top, post, camera=camera, time=time, box=box, said=said)
         question = replace(question, pictures=cut(question.pictures, box, detector, device))
