@@ -218,7 +218,7 @@ def test_relative_paths_start_at_the_table(
         ("image,vehicle\na.jpg," + "x" * 1001 + "\n",
          ("line 2", "vehicle", "'" + "x" * 40 + "'", "1,001", "1,000")),
         ("image,vehicle\na.jpg," + "x" * 200_000 + "\n", ("line 2", "not CSV", "field limit")),
-        ("image,vehicle\na.jpg," + "x" * 2_000_000, ("line 2", "too long")),
+        ("image,vehicle\na.jpg," + "x" * 2_000_000, ("line 2", "longer than")),
     ],
 )  # fmt: skip
 def test_a_malformed_csv_gives_one_clear_line(

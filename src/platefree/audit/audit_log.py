@@ -253,11 +253,11 @@ def fault_of(entry: Entry, line: bytes, end: Head, piece: bytes) -> str:
     """
     content = entry.model_dump(mode="json")
     if line != canonical(content).encode() or sealed(content) != entry.hash:
-        return f"entry {entry.number:,} was changed: its hash is another one"
+        return f"entry {entry.number:,} was changed: its hash does not match"
     if entry.before != end.hash or entry.number != end.entries + 1:
         return (
-            f"entry {entry.number:,} does not follow entry {end.entries:,}: one was taken out, put "
-            "in or moved"
+            f"entry {entry.number:,} does not follow entry {end.entries:,}: one was removed, "
+            "inserted or moved"
         )
     digest = hashlib.sha256(piece).hexdigest()
     if piece and (entry.action != MENDED or entry.details.get("sha256") != digest):

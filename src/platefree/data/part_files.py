@@ -165,8 +165,8 @@ def _checked(path: Path, box: Sequence[float], place: str) -> Sequence[float]:
         raise DataError(f"{path}, {place}: box {shown} is not finite, expected pixels")
     if box[0] >= box[2] or box[1] >= box[3]:
         raise DataError(
-            f"{path}, {place}: the right lower corner of box {shown} is not right of and below the "
-            "left upper one, expected left, top, right, bottom (not width and height)"
+            f"{path}, {place}: the lower right corner of box {shown} is not right of and below the "
+            "upper left one, expected left, top, right, bottom (not width and height)"
         )
     return box
 

@@ -143,7 +143,7 @@ def _box(path: Path, place: str, edges: Sequence[str | float]) -> tuple[float, .
         shown = ", ".join(str(edge)[:20] for edge in edges)
         raise DataError(
             f"{path}, {place}: {shown} is no box, expected left, top, right, bottom in "
-            "pixels, the right lower corner right of and below the left upper one"
+            "pixels, the lower right corner right of and below the upper left one"
         )
     return box
 

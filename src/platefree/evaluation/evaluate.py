@@ -130,7 +130,7 @@ def stored_table(model: Embedder) -> Sightings:
     """
     if isinstance(model, StoredEmbeddings):
         return model.embeddings.sightings
-    raise DataError(f"{model.name} is a network: say which pictures to score it on (--data)")
+    raise DataError(f"{model.name} has no pictures of its own: say which to score it on (--data)")
 
 
 def open_data(data: str | Path | Sightings | DataSet) -> DataSet:
@@ -168,7 +168,8 @@ def plan_for(
         return make_plan(data, protocol or usual_protocol(model.learns), tests, seed)
     if tests or protocol not in (None, PROTOCOL):
         raise ProtocolError(
-            f"a part detector compares nothing; it is scored by {PROTOCOL}, which is one test"
+            f"a part detector is scored by the protocol {PROTOCOL} alone, which is one test: leave "
+            "protocol and tests out"
         )
     trial = part_trial(data, getattr(as_network(model).recipe.model, "boxes", ""))
     return Plan(data, PROTOCOL, (trial,), trial.rows)

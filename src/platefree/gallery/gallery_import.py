@@ -69,7 +69,7 @@ def _opened(place: Path) -> Embeddings:
         return read_embedded(file)
     raise DataError(
         f"{place} holds no embeddings: 'platefree gallery export --embeddings' writes a folder or "
-        "table with them; pictures and tables without are added ('platefree gallery add')"
+        "table with them; add pictures, and tables without them, with 'platefree gallery add'"
     )
 
 

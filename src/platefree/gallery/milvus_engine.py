@@ -223,8 +223,8 @@ def answered(address: MilvusAddress, error: type[DataError | StorageError]) -> I
         yield
     except client_errors() as raised:
         raise error(
-            f"{address} does not answer as it should: {first_line(raised)}; see that the server "
-            "runs, and try again"
+            f"{address} does not answer as it should: {first_line(raised)}; check that the "
+            "server runs, and try again"
         ) from raised
 
 
@@ -242,9 +242,9 @@ def retried(attempt: Callable[[], _Result], address: MilvusAddress) -> _Result:
         except retryable as error:
             if monotonic() + wait > end:
                 raise StorageError(
-                    f"{address} took nothing for {RETRY_SECONDS:.0f} seconds "
-                    f"({first_line(error)}): see that the server runs, and add again; what was "
-                    "added before is there"
+                    f"{address} accepted nothing for {RETRY_SECONDS:.0f} seconds "
+                    f"({first_line(error)}): check that the server runs, and add again; what was "
+                    "added before is kept"
                 ) from error
             sleep(wait)
             wait = min(2 * wait, 5.0)

@@ -90,8 +90,8 @@ def open_intake(
     """
     if gallery.ledger is None:
         raise DataError(
-            f"{gallery.folder} is on a server: give a folder in which it is noted what is done of "
-            "each film (--ledger)"
+            f"{gallery.folder} is on a server: give a folder for the record of the films taken "
+            "in (--ledger)"
         )
     with open_ledger(gallery.ledger, gallery.card.created) as ledger:
         _ = gallery.model  # refused now, if it is not the gallery's

@@ -62,7 +62,7 @@ class Camera:
 
     def __post_init__(self) -> None:
         if not self.name.strip():
-            raise DataError("a camera without a name: sightings are found by the name of theirs")
+            raise DataError("a camera has no name: give it one, by which its sightings are found")
         check_start(self.start)
         _ = self.clock
         Sampling(self.every)
