@@ -354,7 +354,9 @@ def _conditions(where: Filter) -> dict[str, Any]:
     defaults = {each.name: each.default for each in fields(Filter)}
     found = {name: value for name, value in asdict(where).items() if value != defaults[name]}
     if found.pop("not_files", ()):
-        raise PlatefreeError("not_files is a condition on files, which a service does not know")
+        raise PlatefreeError(
+            "not_files cannot be asked of a service, which knows no files of yours: leave it out"
+        )
     return {
         name: list(value) if isinstance(value, tuple | list) else value
         for name, value in found.items()

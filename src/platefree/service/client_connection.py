@@ -128,7 +128,9 @@ class Connection:
             try:
                 said = str(json.loads(content)["error"])
             except (ValueError, KeyError, TypeError):
-                said = f"{status} without a reason: is this the address of a platefree service?"
+                said = (
+                    f"status {status} without a reason: is this the address of a platefree service?"
+                )
             raise ServiceError(status, said)
         return content
 
