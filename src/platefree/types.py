@@ -331,7 +331,7 @@ class Embeddings:
         sightings: the n pictures that the rows describe.
         model: fingerprint of the model that made them; only equal fingerprints may be compared.
         content: (n, 16) uint8, what `platefree.data.content.picture_contents` says of the
-            pictures' files when they were embedded; None if nobody looked.
+            pictures' files when they were embedded; None if they were not looked at.
 
     Raises:
         DataError: a space is not float32 (n, d), or has a row that is not finite or not of

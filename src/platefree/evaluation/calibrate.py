@@ -49,7 +49,7 @@ def calibrate(
 
     Args:
         model: that embeds vehicles.
-        data: table or data set of known vehicles before two cameras or more; rows of split
+        data: table or data set of known vehicles seen by two cameras or more; rows of split
             ``train`` are left out.
         seed: of what is drawn: the parts, and of a large table the vehicles.
         work: device, workers and progress.

@@ -105,7 +105,8 @@ def evaluate(
 
     Raises:
         DataError: the data cannot be read, or the model has no embeddings of them.
-        ProtocolError: the data cannot support the protocol, or the protocol no post-processing.
+        ProtocolError: the data cannot support the protocol, or the protocol takes no
+            post-processing.
         RecipeError: there is no such post-processing step, a step lacks an option, the backbone
             takes no other scales, or the model was trained without metadata.
         CheckpointError: the model, or one that a step names, cannot be loaded.

@@ -199,7 +199,7 @@ def milvus_client() -> Any:  # noqa: ANN401
     except ModuleNotFoundError as error:
         raise MissingPackage(
             f"a gallery on a Milvus server needs {error.name}, which is not installed: run pip "
-            "install 'platefree[milvus]' (pip install '.[milvus]' in this folder)"
+            "install 'platefree[milvus]' (in a checkout of platefree: pip install '.[milvus]')"
         ) from error
     logging.getLogger("pymilvus").setLevel(logging.CRITICAL)  # it logs each error that it raises
     return pymilvus

@@ -28,8 +28,8 @@ def ingest(
 ) -> Taken:
     """Find the vehicles of films and keep a sighting of each, without plates and faces.
 
-    A call that was stopped, however, goes on where it was when it is made again. What is done of
-    each film is noted in the folder ``gallery.ledger``.
+    A call that was stopped in any way continues where it was when it is made again. How far
+    each film is done is noted in the folder ``gallery.ledger``.
 
     Args:
         films: files, and folders of them.

@@ -174,7 +174,7 @@ def _check(value: object, place: tuple[str, ...]) -> None:
 
 def _fault(value: object) -> str:
     if isinstance(value, str) and _UNFIT.search(value):
-        return f"{value[:40]!r}, with NUL or half a character"
+        return f"{value[:40]!r}, which holds NUL or half a character"
     if isinstance(value, int) and value not in _INTEGERS:
         return f"a whole number of {value.bit_length()} bits, expected at most 64"
     if isinstance(value, float) and not math.isfinite(value):

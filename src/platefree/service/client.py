@@ -29,13 +29,13 @@ class Client:
     """Asks a service that ``platefree serve`` started.
 
     Attributes:
-        reason: why is asked.
+        reason: why you ask.
         cases: the cases of the service.
 
     Args:
         address: such as ``http://127.0.0.1:8000``, also with the ``#token=`` that it printed.
         token: that it printed, or of an account.
-        reason: why is asked, which the service's audit log keeps; each method may say another one.
+        reason: why you ask, which the service's audit log keeps; each method may give another.
         certificate: file of the certificate of who signed the service's, if no system knows it.
         timeout: seconds to wait for an answer; the first search may load the model.
 

@@ -96,7 +96,7 @@ def train(
         recipe: from `platefree.load_recipe`.
         data: a table or a public data set, or the path of one.
         out: folder of the run; gets ``best``, ``last`` and ``log.jsonl``.
-        resume: continue from ``last`` if it exists, else begin; the command line refuses that.
+        resume: continue from ``last`` if it exists, else begin (the command line refuses to begin).
         unreadable: ``skip`` decodes every training picture first and leaves out those that cannot
             be read; the card names them, and resuming leaves out the same.
         work: the device; the recipe sets how pictures are loaded. For several processes, start
