@@ -247,7 +247,7 @@ def test_missing_and_foreign_files(tmp_path: Path) -> None:
     assert says(refusal(tmp_path / "absent.csv"), "not exist", "a table")
     for name in ("list.txt", "book.xlsx", "picture.jpg", "plain"):
         (tmp_path / name).write_bytes(b"image\na.jpg\n")
-        assert says(refusal(tmp_path / name), "no table", ".csv", ".parquet")
+        assert says(refusal(tmp_path / name), "not a table", ".csv", ".parquet")
 
 
 def test_an_unreadable_table_says_why(table: Csv, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -238,7 +238,7 @@ def parse_entry(line: bytes, what: str) -> Entry:
     try:
         text = line.decode()
     except UnicodeDecodeError as error:
-        raise DataError(f"{what} is no UTF-8 text: it was changed") from error
+        raise DataError(f"{what} is not UTF-8 text: it was changed") from error
     return checked(Entry, parse_json(text, what, DataError), what, error=DataError)
 
 

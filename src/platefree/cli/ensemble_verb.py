@@ -63,5 +63,5 @@ def _numbers(text: str | None) -> list[float] | None:
     try:
         return [float(part) for part in text.split(",")]
     except ValueError:
-        message = f"{text} is no list of numbers such as 1,1,2"
+        message = f"{text}, expected a list of numbers such as 1,1,2"
         raise typer.BadParameter(message, param_hint="--weights") from None

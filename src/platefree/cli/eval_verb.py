@@ -187,5 +187,5 @@ def _numbers(text: str) -> tuple[float, ...]:
     try:
         return tuple(float(part) for part in text.split(","))
     except ValueError:
-        message = f"{text} is no list of numbers such as 1,0.9,0.8"
+        message = f"{text}, expected a list of numbers such as 1,0.9,0.8"
         raise typer.BadParameter(message, param_hint="--scales") from None

@@ -92,7 +92,7 @@ def read_table(path: str | Path, *, root: str | Path | None = None) -> Sightings
             return _read_csv(path)
         if path.suffix.lower() == ".parquet":
             return _read_parquet(path)
-    raise DataError(f"{path} is no table, expected a .csv or .parquet file, or a folder")
+    raise DataError(f"{path} is not a table, expected a .csv or .parquet file, or a folder")
 
 
 def write_table(

@@ -304,7 +304,7 @@ def _zone(text: str) -> tzinfo:
     found = _ZONE.fullmatch(text)
     if found is None or int(found[2]) > 14:
         raise DataError(
-            f"zone {text[:60]!r} is no difference from UTC, expected for instance +07:00"
+            f"zone {text[:60]!r} is not a difference from UTC, expected for instance +07:00"
         )
     minutes = int(found[2]) * 60 + int(found[3])
     return timezone(timedelta(minutes=-minutes if found[1] == "-" else minutes))

@@ -88,5 +88,8 @@ def _small_pictures(folder: Path, count: int) -> list[bytes]:
 def _small_picture(path: Path) -> bytes:
     content = read_input(path, _SMALL)
     if not content.startswith(_JPEG):
-        raise DataError(f"{path} is no JPEG, as the small pictures of a gallery are")
+        raise DataError(
+            f"{path} is not a JPEG, as the small pictures of a gallery are: export "
+            "the gallery again"
+        )
     return content

@@ -38,7 +38,8 @@ def _lines(card: DetectorCard) -> Iterator[str]:
     )
     yield (
         f"- boxes with a score of at least {card.threshold:g} count; of two whose intersection "
-        "over union is above 0.5 the one with the higher score stays; plates are compared with plates"
+        "over union is above 0.5 the one with the higher score stays; plates are compared with "
+        "plates"
     )
     yield from ("", "## How it was measured", "")
     yield f"Distance from torch, on {card.compared}, at positions that may hold something:"

@@ -112,7 +112,7 @@ def read_cameras(path: Path, detector: str | Path | None = None) -> list[Camera]
         listed = _Cameras.model_validate(read_toml(path, _LIST)).cameras
     except ValidationError as error:
         raise DataError(
-            f"{path} is no list of cameras: {first_problem(error)}; see docs/ingest.md"
+            f"{path} is not a list of cameras: {first_problem(error)}; see docs/ingest.md"
         ) from error
     names = [each.name for each in listed]
     if twice := sorted({name for name in names if names.count(name) > 1}):
