@@ -84,7 +84,7 @@ class _Model(_Part):
     def _training_is_described_whole(self) -> Self:
         missing = {"step", "total_steps", "seed"} - self.model_fields_set
         if self.data is not None and missing:
-            raise ValueError(f"it tells of data, but not of {', '.join(sorted(missing))}")
+            raise ValueError(f"it describes its data, but without {', '.join(sorted(missing))}")
         return self
 
 

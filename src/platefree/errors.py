@@ -13,8 +13,8 @@ PlatefreeError
 │   └── NonFiniteLoss   a loss became NaN or infinite
 ├── StorageError        a file cannot be written (disk full, read-only)
 │   └── OtherWriter     another process is writing it
-├── OutOfMemory         the machine has not the memory that the work needs
-├── MissingPackage      another install of platefree brings what is asked for
+├── OutOfMemory         the machine lacks the memory that the work needs
+├── MissingPackage      what is asked for needs packages that are not installed
 └── Interrupted         stopped on request, with a resumable state on disk
 
 A message says what was found, what was expected and what to do. The command line prints it
@@ -89,11 +89,11 @@ class OtherWriter(StorageError):
 
 
 class OutOfMemory(PlatefreeError):
-    """The memory did not suffice; what was being read may be perfectly good."""
+    """There was not enough memory; what was being read may be perfectly good."""
 
 
 class MissingPackage(PlatefreeError):
-    """Something is asked for that another install of platefree brings."""
+    """What is asked for needs packages that another install of platefree brings."""
 
 
 class Interrupted(PlatefreeError):

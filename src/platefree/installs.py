@@ -39,7 +39,7 @@ def service_install(what: str) -> Iterator[None]:
             raise
         raise MissingPackage(
             f"{what} needs {missing}, which is not installed: run pip install 'platefree[serve]' "
-            "(pip install '.[serve]' in this folder)"
+            "(in a checkout of platefree: pip install '.[serve]')"
         ) from error
 
 
@@ -61,5 +61,5 @@ def training_install(what: str) -> Iterator[None]:
             raise
         raise MissingPackage(
             f"{what} needs {missing}, which is not installed: run pip install 'platefree[train]' "
-            "(pip install '.[train]' in this folder); it brings torch, about 6 GB"
+            "(in a checkout of platefree: pip install '.[train]'); it brings torch, about 6 GB"
         ) from error

@@ -59,8 +59,8 @@ def can_share_memory() -> bool:
         multiprocessing.get_context("spawn").Lock()
     except OSError as error:
         _log.warning(
-            "note: this machine lets processes share no memory (%s), so pictures are loaded by "
-            "one process; a container needs /dev/shm",
+            "note: processes on this machine cannot share memory (%s), so one process loads the "
+            "pictures; a container needs /dev/shm",
             error.strerror or error,
         )
         return False

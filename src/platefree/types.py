@@ -256,7 +256,10 @@ def text_column(values: Iterable[Any], name: str = "text") -> Text:
         DataError: a value is something else, such as a float, in which long ids lose digits.
     """
     if isinstance(values, str) or (isinstance(values, np.ndarray) and values.ndim != 1):
-        raise DataError(f"column {name!r} is no column, expected one text for each row")
+        raise DataError(
+            f"column {name!r} is a single text or has several dimensions, expected "
+            "one text for each row"
+        )
     if isinstance(values, np.ndarray) and values.dtype == object and _holds_text(values):
         return values
     cells = values.tolist() if isinstance(values, np.ndarray) else list(values)
@@ -331,7 +334,7 @@ class Embeddings:
         sightings: the n pictures that the rows describe.
         model: fingerprint of the model that made them; only equal fingerprints may be compared.
         content: (n, 16) uint8, what `platefree.data.content.picture_contents` says of the
-            pictures' files when they were embedded; None if nobody looked.
+            pictures' files when they were embedded; None if they were not looked at.
 
     Raises:
         DataError: a space is not float32 (n, d), or has a row that is not finite or not of

@@ -18,7 +18,7 @@ def test_lists_that_name_pictures_that_are_not_there(run: Run, tmp_path: Path) -
     assert (code, len(json.loads(out)["unreadable"])) == (1, 4)
     code, out, err = run("data", "check", root)
     assert (code, says(out, "4 pictures", "cannot be read")) == (1, True)
-    assert says(err, "train_images/a.jpg", "not there")
+    assert says(err, "train_images/a.jpg", "not exist")
     code, _, err = run("eval", "color_stripes", "--data", root)
     assert (code, err.strip().splitlines()[-1].startswith("platefree: ")) == (1, True)
     assert says(err, "c.jpg", "not exist")

@@ -101,7 +101,7 @@ def test_bad_pictures_are_one_line(
     (tmp_path / "huge.ppm").write_bytes(header + bytes(64))
     for name, told in (
         ("none.png", ("none.png", "not exist")),
-        ("text.png", ("text.png", "no picture")),
+        ("text.png", ("text.png", "as a picture")),
         ("flat.png", ("flat.png", "100 x 10 pixels", 24)),
         ("huge.ppm", ("huge.ppm", "40,000 x 30,000")),
     ):

@@ -127,7 +127,7 @@ def test_what_a_gallery_refuses(
     run: Run, lot: Path, drawn_folder: Path, tiny_model_folder: Path, tmp_path: Path
 ) -> None:
     refused(run("gallery", "create", lot), "lot", "already", "gallery add")
-    refused(run("gallery", "info", drawn_folder), "no gallery", "gallery create")
+    refused(run("gallery", "info", drawn_folder), "not a gallery", "gallery create")
     query = next(drawn_folder.rglob("*.jpg"))
     for words in (
         ("search", query, "--gallery", lot, "--model", tiny_model_folder),
@@ -257,12 +257,12 @@ def test_an_answer_is_repeated(
     assert lost
     assert says(err, "not the same", before["gallery"]["version"], "forgotten since", lost[0])
     answer.write_text("{}")
-    refused(run("search", "--gallery", lot, "--again", answer), "answer.json", "no answer")
+    refused(run("search", "--gallery", lot, "--again", answer), "answer.json", "not the answer")
     for more in (["x.jpg"], ["--top", "3"], ["--where", "camera:cam1"], ["--no", "5"]):
         code, _, err = run("search", *more, "--gallery", lot, "--again", answer)
         assert code == 2
         assert says(err, "leave", more[0] if more[0].startswith("--") else "QUERY")
-    refused(run("search", "--gallery", drawn_folder, "--again", answer), "no gallery")
+    refused(run("search", "--gallery", drawn_folder, "--again", answer), "not a gallery")
 
 
 def test_what_feedback_and_boxes_refuse(

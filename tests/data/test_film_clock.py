@@ -34,7 +34,7 @@ def test_the_clock_never_goes_back_and_never_leaps_a_day() -> None:
     assert stamps(clock, back) == [5000, 5100, 5200, 5300, 5400, 5500]
     assert stamps(clock, [(90_000_000, 90_000_000), (90_000_100, 90_000_100)]) == [5600, 5700]
     assert clock.repaired
-    assert says(" ".join(clock.remarks()), "1 times")
+    assert says(" ".join(clock.remarks()), "1 time")
 
 
 def test_gaps_are_believed_and_said() -> None:

@@ -174,9 +174,9 @@ def test_numbers_of_a_parquet_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("image,frame\na,-1\n", ", line 2: frame '-1' is no frame number"),
-        ("image,frame\na,1.5\n", ", line 2: frame '1.5' is no frame number"),
-        ("image,frame\na,first\n", ", line 2: frame 'first' is no frame number"),
+        ("image,frame\na,-1\n", ", line 2: frame '-1' is not a frame number"),
+        ("image,frame\na,1.5\n", ", line 2: frame '1.5' is not a frame number"),
+        ("image,frame\na,first\n", ", line 2: frame 'first' is not a frame number"),
         ("image,x0,y0,x1\na,1,2,3\n", " has the columns x0, y0, x1 but not y1"),
         ("image,x0,y0,x1,y1\na,1,2,3,\n", ", line 2: x0, y0, x1, y1 are 1, 2, 3, , expected"),
         ("image,x0,y0,x1,y1\na,1,2,1,4\n", ", line 2: x0, y0, x1, y1 are 1, 2, 1, 4, expected"),

@@ -93,6 +93,6 @@ def test_no_refusal_shows_what_a_file_holds(tmp_path: Path) -> None:
     table = read_table(tmp_path / "t.csv")
     with pytest.raises(ImageError) as refused:
         read_image(table.path(0))
-    assert says(str(refused.value), "secret", "no picture", "JPEG")
+    assert says(str(refused.value), "secret", "as a picture", "JPEG")
     assert "owner" not in str(refused.value)
     assert "hunter" not in str(refused.value)

@@ -113,7 +113,9 @@ def test_every_format_is_read_as_rgb(kind: str, put: Put) -> None:
 def test_other_formats_are_refused_even_where_pillow_knows_them(put: Put) -> None:
     for kind in ("PCX", "TGA", "EPS"):
         path = put(encoded(smooth(), kind), "picture.png")
-        with pytest.raises(ImageError, match=facts("picture.png", "no picture", "JPEG, PNG, WEBP")):
+        with pytest.raises(
+            ImageError, match=facts("picture.png", "as a picture", "JPEG, PNG, WEBP")
+        ):
             read_image(path)
 
 

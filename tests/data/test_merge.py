@@ -130,7 +130,7 @@ def test_models_stand_for_vehicles() -> None:
     assert classes.vehicle.tolist() == classes.model.tolist() == cars.model.tolist()
     assert set(classes.split.tolist()) == {"train"}
     for wrong in (classes, table("/d", image=["a"])):
-        with pytest.raises(DataError, match=facts("models", "no vehicle")):
+        with pytest.raises(DataError, match=facts("models", "without vehicle ids")):
             model_as_vehicle(wrong)
 
 

@@ -92,13 +92,13 @@ def test_an_index_of_another_length_is_refused(tmp_path: Path, name: str) -> Non
 
 def test_what_is_no_text_is_refused(tmp_path: Path) -> None:
     write_files(tmp_path, {**SETS["vric"], "vric_probe.txt": b"\xff\xfe\xfd\x00\x01"})
-    with pytest.raises(DataError, match=facts("vric_probe.txt", "no text", "UTF-8")):
+    with pytest.raises(DataError, match=facts("vric_probe.txt", "not text", "UTF-8")):
         read_dataset(tmp_path)
 
 
 def test_a_damaged_file_of_names_is_refused(tmp_path: Path) -> None:
     write_files(tmp_path, {**SETS[SURVEILLANCE], "color_list.mat": b"not from MATLAB"})
-    with pytest.raises(DataError, match=facts("color_list.mat", "no MATLAB")):
+    with pytest.raises(DataError, match=facts("color_list.mat", "not a MATLAB")):
         read_dataset(tmp_path)
 
 
@@ -126,7 +126,9 @@ def test_a_set_is_found_by_its_files_alone(tmp_path: Path, name: str) -> None:
     others = [each.name for each in FORMATS if each.name != name]
     for other in others:
         assert find_dataset(tmp_path / "one", other) is None
-        with pytest.raises(DataError, match=facts("one", f"no {other}", f"({other})", "found two")):
+        with pytest.raises(
+            DataError, match=facts("one", f"not {other}", f"({other})", "found two")
+        ):
             read_dataset(tmp_path / "one", other)
 
 
@@ -150,7 +152,7 @@ def test_a_folder_that_is_no_set_says_what_was_looked_for_and_found(tmp_path: Pa
         read_dataset(tmp_path)
     message = str(refused.value)
     assert message.startswith(str(tmp_path))
-    assert says(message, "no public data set", *(each.looks_for for each in FORMATS))
+    assert says(message, "not a public data set", *(each.looks_for for each in FORMATS))
     assert says(message, *(f"file{n}.txt" for n in range(8)), "2 more")
     assert "file8.txt" not in message
 
@@ -158,7 +160,7 @@ def test_a_folder_that_is_no_set_says_what_was_looked_for_and_found(tmp_path: Pa
 def test_no_folder_or_no_such_set_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=facts("'market'", "vehicleid", "cityflow", "vric")):
         read_dataset(tmp_path, "market")
-    with pytest.raises(DataError, match=facts("nothing", "no folder")):
+    with pytest.raises(DataError, match=facts("nothing", "not a folder")):
         read_dataset(tmp_path / "nothing")
 
 

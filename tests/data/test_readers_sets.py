@@ -548,4 +548,4 @@ def test_the_pictures_need_not_be_there(tmp_path: Path, name: str) -> None:
     files = {place: text for place, text in SETS[name].items() if not place.endswith(".jpg")}
     dataset = read(tmp_path, files)
     assert dataset.name == name
-    assert any("not there" in remark or "no folder" in remark for remark in dataset.remarks)
+    assert any("not exist" in remark or "no folder" in remark for remark in dataset.remarks)

@@ -84,7 +84,7 @@ def test_the_verb_writes_a_table_that_every_verb_reads(disk: Path, run: Run) -> 
 
 def test_wrong_roots_are_refused(disk: Path) -> None:
     path = disk / "tables" / "t.csv"
-    with pytest.raises(DataError, match=facts("nothing", "no folder")):
+    with pytest.raises(DataError, match=facts("nothing", "not a folder")):
         read_table(path, root=disk / "nothing")
     with pytest.raises(DataError, match=facts("none of 3 pictures", "disk/a/1.png")):
         read_table(path, root=disk / "disk")
@@ -94,7 +94,7 @@ def test_wrong_roots_are_refused(disk: Path) -> None:
         DataError, match=facts("none of 3 paths", "begins with /new/", "--instead-of")
     ):
         relocated(read_table(disk / "tables" / "old.csv"), disk / "disk", instead_of="/new")
-    with pytest.raises(DataError, match=facts("no table", "root")):
+    with pytest.raises(DataError, match=facts("without a table", "root")):
         read_table(disk / "disk" / "cars", root=disk)
 
 

@@ -218,7 +218,7 @@ def test_relative_paths_start_at_the_table(
         ("image,vehicle\na.jpg," + "x" * 1001 + "\n",
          ("line 2", "vehicle", "'" + "x" * 40 + "'", "1,001", "1,000")),
         ("image,vehicle\na.jpg," + "x" * 200_000 + "\n", ("line 2", "not CSV", "field limit")),
-        ("image,vehicle\na.jpg," + "x" * 2_000_000, ("line 2", "too long")),
+        ("image,vehicle\na.jpg," + "x" * 2_000_000, ("line 2", "longer than")),
     ],
 )  # fmt: skip
 def test_a_malformed_csv_gives_one_clear_line(
@@ -247,7 +247,7 @@ def test_missing_and_foreign_files(tmp_path: Path) -> None:
     assert says(refusal(tmp_path / "absent.csv"), "not exist", "a table")
     for name in ("list.txt", "book.xlsx", "picture.jpg", "plain"):
         (tmp_path / name).write_bytes(b"image\na.jpg\n")
-        assert says(refusal(tmp_path / name), "no table", ".csv", ".parquet")
+        assert says(refusal(tmp_path / name), "not a table", ".csv", ".parquet")
 
 
 def test_an_unreadable_table_says_why(table: Csv, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -67,12 +67,12 @@ def test_a_city_knows_its_boxes(block_city: Path, block_table: pf.Sightings) -> 
     ("text", "message"),
     [
         ("image,left,top,right\n0.png,1,2,3\n", ("column 'bottom'", "image,left,top,right,bottom")),
-        ("image,left,top,right,bottom\n0.png,1,2,3,x\n", ("line 2", "1, 2, 3, x", "no box")),
+        ("image,left,top,right,bottom\n0.png,1,2,3,x\n", ("line 2", "1, 2, 3, x", "not a box")),
         (
             "image,left,top,right,bottom\n0.png,5,2,3,9\n",
-            ("5, 2, 3, 9", "no box", "right of and below"),
+            ("5, 2, 3, 9", "not a box", "right of and below"),
         ),
-        ("image,left,top,right,bottom\n0.png,1,2,nan,9\n", ("1, 2, nan, 9", "no box")),
+        ("image,left,top,right,bottom\n0.png,1,2,nan,9\n", ("1, 2, nan, 9", "not a box")),
         ("image,left,top,right,bottom\n,1,2,3,9\n", ("line 2", "no image")),
         (
             "image,left,top,right,bottom\n0.png,0.1,0.2,0.3,0.9\n",
@@ -99,7 +99,7 @@ def test_wrong_files_are_refused(
 
 
 def test_files_that_are_none_are_refused(pictures: pf.Sightings) -> None:
-    for name, message in (("absent.csv", "not exist"), ("0.png", "no file")):
+    for name, message in (("absent.csv", "not exist"), ("0.png", "not a file")):
         with pytest.raises(
             DataError, match=facts(name, message, "left,top,right,bottom", "labels.parquet")
         ):
@@ -186,7 +186,7 @@ def test_detectors_that_cannot_be_had_are_reported(
     with pytest.raises(RecipeError, match=facts("post.crop.model", f"mean '{NAME}'")):
         load_detector("torchvision:ssdlite_mobilenet_v3_large")
     with pytest.raises(
-        RecipeError, match=facts("post.crop.model", "'runs/parts/best'", "no detector")
+        RecipeError, match=facts("post.crop.model", "'runs/parts/best'", "not a detector")
     ):
         load_detector("runs/parts/best")
     with pytest.raises(

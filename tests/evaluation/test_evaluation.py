@@ -213,7 +213,7 @@ def test_pictures_that_cannot_be_read_are_skipped_or_refused(
     assert embeddings.sightings.image.tolist() == good
     assert len(skipped) == 1
     assert "broken.jpg" in skipped[0]
-    with pytest.raises(ImageError, match=facts("broken.jpg", "no picture")):
+    with pytest.raises(ImageError, match=facts("broken.jpg", "as a picture")):
         model.embed(table)
     with pytest.raises(ImageError, match=facts("none of 1 picture", "broken.jpg")):
         model.embed(table.take(np.array([1])), unreadable="skip")

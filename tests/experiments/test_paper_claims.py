@@ -120,7 +120,7 @@ def test_what_is_not_measured_yet_or_not_in_pairs_has_no_verdict() -> None:
     with pytest.raises(RecipeError, match=facts("new better than old", "seeds", "different")):
         learnt(BETTER, {"new": both[0], "old": both[0]}, {"new": later, "old": later}, paper)
     elsewhere = [{"800": scores([2, 2, 1])}]
-    with pytest.raises(RecipeError, match=facts("new better than old", "rank-1", "no mean")):
+    with pytest.raises(RecipeError, match=facts("new better than old", "rank-1", "not a mean")):
         settle(
             BETTER, {"new": new[0], "old": old[0]}, {"new": new[1], "old": elsewhere}, paper, BOTH
         )

@@ -167,7 +167,7 @@ def test_an_answer_is_data_that_is_checked(
     asked, hit = content["asked"], content["hits"][0]
     picture = asked["pictures"][0]
     wrongs: list[tuple[dict[str, Any], tuple[str | int, ...]]] = [
-        ({"format": "something"}, ("no answer", "--json")),
+        ({"format": "something"}, ("not the answer", "--json")),
         ({"version": 9}, ("version 9", "upgrade")),
         ({"asked": {**asked, "where": {"cameras": "gate"}}}, ("cameras",)),
         ({"asked": {**asked, "where": {"speed": 3}}}, ("'speed'",)),

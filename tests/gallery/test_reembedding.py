@@ -90,7 +90,7 @@ def test_an_answer_of_the_new_model_is_asked_again_where_the_old_one_was_open(
     lot.reembed(new, work=WORK)
     lot.save_answer(lot.search(pictures.path(7), top=9, work=WORK), tmp_path / "new.json")
     assert elsewhere.search_again(tmp_path / "new.json", work=WORK).same
-    with pytest.raises(MismatchError, match=facts(new.fingerprint, "no other model")):
+    with pytest.raises(MismatchError, match=facts(new.fingerprint, "new search")):
         elsewhere.search_again(tmp_path / "old.json", work=WORK)
 
 

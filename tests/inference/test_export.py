@@ -260,7 +260,7 @@ def test_the_page_and_the_card_tell_what_it_is(
     assert card["fingerprint"] == model.fingerprint
     (network,) = card["networks"]
     space = network["parity"]["main"]
-    headings = ("Made from what", "For what", "Measured how", "Where it fails")
+    headings = ("made from", "it is for", "How it was measured", "Where it fails")
     assert says(page, *headings, "strong_baseline/demo", f"{space['worst']:.1e}", "Licence")
     assert "not measured" in page
     names = {each.name for each in exported_folder.iterdir()}

@@ -685,7 +685,7 @@ def test_what_is_not_a_number_stops_the_run(drawn_table: Sightings, tmp_path: Pa
 @pytest.mark.parametrize(
     ("changes", "complaint"),
     [
-        ({"model.margin": 0.5}, ("model.margin is 0.5", "0.3", "twice beta")),
+        ({"model.margin": 0.5}, ("model.margin is 0.5", "0.3", "at least twice")),
         ({"train.rates": {"critics": 1e-4}}, ("train.rates", "critics", "embedding", "generator")),
         ({"train.betas": {"main": 0.5}}, ("train.betas", "main", "embedding", "generator")),
         ({"input.height": 34}, ("34 x 32 pixels", "multiples of 4")),

@@ -440,7 +440,7 @@ def test_without_a_query_nothing_has_to_be_similar(desk: Desk, served: Live) -> 
     assert address(desk) == "where=camera:cam1"
     assert desk.cards()
     desk.ask("similarity:0.5")
-    assert "of a search" in desk.page.inner_text("#word-fault")
+    assert "belongs to a search" in desk.page.inner_text("#word-fault")
 
 
 def test_a_drag_out_of_a_dialog_leaves_it_open(desk: Desk) -> None:

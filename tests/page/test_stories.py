@@ -168,7 +168,7 @@ def test_conditions_are_typed_removed_and_refused(desk: Desk, served: Live) -> N
     if kept:
         assert f"of {kept}" in desk.page.inner_text("#about")
     desk.ask("where:gate")
-    assert "no condition" in desk.page.inner_text("#word-fault")
+    assert "not a condition" in desk.page.inner_text("#word-fault")
     assert desk.page.locator(".chip").count() == 2
 
 

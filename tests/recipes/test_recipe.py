@@ -56,7 +56,7 @@ def test_a_bare_method_name_means_its_default_recipe() -> None:
             ("[model]", "train.teacher", "nothing is learnt"),
         ),
         ("train.lr", ("'train.lr'", "KEY=VALUE")),
-        ("stages=[{name='a'}, {name='a'}]", ("'a', 'a'", "distinct names")),
+        ("stages=[{name='a'}, {name='a'}]", ("'a', 'a'", "a name of its own")),
     ],
 )
 def test_a_wrong_setting_is_refused_with_what_to_do(

@@ -124,7 +124,7 @@ def test_another_picture_in_the_place_of_one_is_not_shown(
         client.cases.put(key, [number])
         client.frame(number)
         shutil.copy(drawn_table.path(9), tmp_path / "snapshot.jpg")
-        with pytest.raises(ServiceError, match=facts("snapshot.jpg", "something else")) as refused:
+        with pytest.raises(ServiceError, match=facts("snapshot.jpg", "has changed")) as refused:
             client.frame(number)
         assert refused.value.status == 404
         asked = {"pictures": [{"frame_of": number, "box": [0, 0, 9, 9]}]}

@@ -58,5 +58,5 @@ def test_a_detector_that_is_missing_or_damaged_is_named(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match=r"faces\.onnx"):
         FaceDetector(tmp_path / "faces.onnx")
     (tmp_path / "faces.onnx").write_bytes(b"no network")
-    with pytest.raises(CheckpointError, match=r"faces\.onnx is no ONNX file"):
+    with pytest.raises(CheckpointError, match=r"faces\.onnx is not an ONNX file"):
         FaceDetector(tmp_path / "faces.onnx")

@@ -75,7 +75,7 @@ def verify_audit(folder: str | Path, noted: Head | None = None) -> Verified:
                     _expect(marks.pop(entry.number), end, path)
     if marks:
         raise DataError(
-            f"{path} has {end.entries:,} entries, and had {max(marks):,}: its end was taken away"
+            f"{path} has {end.entries:,} entries, but had {max(marks):,}: its end was removed"
         )
     return Verified(end, first, last, head is not None, torn)
 
@@ -98,8 +98,8 @@ def read_entries(folder: str | Path, newest: int) -> list[Entry]:
 def _expect(hash: str, end: Head, path: Path) -> None:
     if end.hash != hash:
         raise DataError(
-            f"{path}: entry {end.entries:,} has the hash {end.hash[:12]}, and had {hash[:12]}: the "
-            "log was written anew"
+            f"{path}: entry {end.entries:,} has the hash {end.hash[:12]}, but had {hash[:12]}: the "
+            "log was rewritten"
         )
 
 

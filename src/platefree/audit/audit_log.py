@@ -238,7 +238,7 @@ def parse_entry(line: bytes, what: str) -> Entry:
     try:
         text = line.decode()
     except UnicodeDecodeError as error:
-        raise DataError(f"{what} is no UTF-8 text: it was changed") from error
+        raise DataError(f"{what} is not UTF-8 text: it was changed") from error
     return checked(Entry, parse_json(text, what, DataError), what, error=DataError)
 
 
@@ -253,11 +253,11 @@ def fault_of(entry: Entry, line: bytes, end: Head, piece: bytes) -> str:
     """
     content = entry.model_dump(mode="json")
     if line != canonical(content).encode() or sealed(content) != entry.hash:
-        return f"entry {entry.number:,} was changed: its hash is another one"
+        return f"entry {entry.number:,} was changed: its hash does not match"
     if entry.before != end.hash or entry.number != end.entries + 1:
         return (
-            f"entry {entry.number:,} does not follow entry {end.entries:,}: one was taken out, put "
-            "in or moved"
+            f"entry {entry.number:,} does not follow entry {end.entries:,}: one was removed, "
+            "inserted or moved"
         )
     digest = hashlib.sha256(piece).hexdigest()
     if piece and (entry.action != MENDED or entry.details.get("sha256") != digest):

@@ -33,7 +33,7 @@ def ablate(
         typer.Option("--data", "-d", metavar="PATH", help="Table with splits, or public data set."),
     ],
     out_folder: Annotated[
-        Path, typer.Option("--out", "-o", metavar="FOLDER", help="Of runs and table.")
+        Path, typer.Option("--out", "-o", metavar="FOLDER", help="For runs and table.")
     ],
     seeds: Annotated[
         int, typer.Option("--seeds", min=1, max=1000, metavar="N", help="Number of seeds, from 0.")
@@ -71,7 +71,7 @@ def bench_methods(
         typer.Option("--data", "-d", metavar="PATH", help="A city, or another table with splits."),
     ],
     out_folder: Annotated[
-        Path, typer.Option("--out", "-o", metavar="FOLDER", help="Of runs and table.")
+        Path, typer.Option("--out", "-o", metavar="FOLDER", help="For runs and table.")
     ],
     seeds: Annotated[
         int, typer.Option("--seeds", min=1, max=1000, metavar="N", help="Number of seeds, from 0.")
@@ -86,12 +86,13 @@ def bench_methods(
         str, typer.Option(metavar="NAME", help="A timm name, for every method.")
     ] = "test_resnet",
     methods: Annotated[
-        str | None, typer.Option(metavar="LIST", show_default="all", help="Such as vanet,drdl.")
+        str | None,
+        typer.Option(metavar="LIST", show_default="all", help="Methods, such as vanet,drdl."),
     ] = None,
     protocol: Annotated[
         str | None,
         typer.Option(
-            "--protocol", "-p", metavar="NAME", show_default="by the data", help="Of scoring."
+            "--protocol", "-p", metavar="NAME", show_default="by the data", help="To score by."
         ),
     ] = None,
     settings: SettingsOption = None,

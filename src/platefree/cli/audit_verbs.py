@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     cls=PlainHelp,
-    help="Check who searched what, and that nobody changed it.",
+    help="Check who searched what, and that nobody changed the log.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -26,15 +26,15 @@ Folder = Annotated[Path, typer.Argument(metavar="GALLERY", help="Its folder, or 
 def verify(
     folder: Folder,
     noted: Annotated[
-        str, typer.Option(metavar="NUMBER:HASH", help="What was printed before, kept elsewhere.")
+        str, typer.Option(metavar="NUMBER:HASH", help="The line kept from an earlier run.")
     ] = "",
     *,
     as_json: Json = False,
 ) -> None:
-    """Find out whether an audit log is as it was written.
+    """Check that an audit log is as it was written.
 
-    Any change, and a missing end, are found, but for one thing: whoever can write the folder can
-    write the whole log anew. So keep the last line elsewhere, and give it the next time (--noted).
+    Every change and a missing end are found, with one exception: whoever can write to the folder
+    can rewrite the whole log. So keep the last line elsewhere, and give it next time (--noted).
     """
     from platefree.audit.audit_check import verify_audit
     from platefree.data.listed_text import many
@@ -46,14 +46,14 @@ def verify(
         print_json({**parts, "first": found.first, "last": found.last, "note": note})
     if not found.has_head:
         notes.print(
-            "note: the file that says where the log ends is gone, so a missing end is not found "
-            "without a note (--noted)",
+            "note: the file that says where the log ends is gone, so a missing end is found only "
+            "with a line kept from an earlier run (--noted)",
             soft_wrap=True,
         )
     if found.torn:
         notes.print(
-            f"note: {many(found.torn, 'line')} of killed processes, as the entries after them say; "
-            "at the end perhaps one that is being written",
+            f"note: {many(found.torn, 'incomplete line')} of killed processes, as the entries "
+            "after them say; one at the end may still be being written",
             soft_wrap=True,
         )
     if found.first:
@@ -95,6 +95,6 @@ def _noted(text: str) -> "Head":
 
     number, _, hash = text.partition(":")
     if not number.isdecimal() or len(number) > 18:
-        raise DataError(f"{text[:80]!r} is no note, expected NUMBER:HASH as 'verify' printed it")
+        raise DataError(f"--noted {text[:80]!r}: expected NUMBER:HASH, as 'verify' printed it")
     content = {"entries": int(number), "hash": hash}
     return checked(Head, content, "the note", error=DataError)

@@ -10,13 +10,13 @@ if TYPE_CHECKING:
     from platefree.gallery.stored_gallery import Gallery
 
 ReasonOption = Annotated[
-    str, typer.Option("--reason", metavar="TEXT", help="Why: the audit log keeps it.")
+    str, typer.Option("--reason", metavar="TEXT", help="Why you ask, for the audit log.")
 ]
 
 
 LedgerOption = Annotated[
     Path | None,
-    typer.Option(metavar="FOLDER", show_default="in the gallery", help="What is done of films."),
+    typer.Option(metavar="FOLDER", show_default="in the gallery", help="Record of films taken in."),
 ]
 
 
@@ -43,7 +43,9 @@ def opened(
     from platefree.gallery.stored_gallery import Gallery
 
     if ledger is not None and not (ledger / LEDGER).exists():
-        raise DataError(f"no ledger in {ledger}, expected the folder that 'platefree ingest' noted")
+        raise DataError(
+            f"no ledger in {ledger}, expected the folder that 'platefree ingest --ledger' was given"
+        )
     gallery = Gallery(place, model, ledger)
     trail = trail_of(gallery.folder, "command line")
     if trail is not None:

@@ -44,7 +44,7 @@ def calibrate(
         typer.Option("--report", "-r", metavar="FILE", help="Write an HTML page (and JSON)."),
     ] = None,
     seed: Annotated[
-        int, typer.Option(min=0, max=2**32 - 1, metavar="N", help="Of random draws.")
+        int, typer.Option(min=0, max=2**32 - 1, metavar="N", help="For random draws.")
     ] = 0,
     *,
     workers: Workers = -1,
@@ -53,9 +53,9 @@ def calibrate(
 ) -> None:
     """Fit how sure a similarity is, and keep it in the model's card.
 
-    Searches and 'compare' then say a probability (p_same), and what it is called: very likely,
-    possible or unlikely. Fit it on vehicles that the model did not learn from, before two cameras
-    or more. Without --data, the calibration that the model has is measured.
+    Searches and 'compare' then give a probability (p_same), also in words: very likely, possible
+    or unlikely. Fit it on vehicles that the model did not learn from, seen by two cameras or more.
+    Without --data, the model's present calibration is measured.
     """
     from platefree.evaluation.calibrate import calibrate as fit
     from platefree.evaluation.calibrate import measure_calibration
@@ -71,7 +71,9 @@ def calibrate(
 
     tests = tests or []
     if data is None and not tests:
-        raise typer.BadParameter("say what to fit it on: --data TABLE", param_hint="--data")
+        raise typer.BadParameter(
+            "give a table to fit it on (--data), or to measure it on (--test)", param_hint="--data"
+        )
     check_report(report, ".json")
     folder = Path(model)
     stored = data is not None and folder.is_dir() and not is_model_name(model)
@@ -108,7 +110,7 @@ def calibrate(
     if stored:
         done(folder, "calibrated")
     elif data is not None:
-        notes.print(f"{model} is no folder of a model, so the calibration was not kept")
+        notes.print(f"{model} is not a model folder, so the calibration was not kept")
 
 
 def _pictures(tables: list[Path]) -> int:

@@ -144,24 +144,24 @@ def city(
 ) -> None:
     """Render a synthetic city, in which every label is known.
 
-    The same command continues it. Presets, by vehicles and pictures: tiny (20, 200),
+    Repeat the command to continue. Presets, by vehicles and pictures: tiny (20, 200),
     small (500, 10,000), views (300, 6,000), models (600, 7,200), streets (12,000,
     72,000), veri (776, 49,357), wild (40,671, 416,314).
     """
     if frames is not None:
         refuse_given(
-            context, (*_OF_PICTURES, *_OF_TRAFFIC, "films"), "--frames knows nothing of it"
+            context, (*_OF_PICTURES, *_OF_TRAFFIC, "films"), "it does not apply to --frames"
         )
         _frames(folder, frames, size, seed, workers, as_json=as_json)
         return
     if films is not None:
-        refuse_given(context, _OF_PICTURES, "--films knows nothing of it")
+        refuse_given(context, _OF_PICTURES, "it does not apply to --films")
         given = {"cameras": cameras, "vehicles": vehicles, "width": size}
         numbers = {name: value for name, value in given.items() if value is not None}
         names = {"light": light.value, **({"fleet": fleet.value} if fleet else {})}
         _films(folder, {"seconds": films, "seed": seed, **numbers}, names, workers, as_json=as_json)
         return
-    refuse_given(context, ["light"], "only films have another light (--films)")
+    refuse_given(context, ["light"], "the light can be chosen for films alone (--films)")
     from platefree.city.generate import estimated_bytes, generate_city
     from platefree.city.plan import PRESETS
 

@@ -135,7 +135,7 @@ ModelOption = Annotated[
         "--model",
         "-m",
         metavar="MODEL",
-        show_default="the gallery's, or the one inside",
+        show_default="the gallery's, or the built-in one",
         help="Checkpoint, exported model, or color_stripes.",
     ),
 ]
@@ -149,7 +149,7 @@ ModelOrShipped = Annotated[
         "--model",
         "-m",
         metavar="MODEL",
-        show_default="the one inside platefree",
+        show_default="the built-in one",
         help="Checkpoint, exported model, or color_stripes (colors alone).",
     ),
 ]

@@ -292,12 +292,12 @@ def relocate(
     ],
     instead_of: Annotated[
         Path | None,
-        typer.Option("--instead-of", help="The former folder, that absolute paths begin with."),
+        typer.Option("--instead-of", help="The old folder, which absolute paths begin with."),
     ] = None,
     *,
     as_json: Json = False,
 ) -> None:
-    """Write the table of pictures that were moved, with their new paths."""
+    """Write the table of moved pictures again, with their new paths."""
     from platefree.data.listed_text import many
     from platefree.data.relocate import missing_pictures, relocated
     from platefree.data.table import read_table, write_table

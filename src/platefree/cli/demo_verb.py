@@ -12,14 +12,14 @@ def demo(
     context: typer.Context,
     folder: Annotated[
         Path,
-        typer.Option("--out", "-o", metavar="FOLDER", help="Of pictures, model and report."),
+        typer.Option("--out", "-o", metavar="FOLDER", help="For pictures, model and report."),
     ] = Path("platefree-demo"),
     seed: Annotated[
         int,
         typer.Option("--seed", min=0, max=2**32 - 1, metavar="N", help="Same seed, same demo."),
     ] = 0,
     port: Annotated[
-        int, typer.Option(min=0, max=65_535, metavar="N", help="Of --serve; 0: any.")
+        int, typer.Option(min=0, max=65_535, metavar="N", help="For --serve; 0: any free one.")
     ] = 8000,
     *,
     serve: Annotated[

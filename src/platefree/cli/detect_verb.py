@@ -34,7 +34,7 @@ def detect(
             "--model",
             "-m",
             metavar="MODEL",
-            show_default="the one inside platefree",
+            show_default="the built-in one",
             help="Detector: exported, or a checkpoint.",
         ),
     ] = None,
@@ -84,7 +84,10 @@ def detect(
         typer.Option(metavar="X,Y X,Y ...", help="No vehicles that stand in this polygon."),
     ] = None,
     smallest: Annotated[
-        float, typer.Option(min=0.0, max=1e5, metavar="PIXELS", help="Least longer side of a box.")
+        float,
+        typer.Option(
+            min=0.0, max=1e5, metavar="PIXELS", help="Leave out boxes whose longer side is shorter."
+        ),
     ] = 0.0,
     *,
     device: DeviceOption = DeviceName.auto,

@@ -12,7 +12,7 @@ def ensemble(
     models: Annotated[
         list[str], typer.Argument(metavar="MODEL...", help="Such as runs/a/best runs/b/best.")
     ],
-    target: Annotated[Path, typer.Option("--out", "-o", metavar="FOLDER", help="Of the ensemble.")],
+    target: Annotated[Path, typer.Option("--out", "-o", metavar="FOLDER", help="For the result.")],
     weights: Annotated[
         str | None,
         typer.Option(
@@ -27,9 +27,9 @@ def ensemble(
     device: DeviceOption = DeviceName.auto,
     as_json: Json = False,
 ) -> None:
-    """Join models to one, by the mean of their similarities.
+    """Join models into one, by the mean of their similarities.
 
-    The result needs none of them, and is used like any model.
+    The result is used like any model, and the joined models are no longer needed.
     """
     from platefree.cli.tables import plain_table, print_whole
     from platefree.inference.networks import make_ensemble
@@ -63,5 +63,5 @@ def _numbers(text: str | None) -> list[float] | None:
     try:
         return [float(part) for part in text.split(",")]
     except ValueError:
-        message = f"{text} is no list of numbers such as 1,1,2"
+        message = f"{text}, expected a list of numbers such as 1,1,2"
         raise typer.BadParameter(message, param_hint="--weights") from None

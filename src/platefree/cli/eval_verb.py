@@ -56,7 +56,7 @@ def evaluate(
         typer.Option("--test", "-t", metavar="NAME", show_default="all", help="Only this test."),
     ] = None,
     seed: Annotated[
-        int, typer.Option(min=0, max=2**32 - 1, metavar="N", help="Of random draws.")
+        int, typer.Option(min=0, max=2**32 - 1, metavar="N", help="For random draws.")
     ] = 0,
     report: Annotated[
         Path | None,
@@ -117,7 +117,7 @@ def evaluate(
     device: DeviceOption = DeviceName.auto,
     as_json: Json = False,
 ) -> None:
-    """Score a model on labelled pictures, but those of split 'train'."""
+    """Score a model on labelled pictures, except split 'train'."""
     from platefree.evaluation.embedded import looks_at_each
     from platefree.evaluation.evaluate import (
         Scoring,
@@ -187,5 +187,5 @@ def _numbers(text: str) -> tuple[float, ...]:
     try:
         return tuple(float(part) for part in text.split(","))
     except ValueError:
-        message = f"{text} is no list of numbers such as 1,0.9,0.8"
+        message = f"{text}, expected a list of numbers such as 1,0.9,0.8"
         raise typer.BadParameter(message, param_hint="--scales") from None

@@ -26,7 +26,7 @@ def export(
     model: Annotated[
         str, typer.Argument(metavar="MODEL", help="Checkpoint folder, such as runs/x/best.")
     ],
-    target: Annotated[Path, typer.Option("--out", "-o", metavar="FOLDER", help="Of the model.")],
+    target: Annotated[Path, typer.Option("--out", "-o", metavar="FOLDER", help="For the model.")],
     precision: Annotated[
         PrecisionName,
         typer.Option(metavar="NAME", help="fp32, fp16, int8, or int8-weights (a quarter)."),
@@ -36,7 +36,7 @@ def export(
         typer.Option(
             metavar="TABLE",
             show_default="drawn patterns",
-            help="Pictures for the ranges of int8, and others of them to compare with torch on.",
+            help="Pictures: some set the ranges of int8, others are compared with torch.",
         ),
     ] = None,
     score: Annotated[
@@ -47,7 +47,7 @@ def export(
     ] = None,
     licence: Annotated[
         str | None,
-        typer.Option(metavar="TEXT", show_default="not stated", help="Of the weights."),
+        typer.Option(metavar="TEXT", show_default="not stated", help="Licence of the weights."),
     ] = None,
     limits: Annotated[
         list[str] | None,
@@ -58,7 +58,7 @@ def export(
     threshold: Annotated[
         float | None,
         typer.Option(
-            min=0, max=1, metavar="X", show_default="0.4", help="Score of a box, of a detector."
+            min=0, max=1, metavar="X", show_default="0.4", help="A detector's least score of a box."
         ),
     ] = None,
     tolerance: Annotated[
@@ -82,7 +82,8 @@ def export(
 ) -> None:
     """Make a folder that runs without torch: ONNX, with a card.
 
-    What it makes of pictures is compared with torch, and it is refused if too far from it.
+    Its embeddings or boxes are compared with those of torch; nothing is written if they differ
+    too much.
     """
     from platefree.data.table import read_table
     from platefree.inference.card_notes import note_figures, note_limits

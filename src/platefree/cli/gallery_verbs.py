@@ -109,9 +109,9 @@ def add(
     device: DeviceOption = DeviceName.auto,
     as_json: Json = False,
 ) -> None:
-    """Embed pictures and keep them; what is there already is passed over.
+    """Embed pictures and keep them; those already there are passed over.
 
-    If it is stopped, the same command goes on where it was.
+    Run the same command again to continue.
     """
     from dataclasses import asdict
 
@@ -127,8 +127,8 @@ def add(
             found = gallery.add(given, work=work_of(device, workers, progress=advance))
     except KeyboardInterrupt:
         raise Interrupted(
-            f"stopped; {many(gallery.store.count(), 'sighting')} in {folder}: the same command "
-            "goes on from there"
+            f"stopped; {many(gallery.store.count(), 'sighting')} in {folder}: run the same command "
+            "again to continue"
         ) from None
     note_skipped(found.skipped)
     _note_expired(found.expired)
@@ -154,7 +154,7 @@ def info(folder: Folder, *, as_json: Json = False) -> None:
     out.print(f"{many(found.sightings, 'sighting')}, {on_disk}made {found.created}")
     out.print(f"model: {found.model_path} ({found.model})")
     if found.coming:
-        out.print(f"coming: model {found.coming}, {many(found.ready, 'sighting')} embedded so far")
+        out.print(f"next model: {found.coming}, {many(found.ready, 'sighting')} embedded so far")
     out.print(f"time: {found.first or 'unknown'} to {found.last or 'unknown'}")
     out.print(f"kept, days: {', '.join(found.retention) or 'for ever'}")
     for name, count in found.cameras.items():
@@ -177,7 +177,7 @@ def forget(
 ) -> None:
     """Forget sightings, and remove them from the disk.
 
-    Rows, embeddings, small pictures and passes go. The files outside of the gallery stay.
+    Removes rows, embeddings, small pictures and passes. Files outside the gallery stay.
     """
     from platefree.data.listed_text import many
     from platefree.gallery.filter_words import filter_of
@@ -185,8 +185,8 @@ def forget(
     conditions = filter_of(where).without_query()
     if bool(conditions.conditions()) == everything:
         raise typer.BadParameter(
-            "say which sightings, or --everything, and not both; time:known and a zone alone are "
-            "no condition",
+            "give conditions or --everything, not both; time:known and a zone alone are not "
+            "conditions",
             param_hint="--where",
         )
     gallery = opened(folder, reason=reason, ledger=ledger)
@@ -197,7 +197,7 @@ def forget(
         print_json({"forgotten": found.count, "files": stay, "readers": compacted.readers})
     if found.files:
         notes.print(
-            f"{many(len(found.files), 'picture file')} outside of the gallery not touched, such as "
+            f"{many(len(found.files), 'picture file')} outside the gallery not touched, such as "
             f"{found.files[0]}",
             soft_wrap=True,
         )
@@ -214,10 +214,10 @@ def retain(
     for_ever: Annotated[bool, typer.Option("--for-ever", help="Keep sightings for ever.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Forget sightings that are older than they are kept.
+    """Forget sightings that are older than the gallery keeps them.
 
-    Days are counted from when a sighting was captured, for its camera or for every camera. With
-    --keep the days are changed first. Sightings of unknown time are kept.
+    Age counts from the time of capture. --keep first changes how many days sightings are kept, of
+    one camera or of all. Sightings of unknown time are kept.
     """
     from dataclasses import asdict
 
@@ -225,7 +225,7 @@ def retain(
     from platefree.gallery.retention import Retention
 
     if for_ever and keep:
-        raise typer.BadParameter("say how many days, or --for-ever, and not both")
+        raise typer.BadParameter("give --keep or --for-ever, not both")
     gallery = opened(folder, ledger=ledger)
     if for_ever or keep:
         gallery.keep(Retention.of(keep) if keep else None)
@@ -269,10 +269,9 @@ def reembed(
 ) -> None:
     """Embed all sightings again, with another model.
 
-    When all are embedded it is the gallery of that model. Meanwhile the gallery is searched with
-    the old one. If it is stopped, the same command goes on where it was. A picture that is gone:
-    the gallery stays as it is (refuse), its small picture is embedded (small), or it is left out
-    (forget).
+    Until all are embedded, the gallery is searched with its old model. Run the same command again
+    to continue. If a picture is gone, the gallery keeps its old model (refuse), the small picture
+    is embedded instead (small), or the sighting is left out (forget).
     """
     from dataclasses import asdict
 
@@ -287,14 +286,14 @@ def reembed(
             found = gallery.reembed(model, missing=missing.value, work=work)
     except KeyboardInterrupt:
         raise Interrupted(
-            f"stopped; {folder} is of the model that it was of: the same command goes on from there"
+            f"stopped; {folder} still has its old model: run the same command again to continue"
         ) from None
     note_skipped(found.missing)
     if as_json:
         print_json(asdict(found))
     if not found.switched:
         raise DataError(
-            f"{folder} stays with its model: {many(len(found.missing), 'picture')} of "
+            f"{folder} keeps its old model: {many(len(found.missing), 'picture')} of "
             f"{many(found.embedded + len(found.missing), 'sighting')} cannot be embedded; bring "
             "them back and run it again, or embed their small pictures (--missing small), or "
             "leave them out (--missing forget)"
@@ -352,8 +351,8 @@ def import_(
 ) -> None:
     """Take in embedded sightings of the same model.
 
-    From another gallery, an export with embeddings, or a table that has them. What is there already
-    is passed over. Nothing is embedded, and no picture file is needed.
+    They come from another gallery, an export with embeddings, or a table with embeddings. Those
+    already there are passed over. Nothing is embedded, and no picture file is needed.
     """
     from dataclasses import asdict
 
@@ -373,14 +372,14 @@ def _note_expired(count: int) -> None:
 
     if count:
         notes.print(
-            f"note: {many(count, 'sighting')} forgotten, which this gallery keeps no longer"
+            f"note: {many(count, 'sighting')} forgotten, older than this gallery keeps them"
         )
 
 
 def _note_readers(readers: int) -> None:
     if readers:
         notes.print(
-            "note: another process reads an older state, which stays on the disk: run 'platefree "
-            "gallery compact' when it has ended",
+            "note: another process is reading an older state, which stays on the disk: run "
+            "'platefree gallery compact' once that process has ended",
             soft_wrap=True,
         )

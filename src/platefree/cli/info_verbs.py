@@ -89,7 +89,7 @@ def list_recipes(
 ) -> None:
     """List the built-in recipes."""
     if context.invoked_subcommand is not None:
-        refuse_given(context, ["as_json"], "a recipe is shown as the TOML that it is")
+        refuse_given(context, ["as_json"], "give it after 'show', which has its own")
         return
     from platefree.recipes.builtin import recipe_description, recipe_names
 

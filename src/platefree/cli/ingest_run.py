@@ -151,7 +151,7 @@ def _print(seen: VehiclesSeen) -> None:
     ):
         rows = [[name, f"{count:,}"] for name, count in counts.items()]
         print_whole(plain_table("", (title, "vehicles"), rows))
-    out.print(f"{many(seen.count, 'vehicle')} seen; one that comes twice counts twice")
+    out.print(f"{many(seen.count, 'vehicle')} seen; one that passes twice counts twice")
 
 
 def _in_order(kinds: Counter[str]) -> Counter[str]:

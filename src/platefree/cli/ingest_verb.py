@@ -47,7 +47,7 @@ def ingest(
         ),
     ],
     camera: Annotated[
-        str, typer.Option(metavar="NAME", show_default="as listed", help="Of these films.")
+        str, typer.Option(metavar="NAME", show_default="as listed", help="Camera of these films.")
     ] = "",
     start: Annotated[
         str,
@@ -63,12 +63,12 @@ def ingest(
     ] = "",
     detector: Annotated[
         str | None,
-        typer.Option(metavar="MODEL", show_default="the one inside platefree", help="Of vehicles."),
+        typer.Option(metavar="MODEL", show_default="the built-in one", help="Finds vehicles."),
     ] = None,
     every: Annotated[
         float,
         typer.Option(
-            min=0.0, max=86_400.0, metavar="SECONDS", help="From frame to frame; 0 is all."
+            min=0.0, max=86_400.0, metavar="SECONDS", help="Time between frames; 0: every frame."
         ),
     ] = 0.1,
     model: Annotated[
@@ -80,7 +80,7 @@ def ingest(
     ledger: Annotated[
         Path | None,
         typer.Option(
-            metavar="FOLDER", show_default="in the gallery", help="What is done of each film."
+            metavar="FOLDER", show_default="in the gallery", help="Record of films taken in."
         ),
     ] = None,
     processes: Annotated[
@@ -88,21 +88,21 @@ def ingest(
     ] = 1,
     *,
     watch: Annotated[
-        bool, typer.Option("--watch", help="Go on with new films, to Ctrl-C.")
+        bool, typer.Option("--watch", help="Also take in new films, until Ctrl-C.")
     ] = False,
-    again: Annotated[bool, typer.Option("--again", help="Look at done films once more.")] = False,
+    again: Annotated[bool, typer.Option("--again", help="Take finished films in again.")] = False,
     keep_plates: Annotated[
         bool, typer.Option("--keep-plates", help="Do not mask plates; the audit log says so.")
     ] = False,
     keep_faces: Annotated[
-        bool, typer.Option("--keep-faces", help="Do not mask faces; likewise.")
+        bool, typer.Option("--keep-faces", help="Do not mask faces; the audit log says so.")
     ] = False,
     device: DeviceOption = DeviceName.auto,
     as_json: Json = False,
 ) -> None:
-    """Keep a sighting of each vehicle of films in a gallery.
+    """Add a sighting of each vehicle on films to a gallery.
 
-    If it is stopped, the same command goes on where it was.
+    Run the same command again to continue.
     """
     from platefree.cli.ingest_run import IngestRun
     from platefree.ingestion.camera_films import open_intake
@@ -129,7 +129,7 @@ def ingest(
         except KeyboardInterrupt:
             run.tell(as_json=as_json)
             raise Interrupted(
-                f"stopped; what is done is in {place}: the same command goes on from there"
+                f"stopped; what is done is in {place}: run the same command again to continue"
             ) from None
         run.tell(as_json=as_json)
     if not run.taken.films:
@@ -143,7 +143,7 @@ def _cameras(context: typer.Context, places: list[str], one: "_OneCamera") -> "l
 
     lists = [place for place in places if place.lower().endswith(_LIST)]
     if lists:
-        refuse_given(context, _OF_ONE, "the list says it of each camera")
+        refuse_given(context, _OF_ONE, "the list of cameras sets it for each camera")
         if len(places) > 1:
             raise typer.BadParameter(
                 f"{lists[0]} says which films are of which camera: give it alone"

@@ -31,16 +31,16 @@ def journey(
     cameras: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help="Places (.json) of cameras, or ways (.csv: from,to,metres)."
+            metavar="FILE", help="Camera places (.json), or distances (.csv: from,to,metres)."
         ),
     ] = None,
     *,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV to stdout.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Show hits in the order of their times, and which contradict.
+    """Show hits in order of time, and which contradict each other.
 
-    The hits are taken for one vehicle: choose those that you believe with --only.
+    All hits are taken to show one vehicle: choose those that do with --only.
     """
     from platefree.data.listed_text import many
     from platefree.errors import DataError
@@ -68,7 +68,7 @@ def journey(
         notes.print(f"{many(len(found.untimed), 'hit')} of unknown time in no journey")
     if not only:
         notes.print(
-            "note: all hits are taken for one vehicle; choose those that are (--only)",
+            "note: all hits are taken to show one vehicle; choose those that do (--only)",
             soft_wrap=True,
         )
 

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from platefree.gallery.search import Answer
 
 _COLORS_ALONE = (
-    f"only colors are compared ({FLOOR}), so other vehicles of a like color come first; the model "
-    "inside platefree is better ('platefree models'), and so is a trained one"
+    f"only colors are compared ({FLOOR}), so other vehicles of a similar color may come first; the "
+    "model inside platefree is better ('platefree models'), and so is a trained one"
 )
 
 

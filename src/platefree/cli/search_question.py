@@ -45,7 +45,7 @@ def asked(
     check_search_post(Post().with_steps(post))
     feedback = Feedback(numbers_of(said[0], "--yes"), numbers_of(said[1], "--no"))
     if box and len(queries) != 1:
-        raise typer.BadParameter("a box is in one query picture", param_hint="--box")
+        raise typer.BadParameter("give one query picture with a box", param_hint="--box")
     if box and not _names_one(box):
         picture = query_picture(queries[0], camera=camera, time=time, box=_edges(box))
         return Asked(picture, filter_of(where), top, post, feedback)

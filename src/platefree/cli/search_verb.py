@@ -67,16 +67,20 @@ def search(
         ),
     ] = "none",
     yes: Annotated[
-        str, typer.Option(metavar="NUMBERS", help="Sightings that show it: looks for their like.")
+        str,
+        typer.Option(metavar="NUMBERS", help="Sightings that show it: search for more like them."),
     ] = "",
     no: Annotated[
-        str, typer.Option(metavar="NUMBERS", help="Others: looks away, and shows them no more.")
+        str,
+        typer.Option(
+            metavar="NUMBERS", help="Sightings that do not: search away from and hide them."
+        ),
     ] = "",
     box: Annotated[
         str,
         typer.Option(
             metavar="X,Y,W,H",
-            help="Where it is; of those found: a number, or largest.",
+            help="Its box; or, of several found, a number or largest.",
         ),
     ] = "",
     detector: Annotated[
@@ -85,10 +89,10 @@ def search(
     ] = None,
     again: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Repeat what --json printed of a gallery."),
+        typer.Option(metavar="FILE", help="Repeat a gallery search that --json printed."),
     ] = None,
     camera: Annotated[
-        str, typer.Option(metavar="NAME", help="Camera of the query, for that step.")
+        str, typer.Option(metavar="NAME", help="Camera of the query, for the step camera.")
     ] = "",
     time: Annotated[str, typer.Option(metavar="TIME", help="Time of the query (ISO 8601).")] = "",
     root: RootOption = None,
@@ -100,7 +104,7 @@ def search(
 ) -> None:
     """Find pictures of the same vehicle, the most similar first.
 
-    Of several query pictures, the one nearest to a gallery picture decides.
+    With several query pictures, a gallery picture ranks by the nearest of them.
     """
     from platefree.gallery.gallery_places import is_gallery
 

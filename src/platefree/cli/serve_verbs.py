@@ -75,7 +75,7 @@ StateOption = Annotated[
         help="Where accounts and the audit log are.",
     ),
 ]
-Name = Annotated[str, typer.Argument(metavar="NAME", help="Of the account.")]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of the account.")]
 RoleOption = Annotated[
     RoleName, typer.Option("--role", metavar="ROLE", help="viewer, analyst or administrator.")
 ]
@@ -88,24 +88,32 @@ def serve(
     model: Annotated[
         str | None,
         typer.Option(
-            "--model", "-m", metavar="MODEL", show_default="where it was", help="If it was moved."
+            "--model",
+            "-m",
+            metavar="MODEL",
+            show_default="where it was",
+            help="If the model was moved.",
         ),
     ] = None,
     detector: Annotated[
         str | None, typer.Option(metavar="MODEL", help="Finds vehicles, and plates to mask.")
     ] = None,
     host: Annotated[str, typer.Option(metavar="ADDRESS", help="Where to listen.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65_535, metavar="N", help="0: any.")] = 8000,
+    port: Annotated[
+        int, typer.Option(min=0, max=65_535, metavar="N", help="0: any free one.")
+    ] = 8000,
     access: Annotated[
         AccessName, typer.Option(metavar="HOW", help="By token, accounts, or open to this machine.")
     ] = AccessName.auto,
     name: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="Of the host, as browsers ask for it.")
+        list[str] | None, typer.Option(metavar="NAME", help="Another host name that browsers use.")
     ] = None,
     certificate: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="For TLS, with its chain (PEM).")
+        Path | None, typer.Option(metavar="FILE", help="TLS certificate with its chain (PEM).")
     ] = None,
-    key: Annotated[Path | None, typer.Option(metavar="FILE", help="Of the certificate.")] = None,
+    key: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Key of the certificate.")
+    ] = None,
     cameras: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Places of cameras, for journeys.")
     ] = None,
@@ -113,25 +121,30 @@ def serve(
     ledger: Annotated[
         Path | None,
         typer.Option(
-            metavar="FOLDER", show_default="GALLERY/ingest", help="What 'ingest' noted of films."
+            metavar="FOLDER",
+            show_default="GALLERY/ingest",
+            help="Record that 'ingest' kept of films.",
         ),
     ] = None,
     device: DeviceOption = DeviceName.auto,
     *,
     behind_proxy: Annotated[
-        bool, typer.Option("--behind-proxy", help="A proxy here does TLS.")
+        bool, typer.Option("--behind-proxy", help="A proxy on this machine does TLS.")
     ] = False,
     reason_required: Annotated[
-        bool, typer.Option("--reason-required", help="Every search has to say why.")
+        bool, typer.Option("--reason-required", help="Every search must state a reason.")
     ] = False,
     unmasked_frames: Annotated[
-        bool, typer.Option("--unmasked-frames", help="Show frames without a detector, with plates.")
+        bool,
+        typer.Option(
+            "--unmasked-frames", help="Show frames with plates if no detector can mask them."
+        ),
     ] = False,
 ) -> None:
     """Open a gallery to browsers and programs.
 
-    The last line that is printed is the address with a token, which changes at each start. With
-    accounts, people log in. Ctrl-C stops it.
+    The last line printed is the address, with a token that changes at each start; with accounts,
+    people log in instead. Ctrl-C stops it.
     """
     if context.invoked_subcommand is not None:
         return
@@ -228,7 +241,7 @@ def password(name: Name, gallery: GalleryOption, state: StateOption = None) -> N
 
 @accounts_app.command("role")
 def role(name: Name, gallery: GalleryOption, role: RoleOption, state: StateOption = None) -> None:
-    """Let an account do more or less; its sessions end."""
+    """Change what an account may do; its sessions end."""
     accounts, register, audit = _opened(gallery, state)
     with register.together():
         accounts.change_role(name, role.value)
@@ -340,6 +353,6 @@ def _password() -> str:
     if not sys.stdin.isatty():
         return sys.stdin.readline().rstrip("\r\n")
     first = getpass.getpass("Password: ")
-    if getpass.getpass("The same again: ") != first:
-        raise DataError("these are two different passwords: try again")
+    if getpass.getpass("Repeat the password: ") != first:
+        raise DataError("the two passwords differ: try again")
     return first

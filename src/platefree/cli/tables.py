@@ -26,7 +26,7 @@ from platefree.types import Hit
 
 _SHOWN_TRIALS = 20
 _NOT_FALLING = (
-    "post-processing changed the order; each hit keeps its own similarity, so these need not fall"
+    "post-processing changed the order; hits keep their similarities, which need not decrease"
 )
 
 

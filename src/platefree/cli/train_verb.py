@@ -28,7 +28,7 @@ def train(
     out: Annotated[
         Path | None,
         typer.Option(
-            "--out", "-o", metavar="FOLDER", help="Of the run.", show_default="runs/RECIPE"
+            "--out", "-o", metavar="FOLDER", help="For the run.", show_default="runs/RECIPE"
         ),
     ] = None,
     settings: Annotated[

@@ -94,5 +94,8 @@ def _lines(path: Path, file: TextIO) -> Iterator[str]:
         if ("\0" in line or not line.isascii()) and NOT_TEXT.search(line):
             raise DataError(f"{path}, line {number}: not UTF-8 text, save the table as UTF-8")
         if len(line) == _LONGEST_LINE:
-            raise DataError(f"{path}, line {number}: too long a line, expected a CSV table")
+            raise DataError(
+                f"{path}, line {number}: longer than {_LONGEST_LINE:,} characters, "
+                "expected a CSV table"
+            )
         yield line

@@ -120,7 +120,10 @@ class Film:
                     self._wanted = sampling.from_moment(sampling.after(shown.time))
                     yield FilmFrame(shown.number, shown.time, self._picture(shown.frame))
         except MemoryError as error:
-            raise OutOfMemory(f"the memory does not suffice for a frame of {self.name}") from error
+            raise OutOfMemory(
+                f"not enough memory for a frame of {self.name}: end other programs, or use fewer "
+                "processes"
+            ) from error
         self._check_end()
 
     def index(self) -> "FilmIndex":
@@ -155,7 +158,11 @@ class Film:
 
     def _picture(self, frame: Any) -> NDArray[np.uint8]:  # noqa: ANN401
         if frame.width * frame.height > MAX_PIXELS:
-            raise FilmError(f"a frame of {self.name} has {frame.width} x {frame.height} pixels")
+            raise FilmError(
+                f"a frame of {self.name} has {frame.width} x {frame.height} pixels, "
+                "expected at most "
+                f"{MAX_PIXELS:,} in all"
+            )
         if self._matrix is None or "DISPLAYMATRIX" in frame.side_data:
             self._matrix = display_matrix(frame)
         return as_displayed(frame, self._matrix, float(self.stream.sample_aspect_ratio or 0))

@@ -7,6 +7,8 @@ frame later instead, and all that follows is shifted with it.
 
 from dataclasses import dataclass
 
+from platefree.data.listed_text import many
+
 DAY = 86_400.0
 """Seconds of a leap that no recorder's pause explains; 33 bits of MPEG-TS wrap after 26.5 hours."""
 
@@ -90,15 +92,17 @@ class FilmClock:
         """What was wrong, in sentences."""
         said = []
         if self.missing:
-            said.append(f"{self.missing} frames have no time stamp: each counts as one frame later")
+            said.append(
+                f"{self.missing} frames have no time stamp: each is taken to be one frame later"
+            )
         if self.back or self.leaps:
             said.append(
-                f"time stamps go back {self.back} times and leap by more than a day {self.leaps} "
-                "times: there the film goes on one frame later"
+                f"time stamps go back {many(self.back, 'time')} and leap by more than a day "
+                f"{many(self.leaps, 'time')}: there the film is taken to go on one frame later"
             )
         if self.gaps:
             said.append(
                 f"{len(self.gaps)} gaps without frames, {sum(self.gaps):.1f} s in all, the longest "
-                f"{max(self.gaps):.1f} s: believed, as a recorder's pause"
+                f"{max(self.gaps):.1f} s: taken to be pauses of the recorder"
             )
         return said

@@ -140,7 +140,7 @@ def _box(place: str, row: dict[str, str]) -> tuple[float, ...]:
         box = tuple(float(row[edge]) for edge in _EDGES)
     except ValueError:
         shown = ", ".join(row[edge][:40] for edge in _EDGES)
-        raise DataError(f"{place}: box {shown!r} is no four numbers of pixels") from None
+        raise DataError(f"{place}: box {shown!r}, expected four numbers of pixels") from None
     if not all(map(math.isfinite, box)) or box[0] >= box[2] or box[1] >= box[3]:
         shown = ", ".join(f"{edge:g}" for edge in box)
         raise DataError(

@@ -32,6 +32,6 @@ def register_heic(path: str | Path) -> None:
     except ImportError as error:
         raise ImageError(
             f"{path} is HEIC, which needs one more package: run pip install 'platefree[heic]' "
-            "(pip install '.[heic]' in the folder of platefree), or convert it to JPEG"
+            "(in a checkout of platefree: pip install '.[heic]'), or convert it to JPEG"
         ) from error
     register_heif_opener()

@@ -222,7 +222,7 @@ def _open(file: BufferedReader, path: str | Path) -> ImageFile.ImageFile:
     found = foreign_kind(start)
     raise ImageError(
         f"{path} is {found}" if found
-        else f"{path} is no picture that can be read: "
+        else f"{path} cannot be read as a picture: "
         f"convert it to one of {', '.join(FORMATS)}, or leave it out"
     )  # fmt: skip
 

@@ -51,7 +51,7 @@ def read_text(path: Path) -> str:
             continue
         if "\0" not in text:
             return text
-    raise DataError(f"{path} is no text, expected UTF-8 or gb2312: unpack or copy it again")
+    raise DataError(f"{path} is not text, expected UTF-8 or gb2312: unpack or copy it again")
 
 
 @dataclass(frozen=True)

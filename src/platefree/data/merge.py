@@ -84,7 +84,7 @@ def model_as_vehicle(table: Sightings) -> Sightings:
         DataError: the table knows vehicles, or no models.
     """
     if table.knows("vehicle") or not table.knows("model"):
-        raise DataError(f"{table!r}: expected a table that knows models and no vehicle")
+        raise DataError(f"{table!r}: expected a table with models and without vehicle ids")
     return _for_training(replace(table, vehicle=models_of_years(table)))
 
 

@@ -81,7 +81,7 @@ def read_part_boxes(path: str | Path) -> PartBoxes:
     readers = {".csv": _csv_entries, ".json": _coco_entries, ".parquet": _city_entries}
     reader = readers.get(path.suffix.lower())
     if reader is None or not path.exists():
-        found = "is no file of part boxes" if path.exists() else "does not exist"
+        found = "is not a file of part boxes" if path.exists() else "does not exist"
         raise DataError(
             f"{path} {found}, expected part boxes as .csv ({','.join(_COLUMNS)}), .json (COCO) or "
             "the labels.parquet of a city"
@@ -165,8 +165,8 @@ def _checked(path: Path, box: Sequence[float], place: str) -> Sequence[float]:
         raise DataError(f"{path}, {place}: box {shown} is not finite, expected pixels")
     if box[0] >= box[2] or box[1] >= box[3]:
         raise DataError(
-            f"{path}, {place}: the right lower corner of box {shown} is not right of and below the "
-            "left upper one, expected left, top, right, bottom (not width and height)"
+            f"{path}, {place}: the lower right corner of box {shown} is not right of and below the "
+            "upper left one, expected left, top, right, bottom (not width and height)"
         )
     return box
 
@@ -196,7 +196,7 @@ def _number(path: Path, text: str, place: str) -> float:
     try:
         return float(text)
     except ValueError:
-        raise DataError(f"{path}, {place}: {text[:40]!r} is no number of pixels") from None
+        raise DataError(f"{path}, {place}: {text[:40]!r}, expected a number of pixels") from None
 
 
 # --- COCO -------------------------------------------------------------------------------------

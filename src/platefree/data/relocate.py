@@ -25,7 +25,9 @@ def relocated(
     """
     new = Path(root).absolute()
     if not new.is_dir():
-        raise DataError(f"{new} is no folder, expected the one where the pictures of the table lie")
+        raise DataError(
+            f"{new} is not a folder, expected the one that holds the pictures of the table"
+        )
     if instead_of is None:
         images = table.image.tolist()
         found = f"all {many(len(images), 'path')} of the table are absolute"
@@ -37,7 +39,7 @@ def relocated(
         )
     if all(map(os.path.isabs, images)):
         raise DataError(
-            f"{found} (first: {table.image[0]!r}): say which folder the new one is instead of "
+            f"{found} (first: {table.image[0]!r}): say which folder the new one replaces "
             "(--instead-of, instead_of=)"
         )
     moved = replace(table, root=new, image=text_column(images, "image"))
@@ -45,7 +47,7 @@ def relocated(
     if len(missing) == len(moved):
         raise DataError(
             f"none of {many(len(moved), 'picture')} is there, the first would be "
-            f"{moved.path(0)}: expected a folder from which the paths of the table lead to them"
+            f"{moved.path(0)}: expected the folder that the paths of the table start from"
         )
     return moved
 

@@ -42,7 +42,7 @@ def split_by_vehicle(sightings: Sightings, train: float = 0.5, seed: int = 0) ->
 
     Args:
         sightings: a table that knows vehicles; cameras and types are used where known.
-        train: fraction of the vehicles to train on, over 0; with 1, none are held out.
+        train: fraction of the vehicles to train on, above 0; with 1, none are held out.
         seed: equal seeds give equal splits.
 
     Returns:

@@ -79,7 +79,8 @@ def read_table(path: str | Path, *, root: str | Path | None = None) -> Sightings
     if root is not None:
         if path.is_dir() and not _tables_in(path):
             raise DataError(
-                f"{path} is no table, whose pictures could lie in {root}: leave root out"
+                f"{path} is a folder without a table, and only a table can have another "
+                "root: leave root out"
             )
         return relocated(read_table(path), root)
     with reading(path):
@@ -91,7 +92,7 @@ def read_table(path: str | Path, *, root: str | Path | None = None) -> Sightings
             return _read_csv(path)
         if path.suffix.lower() == ".parquet":
             return _read_parquet(path)
-    raise DataError(f"{path} is no table, expected a .csv or .parquet file, or a folder")
+    raise DataError(f"{path} is not a table, expected a .csv or .parquet file, or a folder")
 
 
 def write_table(
@@ -320,7 +321,11 @@ def _read_folder(folder: Path) -> Sightings:
     pictures = list(find_pictures(folder, depth=3, passed_over=passed_over))
     if passed_over:
         found = ", ".join(f"{count:,} {kind}" for kind, count in passed_over.most_common())
-        _log.warning("note: %s: passed over, as no pictures by their endings: %s", folder, found)
+        _log.warning(
+            "note: %s: passed over, since their endings are not those of pictures: %s",
+            folder,
+            found,
+        )
     if not pictures:
         raise DataError(
             f"{folder} holds no pictures ({', '.join(IMAGE_SUFFIXES)}) within three folders, and "

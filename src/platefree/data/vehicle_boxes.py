@@ -71,7 +71,7 @@ def read_vehicle_boxes(path: Path, table: Sightings) -> BoxFractions:
     readers = {".csv": _csv_boxes, ".parquet": _city_boxes}
     reader = readers.get(path.suffix.lower())
     if reader is None or not path.is_file():
-        found = "is no file of vehicle boxes" if path.exists() else "does not exist"
+        found = "is not a file of vehicle boxes" if path.exists() else "does not exist"
         raise DataError(
             f"{path} {found}, expected boxes of vehicles as .csv (image,{','.join(_EDGES)}) or "
             "the labels.parquet of a city"
@@ -142,8 +142,8 @@ def _box(path: Path, place: str, edges: Sequence[str | float]) -> tuple[float, .
     if not np.isfinite(box).all() or box[0] >= box[2] or box[1] >= box[3]:
         shown = ", ".join(str(edge)[:20] for edge in edges)
         raise DataError(
-            f"{path}, {place}: {shown} is no box, expected left, top, right, bottom in "
-            "pixels, the right lower corner right of and below the left upper one"
+            f"{path}, {place}: {shown} is not a box, expected left, top, right, bottom in "
+            "pixels, the lower right corner right of and below the upper left one"
         )
     return box
 

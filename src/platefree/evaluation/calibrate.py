@@ -49,7 +49,7 @@ def calibrate(
 
     Args:
         model: that embeds vehicles.
-        data: table or data set of known vehicles before two cameras or more; rows of split
+        data: table or data set of known vehicles seen by two cameras or more; rows of split
             ``train`` are left out.
         seed: of what is drawn: the parts, and of a large table the vehicles.
         work: device, workers and progress.
@@ -135,7 +135,7 @@ def _known_pictures(model: Embedder, data: str | Path | Sightings, seed: int, wo
     overlap = overlap_of_rows(learnt_by(model), rows, table.fingerprint())
     if overlap.is_certain:
         raise DataError(
-            f"{what}: {overlap.counted}; of vehicles that it remembers a model is too sure, so "
+            f"{what}: {overlap.counted}; a model is too sure of vehicles that it remembers, so "
             "give vehicles that it did not learn from ('platefree data split' holds some out)"
         )
     embeddings, skipped = model.embed(rows, unreadable="skip", work=work)

@@ -70,7 +70,7 @@ def rows_to_pair(table: Sightings, seed: int, what: str) -> Indices:
     if matched < FEWEST:
         raise DataError(
             f"{what} has {many(matched, 'vehicle')} with two pictures, of two cameras if known "
-            f"(not of split 'train'), expected {FEWEST} or more, and better hundreds"
+            f"(not of split 'train'), expected {FEWEST} or more, ideally hundreds"
         )
     return rows
 

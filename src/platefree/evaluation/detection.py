@@ -118,7 +118,8 @@ def score_detections(
     """
     if len(found) != len(labelled):
         raise DataError(
-            f"detections of {len(found)} frames and labels of {len(labelled)}, expected as many"
+            f"detections of {len(found)} frames and labels of {len(labelled)}, expected "
+            "the same number"
         )
     parts = [
         _compare(one, other, overlap, sides) for one, other in zip(found, labelled, strict=True)

@@ -195,7 +195,7 @@ def _more(model: Embedder, post: Post, work: Work) -> list[Embedder]:
     if not post.ensemble.models:
         raise RecipeError(
             "post-processing step 'ensemble' needs the models to join: set "
-            "post.ensemble.models=['runs/b/best'], or join them to one model with 'platefree "
+            "post.ensemble.models=['runs/b/best'], or join them into one model with 'platefree "
             "ensemble'"
         )
     others = [open_embedder(path, work) for path in post.ensemble.models]

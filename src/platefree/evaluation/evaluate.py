@@ -105,7 +105,8 @@ def evaluate(
 
     Raises:
         DataError: the data cannot be read, or the model has no embeddings of them.
-        ProtocolError: the data cannot support the protocol, or the protocol no post-processing.
+        ProtocolError: the data cannot support the protocol, or the protocol takes no
+            post-processing.
         RecipeError: there is no such post-processing step, a step lacks an option, the backbone
             takes no other scales, or the model was trained without metadata.
         CheckpointError: the model, or one that a step names, cannot be loaded.
@@ -130,7 +131,7 @@ def stored_table(model: Embedder) -> Sightings:
     """
     if isinstance(model, StoredEmbeddings):
         return model.embeddings.sightings
-    raise DataError(f"{model.name} is a network: say which pictures to score it on (--data)")
+    raise DataError(f"{model.name} has no pictures of its own: say which to score it on (--data)")
 
 
 def open_data(data: str | Path | Sightings | DataSet) -> DataSet:
@@ -168,7 +169,8 @@ def plan_for(
         return make_plan(data, protocol or usual_protocol(model.learns), tests, seed)
     if tests or protocol not in (None, PROTOCOL):
         raise ProtocolError(
-            f"a part detector compares nothing; it is scored by {PROTOCOL}, which is one test"
+            f"a part detector is scored by the protocol {PROTOCOL} alone, which is one test: leave "
+            "protocol and tests out"
         )
     trial = part_trial(data, getattr(as_network(model).recipe.model, "boxes", ""))
     return Plan(data, PROTOCOL, (trial,), trial.rows)

@@ -94,7 +94,7 @@ def with_camera_radius(
     known = rows[table.camera[rows] != ""]
     if len(np.unique(table.camera[known])) < 2:
         raise DataError(
-            f"post.camera.by is training, but {many(len(rows), 'training row')} know fewer than "
+            f"post.camera.by is training, but {many(len(rows), 'training row')} name fewer than "
             f"two cameras; {instead}"
         )
     if len(known) > MOST_ROWS:

@@ -112,8 +112,9 @@ def confusion(truth: Text, predicted: Text, names: Sequence[str]) -> NDArray[np.
     strange = sorted(set(known_values(truth).tolist()) - set(names))
     if strange:
         raise ProtocolError(
-            f"the table knows {', '.join(strange)}, which this model does not predict, only "
-            f"{', '.join(names)}"
+            f"the table has {', '.join(strange)}, but this model predicts only "
+            f"{', '.join(names)}: use "
+            "another model, or leave those rows out"
         )
     places = [np.searchsorted(list(names), column[known]) for column in (truth, predicted)]
     counts = np.zeros((len(names), len(names)), np.int64)

@@ -92,7 +92,8 @@ class QueryScores:
         found = _RANK.fullmatch(figure)
         if found is None:
             raise ProtocolError(
-                f"{figure!r} is no mean over queries; expected mAP, mINP, rank-1, HIT@1 or the like"
+                f"{figure!r} is not a mean over queries; expected mAP, mINP, rank-1, "
+                "HIT@1 or the like"
             )
         return (self.first_match <= int(found[1])).astype(np.float64)
 

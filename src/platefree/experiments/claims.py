@@ -256,7 +256,7 @@ def _gain(
     test, _, figure = claim.figure.rpartition(" ")
     if test not in one or test not in other:
         raise RecipeError(
-            f"the claim that {claim.describe()} cannot be settled: {claim.figure!r} is no mean "
+            f"the claim that {claim.describe()} cannot be settled: {claim.figure!r} is not a mean "
             "over queries"
         )
     first, second = one[test], other[test]

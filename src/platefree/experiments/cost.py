@@ -42,7 +42,7 @@ def training_cost(folder: Path, recipe: Recipe) -> dict[str, float]:
     entries = log_entries(folder / LOG_NAME)
     reports = [each for each in entries if isinstance(each.get("images_per_second"), float | int)]
     if not reports:
-        raise TrainingError(f"{folder / LOG_NAME} tells no speed; train this run again")
+        raise TrainingError(f"{folder / LOG_NAME} records no speed; train this run again")
     speed = median(report["images_per_second"] for report in reports)
     pictures = reports[-1]["step"] * recipe.train.batch_size
     return {"train seconds": pictures / speed, "images/s": speed}

@@ -61,7 +61,7 @@ class Repeated:
         if self.answer.version != self.then:
             at = f"version {self.answer.version}, {at} is no longer on the disk"
         elif self.newest != self.then:
-            at += f", which is still on the disk, and not version {self.newest} of now"
+            at += f", which is still on the disk; the newest is version {self.newest}"
         first = "the same hits as before" if self.same else "not the same hits as before"
         found = [f"{first} ({at})"]
         lost = [each for each in self.lost if each not in self.forgotten]
@@ -95,8 +95,8 @@ def refuse_answer_of_another(before: RecordedAnswer, gallery: object, card: Gall
     """
     if before.model.fingerprint != card.model:
         raise MismatchError(
-            f"the answer is of model {before.model.fingerprint}, and {gallery} of "
-            f"{card.model}: no other model finds the same"
+            f"the answer is of model {before.model.fingerprint}, and {gallery} is of model "
+            f"{card.model}, which may find others: make a new search instead"
         )
     if before.gallery.created != card.created:
         raise DataError(

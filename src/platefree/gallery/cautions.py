@@ -38,8 +38,9 @@ def cautions(query: Sightings, searched: int, hits: Sightings) -> list[str]:
 def few_left(hits: int, candidates: int) -> str:
     """What to know where steps left fewer hits than were asked for, and not all were looked at."""
     return (
-        f"{many(hits, 'hit')} left of the {candidates:,} nearest pictures, and others were not "
-        "looked at: a condition on cameras or times (--where) looks at all"
+        f"{many(hits, 'hit')} left of the {candidates:,} nearest pictures; no others were "
+        "looked at: "
+        "a condition on cameras or times (--where) looks at all pictures"
     )
 
 

@@ -9,7 +9,7 @@ from platefree.ranking.calibration import POSSIBLE, VERY_LIKELY, WORDS, prior
 from platefree.types import Hit
 
 WHAT_WORDS_MEAN = (
-    f"very likely: p_same of {VERY_LIKELY:g} and more; possible: of {POSSIBLE:g} and more; "
+    f"very likely: p_same of {VERY_LIKELY:g} or more; possible: of {POSSIBLE:g} or more; "
     "unlikely: below"
 )
 
@@ -58,7 +58,7 @@ def what_p_same_is(candidates: int, *, post_processed: bool) -> str:
         f"is; pictures unlike those that it was calibrated on make it wrong. {WHAT_WORDS_MEAN}."
     )
     return said + (
-        " It is of the similarity before post-processing, which changed the order alone."
+        " It follows from the similarity before post-processing, which changed only the order."
         if post_processed
         else ""
     )

@@ -107,7 +107,9 @@ def read_card(folder: Path) -> EmbeddingsCard:
     try:
         card = read_json(path, _CARD_FILE)
     except DataError as error:
-        raise DataError(f"{folder} is no whole embeddings folder: {error}; {AGAIN}") from error
+        raise DataError(
+            f"{folder} is not a complete embeddings folder: {error}; {AGAIN}"
+        ) from error
     if not isinstance(card, dict) or card.get("format") != FORMAT:
         raise DataError(
             f"{path} is not the card of an embeddings folder; 'platefree embed' makes one"

@@ -40,8 +40,8 @@ def filter_of(text: str) -> Filter:
     for word in _words(text):
         if word.key not in KEYS or not all(word.values):
             raise DataError(
-                f"{word.text[:60]!r} is no condition, expected words such as camera:gate, "
-                f"since:2026-05-01 or between:07:00-09:00, of {', '.join(KEYS)}"
+                f"{word.text[:60]!r} is not a condition, expected words such as camera:gate, "
+                f"since:2026-05-01 or between:07:00-09:00, with one of {', '.join(KEYS)}"
             )
         name, meaning = _condition(word.key, word.values)
         if isinstance(meaning, list):
@@ -101,7 +101,7 @@ def _words(text: str) -> list[_Word]:
         else:
             word.add(sign)
     if quote:
-        raise DataError(f"{text[:60]!r} has a quote without its end")
+        raise DataError(f"{text[:60]!r} has an opening quote and no closing one")
     return found
 
 

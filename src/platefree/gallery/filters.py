@@ -304,7 +304,7 @@ def _zone(text: str) -> tzinfo:
     found = _ZONE.fullmatch(text)
     if found is None or int(found[2]) > 14:
         raise DataError(
-            f"zone {text[:60]!r} is no difference from UTC, expected for instance +07:00"
+            f"zone {text[:60]!r} is not a difference from UTC, expected for instance +07:00"
         )
     minutes = int(found[2]) * 60 + int(found[3])
     return timezone(timedelta(minutes=-minutes if found[1] == "-" else minutes))
@@ -336,5 +336,7 @@ def _time_of_day(text: str) -> int:
     except ValueError:
         raise DataError(f"time of day {text[:60]!r}, expected for instance 07:30") from None
     if found.tzinfo is not None:
-        raise DataError(f"time of day {text[:60]!r} names a zone, which 'zone' does for all")
+        raise DataError(
+            f"time of day {text[:60]!r} has a zone: leave it out, and give 'zone' for all times"
+        )
     return ((found.hour * 60 + found.minute) * 60 + found.second) * 1000 + found.microsecond // 1000

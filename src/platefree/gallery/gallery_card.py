@@ -102,7 +102,7 @@ def create_card(folder: Path, card: GalleryCard) -> None:
     with storage_errors(folder):
         if not is_free(folder):
             is_one = is_gallery(folder)
-            what = "is a gallery already" if is_one else "is no gallery, and something is in it"
+            what = "is a gallery already" if is_one else "is not a gallery, but holds something"
             add = "add to it ('platefree gallery add'), or " if is_one else ""
             raise StorageError(f"{folder} {what}: {add}choose another folder")
     with only_writer(folder):
@@ -126,7 +126,7 @@ def read_gallery_card(folder: Path) -> GalleryCard:
     """
     path = folder / CARD
     if not is_gallery(folder):
-        raise DataError(f"{folder} is no gallery: 'platefree gallery create' makes one")
+        raise DataError(f"{folder} is not a gallery: 'platefree gallery create' makes one")
     return parse_card(read_json(path, _CARD_FILE), str(path))
 
 
@@ -141,7 +141,9 @@ def parse_card(card: Any, place: str) -> GalleryCard:  # noqa: ANN401
         DataError: it is damaged, or of a newer version.
     """
     if not isinstance(card, dict) or card.get("format") != FORMAT:
-        raise DataError(f"{place} is no card of a gallery; 'platefree gallery create' makes one")
+        raise DataError(
+            f"{place} is not the card of a gallery; 'platefree gallery create' makes one"
+        )
     version = card.get("version")
     if isinstance(version, int) and version > VERSION:
         raise DataError(

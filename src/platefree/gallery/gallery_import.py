@@ -69,7 +69,7 @@ def _opened(place: Path) -> Embeddings:
         return read_embedded(file)
     raise DataError(
         f"{place} holds no embeddings: 'platefree gallery export --embeddings' writes a folder or "
-        "table with them; pictures and tables without are added ('platefree gallery add')"
+        "table with them; add pictures, and tables without them, with 'platefree gallery add'"
     )
 
 
@@ -88,5 +88,8 @@ def _small_pictures(folder: Path, count: int) -> list[bytes]:
 def _small_picture(path: Path) -> bytes:
     content = read_input(path, _SMALL)
     if not content.startswith(_JPEG):
-        raise DataError(f"{path} is no JPEG, as the small pictures of a gallery are")
+        raise DataError(
+            f"{path} is not a JPEG, as the small pictures of a gallery are: export "
+            "the gallery again"
+        )
     return content

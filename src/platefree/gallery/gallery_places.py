@@ -67,7 +67,7 @@ def read_card(place: Place) -> GalleryCard:
         notes = ChangeLog.of(place).read().notes
     count = _cards(notes)
     if not count:
-        raise DataError(f"{place} is no gallery: 'platefree gallery create' makes one")
+        raise DataError(f"{place} is not a gallery: 'platefree gallery create' makes one")
     return parse_card(json.loads(notes[_name(count - 1)]), f"the card of {place}")
 
 

@@ -97,7 +97,7 @@ def rows_of(
         ]  # fmt: skip
     except UnicodeEncodeError as error:
         raise DataError(
-            f"{str(error.object)[:80]!a} is no Unicode, which no gallery can hold: rename the file"
+            f"{str(error.object)[:80]!a} is not Unicode, so no gallery can hold it: rename the file"
         ) from error
     return pa.Table.from_arrays(arrays, schema=schema)
 

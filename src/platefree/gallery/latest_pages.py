@@ -50,7 +50,9 @@ class Place:
         except (ValueError, OverflowError):
             fits = False
         if not fits:
-            raise DataError(f"{text[:60]!r} is no place to go on from: take it from the last page")
+            raise DataError(
+                f"{text[:60]!r} is not where a page ends: give what the last page named as next"
+            )
         return place
 
 

@@ -350,8 +350,8 @@ def _sqlite_errors(path: Path) -> Iterator[None]:
         ) from error
     except sqlite3.DatabaseError as error:
         raise DataError(
-            f"{path} is damaged ({error}): put it away, and the films are taken in anew; their "
-            "sightings that are there are not added again"
+            f"{path} is damaged ({error}): move it away, and take the films in anew; "
+            "sightings that the gallery already has are not added again"
         ) from error
 
 

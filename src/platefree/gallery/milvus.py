@@ -63,7 +63,7 @@ class MilvusStore(PresentRows):
     ) -> None:
         found = milvus_address(address)
         if found is None:
-            raise DataError(f"{address} is no address, expected milvus://HOST:PORT/NAME")
+            raise DataError(f"{address} is not an address, expected milvus://HOST:PORT/NAME")
         self.address, self.comparison, self._model = found, comparison, model
         self.log = ChangeLog.of(found)
         self._open: list[Changes] = []  # what is being read

@@ -156,7 +156,8 @@ class ChangeLog:
             self.server.delete(self.collection, f'id in ["{name}"]')
             sleep(random.uniform(0, min(2.0, 0.05 * 2**attempt)))  # noqa: S311
         raise StorageError(
-            f"{self.server.address} is written by too many at once: no turn in {_TRIES} tries; "
+            f"too many processes write to {self.server.address} at once: no turn in "
+            f"{_TRIES} tries; "
             "try again"
         )
 

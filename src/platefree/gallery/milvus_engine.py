@@ -65,7 +65,8 @@ def milvus_address(place: "str | Path | MilvusAddress") -> MilvusAddress | None:
     found = _ADDRESS.fullmatch(text)
     if found is None or int(found[2] or _PORT) > 65_535:
         raise DataError(
-            f"{text!r} is no address of a gallery, expected milvus://HOST:PORT/NAME, with a name "
+            f"{text!r} is not the address of a gallery, expected milvus://HOST:PORT/NAME, "
+            "with a name "
             "of letters, digits and _"
         )
     return MilvusAddress(found[1], int(found[2] or _PORT), found[3])
@@ -199,7 +200,7 @@ def milvus_client() -> Any:  # noqa: ANN401
     except ModuleNotFoundError as error:
         raise MissingPackage(
             f"a gallery on a Milvus server needs {error.name}, which is not installed: run pip "
-            "install 'platefree[milvus]' (pip install '.[milvus]' in this folder)"
+            "install 'platefree[milvus]' (in a checkout of platefree: pip install '.[milvus]')"
         ) from error
     logging.getLogger("pymilvus").setLevel(logging.CRITICAL)  # it logs each error that it raises
     return pymilvus
@@ -223,8 +224,8 @@ def answered(address: MilvusAddress, error: type[DataError | StorageError]) -> I
         yield
     except client_errors() as raised:
         raise error(
-            f"{address} does not answer as it should: {first_line(raised)}; see that the server "
-            "runs, and try again"
+            f"{address} does not answer as it should: {first_line(raised)}; check that the "
+            "server runs, and try again"
         ) from raised
 
 
@@ -242,9 +243,9 @@ def retried(attempt: Callable[[], _Result], address: MilvusAddress) -> _Result:
         except retryable as error:
             if monotonic() + wait > end:
                 raise StorageError(
-                    f"{address} took nothing for {RETRY_SECONDS:.0f} seconds "
-                    f"({first_line(error)}): see that the server runs, and add again; what was "
-                    "added before is there"
+                    f"{address} accepted nothing for {RETRY_SECONDS:.0f} seconds "
+                    f"({first_line(error)}): check that the server runs, and add again; what was "
+                    "added before is kept"
                 ) from error
             sleep(wait)
             wait = min(2 * wait, 5.0)

@@ -55,7 +55,9 @@ def with_vehicles(
         place = _place(name, found, which, detector.threshold)
         box[row] = found.box[place]
         how = "the only vehicle" if len(found.box) == 1 else f"vehicle {place + 1} by size"
-        said.append(f"{name}: {how} of {len(found.box)} is looked for, {_described(found, place)}")
+        said.append(
+            f"{name}: {how} of {len(found.box)} is searched for, {_described(found, place)}"
+        )
     return replace(query, box=box), said
 
 
@@ -72,7 +74,7 @@ def _place(name: str, found: FoundOnFrame, which: str, threshold: float) -> int:
         return int(which) - 1
     listed = "; ".join(f"{place + 1}: {_described(found, place)}" for place in range(count))
     raise DataError(
-        f"{count} vehicles are found on {name}, say which one by its number, as {LARGEST!r}, or by "
+        f"{count} vehicles are found on {name}, choose one by its number, as {LARGEST!r}, or by "
         f"a box of your own (--box). {listed}"
     )
 
@@ -104,7 +106,7 @@ def without_vehicle(detector: Detector, query: Sightings) -> list[str]:
         (found,) = detector.detect([frame], FAINT * detector.threshold)
         if not (found.kind != PLATE).any():
             sentences.append(
-                f"no vehicle is found on {query.path(row).name}: whatever it shows, something is "
-                "most like it, so check the picture before the hits"
+                f"no vehicle is found on {query.path(row).name}: a search finds something "
+                "similar to any picture, so check the picture before the hits"
             )
     return sentences

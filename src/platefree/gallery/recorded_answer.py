@@ -223,7 +223,8 @@ def read_answer(path: str | Path) -> RecordedAnswer:
     content = read_json(path, _ANSWER)
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise DataError(
-            f"{path} is no answer of a gallery: 'platefree search QUERY --gallery GALLERY --json' "
+            f"{path} is not the answer of a gallery: 'platefree search QUERY --gallery "
+            "GALLERY --json' "
             "prints one"
         )
     version = content.get("version")

@@ -47,19 +47,21 @@ class Retention(BaseModel):
             name = "" if camera == "unknown" else camera
             if own and name in cameras:
                 raise DataError(
-                    f"kept {cameras[name]} days, and {number}: give one for the camera {camera}"
+                    f"{cameras[name]} days and {number} days for the camera {camera}: "
+                    "give one number"
                 )
             if own:
                 cameras[name] = number
             elif days is None:
                 days = number
             else:
-                raise DataError(f"kept {days} days, and {number}: give one for every camera")
+                raise DataError(f"{days} days and {number} days for every camera: give one number")
         try:
             return cls.model_validate({"days": days, "cameras": cameras})
         except ValidationError as error:
             raise DataError(
-                f"{' '.join(words)[:60]!r} is no number of days ({first_problem(error)}), expected "
+                f"{' '.join(words)[:60]!r} is not a number of days "
+                f"({first_problem(error)}), expected "
                 "for instance 90, or gate:30 for the camera gate"
             ) from error
 

@@ -112,11 +112,11 @@ def search(
     """The gallery pictures most like the query, nearest first.
 
     A query picture itself is left out, known by its content: also a copy of it, or a link to it.
-    Of several query pictures, the one nearest to a gallery picture decides (decided: pictures of
-    different sides of a vehicle are each right for other hits, and a mean of them is like none).
+    With several query pictures, a gallery picture ranks by the nearest of them (decided: pictures
+    of different sides of a vehicle are right for different hits, and their mean is like none).
     Hits keep their original similarity where post-processing changes their order, so that it means
-    the same in every search. Those of a calibrated model say how sure they are (``p_same``), which
-    is of this similarity too.
+    the same in every search. Those of a calibrated model say how sure they are (``p_same``), by
+    this similarity too.
 
     Args:
         model: from `load_model`, the one that made the gallery.

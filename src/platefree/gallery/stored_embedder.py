@@ -34,7 +34,7 @@ class StoredEmbeddings:
         name: what reports call it; the folder, if it was loaded from one.
 
     Attributes:
-        calibration: of the model, if that is where it was.
+        calibration: of the model, if the model is still where it was.
     """
 
     learns = "vehicle"

@@ -64,8 +64,8 @@ class Gallery(OpenGallery):
     Args:
         folder: of the gallery, which exists; or its address, ``milvus://host:port/name``.
         model: the model that made it; by default the one that its card names, loaded when needed.
-        ledger: the folder in which it is noted what was taken in of films; by default one in that
-            of the gallery. A gallery on a server needs one for that.
+        ledger: the folder of the record of films that were taken in; by default one in that of the
+            gallery. A gallery on a server needs one to take films in.
 
     Raises:
         DataError: there is no gallery, or it is damaged or of a newer version.

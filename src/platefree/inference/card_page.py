@@ -21,12 +21,12 @@ def _lines(card: ModelCard) -> Iterator[str]:
     yield ""
     yield f"A model of platefree: {card.method}, {card.precision}, fingerprint {card.fingerprint}."
     yield f"Licence of the weights: {card.licence}."
-    yield from ("", "## Made from what", "")
+    yield from ("", "## What it was made from", "")
     yield from _listed(card.about)
-    yield from ("", "## For what", "")
+    yield from ("", "## What it is for", "")
     yield _FOR.get(card.learns, f"To predict the {card.learns} of a vehicle.")
     yield "Not to decide about people, and not alone: a person looks at what is found."
-    yield from ("", "## How it takes pictures", "")
+    yield from ("", "## What it takes", "")
     yield from _listed(card.use)
     for network in card.networks:
         spaces = ", ".join(f"{name} ({size})" for name, size in network.spaces.items())
@@ -36,7 +36,7 @@ def _lines(card: ModelCard) -> Iterator[str]:
             f"(Pillow's bilinear filter), to rows of length 1: {spaces}. Normalisation, scales, "
             "crops and mirrored pictures are within the graph"
         )
-    yield from ("", "## Measured how", "")
+    yield from ("", "## How it was measured", "")
     yield f"Distance of its rows from those in torch, on {card.compared}:"
     yield from ("", "| space | worst | mean |", "|---|---|---|")
     for network in card.networks:

@@ -15,12 +15,12 @@ def _lines(card: DetectorCard) -> Iterator[str]:
     yield ""
     yield f"A detector of platefree: {card.method}, {card.precision}, {card.fingerprint}."
     yield f"Licence of the weights: {card.licence}."
-    yield from ("", "## Made from what", "")
+    yield from ("", "## What it was made from", "")
     yield from (f"- {key}: {value}" for key, value in card.about.items())
-    yield from ("", "## For what", "")
+    yield from ("", "## What it is for", "")
     yield f"To find on whole frames: {', '.join(card.classes)}."
     yield "Not to decide about people, and not alone: a person looks at what is found."
-    yield from ("", "## How it takes frames", "")
+    yield from ("", "## What it takes", "")
     yield from (f"- {key}: {value}" for key, value in card.use.items())
     levels = ", ".join(f"{each:g}" for each in card.mean)
     yield (
@@ -37,10 +37,11 @@ def _lines(card: DetectorCard) -> Iterator[str]:
         "by the softmax of its logits"
     )
     yield (
-        f"- boxes of scores of at least {card.threshold:g} count; of two whose intersection over "
-        "union is above 0.5 the surer one stays, plates among themselves"
+        f"- boxes with a score of at least {card.threshold:g} count; of two whose intersection "
+        "over union is above 0.5 the one with the higher score stays; plates are compared with "
+        "plates"
     )
-    yield from ("", "## Measured how", "")
+    yield from ("", "## How it was measured", "")
     yield f"Distance from torch, on {card.compared}, at positions that may hold something:"
     yield from ("", "| what | worst | mean |", "|---|---|---|")
     for name, each in card.parity.items():

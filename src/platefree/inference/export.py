@@ -65,7 +65,7 @@ def export_model(
     Raises:
         CheckpointError: the model cannot be loaded.
         DataError: it has no network, embeds nothing, has to know more than pictures, or cannot be
-            said in ONNX; int8 is asked for without pictures, or their table has no rows.
+            expressed in ONNX; int8 is asked for without pictures, or their table has no rows.
         ImageError: one of the pictures cannot be read.
         MismatchError: it is too far from torch.
         StorageError: it cannot be written; nothing is changed.

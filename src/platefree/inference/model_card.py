@@ -325,7 +325,7 @@ def card_content(folder: Path) -> dict[str, Any]:
     path = folder / CARD
     content = read_json(path, _CARD)
     if not isinstance(content, dict) or content.get("format") != EXPORTED:
-        raise CheckpointError(f"{path} is no card of a model; 'platefree export' makes one")
+        raise CheckpointError(f"{path} is not the card of a model; 'platefree export' makes one")
     version = content.get("version")
     if isinstance(version, int) and version > VERSION:
         raise CheckpointError(

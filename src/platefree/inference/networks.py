@@ -128,7 +128,7 @@ def make_ensemble(
     *,
     device: Device = "auto",
 ) -> Ensemble:
-    """Join trained models to an ensemble, and write it as one self-contained checkpoint.
+    """Join trained models into an ensemble, and write it as one self-contained checkpoint.
 
     Args:
         models: loaded models or checkpoint folders; an ensemble is replaced by its members.

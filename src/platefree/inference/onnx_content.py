@@ -93,7 +93,7 @@ def read_onnx(content: bytes, what: str) -> OnnxContent:
                 found.foreign.add("training" if number == _MODEL_TRAINING else "a function")
     except (ValueError, IndexError) as error:
         raise CheckpointError(
-            f"{what} is no ONNX file, or damaged ({str(error)[:80]}); copy it again"
+            f"{what} is not an ONNX file, or damaged ({str(error)[:80]}); copy it again"
         ) from error
     return found
 

@@ -73,7 +73,7 @@ def load_detector(name: str, weights: str = PUBLISHED) -> nn.Module:
     if not name.startswith(_MARK) or bare not in known:
         near = difflib.get_close_matches(bare, known, n=1) or known[:1]
         raise RecipeError(
-            f"post.crop.model {name!r} is no detector; did you mean '{_MARK}{near[0]}'? "
+            f"post.crop.model {name!r} is not a detector; did you mean '{_MARK}{near[0]}'? "
             f"There are {', '.join(known)}"
         )
     detector: nn.Module = get_model(bare, weights=None, weights_backbone=None)

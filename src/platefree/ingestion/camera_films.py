@@ -28,8 +28,8 @@ def ingest(
 ) -> Taken:
     """Find the vehicles of films and keep a sighting of each, without plates and faces.
 
-    A call that was stopped, however, goes on where it was when it is made again. What is done of
-    each film is noted in the folder ``gallery.ledger``.
+    A call that was stopped in any way continues where it was when it is made again. How far
+    each film is done is noted in the folder ``gallery.ledger``.
 
     Args:
         films: files, and folders of them.
@@ -90,8 +90,8 @@ def open_intake(
     """
     if gallery.ledger is None:
         raise DataError(
-            f"{gallery.folder} is on a server: give a folder in which it is noted what is done of "
-            "each film (--ledger)"
+            f"{gallery.folder} is on a server: give a folder for the record of the films taken "
+            "in (--ledger)"
         )
     with open_ledger(gallery.ledger, gallery.card.created) as ledger:
         _ = gallery.model  # refused now, if it is not the gallery's

@@ -62,7 +62,7 @@ class Camera:
 
     def __post_init__(self) -> None:
         if not self.name.strip():
-            raise DataError("a camera without a name: sightings are found by the name of theirs")
+            raise DataError("a camera has no name: give it one, by which its sightings are found")
         check_start(self.start)
         _ = self.clock
         Sampling(self.every)
@@ -112,7 +112,7 @@ def read_cameras(path: Path, detector: str | Path | None = None) -> list[Camera]
         listed = _Cameras.model_validate(read_toml(path, _LIST)).cameras
     except ValidationError as error:
         raise DataError(
-            f"{path} is no list of cameras: {first_problem(error)}; see docs/ingest.md"
+            f"{path} is not a list of cameras: {first_problem(error)}; see docs/ingest.md"
         ) from error
     names = [each.name for each in listed]
     if twice := sorted({name for name in names if names.count(name) > 1}):

@@ -86,7 +86,8 @@ def start_by(text: str, clock: tzinfo, film: Path) -> str:
         moment = datetime.strptime(" ".join(found.groups()), " ".join(_directives(text)))
     except ValueError:
         raise DataError(
-            f"the name of {film} does not tell its start by {text!r}: rename it, or correct the "
+            f"the rule {text!r} finds no start in the name of {film}: rename the film, or "
+            "correct the "
             "rule (--start)"
         ) from None
     return moment.replace(tzinfo=clock).astimezone(UTC_ZONE).isoformat()

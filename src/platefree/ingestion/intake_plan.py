@@ -113,8 +113,8 @@ def films_of(camera: Camera) -> list[Path]:
         raise FilmError(f"no film in {places}, expected files such as gate.mp4")
     if len(films) > 1 and camera.start not in ("", UNKNOWN) and not is_rule(camera.start):
         raise DataError(
-            f"{len(films)} films of the camera {camera.name!r} with one start: give a rule by "
-            "which their names tell it, such as gate-%Y%m%d-%H%M%S, or each by itself"
+            f"{len(films)} films of the camera {camera.name!r} have one start: give a rule that "
+            "reads it from their names, such as gate-%Y%m%d-%H%M%S, or take each in by itself"
         )
     return films
 
@@ -187,7 +187,8 @@ class Planner:
         camera, noted = by.camera, self._ledger.film(fingerprint)
         if noted is not None and noted.camera != camera.name:
             raise FilmError(
-                f"{film} was taken in as of the camera {noted.camera!r}, not {camera.name!r}: "
+                f"{film} was taken in as a film of the camera {noted.camera!r}, not "
+                f"{camera.name!r}: "
                 "forget those sightings (platefree gallery forget GALLERY --where "
                 f"{shlex.quote(_sightings_of(noted))}{_and_others(noted)}), and take it in anew "
                 "(--again)"
@@ -198,7 +199,7 @@ class Planner:
         if noted is not None and noted.seconds:
             if noted.settings != record.settings:
                 raise DataError(
-                    f"{film} is done to {noted.seconds:.0f} s with other settings "
+                    f"{film} was taken in up to {noted.seconds:.0f} s with other settings "
                     f"({_changes(noted.settings, record.settings)}): go on with those, or take it "
                     "in anew (--again)"
                 )

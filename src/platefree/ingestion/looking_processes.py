@@ -95,7 +95,7 @@ def _received(connection: Connection, task: FilmToDo) -> News:
     except (EOFError, ConnectionResetError):
         raise PlatefreeError(
             f"the process that looked at {task.film} ended early, most often for lack of memory: "
-            "use fewer processes (--processes); the same command goes on from there"
+            "run the same command again with fewer processes (--processes) to continue"
         ) from None
     if isinstance(news, PlatefreeError):
         raise news

@@ -147,7 +147,7 @@ def _table(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
 def _finite(text: str) -> float:
     value = float(text)
     if not math.isfinite(value):
-        raise ValueError(f"{text[:40]} is no finite number")
+        raise ValueError(f"{text[:40]} is not a finite number")
     return value
 
 
@@ -174,9 +174,9 @@ def _check(value: object, place: tuple[str, ...]) -> None:
 
 def _fault(value: object) -> str:
     if isinstance(value, str) and _UNFIT.search(value):
-        return f"{value[:40]!r}, with NUL or half a character"
+        return f"{value[:40]!r}, which holds NUL or half a character"
     if isinstance(value, int) and value not in _INTEGERS:
         return f"a whole number of {value.bit_length()} bits, expected at most 64"
     if isinstance(value, float) and not math.isfinite(value):
-        return f"{value}, which is no finite number"
+        return f"{value}, which is not a finite number"
     return ""

@@ -70,7 +70,7 @@ def open_input(path: str | Path, expected: Expected) -> Iterator[BufferedReader]
             after = os.fstat(file.fileno())
     except MemoryError as error:
         raise OutOfMemory(
-            f"the memory does not suffice to read {path}: end other programs, or use fewer workers"
+            f"not enough memory to read {path}: end other programs, or use fewer workers"
         ) from error
     except OSError as error:
         reason = " ".join(str(error.strerror or error).split())

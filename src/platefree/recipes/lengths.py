@@ -42,10 +42,10 @@ def _advice(recipe: Recipe, key: str) -> str:
         names = ", ".join(stage.name for stage in recipe.stages)
         return (
             f"every stage of {recipe.name} ({names}) says how long it is; change [[stages]] in a "
-            "file of your own ('platefree recipes show NAME' prints one), or end early by "
+            "file of your own ('platefree recipes show NAME' prints one), or end early with "
             "train.max_steps"
         )
     return (
-        f"{recipe.name} is {recipe.train.steps} steps long (train.steps), which goes before it; "
-        "set train.steps, or train.steps=0 too"
+        f"{recipe.name} is {recipe.train.steps} steps long (train.steps), which overrides "
+        "it; set train.steps instead, or train.steps=0 as well"
     )

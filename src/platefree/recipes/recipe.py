@@ -124,7 +124,7 @@ class Recipe(Section):
                 has = f"whose optimizers are {[*known]}" if known else "which has one optimizer"
                 parts = "; rates of parts are train.rate_factors" if key == "rates" else ""
                 raise ValueError(
-                    f"train.{key} names {unknown}, but it is of the optimizers of "
+                    f"train.{key} names {unknown}, but its names are those of the optimizers of "
                     f"{self.model.method}, {has}{parts}"
                 )
         return self
@@ -144,7 +144,8 @@ class Recipe(Section):
         names = [stage.name for stage in self.stages]
         if len(set(names)) < len(names):
             raise ValueError(
-                f"stages are named {names}; give them distinct names, for a resumed run to find"
+                f"stages are named {names}; give each a name of its own, by which a "
+                "resumed run finds it"
             )
         return self
 

@@ -22,13 +22,13 @@ _READING = f"""
 <p>A model's similarity is no probability. It was compared with pairs of known vehicles that the
 model did not learn from, and this page shows whether the probabilities that follow are right:
 of pairs that are called 70 % likely, 70 of 100 should show one vehicle. The <strong>expected
-calibration error</strong> is how far off that is on the average, in ten bins.</p>
+calibration error</strong> is how far off that is on average, in ten bins.</p>
 <p><strong>Pairs compared alone</strong> show one vehicle in half of the cases before they are
 looked at. Each vehicle counts the same. <strong>First hits</strong> are the most similar
 candidates of searches among one picture of the vehicle and those of all others, and among the
-others alone. The more candidates, the more similar must a hit be.</p>
-<p><em>Very likely</em> is a probability of {VERY_LIKELY:g} and more, <em>possible</em> of
-{POSSIBLE:g} and more, <em>unlikely</em> below. The probabilities hold for pictures such as these;
+others alone. The more candidates there are, the more similar a hit must be.</p>
+<p><em>Very likely</em> is a probability of {VERY_LIKELY:g} or more, <em>possible</em> of
+{POSSIBLE:g} or more, <em>unlikely</em> below. The probabilities hold for pictures such as these;
 on other cameras, countries and seasons they may be wrong.</p>
 </div>
 """
@@ -113,7 +113,7 @@ def _section(name: str, figures: CalibrationFigures) -> str:
         figure_block(
             reliability_chart(first),
             f"First hits of {2 * said['pictures']:,} searches among {said['candidates']:.0f} "
-            "candidates on the average, half of them with the vehicle among these.",
+            "candidates on average, half of them with the vehicle among these.",
         ),
     )
     facts = f"<dl>{_pairs(figures.data)}</dl>"

@@ -54,7 +54,7 @@ def contact_sheet(
         path: the file to write; its suffix, .jpg or .png, decides the format.
         columns: pictures in a row; the query pictures come first.
         about: lines above the pictures, such as the model, the gallery and the date.
-        small: pictures that a gallery keeps, as JPEG, by the number of the sighting: drawn of
+        small: pictures that a gallery keeps, as JPEG, by the number of the sighting: drawn for
             films, and where a file cannot be read.
 
     Returns:

@@ -17,7 +17,7 @@ CAPTION = (
 STEPS = (
     "The post-processing step by step: each row adds a step to the row above. Figures in %, with "
     "the gain in percentage points; seconds are those of distances and scores, and of what the "
-    "steps embed. A row by the true cameras stands beside the row above it: what guessing costs."
+    "steps embed. A row by the true cameras shows what guessing them costs in the row above it."
 )
 
 METADATA = (

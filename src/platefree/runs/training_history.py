@@ -95,13 +95,13 @@ def read_history(path: Path, card: Mapping[str, Any] | None = None) -> TrainingH
         card: of a model of that run, for ``model_at``.
 
     Raises:
-        CheckpointError: it cannot be read, tells of no losses, or ends before the model.
+        CheckpointError: it cannot be read, records no losses, or ends before the model.
     """
     card = card or {}
     lines = list(filter(None, map(_line, log_entries(path))))
     reports = [line for line in lines if line.losses]
     if not reports:
-        raise CheckpointError(f"{path} tells of no losses")
+        raise CheckpointError(f"{path} records no losses")
     end, step = lines[-1].step, int(card.get("step", 0))
     if end + LOG_EVERY <= step:
         raise CheckpointError(

@@ -149,7 +149,7 @@ class Accounts:
             row = file.execute(select, [name]).fetchone()
         right = self._is_right(row[2] if row else _of_nobody(self.hasher), password)
         if row is None or not right:
-            raise LogInRefused("there is no account of this name and password")
+            raise LogInRefused("the name or the password is wrong")
         with self.register.opened() as file:
             file.execute("DELETE FROM failures WHERE name = ?", [name])
         return Account(row[0], row[1])

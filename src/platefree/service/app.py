@@ -152,4 +152,6 @@ def _allowed(request: Request) -> set[str]:
 
 
 async def _faulty(request: Request, error: Exception) -> JSONResponse:
-    return _problem(500, "a fault of platefree, which its log describes; the service goes on")
+    return _problem(
+        500, "an internal error of platefree, described in its log; the service goes on"
+    )

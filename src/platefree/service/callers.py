@@ -104,7 +104,9 @@ def must_be(role: Role, caller: Caller, here: Service, what: str) -> Caller:
     """
     if not caller.may(role):
         here.audit.add(caller.name, "denied", what=what, role=caller.role)
-        raise Refused(403, f"{caller.name} is {caller.role}, and this needs {role} or more")
+        raise Refused(
+            403, f"{caller.name} has the role {caller.role}, and this needs {role} or a higher one"
+        )
     return caller
 
 
@@ -127,9 +129,13 @@ def refuse_foreign_origin(request: Request) -> None:
     origin = request.headers.get("origin")
     site = request.headers.get("sec-fetch-site", "same-origin")
     if origin is not None and _host_of(origin) != request.headers.get("host"):
-        raise Refused(403, "the page of another site asks: open the page of this service")
+        raise Refused(
+            403, "the request comes from a page of another site: open the page of this service"
+        )
     if request.method not in _SAFE and site not in ("same-origin", "none"):
-        raise Refused(403, "the page of another site asks: open the page of this service")
+        raise Refused(
+            403, "the request comes from a page of another site: open the page of this service"
+        )
 
 
 def _host_of(origin: str) -> str:

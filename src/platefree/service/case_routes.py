@@ -91,7 +91,9 @@ def delete_case(key: Key, caller: Analyst, here: Here) -> Response:
     """Delete a case; its maker may, and an administrator."""
     found = here.cases.find(key)
     if found.maker != caller.name and not caller.may("administrator"):
-        raise Refused(403, f"the case is of {found.maker}, who may delete it, or an administrator")
+        raise Refused(
+            403, f"only {found.maker}, who made the case, or an administrator may delete it"
+        )
     with here.register.together():
         here.cases.delete(key)
         here.audit.add(caller.name, "case.deleted", case=key, name=found.name)

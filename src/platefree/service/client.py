@@ -29,13 +29,13 @@ class Client:
     """Asks a service that ``platefree serve`` started.
 
     Attributes:
-        reason: why is asked.
+        reason: why you ask.
         cases: the cases of the service.
 
     Args:
         address: such as ``http://127.0.0.1:8000``, also with the ``#token=`` that it printed.
         token: that it printed, or of an account.
-        reason: why is asked, which the service's audit log keeps; each method may say another one.
+        reason: why you ask, which the service's audit log keeps; each method may give another.
         certificate: file of the certificate of who signed the service's, if no system knows it.
         timeout: seconds to wait for an answer; the first search may load the model.
 
@@ -354,7 +354,9 @@ def _conditions(where: Filter) -> dict[str, Any]:
     defaults = {each.name: each.default for each in fields(Filter)}
     found = {name: value for name, value in asdict(where).items() if value != defaults[name]}
     if found.pop("not_files", ()):
-        raise PlatefreeError("not_files is a condition on files, which a service does not know")
+        raise PlatefreeError(
+            "not_files cannot be asked of a service, which knows no files of yours: leave it out"
+        )
     return {
         name: list(value) if isinstance(value, tuple | list) else value
         for name, value in found.items()

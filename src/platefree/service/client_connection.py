@@ -47,7 +47,8 @@ class Connection:
         parts = urlsplit(address)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise PlatefreeError(
-                f"{parts.scheme}://{parts.hostname or ''} is no address of a service, expected "
+                f"{parts.scheme}://{parts.hostname or ''} is not the address of a "
+                "service, expected "
                 "for instance http://127.0.0.1:8000"
             )
         self._token = token or parts.fragment.removeprefix("token=")
@@ -128,7 +129,9 @@ class Connection:
             try:
                 said = str(json.loads(content)["error"])
             except (ValueError, KeyError, TypeError):
-                said = f"{status} without a reason: is this the address of a platefree service?"
+                said = (
+                    f"status {status} without a reason: is this the address of a platefree service?"
+                )
             raise ServiceError(status, said)
         return content
 

@@ -61,7 +61,7 @@ class Decoder:
             Busy: others are being decoded, for long.
         """
         if not self._turns.acquire(timeout=2 * self._limits.decode_seconds):
-            raise Busy("many pictures are being decoded: try again")
+            raise Busy("too many pictures are being decoded: try again later")
         try:
             said = self._ask(path)
         finally:
@@ -95,7 +95,7 @@ class Decoder:
         if late:
             seconds = f"{self._limits.decode_seconds:g}"
             raise ImageError(f"the picture took more than {seconds} s to decode: scale it down")
-        raise ImageError("the picture made its decoder end: save it again in another format")
+        raise ImageError("the picture crashed its decoder: save it again in another format")
 
 
 class _Process:

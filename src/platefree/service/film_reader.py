@@ -110,7 +110,7 @@ class FilmReader:
     @contextmanager
     def _in_turn(self) -> Iterator[None]:
         if not self._turn.acquire(timeout=_PATIENCE):
-            raise Busy("another film is being decoded: try again")
+            raise Busy("another film is being decoded: try again later")
         try:
             yield
         finally:
@@ -131,11 +131,11 @@ class FilmReader:
             )
         except subprocess.TimeoutExpired as error:
             raise FilmError(
-                f"{name} takes more than {seconds:g} s to decode there: record shorter films"
+                f"this part of {name} takes more than {seconds:g} s to decode: record shorter films"
             ) from error
         line, ended, pictures = done.stdout.partition(b"\n")
         if not ended or done.returncode:
-            raise FilmError(f"{name} made its decoder end: copy the film again")
+            raise FilmError(f"{name} crashed its decoder: copy the film again")
         return _part(json.loads(line), pictures)
 
 

@@ -111,7 +111,7 @@ def file(key: str, caller: Analyst, here: Here) -> FileResponse:
     """The file that a job made."""
     found = _job(key, caller, here)
     if found.state != "done" or found.file is None:
-        raise Refused(404, "this job made no file, or not yet")
+        raise Refused(404, "this job has made no file, or none yet")
     here.audit.add(caller.name, "export.fetched", sightings=found.result["sightings"])
     ending = found.file.suffix
     return FileResponse(
@@ -126,7 +126,7 @@ def _may(caller: Caller, job: Job) -> bool:
 def _job(key: str, caller: Caller, here: Service) -> Job:
     found = here.jobs.find(key)
     if found is None or not _may(caller, found):
-        raise Refused(404, "there is no such job, or it is remembered no longer")
+        raise Refused(404, "there is no such job, or it is no longer remembered")
     return found
 
 

@@ -143,6 +143,6 @@ class JobTable:
             state, job.error = "failed", str(error)
         except Exception:
             _log.exception("job %s failed", job.kind)
-            state, job.error = "failed", "it failed by a fault of platefree: see the server's log"
+            state, job.error = "failed", "an internal error of platefree: see the server's log"
         with self._lock:
             job.state = state

@@ -29,12 +29,12 @@ def original_of(stored: Embeddings, here: Service) -> Path:
     places = [row.path(0), *([] if film is None else [Path(film.path)])]
     there = [place for place in places if place.is_file()]
     if not there:
-        raise NoOriginal(f"{places[0].name} is no longer where it was taken in from")
+        raise NoOriginal(f"{places[0].name} is no longer where it was when it was added")
     content = UNKNOWN if stored.content is None else stored.content[0].tobytes()
     for place in there:
         if _is_same(place, content, film):
             return place
-    raise NoOriginal(f"{there[0].name} holds something else than when the sighting was added")
+    raise NoOriginal(f"{there[0].name} has changed since the sighting was added")
 
 
 def noted_of(row: Sightings, here: Service) -> tuple[FilmRecord | None, Pass | None]:

@@ -137,7 +137,7 @@ class SearchRequest(_Asked):
         if self.after and self.has_query:
             raise ValueError("after: only a search without a query has pages; ask for more (top)")
         if self.p_at_least is not None and not self.has_query:
-            raise ValueError("p_at_least: nothing is probable where nothing is looked for")
+            raise ValueError("p_at_least: only the hits of a search have a probability")
         return self
 
     @property
@@ -200,10 +200,10 @@ class ForgetRequest(_Asked):
     @model_validator(mode="after")
     def _says_which(self) -> "ForgetRequest":
         if self.where.at_least is not None:
-            raise ValueError("where.at_least: nothing is similar where nothing is searched")
+            raise ValueError("where.at_least: only the hits of a search have a similarity")
         if bool(self.where.filter().conditions()) == self.everything:
             raise ValueError(
-                "where: say which sightings, or everything, and not both; a zone alone says nothing"
+                "where: give conditions or everything, not both; a zone alone is not a condition"
             )
         return self
 

@@ -170,7 +170,7 @@ class Service:
             Busy: others work, and for long.
         """
         if not self._turns.acquire(timeout=self.rules.limits.waiting_seconds):
-            raise Busy("many searches are being done: try again")
+            raise Busy("too many searches are under way: try again later")
         try:
             yield
         finally:
@@ -254,7 +254,7 @@ class Service:
             Refused: there were too many of them.
         """
         if wait := limit.take(who):
-            raise Refused(429, f"too many requests: ask again in {math.ceil(wait)} s", wait)
+            raise Refused(429, f"too many requests: try again in {math.ceil(wait)} s", wait)
 
     def stated(self, reason: str) -> str:
         """The reason, if it says anything.

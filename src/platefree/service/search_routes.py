@@ -183,7 +183,7 @@ def _found(asked: SearchRequest, kept: list[Upload | None], here: Service) -> Se
 
 def _listed(asked: SearchRequest, here: Service) -> SearchAnswer:
     if asked.yes or asked.no or asked.post not in ("", "none"):
-        raise DataError("feedback and steps are of a search, and nothing is looked for")
+        raise DataError("feedback and steps need a query, and none is given")
     where = asked.where.filter().without_query()
     after = Place.parse(asked.after) if asked.after else None
     began, model = time.perf_counter(), here.gallery.card.model

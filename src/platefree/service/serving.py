@@ -53,7 +53,7 @@ class Place:
                 one of certificate and key is given.
         """
         if (self.certificate is None) != (self.key is None):
-            raise DataError("TLS needs a certificate and its key, both (--certificate, --key)")
+            raise DataError("TLS needs both a certificate and its key (--certificate, --key)")
         if self.is_local:
             return
         if access == "open":
@@ -63,8 +63,9 @@ class Place:
             )
         if not self.secure:
             raise DataError(
-                f"{self.host} can be reached by other machines, and without TLS anybody between "
-                "would read passwords and pictures: give a certificate and its key (--certificate, "
+                f"{self.host} can be reached by other machines, and without TLS anybody in "
+                "between could read passwords and pictures: give a certificate and its "
+                "key (--certificate, "
                 "--key), or put a proxy that does TLS in front (--behind-proxy)"
             )
 
@@ -134,5 +135,6 @@ def serve(service: Service, place: Place, listening: Callable[[int], None]) -> N
         ) from error
     except SystemExit as error:
         raise PlatefreeError(
-            f"{place.host}:{place.port} cannot be listened at: choose another port (--port)"
+            f"cannot listen at {place.host}:{place.port}: choose another address or port (--host, "
+            "--port)"
         ) from error

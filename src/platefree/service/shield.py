@@ -83,7 +83,7 @@ class Shield:
         address = scope["client"][0] if scope.get("client") else "unknown"
         if wait := self._service.rates.requests.take(address):
             seconds = math.ceil(wait)
-            said = f"too many requests: ask again in {seconds} s"
+            said = f"too many requests: try again in {seconds} s"
             return JSONResponse({"error": said}, 429, {"retry-after": str(seconds)})
         length = headers.get(b"content-length", b"0")
         if length.isdigit() and int(length[:19]) > self._most(scope):

@@ -109,7 +109,9 @@ def _described(here: Service) -> dict[str, Any]:
     """What is known of the model besides."""
     place = here.gallery.card.model_path
     if place is None:
-        return {"note": "the gallery holds embeddings alone, so no new picture can be its query"}
+        return {
+            "note": "the gallery holds embeddings alone, so it cannot be searched with new pictures"
+        }
     folder = shipped_models().get(place, Path(place))
     try:
         if is_model_folder(folder):

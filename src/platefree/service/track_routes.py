@@ -103,7 +103,9 @@ def film_frame(number: Number, frame: Number, caller: Viewer, here: Here) -> Res
     row_of(number, here)  # what was forgotten meanwhile is not shown
     found = here.films.picture(caller.name, number, frame)
     if found is None:
-        raise Refused(404, f"frame {frame} is not at hand: ask for the film around {number} first")
+        raise Refused(
+            404, f"frame {frame} is not kept here: ask for the film around {number} first"
+        )
     content = found.jpeg
     if here.detector is not None:
         with here.turn():

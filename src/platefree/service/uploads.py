@@ -101,7 +101,9 @@ class Uploads:
             if found is not None:
                 self._kept[key] = replace(found, used=self._clock())
         if found is None or found.owner != owner:
-            raise NoSuchPicture("there is no such picture, or it is kept no longer: upload it")
+            raise NoSuchPicture(
+                "there is no such picture, or it is no longer kept: upload it again"
+            )
         return found
 
     def tidy(self) -> None:

@@ -26,8 +26,8 @@ def check_parts(method: Method, train: Train) -> None:
             if not any(name.startswith(prefix) for name in names):
                 parts = ", ".join(name for name, _ in method.named_children())
                 raise TrainingError(
-                    f"train.{key} names {prefix!r}, but no part of the method begins so; its "
-                    f"parts are {parts}"
+                    f"train.{key} names {prefix!r}, but no part of the method has a name "
+                    f"that begins so; its parts are {parts}"
                 )
     with frozen(method, train.freeze):
         for name, optimizer in method.optimizers(train).items():

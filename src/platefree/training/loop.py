@@ -96,7 +96,7 @@ def train(
         recipe: from `platefree.load_recipe`.
         data: a table or a public data set, or the path of one.
         out: folder of the run; gets ``best``, ``last`` and ``log.jsonl``.
-        resume: continue from ``last`` if it exists, else begin; the command line refuses that.
+        resume: continue from ``last`` if it exists, else begin (the command line refuses to begin).
         unreadable: ``skip`` decodes every training picture first and leaves out those that cannot
             be read; the card names them, and resuming leaves out the same.
         work: the device; the recipe sets how pictures are loaded. For several processes, start
@@ -132,7 +132,9 @@ def train(
 
 def _say_what_is_left_out(data: TrainingData) -> None:
     for column, count in data.counts.get(WITHOUT_LABEL, {}).items():
-        log.warning("note: %s without %s left out", many(count, "training picture"), column)
+        log.warning(
+            "note: %s left out, without a known %s", many(count, "training picture"), column
+        )
 
 
 class Trainer:
@@ -225,8 +227,9 @@ class Trainer:
         stage = next((each for each in self.plan if each.name == content.get("stage")), None)
         if stage is None or "scaler" not in content:
             raise CheckpointError(
-                f"{checkpoint.folder} cannot be resumed from: its card says of no stage of the "
-                "recipe how far it was; use an unchanged copy, or begin in another folder (--out)"
+                f"{checkpoint.folder} cannot be resumed from: its card does not say how "
+                "far a stage "
+                "of the recipe was; use an unchanged copy, or begin in another folder (--out)"
             )
         self.step = int(checkpoint.card["step"])
         if (self.folder / "best" / CARD).exists():

@@ -77,7 +77,7 @@ def check_split(train: Train) -> None:
     if getattr(train, split) % processes:
         raise TrainingError(
             f"train.{split} {getattr(train, split)} cannot be split over {processes} processes; "
-            "make it a multiple"
+            f"make it a multiple of {processes}"
         )
 
 

@@ -43,7 +43,8 @@ def sample_sheet(
         seed: of the drawing.
 
     Raises:
-        DataError: the method shows nothing, a column is unknown, or one vehicle is all there is.
+        DataError: the method shows nothing, a column is unknown, or fewer than two vehicles are
+            known.
         ImageError: a picture cannot be read.
         StorageError: it cannot be written.
     """

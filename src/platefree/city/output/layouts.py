@@ -73,5 +73,5 @@ def require_replaceable(target: Path) -> None:
     """
     if target.exists() and not (target / MARK).is_file():
         raise StorageError(
-            f"{target} exists and is no layout of a city, and would be lost: move or rename it"
+            f"{target} exists, is not a layout of a city and would be lost: move or rename it"
         )

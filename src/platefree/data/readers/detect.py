@@ -89,13 +89,13 @@ def read_dataset(path: str | Path, name: str | None = None) -> DataSet:
         raise DataError(f"data set {name!r} is unknown, expected one of {', '.join(known)}")
     path = Path(path).absolute()
     if not path.is_dir():
-        raise DataError(f"{path} is no folder, expected that of a public data set")
+        raise DataError(f"{path} is not a folder, expected that of a public data set")
     dataset = find_dataset(path, name)
     if dataset is None:
         wanted = [each for each in FORMATS if name in (None, each.name)]
         looked = "; ".join(f"{each.looks_for} ({each.name})" for each in wanted)
         raise DataError(
-            f"{path} is no {name or 'public data set that is known'}: looked for {looked}; "
+            f"{path} is not {name or 'a public data set that is known'}: looked for {looked}; "
             f"found {_contents(path)}"
         )
     return dataset

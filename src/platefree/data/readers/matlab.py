@@ -36,7 +36,8 @@ def read_cells(path: Path, name: str) -> list[list[str]]:
     except (ValueError, IndexError, LookupError, struct.error, zlib.error) as error:
         reason = " ".join(str(error).split())[:200]
         raise DataError(
-            f"{path} is no MATLAB file with an array {name!r} ({reason}): unpack it again, or save "
+            f"{path} is not a MATLAB file with an array {name!r} ({reason}): unpack it "
+            "again, or save "
             "it in MATLAB with '-v7'"
         ) from error
 

@@ -125,7 +125,7 @@ class PictureFolder:
         prefix = prefix_of(folder, found[0]) if found else f"{names[0]}/"
         if not first:
             return cls(prefix), []
-        remark = f"{prefix}{first}, the first picture that is listed, is not there"
+        remark = f"{prefix}{first}, the first picture of the lists, does not exist"
         return cls(prefix, default_ending(first)), [remark]
 
     def image(self, name: str) -> str:

@@ -214,7 +214,7 @@ class _Images:
             if ending is not None:
                 return cls(folder.path, prefix, parts, ending, flat=True)
         if firsts:
-            remarks.append("the first pictures of the lists are not there")
+            remarks.append("the first pictures of the lists do not exist")
         return cls(folder.path, prefix, parts, default_ending(firsts[0].image) if firsts else "")
 
     def path(self, entry: _Entry) -> str:

@@ -80,7 +80,7 @@ function removedSaid() {
 
 function belowSaid() {
   const { below } = now.answer;
-  return below ? element("span", {}, `${number(below)} less probable left out`) : null;
+  return below ? element("span", {}, `${number(below)} less probable hits left out`) : null;
 }
 
 function howSaid() {
@@ -146,8 +146,8 @@ function emptiness() {
   if (answer.hits.length) return null;
   if (answer.stored === 0 || now.gallery?.sightings === 0) {
     return notice(
-      'No sighting is stored yet. "platefree ingest" takes films in, "platefree gallery add" ' +
-        "pictures.",
+      'No sighting is stored yet. Add films with "platefree ingest", or pictures with ' +
+        '"platefree gallery add".',
       [],
     );
   }
@@ -160,7 +160,7 @@ function emptiness() {
   if (answer.stored !== undefined && !answer.searched) {
     return notice(`The filter removed all ${number(answer.stored)} sightings.`, clearing());
   }
-  return notice("No sighting is similar enough, or steps left none.", clearing());
+  return notice("No sighting is similar enough, or the steps removed them all.", clearing());
 }
 
 function unasking() {

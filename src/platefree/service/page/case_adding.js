@@ -29,7 +29,7 @@ function choose(numbers, cases) {
   const note = element("input", {
     name: "note",
     maxlength: "1000",
-    placeholder: "What is to be seen (optional)",
+    placeholder: "Note: what the sightings show (optional)",
   });
   const known = element(
     "select",

@@ -20,7 +20,7 @@ export function showCase(dialog, found, leave) {
   const none = element(
     "p",
     { class: "quiet-text" },
-    'It holds no sighting yet: mark hits and choose "Add to case".',
+    'This case holds no sightings yet: mark hits and choose "Add to case".',
   );
   const taken = element(
     "button",
@@ -186,7 +186,7 @@ function inTurn(act) {
 
 function goneSaid(many) {
   if (!many) return "";
-  return `The gallery has forgotten ${counted(many, "sighting")} of it.`;
+  return `The gallery has forgotten ${counted(many, "sighting")} of this case.`;
 }
 
 function exportCase(found) {

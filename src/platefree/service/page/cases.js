@@ -31,7 +31,7 @@ async function list(dialog) {
         : element(
             "p",
             { class: "quiet-text" },
-            "There is no case yet. A case holds sightings, with marks and notes, " +
+            "There are no cases yet. A case holds sightings, with marks and notes, " +
               "and can be exported as one archive.",
           ),
     );

@@ -42,13 +42,13 @@ export function parsed(text) {
   const where = {};
   let least = null;
   const { found, isOpen } = read(text);
-  const faults = isOpen ? [`${found.pop().word}: a quote has no end`] : [];
+  const faults = isOpen ? [`${found.pop().word}: the closing quote is missing`] : [];
   for (const { word, key, values } of found) {
     const value = values.join(",");
     if (!Object.hasOwn(KEYS, key) || values.includes("")) faults.push(faultOf(word));
     else if (key !== "p") faults.push(take(where, key, values));
     else if (isPart(value, 0)) least = Number(value);
-    else faults.push(`p:${value}: a probability is from 0 to 1`);
+    else faults.push(`p:${value}: expected a probability from 0 to 1`);
   }
   return { where, least, fault: faults.find(Boolean) ?? "" };
 }
@@ -143,24 +143,24 @@ function take(where, key, values) {
     where[LISTS[key]] = [...new Set([...(where[LISTS[key]] ?? []), ...named])];
   } else if (key === "between") {
     const found = /^(\d\d:\d\d(?::\d\d)?)-(\d\d:\d\d(?::\d\d)?)$/.exec(value);
-    if (!found) return `between:${value}: two times of day are meant, such as 07:00-09:00`;
+    if (!found) return `between:${value}: expected two times of day such as 07:00-09:00`;
     where.between = [found[1], found[2]];
   } else if (key === "time") {
-    if (!Object.hasOwn(TIMES, value)) return `time:${value}: known, unknown or any is meant`;
+    if (!Object.hasOwn(TIMES, value)) return `time:${value}: expected known, unknown or any`;
     where.unknown_time = TIMES[value];
   } else if (key === "not") {
-    if (!/^\d{1,15}$/.test(value)) return `not:${value}: the number of a sighting is meant`;
+    if (!/^\d{1,15}$/.test(value)) return `not:${value}: expected the number of a sighting`;
     where.not_numbers = [...new Set([...(where.not_numbers ?? []), Number(value)])];
   } else if (key === "similarity") {
-    if (!isPart(value, -1)) return `similarity:${value}: a similarity is from -1 to 1`;
+    if (!isPart(value, -1)) return `similarity:${value}: expected a number from -1 to 1`;
     where.at_least = Number(value);
   } else if (key === "zone") {
     if (!/^[+-]\d\d:?[0-5]\d$/.test(value))
-      return `zone:${value}: a difference such as +07:00 is meant`;
+      return `zone:${value}: expected a difference from UTC such as +07:00`;
     where.zone = value;
   } else {
     if (Number.isNaN(Date.parse(value)))
-      return `${key}:${value}: a time such as 2026-05-01T07:00 is meant`;
+      return `${key}:${value}: expected a time such as 2026-05-01T07:00`;
     where[key] = value;
   }
   return "";
@@ -178,7 +178,7 @@ export function quoted(value) {
 
 function faultOf(word) {
   return (
-    `"${word}" is no condition: camera:gate, type:truck or since:2026-05-01 are, of ` +
-    `${Object.keys(KEYS).join(", ")}`
+    `"${word}" is not a condition: expected words such as camera:gate, type:truck or ` +
+    `since:2026-05-01, with one of ${Object.keys(KEYS).join(", ")}`
   );
 }

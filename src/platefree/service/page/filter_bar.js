@@ -42,7 +42,7 @@ function take(field) {
   const isOfSearch = least !== null || where.at_least !== undefined;
   if (said || (isOfSearch && !isSearch(question))) {
     fault(
-      said || "How sure a hit is, is of a search: bring a picture first, or find similar ones.",
+      said || "How sure a hit is belongs to a search: add a picture, or find similar ones.",
     );
     return;
   }

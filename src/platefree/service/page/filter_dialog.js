@@ -88,7 +88,7 @@ function facet(name, said, chosen) {
     element("legend", {}, said),
     all.length
       ? boxes(name, all, chosen)
-      : element("p", { class: "hint" }, "Nothing is known of it."),
+      : element("p", { class: "hint" }, "Unknown for all sightings."),
   );
 }
 
@@ -134,7 +134,7 @@ function timesOf(where) {
     ...[
       ["", "are left out where a time is asked for"],
       ["in", "are shown too"],
-      ["only", "alone are shown"],
+      ["only", "are the only ones shown"],
     ].map(([value, said]) =>
       element("option", { value, selected: (where.unknown_time ?? "") === value }, said),
     ),
@@ -183,7 +183,7 @@ function surenessOf(where, least) {
       field: element(
         "p",
         { class: "hint" },
-        "How sure a hit has to be can be said when something is looked for.",
+        "How sure a hit has to be can be set in a search.",
       ),
       read: () => ({ least, at_least }),
     };

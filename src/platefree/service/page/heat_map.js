@@ -28,7 +28,7 @@ export function heatPart(sighting, hit, pictures, signal) {
           const found = await ask("POST", "/api/heat-maps", request(sighting.number, hit), signal);
           lay(pictures.querySelector(".query-figure .shown"), found.query);
           lay(pictures.querySelector(".hit-figure .shown"), found.hit);
-          put(said, "The brighter, the more it made them alike.");
+          put(said, "The brighter a region, the more it adds to the similarity.");
           button.setAttribute("aria-pressed", "true");
         } catch (error) {
           if (error.name !== "AbortError") put(said, error.message);

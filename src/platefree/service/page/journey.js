@@ -61,8 +61,7 @@ function invitation() {
     element(
       "p",
       { class: "quiet-text" },
-      "A journey is made of the sightings that you believe show the " +
-        "vehicle. Mark them with yes (y).",
+      "A journey is made of the sightings that show the vehicle. " + "Mark them with yes (y).",
     ),
     likely.length
       ? element(
@@ -195,6 +194,6 @@ function legOf({ seconds, metres }) {
     "li",
     { class: isGap ? "leg gap" : "leg" },
     icon(isGap ? "gap" : "down", 16),
-    element("span", {}, isGap ? `gap: nothing saw it for ${parts.join(", ")}` : parts.join(", ")),
+    element("span", {}, isGap ? `gap: not seen for ${parts.join(", ")}` : parts.join(", ")),
   );
 }

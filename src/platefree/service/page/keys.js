@@ -14,7 +14,7 @@ const HELP = [
   ["/", "type a condition"],
   ["u", "choose a picture"],
   ["Ctrl+V", "search with a copied picture"],
-  ["arrow keys", "go from sighting to sighting, or to the previous and next in the details"],
+  ["arrow keys", "move between sightings, also in the details"],
   ["Enter", "open the details"],
   ["Esc", "close"],
   ["y n s", "mark the sighting: yes, no, similar"],
@@ -54,7 +54,7 @@ export function openHelp() {
           element("dd", {}, said),
         ]),
       ),
-      element("label", { class: "box" }, letters, element("span", {}, "Keys of one letter are on")),
+      element("label", { class: "box" }, letters, element("span", {}, "Single-letter keys are on")),
       element("p", { class: "hint" }, "Pictures can be dropped anywhere on the page."),
     ],
   });

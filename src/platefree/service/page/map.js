@@ -34,7 +34,7 @@ async function show() {
       element(
         "p",
         { class: "quiet-text" },
-        error.status === 404 ? "This service does not tell where cameras are." : error.message,
+        error.status === 404 ? "This service does not say where cameras are." : error.message,
       ),
     );
     return;
@@ -47,7 +47,8 @@ async function show() {
       element(
         "p",
         { class: "quiet-text" },
-        "The service was not told where cameras are: " + '"platefree serve --cameras FILE" does.',
+        "This service does not know where cameras are: start it with " +
+          '"platefree serve --cameras FILE".',
       ),
     );
     return;

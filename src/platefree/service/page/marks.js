@@ -117,8 +117,8 @@ function showBar(actions) {
         disabled: !isNew(),
         onclick: searchAgain,
         title: isNew()
-          ? "The query moves towards what is yes, and away from what is no"
-          : "These marks were searched with already",
+          ? "The query moves towards sightings marked yes, and away from those marked no"
+          : "The search already uses these marks",
       },
       "Search again with these",
     );

@@ -109,7 +109,7 @@ export function pickBox({ preview, box }) {
 }
 
 function hintOf(size) {
-  if (!size.url) return "This browser cannot show the picture. All of it can be searched.";
+  if (!size.url) return "This browser cannot show the picture. You can search with all of it.";
   const many = size.vehicles.length;
   return many
     ? `${many === 1 ? "A vehicle was" : `${many} vehicles were`} found. Click one, or draw a box ` +

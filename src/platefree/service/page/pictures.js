@@ -50,7 +50,7 @@ async function bring(files, before = []) {
     return;
   }
   const room = MOST - before.length;
-  if (files.length > room) say(`Of ${files.length} pictures the first ${room} are taken.`);
+  if (files.length > room) say(`Only the first ${room} of ${files.length} pictures are used.`);
   const work = begin("Bringing pictures");
   const made = [];
   try {
@@ -90,7 +90,7 @@ async function chooseBoxes(made, before) {
     if (vehicles.length > 1) box = await pickBox({ preview, box: null });
     if (box === undefined) continue; // left without a choice
     if (!vehicles.length && now.gallery?.finds_vehicles) {
-      say("No vehicle was found on it, so all of it is searched. Choose a box if it shows one.");
+      say("No vehicle was found on the picture, so all of it is used. Draw a box if it shows one.");
     }
     pictures.push({ upload: key, frame_of: null, box });
   }

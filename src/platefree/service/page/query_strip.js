@@ -48,7 +48,7 @@ function show() {
             type: "button",
             class: "quiet",
             onclick: bringFurther,
-            title: "Of several pictures the one that is nearest to a sighting decides",
+            title: "With several pictures, a sighting ranks by the nearest of them",
           },
           icon("add", 16),
           element("span", {}, "Another", element("span", { class: "wide" }, " picture of it")),

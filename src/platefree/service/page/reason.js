@@ -35,7 +35,7 @@ export function askReason(then) {
     value: reason(),
     autofocus: true,
     required: must,
-    placeholder: "Case number, or what is looked for",
+    placeholder: "Case number, or what you are looking for",
   });
   const dialog = openDialog({
     title: "Why do you search?",
@@ -57,7 +57,7 @@ export function askReason(then) {
         element(
           "p",
           { class: "hint" },
-          `The audit log keeps it with your name, ${now.session.name}, and all ` +
+          `The audit log keeps it, with your name (${now.session.name}) and everything ` +
             "that you search, follow and export. This tab keeps it until you close it." +
             (must ? " This service answers nothing without one." : ""),
         ),

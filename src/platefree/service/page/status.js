@@ -75,8 +75,8 @@ function model(about) {
       "p",
       {},
       about.calibrated
-        ? 'It is calibrated: "very likely" is a probability of 0.9 and more, "possible" of 0.1 ' +
-            'and more, "unlikely" below. Pictures unlike those it was calibrated on make it wrong.'
+        ? 'It is calibrated: "very likely" is a probability of 0.9 or more, "possible" of 0.1 ' +
+            'or more, "unlikely" below. Pictures unlike those it was calibrated on make it wrong.'
         : "It is not calibrated, so hits have a similarity and no probability: " +
             '"platefree calibrate" makes one.',
     ),
@@ -118,7 +118,7 @@ function storage({ storage: used, retention }) {
 function intake({ films, finished, of, more, error }) {
   const shown = of
     ? `${number(finished)} of ${counted(of, "film")} finished.`
-    : "No film was taken in here.";
+    : "No films have been taken in.";
   return element(
     "section",
     {},
@@ -186,6 +186,6 @@ function fault(error) {
   return element(
     "p",
     { role: "alert" },
-    error.status === 404 ? "This service tells no more." : error.message,
+    error.status === 404 ? "This service does not say more." : error.message,
   );
 }

@@ -67,7 +67,7 @@ function note(passes, undated) {
   if (!passes.length && !undated) return "Nothing is shown yet.";
   const unknown = undated
     ? `${counted(undated, "pass", "passes")} of unknown time ${undated === 1 ? "is" : "are"} ` +
-      "not on it."
+      "not on the timeline."
     : "";
   return passes.length ? `${unknown} Drag to zoom; a mark opens its sighting.` : unknown;
 }
