@@ -170,6 +170,8 @@ def test_conditions_in_words() -> None:
         not_numbers=[17, 18],
         at_least=0.5,
     )
+    long = "9" * 5000  # Python reads no such number
+    assert filter_of(f"not:{long}") == Filter(not_files=[long])
     for wrong in (
         "gate",
         "cam:gate",
@@ -273,6 +275,7 @@ def test_what_feedback_and_boxes_refuse(
         (query, query, "--gallery", lot, "--box", "1,2,3,4"),
         (query, "--gallery", lot, "--box", "1,2,3"),
         (query, "--gallery", lot, "--yes", "first"),
+        (query, "--gallery", lot, "--yes", "9" * 5000),
         (query, "--gallery", drawn_folder, "--yes", "1"),
         (16777216, "--gallery", lot, "--box", "1,2,3,4"),
     ):

@@ -171,7 +171,8 @@ def numbers_of(text: str, option: str) -> list[int]:
         BadParameter: they are no numbers.
     """
     words = text.split(",") if text else []
-    if not all(word.strip().isdecimal() and int(word) < 2**63 for word in words):
+    words = [word.strip() for word in words]
+    if not all(word.isdecimal() and len(word) < 20 and int(word) < 2**63 for word in words):
         raise typer.BadParameter(f"{text!r}, expected numbers such as 12,15", param_hint=option)
     return [int(word) for word in words]
 

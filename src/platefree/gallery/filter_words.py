@@ -27,6 +27,7 @@ KEYS = (
 
 _PLAIN = re.compile(r"[\w.:+-]+")
 _MEANT = re.compile(r'[\\,"]')  # signs that mean something inside quotes
+_DIGITS = 20  # no number of a sighting has so many; longer ones name a file
 _LISTS = {column: name for name, column in LABEL_CONDITIONS.items()} | {"weekday": "weekdays"}
 
 
@@ -116,7 +117,8 @@ def _condition(key: str, values: list[str]) -> tuple[str, Any]:
             raise DataError(f"between:{value}, expected two times of day such as 07:00-09:00")
         return key, (start, end)
     if key == "not":
-        return ("not_numbers", [int(value)]) if value.isdecimal() else ("not_files", [value])
+        is_number = value.isdecimal() and len(value) < _DIGITS
+        return ("not_numbers", [int(value)]) if is_number else ("not_files", [value])
     if key == "similarity":
         try:
             return "at_least", float(value)

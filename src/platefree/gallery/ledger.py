@@ -345,8 +345,8 @@ def _sqlite_errors(path: Path) -> Iterator[None]:
         yield
     except sqlite3.OperationalError as error:
         raise StorageError(
-            f"cannot write {path}: {error}; free some space or correct its permissions, and run "
-            "the command again"
+            f"cannot read or write {path}: {error}; free some space, correct its permissions or "
+            "wait for the process that uses it, and run the command again"
         ) from error
     except sqlite3.DatabaseError as error:
         raise DataError(

@@ -70,9 +70,12 @@ def _place(name: str, found: FoundOnFrame, which: str, threshold: float) -> int:
         )
     if which == LARGEST or (count == 1 and which in ("", "1")):
         return 0
-    if which.isdecimal() and 1 <= int(which) <= count:
-        return int(which) - 1
-    listed = "; ".join(f"{place + 1}: {_described(found, place)}" for place in range(count))
+    places = [str(place + 1) for place in range(count)]
+    if which in places:
+        return places.index(which)
+    listed = "; ".join(
+        f"{number}: {_described(found, place)}" for place, number in enumerate(places)
+    )
     raise DataError(
         f"{count} vehicles are found on {name}, choose one by its number, as {LARGEST!r}, or by "
         f"a box of your own (--box). {listed}"

@@ -130,8 +130,12 @@ def serve(service: Service, place: Place, listening: Callable[[int], None]) -> N
     except KeyboardInterrupt:  # uvicorn has stopped, and passes on what told it to
         return
     except OSError as error:  # ssl.SSLError too
+        reason = error.strerror or error
+        if place.certificate is None:
+            raise PlatefreeError(f"cannot serve at {place.host}:{place.port}: {reason}") from error
         raise PlatefreeError(
-            f"TLS cannot be used ({error.strerror or error}): check the certificate and its key"
+            f"TLS cannot be used ({reason}): check the certificate {place.certificate} and its key "
+            f"{place.key}"
         ) from error
     except SystemExit as error:
         raise PlatefreeError(
