@@ -137,7 +137,7 @@ def test_compcars_is_not_cropped_onto_itself(tmp_path: Path) -> None:
 
 def test_nothing_to_crop_is_refused(tmp_path: Path) -> None:
     write_files(tmp_path / "vric", VRIC)
-    with pytest.raises(DataError, match=facts("vric", "no compcars", "train_test_split")):
+    with pytest.raises(DataError, match=facts("vric", "not compcars", "train_test_split")):
         crop_compcars(tmp_path / "vric", tmp_path / "out")
     files = {name: text for name, text in COMPCARS.items() if not name.startswith("label")}
     write_files(tmp_path / "bare", files)

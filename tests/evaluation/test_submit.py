@@ -124,7 +124,7 @@ def test_what_cannot_be_handed_in_is_refused_before_anything_is_embedded(
         pf.submit("color_stripes", cityflow, tmp_path)
     write_files(tmp_path / "vric", VRIC)
     code, _, err = run("submit", "color_stripes", "--data", tmp_path / "vric")
-    assert (code, says(err, "no cityflow", "train_label.xml", "vric_probe.txt")) == (1, True)
+    assert (code, says(err, "not cityflow", "train_label.xml", "vric_probe.txt")) == (1, True)
     code, _, err = run("submit", "no_such_model", "--data", cityflow.table.root)
     assert (code, says(err, "no checkpoint folder", "no_such_model")) == (1, True)
     bare = {"train_label.xml": CITYFLOW["train_label.xml"]}
