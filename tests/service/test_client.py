@@ -249,6 +249,24 @@ def test_an_upload_is_its_owners_alone_and_is_never_served(served: Live) -> None
     assert served.ask("POST", "/api/search", asked).status == 404
 
 
+def test_threads_of_one_client_each_get_the_answer_to_their_own_question(
+    client: Client, gallery: pf.Gallery
+) -> None:
+    asked = [hit.number for hit in gallery.search(top=4).hits]
+    assert all(number is not None for number in asked)
+    answered: dict[int, list[int]] = {}
+
+    def ask(number: int) -> None:
+        answered[number] = [client.sighting(number)["number"] for _ in range(20)]
+
+    threads = [Thread(target=ask, args=(number,)) for number in asked]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert answered == {number: [number] * 20 for number in asked}
+
+
 def test_a_client_says_what_is_wrong(served: Live, tmp_path: Path) -> None:
     with pytest.raises(pf.PlatefreeError, match=facts("http://127.0.0.1:8000")):
         Client("file:///etc/passwd")

@@ -3,6 +3,7 @@
 import http.client
 import json
 import ssl
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,7 @@ class ServiceError(PlatefreeError):
 
 
 class Connection:
-    """Asks a service.
+    """Asks a service, one question after the other, from whichever threads they come.
 
     Args:
         address: such as ``http://127.0.0.1:8000``, also with the ``#token=`` that it printed.
@@ -52,6 +53,7 @@ class Connection:
             )
         self._token = token or parts.fragment.removeprefix("token=")
         self._used = time.monotonic()
+        self._alone = threading.Lock()  # answers come in the order of the questions
         if parts.scheme == "https":
             context = ssl.create_default_context(
                 cafile=None if certificate is None else str(certificate)
@@ -118,12 +120,14 @@ class Connection:
         headers = {"Authorization": f"Bearer {self._token}"} if self._token else {}
         if body is not None:
             headers["Content-Type"] = kind or "application/octet-stream"
-        try:
-            status, content = self._exchanged(method, path, body, headers)
-        except (OSError, http.client.HTTPException) as error:
-            self._connection.close()
-            where = f"{self._connection.host}:{self._connection.port}"
-            raise ServiceError(0, f"{where} does not answer ({error}): is it running?") from error
+        with self._alone:
+            try:
+                status, content = self._exchanged(method, path, body, headers)
+            except (OSError, http.client.HTTPException) as error:
+                self._connection.close()
+                where = f"{self._connection.host}:{self._connection.port}"
+                said = f"{where} does not answer ({error}): is it running?"
+                raise ServiceError(0, said) from error
         if status >= 300:
             try:
                 said = str(json.loads(content)["error"])
