@@ -29,6 +29,19 @@ class ServiceError(PlatefreeError):
         self.status = status
 
 
+def answered_json(content: bytes) -> Any:  # noqa: ANN401
+    """What a service answered, from JSON.
+
+    Raises:
+        ServiceError: it is none, as of something else that listens at the address.
+    """
+    try:
+        return json.loads(content)
+    except ValueError:
+        said = "what answers is no JSON: is this the address of a platefree service?"
+        raise ServiceError(0, said) from None
+
+
 class Connection:
     """Asks a service, one question after the other, from whichever threads they come.
 
@@ -45,7 +58,14 @@ class Connection:
     def __init__(
         self, address: str, token: str, certificate: str | Path | None, timeout: float
     ) -> None:
-        parts = urlsplit(address)
+        try:
+            parts = urlsplit(address)
+            port = parts.port
+        except ValueError:  # the address is not shown: what follows # is a secret
+            raise PlatefreeError(
+                "that is no address of a service (its host or port is none), expected for "
+                "instance http://127.0.0.1:8000"
+            ) from None
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise PlatefreeError(
                 f"{parts.scheme}://{parts.hostname or ''} is no address of a service, expected "
@@ -59,12 +79,10 @@ class Connection:
                 cafile=None if certificate is None else str(certificate)
             )
             self._connection: http.client.HTTPConnection = http.client.HTTPSConnection(
-                parts.hostname, parts.port, timeout=timeout, context=context
+                parts.hostname, port, timeout=timeout, context=context
             )
         else:
-            self._connection = http.client.HTTPConnection(
-                parts.hostname, parts.port, timeout=timeout
-            )
+            self._connection = http.client.HTTPConnection(parts.hostname, port, timeout=timeout)
 
     def close(self) -> None:
         """Close it."""
@@ -103,7 +121,7 @@ class Connection:
             ServiceError: the service refuses, or cannot be reached.
         """
         body = None if content is None else json.dumps(content, allow_nan=False).encode()
-        return json.loads(self.ask(method, path, body, "application/json"))
+        return answered_json(self.ask(method, path, body, "application/json"))
 
     def ask(self, method: str, path: str, body: bytes | None = None, kind: str = "") -> bytes:
         """Ask; what is answered.
