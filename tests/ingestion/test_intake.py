@@ -217,6 +217,36 @@ def test_done_films_are_passed_over_under_any_name(film: Path, lot: Path, tmp_pa
     assert passes_of(lot) == passes
 
 
+def test_another_start_of_a_done_film_is_not_passed_over(
+    film: Path, lot: Path, tmp_path: Path
+) -> None:
+    """Its sightings have other times than those that are given now."""
+    named, copy = tmp_path / "gate-20260501-070000.mp4", tmp_path / "copy.mp4"
+    for each in (named, copy):
+        shutil.copy(film, each)
+    take_in(lot, [named])
+    gallery = pf.Gallery.open(lot, ColorEmbedder())
+    with open_ledger(lot / "ingest", gallery.card.created) as ledger:
+        intake, rule = Intake(gallery, ledger), "gate-%Y%m%d-%H%M%S"
+        detector = ColorDetector()
+
+        def left_out(start: str, zone: str = "", film: Path = named) -> list[str]:
+            plan = intake.plan([Camera("gate", [film], start, zone, detector=detector)])
+            assert len(plan.done) + len(plan.refused) == 1
+            return plan.refused
+
+        for start in ("2026-05-01T07:00+07:00", "2026-05-01T00:00Z", "unknown"):
+            assert left_out(start) == []
+        assert left_out(rule, "+07:00") == left_out(rule, "+07:00", copy) == []
+        for reason in (*left_out("2026-05-01T07:00Z"), *left_out(rule, "+00:00")):
+            assert all(each in reason for each in ("T00:00", "T07:00", "--again"))
+        assert len(left_out("2026-05-01T07:00Z", film=copy)) == 1
+        intake.forget([Camera("gate", [named], "unknown", detector=detector)])
+        intake.take(intake.plan([Camera("gate", [named], "unknown", detector=detector)]))
+        (reason,) = left_out("2026-05-01T07:00Z")
+        assert "unknown" in reason
+
+
 def traces_of(passes: list[Any], folder: Path) -> list[str]:
     """The points of these passes that stand in the bytes of a ledger, or beside it."""
     files = [each for each in folder.rglob("*") if each.is_file()]

@@ -8,7 +8,9 @@ import shutil
 import zipfile
 from collections.abc import Iterator
 from contextlib import ExitStack
+from functools import partial
 from hashlib import sha256
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from itertools import islice
 from pathlib import Path
 from threading import Thread
@@ -249,12 +251,34 @@ def test_an_upload_is_its_owners_alone_and_is_never_served(served: Live) -> None
     assert served.ask("POST", "/api/search", asked).status == 404
 
 
+def test_threads_of_one_client_each_get_the_answer_to_their_own_question(
+    client: Client, gallery: pf.Gallery
+) -> None:
+    asked = [hit.number for hit in gallery.search(top=4).hits]
+    assert all(number is not None for number in asked)
+    answered: dict[int, list[int]] = {}
+
+    def ask(number: int) -> None:
+        answered[number] = [client.sighting(number)["number"] for _ in range(20)]
+
+    threads = [Thread(target=ask, args=(number,)) for number in asked]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert answered == {number: [number] * 20 for number in asked}
+
+
 def test_a_client_says_what_is_wrong(served: Live, tmp_path: Path) -> None:
     with pytest.raises(pf.PlatefreeError, match=facts("http://127.0.0.1:8000")):
         Client("file:///etc/passwd")
-    with Client(served.address, "wrong") as client, pytest.raises(ServiceError) as refused:
+    for wrong in ("http://127.0.0.1:eight/#token=secret", "http://127.0.0.1:99999", "http://[::1"):
+        with pytest.raises(pf.PlatefreeError, match=facts("http://127.0.0.1:8000")) as refused:
+            Client(wrong)
+        assert "secret" not in str(refused.value)
+    with Client(served.address, "wrong") as client, pytest.raises(ServiceError) as asked:
         client.info()
-    assert refused.value.status == 401
+    assert asked.value.status == 401
     with (
         Client("http://127.0.0.1:1") as client,
         pytest.raises(ServiceError, match=facts("running")),
@@ -266,6 +290,30 @@ def test_a_client_says_what_is_wrong(served: Live, tmp_path: Path) -> None:
         number = client.search(top=1).hits[0].number
         with pytest.raises(ServiceError, match=facts("rerank")):
             client.search(number, post="rerank,nonsense")
+
+
+class Stranger(BaseHTTPRequestHandler):
+    """Something else that listens where a service was expected."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"<html>It works</html>")
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.do_GET()
+
+
+def test_what_is_no_service_is_said_to_be_none(tmp_path: Path) -> None:
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
+    with HTTPServer(("127.0.0.1", 0), Stranger) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        with Client(f"http://127.0.0.1:{server.server_port}") as client:
+            for ask in (client.info, partial(client.search, tmp_path / "a.png")):
+                with pytest.raises(ServiceError, match=facts("platefree service")):
+                    ask()
+        server.shutdown()
 
 
 def test_forgetting_is_done_and_written_down(drawn_lot: Path, tmp_path: Path) -> None:

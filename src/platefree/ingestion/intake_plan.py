@@ -5,11 +5,13 @@ import math
 import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from platefree.data.columns import utc_milliseconds
 from platefree.data.film import FILM
 from platefree.errors import DataError, FilmError
 from platefree.fingerprint import fingerprint_of_text
@@ -194,6 +196,11 @@ class Planner:
                 "(--again)"
             )
         if noted is not None and noted.finished:
+            if (start := _given_start(film, camera, noted)) not in ("", noted.start):
+                raise FilmError(
+                    f"{film} was taken in as of {noted.start or 'an unknown start'}, not {start}: "
+                    "leave it so, or take it in anew (--again)"
+                )
             return Planned(film, *by, noted)
         record = self._opened(film, by, fingerprint)
         if noted is not None and noted.seconds:
@@ -223,6 +230,18 @@ class Planner:
         return FilmRecord(
             fingerprint, str(film), camera.name, moment_text(start), settings, duration
         )
+
+
+def _given_start(film: Path, camera: Camera, noted: FilmRecord) -> str:
+    """When a film begins that is noted already, if the camera says it; the film is not opened.
+
+    A rule is about the name that the film had then: a copy may have any.
+    """
+    renamed = is_rule(camera.start) and film.name != Path(noted.path).name
+    if camera.start in ("", UNKNOWN) or renamed:
+        return ""
+    given = datetime.fromisoformat(start_by(camera.start, camera.clock, film))
+    return moment_text(np.datetime64(utc_milliseconds(given), "ms"))
 
 
 def _sightings_of(noted: FilmRecord) -> str:

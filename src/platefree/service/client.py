@@ -1,6 +1,5 @@
 """A client of a service, whose methods are those of a `platefree.Gallery`."""
 
-import json
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, fields, replace
@@ -21,7 +20,7 @@ from platefree.gallery.journeys import Conflict, Journey, Journeys, Leg, Stop
 from platefree.gallery.search import Answer, Box
 from platefree.inputs.plain_files import read_input
 from platefree.service.client_cases import ClientCases
-from platefree.service.client_connection import Connection
+from platefree.service.client_connection import Connection, answered_json
 from platefree.types import Hit
 
 
@@ -150,7 +149,7 @@ class Client:
             ImageError: it cannot be read.
         """
         content = read_input(path, PICTURE)
-        found: dict[str, Any] = json.loads(self._connection.ask("POST", "/api/uploads", content))
+        found: dict[str, Any] = answered_json(self._connection.ask("POST", "/api/uploads", content))
         return found
 
     def journeys(self, found: Answer | Sequence[Hit], *, reason: str | None = None) -> Journeys:

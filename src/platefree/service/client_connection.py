@@ -3,6 +3,7 @@
 import http.client
 import json
 import ssl
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -28,8 +29,21 @@ class ServiceError(PlatefreeError):
         self.status = status
 
 
+def answered_json(content: bytes) -> Any:  # noqa: ANN401
+    """What a service answered, from JSON.
+
+    Raises:
+        ServiceError: it is none, as of something else that listens at the address.
+    """
+    try:
+        return json.loads(content)
+    except ValueError:
+        said = "what answers is no JSON: is this the address of a platefree service?"
+        raise ServiceError(0, said) from None
+
+
 class Connection:
-    """Asks a service.
+    """Asks a service, one question after the other, from whichever threads they come.
 
     Args:
         address: such as ``http://127.0.0.1:8000``, also with the ``#token=`` that it printed.
@@ -44,7 +58,14 @@ class Connection:
     def __init__(
         self, address: str, token: str, certificate: str | Path | None, timeout: float
     ) -> None:
-        parts = urlsplit(address)
+        try:
+            parts = urlsplit(address)
+            port = parts.port
+        except ValueError:  # the address is not shown: what follows # is a secret
+            raise PlatefreeError(
+                "that is no address of a service (its host or port is none), expected for "
+                "instance http://127.0.0.1:8000"
+            ) from None
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise PlatefreeError(
                 f"{parts.scheme}://{parts.hostname or ''} is not the address of a "
@@ -53,17 +74,16 @@ class Connection:
             )
         self._token = token or parts.fragment.removeprefix("token=")
         self._used = time.monotonic()
+        self._alone = threading.Lock()  # answers come in the order of the questions
         if parts.scheme == "https":
             context = ssl.create_default_context(
                 cafile=None if certificate is None else str(certificate)
             )
             self._connection: http.client.HTTPConnection = http.client.HTTPSConnection(
-                parts.hostname, parts.port, timeout=timeout, context=context
+                parts.hostname, port, timeout=timeout, context=context
             )
         else:
-            self._connection = http.client.HTTPConnection(
-                parts.hostname, parts.port, timeout=timeout
-            )
+            self._connection = http.client.HTTPConnection(parts.hostname, port, timeout=timeout)
 
     def close(self) -> None:
         """Close it."""
@@ -102,7 +122,7 @@ class Connection:
             ServiceError: the service refuses, or cannot be reached.
         """
         body = None if content is None else json.dumps(content, allow_nan=False).encode()
-        return json.loads(self.ask(method, path, body, "application/json"))
+        return answered_json(self.ask(method, path, body, "application/json"))
 
     def ask(self, method: str, path: str, body: bytes | None = None, kind: str = "") -> bytes:
         """Ask; what is answered.
@@ -119,12 +139,14 @@ class Connection:
         headers = {"Authorization": f"Bearer {self._token}"} if self._token else {}
         if body is not None:
             headers["Content-Type"] = kind or "application/octet-stream"
-        try:
-            status, content = self._exchanged(method, path, body, headers)
-        except (OSError, http.client.HTTPException) as error:
-            self._connection.close()
-            where = f"{self._connection.host}:{self._connection.port}"
-            raise ServiceError(0, f"{where} does not answer ({error}): is it running?") from error
+        with self._alone:
+            try:
+                status, content = self._exchanged(method, path, body, headers)
+            except (OSError, http.client.HTTPException) as error:
+                self._connection.close()
+                where = f"{self._connection.host}:{self._connection.port}"
+                said = f"{where} does not answer ({error}): is it running?"
+                raise ServiceError(0, said) from error
         if status >= 300:
             try:
                 said = str(json.loads(content)["error"])
