@@ -104,7 +104,8 @@ def test_a_list_of_cameras(tmp_path: Path) -> None:
         (LIST + "speed = 3", ("speed",)),
         (LIST.replace("0.2", "-1"), ("every",)),
         (LIST.replace("ramp", "gate"), ("gate", "twice")),
-        (LIST.replace("640,352", "640"), ("640",)),
+        (LIST.replace("640,352", "640"), ("640", "cameras.toml", "'gate'")),
+        (LIST.replace("+07:00", "7"), ("'7'", "cameras.toml", "'gate'")),
     ],
 )
 def test_a_list_that_is_none_is_refused(tmp_path: Path, text: str, said: tuple[str, ...]) -> None:

@@ -152,9 +152,10 @@ class TableImages:
         right, bottom = np.ceil(box[2:]).clip(0, [width, height]).astype(int).tolist()
         if not (left < right and top < bottom):
             edges = ", ".join(f"{edge:g}" for edge in box)
+            of_row = f" of row {row + 1}" if len(self.table) > 1 else ""
             raise ImageError(
-                f"{self.table.path(row)} is {width} x {height} pixels, but the box of row "
-                f"{row + 1} is {edges}: expected left, top, right, bottom within the picture"
+                f"{self.table.path(row)} is {width} x {height} pixels, but the box{of_row} is "
+                f"{edges}: expected left, top, right, bottom within the picture"
             )
         return left, top, right, bottom
 

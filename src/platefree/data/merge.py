@@ -194,14 +194,18 @@ def _need_splits(tables: Sequence[Sightings], target: str) -> None:
         )
 
 
-def _refuse_shared(values: Sequence[set[str]], what: str) -> None:
+_OTHER_SOURCES = (
+    "expected each data set once: give the tables different sources (--source for each, or "
+    "sources=)"
+)
+
+
+def _refuse_shared(values: Sequence[set[str]], what: str, advice: str = _OTHER_SOURCES) -> None:
     first: dict[str, int] = {}
     for place, own in enumerate(values):
         for value in sorted(own & first.keys()):
             raise DataError(
-                f"tables {first[value] + 1} and {place + 1} both have {what} {value!r}, expected "
-                "each data set once: give the tables different sources (--source for each, or "
-                "sources=)"
+                f"tables {first[value] + 1} and {place + 1} both have {what} {value!r}, {advice}"
             )
         first |= dict.fromkeys(own, place)
 
@@ -211,7 +215,8 @@ def _stacked(tables: Sequence[Sightings]) -> Sightings:
     images = [
         table.image if len(roots) == 1 else _absolute(table.image, table.root) for table in tables
     ]
-    _refuse_shared([_pictures(*each) for each in zip(images, tables, strict=True)], "picture")
+    pictures = [_pictures(*each) for each in zip(images, tables, strict=True)]
+    _refuse_shared(pictures, "picture", "expected each once: leave its row out of one of them")
     columns: dict[str, Any] = {
         name: np.concatenate([getattr(table, name) for table in tables])
         for name in COLUMNS

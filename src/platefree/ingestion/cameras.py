@@ -117,19 +117,22 @@ def read_cameras(path: Path, detector: str | Path | None = None) -> list[Camera]
     names = [each.name for each in listed]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise DataError(f"{path} lists the camera {twice[0]!r} twice: give all its films once")
-    return [_camera(each, path.parent, detector) for each in listed]
+    return [_camera(each, path, detector) for each in listed]
 
 
-def _camera(listed: _Camera, folder: Path, detector: str | Path | None) -> Camera:
-    regions = Regions(
-        [polygon_of(each) for each in listed.watch],
-        [polygon_of(each) for each in listed.ignore],
-        listed.smallest,
-    )
+def _camera(listed: _Camera, path: Path, detector: str | Path | None) -> Camera:
     own: dict[str, Any] = listed.model_dump(include={"name", "start", "zone", "threshold", "every"})
-    named = _named_detector(listed.detector, folder) or detector
-    films = [folder / each for each in listed.films]
-    return Camera(films=films, detector=named, regions=regions, **own)
+    named = _named_detector(listed.detector, path.parent) or detector
+    films = [path.parent / each for each in listed.films]
+    try:
+        return Camera(films=films, detector=named, regions=_regions(listed), **own)
+    except DataError as error:
+        raise DataError(f"{path}, camera {listed.name!r}: {error}") from error
+
+
+def _regions(listed: _Camera) -> Regions:
+    watched = [polygon_of(each) for each in listed.watch]
+    return Regions(watched, [polygon_of(each) for each in listed.ignore], listed.smallest)
 
 
 def _named_detector(name: str | None, folder: Path) -> str | Path | None:
