@@ -115,5 +115,5 @@ def test_a_place_is_read_as_it_was_written(number: int) -> None:
 
 @pytest.mark.parametrize("text", ["", "x", "1", "1.x", "1.-2", "01.2", "9" * 30 + ".1", "1.1.1"])
 def test_what_is_no_place(text: str) -> None:
-    with pytest.raises(DataError, match=facts("place")):
+    with pytest.raises(DataError, match=facts("page ends", "next")):
         Place.parse(text)

@@ -37,8 +37,9 @@ def picture_of(jpeg: bytes) -> Image.Image:
     Raises:
         ImageError: there is none, or it is damaged.
     """
+    opened = io.BytesIO(jpeg)
     try:
-        return Image.open(io.BytesIO(jpeg), formats=["JPEG"]).convert("RGB")
+        return Image.open(opened, formats=["JPEG"]).convert("RGB")
     except Exception as error:  # decoders fed damaged bytes raise nearly anything
         raise ImageError(f"a small picture cannot be read: {error}") from error
 
