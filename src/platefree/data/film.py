@@ -160,8 +160,7 @@ class Film:
         if frame.width * frame.height > MAX_PIXELS:
             raise FilmError(
                 f"a frame of {self.name} has {frame.width} x {frame.height} pixels, "
-                "expected at most "
-                f"{MAX_PIXELS:,} in all"
+                f"expected at most {MAX_PIXELS:,} in all"
             )
         if self._matrix is None or "DISPLAYMATRIX" in frame.side_data:
             self._matrix = display_matrix(frame)

@@ -54,8 +54,7 @@ def frames_of(path: Path, cells: Sequence[str], place: Place) -> Indices:
         if not (0 <= number <= _LAST_FRAME and number.is_integer()):
             raise DataError(
                 f"{path}, {place(row)}: frame {text[:40]!r} is not a frame number, "
-                "expected 0, 1, 2 "
-                "... or nothing"
+                "expected 0, 1, 2 ... or nothing"
             )
         frames[row] = int(number)
     return frames

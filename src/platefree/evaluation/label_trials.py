@@ -113,8 +113,7 @@ def confusion(truth: Text, predicted: Text, names: Sequence[str]) -> NDArray[np.
     if strange:
         raise ProtocolError(
             f"the table has {', '.join(strange)}, but this model predicts only "
-            f"{', '.join(names)}: use "
-            "another model, or leave those rows out"
+            f"{', '.join(names)}: use another model, or leave those rows out"
         )
     places = [np.searchsorted(list(names), column[known]) for column in (truth, predicted)]
     counts = np.zeros((len(names), len(names)), np.int64)

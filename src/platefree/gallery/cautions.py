@@ -39,8 +39,7 @@ def few_left(hits: int, candidates: int) -> str:
     """What to know where steps left fewer hits than were asked for, and not all were looked at."""
     return (
         f"{many(hits, 'hit')} left of the {candidates:,} nearest pictures; no others were "
-        "looked at: "
-        "a condition on cameras or times (--where) looks at all pictures"
+        "looked at: a condition on cameras or times (--where) looks at all pictures"
     )
 
 

@@ -157,8 +157,7 @@ class ChangeLog:
             sleep(random.uniform(0, min(2.0, 0.05 * 2**attempt)))  # noqa: S311
         raise StorageError(
             f"too many processes write to {self.server.address} at once: no turn in "
-            f"{_TRIES} tries; "
-            "try again"
+            f"{_TRIES} tries; try again"
         )
 
     def begin_switch(self) -> int:

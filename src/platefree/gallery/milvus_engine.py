@@ -66,8 +66,7 @@ def milvus_address(place: "str | Path | MilvusAddress") -> MilvusAddress | None:
     if found is None or int(found[2] or _PORT) > 65_535:
         raise DataError(
             f"{text!r} is not the address of a gallery, expected milvus://HOST:PORT/NAME, "
-            "with a name "
-            "of letters, digits and _"
+            "with a name of letters, digits and _"
         )
     return MilvusAddress(found[1], int(found[2] or _PORT), found[3])
 

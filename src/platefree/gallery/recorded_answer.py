@@ -224,8 +224,7 @@ def read_answer(path: str | Path) -> RecordedAnswer:
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise DataError(
             f"{path} is not the answer of a gallery: 'platefree search QUERY --gallery "
-            "GALLERY --json' "
-            "prints one"
+            "GALLERY --json' prints one"
         )
     version = content.get("version")
     if isinstance(version, int) and version > VERSION:

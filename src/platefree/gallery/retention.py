@@ -60,9 +60,8 @@ class Retention(BaseModel):
             return cls.model_validate({"days": days, "cameras": cameras})
         except ValidationError as error:
             raise DataError(
-                f"{' '.join(words)[:60]!r} is not a number of days "
-                f"({first_problem(error)}), expected "
-                "for instance 90, or gate:30 for the camera gate"
+                f"{' '.join(words)[:60]!r} is not a number of days ({first_problem(error)}), "
+                "expected for instance 90, or gate:30 for the camera gate"
             ) from error
 
     def words(self) -> list[str]:

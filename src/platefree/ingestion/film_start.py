@@ -87,8 +87,7 @@ def start_by(text: str, clock: tzinfo, film: Path) -> str:
     except ValueError:
         raise DataError(
             f"the rule {text!r} finds no start in the name of {film}: rename the film, or "
-            "correct the "
-            "rule (--start)"
+            "correct the rule (--start)"
         ) from None
     return moment.replace(tzinfo=clock).astimezone(UTC_ZONE).isoformat()
 

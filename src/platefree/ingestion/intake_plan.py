@@ -190,10 +190,9 @@ class Planner:
         if noted is not None and noted.camera != camera.name:
             raise FilmError(
                 f"{film} was taken in as a film of the camera {noted.camera!r}, not "
-                f"{camera.name!r}: "
-                "forget those sightings (platefree gallery forget GALLERY --where "
-                f"{shlex.quote(_sightings_of(noted))}{_and_others(noted)}), and take it in anew "
-                "(--again)"
+                f"{camera.name!r}: forget those sightings (platefree gallery forget GALLERY "
+                f"--where {shlex.quote(_sightings_of(noted))}{_and_others(noted)}), and take it in "
+                "anew (--again)"
             )
         if noted is not None and noted.finished:
             if (start := _given_start(film, camera, noted)) not in ("", noted.start):

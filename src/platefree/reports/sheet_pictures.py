@@ -4,7 +4,6 @@ A query is shown whole, with its box; of a hit, what is in its box. Of a film, t
 that a gallery keeps is shown rather than its frame: plates are masked on it.
 """
 
-import io
 from contextlib import suppress
 
 import numpy as np
@@ -15,6 +14,7 @@ from platefree.data.image import read_header
 from platefree.data.image_source import TableImages, one_picture
 from platefree.data.thumbnail import fitted
 from platefree.errors import ImageError
+from platefree.gallery.small_pictures import picture_of
 from platefree.types import Hit, Sightings
 
 Size = tuple[int, int]
@@ -64,10 +64,8 @@ def of_hit(hit: Hit, size: Size, kept: bytes = b"") -> Image.Image | None:
 def of_kept(kept: bytes, size: Size) -> Image.Image | None:
     """The small picture that a gallery keeps, a JPEG, scaled to fit; None if it keeps none."""
     try:
-        opened = io.BytesIO(kept)
-        with Image.open(opened) as picture:
-            return fitted(picture.convert("RGB"), *size)
-    except (OSError, SyntaxError):  # empty, or damaged on the disk
+        return fitted(picture_of(kept), *size)
+    except ImageError:  # empty, or damaged on the disk
         return None
 
 

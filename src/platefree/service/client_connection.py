@@ -38,7 +38,7 @@ def answered_json(content: bytes) -> Any:  # noqa: ANN401
     try:
         return json.loads(content)
     except ValueError:
-        said = "what answers is no JSON: is this the address of a platefree service?"
+        said = "what answers is not JSON: is this the address of a platefree service?"
         raise ServiceError(0, said) from None
 
 
@@ -63,14 +63,13 @@ class Connection:
             port = parts.port
         except ValueError:  # the address is not shown: what follows # is a secret
             raise PlatefreeError(
-                "that is no address of a service (its host or port is none), expected for "
+                "that is not the address of a service (its host or port is none), expected for "
                 "instance http://127.0.0.1:8000"
             ) from None
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise PlatefreeError(
                 f"{parts.scheme}://{parts.hostname or ''} is not the address of a "
-                "service, expected "
-                "for instance http://127.0.0.1:8000"
+                "service, expected for instance http://127.0.0.1:8000"
             )
         self._token = token or parts.fragment.removeprefix("token=")
         self._used = time.monotonic()

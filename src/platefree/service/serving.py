@@ -64,9 +64,8 @@ class Place:
         if not self.secure:
             raise DataError(
                 f"{self.host} can be reached by other machines, and without TLS anybody in "
-                "between could read passwords and pictures: give a certificate and its "
-                "key (--certificate, "
-                "--key), or put a proxy that does TLS in front (--behind-proxy)"
+                "between could read passwords and pictures: give a certificate and its key "
+                "(--certificate, --key), or put a proxy that does TLS in front (--behind-proxy)"
             )
 
 

@@ -228,8 +228,8 @@ class Trainer:
         if stage is None or "scaler" not in content:
             raise CheckpointError(
                 f"{checkpoint.folder} cannot be resumed from: its card does not say how "
-                "far a stage "
-                "of the recipe was; use an unchanged copy, or begin in another folder (--out)"
+                "far a stage of the recipe was; use an unchanged copy, or begin in another folder "
+                "(--out)"
             )
         self.step = int(checkpoint.card["step"])
         if (self.folder / "best" / CARD).exists():

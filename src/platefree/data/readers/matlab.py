@@ -37,8 +37,7 @@ def read_cells(path: Path, name: str) -> list[list[str]]:
         reason = " ".join(str(error).split())[:200]
         raise DataError(
             f"{path} is not a MATLAB file with an array {name!r} ({reason}): unpack it "
-            "again, or save "
-            "it in MATLAB with '-v7'"
+            "again, or save it in MATLAB with '-v7'"
         ) from error
 
 

@@ -61,7 +61,7 @@ function invitation() {
     element(
       "p",
       { class: "quiet-text" },
-      "A journey is made of the sightings that show the vehicle. " + "Mark them with yes (y).",
+      "A journey is made of the sightings that show the vehicle. Mark them with yes (y).",
     ),
     likely.length
       ? element(
